@@ -1,0 +1,61 @@
+"""The geometry of Hypersim's cameras: each scene has its own, some tilted or shifted.
+
+M_cam_from_uv takes (u, v, 1) to a point on the pixel's ray, in a frame with +x right, +y up and
+-z forward; u (right) and v (up) run from -1 to 1 between the picture's edges, so pixel j of W has
+u = (2 j + 1) / W - 1. Everything that leaves this module is in OpenCV's axes, (x, -y, -z).
+Source: ml-hypersim, contrib/mikeroberts3000/jupyter/01_casting_rays_that_match_hypersim_images.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHORTEST = 1e-3  # of a normal that still has a direction
+AWAY = 1e-3  # cosine between normal and ray from which on it faces away
+
+Matrix = tuple[float, ...]
+
+
+class Camera(NamedTuple):
+    """A scene's camera: picture size, and M_cam_from_uv row by row."""
+
+    width: int
+    height: int
+    matrix: Matrix
+
+
+def pinhole(camera: Camera) -> tuple[float, float, float, float] | None:
+    """fx, fy, cx, cy (pixel centres at whole numbers) of a camera without tilt; else None."""
+    a, b, c, d, e, f, g, h, i = camera.matrix
+    if max(abs(b), abs(d), abs(g), abs(h), abs(i + 1)) > 1e-6 or min(a, e) <= 0:
+        return None
+    fx, fy = camera.width / (2 * a), camera.height / (2 * e)
+    return fx, fy, (camera.width - 1) / 2 - c * fx, (camera.height - 1) / 2 + f * fy
+
+
+@functools.lru_cache(maxsize=4)
+def rays(matrix: Matrix, width: int, height: int) -> NDArray[np.float64]:
+    """Unit rays of all pixels in OpenCV's axes, float64[3, H, W]. Shared: do not write to it."""
+    u = (2 * np.arange(width) + 1) / width - 1
+    v = 1 - (2 * np.arange(height)[:, None] + 1) / height
+    right, up, back = (r[0] * u + r[1] * v + r[2] for r in (matrix[:3], matrix[3:6], matrix[6:]))
+    found = np.stack((right, -up, -back)) / np.sqrt(right * right + up * up + back * back)
+    found.setflags(write=False)
+    return found
+
+
+def orient(
+    stored: NDArray[np.float16], ray: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Hypersim's normal_cam [H, W, 3] as unit OpenCV normals [3, H, W] facing the camera, valid."""
+    x, y, z = np.moveaxis(stored.astype(np.float64), -1, 0)
+    with np.errstate(invalid="ignore"):
+        length = np.sqrt(x * x + y * y + z * z)
+        valid = np.isfinite(length) & (length >= SHORTEST)
+    unit = np.where(valid, np.stack((x, -y, -z)), 0) / np.where(valid, length, 1)
+    away = unit[0] * ray[0] + unit[1] * ray[1] + unit[2] * ray[2] > AWAY
+    return np.where(away, -unit, unit), valid

@@ -1,0 +1,110 @@
+"""What every reader does with a record: name its files, refuse its faults, fetch its image.
+
+A structural fault found while indexing travels in `Entry.fault` as "reason: detail" and comes out
+of `load` as the BadSample that it is.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Collection
+from typing import Any, TypeGuard, cast
+
+from vbdata import images
+from vbdata.errors import BadSample, Reason, SourceError, choices
+from vbdata.nouns import Entry, FileRef
+from vbdata.storage import Folder
+
+MISSING = -1
+
+
+def one_of(key: str, value: object, known: Collection[str]) -> None:
+    """Check a recipe's option. Raises SourceError with the known choices."""
+    if value not in tuple(known):
+        raise SourceError(f"{key}: {value!r} is not a choice{choices(value, known)}")
+
+
+def whole(value: object) -> TypeGuard[int]:
+    """Whether a value from JSON is a count: an int (True is not one), not negative."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def text(value: object) -> TypeGuard[str]:
+    """Whether a value from JSON is text that can be written out again (no half surrogates)."""
+    return isinstance(value, str) and value == value.encode("utf-8", "replace").decode("utf-8")
+
+
+def pack(value: Any) -> bytes:
+    """The one compact JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sizes(root: Folder, below: str) -> dict[str, int]:
+    """Path -> size in bytes of the files below a folder, which is listed once."""
+    return {file.path: file.size for file in root.list(below)}
+
+
+def file_ref(path: str, known: dict[str, int]) -> FileRef:
+    """A file that a record should have, with size -1 where it is not there."""
+    return FileRef(path=path, size=known.get(path, MISSING))
+
+
+def source_bytes(root: Folder, path: str, what: str) -> bytes:
+    """A file that the dataset as a whole needs. Raises SourceError if it is not there."""
+    try:
+        return root.read(path)
+    except BadSample as err:
+        raise SourceError(f"{root.url}: no {path} ({what})") from err
+
+
+def refuse(entry: Entry, kinds: Collection[str]) -> None:
+    """Raise the BadSample of an entry whose fault the index has found."""
+    if entry.fault:
+        reason, _, detail = entry.fault.partition(": ")
+        raise BadSample(cast(Reason, reason), detail)
+    if unknown := set(kinds) - set(entry.labels):
+        raise ValueError(f"{entry.id} offers {entry.labels}, not {sorted(unknown)}")
+
+
+def read(root: Folder, entry: Entry, key: str) -> bytes:
+    """One of the entry's files. Raises BadSample("missing")."""
+    file = entry.files[key]
+    if file.size < 0:
+        raise BadSample("missing", f"no {key} file when {entry.id} was indexed", file.path)
+    return root.read(file.path)
+
+
+def read_image(root: Folder, entry: Entry, key: str = "image") -> bytes:
+    """The image file as it is, whole and of the size that the entry promises, or BadSample."""
+    data, path = read(root, entry, key), entry.files[key].path
+    if images.is_jpeg(data):
+        width, height, _ = images.jpeg_header(data, path)
+        check_size((height, width), entry, path)
+        images.check_jpeg(data, path)
+    else:
+        check_size(_png_size(data, path), entry, path)
+    return data
+
+
+def check_size(shape: tuple[int, ...], entry: Entry, path: str) -> None:
+    """Compare a picture's (height, width, ...) with the entry. Raises BadSample("wrong size")."""
+    if tuple(shape[:2]) != (entry.height, entry.width):
+        found = "x".join(str(n) for n in shape[1::-1])
+        raise BadSample("wrong size", f"{found}, expected {entry.width}x{entry.height}", path)
+
+
+def _png_size(data: bytes, path: str) -> tuple[int, int]:
+    """(height, width) of a PNG whose chunks reach its IEND; its pixels are not looked at."""
+    if not data:
+        raise BadSample("truncated", "an empty file", path)
+    if not data.startswith(images.PNG_MAGIC):
+        raise BadSample("undecodable", f"neither JPEG nor PNG: starts {data[:8].hex()}", path)
+    at = len(images.PNG_MAGIC)
+    while data[at + 4 : at + 8] != b"IEND":
+        if at + 12 > len(data):
+            raise BadSample("truncated", f"PNG of {len(data)} bytes without its IEND", path)
+        (length,) = struct.unpack_from(">I", data, at)
+        at += 12 + length
+    width, height = struct.unpack_from(">II", data, 16)
+    return height, width

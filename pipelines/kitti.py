@@ -1,0 +1,166 @@
+"""KITTI raw drives with the annotated depth of the depth completion/prediction benchmark.
+
+Licence: CC BY-NC-SA 3.0. Layout, with `raw/` and `depth/` or with both trees merged in the root:
+
+    raw/2011_09_26/calib_cam_to_cam.txt
+    raw/2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000005.png
+    depth/{train,val}/2011_09_26_drive_0001_sync/proj_depth/groundtruth/image_02/0000000005.png
+
+The depth tree has no date level; a drive's name begins with its date. Depth is uint16 PNG, metres
+= value / 256 (exact in float32), 0 = no measurement, planar z in the rectified camera, about a
+fifth of the pixels (depth devkit readme). The camera is P_rect_0x of the date's calibration; the
+image size is S_rect_0x (S_0x is the size before rectification). P_rect's last column, the offset
+to camera 0, does not enter planar z.
+
+A frame is an entry if it has a depth file, or lies between two that have one (then the depth file
+is missing). Ground truth adds up 5 frames to both sides, so a drive's first and last 5 raw frames
+have none: no entries. Files and folders whose names are not of this pattern are not KITTI's.
+
+Sources: devkit readme of the depth benchmark; Geiger et al., "Vision meets Robotics", IJRR 2013;
+Uhrig et al., "Sparsity Invariant CNNs", 3DV 2017.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pipelines import _records as records
+from vbdata import images
+from vbdata.errors import BadSample, SourceError
+from vbdata.nouns import Depth, Entry, Sample
+
+if TYPE_CHECKING:
+    from vbdata.storage import Folder
+
+LICENSE = "CC-BY-NC-SA-3.0"
+HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_depth.php?benchmark=depth_prediction"
+LABELS = ("depth",)
+
+SPLITS = {"train": ("train",), "val": ("val",), "both": ("train", "val")}
+CAMERAS = ("image_02", "image_03")
+
+CALIBRATION = "calib_cam_to_cam.txt"
+DRIVE = re.compile(r"\d{4}_\d{2}_\d{2}_drive_\d{4}_sync")
+FRAME = re.compile(r".*/(\d{10})\.png")
+STEPS_PER_METRE = 256
+
+
+class Camera(NamedTuple):
+    """A rectified camera: image size and fx, fy, cx, cy, in pixels."""
+
+    width: int
+    height: int
+    focus: tuple[float, float, float, float]
+
+
+def index(root: Folder, *, split: str = "train", camera: str = "image_02") -> Iterator[Entry]:
+    """The frames of all drives of a split, as one of the two colour cameras saw them."""
+    records.one_of("split", split, SPLITS)
+    records.one_of("camera", camera, CAMERAS)
+    raw, depth = (f"{top}/" if root.exists(top) else "" for top in ("raw", "depth"))
+    cameras: dict[str, Camera] = {}
+    nothing = True
+    for drive, part in sorted(_drives(root, depth, SPLITS[split]).items()):
+        date = drive[:10]
+        if date not in cameras:
+            cameras[date] = _camera(root, f"{raw}{date}/{CALIBRATION}", camera)
+        images_at = f"{raw}{date}/{drive}/{camera}/data"
+        depth_at = f"{depth}{part}/{drive}/proj_depth/groundtruth/{camera}"
+        for entry in _frames(root, f"{drive}/{camera}", images_at, depth_at, cameras[date]):
+            nothing = False
+            yield entry
+    if nothing:
+        raise SourceError(f"{root.url}: the drives of split {split} have no depth for {camera}")
+
+
+def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+    """The frame's PNG as it is, and its depth in metres. Raises BadSample."""
+    records.refuse(entry, kinds)
+    image = records.read_image(root, entry)
+    return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
+
+
+def _drives(root: Folder, depth: str, parts: tuple[str, ...]) -> dict[str, str]:
+    """Drive -> the part of the benchmark that it belongs to."""
+    found: dict[str, str] = {}
+    for part in parts:
+        drives = [name for name in root.folders(f"{depth}{part}") if DRIVE.fullmatch(name)]
+        if not drives:
+            raise SourceError(f"{root.url}: no folders YYYY_MM_DD_drive_NNNN_sync in {depth}{part}")
+        if twice := sorted(found.keys() & set(drives)):
+            raise SourceError(f"{root.url}: {twice[0]} is in train and in val")
+        found |= dict.fromkeys(drives, part)
+    return found
+
+
+def _frames(
+    root: Folder, prefix: str, images_at: str, depth_at: str, camera: Camera
+) -> Iterator[Entry]:
+    """A drive's entries: frames with depth, and raw frames between two of them."""
+    image_sizes, depth_sizes = records.sizes(root, images_at), records.sizes(root, depth_at)
+    measured = {found[1] for path in depth_sizes if (found := FRAME.fullmatch(path))}
+    if not measured:
+        return
+    seen = {found[1] for path in image_sizes if (found := FRAME.fullmatch(path))}
+    between = {frame for frame in seen if min(measured) < frame < max(measured)}
+    for frame in sorted(measured | between):
+        yield Entry(
+            id=f"{prefix}/{frame}",
+            group=f"kitti:{prefix.partition('/')[0]}",
+            width=camera.width,
+            height=camera.height,
+            license=LICENSE,
+            files={
+                "image": records.file_ref(f"{images_at}/{frame}.png", image_sizes),
+                "depth": records.file_ref(f"{depth_at}/{frame}.png", depth_sizes),
+            },
+            labels=LABELS,
+            camera=camera.focus,
+        )
+
+
+def _camera(root: Folder, path: str, camera: str) -> Camera:
+    """One rectified camera of a date's calibration. Raises SourceError."""
+    text = records.source_bytes(root, path, "one per date, in its own zip: <date>_calib.zip")
+    # calib_time holds further colons
+    lines = (line.partition(":") for line in text.decode("ascii", "replace").splitlines())
+    table = {key.strip(): value.split() for key, _, value in lines}
+    number = camera[-2:]
+    width, height = _numbers(table, f"S_rect_{number}", 2, path)
+    p = _numbers(table, f"P_rect_{number}", 12, path)
+    if min(width, height, p[0], p[5]) <= 0 or width % 1 or height % 1:
+        raise SourceError(f"{path}: S_rect_{number} {width} {height}, focus {p[0]} {p[5]}: not > 0")
+    return Camera(int(width), int(height), (p[0], p[5], p[2], p[6]))
+
+
+def _numbers(table: dict[str, list[str]], key: str, count: int, path: str) -> list[float]:
+    """The numbers after a key. Raises SourceError unless there are `count`, all finite."""
+    try:
+        values = [float(word) for word in table.get(key, [])]
+    except ValueError:
+        values = []
+    if len(values) != count or not all(map(math.isfinite, values)):
+        found = " ".join(table.get(key, ["nothing"]))
+        raise SourceError(f"{path}: {key} should be {count} numbers, found {found!r}")
+    return values
+
+
+def _depth(root: Folder, entry: Entry) -> Depth:
+    import torch
+
+    path = entry.files["depth"].path
+    stored = images.decode_png_raw(records.read(root, entry, "depth"), path)
+    if stored.ndim != 2 or stored.dtype != np.uint16:
+        found = f"{stored.dtype} of shape {stored.shape}"
+        raise BadSample("wrong dtype", f"depth is {found}, expected grey uint16", path)
+    records.check_size(stored.shape, entry, path)
+    valid = stored > 0
+    if not valid.any():
+        raise BadSample("all invalid", "no pixel has a measured depth", path)
+    metres = stored.astype(np.float32) / np.float32(STEPS_PER_METRE)
+    return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))

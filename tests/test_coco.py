@@ -1,0 +1,371 @@
+"""The COCO reader, on the real samples and on small trees with damage of every kind."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from pipelines import _rle, coco
+from vbdata.errors import BadSample, SourceError
+from vbdata.images import encode_jpeg
+from vbdata.nouns import Entry, Segments
+from vbdata.storage import Folder
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "coco"
+real = pytest.mark.skipif(not REAL.exists(), reason="no real COCO samples beside the repository")
+
+WIDTH, HEIGHT = 40, 30
+SQUARE = [[4, 4, 14, 4, 14, 14, 4, 14]]
+INSIDE = [[6, 6, 10, 6, 10, 10, 6, 10]]
+CATEGORIES = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
+
+
+def annotation(number: int, **changes: Any) -> dict[str, Any]:
+    """A good annotation, and what to change in it."""
+    good = {"id": number, "image_id": 7, "category_id": 1, "iscrowd": 0, "area": 100.0}
+    return good | {"segmentation": SQUARE} | changes
+
+
+def tree(
+    folder: Path, annotations: list[Any], *, image: dict[str, Any] | None = None, **top: Any
+) -> Folder:
+    """A COCO of one image, number 7."""
+    record = {"id": 7, "file_name": "000000000007.jpg", "width": WIDTH, "height": HEIGHT}
+    whole = {"images": [record | (image or {})], "annotations": annotations}
+    write_json(folder, "instances_train2017", whole | {"categories": CATEGORIES} | top)
+    (folder / "train2017").mkdir(exist_ok=True)
+    pixels = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    (folder / "train2017" / "000000000007.jpg").write_bytes(encode_jpeg(pixels))
+    return Folder(str(folder))
+
+
+def write_json(folder: Path, name: str, value: Any) -> None:
+    (folder / "annotations").mkdir(exist_ok=True)
+    (folder / "annotations" / f"{name}.json").write_text(json.dumps(value))
+
+
+def only(root: Folder, **options: Any) -> Entry:
+    (entry,) = coco.index(root, **options)
+    return entry
+
+
+def segments(root: Folder, entry: Entry) -> Segments:
+    found = coco.load(root, entry, ["segments"]).labels["segments"]
+    assert isinstance(found, Segments)
+    return found
+
+
+def reference(part: Any, height: int, width: int) -> NDArray[np.bool_]:
+    """annToMask of pycocotools."""
+    shape = part["segmentation"]
+    if isinstance(shape, list):
+        rle = coco_mask.merge(coco_mask.frPyObjects(shape, height, width))
+    elif isinstance(shape["counts"], list):
+        rle = coco_mask.frPyObjects(shape, height, width)
+    else:
+        rle = shape
+    with warnings.catch_warnings():  # pycocotools 2.0.11 on NumPy 2.4: __array__ without copy
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return np.asarray(coco_mask.decode(rle)).astype(bool)
+
+
+def real_pairs(split: str, kind: str) -> Iterator[tuple[Entry, list[dict[str, Any]]]]:
+    """Entries of the real samples with the annotations of their images."""
+    table = json.loads((REAL / f"annotations/{kind}_{split}.json").read_text())
+    for entry in coco.index(Folder(str(REAL)), split=split, segments=kind):
+        if "segments" in entry.labels:
+            yield entry, [a for a in table["annotations"] if a["image_id"] == int(entry.id)]
+
+
+@real
+@pytest.mark.parametrize("split", ["train2017", "val2017"])
+def test_every_real_instance_is_painted_as_pycocotools_would(split: str) -> None:
+    crowds = 0
+    for entry, annotations in real_pairs(split, "instances"):
+        found = segments(Folder(str(REAL)), entry)
+        annotations.sort(key=lambda a: a["id"])
+        masks = [reference(a, entry.height, entry.width) for a in annotations]
+        expected = np.zeros((entry.height, entry.width), np.int32)
+        best = np.full(expected.shape, np.inf)  # composite by comparing, not by painting over
+        for k, (part, mask) in enumerate(zip(annotations, masks, strict=True)):
+            area = mask.sum() + (1e9 if part["iscrowd"] else 0)
+            wins = mask & (area <= best)
+            expected[wins], best[wins] = k + 1, area
+        assert np.array_equal(found.ids.numpy(), expected), entry.id
+        assert found.crowds == tuple(bool(a["iscrowd"]) for a in annotations)
+        assert bool(found.valid.all())
+        crowds += sum(found.crowds)
+    assert crowds > 0
+
+
+@real
+def test_every_real_mask_equals_pycocotools_alone() -> None:
+    count = 0
+    for split, kind in (("train2017", "instances"), ("val2017", "instances"), ("train2017", "stuff")):
+        for entry, annotations in real_pairs(split, kind):
+            for part in annotations:
+                mask = _rle.mask(part["segmentation"], entry.height, entry.width)
+                assert np.array_equal(mask, reference(part, entry.height, entry.width))
+                count += 1
+    assert count == 1444 + 298 + 17
+
+
+@real
+def test_real_panoptic_areas_are_exact() -> None:
+    count = 0
+    for entry, (annotation_,) in real_pairs("val2017", "panoptic"):
+        found = segments(Folder(str(REAL)), entry)
+        parts = sorted(annotation_["segments_info"], key=lambda part: part["id"])
+        for k, part in enumerate(parts, 1):
+            assert int((found.ids == k).sum()) == part["area"]
+            assert found.crowds[k - 1] == bool(part["iscrowd"])
+            count += 1
+        assert bool(((found.ids > 0) == found.valid).all())
+    table = json.loads((REAL / "annotations/panoptic_val2017.json").read_text())
+    assert count == sum(len(a["segments_info"]) for a in table["annotations"]) >= 24
+
+
+@real
+def test_real_facts_captions_and_licences() -> None:
+    entries = {e.id: e for e in coco.index(Folder(str(REAL)))}
+    assert list(entries) == sorted(entries) and len(entries) == 160
+    assert {e.fault for e in entries.values()} == {""}
+    assert entries["000000000790"].license == "CC-BY-2.0"
+    assert entries["000000000790"].group == "coco:000000000790"
+    told = [e for e in entries.values() if "captions" in e.labels]
+    assert told and all(c and c == c.strip() for e in told for c in e.captions)
+    fact = {f.name: f for f in entries["000000098304"].classes}
+    table = json.loads((REAL / "annotations/instances_train2017.json").read_text())
+    mine = [a for a in table["annotations"] if a["image_id"] == 98304 and not a["iscrowd"]]
+    assert sum(f.instances for f in fact.values()) == len(mine)
+    assert min(f.smallest for f in fact.values() if f.instances) == int(min(a["area"] for a in mine))
+
+
+def test_smaller_lies_on_top_and_crowds_below(tmp_path: Path) -> None:
+    crowd = {"counts": [0, WIDTH * HEIGHT], "size": [HEIGHT, WIDTH]}
+    root = tree(
+        tmp_path,
+        [
+            annotation(3, segmentation=INSIDE, category_id=3, area=16.0),
+            annotation(5, segmentation=crowd, iscrowd=1, area=1.0),
+            annotation(4),
+            annotation(6, area=0.0, segmentation=[[1, 1, 1, 1, 2, 1]]),
+        ],
+    )
+    entry = only(root)
+    found = segments(root, entry)
+    assert found.classes == ("car", "person", "person") and found.crowds == (False, False, True)
+    assert [int(found.ids[y, x]) for y, x in ((8, 8), (12, 12), (25, 30))] == [1, 2, 3]
+    facts = {f.name: (f.instances, f.smallest) for f in entry.classes}
+    assert facts == {"car": (1, 16), "person": (1, 100)}
+
+
+def test_image_without_annotations_has_an_empty_partition(tmp_path: Path) -> None:
+    root = tree(tmp_path, [])
+    found = segments(root, only(root))
+    assert found.classes == () and not found.ids.any() and bool(found.valid.all())
+
+
+def test_captions_alone_will_do(tmp_path: Path) -> None:
+    root = tree(tmp_path, [])
+    (tmp_path / "annotations/instances_train2017.json").rename(tmp_path / "gone.json")
+    image = {"id": 7, "file_name": "000000000007.jpg", "width": WIDTH, "height": HEIGHT}
+    texts = ["  a dog\n", " ", "a cat"]
+    told = [{"id": k, "image_id": 7, "caption": text} for k, text in enumerate(texts)]
+    write_json(tmp_path, "captions_train2017", {"images": [image], "annotations": told})
+    entry = only(root)
+    assert entry.labels == ("captions",) and entry.captions == ("a dog", "a cat")
+    assert coco.load(root, entry, ["captions"]).labels == {"captions": ("a dog", "a cat")}
+    with pytest.raises(SourceError, match="panoptic_train2017"):
+        list(coco.index(root, segments="panoptic"))
+
+
+def test_stuff_leaves_other_without_a_segment_but_valid(tmp_path: Path) -> None:
+    root = tree(tmp_path, [])
+    rows = np.zeros((HEIGHT, WIDTH), np.uint8, order="F")
+    rows[:10] = 1
+    sky, other = coco_mask.encode(rows), coco_mask.encode(np.asfortranarray(np.roll(rows, 10, 0)))
+    parts = [
+        annotation(k, category_id=c, segmentation=m | {"counts": m["counts"].decode()})
+        for k, c, m in ((1, 157, sky), (2, 183, other))
+    ]
+    categories = [{"id": 157, "name": "sky-other"}, {"id": 183, "name": "other"}]
+    images = [{"id": 7, "file_name": "000000000007.jpg", "width": WIDTH, "height": HEIGHT}]
+    whole = {"images": images, "annotations": parts, "categories": categories}
+    write_json(tmp_path, "stuff_train2017", whole)
+    entry = only(root, segments="stuff")
+    found = segments(root, entry)
+    assert found.classes == ("sky-other",) and found.things == (False,)
+    assert [int(found.ids[y, 0]) for y in (5, 15, 25)] == [1, 0, 0]
+    assert [bool(found.valid[y, 0]) for y in (5, 15, 25)] == [True, True, False]
+    assert [(f.name, f.thing, f.instances) for f in entry.classes] == [("sky-other", False, 0)]
+
+
+def panoptic(folder: Path, colors: NDArray[Any], ids: list[int], at: str) -> Folder:
+    root = tree(folder, [])
+    listed = [{"id": k, "category_id": 1, "iscrowd": 0, "area": 1} for k in ids]
+    images = [{"id": 7, "file_name": "000000000007.jpg", "width": WIDTH, "height": HEIGHT}]
+    notes = [{"image_id": 7, "file_name": "000000000007.png", "segments_info": listed}]
+    categories = [{"id": 1, "name": "person", "isthing": 1}]
+    whole = {"images": images, "annotations": notes, "categories": categories}
+    write_json(folder, "panoptic_train2017", whole)
+    (folder / at).mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / at / "000000000007.png"), colors[..., ::-1])
+    return root
+
+
+@pytest.mark.parametrize("at", ["annotations/panoptic_train2017", "panoptic_train2017"])
+def test_panoptic_ids_are_widened(tmp_path: Path, at: str) -> None:
+    colors = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    colors[:5] = (200, 201, 202)
+    root = panoptic(tmp_path, colors, [200 + 256 * 201 + 65536 * 202], at)
+    found = segments(root, only(root, segments="panoptic"))
+    assert bool((found.ids[:5] == 1).all()) and not found.valid[5:].any() and found.valid[:5].all()
+
+
+@pytest.mark.parametrize("ids", [[], [5], [5, 9, 10], [0, 9], [9, 9]])
+def test_panoptic_ids_must_be_those_of_the_json(tmp_path: Path, ids: list[int]) -> None:
+    colors = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    colors[:5, :, 0] = 9
+    root = panoptic(tmp_path, colors, ids, "panoptic_train2017")
+    with pytest.raises(BadSample, match="garbled annotation"):
+        segments(root, only(root, segments="panoptic"))
+
+
+def test_panoptic_png_of_other_form(tmp_path: Path) -> None:
+    for colors, reason in (
+        (np.zeros((HEIGHT, WIDTH, 3), np.uint16), "wrong dtype"),
+        (np.zeros((HEIGHT, WIDTH - 1, 3), np.uint8), "wrong size"),
+    ):
+        root = panoptic(tmp_path, colors, [], "panoptic_train2017")
+        with pytest.raises(BadSample, match=reason):
+            segments(root, only(root, segments="panoptic"))
+
+
+BROKEN_SHAPES: dict[str, Any] = {
+    "odd": [[1, 2, 3, 4, 5]],
+    "short": [[1, 2, 3, 4]],
+    "empty": [],
+    "nan": [[float("nan"), 2, 3, 4, 5, 6]],
+    "infinite": [[float("inf"), 2, 3, 4, 5, 6]],
+    "far": [[1e9, 2, 3, 4, 5, 6]],
+    "words": [["1", "2", "3", "4", "5", "6"]],
+    "nested": [[[1, 2], [3, 4], [5, 6], [5, 6], [1, 1], [2, 2]]],
+    "ragged": [[[1, 2], 3, 4, 5, 6, 7]],
+    "number": 5,
+    "none": None,
+    "size": {"counts": [0, 1200], "size": [WIDTH, HEIGHT]},
+    "few": {"counts": [5, 5], "size": [HEIGHT, WIDTH]},
+    "negative": {"counts": [-5, 1205], "size": [HEIGHT, WIDTH]},
+    "fraction": {"counts": [0.5, 1199.5], "size": [HEIGHT, WIDTH]},
+    "no counts": {"size": [HEIGHT, WIDTH]},
+    "no runs": {"counts": [], "size": [HEIGHT, WIDTH]},
+    "alphabet": {"counts": "zz~~", "size": [HEIGHT, WIDTH]},
+    "unicode": {"counts": "\u20ac", "size": [HEIGHT, WIDTH]},
+    "unfinished": {"counts": "oo", "size": [HEIGHT, WIDTH]},
+    "endless": {"counts": "o" * 5000, "size": [HEIGHT, WIDTH]},
+    "minus": {"counts": "O", "size": [HEIGHT, WIDTH]},
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_SHAPES)
+def test_garbled_geometry(tmp_path: Path, name: str) -> None:
+    root = tree(tmp_path, [annotation(1, segmentation=BROKEN_SHAPES[name])])
+    with pytest.raises(BadSample, match=r"garbled annotation: annotation 1: .*000000000007.jpg"):
+        segments(root, only(root))
+
+
+@pytest.mark.parametrize(
+    ("parts", "image", "fault"),
+    [
+        ([annotation(1, category_id=99)], {}, "unknown category"),
+        ([annotation(1, category_id=[1])], {}, "unknown category"),
+        ([annotation(1, iscrowd=None)], {}, "garbled annotation"),
+        ([annotation(1, area=float("nan"))], {}, "garbled annotation"),
+        ([annotation(1, area="big")], {}, "garbled annotation"),
+        ([annotation(1), annotation(1)], {}, "garbled annotation"),
+        ([annotation(True)], {}, "garbled annotation"),
+        ([], {"file_name": "../../etc/passwd"}, "unsafe path"),
+        ([], {"file_name": "/etc/passwd"}, "unsafe path"),
+        ([], {"file_name": None}, "garbled annotation"),
+        ([], {"file_name": "\ud800.jpg"}, "garbled annotation"),
+        ([], {"width": None}, "garbled annotation"),
+        ([], {"height": 10**30}, "garbled annotation"),
+    ],
+)
+def test_structural_faults_are_entries(
+    tmp_path: Path, parts: list[Any], image: dict[str, Any], fault: str
+) -> None:
+    root = tree(tmp_path, parts, image=image)
+    entry = only(root)
+    assert entry.id == "000000000007" and entry.fault.startswith(f"{fault}: ")
+    with pytest.raises(BadSample, match=fault):
+        coco.load(root, entry, ["segments"])
+
+
+def test_strays_and_orphans_are_entries_too(tmp_path: Path) -> None:
+    root = tree(tmp_path, [5, annotation(1, image_id=[7]), annotation(2, image_id=8)])
+    found = {e.id: e.fault for e in coco.index(root)}
+    assert list(found) == ["000000000007", "000000000008", "stray-000000", "stray-000001"]
+    assert found["000000000007"] == "" and "no image record" in found["000000000008"]
+
+
+def test_damaged_pictures(tmp_path: Path) -> None:
+    root = tree(tmp_path, [annotation(1)])
+    entry = only(root)
+    picture = tmp_path / "train2017" / "000000000007.jpg"
+    whole = picture.read_bytes()
+    other = encode_jpeg(np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8))
+    for data, reason in (
+        (whole[: len(whole) - 40], "truncated"),
+        (b"", "truncated"),
+        (b"<html>", "undecodable"),
+        (other, "wrong size"),
+    ):
+        picture.write_bytes(data)
+        with pytest.raises(BadSample, match=rf"^{reason}.*000000000007.jpg"):
+            coco.load(root, entry, ["segments"])
+    picture.unlink()
+    for known in (entry, only(root)):  # gone since, and gone before
+        with pytest.raises(BadSample, match="missing"):
+            coco.load(root, known, ["segments"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "train2018"}, "split: 'train2018'.*did you mean 'train2017'"),
+        ({"segments": "masks"}, "segments: 'masks'.*instances, panoptic, stuff"),
+        ({"split": ["train2017"]}, "split"),
+        ({"split": "val2017"}, "instances_val2017.json, nor annotations/captions_val2017"),
+    ],
+)
+def test_wrong_options(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        list(coco.index(tree(tmp_path, []), **options))
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"images": {}}', '{"images": [], "annotations": []}', "[" * 100_000]
+)
+def test_json_that_is_not_coco(tmp_path: Path, text: str) -> None:
+    root = tree(tmp_path, [])
+    (tmp_path / "annotations/instances_train2017.json").write_text(text)
+    with pytest.raises(SourceError, match="instances_train2017.json"):
+        list(coco.index(root))
+
+
+def test_no_image_folder(tmp_path: Path) -> None:
+    root = tree(tmp_path, [])
+    (tmp_path / "train2017").rename(tmp_path / "elsewhere")
+    with pytest.raises(SourceError, match="no folder train2017"):
+        list(coco.index(root))

@@ -1,0 +1,347 @@
+"""The Hypersim reader: the one real frame, and a made-up scene whose answer is known."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipelines import _hdf5, _tonemap, hypersim
+from pipelines._hypersim_camera import Camera, orient, pinhole, rays
+from vbdata.errors import BadSample, SourceError
+from vbdata.images import encode_jpeg
+from vbdata.nouns import Depth, Entry, Normals
+from vbdata.storage import Folder
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "hypersim"
+real = pytest.mark.skipif(not REAL.exists(), reason="no real Hypersim samples here")
+
+WIDTH, HEIGHT = 16, 12
+PLAIN = (0.57735, 0.0, 0.0, 0.0, 0.433, 0.0, 0.0, 0.0, -1.0)
+TILTED = (0.5796, 0.0, -0.0696, 0.0, 0.4347, 0.0927, 0.0, 0.0041, -1.0039)
+SCENE = "ai_001_002"
+METRES = 3.0  # of the wall that every pixel but the sky sees
+HEADER = (
+    "scene_name,camera_name,frame_id,included_in_public_release,exclude_reason,split_partition_name"
+)
+
+
+def hdf5(file: Path, values: NDArray[Any], name: str = "dataset") -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(file, "w") as out:
+        out.create_dataset(name, data=values, compression="gzip", compression_opts=9)
+
+
+def geometry(folder: Path, frame: int, kind: str) -> Path:
+    return folder / SCENE / "images/scene_cam_00_geometry_hdf5" / f"frame.{frame:04d}.{kind}.hdf5"
+
+
+def color(folder: Path, frame: int) -> Path:
+    return folder / SCENE / "images/scene_cam_00_final_hdf5" / f"frame.{frame:04d}.color.hdf5"
+
+
+def wall(matrix: tuple[float, ...]) -> NDArray[np.float16]:
+    """Distances to the plane z = METRES, nothing in the first row."""
+    distance = METRES / rays(matrix, WIDTH, HEIGHT)[2]
+    distance[0] = np.nan
+    return distance.astype(np.float16)
+
+
+def facing() -> NDArray[np.float16]:
+    """The wall's normals in Hypersim's axes, with one of each defect."""
+    normals = np.zeros((HEIGHT, WIDTH, 3), np.float16)
+    normals[..., 2] = 1
+    normals[0] = np.nan
+    normals[3, 3] = (0, 0, -1)  # faces inwards
+    normals[4, 4] = 0
+    normals[5, 5] = (0, 0, 0.5)
+    normals[6, 6] = np.nan
+    return normals
+
+
+def tree(
+    folder: Path, *, scenes: str = ".", frames: int = 2, matrix: tuple[float, ...] = PLAIN
+) -> Folder:
+    """A scene of one camera, its frames all in train and in the public release."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entities = np.full((HEIGHT, WIDTH), 4, np.int16)
+    entities[0] = -1
+    for k in range(frames):
+        hdf5(geometry(folder / scenes, k, "depth_meters"), wall(matrix))
+        hdf5(geometry(folder / scenes, k, "normal_cam"), facing())
+        hdf5(geometry(folder / scenes, k, "render_entity_id"), entities)
+        hdf5(color(folder / scenes, k), np.full((HEIGHT, WIDTH, 3), 0.25, np.float16))
+    rows = [f"{SCENE},cam_00,{k},True,,train" for k in range(9)]
+    rows += [f"{SCENE},cam_00,9,False,CONTENT,", f"{SCENE},cam_01,0,True,,train"]
+    (folder / "metadata_images_split_scene_v1.csv").write_text("\n".join([HEADER, *rows]))
+    write_camera(folder, matrix)
+    return Folder(str(folder))
+
+
+def write_camera(folder: Path, matrix: tuple[object, ...], width: int = WIDTH) -> None:
+    names = [f"M_cam_from_uv_{k // 3}{k % 3}" for k in range(9)]
+    head = ["scene_name", "settings_output_img_width", "settings_output_img_height", *names]
+    with (folder / "metadata_camera_parameters.csv").open("w", newline="") as out:
+        csv.writer(out).writerows([head, [SCENE, float(width), float(HEIGHT), *matrix]])
+
+
+def first(root: Folder, **options: str) -> Entry:
+    return next(iter(hypersim.index(root, **options)))
+
+
+def label(root: Folder, entry: Entry, kind: str) -> Any:
+    found = hypersim.load(root, entry, [kind]).labels[kind]
+    assert isinstance(found, Depth | Normals)
+    return found
+
+
+@real
+def test_the_real_frame_has_its_scenes_camera() -> None:
+    root = Folder(str(REAL))
+    (entry,) = hypersim.index(root)
+    assert (entry.id, entry.group) == ("ai_037_002/cam_00/0000", "hypersim:ai_037_002")
+    assert (entry.labels, entry.camera) == (("depth",), None)  # a tilted camera
+    found = hypersim._depth(root, entry)
+    assert bool(found.valid.all()) and tuple(found.metres.shape) == (768, 1024)
+    assert abs(float(found.metres.min()) - 2.804) < 1e-3
+    assert abs(float(found.metres.max()) - 12.745) < 1e-3
+    x, y = np.meshgrid(np.arange(1024) - 511.5, np.arange(768) - 383.5)
+    distance = hypersim._array(root, entry, "depth").astype(np.float64)
+    usual = distance * 886.81 / np.sqrt(x * x + y * y + 886.81**2)
+    off = np.abs(usual - found.metres.numpy()) / found.metres.numpy()
+    assert 0.019 < np.median(off) < 0.023 and 0.05 < off.max() < 0.06
+    with pytest.raises(BadSample, match=r"missing.*frame\.0000\.color\.hdf5"):
+        hypersim.load(root, entry, ["depth"])
+
+
+@real
+def test_the_official_cameras() -> None:
+    cameras = hypersim._cameras(Folder(str(REAL)))
+    plain = [found for camera in cameras.values() if (found := pinhole(camera))]
+    assert len(cameras) == 482 and len(plain) >= 194
+    assert pinhole(cameras["ai_001_001"]) == pytest.approx((886.81, 886.81, 511.5, 383.5))
+
+
+@real
+def test_the_official_split() -> None:
+    root = Folder(str(REAL))
+    counts = {}
+    for split in hypersim.SPLITS:
+        scenes = hypersim._frames(root, split)
+        frames = sum(len(k) for cameras in scenes.values() for k in cameras.values())
+        counts[split] = (len(scenes), frames)
+    assert counts["train"] == (365, 59_543) and counts["all"] == (457, 74_619)
+    assert counts["val"] == (46, 7_386) and counts["test"] == (46, 7_690)
+
+
+@pytest.mark.parametrize("scenes", ["evermotion_dataset/scenes", "scenes", "."])
+@pytest.mark.parametrize("matrix", [PLAIN, TILTED])
+def test_a_wall_is_planar(tmp_path: Path, scenes: str, matrix: tuple[float, ...]) -> None:
+    root = tree(tmp_path, scenes=scenes, matrix=matrix)
+    entries = list(hypersim.index(root))
+    assert [e.id for e in entries] == [f"{SCENE}/cam_00/{k:04d}" for k in range(2)]
+    assert (entries[0].camera is None) == (matrix is TILTED)
+    found = label(root, entries[0], "depth")
+    assert not found.valid[0].any() and bool(found.valid[1:].all())
+    assert np.allclose(found.metres[1:], METRES, rtol=1e-3) and not found.metres[0].any()
+
+
+def test_rays_of_a_pinhole_agree_with_its_intrinsics() -> None:
+    shifted = (0.6, 0.0, -0.05, 0.0, 0.4, 0.08, 0.0, 0.0, -1.0)
+    intrinsics = pinhole(Camera(WIDTH, HEIGHT, shifted))
+    assert intrinsics is not None
+    fx, fy, cx, cy = intrinsics
+    x, y, z = rays(shifted, WIDTH, HEIGHT)
+    assert np.allclose(x / z * fx + cx, np.arange(WIDTH)[None])
+    assert np.allclose(y / z * fy + cy, np.arange(HEIGHT)[:, None])
+
+
+def test_normals_are_mended_or_refused(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    found = label(root, first(root), "normals")
+    expected = np.ones((HEIGHT, WIDTH), bool)
+    expected[0] = expected[4, 4] = expected[6, 6] = False
+    assert np.array_equal(found.valid, expected)
+    assert bool(found.sky[0].all()) and not found.sky[1:].any()
+    towards = np.array([0, 0, -1], np.float32)[:, None]
+    assert (found.xyz.numpy()[:, expected] == towards).all()  # OpenCV: the wall faces along -z
+    assert not found.xyz.numpy()[:, ~expected].any()
+
+
+def test_turning_is_judged_by_the_ray_and_not_by_z() -> None:
+    """A steep surface may show a normal with z < 0 to a pixel at the side: it is seen, so right."""
+    ray = np.array([0.6, 0.0, 0.8]).reshape(3, 1, 1)
+    seen = np.array([-0.9, 0.0, 0.1])  # OpenCV; points away by z alone, but normal . ray < 0
+    for given, wanted in ((seen, seen), (-seen, seen)):
+        stored = (given * (1, -1, -1)).astype(np.float16).reshape(1, 1, 3)
+        xyz, valid = orient(stored, ray)
+        assert valid.all() and np.allclose(xyz[:, 0, 0], wanted / np.linalg.norm(wanted), atol=1e-3)
+
+
+def test_without_entities_sky_is_where_normals_are_nan(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    for k in range(2):
+        geometry(tmp_path, k, "render_entity_id").unlink()
+    found = label(root, first(root), "normals")
+    assert bool(found.sky[0].all()) and bool(found.sky[6, 6]) and int(found.sky.sum()) == WIDTH + 1
+
+
+def test_tonemap_is_the_formula() -> None:
+    rng = np.random.default_rng(3)
+    values = (rng.gamma(0.7, 2.0, (64, 48, 3)) - 0.05).astype(np.float16)
+    values[0, 0], values[1, 1] = np.inf, 0
+    valid = rng.random((64, 48)) < 0.8
+    linear = np.minimum(values.astype(np.float64), 65504)
+    bright = np.percentile((linear * (0.3, 0.59, 0.11)).sum(-1)[valid], 90)
+    wanted = np.clip(np.maximum(linear * 0.8**2.2 / bright, 0) ** (1 / 2.2), 0, 1) * 255
+    found = _tonemap.tonemap(values, valid)
+    assert np.array_equal(found, np.floor(wanted + 0.5).astype(np.uint8))
+    assert not _tonemap.tonemap(np.full((2, 2, 3), 1e-5, np.float16), np.ones((2, 2), bool)).any()
+    ones = _tonemap.tonemap(np.ones((2, 2, 3), np.float16), np.zeros((2, 2), bool))
+    assert (ones == 255).all()
+
+
+def test_the_picture_is_tone_mapped_or_the_preview(tmp_path: Path) -> None:
+    root = tree(tmp_path, frames=1)
+    image = hypersim.load(root, first(root), []).image
+    assert isinstance(image, np.ndarray) and image.shape == (HEIGHT, WIDTH, 3)
+    assert (image == 204).all()  # all of one brightness: its percentile becomes 0.8
+    at = tmp_path / SCENE / "images/scene_cam_00_final_preview/frame.0000.tonemap.jpg"
+    at.parent.mkdir()
+    at.write_bytes(encode_jpeg(image))
+    assert hypersim.load(root, first(root, image="preview"), []).image == at.read_bytes()
+
+
+def test_what_is_absent_as_a_whole_is_not_offered(tmp_path: Path) -> None:
+    root = tree(tmp_path, frames=3)
+    for k in range(3):
+        geometry(tmp_path, k, "normal_cam").unlink()
+    geometry(tmp_path, 1, "depth_meters").unlink()
+    color(tmp_path, 2).unlink()
+    entries = list(hypersim.index(root))
+    assert [e.labels for e in entries] == [("depth",)] * 3
+    for k in (1, 2):
+        with pytest.raises(BadSample, match=f"missing.*frame.000{k}"):
+            hypersim.load(root, entries[k], ["depth"])
+    assert hypersim.load(root, entries[0], ["depth"]).labels
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "reason"),
+    [
+        ("depth", np.full((HEIGHT, WIDTH), np.nan, np.float16), "all invalid"),
+        ("depth", np.ones((HEIGHT, WIDTH), np.float64), "wrong dtype"),
+        ("depth", np.ones((HEIGHT, WIDTH), np.int16), "wrong dtype"),
+        ("depth", np.ones((HEIGHT, WIDTH + 1), np.float16), "wrong size"),
+        ("depth", np.ones((HEIGHT, WIDTH, 1), np.float16), "wrong size"),
+        ("normals", np.zeros((HEIGHT, WIDTH, 3), np.float16), "all invalid"),
+        ("normals", np.ones((HEIGHT, WIDTH), np.float16), "wrong size"),
+        ("entities", np.ones((HEIGHT, WIDTH), np.float16), "wrong dtype"),
+        ("image", np.full((HEIGHT, WIDTH, 3), np.nan, np.float16), "out of range"),
+    ],
+)
+def test_damaged_arrays(tmp_path: Path, kind: str, values: NDArray[Any], reason: str) -> None:
+    root = tree(tmp_path)
+    entry = first(root)
+    hdf5(tmp_path / entry.files[kind].path, values)
+    with pytest.raises(BadSample, match=f"^{reason}.*frame.0000"):
+        hypersim.load(root, entry, ["depth", "normals"])
+
+
+def test_damaged_files(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    entry = first(root)
+    file = tmp_path / entry.files["depth"].path
+    whole = file.read_bytes()
+    for data, reason in (
+        (whole[: len(whole) // 2], "truncated"),
+        (b"", "truncated"),
+        (b"\0" * 4000, "undecodable"),
+    ):
+        file.write_bytes(data)
+        with pytest.raises(BadSample, match=f"^{reason}"):
+            hypersim.load(root, entry, ["depth"])
+    hdf5(file, wall(PLAIN), name="other")
+    with pytest.raises(BadSample, match=r"undecodable.*no dataset 'dataset'"):
+        hypersim.load(root, entry, ["depth"])
+
+
+def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
+    hdf5(tmp_path / "secret.hdf5", np.ones((2, 2), np.float16))
+    (tmp_path / "secret.bin").write_bytes(bytes(8))
+    layout = h5py.VirtualLayout((2, 2), np.float16)
+    layout[:] = h5py.VirtualSource(str(tmp_path / "secret.hdf5"), "dataset", (2, 2))
+    external = [(str(tmp_path / "secret.bin"), 0, 8)]
+    for k in range(3):
+        with h5py.File(file := tmp_path / f"{k}.hdf5", "w") as out:
+            if k == 0:
+                out["dataset"] = h5py.ExternalLink(str(tmp_path / "secret.hdf5"), "dataset")
+            elif k == 1:
+                out.create_virtual_dataset("dataset", layout)
+            else:
+                out.create_dataset("dataset", (2, 2), np.float16, external=external)
+        with pytest.raises(BadSample):
+            _hdf5.read_array(file.read_bytes(), (2, 2), np.float16)
+
+
+def test_bombs_are_not_unpacked() -> None:
+    packed = io.BytesIO()
+    with h5py.File(packed, "w") as out:
+        chunks = (1 << 13, 1 << 13)
+        out.create_dataset("dataset", chunks, np.float16, compression="gzip", chunks=chunks)
+    with pytest.raises(BadSample, match="wrong size"):
+        _hdf5.read_array(packed.getvalue(), (2, 2), np.float16)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "training"}, "split: 'training' is not a choice; did you mean 'train'"),
+        ({"image": "color"}, "image: 'color'.*preview, tonemap"),
+        ({"split": "val"}, "no geometry of split val"),
+    ],
+)
+def test_wrong_options(tmp_path: Path, options: dict[str, str], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        list(hypersim.index(tree(tmp_path), **options))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (f"{SCENE},cam_00,x,True,,train", "line 2: ValueError"),
+        (f"{SCENE},../../etc,0,True,,train", "line 2.*expected cam_NN"),
+        (f"{SCENE}", "line 2"),
+    ],
+)
+def test_malformed_split(tmp_path: Path, row: str, message: str) -> None:
+    root = tree(tmp_path)
+    file = tmp_path / "metadata_images_split_scene_v1.csv"
+    file.write_text(f"{HEADER}\n{row}\n")
+    with pytest.raises(SourceError, match=f"metadata_images_split_scene_v1.csv, {message}"):
+        list(hypersim.index(root))
+    file.unlink()
+    with pytest.raises(SourceError, match="metadata_images_split_scene_v1.csv"):
+        list(hypersim.index(root))
+
+
+def test_malformed_cameras(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    for matrix, width in ((("x", *PLAIN[1:]), WIDTH), ((np.nan, *PLAIN[1:]), WIDTH), (PLAIN, 0)):
+        write_camera(tmp_path, matrix, width)
+        with pytest.raises(SourceError, match=r"metadata_camera_parameters.csv, line 2"):
+            list(hypersim.index(root))
+    (tmp_path / "metadata_camera_parameters.csv").write_text("scene_name\n")
+    with pytest.raises(SourceError, match=f"no row for {SCENE}"):
+        list(hypersim.index(root))
+
+
+def test_no_scenes(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no scenes ai_VVV_NNN"):
+        list(hypersim.index(Folder(str(tmp_path))))

@@ -1,0 +1,97 @@
+"""Surface normals as RGB, and back.
+
+In a camera frame with +x right, +y up, +z toward the viewer:
+
+    R = (1 - x) / 2,  G = (1 + y) / 2,  B = (1 + z) / 2,  times 255, rounded to nearest
+
+The x is flipped on purpose: facing left is pinkish red, up light green, toward the camera light
+blue. In the engine's OpenCV frame (x right, y down, z forward) all three signs agree: channel =
+(1 - n) / 2. Inverse: n = 1 - 2 channel / 255, renormalised.
+
+Sky is magenta (255, 0, 255), an impossible vector of length 1.73. Pixels without a normal are
+mid-grey, a vector of length 0.01. The decoder rejects lengths above 1.4 and below 0.5.
+
+Convention: "Image Generators are Generalist Vision Learners" (arXiv 2604.20329), surface normals;
+the sky's colour is read off a published output of that model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.nouns import Ask, Entry, Normals
+from vbdata.prompts import prompt
+from vbdata.rand import Stream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from torch import Tensor
+
+NEEDS = ("normals",)
+BLANK_INPUT = False
+
+SKY = (255, 0, 255)
+INVALID = (128, 128, 128)
+SHORTEST, LONGEST = 0.5, 1.4
+SKY_RADIUS = 60  # of 255; the nearest true normal is 93 from magenta
+UNIT_ERROR = 0.007  # sqrt(3) times half a step of 2 / 255
+
+
+def eligible(columns: pa.Table) -> NDArray[np.bool_]:
+    """Every entry with normals can serve."""
+    return np.ones(len(columns), np.bool_)
+
+
+def ask(entry: Entry, rng: Stream) -> Ask:
+    """A prompt for the paper's colours."""
+    return Ask(instruction=prompt("normals", rng), params={"frame": "x-left y-up z-viewer"})
+
+
+def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
+    """uint8[..., H, W, 3] of unit float32[..., 3, H, W]."""
+    import torch
+
+    half = (1.0 - label.xyz).mul_(127.5).add_(0.5)
+    rgb = half.nan_to_num_(0.0).clamp_(0.0, 255.0).to(torch.uint8).movedim(-3, -1).contiguous()
+    rgb[~label.valid] = torch.tensor(INVALID, dtype=torch.uint8, device=rgb.device)
+    rgb[label.sky] = torch.tensor(SKY, dtype=torch.uint8, device=rgb.device)
+    return rgb
+
+
+def valid(label: Normals, params: Mapping[str, Any]) -> Tensor:
+    """bool[..., H, W]: pixels whose colour says something, a normal or the sky."""
+    return label.valid | label.sky
+
+
+def decode(rgb: Tensor, params: Mapping[str, Any]) -> Normals:
+    """Unit normals of uint8[..., H, W, 3]; see above for what is rejected."""
+    xyz, length = _vectors(rgb)
+    good = (length >= SHORTEST) & (length <= LONGEST)
+    sky = _within(rgb, SKY, SKY_RADIUS)
+    return Normals(xyz=xyz / length.clamp_min(1e-6).unsqueeze(-3), valid=good & ~sky, sky=sky)
+
+
+def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+    """bool[..., H, W]: colours that render can produce."""
+    unit = (_vectors(rgb)[1] - 1.0).abs() <= UNIT_ERROR
+    return unit | _within(rgb, SKY, 0) | _within(rgb, INVALID, 0)
+
+
+def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """float32[..., 3, H, W] as painted, and its length, float32[..., H, W]."""
+    import torch
+
+    xyz = 1.0 - rgb.to(torch.float32).movedim(-1, -3) * (2.0 / 255.0)
+    x, y, z = xyz.unbind(-3)
+    return xyz, (x * x + y * y + z * z).sqrt()
+
+
+def _within(rgb: Tensor, colour: tuple[int, int, int], radius: int) -> Tensor:
+    import torch
+
+    target = torch.tensor(colour, dtype=torch.int32, device=rgb.device)
+    return (rgb.to(torch.int32) - target).square().sum(-1) <= radius**2

@@ -1,0 +1,250 @@
+"""The nouns of the engine: plain frozen records that every stage passes to the next.
+
+Camera frame everywhere inside: OpenCV axes, +x right, +y down, +z forward, metres.
+Label tensors may live on any device; a label owns the rule by which it is resized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRef:
+    """A file of a record: path below the source's root, size in bytes (-1: not there)."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFact:
+    """What the index knows of one class in one image.
+
+    thing: countable; instances: labelled one by one (crowds left out);
+    smallest: area in pixels of the smallest of them (0 without instances).
+    """
+
+    name: str
+    thing: bool
+    instances: int
+    smallest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One record of a dataset as its index sees it: pointers and facts, no pixels.
+
+    group: what must never be split between training and evaluation; labels: kinds that `load`
+    can yield for it; camera: fx, fy, cx, cy in pixels; record: the annotation as its reader wants
+    it back (opaque to the engine); fault: why the record is known to be unusable, "" if it is not.
+    """
+
+    id: str
+    group: str
+    width: int
+    height: int
+    license: str
+    files: Mapping[str, FileRef]
+    labels: tuple[str, ...]
+    classes: tuple[ClassFact, ...] = ()
+    captions: tuple[str, ...] = ()
+    camera: tuple[float, float, float, float] | None = None
+    record: bytes = b""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """How a source image becomes an output image: scale (never up), then crop. All in pixels."""
+
+    source: tuple[int, int]
+    scaled: tuple[int, int]
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def identity(self) -> bool:
+        """Whether pixels come out as they went in."""
+        return self.source == self.scaled == (self.width, self.height)
+
+    def pick(self, map_: Tensor) -> Tensor:
+        """Nearest-neighbour resize and crop of [..., H, W], in exact integer arithmetic."""
+        import torch
+
+        if self.identity:
+            return map_
+        wanted = ((self.height, self.top, 1, -2), (self.width, self.left, 0, -1))
+        for count, start, axis, dim in wanted:
+            at = torch.arange(start, start + count, device=map_.device)
+            at = torch.div(
+                (2 * at + 1) * self.source[axis], 2 * self.scaled[axis], rounding_mode="floor"
+            )
+            map_ = map_.index_select(dim, at)
+        return map_
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """Planar depth. metres: float32[..., H, W] along +z, +inf = sky; valid: bool[..., H, W]."""
+
+    metres: Tensor
+    valid: Tensor
+
+    def fit(self, geometry: Geometry) -> Depth:
+        """Nearest: a mean of two depths across an edge is a surface that does not exist."""
+        return Depth(metres=geometry.pick(self.metres), valid=geometry.pick(self.valid))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normals:
+    """Surface normals. xyz: float32[..., 3, H, W], unit, OpenCV camera frame, facing the camera.
+
+    valid: bool[..., H, W]; sky: bool[..., H, W], pixels that have no surface at all.
+    """
+
+    xyz: Tensor
+    valid: Tensor
+    sky: Tensor
+
+    def fit(self, geometry: Geometry) -> Normals:
+        """Nearest, so that a unit vector stays one and no edge is smeared."""
+        return Normals(
+            xyz=geometry.pick(self.xyz),
+            valid=geometry.pick(self.valid),
+            sky=geometry.pick(self.sky),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segments:
+    """A partition of the image. ids: int32[..., H, W], 0 = none, k = segment k-1.
+
+    classes, things, crowds: a class name, whether it is countable, and whether it is an unsplit
+    group, for each segment; valid: bool[..., H, W], False where the annotators left a void.
+    """
+
+    ids: Tensor
+    classes: tuple[str, ...]
+    things: tuple[bool, ...]
+    crowds: tuple[bool, ...]
+    valid: Tensor
+
+    def fit(self, geometry: Geometry) -> Segments:
+        """Nearest: an id between two ids is a third object."""
+        return replace(self, ids=geometry.pick(self.ids), valid=geometry.pick(self.valid))
+
+
+Label = Depth | Normals | Segments
+
+
+def moved(label: Label, device: str) -> Label:
+    """The same label with its tensors on another device."""
+    from torch import Tensor
+
+    parts = {f.name: getattr(label, f.name) for f in fields(label)}
+    return replace(
+        label, **{n: p.to(device) if isinstance(p, Tensor) else p for n, p in parts.items()}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a reader yields. image: an encoded file's bytes, or uint8 RGB [H, W, 3].
+
+    labels: kind -> label; captions are a tuple of strings.
+    """
+
+    image: bytes | NDArray[np.uint8]
+    labels: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A prompt, and what the decoder must know to read the answer (JSON-safe values only)."""
+
+    instruction: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A dataset as a recipe uses it. tasks: name -> weight; options go to the reader's index."""
+
+    name: str
+    dataset: str
+    root: str
+    tasks: Mapping[str, Decimal]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One planned sample: `cell` = (source, task), the entry, and which pass over its source.
+
+    slot: place in the shard; -1 marks a spare.
+    """
+
+    slot: int
+    source: str
+    task: str
+    pass_: int
+    entry: Entry
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        """What the mixture counts."""
+        return self.source, self.task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that decides the bytes of one shard, and where to read (roots are in no digest).
+
+    rows: the samples by slot, then the spares in the order in which they step in;
+    image: max_pixels, multiple_of, input; licenses: source -> licence of the dataset.
+    """
+
+    shard: int
+    tar: str
+    first: int
+    digits: int
+    seed: int
+    image: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    spares: tuple[Row, ...]
+    datasets: Mapping[str, str]
+    roots: Mapping[str, str]
+    digest: str
+
+    def key(self, slot: int) -> str:
+        """The sample's key: its place in the whole data set."""
+        return f"{self.first + slot:0{self.digits}d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a finished shard holds; written last, so its presence is completion.
+
+    samples: one mapping a sample, in order; quarantine: one a damaged record that was tried;
+    shortfall: slots that stayed empty as no spare was left.
+    """
+
+    job: str
+    shard: int
+    tar: str
+    sha256: str
+    size: int
+    samples: tuple[Mapping[str, Any], ...]
+    quarantine: tuple[Mapping[str, Any], ...]
+    shortfall: tuple[int, ...]

@@ -1,0 +1,125 @@
+"""Names to modules: a dataset is a file in pipelines/, a task is a file in transforms/.
+
+A recipe may also give the dotted name of a module of its own. Files whose names start with an
+underscore are shared parts, not plug-ins. There is no list to edit.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib
+import importlib.abc
+import importlib.util
+import inspect
+import pkgutil
+from types import ModuleType
+
+DATASETS = "pipelines"
+TASKS = "transforms"
+DATASET_CONTRACT = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
+TASK_CONTRACT = ("NEEDS", "BLANK_INPUT", "eligible", "ask", "render", "valid", "decode", "legal")
+
+# The engine's own modules whose code decides bytes.
+ENGINE = ("nouns", "rand", "images", "geometry", "png", "tar", "prompts", "shard")
+
+
+def names(package: str) -> list[str]:
+    """The plug-ins of a package, by listing its files; nothing is imported but the package."""
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
+    return sorted(m.name for m in found if not m.ispkg and not m.name.startswith("_"))
+
+
+def module_name(package: str, name: str) -> str | None:
+    """The module behind a name, or None: a file of the package, or a dotted name as it is."""
+    if "." in name:
+        try:
+            return name if importlib.util.find_spec(name) else None
+        except (ImportError, ValueError):
+            return None
+    return f"{package}.{name}" if name in names(package) else None
+
+
+@functools.cache
+def resolve(package: str, name: str) -> ModuleType:
+    """The module behind a name. Raises LookupError for no module or a broken contract."""
+    full = module_name(package, name)
+    if full is None:
+        raise LookupError(f"no module {name!r} in {package}")
+    module = importlib.import_module(full)
+    contract = DATASET_CONTRACT if package == DATASETS else TASK_CONTRACT
+    missing = [part for part in contract if not hasattr(module, part)]
+    if missing:
+        raise LookupError(f"{full} lacks {', '.join(missing)}")
+    return module
+
+
+def dataset(name: str) -> ModuleType:
+    """A dataset's module."""
+    return resolve(DATASETS, name)
+
+
+def task(name: str) -> ModuleType:
+    """A task's module."""
+    return resolve(TASKS, name)
+
+
+def options(module: ModuleType) -> dict[str, inspect.Parameter]:
+    """The keyword options of a dataset's index function."""
+    parameters = inspect.signature(module.index).parameters
+    return {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+@functools.cache
+def code_digest(package: str, name: str) -> str:
+    """SHA-256 over the source of a plug-in and of the modules of its package that it imports."""
+    first = module_name(package, name)
+    if first is None:
+        raise LookupError(f"no module {name!r} in {package}")
+    top = first.partition(".")[0]
+    waiting, texts = [first], dict[str, str]()
+    while waiting:
+        full = waiting.pop()
+        if full not in texts:
+            texts[full] = _source(full)
+            waiting += [m for m in _imports(texts[full]) if m.partition(".")[0] == top]
+    return _digest(texts)
+
+
+@functools.cache
+def engine_digest() -> str:
+    """SHA-256 over the source of the engine's modules that decide bytes."""
+    return _digest({name: _source(f"vbdata.{name}") for name in ENGINE})
+
+
+def _digest(texts: dict[str, str]) -> str:
+    digest = hashlib.sha256()
+    for full in sorted(texts):
+        digest.update(f"{full}\0{texts[full]}\0".encode())
+    return digest.hexdigest()
+
+
+def _source(full: str) -> str:
+    spec = importlib.util.find_spec(full)
+    loader = spec.loader if spec else None
+    text = loader.get_source(full) if isinstance(loader, importlib.abc.InspectLoader) else None
+    return (text or "").replace("\r\n", "\n")
+
+
+def _imports(text: str) -> set[str]:
+    """Absolute names of the modules that a source text imports, at any depth, if they exist."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if "." in name and _is_module(name)}
+
+
+def _is_module(full: str) -> bool:
+    try:
+        return importlib.util.find_spec(full) is not None
+    except ImportError:
+        return False

@@ -1,0 +1,191 @@
+"""What people and scripts see: tables, a live progress line, lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vbdata.build import Progress as State
+from vbdata.jobs import make_job
+from vbdata.manifest import cell_lines
+from vbdata.plan import Plan
+from vbdata.run import Done, Failed, Retried
+from vbdata.shard import ask_for
+
+PLAIN_EVERY_S = 10.0
+COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated")
+BUILT = ("requested", "apportioned", "realised", "unique", "repeated", "quarantined", "replaced")
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+
+class Watcher:
+    """Follows a build: a live bar on a terminal, a line now and then elsewhere, or JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json, self._start, self._last = as_json, time.monotonic(), 0.0
+        self._console = _console()
+        self._bar: Progress | None = None
+        if self._console.is_terminal and not as_json:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+            self._bar = Progress(*columns, console=self._console)
+            self._task = self._bar.add_task("indexing", total=None, rate="", note="")
+
+    def __enter__(self) -> Watcher:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, state: State) -> None:
+        """One step of the build."""
+        if state.event is None:
+            self._start = time.monotonic()
+        if self._json:
+            print(json.dumps(_event(state)), flush=True)
+            return
+        if isinstance(state.event, Retried | Failed):
+            verb = "given up" if isinstance(state.event, Failed) else "tried again"
+            self._console.print(f"shard {state.event.shard:05d} {verb}: {state.event.cause}")
+        rate = self._rate(state)
+        note = f"{state.quarantined} quarantined" if state.quarantined else ""
+        if self._bar:
+            shown = f"{rate:.1f} samples/s"
+            self._bar.update(
+                self._task,
+                description="samples",
+                completed=state.samples_done,
+                total=state.samples,
+                rate=shown,
+                note=note,
+            )
+        elif state.event is None or time.monotonic() - self._last > PLAIN_EVERY_S:
+            self._last = time.monotonic()
+            self._console.print(self._line(state, rate, note))
+
+    def _rate(self, state: State) -> float:
+        seconds = time.monotonic() - self._start
+        return (state.samples_done - state.samples_kept) / seconds if seconds > 0 else 0.0
+
+    def _line(self, state: State, rate: float, note: str) -> str:
+        left = (state.samples - state.samples_done) / rate if rate else None
+        parts = [
+            f"{state.samples_done}/{state.samples} samples",
+            f"{state.shards_done}/{state.shards} shards",
+            f"{state.shards_kept} kept" if state.shards_kept else "",
+            f"{rate:.1f} samples/s" if rate else "",
+            f"{left:.0f} s left" if left else "",
+            note,
+        ]
+        return ", ".join(part for part in parts if part)
+
+    def finish(self, manifest: dict[str, Any], out: str) -> None:
+        """The closing statement."""
+        if self._json:
+            digest = {"event": "built", "out": out, "digest": manifest["digest"]}
+            print(json.dumps(digest | {"samples": manifest["samples"]}))
+            return
+        self._console.print(_table(f"{manifest['name']}: built", manifest["cells"], BUILT))
+        bad = sum(manifest["quarantine"].values())
+        if bad:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
+            self._console.print(f"quarantined: {reasons}; see quarantine/quarantine.jsonl")
+        if manifest["shortfall"]:
+            self._console.print(f"shortfall: {manifest['shortfall']} slots, no spare was left")
+        self._console.print(
+            f"{manifest['samples']} samples in {len(manifest['shards'])} shards, "
+            f"{manifest['bytes'] / 1e6:.1f} MB, digest {manifest['digest'][:16]}"
+        )
+
+
+def _event(state: State) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "event": "progress",
+        "samples": state.samples_done,
+        "of": state.samples,
+        "shards": state.shards_done,
+        "kept": state.shards_kept,
+        "quarantined": state.quarantined,
+    }
+    if isinstance(state.event, Retried | Failed):
+        kind = "failed" if isinstance(state.event, Failed) else "retried"
+        line |= {"event": kind, "shard": state.event.shard, "cause": state.event.cause}
+    elif isinstance(state.event, Done):
+        line |= {"event": "shard", "shard": state.event.receipt.shard}
+    return line
+
+
+def print_plan(plan: Plan, show: int, as_json: bool) -> None:
+    """The mixture table, and on demand prompts as they will be built."""
+    lines = list(cell_lines(plan))
+    prompts = _prompts(plan, show)
+    if as_json:
+        print(json.dumps({"samples": plan.recipe.samples, "cells": lines, "prompts": prompts}))
+        return
+    console = _console()
+    console.print(_table(f"{plan.recipe.name}: {plan.shards} shards", lines, COLUMNS))
+    for line in prompts:
+        console.print(f"[dim]{line['key']} {line['cell']}[/dim]  ", end="")
+        console.print(line["prompt"], markup=False)
+
+
+def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
+    """The first prompts of the plan, by key."""
+    found: list[dict[str, str]] = []
+    for number in range(plan.shards):
+        if len(found) >= count:
+            break
+        job = make_job(plan, number, "", "")
+        for row in job.rows[: count - len(found)]:
+            text = ask_for(row, job.seed).instruction
+            found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
+    return found
+
+
+def print_faults(folder: str, faults: list[str], as_json: bool) -> None:
+    """The result of a verification."""
+    if as_json:
+        print(json.dumps({"folder": folder, "ok": not faults, "faults": faults}))
+        return
+    for fault in faults:
+        print(fault)
+    print(f"{folder}: {len(faults)} faults" if faults else f"{folder}: whole")
+
+
+def _table(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("source", "task"):
+        table.add_column(name)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for line in lines:
+        table.add_row(line["source"], line["task"], *(str(line[name]) for name in columns))
+    numbers = [name for name in columns if name not in ("share", "requested", "eligible")]
+    sums = {name: str(sum(line[name] for line in lines)) for name in numbers}
+    table.add_section()
+    table.add_row("total", "", *(sums.get(name, "") for name in columns))
+    return table
