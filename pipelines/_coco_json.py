@@ -6,8 +6,11 @@ image for the reader to refuse, or becomes a stray if it names no image. Nothing
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
@@ -63,7 +66,8 @@ def table(root: Folder, path: str, *, thing: bool | None = None) -> Table | None
     if not root.exists(path):
         return None
     try:
-        top = json.loads(records.source_bytes(root, path, "COCO annotations"))
+        with _no_collections():
+            top = json.loads(records.source_bytes(root, path, "COCO annotations"))
     except (ValueError, RecursionError) as err:
         raise SourceError(f"{path}: not readable as JSON: {err}") from err
     if not isinstance(top, dict):
@@ -76,6 +80,21 @@ def table(root: Folder, path: str, *, thing: bool | None = None) -> Table | None
     categories = {} if thing is None else _categories(lists["categories"], thing, path)
     licenses = _licenses(top.get("licenses"))
     return Table(lists["images"], lists["annotations"], categories, licenses)
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Keep the garbage collector from walking, again and again, what JSON builds without cycles.
+
+    It is more than half of the time that a file of the size of train2017's takes.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _categories(found: list[Any], thing: bool, path: str) -> dict[int, Category]:

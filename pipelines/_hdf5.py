@@ -15,6 +15,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from vbdata.errors import BadSample, Reason
 
+# what h5py raises on garbled bytes (found by flipping them; OverflowError: an absurd offset)
+DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)
 NAME = "dataset"  # Hypersim: every file holds one dataset of this name
 
 
@@ -27,7 +29,7 @@ def read_array(
     try:
         with h5py.File(io.BytesIO(data), "r") as opened:
             return _read(opened, shape, np.dtype(dtype), file)
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as err:
+    except DAMAGE as err:
         raise BadSample(_reason(data, str(err)), f"HDF5: {err}", file) from err
 
 

@@ -17,6 +17,7 @@ from vbdata.nouns import Entry, FileRef
 from vbdata.storage import Folder
 
 MISSING = -1
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def one_of(key: str, value: object, known: Collection[str]) -> None:
@@ -37,12 +38,12 @@ def text(value: object) -> TypeGuard[str]:
 
 def pack(value: Any) -> bytes:
     """The one compact JSON text of a value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return ENCODER.encode(value).encode()
 
 
 def sizes(root: Folder, below: str) -> dict[str, int]:
     """Path -> size in bytes of the files below a folder, which is listed once."""
-    return {file.path: file.size for file in root.list(below)}
+    return {file.path: file.size for file in root.files(below)}
 
 
 def file_ref(path: str, known: dict[str, int]) -> FileRef:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from pipelines import _rle, coco
+from pipelines.demo import coco as demo
+from pipelines.demo.scene import Truth
 from vbdata.errors import BadSample, SourceError
 from vbdata.images import encode_jpeg
 from vbdata.nouns import Entry, Segments
@@ -90,18 +92,18 @@ def real_pairs(split: str, kind: str) -> Iterator[tuple[Entry, list[dict[str, An
 @pytest.mark.parametrize("split", ["train2017", "val2017"])
 def test_every_real_instance_is_painted_as_pycocotools_would(split: str) -> None:
     crowds = 0
-    for entry, annotations in real_pairs(split, "instances"):
+    for entry, noted in real_pairs(split, "instances"):
         found = segments(Folder(str(REAL)), entry)
-        annotations.sort(key=lambda a: a["id"])
-        masks = [reference(a, entry.height, entry.width) for a in annotations]
+        noted.sort(key=lambda a: a["id"])
+        masks = [reference(a, entry.height, entry.width) for a in noted]
         expected = np.zeros((entry.height, entry.width), np.int32)
         best = np.full(expected.shape, np.inf)  # composite by comparing, not by painting over
-        for k, (part, mask) in enumerate(zip(annotations, masks, strict=True)):
+        for k, (part, mask) in enumerate(zip(noted, masks, strict=True)):
             area = mask.sum() + (1e9 if part["iscrowd"] else 0)
             wins = mask & (area <= best)
             expected[wins], best[wins] = k + 1, area
         assert np.array_equal(found.ids.numpy(), expected), entry.id
-        assert found.crowds == tuple(bool(a["iscrowd"]) for a in annotations)
+        assert found.crowds == tuple(bool(a["iscrowd"]) for a in noted)
         assert bool(found.valid.all())
         crowds += sum(found.crowds)
     assert crowds > 0
@@ -110,9 +112,13 @@ def test_every_real_instance_is_painted_as_pycocotools_would(split: str) -> None
 @real
 def test_every_real_mask_equals_pycocotools_alone() -> None:
     count = 0
-    for split, kind in (("train2017", "instances"), ("val2017", "instances"), ("train2017", "stuff")):
-        for entry, annotations in real_pairs(split, kind):
-            for part in annotations:
+    for split, kind in (
+        ("train2017", "instances"),
+        ("val2017", "instances"),
+        ("train2017", "stuff"),
+    ):
+        for entry, noted in real_pairs(split, kind):
+            for part in noted:
                 mask = _rle.mask(part["segmentation"], entry.height, entry.width)
                 assert np.array_equal(mask, reference(part, entry.height, entry.width))
                 count += 1
@@ -137,17 +143,21 @@ def test_real_panoptic_areas_are_exact() -> None:
 @real
 def test_real_facts_captions_and_licences() -> None:
     entries = {e.id: e for e in coco.index(Folder(str(REAL)))}
-    assert list(entries) == sorted(entries) and len(entries) == 160
+    assert list(entries) == sorted(entries)
+    assert len(entries) == 160
     assert {e.fault for e in entries.values()} == {""}
     assert entries["000000000790"].license == "CC-BY-2.0"
     assert entries["000000000790"].group == "coco:000000000790"
     told = [e for e in entries.values() if "captions" in e.labels]
-    assert told and all(c and c == c.strip() for e in told for c in e.captions)
+    assert told
+    assert all(c and c == c.strip() for e in told for c in e.captions)
     fact = {f.name: f for f in entries["000000098304"].classes}
     table = json.loads((REAL / "annotations/instances_train2017.json").read_text())
     mine = [a for a in table["annotations"] if a["image_id"] == 98304 and not a["iscrowd"]]
     assert sum(f.instances for f in fact.values()) == len(mine)
-    assert min(f.smallest for f in fact.values() if f.instances) == int(min(a["area"] for a in mine))
+    assert min(f.smallest for f in fact.values() if f.instances) == int(
+        min(a["area"] for a in mine)
+    )
 
 
 def test_smaller_lies_on_top_and_crowds_below(tmp_path: Path) -> None:
@@ -163,7 +173,8 @@ def test_smaller_lies_on_top_and_crowds_below(tmp_path: Path) -> None:
     )
     entry = only(root)
     found = segments(root, entry)
-    assert found.classes == ("car", "person", "person") and found.crowds == (False, False, True)
+    assert found.classes == ("car", "person", "person")
+    assert found.crowds == (False, False, True)
     assert [int(found.ids[y, x]) for y, x in ((8, 8), (12, 12), (25, 30))] == [1, 2, 3]
     facts = {f.name: (f.instances, f.smallest) for f in entry.classes}
     assert facts == {"car": (1, 16), "person": (1, 100)}
@@ -172,7 +183,9 @@ def test_smaller_lies_on_top_and_crowds_below(tmp_path: Path) -> None:
 def test_image_without_annotations_has_an_empty_partition(tmp_path: Path) -> None:
     root = tree(tmp_path, [])
     found = segments(root, only(root))
-    assert found.classes == () and not found.ids.any() and bool(found.valid.all())
+    assert found.classes == ()
+    assert not found.ids.any()
+    assert bool(found.valid.all())
 
 
 def test_captions_alone_will_do(tmp_path: Path) -> None:
@@ -183,7 +196,8 @@ def test_captions_alone_will_do(tmp_path: Path) -> None:
     told = [{"id": k, "image_id": 7, "caption": text} for k, text in enumerate(texts)]
     write_json(tmp_path, "captions_train2017", {"images": [image], "annotations": told})
     entry = only(root)
-    assert entry.labels == ("captions",) and entry.captions == ("a dog", "a cat")
+    assert entry.labels == ("captions",)
+    assert entry.captions == ("a dog", "a cat")
     assert coco.load(root, entry, ["captions"]).labels == {"captions": ("a dog", "a cat")}
     with pytest.raises(SourceError, match="panoptic_train2017"):
         list(coco.index(root, segments="panoptic"))
@@ -204,7 +218,8 @@ def test_stuff_leaves_other_without_a_segment_but_valid(tmp_path: Path) -> None:
     write_json(tmp_path, "stuff_train2017", whole)
     entry = only(root, segments="stuff")
     found = segments(root, entry)
-    assert found.classes == ("sky-other",) and found.things == (False,)
+    assert found.classes == ("sky-other",)
+    assert found.things == (False,)
     assert [int(found.ids[y, 0]) for y in (5, 15, 25)] == [1, 0, 0]
     assert [bool(found.valid[y, 0]) for y in (5, 15, 25)] == [True, True, False]
     assert [(f.name, f.thing, f.instances) for f in entry.classes] == [("sky-other", False, 0)]
@@ -229,7 +244,9 @@ def test_panoptic_ids_are_widened(tmp_path: Path, at: str) -> None:
     colors[:5] = (200, 201, 202)
     root = panoptic(tmp_path, colors, [200 + 256 * 201 + 65536 * 202], at)
     found = segments(root, only(root, segments="panoptic"))
-    assert bool((found.ids[:5] == 1).all()) and not found.valid[5:].any() and found.valid[:5].all()
+    assert bool((found.ids[:5] == 1).all())
+    assert not found.valid[5:].any()
+    assert found.valid[:5].all()
 
 
 @pytest.mark.parametrize("ids", [[], [5], [5, 9, 10], [0, 9], [9, 9]])
@@ -307,7 +324,8 @@ def test_structural_faults_are_entries(
 ) -> None:
     root = tree(tmp_path, parts, image=image)
     entry = only(root)
-    assert entry.id == "000000000007" and entry.fault.startswith(f"{fault}: ")
+    assert entry.id == "000000000007"
+    assert entry.fault.startswith(f"{fault}: ")
     with pytest.raises(BadSample, match=fault):
         coco.load(root, entry, ["segments"])
 
@@ -316,7 +334,8 @@ def test_strays_and_orphans_are_entries_too(tmp_path: Path) -> None:
     root = tree(tmp_path, [5, annotation(1, image_id=[7]), annotation(2, image_id=8)])
     found = {e.id: e.fault for e in coco.index(root)}
     assert list(found) == ["000000000007", "000000000008", "stray-000000", "stray-000001"]
-    assert found["000000000007"] == "" and "no image record" in found["000000000008"]
+    assert found["000000000007"] == ""
+    assert "no image record" in found["000000000008"]
 
 
 def test_damaged_pictures(tmp_path: Path) -> None:
@@ -360,7 +379,7 @@ def test_wrong_options(tmp_path: Path, options: dict[str, Any], message: str) ->
 def test_json_that_is_not_coco(tmp_path: Path, text: str) -> None:
     root = tree(tmp_path, [])
     (tmp_path / "annotations/instances_train2017.json").write_text(text)
-    with pytest.raises(SourceError, match="instances_train2017.json"):
+    with pytest.raises(SourceError, match=r"instances_train2017\.json"):
         list(coco.index(root))
 
 
@@ -369,3 +388,50 @@ def test_no_image_folder(tmp_path: Path) -> None:
     (tmp_path / "train2017").rename(tmp_path / "elsewhere")
     with pytest.raises(SourceError, match="no folder train2017"):
         list(coco.index(root))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The miniature COCO."""
+    folder = tmp_path_factory.mktemp("coco")
+    demo.write(folder, seed=3, frames=9)
+    return folder
+
+
+def shots() -> dict[int, Truth]:
+    found = {int(shot.id): shot for shot in demo.truth(seed=3, frames=9)}
+    return {number: shot for number, shot in found.items() if shot.split == "train2017"}
+
+
+@pytest.mark.parametrize("kind", ["instances", "panoptic", "stuff"])
+def test_miniature_masks_are_the_truth(drawn: Path, kind: str) -> None:
+    root, truth = Folder(str(drawn)), shots()
+    entries = list(coco.index(root, segments=kind))
+    assert [int(e.id) for e in entries] == sorted(truth)
+    for entry in entries:
+        assert not entry.fault
+        assert len(entry.captions) > 0
+        assert entry.license.startswith("CC-BY")
+        found, shot = segments(root, entry), truth[int(entry.id)]
+        frame, surfaces = shot.frame, shot.scene.surfaces
+        if kind == "stuff":
+            wanted = demo.stuff_names(shot)
+            names = np.array(["other", *found.classes])[found.ids.numpy()]
+            assert np.array_equal(names, wanted)
+            assert bool(found.valid.all())
+            continue
+        things = [k for k, s in enumerate(surfaces, 1) if s.thing and (frame.ids == k).any()]
+        for k in things:  # nothing overlaps here: one thing, one id of its name
+            inside = found.ids.numpy()[(frame.ids == k) & found.valid.numpy()]
+            if inside.size:
+                (number,) = np.unique(inside)
+                surface = surfaces[k - 1]
+                assert found.classes[number - 1] == surface.name
+                assert found.things[number - 1]
+                assert found.crowds[number - 1] == surface.crowd
+        void = ~found.valid.numpy()
+        assert not void.any() or (kind == "panoptic" and void[:, -demo.VOID :].all())
+        if kind == "instances":
+            assert np.array_equal(found.ids.numpy() > 0, np.isin(frame.ids, things))
+            counted = sum(f.instances for f in entry.classes)
+            assert counted == sum(not surfaces[k - 1].crowd for k in things)

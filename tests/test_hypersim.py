@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from pipelines import _hdf5, _tonemap, hypersim
 from pipelines._hypersim_camera import Camera, orient, pinhole, rays
+from pipelines.demo import hypersim as demo
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import encode_jpeg
+from vbdata.images import decode_rgb, encode_jpeg
 from vbdata.nouns import Depth, Entry, Normals
 from vbdata.storage import Folder
 
@@ -108,14 +109,16 @@ def test_the_real_frame_has_its_scenes_camera() -> None:
     assert (entry.id, entry.group) == ("ai_037_002/cam_00/0000", "hypersim:ai_037_002")
     assert (entry.labels, entry.camera) == (("depth",), None)  # a tilted camera
     found = hypersim._depth(root, entry)
-    assert bool(found.valid.all()) and tuple(found.metres.shape) == (768, 1024)
+    assert bool(found.valid.all())
+    assert tuple(found.metres.shape) == (768, 1024)
     assert abs(float(found.metres.min()) - 2.804) < 1e-3
     assert abs(float(found.metres.max()) - 12.745) < 1e-3
     x, y = np.meshgrid(np.arange(1024) - 511.5, np.arange(768) - 383.5)
     distance = hypersim._array(root, entry, "depth").astype(np.float64)
     usual = distance * 886.81 / np.sqrt(x * x + y * y + 886.81**2)
     off = np.abs(usual - found.metres.numpy()) / found.metres.numpy()
-    assert 0.019 < np.median(off) < 0.023 and 0.05 < off.max() < 0.06
+    assert 0.019 < np.median(off) < 0.023
+    assert 0.05 < off.max() < 0.06
     with pytest.raises(BadSample, match=r"missing.*frame\.0000\.color\.hdf5"):
         hypersim.load(root, entry, ["depth"])
 
@@ -124,7 +127,8 @@ def test_the_real_frame_has_its_scenes_camera() -> None:
 def test_the_official_cameras() -> None:
     cameras = hypersim._cameras(Folder(str(REAL)))
     plain = [found for camera in cameras.values() if (found := pinhole(camera))]
-    assert len(cameras) == 482 and len(plain) >= 194
+    assert len(cameras) == 482
+    assert len(plain) >= 194
     assert pinhole(cameras["ai_001_001"]) == pytest.approx((886.81, 886.81, 511.5, 383.5))
 
 
@@ -136,8 +140,10 @@ def test_the_official_split() -> None:
         scenes = hypersim._frames(root, split)
         frames = sum(len(k) for cameras in scenes.values() for k in cameras.values())
         counts[split] = (len(scenes), frames)
-    assert counts["train"] == (365, 59_543) and counts["all"] == (457, 74_619)
-    assert counts["val"] == (46, 7_386) and counts["test"] == (46, 7_690)
+    assert counts["train"] == (365, 59_543)
+    assert counts["all"] == (457, 74_619)
+    assert counts["val"] == (46, 7_386)
+    assert counts["test"] == (46, 7_690)
 
 
 @pytest.mark.parametrize("scenes", ["evermotion_dataset/scenes", "scenes", "."])
@@ -148,8 +154,10 @@ def test_a_wall_is_planar(tmp_path: Path, scenes: str, matrix: tuple[float, ...]
     assert [e.id for e in entries] == [f"{SCENE}/cam_00/{k:04d}" for k in range(2)]
     assert (entries[0].camera is None) == (matrix is TILTED)
     found = label(root, entries[0], "depth")
-    assert not found.valid[0].any() and bool(found.valid[1:].all())
-    assert np.allclose(found.metres[1:], METRES, rtol=1e-3) and not found.metres[0].any()
+    assert not found.valid[0].any()
+    assert bool(found.valid[1:].all())
+    assert np.allclose(found.metres[1:], METRES, rtol=1e-3)
+    assert not found.metres[0].any()
 
 
 def test_rays_of_a_pinhole_agree_with_its_intrinsics() -> None:
@@ -168,7 +176,8 @@ def test_normals_are_mended_or_refused(tmp_path: Path) -> None:
     expected = np.ones((HEIGHT, WIDTH), bool)
     expected[0] = expected[4, 4] = expected[6, 6] = False
     assert np.array_equal(found.valid, expected)
-    assert bool(found.sky[0].all()) and not found.sky[1:].any()
+    assert bool(found.sky[0].all())
+    assert not found.sky[1:].any()
     towards = np.array([0, 0, -1], np.float32)[:, None]
     assert (found.xyz.numpy()[:, expected] == towards).all()  # OpenCV: the wall faces along -z
     assert not found.xyz.numpy()[:, ~expected].any()
@@ -181,7 +190,8 @@ def test_turning_is_judged_by_the_ray_and_not_by_z() -> None:
     for given, wanted in ((seen, seen), (-seen, seen)):
         stored = (given * (1, -1, -1)).astype(np.float16).reshape(1, 1, 3)
         xyz, valid = orient(stored, ray)
-        assert valid.all() and np.allclose(xyz[:, 0, 0], wanted / np.linalg.norm(wanted), atol=1e-3)
+        assert valid.all()
+        assert np.allclose(xyz[:, 0, 0], wanted / np.linalg.norm(wanted), atol=1e-3)
 
 
 def test_without_entities_sky_is_where_normals_are_nan(tmp_path: Path) -> None:
@@ -189,7 +199,9 @@ def test_without_entities_sky_is_where_normals_are_nan(tmp_path: Path) -> None:
     for k in range(2):
         geometry(tmp_path, k, "render_entity_id").unlink()
     found = label(root, first(root), "normals")
-    assert bool(found.sky[0].all()) and bool(found.sky[6, 6]) and int(found.sky.sum()) == WIDTH + 1
+    assert bool(found.sky[0].all())
+    assert bool(found.sky[6, 6])
+    assert int(found.sky.sum()) == WIDTH + 1
 
 
 def test_tonemap_is_the_formula() -> None:
@@ -210,7 +222,8 @@ def test_tonemap_is_the_formula() -> None:
 def test_the_picture_is_tone_mapped_or_the_preview(tmp_path: Path) -> None:
     root = tree(tmp_path, frames=1)
     image = hypersim.load(root, first(root), []).image
-    assert isinstance(image, np.ndarray) and image.shape == (HEIGHT, WIDTH, 3)
+    assert isinstance(image, np.ndarray)
+    assert image.shape == (HEIGHT, WIDTH, 3)
     assert (image == 204).all()  # all of one brightness: its percentile becomes 0.8
     at = tmp_path / SCENE / "images/scene_cam_00_final_preview/frame.0000.tonemap.jpg"
     at.parent.mkdir()
@@ -290,6 +303,20 @@ def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
             _hdf5.read_array(file.read_bytes(), (2, 2), np.float16)
 
 
+def test_flipped_bytes_are_bad_samples_or_harmless(tmp_path: Path) -> None:
+    hdf5(tmp_path / "a.hdf5", wall(PLAIN))
+    whole, rng = (tmp_path / "a.hdf5").read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(600):
+        data = np.frombuffer(whole, np.uint8).copy()
+        data[rng.integers(data.size, size=4)] = rng.integers(256, size=4)
+        try:
+            _hdf5.read_array(data.tobytes(), (HEIGHT, WIDTH), np.float16)
+        except BadSample:
+            refused += 1
+    assert refused > 100
+
+
 def test_bombs_are_not_unpacked() -> None:
     packed = io.BytesIO()
     with h5py.File(packed, "w") as out:
@@ -327,7 +354,7 @@ def test_malformed_split(tmp_path: Path, row: str, message: str) -> None:
     with pytest.raises(SourceError, match=f"metadata_images_split_scene_v1.csv, {message}"):
         list(hypersim.index(root))
     file.unlink()
-    with pytest.raises(SourceError, match="metadata_images_split_scene_v1.csv"):
+    with pytest.raises(SourceError, match=r"metadata_images_split_scene_v1\.csv"):
         list(hypersim.index(root))
 
 
@@ -345,3 +372,34 @@ def test_malformed_cameras(tmp_path: Path) -> None:
 def test_no_scenes(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no scenes ai_VVV_NNN"):
         list(hypersim.index(Folder(str(tmp_path))))
+
+
+def test_miniature_scenes_are_the_truth(tmp_path: Path) -> None:
+    demo.write(tmp_path, seed=4, frames=2)
+    root = Folder(str(tmp_path))
+    entries = {e.id: e for e in hypersim.index(root, split="all")}
+    shots = {shot.id.replace("/", "/cam_00/000"): shot for shot in demo.truth(seed=4, frames=2)}
+    assert list(entries) == sorted(shots)
+    assert len(shots) == 6
+    assert len({e.camera is None for e in entries.values()}) == 2  # one scene is tilted
+    for name, shot in shots.items():
+        sample = hypersim.load(root, entries[name], ["depth", "normals"])
+        depth, normals = sample.labels["depth"], sample.labels["normals"]
+        seen = shot.frame.ids > 0
+        assert np.array_equal(depth.valid, seen)
+        assert np.array_equal(normals.sky, ~seen)
+        assert np.allclose(depth.metres[depth.valid], shot.frame.depth[seen], rtol=6e-4)
+        valid = normals.valid.numpy()
+        assert np.array_equal(valid, seen) or (
+            shot.id == demo.DEFECTIVE and valid[seen].mean() > 0.97
+        )
+        cosine = (normals.xyz.numpy().transpose(1, 2, 0) * shot.frame.normals).sum(-1)
+        grazing = np.abs((rays_of(entries[name]) * shot.frame.normals).sum(-1)) < 2e-3
+        assert (cosine[valid & ~grazing] > 0.9999).all()
+        assert isinstance(sample.image, np.ndarray)
+        preview = decode_rgb((tmp_path / shot.image).read_bytes()).astype(int)
+        assert np.abs(sample.image.astype(int) - preview)[seen].mean() < 3  # the preview is a JPEG
+
+
+def rays_of(entry: Entry) -> NDArray[np.float64]:
+    return hypersim._rays(entry).transpose(1, 2, 0)

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines import kitti
+from pipelines.demo import kitti as demo
 from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Depth, Entry
 from vbdata.storage import Folder
@@ -74,8 +75,10 @@ def test_real_frames() -> None:
         assert entry.camera == (721.5377, 721.5377, 609.5593, 172.854)
         found = read_depth(root, entry)
         assert 0.18 < found.valid.float().mean() < 0.21
-        assert found.metres[found.valid].min() >= 5.1 and found.metres.max() < 84.9
-        assert not found.valid[:100].any() and not found.metres[~found.valid].any()
+        assert found.metres[found.valid].min() >= 5.1
+        assert found.metres.max() < 84.9
+        assert not found.valid[:100].any()
+        assert not found.metres[~found.valid].any()
 
 
 @pytest.mark.parametrize(("raw", "depth"), [("raw", "depth"), (".", "."), ("raw", ".")])
@@ -85,7 +88,8 @@ def test_layouts_and_units(tmp_path: Path, raw: str, depth: str) -> None:
     assert [e.id[-1] for e in entries] == ["5", "6", "7"]
     assert entries[0].camera == (20, 21, 11.5, 4.5)
     found = read_depth(root, entries[0])
-    assert set(found.metres[found.valid].tolist()) == {2.0} and not found.valid[:4].any()
+    assert set(found.metres[found.valid].tolist()) == {2.0}
+    assert not found.valid[:4].any()
     image = kitti.load(root, entries[0], []).image
     assert image == (tmp_path / entries[0].files["image"].path).read_bytes()
 
@@ -164,7 +168,7 @@ def test_a_flipped_byte_inside_the_depth(tmp_path: Path) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0xFF
     file.write_bytes(bytes(data))
-    with pytest.raises(BadSample, match="undecodable|truncated"):
+    with pytest.raises(BadSample, match=r"undecodable|truncated"):
         kitti.load(root, entry, ["depth"])
 
 
@@ -185,7 +189,7 @@ def test_malformed_calibration(tmp_path: Path, old: str, new: str, message: str)
     with pytest.raises(SourceError, match=f"calib_cam_to_cam.txt.*{message}"):
         list(kitti.index(root))
     file.unlink()
-    with pytest.raises(SourceError, match="no raw/2011_09_26/calib_cam_to_cam.txt"):
+    with pytest.raises(SourceError, match=r"no raw/2011_09_26/calib_cam_to_cam\.txt"):
         list(kitti.index(root))
 
 
@@ -201,3 +205,25 @@ def test_malformed_calibration(tmp_path: Path, old: str, new: str, message: str)
 def test_wrong_options(tmp_path: Path, options: dict[str, str], message: str) -> None:
     with pytest.raises(SourceError, match=message):
         list(kitti.index(tree(tmp_path), **options))
+
+
+def test_miniature_drives_are_the_truth(tmp_path: Path) -> None:
+    demo.write(tmp_path, seed=2, frames=13)
+    root = Folder(str(tmp_path))
+    entries = {e.id: e for e in kitti.index(root, split="both")}
+    annotated = 0
+    for shot in demo.truth(seed=2, frames=13):
+        drive, frame = shot.id.split("/")
+        entry = entries.get(f"{drive}/image_02/{frame}")
+        assert (entry is not None) == (demo.depth_path(shot, 13) is not None)
+        if entry is None:
+            continue
+        annotated += 1
+        lens = np.linalg.inv(shot.camera.lens)
+        fx, fy, cx, cy = entry.camera or (0, 0, 0, 0)
+        assert np.allclose((fx, fy, cx, cy), (lens[0, 0], lens[1, 1], lens[0, 2], lens[1, 2]))
+        found = read_depth(root, entry)
+        expected = shot.frame.depth[found.valid.numpy()]
+        assert found.valid.any()
+        assert np.abs(found.metres[found.valid].numpy() - expected).max() <= 0.5 / 256 + 1e-6
+    assert annotated == len(entries) == 9

@@ -56,7 +56,9 @@ def lattice() -> tuple[Rgb, ...]:
 
 
 @functools.cache
-def _distances(pool: tuple[Rgb, ...], away_from: Rgb) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _distances(
+    pool: tuple[Rgb, ...], away_from: Rgb
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     colours = np.array(pool, np.int64)
     between = np.square(colours[:, None] - colours[None]).sum(-1)
     return between, np.square(colours - np.array(away_from)).sum(-1)

@@ -126,9 +126,7 @@ def _on(device: Any, table: str, params: Mapping[str, Any]) -> Tensor:
 def _device_tables(device: str, lambda_: str, c: str) -> dict[str, Tensor]:
     import torch
 
-    return {
-        name: torch.from_numpy(table).to(device) for name, table in tables(lambda_, c).items()
-    }
+    return {name: torch.from_numpy(table).to(device) for name, table in tables(lambda_, c).items()}
 
 
 @functools.cache

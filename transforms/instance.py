@@ -61,9 +61,7 @@ def ask(entry: Entry, rng: Stream) -> Ask:
     ]
     fact = rng.choice(able)
     palette = colours.draw(fact.instances, rng, colours.lattice())
-    text = prompt(
-        "instance", rng, plural=plural(fact.name), background=rng.choice(BACKGROUND)
-    )
+    text = prompt("instance", rng, plural=plural(fact.name), background=rng.choice(BACKGROUND))
     params = {
         "class": fact.name,
         "palette": [list(rgb) for rgb in palette],

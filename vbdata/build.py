@@ -26,7 +26,6 @@ from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
 
 RECIPE = "plan/recipe.json"
-PLAN = "plan/plan.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +75,22 @@ def build(recipe: Recipe, out: Folder, how: How, watch: Watch = lambda _: None) 
     another recipe's build, if shards fail for good, or if more than max_bad is quarantined.
     """
     _claim(recipe, out)
-    with TemporaryDirectory(prefix="vbdata-") as temporary:
-        plan = make_plan(recipe, index_sources(recipe, Path(temporary)))
-        plan.write(Path(temporary) / "plan.parquet")
-        for file in sorted(Path(temporary).iterdir()):
-            name = PLAN if file.name == "plan.parquet" else f"plan/index/{file.name}"
-            out.write(name, file.read_bytes())
+    with _work_folder(out) as work:
+        plan = make_plan(recipe, index_sources(recipe, work / "index"))
+        plan.write(work / "plan.parquet")
         return _build_plan(plan, out, how, watch)
+
+
+@contextmanager
+def _work_folder(out: Folder) -> Iterator[Path]:
+    """Where index and plan are written: in the output folder, or uploaded to it at the end."""
+    if out.local:
+        yield Path(out.at("plan"))
+        return
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        yield Path(temporary)
+        for file in sorted(path for path in Path(temporary).rglob("*") if path.is_file()):
+            out.put(file, f"plan/{file.relative_to(temporary).as_posix()}")
 
 
 def _build_plan(plan: Plan, out: Folder, how: How, watch: Watch) -> dict[str, Any]:
@@ -123,7 +131,7 @@ def _claim(recipe: Recipe, out: Folder) -> None:
                 f"{out.url} holds the build of another recipe: {difference}. "
                 "Choose another folder, or delete this one."
             )
-    elif out.exists() and next(out.list(), None) is not None:
+    elif out.exists() and next(out.files(), None) is not None:
         raise BuildError(f"{out.url} is not empty and holds no build; choose another folder")
     out.write(RECIPE, (json.dumps(recipe.canonical(), indent=1) + "\n").encode())
 
@@ -219,10 +227,12 @@ def _advance(progress: Progress, event: Event) -> Progress:
 
 def _sweep(out: Folder, folder: str, digests: set[str]) -> None:
     """Delete shards and receipts of earlier plans, and what a killed run left behind."""
-    for file in [*out.list("shards"), *out.list("receipts")]:
+    for file in [*out.files("shards"), *out.files("receipts")]:
         name = file.path.rpartition("/")[2]
         stale_shard = file.path.startswith("shards/") and file.path.rpartition("/")[0] != folder
-        stale_receipt = file.path.startswith("receipts/") and name.removesuffix(".json") not in digests
+        stale_receipt = (
+            file.path.startswith("receipts/") and name.removesuffix(".json") not in digests
+        )
         if stale_shard or stale_receipt:
             out.remove(file.path)
     if out.local:

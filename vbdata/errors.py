@@ -1,10 +1,10 @@
 """Every error that vbdata raises on purpose.
 
-    VbdataError
-    +-- RecipeError     the recipe, or how it meets its sources, is wrong: all faults at once
-    +-- SourceError     a dataset's folder as a whole cannot be read (its index failed)
-    +-- BuildError      shards failed for good, or the output folder cannot be used
-    +-- BadSample       one record is damaged: quarantined and replaced, the build goes on
+VbdataError
++-- RecipeError     the recipe, or how it meets its sources, is wrong: all faults at once
++-- SourceError     a dataset's folder as a whole cannot be read (its index failed)
++-- BuildError      shards failed for good, or the output folder cannot be used
++-- BadSample       one record is damaged: quarantined and replaced, the build goes on
 """
 
 from __future__ import annotations

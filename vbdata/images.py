@@ -179,7 +179,8 @@ def _check_png(data: bytes, file: str) -> None:
         head = data[:8].hex() or "an empty file"
         raise BadSample("undecodable", f"neither JPEG nor PNG: starts with {head}", file)
     if len(data) >= 24:
-        _refuse_bomb(*struct.unpack_from(">II", data, 16), file)
+        width, height = struct.unpack_from(">II", data, 16)
+        _refuse_bomb(width, height, file)
     at = 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)

@@ -60,8 +60,8 @@ def _rows(plan: Plan, part: dict[str, Any]) -> list[Row]:
     for c in np.unique(part["cell"]):
         at = np.flatnonzero(part["cell"] == c)
         found = plan.indices[plan.cells[c].source].entries(part["row"][at])
-        for k, entry in zip(at, found, strict=True):
-            entries[k] = entry
+        for place, one in zip(at.tolist(), found, strict=True):
+            entries[place] = one
     rows = []
     for k, entry in enumerate(entries):
         cell = plan.cells[part["cell"][k]]
@@ -89,7 +89,10 @@ def _digest(plan: Plan, number: int) -> str:
         "prompts": prompt_digest(),
         "tasks": {c.task: plugins.code_digest(plugins.TASKS, c.task) for c in used},
         "datasets": {
-            c.source: [dataset_of[c.source], plugins.code_digest(plugins.DATASETS, dataset_of[c.source])]
+            c.source: [
+                dataset_of[c.source],
+                plugins.code_digest(plugins.DATASETS, dataset_of[c.source]),
+            ]
             for c in used
         },
         "seed": recipe.seed,

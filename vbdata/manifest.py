@@ -10,9 +10,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,10 +20,11 @@ import pyarrow.parquet as pq
 
 from vbdata import plugins
 from vbdata.jobs import build_digest
-from vbdata.nouns import Receipt
+from vbdata.nouns import Entry, Receipt
 from vbdata.plan import Plan
 from vbdata.prompts import prompt_digest
 from vbdata.storage import Folder
+from vbdata.tally import Tally, cell_lines
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -78,61 +77,35 @@ def canonical(value: Any) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
 
 
-class Tally:
-    """Counts receipts as they pass: small, however many there are."""
-
-    def __init__(self) -> None:
-        self.realised: Counter[tuple[str, str]] = Counter()
-        self.unique: Counter[tuple[str, str]] = Counter()
-        self.quarantined: Counter[tuple[str, str]] = Counter()
-        self.replaced: Counter[tuple[str, str]] = Counter()
-        self.reasons: Counter[str] = Counter()
-        self.licenses: Counter[str] = Counter()
-        self.shortfall = 0
-        self.bytes = 0
-
-    def add(self, receipt: Receipt) -> None:
-        """Count one receipt."""
-        filled = {sample["key"] for sample in receipt.samples}
-        for sample in receipt.samples:
-            cell = (sample["source"], sample["task"])
-            self.realised[cell] += 1
-            self.unique[cell] += sample["pass"] == 0
-            self.licenses[sample["license"]] += 1
-        for line in receipt.quarantine:
-            self.quarantined[line["source"], line["task"]] += 1
-            self.reasons[line["reason"]] += 1
-        for key, cell in {q["key"]: (q["source"], q["task"]) for q in receipt.quarantine}.items():
-            self.replaced[cell] += key in filled
-        self.shortfall += len(receipt.shortfall)
-        self.bytes += receipt.size
-
-
 def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict[str, Any]:
     """Write rows, quarantine, manifest.json and SHA256SUMS; return the manifest."""
-    tally, sums, digests, shards = Tally(), list[tuple[str, str]](), list[str](), list[dict[str, Any]]()
-    quarantine = [_index_fault(name, e) for name, i in plan.indices.items() for e in i.faults()]
+    tally = Tally()
+    sums: dict[str, str] = {}
+    shards: list[dict[str, Any]] = []
+    quarantine: list[Mapping[str, Any]] = [
+        _index_fault(name, entry)
+        for name, index in plan.indices.items()
+        for entry in index.faults()
+    ]
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         rows = Path(temporary) / "rows.parquet"
         with pq.ParquetWriter(rows, ROWS) as writer:
             for receipt in receipts:
                 tally.add(receipt)
-                digests.append(receipt.job)
-                sums += _shard_sums(receipt, out)
                 shards.append(_shard_line(receipt))
+                sums |= _shard_sums(receipt, out)
                 quarantine += receipt.quarantine
-                lines = [{**s, "shard": receipt.shard} for s in receipt.samples]
+                lines = [{**sample, "shard": receipt.shard} for sample in receipt.samples]
                 writer.write_table(pa.Table.from_pylist(lines, ROWS))
         rows_path = f"manifest/{plan.recipe.split}.parquet"
-        sums.append((_file_sha256(rows), rows_path))
+        sums[rows_path] = _file_sha256(rows)
         out.put(rows, rows_path)
-    manifest = _manifest(plan, tally, digests, shards)
+    manifest = _manifest(plan, tally, shards)
     text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in quarantine).encode()
     for path, data in ((QUARANTINE, text), (MANIFEST, canonical(manifest))):
         out.write(path, data)
-        sums.append((hashlib.sha256(data).hexdigest(), path))
-    lines = sorted(f"{digest}  {path}\n" for digest, path in sums)
-    out.write(SUMS, "".join(sorted(lines, key=lambda line: line[66:])).encode())
+        sums[path] = hashlib.sha256(data).hexdigest()
+    out.write(SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode())
     return manifest
 
 
@@ -142,9 +115,7 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(kept)).hexdigest()
 
 
-def _manifest(
-    plan: Plan, tally: Tally, digests: Sequence[str], shards: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _manifest(plan: Plan, tally: Tally, shards: list[dict[str, Any]]) -> dict[str, Any]:
     recipe = plan.recipe
     manifest = {
         "format": FORMAT,
@@ -152,7 +123,7 @@ def _manifest(
         "split": recipe.split,
         "recipe": recipe.canonical(),
         "recipe_sha256": recipe.digest(),
-        "build_sha256": build_digest(digests),
+        "build_sha256": build_digest([shard["job_sha256"] for shard in shards]),
         "samples": sum(tally.realised.values()),
         "bytes": tally.bytes,
         "shortfall": tally.shortfall,
@@ -169,32 +140,6 @@ def _manifest(
         "environment": environment(),
     }
     return manifest | {"digest": manifest_digest(manifest)}
-
-
-def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any]]:
-    """The mixture, a line a cell: what was asked, what is planned and, with a tally, what is."""
-    total = sum((cell.weight for cell in plan.cells), Fraction(0))
-    for cell in plan.cells:
-        key = (cell.source, cell.task)
-        line: dict[str, Any] = {
-            "source": cell.source,
-            "task": cell.task,
-            "requested": f"{float(cell.weight / total * plan.recipe.samples):.4f}",
-            "share": f"{float(cell.weight / total):.6f}",
-            "apportioned": cell.count,
-            "eligible": len(cell.rows),
-            "unique": cell.unique,
-            "repeated": cell.count - cell.unique,
-        }
-        if tally is not None:
-            line |= {
-                "unique": tally.unique[key],
-                "repeated": tally.realised[key] - tally.unique[key],
-                "realised": tally.realised[key],
-                "quarantined": tally.quarantined[key],
-                "replaced": tally.replaced[key],
-            }
-        yield line
 
 
 def environment() -> dict[str, str]:
@@ -232,15 +177,12 @@ def _shard_line(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _shard_sums(receipt: Receipt, out: Folder) -> list[tuple[str, str]]:
+def _shard_sums(receipt: Receipt, out: Folder) -> dict[str, str]:
     index = f"{receipt.tar}.idx"
-    return [
-        (receipt.sha256, receipt.tar),
-        (hashlib.sha256(out.read(index)).hexdigest(), index),
-    ]
+    return {receipt.tar: receipt.sha256, index: hashlib.sha256(out.read(index)).hexdigest()}
 
 
-def _index_fault(source: str, entry: Any) -> dict[str, Any]:
+def _index_fault(source: str, entry: Entry) -> dict[str, Any]:
     reason, _, detail = entry.fault.partition(": ")
     return {
         "source": source,

@@ -61,7 +61,7 @@ class _State:
 
 def start(address: str | None, workers: int) -> None:
     """Connect to a cluster, or start one of this machine's own with room for the workers."""
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if address in (None, "local"):
         ray.init(
@@ -103,7 +103,10 @@ def run_ray(
             yield from _collect(state)
             yield from _overdue(state, deadline_s)
     finally:
-        for actor in [*state.idle, *(a for a, *_ in [*state.busy.values(), *state.starting.values()])]:
+        for actor in [
+            *state.idle,
+            *(a for a, *_ in [*state.busy.values(), *state.starting.values()]),
+        ]:
             ray.kill(actor)
 
 
@@ -189,4 +192,6 @@ def _overdue(state: _State, deadline_s: float) -> Iterator[Event]:
 def _cause(err: RayError) -> str:
     """The root of a Ray error in one line."""
     root = getattr(err, "cause", None) or err
-    return f"{type(root).__name__}: {str(root).strip().splitlines()[0] if str(root).strip() else ''}"
+    return (
+        f"{type(root).__name__}: {str(root).strip().splitlines()[0] if str(root).strip() else ''}"
+    )

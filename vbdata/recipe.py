@@ -65,8 +65,10 @@ class _Recipe(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A checked recipe. spares: replacement rows a cell a shard; max_bad: largest quarantined
-    share of the rows that were tried; sources in the file's order."""
+    """A checked recipe, sources in the file's order.
+
+    spares: replacement rows a cell a shard; max_bad: largest quarantined share of the rows tried.
+    """
 
     name: str
     seed: int
@@ -281,4 +283,3 @@ def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any
 
 _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
 _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
-

@@ -39,7 +39,9 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
     samples: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
     shortfall: list[int] = []
-    spares = {cell: [s for s in job.spares if s.cell == cell] for cell in {r.cell for r in job.rows}}
+    spares = {
+        cell: [s for s in job.spares if s.cell == cell] for cell in {r.cell for r in job.rows}
+    }
     with TemporaryDirectory(prefix="vbdata-", dir=_spool(job, out)) as temporary:
         path = Path(temporary) / "shard.tar"
         with TarWriter(path) as tar:
@@ -119,9 +121,7 @@ def _first_good(
     return None
 
 
-def _quarantine_line(
-    row: Row, slot: int, job: Job, stage: str, bad: BadSample
-) -> dict[str, Any]:
+def _quarantine_line(row: Row, slot: int, job: Job, stage: str, bad: BadSample) -> dict[str, Any]:
     return {
         "source": row.source,
         "task": row.task,

@@ -76,7 +76,7 @@ class Folder:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
             raise BadSample("missing", f"no such file below {self.url}", path) from err
 
-    def list(self, below: str = "") -> Iterator[FileRef]:
+    def files(self, below: str = "") -> Iterator[FileRef]:
         """All files below a folder, at any depth, sorted by path; none if it is not there."""
         top = self.at(below) if below else self.base
         found = self.fs.find(top, detail=True) if self.fs.isdir(top) else {}

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from vbdata.build import Progress as State
 from vbdata.jobs import make_job
-from vbdata.manifest import cell_lines
 from vbdata.plan import Plan
 from vbdata.run import Done, Failed, Retried
 from vbdata.shard import ask_for
+from vbdata.tally import cell_lines
 
 PLAIN_EVERY_S = 10.0
 COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated")

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from vbdata import images, plugins
 from vbdata.errors import BadSample, BuildError
@@ -63,7 +64,7 @@ def _sum_faults(out: Folder) -> Iterator[str]:
             yield f"{path}: missing"
         elif _sha256(out, path) != digest:
             yield f"{path}: its SHA-256 is not the one in {SUMS}"
-    for file in out.list():
+    for file in out.files():
         known = file.path in listed or file.path in UNSUMMED or file.path.startswith(WORK)
         if not known:
             yield f"{file.path}: not part of the build"
@@ -166,7 +167,7 @@ def sample_faults(
 
 
 def _colour_faults(
-    target: images.Pixels, valid: np.ndarray[Any, Any], row: Mapping[str, Any]
+    target: images.Pixels, valid: NDArray[Any], row: Mapping[str, Any]
 ) -> Iterator[str]:
     import torch
 
@@ -194,5 +195,3 @@ def _local(out: Folder, path: str) -> Iterator[Path]:
     with NamedTemporaryFile(prefix="vbdata-") as copy:
         out.fs.get_file(out.at(path), copy.name)
         yield Path(copy.name)
-
-

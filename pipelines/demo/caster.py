@@ -1,7 +1,7 @@
 """Rays into a scene and exact labels out of it.
 
-Camera: OpenCV axes, +x right, +y down, +z forward; any ray field, so any lens. World: +z up, metres.
-Light is linear: one sun or lamp with hard shadows, plus a sky or ceiling that brightens what
+Camera: OpenCV axes, +x right, +y down, +z forward; any ray field, so any lens. World: metres, +z
+up. Light is linear: one sun or lamp with hard shadows, plus a sky or ceiling that brightens what
 looks up. Depth, normals and ids are those of the ray through the pixel's centre.
 """
 
@@ -51,7 +51,7 @@ class Surface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
-    """at: the place of a lamp in metres, or of a sun, far away, that does not fade with distance."""
+    """at: the place in metres of a lamp, or of a far sun, which does not fade with distance."""
 
     at: Point
     sun: bool
@@ -102,27 +102,22 @@ class Frame:
 
 
 def shoot(scene: Scene, camera: Camera) -> Frame:
-    """The camera's frame; colours are the mean of four rays a pixel, labels of one."""
-    frame = cast(scene, rays(camera), camera.rotation, camera.position, unlit=True)
-    fine = cast(scene, rays(camera, 2), camera.rotation, camera.position).rgb
-    rgb = (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]) / np.float32(4)
-    return replace(frame, rgb=rgb)
+    """The camera's frame, its colours smoothed: half the centre's ray, half the four corners'."""
+    frame = cast(scene, rays(camera), camera.rotation, camera.position)
+    corner = cast(scene, rays(camera, corners=True), camera.rotation, camera.position).rgb
+    around = corner[:-1, :-1] + corner[1:, :-1] + corner[:-1, 1:] + corner[1:, 1:]
+    return replace(frame, rgb=frame.rgb / np.float32(2) + around / np.float32(8))
 
 
-def rays(camera: Camera, samples: int = 1) -> Array:
-    """Ray directions float64[H * samples, W * samples, 3], camera frame, not normalised."""
-    column = (np.arange(camera.width * samples) + 0.5) / samples - 0.5
-    row = ((np.arange(camera.height * samples) + 0.5) / samples - 0.5)[:, None]
+def rays(camera: Camera, corners: bool = False) -> Array:
+    """Ray directions float64[H, W, 3], camera frame, not normalised; corners: [H + 1, W + 1, 3]."""
+    column = np.arange(camera.width + corners) - corners / 2
+    row = (np.arange(camera.height + corners) - corners / 2)[:, None]
     return np.stack([a * column + b * row + c for a, b, c in camera.lens], axis=-1)
 
 
-def cast(
-    scene: Scene, directions: Array, rotation: Array, position: Point, unlit: bool = False
-) -> Frame:
-    """Follow every ray of a field float64[H, W, 3] (camera frame) into the scene.
-
-    unlit: labels only, the colours stay black.
-    """
+def cast(scene: Scene, directions: Array, rotation: Array, position: Point) -> Frame:
+    """Follow every ray of a field float64[H, W, 3] (camera frame) into the scene."""
     height, width, _ = directions.shape
     view = np.ascontiguousarray(directions.reshape(-1, 3).T)
     view = view / np.sqrt(dot(view, view))
@@ -132,9 +127,8 @@ def cast(
     seen = part_of >= 0
     at = np.where(seen, np.reshape(position, (3, 1)) + ray * np.where(seen, distance, 0), np.inf)
     facing = _facing(_parts(scene), part_of, at, ray)
-    rgb = np.zeros_like(ray) if unlit else _sky(ray)
-    if not unlit:
-        rgb[:, seen] = _colours(scene, part_of[seen], at[:, seen], facing[:, seen])
+    rgb = _sky(ray)
+    rgb[:, seen] = _colours(scene, part_of[seen], at[:, seen], facing[:, seen])
     normals = np.stack([dot(column, facing) for column in rotation.T])
 
     def image(flat: Array) -> Array:
@@ -199,7 +193,7 @@ def _first_hits(scene: Scene, start: Point, ray: Array) -> tuple[Array, NDArray[
     for ball, numbered in _grouped(scene):
         near = _near(ball, start, ray)
         candidates = ray[:, near]
-        for k, part in numbered:
+        for k, part in numbered if near.size else ():
             some = _near(bounding_sphere(part.solid), start, candidates)
             t, to = hit(part.solid, start, candidates[:, some]), near[some]
             closer = t < best[to]
@@ -268,7 +262,7 @@ def _shadowed(scene: Scene, start: Array, towards: Array, far: Array) -> NDArray
         near = _near(ball, scene.light.at, back)
         near = near[~dark[near]]
         candidates = back[:, near]
-        for _, part in numbered:
+        for _, part in numbered if near.size else ():
             some = near[_near(bounding_sphere(part.solid), scene.light.at, candidates)]
             dark[some] |= hit(part.solid, start[:, some], towards[:, some]) < far[some]
     return dark

@@ -189,7 +189,7 @@ def _instances(shot: Truth) -> list[Record]:
 
 def _stuff(shot: Truth) -> list[Record]:
     """One compressed RLE a kind of stuff; all things together are "other"."""
-    names, records = stuff_names(shot), []
+    names, records = stuff_names(shot), list[Record]()
     for category in coco_categories.stuff():
         mask = names == category["name"]
         if not mask.any():
@@ -218,7 +218,7 @@ def _panoptic(folder: Path, shot: Truth, stream: Stream, *, void: int) -> list[R
         for name in np.unique(names).tolist()
         if name != "other"
     ]
-    colours, segments = np.zeros((*names.shape, 3), np.uint8), []
+    colours, segments = np.zeros((*names.shape, 3), np.uint8), list[Record]()
     for category, mask, crowd in pieces:
         mask[:, names.shape[1] - void :] = False
         if not mask.any():

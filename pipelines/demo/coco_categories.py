@@ -104,7 +104,7 @@ def panoptic() -> list[Category]:
 
 
 def _rows(table: str) -> list[Category]:
-    """ "group: id name #colour, ..." with continued lines, sorted by id."""
+    """Lines of `group: id name #colour, ...`, continued by indented ones, sorted by id."""
     rows = []
     for line in table.replace("\n    ", " ").strip().splitlines():
         group, members = line.split(": ", 1)

@@ -74,7 +74,7 @@ def truth(*, seed: int = 0, frames: int = 4) -> Iterator[Truth]:
 
 def _views(name: str, seed: int, frames: int) -> Iterator[Truth]:
     """All keyframes of a scene, with an empty frame each."""
-    stream, place = Stream(seed, "hypersim", name), PLACES[name]
+    stream, place = Stream(seed, "hypersim scene", name), PLACES[name]
     lens, size = lens_of(matrix_of(place)), room_size(stream)
     cameras = [
         replace(room_camera(stream, WIDTH, HEIGHT, size), lens=lens)
@@ -166,7 +166,8 @@ def _damaged(normals: Array, key: int) -> Array:
     factor = np.select(
         [permille < 30, permille < 50, permille < 60, permille < 65], [-1.0, 1.3, 0.0, np.nan], 1.0
     )
-    return normals * factor[..., None]
+    damaged: Array = normals * factor[..., None]
+    return damaged
 
 
 def _nothing() -> Frame:

@@ -78,11 +78,12 @@ def lens_of(matrix: Array) -> Array:
     a, b, c = matrix.T
     u0, v0 = 1 / WIDTH - 1, 1 - 1 / HEIGHT
     columns = (a * (2 / WIDTH), b * (-2 / HEIGHT), a * u0 + b * v0 + c)
-    return np.stack(columns, axis=1) * FLIP[:, None]
+    lens: Array = np.stack(columns, axis=1) * FLIP[:, None]
+    return lens
 
 
 def write_tables(folder: Path, frames: int) -> None:
-    """The camera parameters, and the split of `frames` public frames a scene and its excluded ones."""
+    """The camera parameters; the split of `frames` public frames a scene and its excluded ones."""
     rows = [_lens_row(name, place) for name, place in PLACES.items()]
     header = ",".join(_lens_row("ai_001_001", PLACES["ai_001_001"]))
     lines = [header, *(",".join(row.values()) for row in rows)]

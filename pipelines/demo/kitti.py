@@ -114,7 +114,8 @@ def _scanned(frame: Frame, camera: Camera, key: int) -> NDArray[np.bool_]:
     ring = (slope - HIGHEST) / RING
     words = mix64(np.arange(z.size, dtype=np.uint64).reshape(z.shape), key)
     heard = words % np.uint64(100) < np.uint64(92)
-    return near & heard & (ring >= 0) & (ring - np.floor(ring) < 0.38)
+    on_ring: NDArray[np.bool_] = (ring >= 0) & (ring - np.floor(ring) < 0.38)
+    return near & heard & on_ring
 
 
 def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:

@@ -17,7 +17,7 @@ STEPS: tuple[Corner, ...] = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 
 def polygons(mask: Mask) -> list[list[int]]:
-    """Corners [x1, y1, x2, y2, ...] of each piece of a mask bool[H, W]; pieces with a hole are cut."""
+    """Corners [x1, y1, x2, y2, ...] of each piece of bool[H, W]; pieces with a hole are cut."""
     return _polygons(mask, 0)
 
 
@@ -25,7 +25,8 @@ def run_lengths(mask: Mask) -> list[int]:
     """COCO's uncompressed counts: down the columns, zeros first."""
     flat = mask.ravel(order="F").astype(np.int8)
     edges = np.flatnonzero(np.diff(flat, prepend=0)).tolist()
-    return np.diff([0, *edges, flat.size]).tolist()
+    counts: list[int] = np.diff([0, *edges, flat.size]).tolist()
+    return counts
 
 
 def box(mask: Mask) -> tuple[int, int, int, int]:
@@ -58,7 +59,7 @@ def _edges(mask: Mask) -> set[tuple[Corner, int]]:
     """(start, direction) of the pixel edges between the mask and the rest."""
     padded = np.pad(mask, 1)
     inside = padded[1:-1, 1:-1]
-    found = set()
+    found: set[tuple[Corner, int]] = set()
     # Neighbour above, right, below, left; and where the edge towards it starts.
     for direction, (rows, columns, dx, dy) in enumerate(
         (

@@ -70,11 +70,8 @@ def plain(u: Array, v: Array) -> Array:
 
 def checker(u: Array, v: Array) -> Array:
     """Squares of one unit."""
-    return (
-        np.floor(u + 0.013)
-        + np.floor(v + 0.013)
-        - 2 * np.floor((np.floor(u + 0.013) + np.floor(v + 0.013)) / 2)
-    )
+    number = np.floor(u + 0.013) + np.floor(v + 0.013)
+    return 2 * fraction(number / 2)
 
 
 def stripes(u: Array, v: Array) -> Array:
@@ -130,7 +127,8 @@ def lane(u: Array, v: Array) -> Array:
 
 def fraction(x: Array) -> Array:
     """The part above the floor, 0 <= f < 1."""
-    return x - np.floor(x)
+    part: Array = x - np.floor(x)
+    return part
 
 
 PATTERNS: dict[str, Callable[[Array, Array], Array]] = {

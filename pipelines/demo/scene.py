@@ -337,6 +337,7 @@ def _building(stream: Stream, long: float) -> Surface:
     )
     high = stream.uniform(5, 13)
     walls = block(0, 0, 0, (10.0, long, high), front)
-    dark = replace(front, first=tuple(c * 0.5 for c in first), pattern="plain")
+    red, green, blue = first
+    dark = replace(front, first=(red / 2, green / 2, blue / 2), pattern="plain")
     roof = block(0, 0, high, (10.4, long + 0.4, 0.35), dark)
     return Surface(name="building-other", colour="", thing=False, parts=(walls, roof))

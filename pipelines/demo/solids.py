@@ -90,7 +90,8 @@ def normal(solid: Solid, at: Array) -> Array:
         case Box():
             return _box_normal(solid, at)
         case Sphere():
-            return (at - np.reshape(solid.centre, (3, 1))) / solid.radius
+            out: Array = (at - np.reshape(solid.centre, (3, 1))) / solid.radius
+            return out
         case Cylinder():
             return _cylinder_normal(solid, at)
 
@@ -201,7 +202,8 @@ def _into_box(box: Box, at: Array) -> Array:
 
 def _box_axis(box: Box, local: Array) -> NDArray[np.intp]:
     """Which pair of faces each surface point lies on."""
-    return np.argmin(np.abs(np.reshape(box.half, (3, 1)) - np.abs(local)), axis=0)
+    axis: NDArray[np.intp] = np.argmin(np.abs(np.reshape(box.half, (3, 1)) - np.abs(local)), axis=0)
+    return axis
 
 
 def _box_normal(box: Box, at: Array) -> Array:

@@ -244,7 +244,7 @@ def tree(stream: Stream) -> Surface:
 
 
 def moved(surface: Surface, x: float, y: float, angle: float = 0.0) -> Surface:
-    """The surface turned about z by `angle` (radians, counter-clockwise from above), then shifted."""
+    """The surface turned about z by `angle` (radians, from +x to +y), then shifted."""
     cos, sin = math.cos(angle), math.sin(angle)
 
     def move(part: Part) -> Part:

@@ -1,0 +1,1 @@
+"""The same inputs built several ways in one run: `python -m benchmarks.compare`."""

@@ -1,0 +1,168 @@
+"""The benchmark's inputs: 2 masks : 2 depth maps : 1 normal map, 640x480, in official layouts.
+
+Seeded and cached: `make(samples)` returns a folder with coco/, kitti/ and hypersim/ below the
+git-ignored bench/. The COCO and Hypersim pictures are JPEG and can pass through as they are; the
+KITTI pictures are PNG, as in the real dataset, and have to be encoded by every contender.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import pictures
+from benchmarks.pictures import HEIGHT, WIDTH
+
+SEED = 20240229
+VERSION = 1  # of the pictures: part of the cache's name
+BENCH = Path(__file__).resolve().parent.parent / "bench"
+
+CATEGORIES = 40
+POLYGONS = (5, 12)  # a picture, the last exclusive: 8 on average
+DATE, DRIVE = "2011_09_26", "2011_09_26_drive_0001_sync"
+FOCAL = 500.0
+SCENE, CAMERA = "ai_001_001", "cam_00"
+HALF_WIDTH = 0.577  # tangent of half the field of view
+
+
+def counts(samples: int) -> dict[str, int]:
+    """How many samples each dataset has; they add up to `samples`."""
+    masks = depths = samples * 2 // 5
+    return {"coco": masks, "kitti": depths, "hypersim": samples - masks - depths}
+
+
+def make(samples: int) -> Path:
+    """The folder of the inputs, made if it is not there yet."""
+    folder = BENCH / f"inputs-{samples}-v{VERSION}"
+    if not (folder / "done").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, write in WRITERS.items():
+            write(folder / name, counts(samples)[name])
+        (folder / "done").touch()
+    return folder
+
+
+def write_coco(root: Path, count: int) -> None:
+    """train2017/*.jpg and annotations/instances_train2017.json."""
+    (root / "train2017").mkdir(parents=True)
+    (root / "annotations").mkdir()
+    _each(_coco_picture, root, count)
+    annotations = [a for number in range(count) for a in _annotations(number)]
+    table = {
+        "images": [
+            {"id": n + 1, "file_name": f"{n + 1:012d}.jpg", "width": WIDTH, "height": HEIGHT}
+            for n in range(count)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": k, "name": f"thing {k:02d}"} for k in range(1, CATEGORIES + 1)],
+    }
+    (root / "annotations/instances_train2017.json").write_text(json.dumps(table))
+
+
+def write_kitti(root: Path, count: int) -> None:
+    """raw/ with calibration and pictures, depth/train/ with annotated depth."""
+    for folder in (_kitti_images(root), _kitti_depth(root)):
+        folder.mkdir(parents=True)
+    projection = (FOCAL, 0, WIDTH / 2, 0, 0, FOCAL, HEIGHT / 2, 0, 0, 0, 1, 0)
+    lines = [f"S_rect_02: {WIDTH:e} {HEIGHT:e}"]
+    lines += ["P_rect_02: " + " ".join(f"{value:e}" for value in projection)]
+    (root / "raw" / DATE / "calib_cam_to_cam.txt").write_text("\n".join(lines) + "\n")
+    _each(_kitti_frame, root, count)
+
+
+def write_hypersim(root: Path, count: int) -> None:
+    """One scene with preview JPEGs and normal_cam, and the two tables."""
+    for kind in ("final_preview", "geometry_hdf5"):
+        _hypersim_folder(root, kind).mkdir(parents=True)
+    tall = HALF_WIDTH * HEIGHT / WIDTH
+    matrix = (HALF_WIDTH, 0, 0, 0, tall, 0, 0, 0, -1)
+    names = [f"M_cam_from_uv_{k // 3}{k % 3}" for k in range(9)]
+    head = ["scene_name", "settings_output_img_width", "settings_output_img_height", *names]
+    row = [SCENE, float(WIDTH), float(HEIGHT), *matrix]
+    lines = [",".join(head), ",".join(map(str, row))]
+    (root / "metadata_camera_parameters.csv").write_text("\n".join(lines) + "\n")
+    head = ["scene_name", "camera_name", "frame_id", "included_in_public_release"]
+    lines = [",".join([*head, "exclude_reason", "split_partition_name"])]
+    lines += [f"{SCENE},{CAMERA},{number},True,,train" for number in range(count)]
+    (root / "metadata_images_split_scene_v1.csv").write_text("\n".join(lines) + "\n")
+    _each(_hypersim_frame, root, count)
+
+
+WRITERS: dict[str, Callable[[Path, int], None]] = {
+    "coco": write_coco,
+    "kitti": write_kitti,
+    "hypersim": write_hypersim,
+}
+
+
+def _each(write: Callable[[Path, int], None], root: Path, count: int) -> None:
+    with multiprocessing.Pool() as pool:
+        pool.starmap(write, [(root, number) for number in range(count)], chunksize=8)
+
+
+def _coco_picture(root: Path, number: int) -> None:
+    rng = np.random.default_rng((SEED, 1, number))
+    _write(root / f"train2017/{number + 1:012d}.jpg", pictures.photograph(rng), 90)
+
+
+def _annotations(number: int) -> list[dict[str, object]]:
+    rng = np.random.default_rng((SEED, 2, number))
+    found: list[dict[str, object]] = []
+    for k in range(int(rng.integers(*POLYGONS))):
+        polygon = pictures.outline(rng)
+        x, y = np.array(polygon[::2]), np.array(polygon[1::2])
+        area = abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+        found.append(
+            {
+                "id": number * 100 + k + 1,
+                "image_id": number + 1,
+                "category_id": int(rng.integers(1, CATEGORIES + 1)),
+                "segmentation": [polygon],
+                "area": round(area, 2),
+                "bbox": [float(v) for v in (x.min(), y.min(), np.ptp(x), np.ptp(y))],
+                "iscrowd": 0,
+            }
+        )
+    return found
+
+
+def _kitti_images(root: Path) -> Path:
+    return root / "raw" / DATE / DRIVE / "image_02/data"
+
+
+def _kitti_depth(root: Path) -> Path:
+    return root / "depth/train" / DRIVE / "proj_depth/groundtruth/image_02"
+
+
+def _kitti_frame(root: Path, number: int) -> None:
+    rng = np.random.default_rng((SEED, 3, number))
+    _write(_kitti_images(root) / f"{number:010d}.png", pictures.photograph(rng))
+    _write(_kitti_depth(root) / f"{number:010d}.png", pictures.depth(rng))
+
+
+def _hypersim_folder(root: Path, kind: str) -> Path:
+    return root / SCENE / "images" / f"scene_{CAMERA}_{kind}"
+
+
+def _hypersim_frame(root: Path, number: int) -> None:
+    rng = np.random.default_rng((SEED, 4, number))
+    preview = _hypersim_folder(root, "final_preview") / f"frame.{number:04d}.tonemap.jpg"
+    _write(preview, pictures.photograph(rng), 90)
+    path = _hypersim_folder(root, "geometry_hdf5") / f"frame.{number:04d}.normal_cam.hdf5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset(
+            "dataset", data=pictures.normals(rng), compression="gzip", compression_opts=9
+        )
+
+
+def _write(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16], quality: int = 0) -> None:
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if quality else []
+    path.write_bytes(cv2.imencode(path.suffix, pixels, options)[1].tobytes())

@@ -1,0 +1,50 @@
+"""Contender: vbdata itself, through `vbdata.build.build`, on Ray or (--local) in this process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+RECIPE = """
+name: bench
+seed: 7
+samples: {samples}
+shard_size: {shard_size}
+sources:
+  coco: {{dataset: coco, root: {inputs}/coco, tasks: {{semantic: 0.4}}}}
+  kitti: {{dataset: kitti, root: {inputs}/kitti, tasks: {{depth: 0.4}}}}
+  hypersim: {{dataset: hypersim, root: {inputs}/hypersim, image: preview, tasks: {{normals: 0.2}}}}
+"""
+
+
+def main() -> None:
+    """Build the inputs of a folder into another with N workers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("inputs", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--shard-size", type=int, required=True)
+    parser.add_argument("--samples", type=int, required=True)
+    parser.add_argument("--local", action="store_true")
+    given = parser.parse_args()
+
+    from vbdata.build import How, build
+    from vbdata.recipe import load_recipe
+    from vbdata.storage import Folder
+
+    with TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder) / "bench.yaml"
+        inputs = given.inputs.absolute()
+        fields = {"samples": given.samples, "shard_size": given.shard_size, "inputs": inputs}
+        path.write_text(RECIPE.format(**fields), encoding="utf-8")
+        how = How(workers=given.workers, ray=None if given.local else "local")
+        manifest = build(load_recipe(path), Folder(str(given.out.absolute())), how)
+    assert manifest["samples"] == given.samples, manifest["samples"]
+    print(json.dumps({"end": time.monotonic()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

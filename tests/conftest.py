@@ -1,0 +1,86 @@
+"""Shared fixtures: real samples where they exist, one demo tree and one demo build a session."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vbdata.build import How, build
+from vbdata.demo import write_all
+from vbdata.recipe import Recipe, load_recipe
+from vbdata.run import one_thread
+from vbdata.storage import Folder
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+REAL = REPOSITORY.parent / "shared" / "data"
+
+needs_real_data = pytest.mark.skipif(
+    not REAL.is_dir(), reason="the real samples are not beside this checkout (their licences)"
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    one_thread()
+
+
+def _once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Path:
+    """A folder made by the first test process that asks, and shared by all of the session."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if base.name.startswith("popen-") else base
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = base / name
+        if not folder.exists():
+            part = base / f"{name}.part"
+            make(part)
+            part.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo datasets. Read only: copy what you damage."""
+    return _once(tmp_path_factory, "demo-data", lambda folder: list(write_all(folder, 0)))
+
+
+@pytest.fixture(scope="session")
+def demo_recipe(demo_data: Path) -> Recipe:
+    """manifests/demo.yaml over the session's demo data."""
+    return demo_recipe_over(demo_data)
+
+
+def demo_recipe_over(data: Path) -> Recipe:
+    """manifests/demo.yaml with its roots below another folder."""
+    roots = {name: str(data / name) for name in ("coco", "kitti", "hypersim")}
+    return load_recipe(REPOSITORY / "manifests" / "demo.yaml", roots)
+
+
+@pytest.fixture(scope="session")
+def demo_build(tmp_path_factory: pytest.TempPathFactory, demo_recipe: Recipe) -> Path:
+    """The demo recipe built in-process. Read only."""
+    return _once(
+        tmp_path_factory, "demo-build", lambda out: build(demo_recipe, Folder(str(out)), How())
+    )
+
+
+def manifest_of(out: Path) -> dict[str, Any]:
+    """manifest.json of a build."""
+    found: dict[str, Any] = json.loads((out / "manifest.json").read_text())
+    return found
+
+
+def quarantine_of(out: Path) -> list[dict[str, Any]]:
+    """The quarantine rows of a build."""
+    text = (out / "quarantine" / "quarantine.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def sums_of(out: Path) -> str:
+    """SHA256SUMS of a build."""
+    return (out / "SHA256SUMS").read_text()

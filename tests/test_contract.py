@@ -1,0 +1,148 @@
+"""Every file in pipelines/ and transforms/ keeps its contract, over its demo data."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vbdata import plugins
+from vbdata.build import index_sources
+from vbdata.index import Index, build_index
+from vbdata.nouns import Depth, Entry, Label, Normals, Segments, Source
+from vbdata.rand import Stream
+from vbdata.recipe import Recipe
+from vbdata.storage import Folder
+
+DATASETS = plugins.names(plugins.DATASETS)
+TASKS = plugins.names(plugins.TASKS)
+KINDS = {"depth": Depth, "normals": Normals, "segments": Segments, "captions": tuple}
+
+
+@pytest.fixture(scope="module")
+def indices(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Index]:
+    folder = tmp_path_factory.mktemp("indices")
+    sources = [Source(name=n, dataset=n, root=str(demo_data / n), tasks={}) for n in DATASETS]
+    return {source.name: build_index(source, folder) for source in sources}
+
+
+def entries_of(index: Index) -> list[Entry]:
+    return index.entries(range(len(index)))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_dataset_says_what_it_is(name: str) -> None:
+    module = plugins.dataset(name)
+    assert len(inspect.getdoc(module) or "") > 400
+    assert set(module.LABELS) <= set(KINDS)
+    assert module.LICENSE
+    assert module.HOMEPAGE.startswith("http")
+    for option in plugins.options(module).values():
+        assert option.default is not inspect.Parameter.empty
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_an_index_is_sorted_complete_and_repeatable(
+    name: str, demo_data: Path, indices: dict[str, Index], tmp_path: Path
+) -> None:
+    index = indices[name]
+    found = entries_of(index)
+    again = list(plugins.dataset(name).index(Folder(str(demo_data / name))))
+    assert found == again
+    assert [e.id for e in found] == sorted({e.id for e in found})
+    assert all(e.width > 0 and e.height > 0 and e.group and e.license for e in found)
+    assert all(set(e.labels) <= set(plugins.dataset(name).LABELS) for e in found)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_load_yields_what_the_index_promises(
+    name: str, demo_data: Path, indices: dict[str, Index]
+) -> None:
+    module, root = plugins.dataset(name), Folder(str(demo_data / name))
+    for entry in entries_of(indices[name])[:8]:
+        if entry.fault:
+            continue
+        sample = module.load(root, entry, entry.labels)
+        for kind in entry.labels:
+            check_label(kind, sample.labels[kind], entry)
+
+
+def check_label(kind: str, label: Label | tuple[str, ...], entry: Entry) -> None:
+    size = (entry.height, entry.width)
+    assert isinstance(label, KINDS[kind])
+    if isinstance(label, Depth):
+        assert label.metres.dtype == torch.float32
+        assert label.metres.shape == label.valid.shape == size
+        assert bool((label.metres[label.valid] > 0).all())
+    elif isinstance(label, Normals):
+        assert label.xyz.shape == (3, *size)
+        length = label.xyz.square().sum(0).sqrt()[label.valid]
+        assert float((length - 1).abs().max()) < 1e-3
+        assert not bool((label.valid & label.sky).any())
+    elif isinstance(label, Segments):
+        assert label.ids.shape == label.valid.shape == size
+        assert len(label.classes) == len(label.things) == len(label.crowds)
+        assert 0 <= int(label.ids.min()) <= int(label.ids.max()) <= len(label.classes)
+        facts = {fact.name: fact.instances for fact in entry.classes}
+        for fact_name, count in facts.items():
+            pairs = zip(label.classes, label.crowds, strict=True)
+            assert count == sum(c == fact_name and not crowd for c, crowd in pairs)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_serves_every_dataset_that_can(
+    name: str, demo_data: Path, indices: dict[str, Index]
+) -> None:
+    task, served = plugins.task(name), 0
+    assert len(inspect.getdoc(task) or "") > 100
+    for dataset, index in indices.items():
+        needs = [need for need in task.NEEDS if need != "image"]
+        if not set(needs) <= set(plugins.dataset(dataset).LABELS):
+            continue
+        able = task.eligible(index.facts)
+        assert able.shape == (len(index),)
+        assert able.dtype == np.bool_
+        able &= [set(needs) <= set(e.labels) and not e.fault for e in entries_of(index)]
+        for entry in index.entries(np.flatnonzero(able)[:4]):
+            check_task(name, dataset, entry, Folder(str(demo_data / dataset)))
+            served += 1
+    assert served
+
+
+def check_task(name: str, dataset: str, entry: Entry, root: Folder) -> None:
+    task = plugins.task(name)
+    ask, again = (task.ask(entry, Stream("contract", entry.id)) for _ in range(2))
+    assert ask == again
+    assert json.loads(json.dumps(ask.params)) == ask.params
+    assert ask.instruction == " ".join(ask.instruction.split())
+    sample = plugins.dataset(dataset).load(root, entry, [n for n in task.NEEDS if n != "image"])
+    kind = task.NEEDS[0]
+    label = torch.zeros(entry.height, entry.width, 3, dtype=torch.uint8)
+    label = sample.labels[kind] if kind != "image" else label
+    rgb = task.render(label, ask.params)
+    assert rgb.dtype == torch.uint8
+    assert rgb.shape == (entry.height, entry.width, 3)
+    assert task.valid(label, ask.params).shape == (entry.height, entry.width)
+    assert bool(task.legal(rgb, ask.params).all())
+    decoded = task.decode(rgb, ask.params)
+    assert isinstance(decoded, type(label))
+
+
+def test_the_index_is_memory_mapped(indices: dict[str, Index], tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    before = pa.total_allocated_bytes()
+    source = indices[DATASETS[0]].source
+    index = build_index(source, tmp_path)
+    assert index.records.nbytes > 10_000
+    held = pa.total_allocated_bytes() - before - index.facts.nbytes
+    assert held < index.records.nbytes
+
+
+def test_indexing_is_a_function_of_the_data(demo_recipe: Recipe, tmp_path: Path) -> None:
+    one, two = (index_sources(demo_recipe, tmp_path / n) for n in "ab")
+    assert [i.fingerprint for i in one] == [i.fingerprint for i in two]

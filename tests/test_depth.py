@@ -1,0 +1,124 @@
+"""Depth codes against an exact oracle and against an independent implementation."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+import hilbertmap
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms import depth
+from vbdata.nouns import Depth
+
+PARAMS = {"palette": "rgb-cube", "lambda": depth.LAMBDA, "c": depth.C}
+
+
+def codes_of(metres: np.ndarray) -> np.ndarray:
+    label = Depth(
+        metres=torch.from_numpy(metres.astype(np.float32)), valid=torch.ones(metres.shape) > 0
+    )
+    return depth.nearest(depth.render(label, PARAMS))[0].numpy()
+
+
+def exact_code(metres: float) -> int:
+    """round(1785 f(d)) to 60 digits, f as in the paper."""
+    with localcontext() as context:
+        context.prec = 60
+        f = 1 - (1 + Decimal(metres) / 10) ** -2
+        return int(f * 1785 + Decimal("0.5"))
+
+
+def test_corner_depths_are_those_of_the_paper() -> None:
+    corners = depth.tables()["depths"][::255]
+    want = [0, 0.8012, 1.8322, 3.2288, 5.2753, 8.7083, 16.4575, np.inf]
+    np.testing.assert_allclose(corners, want, atol=5e-5)
+    assert depth.tables()["depths"][-6:].round().tolist() == [179, 201, 234, 289, 412, np.inf]
+
+
+def test_the_walk_visits_1786_colours_one_step_apart() -> None:
+    walk = depth.tables()["colours"][:-1].astype(int)
+    assert len(np.unique(walk, axis=0)) == len(walk) == 1786
+    assert (np.abs(np.diff(walk, axis=0)).sum(1) == 1).all()
+    assert walk[::255].tolist() == [
+        [0, 0, 0], [255, 0, 0], [255, 255, 0], [0, 255, 0],
+        [0, 255, 255], [0, 0, 255], [255, 0, 255], [255, 255, 255],
+    ]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.floats(0, 2000, width=32))
+def test_every_float32_gets_the_correctly_rounded_code(metres: float) -> None:
+    assert codes_of(np.array([[metres]]))[0, 0] == exact_code(metres)
+
+
+def test_codes_are_exact_on_both_sides_of_every_threshold() -> None:
+    cuts = depth.tables()["thresholds"]
+    below = np.nextafter(cuts, np.float32(0))
+    assert codes_of(cuts[None])[0].tolist() == list(range(1, 1786))
+    assert codes_of(below[None])[0].tolist() == list(range(1785))
+    for k in range(0, 1785, 37):
+        assert exact_code(float(cuts[k])) == k + 1
+        assert exact_code(float(below[k])) == k
+
+
+def test_round_trip_is_within_half_a_code() -> None:
+    metres = np.random.default_rng(0).uniform(0, 150, (300, 300)).astype(np.float32)
+    label = Depth(metres=torch.from_numpy(metres), valid=torch.ones(300, 300) > 0)
+    back = depth.decode(depth.render(label, PARAMS), PARAMS)
+    assert bool(back.valid.all())
+    f = [1 - (1 + d.double() / 10) ** -2 for d in (label.metres, back.metres)]
+    assert float((f[0] - f[1]).abs().max()) * 1785 <= 0.5 + 1e-4
+
+
+def test_hilbertmap_agrees() -> None:
+    rng = np.random.default_rng(1)
+    metres = rng.uniform(0, 80, 200_000).astype(np.float32).reshape(400, 500)
+    label = Depth(metres=torch.from_numpy(metres), valid=torch.ones(400, 500) > 0)
+    ours = depth.render(label, PARAMS).numpy().astype(int)
+    theirs = hilbertmap.depth_to_rgb(metres.astype(np.float64)) * 255
+    assert np.abs(ours - theirs).max() <= 0.5 + 1e-6
+    assert (ours == np.rint(theirs)).all(-1).mean() > 0.9999
+    decoded = hilbertmap.rgb_to_depth(ours / 255)
+    back = depth.decode(torch.from_numpy(ours.astype(np.uint8)), PARAMS).metres.numpy()
+    np.testing.assert_allclose(decoded, back, atol=1.5e-4)
+
+
+def test_invalid_nan_negative_and_infinite() -> None:
+    metres = torch.tensor([[np.nan, -1.0, np.inf, 1e9, 0.0, 5.0]])
+    valid = torch.tensor([[True, True, True, True, True, False]])
+    rgb = depth.render(Depth(metres=metres, valid=valid), PARAMS)
+    assert rgb[0].tolist() == [[128] * 3, [128] * 3, [255] * 3, [255] * 3, [0] * 3, [128] * 3]
+    back = depth.decode(rgb, PARAMS)
+    assert back.valid[0].tolist() == [False, False, True, True, True, False]
+    assert back.metres[0, 2] == torch.inf
+    assert depth.valid(Depth(metres=metres, valid=valid), PARAMS)[0].tolist() == [
+        False, False, True, True, True, False,
+    ]  # fmt: skip
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_nearest_is_the_nearest_of_all_codes(rgb: tuple[int, int, int]) -> None:
+    walk = depth.tables()["colours"][:-1].astype(int)
+    best = np.square(walk - np.array(rgb)).sum(1)
+    code, squared = depth.nearest(torch.tensor([[rgb]], dtype=torch.uint8))
+    assert int(squared) == best.min() == best[int(code)]
+
+
+def test_batches_and_other_constants() -> None:
+    params = {"palette": "rgb-cube", "lambda": "-4", "c": "120"}
+    metres = torch.rand(2, 3, 8, 9) * 400
+    label = Depth(metres=metres, valid=torch.ones(metres.shape) > 0)
+    rgb = depth.render(label, params)
+    assert rgb.shape == (2, 3, 8, 9, 3)
+    f = [1 - (1 + d.double() / 480) ** -3 for d in (metres, depth.decode(rgb, params).metres)]
+    assert float((f[0] - f[1]).abs().max()) * 1785 <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize(("lambda_", "c"), [("-1", "1"), ("2", "1"), ("-3", "0"), ("-3", "-1")])
+def test_constants_that_cover_no_range(lambda_: str, c: str) -> None:
+    with pytest.raises(ValueError, match="lambda < -1 and c > 0"):
+        depth.tables(lambda_, c)

@@ -1,0 +1,97 @@
+"""PNG, tar and folders: other people's readers agree, and hostile paths do not get out."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from vbdata.errors import BadSample
+from vbdata.png import encode_png
+from vbdata.storage import Folder, safe
+from vbdata.tar import TarWriter, header, members
+
+shapes = st.one_of(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3)),
+)
+
+
+@given(shapes.flatmap(lambda shape: hnp.arrays(np.uint8, shape)))
+def test_png_is_read_back_by_pillow(pixels: np.ndarray) -> None:
+    assert (np.asarray(Image.open(io.BytesIO(encode_png(pixels)))) == pixels).all()
+
+
+def test_png_of_a_strided_view() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)[::2, ::-1]
+    assert (np.asarray(Image.open(io.BytesIO(encode_png(pixels)))) == pixels).all()
+
+
+def test_headers_are_those_of_tarfile() -> None:
+    info = tarfile.TarInfo("00000001.input.jpg")
+    info.size, info.mode = 123456, 0o444
+    assert header(info.name, info.size) == info.tobuf(tarfile.USTAR_FORMAT)
+
+
+@pytest.mark.parametrize("name", ["x" * 100, "", "schön.txt"])
+def test_names_that_no_tar_holds(name: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot stand in a tar|ascii"):
+        header(name, 1)
+
+
+def test_an_archive_is_sorted_aligned_and_indexed(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with TarWriter(path) as tar:
+        tar.add("0", {"json": b"{}", "input.jpg": b"x" * 513})
+        tar.add("1", {"json": b"", "input.jpg": b"y" * 512})
+    with tarfile.open(path) as other:
+        assert [m.name for m in other] == ["0.input.jpg", "0.json", "1.input.jpg", "1.json"]
+        assert {(m.mtime, m.uid, m.uname, m.mode) for m in other} == {(0, 0, "", 0o444)}
+    starts = np.frombuffer(tar.index(), "<u8").tolist()
+    assert [m.offset for m in members(path) if m.extension == "input.jpg"] == starts[:-1]
+    assert starts[-1] == path.stat().st_size - 1024 == tar.size - 1024
+
+
+def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with TarWriter(path) as tar:
+        tar.add("0", {"json": b"{}" * 400})
+    data = path.read_bytes()
+    for end in (len(data) - 512, 1000, 600):
+        path.write_bytes(data[:end])
+        with pytest.raises(ValueError, match="end"):
+            list(members(path))
+
+
+@pytest.mark.parametrize(
+    "path", ["../a", "/etc/passwd", "a/../../b", "a//b", "", "a\\b", "a\0b", "."]
+)
+def test_unsafe_paths(path: str) -> None:
+    with pytest.raises(BadSample, match="unsafe path"):
+        safe(path)
+
+
+@pytest.mark.parametrize("scheme", ["local", "memory"])
+def test_a_folder_on_disk_and_elsewhere(tmp_path: Path, scheme: str) -> None:
+    folder = Folder(str(tmp_path / "root") if scheme == "local" else "memory://folder-test")
+    assert not folder.exists()
+    assert list(folder.files()) == []
+    folder.write("b/two", b"22")
+    folder.write("one", b"1")
+    folder.write("one", b"111")
+    assert [(f.path, f.size) for f in folder.files()] == [("b/two", 2), ("one", 3)]
+    assert folder.folders() == ["b"]
+    assert (folder.size("one"), folder.size("none")) == (3, -1)
+    folder.move("one", "c/one")
+    assert folder.read("c/one") == b"111"
+    folder.remove("c/one")
+    folder.remove("c/one")
+    with pytest.raises(BadSample, match=r"missing.*\[c/one\]"):
+        folder.read("c/one")

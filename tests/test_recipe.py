@@ -1,0 +1,114 @@
+"""Recipes: every fault at once, each with file, key, value and the known choices."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from vbdata.errors import RecipeError
+from vbdata.recipe import load_recipe
+
+GOOD = """
+name: smoke
+seed: 7
+samples: 120
+shard_size: 40
+image: {max_pixels: 1048576, multiple_of: 16}
+sources:
+  coco: {dataset: coco, root: data/coco, split: train2017, tasks: {semantic: 0.35, generate: 0.1}}
+  kitti: {dataset: kitti, root: "s3://bucket/kitti", tasks: {depth: 0.2}}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+def faults(tmp_path: Path, text: str) -> str:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(written(tmp_path, text))
+    assert all(str(tmp_path / "recipe.yaml") in fault for fault in caught.value.faults)
+    return str(caught.value)
+
+
+def test_a_good_recipe(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, GOOD))
+    coco, kitti = recipe.sources
+    assert coco.root == str(tmp_path / "data" / "coco")
+    assert kitti.root == "s3://bucket/kitti"
+    assert coco.tasks == {"semantic": Decimal("0.35"), "generate": Decimal("0.1")}
+    assert coco.options == {"split": "train2017"}
+
+
+def test_a_root_override_changes_no_digest(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    moved = load_recipe(path, {"coco": "/elsewhere"})
+    assert moved.sources[0].root == "/elsewhere"
+    assert moved.digest() == load_recipe(path).digest()
+
+
+def test_the_same_number_in_other_words_is_the_same_recipe(tmp_path: Path) -> None:
+    one = load_recipe(written(tmp_path, GOOD)).digest()
+    assert load_recipe(written(tmp_path, GOOD.replace("0.35", "0.350"))).digest() == one
+    assert load_recipe(written(tmp_path, GOOD.replace("0.35", "0.36"))).digest() != one
+
+
+def test_all_faults_at_once(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("samples: 120", "samples: -3")
+        .replace("shard_size", "shard_sise")
+        .replace("multiple_of: 16", "multiple_off: 16")
+        .replace("semantic: 0.35", "semantics: 0.35")
+        .replace("generate: 0.1", "depth: 0.1")
+        .replace("dataset: kitti", "dataset: kiti")
+        .replace("split:", "splitt:")
+    )
+    got = faults(tmp_path, text)
+    assert "samples: should be greater than or equal to 1, got -3" in got
+    assert "shard_sise: unknown key; did you mean 'shard_size'?" in got
+    assert "image.multiple_off: unknown key; did you mean 'multiple_of'?" in got
+    assert "unknown task 'semantics'; did you mean 'semantic'? Known: depth, generate" in got
+    assert "sources.coco.tasks.depth: dataset 'coco' has no depth; it can serve:" in got
+    assert "sources.kitti.dataset: unknown dataset 'kiti'; did you mean 'kitti'?" in got
+    assert "sources.coco.splitt: unknown key; did you mean 'split'?" in got
+    assert len(got.splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("0.35", "-0.35", "sources.coco.tasks.semantic: should be greater than or equal to 0"),
+        ("0.35", ".nan", "semantic"),
+        ("0.35", "lots", "sources.coco.tasks.semantic"),
+        ("seed: 7", "seed: 7.5", "seed"),
+        ("seed: 7", "", "seed: missing"),
+        ("name: smoke", "name: ../smoke", "name"),
+        ("name: smoke", "name: smoke\nname: twice", "stands twice"),
+        ("name: smoke", "name: [smoke", "not valid YAML"),
+        ("name: smoke", "name: !!python/object/apply:os.getcwd []", "not valid YAML"),
+        ("dataset: coco", "dataset: os.path", "cannot be used: os.path lacks LABELS"),
+        ("dataset: coco", "dataset: no.such.module", "unknown dataset"),
+    ],
+)
+def test_one_fault(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert expected in faults(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_weights_that_are_all_zero(tmp_path: Path) -> None:
+    text = GOOD.replace("0.35", "0").replace("0.1", "0.0").replace("0.2", "0")
+    assert "the weights add up to 0" in faults(tmp_path, text)
+
+
+def test_a_missing_file_and_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / "absent.yaml")
+    assert "a recipe is a mapping" in faults(tmp_path, "")
+
+
+def test_an_override_of_no_source(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"--root cocoo: no such source; did you mean 'coco'"):
+        load_recipe(written(tmp_path, GOOD), {"cocoo": "/x"})

@@ -1,0 +1,67 @@
+"""The mixture in numbers: what was asked of each cell, what is planned, what a build holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from vbdata.nouns import Receipt
+from vbdata.plan import Plan
+
+
+class Tally:
+    """Counts receipts as they pass: small, however many there are."""
+
+    def __init__(self) -> None:
+        self.realised: Counter[tuple[str, str]] = Counter()
+        self.unique: Counter[tuple[str, str]] = Counter()
+        self.quarantined: Counter[tuple[str, str]] = Counter()
+        self.replaced: Counter[tuple[str, str]] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.licenses: Counter[str] = Counter()
+        self.shortfall = 0
+        self.bytes = 0
+
+    def add(self, receipt: Receipt) -> None:
+        """Count one receipt."""
+        filled = {sample["key"] for sample in receipt.samples}
+        for sample in receipt.samples:
+            cell = (sample["source"], sample["task"])
+            self.realised[cell] += 1
+            self.unique[cell] += sample["pass"] == 0
+            self.licenses[sample["license"]] += 1
+        for line in receipt.quarantine:
+            self.quarantined[line["source"], line["task"]] += 1
+            self.reasons[line["reason"]] += 1
+        for key, cell in {q["key"]: (q["source"], q["task"]) for q in receipt.quarantine}.items():
+            self.replaced[cell] += key in filled
+        self.shortfall += len(receipt.shortfall)
+        self.bytes += receipt.size
+
+
+def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any]]:
+    """The mixture, a line a cell: what was asked, what is planned and, with a tally, what is."""
+    total = sum((cell.weight for cell in plan.cells), Fraction(0))
+    for cell in plan.cells:
+        key = (cell.source, cell.task)
+        line: dict[str, Any] = {
+            "source": cell.source,
+            "task": cell.task,
+            "requested": f"{float(cell.weight / total * plan.recipe.samples):.4f}",
+            "share": f"{float(cell.weight / total):.6f}",
+            "apportioned": cell.count,
+            "eligible": len(cell.rows),
+            "unique": cell.unique,
+            "repeated": cell.count - cell.unique,
+        }
+        if tally is not None:
+            line |= {
+                "unique": tally.unique[key],
+                "repeated": tally.realised[key] - tally.unique[key],
+                "realised": tally.realised[key],
+                "quarantined": tally.quarantined[key],
+                "replaced": tally.replaced[key],
+            }
+        yield line
