@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from vbdata.errors import BadSample
+from vbdata.errors import BadSample, Reason
 
 if TYPE_CHECKING:
     from vbdata.nouns import Geometry
@@ -74,8 +74,8 @@ def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[n
 
     stored = _decode_png(data, file, cv2.IMREAD_UNCHANGED)
     if stored.ndim == 3:
-        order = cv2.COLOR_BGRA2RGBA if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
-        stored = cv2.cvtColor(stored, order)
+        rgb = [2, 1, 0, 3][: stored.shape[2]]
+        stored = np.ascontiguousarray(stored[..., rgb])
     return stored
 
 
@@ -158,7 +158,7 @@ def _decode_jpeg(data: bytes, file: str, **options: object) -> Pixels:
     return pixels
 
 
-def _jpeg_reason(message: str) -> str:
+def _jpeg_reason(message: str) -> Reason:
     cut = "premature end" in message.lower() or "empty" in message.lower()
     return "truncated" if cut else "undecodable"
 

@@ -152,10 +152,10 @@ def moved(label: Label, device: str) -> Label:
     """The same label with its tensors on another device."""
     from torch import Tensor
 
-    parts = {f.name: getattr(label, f.name) for f in fields(label)}
-    return replace(
-        label, **{n: p.to(device) if isinstance(p, Tensor) else p for n, p in parts.items()}
-    )
+    parts: dict[str, Any] = {f.name: getattr(label, f.name) for f in fields(label)}
+    for name, part in parts.items():
+        parts[name] = part.to(device) if isinstance(part, Tensor) else part
+    return replace(label, **parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,7 +167,7 @@ def sample_faults(
 
 
 def _colour_faults(
-    target: images.Pixels, valid: NDArray[Any], row: Mapping[str, Any]
+    target: NDArray[Any], valid: NDArray[Any], row: Mapping[str, Any]
 ) -> Iterator[str]:
     import torch
 
