@@ -16,7 +16,7 @@ setup: $(READY) ## a virtual environment in .venv with the tested versions
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib || true
+	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $@
 
 demo: setup ## ray-cast demo data, build it on two Ray workers, verify it, draw a contact sheet

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import peer_render
 from transforms import depth
 
 Members = dict[str, bytes]
@@ -70,5 +71,4 @@ def _difference(ours: Members, theirs: Members) -> str:
 
 
 def _decoded(data: bytes) -> Pixels:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return np.asarray(pixels[..., ::-1], np.uint8)
+    return peer_render.pixels_of(data, cv2.IMREAD_COLOR)[..., ::-1]

@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import inputs, report
+from benchmarks import inputs, pictures, report
 from benchmarks.check import check
 from benchmarks.watch import Run, run
 
@@ -37,7 +37,7 @@ def main() -> None:
     """Run, print two tables, check that all made the same, write the JSON. Exit code 1 if not."""
     given = _arguments()
     names = _able()
-    print(f"inputs: {given.samples} samples of {inputs.WIDTH}x{inputs.HEIGHT} ...", flush=True)
+    print(f"inputs: {given.samples} samples of {pictures.WIDTH}x{pictures.HEIGHT} ...", flush=True)
     source = inputs.make(given.samples)
     runs: list[Run] = []
     for number in range(given.rounds):

@@ -37,7 +37,7 @@ def picture(path: str) -> bytes:
     data = Path(path).read_bytes()
     if path.endswith(".jpg"):
         return data
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    pixels = peer_render.pixels_of(data, cv2.IMREAD_COLOR)
     options: dict[str, Any] = {"colorspace": "BGR", "colorsubsampling": "444"}
     return bytes(simplejpeg.encode_jpeg(pixels, quality=95, **options))
 
@@ -56,11 +56,10 @@ def colour_of() -> NDArray[np.uint32]:
 
 def depth(path: str) -> tuple[Pixels, Pixels]:
     """One look-up a pixel."""
-    stored = cv2.imread(path, cv2.IMREAD_UNCHANGED)
-    packed = cv2.cvtColor(
-        colour_of()[stored].view(np.uint8).reshape(*stored.shape, 4), cv2.COLOR_RGBA2RGB
-    )
-    return packed, (stored > 0).view(np.uint8) * np.uint8(255)
+    stored = peer_render.pixels_of(Path(path).read_bytes(), cv2.IMREAD_UNCHANGED)
+    packed = colour_of()[stored].view(np.uint8).reshape(*stored.shape, 4)
+    target = np.asarray(cv2.cvtColor(packed, cv2.COLOR_RGBA2RGB), np.uint8)
+    return target, (stored > 0).view(np.uint8) * np.uint8(255)
 
 
 def inflated(path: str) -> NDArray[np.float16]:
@@ -106,7 +105,8 @@ def semantic(label: str) -> tuple[Pixels, Pixels]:
     rng = np.random.default_rng(len(label))
     colours = np.zeros((256, 1, 3), np.uint8)
     colours[1:] = rng.integers(64, 256, (255, 1, 3))
-    return cv2.applyColorMap(np.ascontiguousarray(ids), colours), np.full(ids.shape, 255, np.uint8)
+    target = np.asarray(cv2.applyColorMap(np.ascontiguousarray(ids), colours), np.uint8)
+    return target, np.full(ids.shape, 255, np.uint8)
 
 
 TASKS = {"depth": depth, "normals": normals, "semantic": semantic}

@@ -126,10 +126,18 @@ def _picture(path: str) -> bytes:
     data = Path(path).read_bytes()
     if path.endswith(".jpg"):
         return data
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    pixels = pixels_of(data, cv2.IMREAD_COLOR)
     full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
     options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]
     return bytes(cv2.imencode(".jpg", pixels, options)[1])
+
+
+def pixels_of(data: bytes, flags: int) -> NDArray[Any]:
+    """A picture's pixels. Raises ValueError if it cannot be decoded."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise ValueError(f"not a picture: {data[:16]!r}")
+    return np.asarray(pixels)
 
 
 def _png(pixels: Pixels) -> bytes:
@@ -138,7 +146,7 @@ def _png(pixels: Pixels) -> bytes:
 
 def _depth(path: str) -> tuple[Pixels, NDArray[np.bool_], dict[str, Any]]:
     """f(d) = 1 - (1 - d / (lambda c)) ** (lambda + 1) along the edges of the RGB cube."""
-    stored = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    stored = pixels_of(Path(path).read_bytes(), cv2.IMREAD_UNCHANGED)
     metres = stored.astype(np.float32) / 256
     f = 1 - (1 - metres / (LAMBDA * C)) ** (LAMBDA + 1)
     along = np.clip(f, 0, 1) * 7

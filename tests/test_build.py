@@ -20,11 +20,13 @@ import numpy as np
 import pytest
 import webdataset
 from conftest import demo_recipe_over, manifest_of, quarantine_of, sums_of
+from ray.cluster_utils import Cluster
 
 from vbdata import plugins
-from vbdata.build import How, Progress, build
+from vbdata.build import How, Progress, Watcher, build
 from vbdata.errors import BuildError
 from vbdata.recipe import Recipe
+from vbdata.run import Retried
 from vbdata.storage import Folder
 from vbdata.verify import verify
 
@@ -47,22 +49,38 @@ def test_a_killed_worker_costs_nothing_but_time(
 ) -> None:
     retries: list[str] = []
 
-    def watch(progress: Progress) -> None:
-        if type(progress.event).__name__ == "Retried":
-            retries.append(progress.event.cause)  # type: ignore[union-attr]
+    class Listener(Watcher):
+        def step(self, state: Progress) -> None:
+            if isinstance(state.event, Retried):
+                retries.append(state.event.cause)
 
     out = tmp_path / "out"
     stop = threading.Event()
     killer = threading.Thread(target=kill_a_busy_worker, args=(out, stop))
     killer.start()
     try:
-        build(demo_recipe, Folder(str(out)), How(ray="local", workers=1), watch)
+        build(demo_recipe, Folder(str(out)), How(ray="local", workers=1), Listener())
     finally:
         stop.set()
         killer.join()
     assert any("worker died" in cause for cause in retries)
     assert sums_of(out) == sums_of(demo_build)
     assert verify(Folder(str(out))) == []
+
+
+@ray_group
+def test_a_running_cluster_of_two_nodes(
+    demo_recipe: Recipe, demo_build: Path, tmp_path: Path
+) -> None:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        build(demo_recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=2))
+        assert sums_of(tmp_path / "out") == sums_of(demo_build)
+    finally:
+        cluster.shutdown()
 
 
 def kill_a_busy_worker(out: Path, stop: threading.Event) -> None:

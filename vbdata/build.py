@@ -53,7 +53,14 @@ class Progress:
     quarantined: int
 
 
-Watch = Callable[[Progress], None]
+class Watcher:
+    """Follows a build; this one is silent."""
+
+    def planned(self, plan: Plan) -> None:
+        """The mixture is known; no pixel has been read."""
+
+    def step(self, state: Progress) -> None:
+        """Something happened; the first time, nothing yet."""
 
 
 def index_sources(recipe: Recipe, folder: Path) -> list[Index]:
@@ -68,7 +75,7 @@ def planned(recipe: Recipe) -> Iterator[Plan]:
         yield make_plan(recipe, index_sources(recipe, Path(folder)))
 
 
-def build(recipe: Recipe, out: Folder, how: How, watch: Watch = lambda _: None) -> dict[str, Any]:
+def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None) -> dict[str, Any]:
     """Build a recipe into a folder and return the manifest.
 
     What an earlier run of the same recipe finished is kept. Raises BuildError if the folder holds
@@ -78,7 +85,7 @@ def build(recipe: Recipe, out: Folder, how: How, watch: Watch = lambda _: None) 
     with _work_folder(out) as work:
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
         plan.write(work / "plan.parquet")
-        return _build_plan(plan, out, how, watch)
+        return _build_plan(plan, out, how, watcher or Watcher())
 
 
 @contextmanager
@@ -93,7 +100,7 @@ def _work_folder(out: Folder) -> Iterator[Path]:
             out.put(file, f"plan/{file.relative_to(temporary).as_posix()}")
 
 
-def _build_plan(plan: Plan, out: Folder, how: How, watch: Watch) -> dict[str, Any]:
+def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str, Any]:
     digests = job_digests(plan)
     folder = f"shards/{build_digest(digests)[:DIGEST_LENGTH]}"
 
@@ -104,13 +111,14 @@ def _build_plan(plan: Plan, out: Folder, how: How, watch: Watch) -> dict[str, An
     if todo:
         for stale in (MANIFEST, SUMS):
             out.remove(stale)
+    watcher.planned(plan)
     progress = _first_progress(plan, todo)
-    watch(progress)
+    watcher.step(progress)
     started, events = time.monotonic(), _Events()
     for event in _run(todo, make, out, how):
         events.add(event)
         progress = _advance(progress, event)
-        watch(progress)
+        watcher.step(progress)
     if events.failed:
         lines = [f"shard {f.shard:05d}: {f.cause}" for f in events.failed]
         raise BuildError(f"{len(lines)} of {plan.shards} shards failed:\n" + "\n".join(lines))

@@ -78,7 +78,7 @@ def build(
         from vbdata.build import How
         from vbdata.build import build as run_build
         from vbdata.storage import Folder
-        from vbdata.terminal import Watcher
+        from vbdata.terminal import Terminal
 
         loaded = _recipe(recipe, root)
         how = How(
@@ -87,7 +87,7 @@ def build(
             device=device,
             gpus_per_worker=gpus_per_worker,
         )
-        with Watcher(as_json) as watcher:
+        with Terminal(as_json) as watcher:
             manifest = run_build(loaded, Folder(out), how, watcher)
         watcher.finish(manifest, out)
 

@@ -8,11 +8,13 @@ import time
 from types import TracebackType
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from vbdata.build import Progress as State
+from vbdata.build import Watcher
 from vbdata.jobs import make_job
 from vbdata.plan import Plan
 from vbdata.run import Done, Failed, Retried
@@ -28,8 +30,8 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
-class Watcher:
-    """Follows a build: a live bar on a terminal, a line now and then elsewhere, or JSON."""
+class Terminal(Watcher):
+    """A live bar on a terminal, a line now and then elsewhere, or lines of JSON."""
 
     def __init__(self, as_json: bool) -> None:
         self._json, self._start, self._last = as_json, time.monotonic(), 0.0
@@ -47,7 +49,7 @@ class Watcher:
             self._bar = Progress(*columns, console=self._console)
             self._task = self._bar.add_task("indexing", total=None, rate="", note="")
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Terminal:
         if self._bar:
             self._bar.start()
         return self
@@ -61,10 +63,15 @@ class Watcher:
         if self._bar:
             self._bar.stop()
 
-    def __call__(self, state: State) -> None:
-        """One step of the build."""
-        if state.event is None:
-            self._start = time.monotonic()
+    def planned(self, plan: Plan) -> None:
+        """Show the mixture before work starts."""
+        self._start = time.monotonic()
+        if not self._json:
+            title = f"{plan.recipe.name}: {plan.shards} shards planned"
+            self._console.print(_table(title, list(cell_lines(plan)), COLUMNS))
+
+    def step(self, state: State) -> None:
+        """Show how far it is."""
         if self._json:
             print(json.dumps(_event(state)), flush=True)
             return
@@ -118,7 +125,8 @@ class Watcher:
             self._console.print(f"shortfall: {manifest['shortfall']} slots, no spare was left")
         self._console.print(
             f"{manifest['samples']} samples in {len(manifest['shards'])} shards, "
-            f"{manifest['bytes'] / 1e6:.1f} MB, digest {manifest['digest'][:16]}"
+            f"{manifest['bytes'] / 1e6:.1f} MB, in {time.monotonic() - self._start:.1f} s; "
+            f"digest {manifest['digest'][:16]}"
         )
 
 
@@ -177,9 +185,9 @@ def print_faults(folder: str, faults: list[str], as_json: bool) -> None:
 
 
 def _table(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("source", "task"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in columns:
         table.add_column(name, justify="right")
     for line in lines:
