@@ -104,13 +104,16 @@ def run(name: str, number: int, arguments: Sequence[str], out: Path, samples: in
         )
         watch = Watch(mark=mark, root=child.pid)
         first, memory_at = None, start
-        while child.poll() is None:
-            now = time.monotonic()
-            watch.look(memory=now >= memory_at)
-            memory_at = now + MEMORY_EVERY_S if now >= memory_at else memory_at
-            if first is None and _begun(out):
-                first = now
-            time.sleep(TICK_S)
+        try:
+            while child.poll() is None:
+                now = time.monotonic()
+                watch.look(memory=now >= memory_at)
+                memory_at = now + MEMORY_EVERY_S if now >= memory_at else memory_at
+                if first is None and _begun(out):
+                    first = now
+                time.sleep(TICK_S)
+        finally:
+            child.terminate()  # interrupted: leave nothing behind
         end = time.monotonic()
         said = child.stdout.read() if child.stdout else ""
     if child.returncode:

@@ -44,7 +44,7 @@ def test_build_verify_show(roots: list[str], tmp_path: Path) -> None:
     built = run("build", RECIPE, "--local", "--out", out, *roots)
     assert built.exit_code == 0, built.stdout
     assert "96 samples in 3 shards" in built.stdout
-    assert "hypersim │ normals" in built.stdout
+    assert "hypersim  normals" in built.stdout
     assert run("verify", out).stdout.strip() == f"{out}: whole"
     sheet = tmp_path / "sheet.png"
     assert run("show", out, "--out", str(sheet), "--samples", "7").exit_code == 0

@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ LAMBDA, C = "-3", "10/3"
 CORNERS = ("black", "red", "yellow", "green", "cyan", "blue", "magenta", "white")
 CODES = 7 * 255 + 1
 INVALID = (128, 128, 128)
+BLOCK = 1 << 16  # pixels at a time, so that what lies between stays in the cache
 REJECT = 90  # a colour farther than this from the walk is no depth; half way to mid-grey
 
 _RGB_OF = {
@@ -68,11 +69,14 @@ def render(label: Depth, params: Mapping[str, Any]) -> Tensor:
     """uint8[..., H, W, 3] of float32[..., H, W] metres; invalid, NaN and negative are mid-grey."""
     import torch
 
-    device = label.metres.device
-    metres = label.metres.contiguous()
-    good = label.valid & (metres >= 0)
-    code = torch.bucketize(metres, _on(device, "thresholds", params), right=True)
-    return _on(device, "colours", params)[torch.where(good, code, CODES)]
+    good = valid(label, params)
+    metres = torch.where(good, label.metres, 0.0).reshape(-1)
+    tables_ = _on(metres.device, params)
+    bucket = metres.view(torch.int32) >> tables_.shift
+    code = tables_.base.index_select(0, bucket)
+    code += metres >= tables_.cut.index_select(0, bucket)
+    code = torch.where(good.reshape(-1), code, CODES)
+    return tables_.colours.index_select(0, code).reshape(*good.shape, 3)
 
 
 def valid(label: Depth, params: Mapping[str, Any]) -> Tensor:
@@ -83,8 +87,8 @@ def valid(label: Depth, params: Mapping[str, Any]) -> Tensor:
 def decode(rgb: Tensor, params: Mapping[str, Any]) -> Depth:
     """Depth of uint8[..., H, W, 3] by the nearest point on the walk; far colours are invalid."""
     code, squared = nearest(rgb)
-    metres = _on(rgb.device, "depths", params)[code]
-    return Depth(metres=metres, valid=squared <= REJECT**2)
+    metres = _on(rgb.device, params).depths.index_select(0, code.reshape(-1))
+    return Depth(metres=metres.reshape(code.shape), valid=squared <= REJECT**2)
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
@@ -96,37 +100,76 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 
 def nearest(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest code, int64[..., H, W], and the squared distance to it, int32[..., H, W].
+    """The nearest code and the squared distance to it, both int32[..., H, W].
 
     On an edge one channel varies, so the distance is that of the two others. Ties go to the
     smaller code.
     """
     import torch
 
-    channel = rgb.to(torch.int32).unbind(-1)
-    best = torch.full_like(channel[0], 4 * 255**2)
-    code = torch.zeros_like(channel[0])
-    for edge in range(7):
-        start, end = _RGB_OF[CORNERS[edge]], _RGB_OF[CORNERS[edge + 1]]
-        moving = next(i for i in range(3) if start[i] != end[i])
-        fixed = [i for i in range(3) if i != moving]
-        squared = sum((channel[i] - start[i]).square() for i in fixed)
-        along = (channel[moving] - start[moving]).abs()
-        closer = squared < best
-        best = torch.where(closer, squared, best)
-        code = torch.where(closer, edge * 255 + along, code)
-    return code.long(), best
+    flat = rgb.reshape(-1, 3)
+    best = torch.empty(len(flat), dtype=torch.int32, device=rgb.device)
+    for start in range(0, len(flat), BLOCK):
+        best[start : start + BLOCK] = _best_of_seven(flat[start : start + BLOCK])
+    best = best.reshape(rgb.shape[:-1])
+    return best & 2047, best >> 11
 
 
-def _on(device: Any, table: str, params: Mapping[str, Any]) -> Tensor:
-    return _device_tables(str(device), str(params["lambda"]), str(params["c"]))[table]
+def _best_of_seven(rgb: Tensor) -> Tensor:
+    """Squared distance * 2048 + code of the best edge, int32[N]: one minimum settles both."""
+    import torch
+
+    r, g, b = (channel.contiguous() for channel in rgb.to(torch.int32).unbind(-1))
+    r0, g0, b0 = ((c * c).mul_(2048) for c in (r, g, b))
+    r1, g1, b1 = ((255 - c).square_().mul_(2048) for c in (r, g, b))
+    best = g0 + b0 + r  # black to red
+    torch.minimum(best, (r1 + b0).add_(g).add_(255), out=best)  # to yellow
+    torch.minimum(best, (g1 + b0).sub_(r).add_(3 * 255), out=best)  # to green
+    torch.minimum(best, (r0 + g1).add_(b).add_(3 * 255), out=best)  # to cyan
+    torch.minimum(best, (r0 + b1).sub_(g).add_(5 * 255), out=best)  # to blue
+    torch.minimum(best, (g0 + b1).add_(r).add_(5 * 255), out=best)  # to magenta
+    torch.minimum(best, (r1 + b1).add_(g).add_(6 * 255), out=best)  # to white
+    return best
+
+
+class _Tables(NamedTuple):
+    """Look-up tables on a device.
+
+    A float32's bits >> shift name a bucket that holds at most one threshold: base is the code at
+    its lower end, cut that threshold (or NaN, which nothing reaches).
+    """
+
+    shift: int
+    base: Tensor
+    cut: Tensor
+    colours: Tensor
+    depths: Tensor
+
+
+def _on(device: Any, params: Mapping[str, Any]) -> _Tables:
+    return _device_tables(str(device), str(params["lambda"]), str(params["c"]))
 
 
 @functools.cache
-def _device_tables(device: str, lambda_: str, c: str) -> dict[str, Tensor]:
+def _device_tables(device: str, lambda_: str, c: str) -> _Tables:
     import torch
 
-    return {name: torch.from_numpy(table).to(device) for name, table in tables(lambda_, c).items()}
+    exact = tables(lambda_, c)
+    shift, base, cut = _buckets(exact["thresholds"])
+    arrays = (base, cut, exact["colours"], exact["depths"])
+    return _Tables(shift, *(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def _buckets(cuts: NDArray[np.float32]) -> tuple[int, NDArray[np.int32], NDArray[np.float32]]:
+    """The widest buckets of float32 bit patterns that hold at most one threshold each."""
+    shift = 16
+    while True:
+        bits = np.arange(1 << (31 - shift), dtype=np.uint32) << np.uint32(shift)
+        low = np.nan_to_num(bits.view(np.float32), nan=np.inf)
+        base = np.searchsorted(cuts, low, side="right").astype(np.int32)
+        if np.diff(base, append=np.int32(len(cuts))).max() <= 1:
+            return shift, base, np.append(cuts, np.float32(np.nan))[base]
+        shift -= 1
 
 
 @functools.cache
