@@ -112,11 +112,12 @@ def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
     """
     import torch
 
-    table = torch.tensor([*colours], dtype=torch.uint8, device=ids.device)
-    rgb = table[ids.long()]
-    if not bool((rgb != table[0]).any()):
+    flat = ids.reshape(-1)
+    seen = torch.bincount(flat, minlength=len(colours)).tolist()
+    if not any(n and colour != colours[0] for n, colour in zip(seen, colours, strict=True)):
         raise BadSample("empty label", "nothing that was asked for is visible in the output image")
-    return rgb
+    table = torch.tensor([*colours], dtype=torch.uint8, device=ids.device)
+    return table.index_select(0, flat).reshape(*ids.shape, 3)
 
 
 def legal(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:

@@ -172,7 +172,7 @@ def _run(todo: Sequence[int], make: Callable[[int], Job], out: Folder, how: How)
         return
     from vbdata import ray_run
 
-    ray_run.start(how.ray, how.workers)
+    start_s = ray_run.start(how.ray, how.workers)
     try:
         yield from ray_run.run_ray(
             todo,
@@ -181,6 +181,7 @@ def _run(todo: Sequence[int], make: Callable[[int], Job], out: Folder, how: How)
             workers=how.workers,
             device=how.device,
             gpus_per_worker=how.gpus_per_worker,
+            start_s=start_s,
         )
     finally:
         ray_run.stop()

@@ -22,7 +22,7 @@ DATASET_CONTRACT = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
 TASK_CONTRACT = ("NEEDS", "BLANK_INPUT", "eligible", "ask", "render", "valid", "decode", "legal")
 
 # The engine's own modules whose code decides bytes.
-ENGINE = ("nouns", "rand", "images", "geometry", "png", "tar", "prompts", "shard")
+ENGINE = ("nouns", "rand", "images", "geometry", "png", "tar", "prompts", "sample", "shard")
 
 
 def names(package: str) -> list[str]:
@@ -83,7 +83,7 @@ def code_digest(package: str, name: str) -> str:
         full = waiting.pop()
         if full not in texts:
             texts[full] = _source(full)
-            waiting += [m for m in _imports(texts[full]) if m.partition(".")[0] == top]
+            waiting += _imports(texts[full], top)
     return _digest(texts)
 
 
@@ -107,15 +107,15 @@ def _source(full: str) -> str:
     return (text or "").replace("\r\n", "\n")
 
 
-def _imports(text: str) -> set[str]:
-    """Absolute names of the modules that a source text imports, at any depth, if they exist."""
+def _imports(text: str, top: str) -> set[str]:
+    """Modules of one top-level package that a source text imports, at any depth."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name for name in found if "." in name and _is_module(name)}
+    return {name for name in found if name.startswith(f"{top}.") and _is_module(name)}
 
 
 def _is_module(full: str) -> bool:

@@ -24,7 +24,9 @@ from vbdata.storage import Folder
 
 TICK_S = 1.0
 DEADLINE_S = 3600.0
-START_S = 120.0
+RESULT_S = 120.0  # to fetch a receipt that is ready
+START_S = 120.0  # for a worker to come up on this machine
+CLUSTER_START_S = 1800.0  # and on a cluster that may have to boot and furnish a node for it
 LOCAL_STORE_BYTES = 200 * 2**20
 
 
@@ -59,11 +61,14 @@ class _State:
     failed_starts: int = 0
 
 
-def start(address: str | None, workers: int) -> None:
-    """Connect to a cluster, or start one of this machine's own with room for the workers."""
+def start(address: str, workers: int) -> float:
+    """Connect to a cluster, or start one of this machine's own with room for the workers.
+
+    Returns the seconds that a worker may take to come up.
+    """
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if address in (None, "local"):
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
+    if address == "local":
         ray.init(
             address="local",
             num_cpus=workers,
@@ -71,8 +76,9 @@ def start(address: str | None, workers: int) -> None:
             object_store_memory=LOCAL_STORE_BYTES,
             **quiet,
         )
-    else:
-        ray.init(address=address, ignore_reinit_error=True, **quiet)
+        return START_S
+    ray.init(address=address, **quiet)
+    return CLUSTER_START_S
 
 
 def stop() -> None:
@@ -88,6 +94,7 @@ def run_ray(
     workers: int,
     device: str = "cpu",
     gpus_per_worker: float = 0.0,
+    start_s: float = START_S,
     deadline_s: float = DEADLINE_S,
 ) -> Iterator[Event]:
     """Build shards on the connected cluster; raises BuildError if no worker can be started."""
@@ -101,6 +108,7 @@ def run_ray(
             _hire(state, remote, out, device, wanted)
             _hand_out(state, make)
             yield from _collect(state)
+            _drop_slow_starts(state, start_s)
             yield from _overdue(state, deadline_s)
     finally:
         for actor in [
@@ -157,7 +165,7 @@ def _start_failed(state: _State, cause: str) -> None:
 def _finished(state: _State, ref: Any) -> Event:
     actor, number, _ = state.busy.pop(ref)
     try:
-        receipt: Receipt = ray.get(ref, timeout=START_S)
+        receipt: Receipt = ray.get(ref, timeout=RESULT_S)
     except RayActorError as err:
         return _again(state, number, f"its worker died: {_cause(err)}")
     except RayTaskError as err:
@@ -174,14 +182,17 @@ def _again(state: _State, number: int, cause: str) -> Event:
     return Retried(number, cause)
 
 
-def _overdue(state: _State, deadline_s: float) -> Iterator[Event]:
-    """Kill workers that take too long over a shard or over their start."""
-    now = time.monotonic()
+def _drop_slow_starts(state: _State, start_s: float) -> None:
     for ref, (actor, since) in list(state.starting.items()):
-        if now - since > START_S:
+        if time.monotonic() - since > start_s:
             del state.starting[ref]
             ray.kill(actor)
-            _start_failed(state, f"the cluster gave none within {START_S:g} s")
+            _start_failed(state, f"the cluster gave none within {start_s:g} s")
+
+
+def _overdue(state: _State, deadline_s: float) -> Iterator[Event]:
+    """Kill workers that take too long over a shard."""
+    now = time.monotonic()
     for ref, (actor, number, since) in list(state.busy.items()):
         if now - since > deadline_s:
             del state.busy[ref]

@@ -18,7 +18,7 @@ from vbdata.build import Watcher
 from vbdata.jobs import make_job
 from vbdata.plan import Plan
 from vbdata.run import Done, Failed, Retried
-from vbdata.shard import ask_for
+from vbdata.sample import ask_for
 from vbdata.tally import cell_lines
 
 PLAIN_EVERY_S = 10.0

@@ -1,0 +1,184 @@
+"""Make one sample: read a record, fit it to the output size, ask, render, encode.
+
+A pure function of a planned row; everything that can be wrong with a record is a BadSample.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata import images, plugins
+from vbdata.errors import BadSample
+from vbdata.geometry import geometry_for
+from vbdata.nouns import Ask, Geometry, Job, Row, Sample, moved
+from vbdata.png import encode_png
+from vbdata.rand import Stream
+from vbdata.storage import Folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BLANK = 0  # the value of a blank input's pixels
+
+
+class Made(NamedTuple):
+    """A finished sample: tar members by extension, and its line in the manifest."""
+
+    members: dict[str, bytes]
+    facts: dict[str, Any]
+
+
+class _Tally(Folder):
+    """A folder that keeps the digest of all that is read from it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.read_digest = hashlib.sha256()
+
+    def read(self, path: str) -> bytes:
+        data = super().read(path)
+        self.read_digest.update(data)
+        return data
+
+
+class Loaded(NamedTuple):
+    """A record in memory, with its input image as it will stand in the tar."""
+
+    sample: Sample
+    picture: _Picture
+    input: bytes
+    raw_sha256: str
+
+
+def load_row(row: Row, job: Job, root: Folder) -> Loaded:
+    """Read a record and make its input image."""
+    tally, spec, entry = _Tally(root.url), job.image, row.entry
+    task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
+    sample: Sample = reader.load(tally, entry, tuple(k for k in task.NEEDS if k != "image"))
+    geometry = geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])
+    picture = _Picture(sample, geometry, entry.files["image"].path)
+    if task.BLANK_INPUT:
+        encoded = _blank(geometry.width, geometry.height, spec["input"])
+    else:
+        encoded = picture.encoded(spec["input"])
+    return Loaded(sample, picture, encoded, tally.read_digest.hexdigest())
+
+
+def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
+    """Ask, render and encode. Geometry first, colours last."""
+    task = plugins.task(row.task)
+    ask = ask_for(row, job.seed)
+    label = _label(task.NEEDS[0], loaded, device)
+    target: Tensor = task.render(label, ask.params)
+    valid = task.valid(label, ask.params).cpu().numpy()
+    good = int(np.count_nonzero(valid))
+    if not good:
+        raise BadSample("all invalid", "no valid pixel is left in the output image")
+    facts = _facts(row, job, loaded.picture.geometry, ask)
+    members = {
+        f"input.{job.image['input']}": loaded.input,
+        "target.png": encode_png(target.cpu().numpy()),
+        "valid.png": _mask_png(valid) if good < valid.size else _full_png(*valid.shape),
+        "instruction.txt": ask.instruction.encode(),
+        "json": json.dumps(facts, sort_keys=True, separators=(",", ":")).encode(),
+    }
+    more = {
+        "instruction": ask.instruction,
+        "raw_sha256": loaded.raw_sha256,
+        "valid_share": round(good / valid.size, 6),
+    }
+    return Made(members, facts | more)
+
+
+def ask_for(row: Row, seed: int) -> Ask:
+    """The prompt of a planned row: a function of names, not of its place."""
+    rng = Stream(seed, "ask", *row.cell, row.entry.id, row.pass_)
+    ask: Ask = plugins.task(row.task).ask(row.entry, rng)
+    return ask
+
+
+def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:
+    """The sample's JSON: the same keys and types in every sample."""
+    return {
+        "task": row.task,
+        "source": row.source,
+        "dataset": job.datasets[row.source],
+        "sample_id": row.entry.id,
+        "group": row.entry.group,
+        "license": row.entry.license,
+        "pass": row.pass_,
+        "seed": job.seed,
+        "width": geometry.width,
+        "height": geometry.height,
+        "source_width": geometry.source[0],
+        "source_height": geometry.source[1],
+        "scaled_width": geometry.scaled[0],
+        "scaled_height": geometry.scaled[1],
+        "crop_left": geometry.left,
+        "crop_top": geometry.top,
+        "blank_input": bool(plugins.task(row.task).BLANK_INPUT),
+        "params": json.dumps(ask.params, sort_keys=True, separators=(",", ":")),
+    }
+
+
+def _label(kind: str, loaded: Loaded, device: str) -> Any:
+    """The label that the task renders, at the output size, on the device."""
+    import torch
+
+    if kind == "image":
+        return torch.from_numpy(loaded.picture.pixels).to(device)
+    return moved(loaded.sample.labels[kind], device).fit(loaded.picture.geometry)
+
+
+class _Picture:
+    """The input image of a record, decoded at most once and only if somebody asks."""
+
+    def __init__(self, sample: Sample, geometry: Geometry, file: str) -> None:
+        self._image, self.geometry, self._file = sample.image, geometry, file
+
+    @functools.cached_property
+    def pixels(self) -> images.Pixels:
+        """uint8 RGB [H, W, 3] at the output size."""
+        image = self._image
+        rgb = images.decode_rgb(image, self._file) if isinstance(image, bytes) else image
+        if (rgb.shape[1], rgb.shape[0]) != self.geometry.source:
+            raise self._wrong_size(rgb.shape[1], rgb.shape[0])
+        return images.fit_rgb(rgb, self.geometry)
+
+    def encoded(self, kind: str) -> bytes:
+        """The file's own bytes where they can stand as they are, else encoded once."""
+        image = self._image
+        if kind == "jpg" and isinstance(image, bytes) and images.is_jpeg(image):
+            head = images.jpeg_header(image, self._file)
+            if (head.width, head.height) != self.geometry.source:
+                raise self._wrong_size(head.width, head.height)
+            if head.plain and self.geometry.identity:
+                images.check_jpeg(image, self._file)
+                return image
+        return encode_png(self.pixels) if kind == "png" else images.encode_jpeg(self.pixels)
+
+    def _wrong_size(self, width: int, height: int) -> BadSample:
+        w, h = self.geometry.source
+        return BadSample("wrong size", f"{width}x{height}, annotated as {w}x{h}", self._file)
+
+
+@functools.lru_cache(maxsize=256)
+def _blank(width: int, height: int, kind: str) -> bytes:
+    pixels = np.full((height, width, 3), BLANK, np.uint8)
+    return encode_png(pixels) if kind == "png" else images.encode_jpeg(pixels)
+
+
+def _mask_png(mask: NDArray[np.bool_]) -> bytes:
+    """A grey PNG of 255 where the mask is true, 0 elsewhere."""
+    return encode_png(mask.view(np.uint8) * np.uint8(255))
+
+
+@functools.lru_cache(maxsize=256)
+def _full_png(height: int, width: int) -> bytes:
+    return _mask_png(np.ones((height, width), np.bool_))
