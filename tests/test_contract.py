@@ -41,7 +41,7 @@ def test_a_dataset_says_what_it_is(name: str) -> None:
     assert set(module.LABELS) <= set(KINDS)
     assert module.LICENSE
     assert module.HOMEPAGE.startswith("http")
-    for option in plugins.options(module).values():
+    for option in plugins.options(module.index).values():
         assert option.default is not inspect.Parameter.empty
 
 

@@ -17,7 +17,7 @@ comparisons and table look-ups are left, any device gives the same bytes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,7 +59,7 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return np.ones(len(columns), np.bool_)
 
 
-def ask(entry: Entry, rng: Stream) -> Ask:
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[str] = ()) -> Ask:
     """A prompt for the paper's palette and constants."""
     params = {"palette": "rgb-cube", "lambda": LAMBDA, "c": C}
     return Ask(instruction=prompt("depth", rng), params=params)

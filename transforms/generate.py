@@ -5,7 +5,7 @@ The generator's own task, mixed in so that it is not forgotten. The decoder is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pc.list_value_length(columns["captions"]).to_numpy() >= 1)
 
 
-def ask(entry: Entry, rng: Stream) -> Ask:
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[str] = ()) -> Ask:
     """One of the entry's captions, as it is or behind an opening."""
     caption = " ".join(rng.choice(entry.captions).split())
     return Ask(instruction=prompt("generate", rng, caption=caption), params={"caption": caption})

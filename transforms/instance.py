@@ -9,7 +9,7 @@ Convention: arXiv 2604.20329, instance segmentation and its Appendix A.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return able
 
 
-def ask(entry: Entry, rng: Stream) -> Ask:
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[str] = ()) -> Ask:
     """One of the entry's classes that can serve, and a colour for each of its instances."""
     able = [
         fact

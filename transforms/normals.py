@@ -17,7 +17,7 @@ the sky's colour is read off a published output of that model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return np.ones(len(columns), np.bool_)
 
 
-def ask(entry: Entry, rng: Stream) -> Ask:
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[str] = ()) -> Ask:
     """A prompt for the paper's colours."""
     return Ask(instruction=prompt("normals", rng), params={"frame": "x-left y-up z-viewer"})
 

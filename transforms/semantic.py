@@ -10,7 +10,7 @@ prose or JSON; colours as names, #hex or tuples; unlisted areas are background).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return (count >= 1) & (count <= MOST_CLASSES)
 
 
-def ask(entry: Entry, rng: Stream) -> Ask:
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[str] = ()) -> Ask:
     """A legend of all classes present, in random order and colours."""
     names = rng.shuffled([fact.name for fact in entry.classes])
     style = rng.choice(colours.FORMATS)

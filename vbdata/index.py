@@ -10,18 +10,20 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import ClassFact, Entry, FileRef, Source
+from vbdata.nouns import ClassFact, Entry, Expression, FileRef, Source
 from vbdata.rand import word_of
 from vbdata.storage import Folder
 
@@ -51,6 +53,11 @@ FACTS = pa.schema(
             ),
         ),
         ("captions", pa.list_(pa.string())),
+        (
+            "expressions",
+            pa.list_(pa.struct([("text", pa.string()), ("targets", pa.list_(pa.int32()))])),
+        ),
+        ("instructions", pa.list_(pa.string())),
         ("camera", pa.list_(pa.float64())),
         ("fault", pa.string()),
     ]
@@ -68,7 +75,7 @@ RECORDS = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Index:
     """A source's entries. facts: columns in memory; records: memory-mapped."""
 
@@ -84,6 +91,12 @@ class Index:
     def words(self) -> NDArray[np.uint64]:
         """A 64-bit hash of every entry's id."""
         return np.asarray(self.facts["word"].to_numpy())
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        """All class names of the index, sorted."""
+        names = pc.struct_field(pc.list_flatten(self.facts["classes"]), "name")
+        return tuple(sorted(pc.unique(names).to_pylist()))
 
     def entries(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Entry]:
         """The entries of some rows, in that order."""
@@ -166,6 +179,8 @@ def _fact_row(entry: Entry) -> dict[str, Any]:
         "labels": list(entry.labels),
         "classes": [asdict(fact) for fact in entry.classes],
         "captions": list(entry.captions),
+        "expressions": [asdict(expression) for expression in entry.expressions],
+        "instructions": list(entry.instructions),
         "camera": list(entry.camera or ()),
         "fault": entry.fault,
     }
@@ -188,6 +203,10 @@ def _entry(fact: dict[str, Any], record: dict[str, Any]) -> Entry:
         labels=tuple(fact["labels"]),
         classes=tuple(ClassFact(**c) for c in fact["classes"]),
         captions=tuple(fact["captions"]),
+        expressions=tuple(
+            Expression(text=e["text"], targets=tuple(e["targets"])) for e in fact["expressions"]
+        ),
+        instructions=tuple(fact["instructions"]),
         camera=(camera[0], camera[1], camera[2], camera[3]) if camera else None,
         record=record["record"],
         fault=fact["fault"],

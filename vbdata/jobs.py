@@ -45,6 +45,8 @@ def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
         rows=tuple(rows[:samples]),
         spares=tuple(rows[samples:]),
         datasets={s.name: s.dataset for s in sources},
+        vocabulary={s.name: plan.indices[s.name].vocabulary for s in sources},
+        options=recipe.tasks,
         roots={s.name: s.root for s in sources},
         digest=digest,
     )
@@ -95,6 +97,8 @@ def _digest(plan: Plan, number: int) -> str:
             ]
             for c in used
         },
+        "vocabulary": {c.source: plan.indices[c.source].vocabulary for c in used},
+        "options": {c.task: recipe.tasks.get(c.task, {}) for c in used},
         "seed": recipe.seed,
         "image": recipe.image.model_dump(),
         "first": number * recipe.shard_size,

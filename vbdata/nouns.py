@@ -40,12 +40,21 @@ class ClassFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """A text that refers to regions. targets: which segments of the label, counted from 0."""
+
+    text: str
+    targets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One record of a dataset as its index sees it: pointers and facts, no pixels.
 
     group: what must never be split between training and evaluation; labels: kinds that `load`
-    can yield for it; camera: fx, fy, cx, cy in pixels; record: the annotation as its reader wants
-    it back (opaque to the engine); fault: why the record is known to be unusable, "" if it is not.
+    can yield for it; instructions: ways to say what turns the input into the edited image;
+    camera: fx, fy, cx, cy in pixels; record: the annotation as its reader wants it back (opaque to
+    the engine); fault: why the record is known to be unusable, "" if it is not.
     """
 
     id: str
@@ -57,6 +66,8 @@ class Entry:
     labels: tuple[str, ...]
     classes: tuple[ClassFact, ...] = ()
     captions: tuple[str, ...] = ()
+    expressions: tuple[Expression, ...] = ()
+    instructions: tuple[str, ...] = ()
     camera: tuple[float, float, float, float] | None = None
     record: bytes = b""
     fault: str = ""
@@ -162,7 +173,7 @@ def moved(label: Label, device: str) -> Label:
 class Sample:
     """What a reader yields. image: an encoded file's bytes, or uint8 RGB [H, W, 3].
 
-    labels: kind -> label; captions are a tuple of strings.
+    labels: kind -> label; captions are a tuple of strings, an edited image is like `image`.
     """
 
     image: bytes | NDArray[np.uint8]
@@ -212,7 +223,8 @@ class Job:
     """All that decides the bytes of one shard, and where to read (roots are in no digest).
 
     rows: the samples by slot, then the spares in the order in which they step in;
-    image: max_pixels, multiple_of, input; licenses: source -> licence of the dataset.
+    image: max_pixels, multiple_of, input; options: task -> keyword options of its `ask`;
+    vocabulary: source -> all class names of its index.
     """
 
     shard: int
@@ -224,6 +236,8 @@ class Job:
     rows: tuple[Row, ...]
     spares: tuple[Row, ...]
     datasets: Mapping[str, str]
+    vocabulary: Mapping[str, tuple[str, ...]]
+    options: Mapping[str, Mapping[str, Any]]
     roots: Mapping[str, str]
     digest: str
 

@@ -14,7 +14,9 @@ import importlib.abc
 import importlib.util
 import inspect
 import pkgutil
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 DATASETS = "pipelines"
 TASKS = "transforms"
@@ -65,10 +67,11 @@ def task(name: str) -> ModuleType:
     return resolve(TASKS, name)
 
 
-def options(module: ModuleType) -> dict[str, inspect.Parameter]:
-    """The keyword options of a dataset's index function."""
-    parameters = inspect.signature(module.index).parameters
-    return {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+def options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The keyword options of a dataset's `index` or a task's `ask`, as a recipe may set them."""
+    parameters = inspect.signature(function).parameters
+    keyword = {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {name: p for name, p in keyword.items() if name != "vocabulary"}
 
 
 @functools.cache

@@ -60,6 +60,7 @@ class _Recipe(BaseModel):
     spares: Annotated[int, Field(ge=0, le=1000, strict=True)] = 4
     exhaustion: Exhaustion = "repeat"
     max_bad: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.05")
+    tasks: dict[str, dict[str, Any]] = {}
     sources: Annotated[dict[str, _Source], Field(min_length=1)]
 
 
@@ -67,7 +68,8 @@ class _Recipe(BaseModel):
 class Recipe:
     """A checked recipe, sources in the file's order.
 
-    spares: replacement rows a cell a shard; max_bad: largest quarantined share of the rows tried.
+    spares: replacement rows a cell a shard; max_bad: largest quarantined share of the rows tried;
+    tasks: options of tasks by name.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Recipe:
     spares: int
     exhaustion: Exhaustion
     max_bad: Decimal
+    tasks: Mapping[str, Mapping[str, Any]]
     sources: tuple[Source, ...]
 
     def canonical(self) -> dict[str, Any]:
@@ -93,6 +96,7 @@ class Recipe:
             "spares": self.spares,
             "exhaustion": self.exhaustion,
             "max_bad": _plain(self.max_bad),
+            "tasks": _plain(self.tasks),
             "sources": {
                 s.name: {
                     "dataset": s.dataset,
@@ -123,7 +127,7 @@ def load_recipe(path: Path, roots: Mapping[str, str] | None = None) -> Recipe:
         raise RecipeError([f"{path}: not valid YAML: {err}"]) from err
     if not isinstance(raw, dict):
         raise RecipeError([f"{path}: a recipe is a mapping of keys, got {type(raw).__name__}"])
-    faults = [*_plug_in_faults(raw), *_root_faults(raw, roots or {})]
+    faults = [*_plug_in_faults(raw), *_task_option_faults(raw), *_root_faults(raw, roots or {})]
     parsed: _Recipe | None = None
     try:
         parsed = _Recipe.model_validate(raw)
@@ -143,8 +147,18 @@ def _resolved(parsed: _Recipe, folder: Path, roots: Mapping[str, str]) -> Recipe
         sources.append(
             Source(name=name, dataset=source.dataset, root=root, tasks=wanted, options=given)
         )
-    plain = {key: getattr(parsed, key) for key in _Recipe.model_fields if key != "sources"}
-    return Recipe(**plain, sources=tuple(s for s in sources if s.tasks))
+    plain = {key: getattr(parsed, key) for key in _Recipe.model_fields}
+    plain |= {"sources": tuple(s for s in sources if s.tasks), "tasks": _task_options(parsed)}
+    return Recipe(**plain)
+
+
+def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
+    """Options by task, each as the type of its default."""
+    typed = {}
+    for task, options in parsed.tasks.items():
+        known = plugins.options(plugins.task(task).ask)
+        typed[task] = {key: type(known[key].default)(value) for key, value in options.items()}
+    return typed
 
 
 def _beside(folder: Path, root: str) -> str:
@@ -175,7 +189,7 @@ def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterator[str]:
-    known = plugins.options(module)
+    known = plugins.options(module.index)
     for key in source:
         if key not in known and key not in _Source.model_fields:
             every = [*known, *_Source.model_fields]
@@ -193,6 +207,25 @@ def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) ->
             f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {lacking}"
             f"; it can serve: {', '.join(able) or 'nothing'}"
         )
+
+
+def _task_option_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Faults in the options of tasks: names, types, and shares outside 0 to 1."""
+    for task, given in _mapping(raw.get("tasks")).items():
+        module, fault = _module(plugins.TASKS, str(task))
+        if fault:
+            yield f"tasks.{task}: {fault}"
+            continue
+        known = plugins.options(module.ask)
+        for key, value in _mapping(given).items():
+            if key not in known:
+                yield f"tasks.{task}.{key}: unknown key{choices(key, known)}"
+            elif isinstance(known[key].default, float) and not _is_share(value):
+                yield f"tasks.{task}.{key}: should be a share from 0 to 1, got {_shown(value)}"
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _module(package: str, name: str) -> tuple[Any, str]:

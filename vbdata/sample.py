@@ -73,7 +73,7 @@ def load_row(row: Row, job: Job, root: Folder) -> Loaded:
 def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
     """Ask, render and encode. Geometry first, colours last."""
     task = plugins.task(row.task)
-    ask = ask_for(row, job.seed)
+    ask = ask_for(row, job)
     label = _label(task.NEEDS[0], loaded, device)
     target: Tensor = task.render(label, ask.params)
     valid = task.valid(label, ask.params).cpu().numpy()
@@ -96,10 +96,13 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
     return Made(members, facts | more)
 
 
-def ask_for(row: Row, seed: int) -> Ask:
+def ask_for(row: Row, job: Job) -> Ask:
     """The prompt of a planned row: a function of names, not of its place."""
-    rng = Stream(seed, "ask", *row.cell, row.entry.id, row.pass_)
-    ask: Ask = plugins.task(row.task).ask(row.entry, rng)
+    rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)
+    options = job.options.get(row.task, {})
+    ask: Ask = plugins.task(row.task).ask(
+        row.entry, rng, vocabulary=job.vocabulary[row.source], **options
+    )
     return ask
 
 

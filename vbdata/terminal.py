@@ -169,7 +169,7 @@ def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
             break
         job = make_job(plan, number, "", "")
         for row in job.rows[: count - len(found)]:
-            text = ask_for(row, job.seed).instruction
+            text = ask_for(row, job).instruction
             found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
     return found
 
