@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 SHORTEST = 1e-3  # of a normal that still has a direction
 AWAY = 1e-3  # cosine between normal and ray from which on it faces away
+ROWS = 32  # worked on at a time, so that they stay in the processor's cache
 
 Matrix = tuple[float, ...]
 
@@ -49,13 +50,48 @@ def rays(matrix: Matrix, width: int, height: int) -> NDArray[np.float64]:
 
 
 def orient(
-    stored: NDArray[np.float16], ray: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Hypersim's normal_cam [H, W, 3] as unit OpenCV normals [3, H, W] facing the camera, valid."""
-    x, y, z = np.moveaxis(stored.astype(np.float64), -1, 0)
+    stored: NDArray[np.float16], ray: NDArray[np.float64], sky: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Hypersim's normal_cam [H, W, 3] as unit OpenCV normals [3, H, W] facing the camera, valid.
+
+    sky: bool[H, W], pixels to leave out; what is not valid is 0.
+    """
+    planes = np.ascontiguousarray(np.moveaxis(stored, -1, 0))
+    xyz, valid = np.empty(planes.shape, np.float32), np.empty(sky.shape, np.bool_)
+    for top in range(0, len(sky), ROWS):
+        rows = slice(top, top + ROWS)
+        unit = planes[:, rows].astype(np.float64)
+        np.logical_not(sky[rows], out=valid[rows])
+        _orient_rows(unit, ray[:, rows], valid[rows])
+        xyz[:, rows] = unit
+    return xyz, valid
+
+
+def _orient_rows(
+    unit: NDArray[np.float64], ray: NDArray[np.float64], valid: NDArray[np.bool_]
+) -> None:
+    """In place: make vectors unit, valid or zero, in OpenCV's axes, turned against their rays."""
+    length, spare = np.empty(valid.shape), np.empty(valid.shape)
     with np.errstate(invalid="ignore"):
-        length = np.sqrt(x * x + y * y + z * z)
-        valid = np.isfinite(length) & (length >= SHORTEST)
-    unit = np.where(valid, np.stack((x, -y, -z)), 0) / np.where(valid, length, 1)
-    away = unit[0] * ray[0] + unit[1] * ray[1] + unit[2] * ray[2] > AWAY
-    return np.where(away, -unit, unit), valid
+        np.sqrt(_dot(unit, unit, length, spare), out=length)
+        valid &= np.isfinite(length)
+        valid &= length >= SHORTEST
+    np.negative(unit[1:], out=unit[1:])
+    np.copyto(unit, 0, where=~valid)
+    np.copyto(length, 1, where=~valid)
+    np.divide(unit, length, out=unit)
+    away = _dot(unit, ray, length, spare) > AWAY
+    np.negative(unit, out=unit, where=away)
+
+
+def _dot(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    out: NDArray[np.float64],
+    spare: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Inner products over the first axis, summed from x to z; `spare` is scratch."""
+    np.multiply(a[0], b[0], out=out)
+    out += np.multiply(a[1], b[1], out=spare)
+    out += np.multiply(a[2], b[2], out=spare)
+    return out

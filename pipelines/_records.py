@@ -77,15 +77,22 @@ def read(root: Folder, entry: Entry, key: str) -> bytes:
 
 
 def read_image(root: Folder, entry: Entry, key: str = "image") -> bytes:
-    """The image file as it is, whole and of the size that the entry promises, or BadSample."""
+    """The image file as it is, of the size that the entry promises by its header, or BadSample.
+
+    Whether its pixels are whole shows when the engine decodes or checks them.
+    """
     data, path = read(root, entry, key), entry.files[key].path
+    check_image(data, entry, path)
+    return data
+
+
+def check_image(data: bytes, entry: Entry, path: str) -> None:
+    """Compare the header of an image file with the entry. Raises BadSample."""
     if images.is_jpeg(data):
         width, height, _ = images.jpeg_header(data, path)
         check_size((height, width), entry, path)
-        images.check_jpeg(data, path)
     else:
         check_size(_png_size(data, path), entry, path)
-    return data
 
 
 def check_size(shape: tuple[int, ...], entry: Entry, path: str) -> None:
@@ -109,3 +116,18 @@ def _png_size(data: bytes, path: str) -> tuple[int, int]:
         at += 12 + length
     width, height = struct.unpack_from(">II", data, 16)
     return height, width
+
+
+def head_size(head: bytes) -> tuple[int, int] | None:
+    """(width, height) of a JPEG or PNG by its first bytes; None if these do not tell."""
+    if head.startswith(images.PNG_MAGIC) and len(head) >= 24:
+        width, height = struct.unpack_from(">II", head, 16)
+        return width, height
+    at = 2 if images.is_jpeg(head) else len(head)
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker = head[at + 1]
+        length, height, width = struct.unpack_from(">HxHH", head, at + 2)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return width, height
+        at += 1 if marker == 0xFF else 2 + length  # a fill byte, or a segment
+    return None

@@ -6,11 +6,13 @@ columns and start with the zeros. The string holds a run in 5-bit groups, low fi
 32 says that more follow, the last group's bit 16 is the sign; from the fourth run on it holds the
 difference to the run before the previous one (maskApi.c, rleFrString).
 
-Runs are expanded here; only polygons, checked first, reach the C code, which trusts its input.
+Runs stay runs until they are painted; only polygons, checked first, reach the C code, which trusts
+its input.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,11 @@ from vbdata.errors import BadSample
 
 MAX_GROUPS = 7  # of one run: 35 bits, more than any picture has pixels
 
+Runs = NDArray[np.int64]  # lengths: of zeros, of ones, of zeros, ...; all pixels in all
 
-def mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
-    """bool[H, W] of an annotation's segmentation. Raises BadSample("garbled annotation")."""
+
+def runs(segmentation: Any, height: int, width: int) -> Runs:
+    """The mask of an annotation's segmentation. Raises BadSample("garbled annotation")."""
     if isinstance(segmentation, list):
         return _from_polygons(segmentation, height, width)
     if not isinstance(segmentation, dict):
@@ -30,39 +34,58 @@ def mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
     if segmentation.get("size") != [height, width]:
         raise _garbled(f"RLE size is {segmentation.get('size')!r}, expected {[height, width]}")
     counts = segmentation.get("counts")
-    runs = unpack(counts) if isinstance(counts, str) else counts
-    return _from_runs(_run_array(runs, height * width), height, width)
+    # a byte above 127, as of other than ASCII, is in no RLE
+    packed = counts.encode("utf-8", "surrogatepass") if isinstance(counts, str) else None
+    return _checked(counts if packed is None else unpack(packed), height * width)
 
 
-def unpack(text: str) -> list[int]:
-    """The runs of a compressed RLE string."""
-    runs: list[int] = []
-    value = shift = 0
-    for char in text:
-        group = ord(char) - 48
-        if not 0 <= group < 64 or shift == 5 * MAX_GROUPS:
-            raise _garbled(f"RLE string is not one: {char!r} after {len(runs)} runs")
-        value |= (group & 31) << shift
-        shift += 5
-        if not group & 32:
-            value -= (group & 16) << (shift - 4)  # the sign, extended
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value = shift = 0
-    if shift:
-        raise _garbled(f"RLE string ends inside run {len(runs)}")
-    return runs
+def area(mask: Runs) -> int:
+    """Pixels of a mask."""
+    return int(mask[1::2].sum())
 
 
-def _from_polygons(polygons: list[Any], height: int, width: int) -> NDArray[np.bool_]:
+def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray[np.int32]:
+    """int32[H, W] of the number of the last mask that covers a pixel, 0 where none does."""
+    import cv2
+
+    layers = list(masks)
+    # bytes if they suffice: a quarter of the memory to write and to transpose
+    small = max((number for number, _ in layers), default=0) < 256
+    columns = np.zeros((width, height), np.uint8 if small else np.int32)
+    line = columns.reshape(-1)
+    for number, mask in layers:
+        covered = mask[1 : len(mask) // 2 * 2]  # from the first run of ones to the last
+        inside = np.repeat(np.arange(len(covered)) % 2 == 0, covered)
+        np.copyto(line[mask[0] : mask[0] + len(inside)], number, where=inside)
+    return np.asarray(cv2.transpose(columns)).astype(np.int32, copy=False)
+
+
+def unpack(packed: bytes) -> Runs:
+    """The runs of a compressed RLE string, all its characters at once."""
+    groups = np.frombuffer(packed, np.uint8) - np.uint8(48)
+    last = np.flatnonzero(groups < 32)  # of its run
+    if not groups.size or groups.max() > 63 or groups[-1] > 31:
+        raise _garbled(f"RLE string is not one, or is cut: {packed[:20]!r}, {len(packed)} long")
+    first = np.concatenate(([0], last[:-1] + 1))
+    more = last - first
+    if more.max() >= MAX_GROUPS:
+        raise _garbled(f"RLE string with a run of {more.max() + 1} characters")
+    place = np.arange(len(groups)) - np.repeat(first, more + 1)
+    found = np.add.reduceat(np.left_shift(groups & 31, 5 * place, dtype=np.int64), first)
+    found -= np.left_shift(groups[last] & 16, 5 * more + 1, dtype=np.int64)  # the sign, extended
+    for differences in (found[1::2], found[2::2]):
+        np.cumsum(differences, out=differences)
+    return found
+
+
+def _from_polygons(polygons: list[Any], height: int, width: int) -> Runs:
     if not polygons:
         raise _garbled("empty list of polygons")
     for polygon in polygons:
         _check_polygon(polygon, height, width)
     from pycocotools import mask as coco_mask
 
-    union = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    runs = unpack(union["counts"].decode("ascii"))
-    return _from_runs(_run_array(runs, height * width), height, width)
+    return unpack(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))["counts"])
 
 
 def _check_polygon(polygon: Any, height: int, width: int) -> None:
@@ -82,10 +105,10 @@ def _check_polygon(polygon: Any, height: int, width: int) -> None:
             raise _garbled(f"polygon reaches from {low} to {high} in a picture of {extent}")
 
 
-def _run_array(runs: Any, pixels: int) -> NDArray[np.int64]:
+def _checked(found: Any, pixels: int) -> Runs:
     """Runs as an array, none negative, with a sum of all pixels."""
     try:
-        array = np.array(runs)
+        array = np.asarray(found)
     except ValueError:
         array = np.array(None)
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -93,11 +116,6 @@ def _run_array(runs: Any, pixels: int) -> NDArray[np.int64]:
     if array.min() < 0 or array.max() > pixels or array.sum() != pixels:
         raise _garbled(f"RLE counts add up to {array.sum()} (least {array.min()}), not {pixels}")
     return array.astype(np.int64)
-
-
-def _from_runs(runs: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
-    inside = np.arange(len(runs)) % 2 == 1
-    return np.repeat(inside, runs).reshape(width, height).T
 
 
 def _garbled(detail: str) -> BadSample:

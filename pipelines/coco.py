@@ -37,10 +37,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import _coco_json as coco_json
+from pipelines import _coco_png as panoptic
 from pipelines import _records as records
 from pipelines import _rle
 from pipelines._coco_json import Category, Picture, garbled
-from vbdata import images
 from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Entry, Sample, Segments
 from vbdata.storage import safe
@@ -95,7 +95,7 @@ def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
     labels: dict[str, Any] = {}
     image = records.read_image(root, entry)
     if "segments" in kinds:
-        labels["segments"] = _segments(root, entry)
+        labels["segments"] = partition(root, entry)
     if "captions" in kinds:
         labels["captions"] = entry.captions
     return Sample(image=image, labels=labels)
@@ -140,13 +140,13 @@ def _content(picture: Picture, shelf: Shelf) -> dict[str, Any]:
     if picture.drawn and shelf.segments == "panoptic":
         listed, png = _panoptic_annotation(picture)
         files["panoptic"] = records.file_ref(_below(shelf.pngs_at, png), shelf.pngs)
-        content |= _masks(listed, shelf)
+        content |= masks_of(listed, shelf)
     elif picture.drawn:
-        content |= _masks([a for a in picture.masks if a.get("area") != 0], shelf)
+        content |= masks_of([a for a in picture.masks if a.get("area") != 0], shelf)
     return content
 
 
-def _masks(annotations: list[Any], shelf: Shelf) -> dict[str, Any]:
+def masks_of(annotations: list[Any], shelf: Shelf) -> dict[str, Any]:
     """The facts of an image's masks, and the record that its worker gets."""
     parts = [coco_json.part(each, shelf.categories) for each in annotations]
     if len({part["id"] for part in parts}) < len(parts):
@@ -181,17 +181,20 @@ def _below(folder: str, name: object) -> str:
     return safe(f"{folder}/{name}")
 
 
-def _segments(root: Folder, entry: Entry) -> Segments:
+def partition(root: Folder, entry: Entry, on_top: Collection[int] = ()) -> Segments:
+    """An entry's masks; on_top: numbers, from 0, of those painted over all others."""
     import torch
 
     record = json.loads(entry.record)
     parts = record["parts"]
     if record["segments"] == "panoptic":
-        ids, valid = _panoptic(root, entry, [part["id"] for part in parts])
+        ids = panoptic.numbers(root, entry, [part["id"] for part in parts])
+        valid = ids > 0
     else:
-        ids, valid = _painted(entry, parts)
+        ids = _painted(entry, parts, on_top)
+        valid = np.ones(ids.shape, np.bool_)
     if record["segments"] == "stuff":
-        valid = (ids > 0) | (_painted(entry, record["other"])[0] > 0)
+        valid = (ids > 0) | (_painted(entry, record["other"]) > 0)
     return Segments(
         ids=torch.from_numpy(ids),
         classes=tuple(part["name"] for part in parts),
@@ -202,48 +205,20 @@ def _segments(root: Folder, entry: Entry) -> Segments:
 
 
 def _painted(
-    entry: Entry, parts: list[dict[str, Any]]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Number of the topmost mask at each pixel, from 1; all of them valid."""
-    masks = [_mask(entry, part) for part in parts]
+    entry: Entry, parts: list[dict[str, Any]], on_top: Collection[int] = ()
+) -> NDArray[np.int32]:
+    """Number of the topmost mask at each pixel, from 1."""
+    masks = [_runs(entry, part) for part in parts]
     order = sorted(
         range(len(parts)),
-        key=lambda k: (not parts[k]["crowd"], -np.count_nonzero(masks[k]), parts[k]["id"]),
+        key=lambda k: (k in on_top, not parts[k]["crowd"], -_rle.area(masks[k]), parts[k]["id"]),
     )
-    ids = np.zeros((entry.height, entry.width), np.int32)
-    for k in order:
-        ids[masks[k]] = k + 1
-    return ids, np.ones(ids.shape, np.bool_)
+    return _rle.paint(((k + 1, masks[k]) for k in order), entry.height, entry.width)
 
 
-def _mask(entry: Entry, part: dict[str, Any]) -> NDArray[np.bool_]:
+def _runs(entry: Entry, part: dict[str, Any]) -> _rle.Runs:
     try:
-        return _rle.mask(part["segmentation"], entry.height, entry.width)
+        return _rle.runs(part["segmentation"], entry.height, entry.width)
     except BadSample as bad:
         detail = f"annotation {part['id']}: {bad.detail}"
         raise BadSample(bad.reason, detail, entry.files["image"].path) from bad
-
-
-def _panoptic(
-    root: Folder, entry: Entry, listed: list[int]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Number of each pixel's segment, and where there is one, from the PNG of an image."""
-    path = entry.files["panoptic"].path
-    stored = images.decode_png_raw(records.read(root, entry, "panoptic"), path)
-    if stored.dtype != np.uint8 or stored.ndim != 3 or stored.shape[2] != 3:
-        found = f"{stored.dtype} of shape {stored.shape}"
-        raise BadSample("wrong dtype", f"{found}, expected 8-bit RGB", path)
-    records.check_size(stored.shape, entry, path)
-    red, green, blue = np.moveaxis(stored.astype(np.int32), -1, 0)
-    colors = red + 256 * green + 65536 * blue
-    # both ascend: the record's parts are sorted by id, void is 0
-    known = np.array([0, *listed])
-    ids = np.searchsorted(known, colors).clip(max=len(listed)).astype(np.int32)
-    if (wrong := known[ids] != colors).any():
-        strange = int(colors[wrong][0])
-        raise BadSample("garbled annotation", f"segment {strange} of the PNG is not listed", path)
-    absent = np.bincount(ids.ravel(), minlength=len(known))[1:] == 0
-    if absent.any():
-        ghost = listed[int(absent.argmax())]
-        raise BadSample("garbled annotation", f"segment {ghost} is not in the PNG", path)
-    return ids, ids > 0

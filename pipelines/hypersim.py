@@ -222,14 +222,13 @@ def _normals(root: Folder, entry: Entry) -> Normals:
     import torch
 
     stored = _array(root, entry, "normals", 3)
-    missing = np.isnan(stored).any(-1)
-    sky = _array(root, entry, "entities") == NOTHING if "entities" in entry.files else missing
-    xyz, valid = orient(stored, _rays(entry))
-    valid &= ~sky
+    if "entities" in entry.files:
+        sky = _array(root, entry, "entities") == NOTHING
+    else:
+        sky = np.isnan(stored).any(-1)
+    xyz, valid = orient(stored, _rays(entry), sky)
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a normal", entry.files["normals"].path)
     return Normals(
-        xyz=torch.from_numpy(np.where(valid, xyz, 0).astype(np.float32)),
-        valid=torch.from_numpy(valid),
-        sky=torch.from_numpy(sky),
+        xyz=torch.from_numpy(xyz), valid=torch.from_numpy(valid), sky=torch.from_numpy(sky)
     )

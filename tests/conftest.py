@@ -57,7 +57,7 @@ def demo_recipe(demo_data: Path) -> Recipe:
 
 def demo_recipe_over(data: Path) -> Recipe:
     """manifests/demo.yaml with its roots below another folder."""
-    roots = {name: str(data / name) for name in ("coco", "kitti", "hypersim")}
+    roots = {path.name: str(path) for path in data.iterdir()}
     return load_recipe(REPOSITORY / "manifests" / "demo.yaml", roots)
 
 

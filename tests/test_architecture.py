@@ -15,7 +15,10 @@ from vbdata import plugins
 REPOSITORY = Path(__file__).resolve().parent.parent
 OURS = ("vbdata", "pipelines", "transforms")
 # What plug-ins may take from the engine: nouns and tools, nothing that joins stages.
-TOOLS = {f"vbdata.{name}" for name in ("errors", "images", "nouns", "prompts", "rand", "storage")}
+TOOLS = {
+    f"vbdata.{name}"
+    for name in ("errors", "images", "nouns", "prompts", "rand", "storage", "surface")
+}
 
 
 def files(package: str) -> list[Path]:
@@ -51,7 +54,7 @@ def test_readers_do_not_know_demo_writers() -> None:
 def test_the_engine_names_no_dataset_and_no_task() -> None:
     named = plugins.names("pipelines") + plugins.names("transforms")
     # words that are also nouns of the engine or plain English
-    common = {"depth", "normals", "generate", "instance"}
+    common = {"depth", "normals", "generate", "instance", "edit", "refer"}
     word = re.compile(rf"\b({'|'.join(set(named) - common)})\b", re.IGNORECASE)
     for path in files("vbdata"):
         assert not any(n.startswith(("pipelines", "transforms")) for n in imports(path)), path

@@ -11,6 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
@@ -18,7 +20,7 @@ from pipelines import _rle, coco
 from pipelines.demo import coco as demo
 from pipelines.demo.scene import Truth
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import encode_jpeg
+from vbdata.images import check_jpeg, encode_jpeg
 from vbdata.nouns import Entry, Segments
 from vbdata.storage import Folder
 
@@ -119,8 +121,10 @@ def test_every_real_mask_equals_pycocotools_alone() -> None:
     ):
         for entry, noted in real_pairs(split, kind):
             for part in noted:
-                mask = _rle.mask(part["segmentation"], entry.height, entry.width)
-                assert np.array_equal(mask, reference(part, entry.height, entry.width))
+                runs = _rle.runs(part["segmentation"], entry.height, entry.width)
+                mask = reference(part, entry.height, entry.width)
+                assert np.array_equal(_rle.paint([(1, runs)], entry.height, entry.width), mask)
+                assert _rle.area(runs) == mask.sum()
                 count += 1
     assert count == 1444 + 298 + 17
 
@@ -178,6 +182,41 @@ def test_smaller_lies_on_top_and_crowds_below(tmp_path: Path) -> None:
     assert [int(found.ids[y, x]) for y, x in ((8, 8), (12, 12), (25, 30))] == [1, 2, 3]
     facts = {f.name: (f.instances, f.smallest) for f in entry.classes}
     assert facts == {"car": (1, 16), "person": (1, 100)}
+
+
+def test_masks_are_painted_one_over_the_other() -> None:
+    """More masks than a byte can number, some empty, some of the whole picture, some of a line."""
+    rng = np.random.default_rng(0)
+    for count, height, width in ((5, 7, 9), (300, 20, 13), (3, 1, 6), (3, 6, 1), (1, 1, 1)):
+        masks = rng.random((count, height, width)) < rng.random((count, 1, 1))
+        masks[rng.random(count) < 0.2] = False
+        masks[: count // 2 : 7] = True
+        wanted, layers = np.zeros((height, width), np.int32), []
+        for number, mask in enumerate(masks, 1):
+            rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+            layers.append((number, _rle.runs(as_text(rle), height, width)))
+            wanted[mask] = number
+        found = _rle.paint(layers, height, width)
+        assert (found.dtype, found.flags.c_contiguous) == (np.int32, True)
+        assert np.array_equal(found, wanted)
+        assert [_rle.area(runs) for _, runs in layers] == masks.sum((1, 2)).tolist()
+    assert not _rle.paint([], 4, 5).any()
+
+
+def as_text(rle: Any) -> dict[str, Any]:
+    return {"counts": rle["counts"].decode("ascii"), "size": list(rle["size"])}
+
+
+@given(st.lists(st.integers(0, 1 << 30), min_size=1, max_size=40))
+def test_runs_of_any_length_are_unpacked(runs: list[int]) -> None:
+    text = ""
+    for k, run in enumerate(runs):  # rleToString of maskApi.c
+        value, more = run - (runs[k - 2] if k > 2 else 0), True
+        while more:
+            group, value = value & 31, value >> 5
+            more = value != (-1 if group & 16 else 0)
+            text += chr(group + 32 * more + 48)
+    assert _rle.unpack(text.encode()).tolist() == runs
 
 
 def test_image_without_annotations_has_an_empty_partition(tmp_path: Path) -> None:
@@ -286,6 +325,8 @@ BROKEN_SHAPES: dict[str, Any] = {
     "fraction": {"counts": [0.5, 1199.5], "size": [HEIGHT, WIDTH]},
     "no counts": {"size": [HEIGHT, WIDTH]},
     "no runs": {"counts": [], "size": [HEIGHT, WIDTH]},
+    "no text": {"counts": "", "size": [HEIGHT, WIDTH]},
+    "surrogate": {"counts": "\ud800", "size": [HEIGHT, WIDTH]},
     "alphabet": {"counts": "zz~~", "size": [HEIGHT, WIDTH]},
     "unicode": {"counts": "\u20ac", "size": [HEIGHT, WIDTH]},
     "unfinished": {"counts": "oo", "size": [HEIGHT, WIDTH]},
@@ -345,7 +386,8 @@ def test_damaged_pictures(tmp_path: Path) -> None:
     whole = picture.read_bytes()
     other = encode_jpeg(np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8))
     for data, reason in (
-        (whole[: len(whole) - 40], "truncated"),
+        (whole[:100], "undecodable"),
+        (whole[:-40], "truncated"),  # before the first scan
         (b"", "truncated"),
         (b"<html>", "undecodable"),
         (other, "wrong size"),
@@ -353,6 +395,11 @@ def test_damaged_pictures(tmp_path: Path) -> None:
         picture.write_bytes(data)
         with pytest.raises(BadSample, match=rf"^{reason}.*000000000007.jpg"):
             coco.load(root, entry, ["segments"])
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    picture.write_bytes(cut := encode_jpeg(noise)[:-400])
+    assert coco.load(root, entry, ["segments"]).image == cut  # its pixels are the engine's to check
+    with pytest.raises(BadSample, match="truncated"):
+        check_jpeg(cut)
     picture.unlink()
     for known in (entry, only(root)):  # gone since, and gone before
         with pytest.raises(BadSample, match="missing"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,23 @@ import torch
 
 from vbdata import plugins
 from vbdata.build import index_sources
+from vbdata.images import decode_rgb
 from vbdata.index import Index, build_index
-from vbdata.nouns import Depth, Entry, Label, Normals, Segments, Source
+from vbdata.nouns import Depth, Entry, Normals, Segments, Source
 from vbdata.rand import Stream
 from vbdata.recipe import Recipe
 from vbdata.storage import Folder
 
 DATASETS = plugins.names(plugins.DATASETS)
 TASKS = plugins.names(plugins.TASKS)
-KINDS = {"depth": Depth, "normals": Normals, "segments": Segments, "captions": tuple}
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "depth": Depth,
+    "normals": Normals,
+    "segments": Segments,
+    "captions": tuple,
+    "expressions": tuple,
+    "edited": (bytes, np.ndarray),
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +80,7 @@ def test_load_yields_what_the_index_promises(
             check_label(kind, sample.labels[kind], entry)
 
 
-def check_label(kind: str, label: Label | tuple[str, ...], entry: Entry) -> None:
+def check_label(kind: str, label: Any, entry: Entry) -> None:
     size = (entry.height, entry.width)
     assert isinstance(label, KINDS[kind])
     if isinstance(label, Depth):
@@ -91,6 +100,13 @@ def check_label(kind: str, label: Label | tuple[str, ...], entry: Entry) -> None
         for fact_name, count in facts.items():
             pairs = zip(label.classes, label.crowds, strict=True)
             assert count == sum(c == fact_name and not crowd for c, crowd in pairs)
+    elif kind == "edited":
+        rgb = decode_rgb(label) if isinstance(label, bytes) else label
+        assert rgb.dtype == np.uint8
+        assert rgb.shape == (*size, 3)
+    elif kind == "expressions":
+        assert label == entry.expressions
+        assert all(" ".join(e.text.split()) == e.text and e.text for e in label)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -123,6 +139,8 @@ def check_task(name: str, dataset: str, entry: Entry, root: Folder) -> None:
     kind = task.NEEDS[0]
     label = torch.zeros(entry.height, entry.width, 3, dtype=torch.uint8)
     label = sample.labels[kind] if kind != "image" else label
+    if isinstance(label, bytes):
+        label = torch.from_numpy(decode_rgb(label))
     rgb = task.render(label, ask.params)
     assert rgb.dtype == torch.uint8
     assert rgb.shape == (entry.height, entry.width, 3)

@@ -95,3 +95,15 @@ def test_a_folder_on_disk_and_elsewhere(tmp_path: Path, scheme: str) -> None:
     folder.remove("c/one")
     with pytest.raises(BadSample, match=r"missing.*\[c/one\]"):
         folder.read("c/one")
+
+
+@pytest.mark.parametrize("scheme", ["local", "memory"])
+def test_a_part_of_a_file(tmp_path: Path, scheme: str) -> None:
+    folder = Folder(str(tmp_path) if scheme == "local" else "memory://range-test")
+    folder.write("a/b", bytes(range(100)))
+    assert folder.read_range("a/b", 10, 5) == bytes(range(10, 15))
+    assert folder.read_range("a/b", 98, 5) == bytes((98, 99))
+    assert folder.read_range("a/b", 98, 0) == b""
+    for path, reason in (("a/c", "missing"), ("../a/b", "unsafe path")):
+        with pytest.raises(BadSample, match=reason):
+            folder.read_range(path, 0, 5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +190,42 @@ def test_turning_is_judged_by_the_ray_and_not_by_z() -> None:
     seen = np.array([-0.9, 0.0, 0.1])  # OpenCV; points away by z alone, but normal . ray < 0
     for given, wanted in ((seen, seen), (-seen, seen)):
         stored = (given * (1, -1, -1)).astype(np.float16).reshape(1, 1, 3)
-        xyz, valid = orient(stored, ray)
+        xyz, valid = orient(stored, ray, np.zeros((1, 1), bool))
         assert valid.all()
         assert np.allclose(xyz[:, 0, 0], wanted / np.linalg.norm(wanted), atol=1e-3)
+
+
+def reference(
+    stored: NDArray[np.float16], ray: NDArray[np.float64], sky: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The rule of the reader's docstring, for the whole picture at once."""
+    x, y, z = np.moveaxis(stored.astype(np.float64), -1, 0)
+    with np.errstate(invalid="ignore"):
+        length = np.sqrt(x * x + y * y + z * z)
+        valid = np.isfinite(length) & (length >= 1e-3) & ~sky
+    unit = np.where(valid, np.stack((x, -y, -z)), 0) / np.where(valid, length, 1)
+    away = unit[0] * ray[0] + unit[1] * ray[1] + unit[2] * ray[2] > 1e-3
+    return np.where(away, -unit, unit).astype(np.float32), valid
+
+
+@pytest.mark.parametrize("height", [1, 31, 32, 33, 100])
+def test_normals_are_exact_to_the_bit(height: int) -> None:
+    """Also the signs of zeros; any half float may occur, and planes may lie apart or not."""
+    rng, width = np.random.default_rng(height), 40
+    bits = rng.integers(0, 1 << 16, (3, height, width), np.uint16)
+    smooth = rng.normal(size=bits.shape).astype(np.float16)
+    planes = np.where(rng.random(bits.shape) < 0.5, bits.view(np.float16), smooth)
+    for rare in (0, -0.0, np.inf, np.nan, 1e-3, 5e-4, 65504):
+        planes[rng.random(bits.shape) < 0.05] = rare
+    planes[:, rng.random(bits.shape[1:]) < 0.1] = 0
+    ray, sky = rays(TILTED, width, height), rng.random((height, width)) < 0.1
+    stored = np.moveaxis(planes, 0, -1)
+    for layout in (stored, np.ascontiguousarray(stored)):
+        for found, wanted in zip(
+            orient(layout, ray, sky), reference(stored, ray, sky), strict=True
+        ):
+            assert found.dtype == wanted.dtype
+            assert found.tobytes() == wanted.tobytes()
 
 
 def test_without_entities_sky_is_where_normals_are_nan(tmp_path: Path) -> None:
@@ -301,6 +335,78 @@ def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
                 out.create_dataset("dataset", (2, 2), np.float16, external=external)
         with pytest.raises(BadSample):
             _hdf5.read_array(file.read_bytes(), (2, 2), np.float16)
+
+
+GZIP = {"compression": "gzip", "chunks": (6, 8, 1)}
+STORED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "gzip": {"compression": "gzip"},
+    "edges": GZIP | {"chunks": (5, 7, 2)},
+    "planes": GZIP | {"chunks": (5, 7, 1)},
+    "one chunk": GZIP | {"chunks": (HEIGHT, WIDTH, 3)},
+    "not compressed": {"chunks": (5, 7, 1)},
+    "shuffled": GZIP | {"shuffle": True},
+    "checked": GZIP | {"fletcher32": True},
+    "lzf": {"compression": "lzf"},
+    "user block": GZIP,
+    "hole": GZIP,
+    "unfiltered chunk": GZIP,
+}
+
+
+def stored_as(form: str, values: NDArray[Any]) -> bytes:
+    """An HDF5 file of the array; where there is a hole, its rows are not written."""
+    packed, block = io.BytesIO(), {"userblock_size": 512} if form == "user block" else {}
+    with h5py.File(packed, "w", **block) as out:
+        dataset = out.create_dataset("dataset", values.shape, values.dtype, **STORED[form])
+        top = 6 if form == "hole" else 0
+        dataset[top:] = values[top:]
+        if form == "unfiltered chunk":
+            chunk = np.ascontiguousarray(values[:6, :8, :1])
+            dataset.id.write_direct_chunk((0, 0, 0), chunk.tobytes(), filter_mask=1)
+    return packed.getvalue()
+
+
+def odd_float(values: NDArray[np.float16]) -> bytes:
+    """An HDF5 file of floats of two bytes that are not half floats, though h5py says so."""
+    packed, kind = io.BytesIO(), h5py.h5t.IEEE_F16LE.copy()
+    kind.set_fields(15, 10, 5, 1, 9)  # a mantissa of 9 bits, one place up
+    made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    made.set_chunk((6, 8, 1))
+    made.set_deflate(4)
+    with h5py.File(packed, "w") as out:
+        space = h5py.h5s.create_simple(values.shape)
+        h5py.h5d.create(out.id, b"dataset", kind, space, made)
+        out["dataset"][...] = values
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("form", [*STORED, "odd float"])
+def test_any_way_of_storage_gives_the_values(form: str) -> None:
+    values = np.random.default_rng(1).integers(-8, 9, (HEIGHT, WIDTH, 3)).astype(np.float16) / 8
+    data = odd_float(values) if form == "odd float" else stored_as(form, values)
+    values[:6] *= form != "hole"
+    found = _hdf5.read_array(data, values.shape, np.float16)
+    assert found.dtype == np.float16
+    assert np.array_equal(found, values)
+    with h5py.File(io.BytesIO(data)) as opened:
+        assert np.array_equal(opened["dataset"][()], values)
+        directly = _hdf5._gzipped(opened["dataset"], len(data)) is not None
+        assert directly == (form in ("gzip", "edges", "planes", "one chunk"))
+        assert _hdf5._gzipped(opened["dataset"], 100) is None  # chunks beyond the end
+
+
+@pytest.mark.parametrize("size", [10, 6 * 8 * 2 - 2, 6 * 8 * 2 + 2, 1 << 24])
+def test_chunks_of_a_wrong_size_are_refused(size: int) -> None:
+    packed = io.BytesIO()
+    with h5py.File(packed, "w") as out:
+        dataset = out.create_dataset(
+            "dataset", (12, 16), np.float16, compression="gzip", chunks=(6, 8)
+        )
+        dataset[...] = 1
+        dataset.id.write_direct_chunk((6, 8), zlib.compress(bytes(size)))
+    with pytest.raises(BadSample, match=r"^undecodable: HDF5: chunk at \(6, 8\).*\[a.hdf5\]"):
+        _hdf5.read_array(packed.getvalue(), (12, 16), np.float16, "a.hdf5")
 
 
 def test_flipped_bytes_are_bad_samples_or_harmless(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from fractions import Fraction
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from vbdata import images
 from vbdata.errors import BadSample
@@ -83,6 +85,50 @@ def test_a_flipped_byte_in_a_png_is_found() -> None:
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(BadSample, match="undecodable"):
         images.decode_rgb(bytes(data))
+
+
+def spoilt(png: bytes, kind: bytes) -> bytes:
+    """The PNG with another last byte in the CRC of its first chunk of a kind."""
+    end = png.index(kind) + 4 + int.from_bytes(png[png.index(kind) - 4 :][:4], "big") + 3
+    return png[:end] + bytes([png[end] ^ 1]) + png[end + 1 :]
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
+def test_a_damaged_chunk_is_named_and_nothing_is_printed(
+    kind: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = spoilt(encode_png(picture()), kind)
+    for decode in (images.decode_rgb, images.decode_png_raw):
+        with pytest.raises(BadSample, match=rf"undecodable: PNG: {kind.decode()} .* CRC \[a\]"):
+            decode(data, "a")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_remark_harms_no_pixel() -> None:
+    buffer, text = io.BytesIO(), PngInfo()
+    text.add_text("Comment", "words")
+    Image.fromarray(picture()).save(buffer, "PNG", pnginfo=text)
+    assert (images.decode_rgb(spoilt(buffer.getvalue(), b"tEXt")) == picture()).all()
+
+
+def test_decoding_finds_all_that_the_check_finds() -> None:
+    """Readers look at headers only: a JPEG that is decoded must not need the check."""
+    whole, rng, found = jpeg(), np.random.default_rng(0), set()
+    for k in range(300):
+        data = bytearray(whole[: rng.integers(600, len(whole))] if k % 2 else whole)
+        data[rng.integers(600, len(data))] = rng.integers(256)
+        outcomes = [outcome(verb, bytes(data)) for verb in (images.check_jpeg, images.decode_rgb)]
+        assert outcomes[0] == outcomes[1]
+        found.add(outcomes[0])
+    assert {("", ""), ("truncated", "a.jpg")} <= found
+
+
+def outcome(verb: Callable[[bytes, str], object], data: bytes) -> tuple[str, str]:
+    try:
+        verb(data, "a.jpg")
+    except BadSample as bad:
+        return bad.reason, bad.file
+    return "", ""
 
 
 def test_check_jpeg_reads_all_blocks() -> None:

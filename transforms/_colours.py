@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.errors import BadSample
+from vbdata.prompts import series
 from vbdata.rand import Stream
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ NAMED: dict[str, Rgb] = {
     "lime": (160, 255, 64),
     "sky blue": (96, 176, 255),
 }
-FORMATS = ("name", "hex", "tuple", "angle", "rgb")
+FORMATS = ("name", "hex", "HEX", "tuple", "angle", "rgb")
+SHAPES = ("json", "json", "dict", "in", "in", "for", "colon", "arrow")
+_PLAIN = re.compile(r"(?!.*\b(and|in|for)\b)\w([\w /.'-]*\w)?")
 SLACK = 0.75  # a candidate this close to the best separation may be taken
 
 
@@ -84,25 +88,54 @@ def draw(count: int, rng: Stream, pool: Sequence[Rgb], away_from: Rgb = BLACK) -
 
 
 def say(colour: Rgb, style: str) -> str:
-    """A colour in words: a name, #hex, (r, g, b), <r, g, b> or RGB(r, g, b)."""
-    r, g, b = colour
-    names = {rgb: name for name, rgb in NAMED.items()}
-    return {
-        "name": names.get(colour, ""),
-        "hex": f"#{r:02x}{g:02x}{b:02x}",
-        "tuple": f"({r}, {g}, {b})",
-        "angle": f"<{r}, {g}, {b}>",
-        "rgb": f"RGB({r}, {g}, {b})",
-    }[style]
+    """A colour in words: name, hex (#ff8000), HEX (#FF8000), tuple (255, 128, 0), angle
+    <255, 128, 0> or rgb RGB(255, 128, 0). Raises ValueError for a colour without a name.
+    """
+    numbers = "{}, {}, {}".format(*colour)
+    match style:
+        case "name":
+            for name, rgb in NAMED.items():
+                if rgb == colour:
+                    return name
+            raise ValueError(f"({numbers}) has no name")
+        case "hex":
+            return "#{:02x}{:02x}{:02x}".format(*colour)
+        case "HEX":
+            return "#{:02X}{:02X}{:02X}".format(*colour)
+        case "tuple":
+            return f"({numbers})"
+        case "angle":
+            return f"<{numbers}>"
+        case "rgb":
+            return f"RGB({numbers})"
+    raise ValueError(f"no style of colour {style!r}")
 
 
-def say_legend(legend: Sequence[tuple[str, Rgb]], style: str, as_json: bool) -> str:
-    """A legend as a phrase ("car in red and tree in blue") or as a JSON object."""
+def say_legend(legend: Sequence[tuple[str, Rgb]], style: str, rng: Stream) -> str:
+    """A legend in a shape drawn by rng: JSON one time in four, a Python dict one in eight, prose.
+
+    Names that could be misread in prose, with a comma, a quote or an "and", always get one of
+    the two that quote.
+    """
     said = [(name, say(colour, style)) for name, colour in legend]
-    if as_json:
-        return json.dumps(dict(said))
-    parts = [f"{name} in {colour}" for name, colour in said]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    plain = all(_PLAIN.fullmatch(name) for name, _ in said)
+    match rng.choice(SHAPES if plain else SHAPES[:3]):
+        case "json":
+            return json.dumps(dict(said), ensure_ascii=False)
+        case "dict":
+            return str(
+                {
+                    name: colour if style == "tuple" else text
+                    for (name, colour), (_, text) in zip(legend, said, strict=True)
+                }
+            )
+        case "in":
+            return series([f"{name} in {colour}" for name, colour in said])
+        case "for":
+            return series([f"{colour} for {name}" for name, colour in said])
+        case "colon":
+            return "; ".join(f"{name}: {colour}" for name, colour in said)
+    return ", ".join(f"{name} -> {colour}" for name, colour in said)
 
 
 def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
@@ -122,22 +155,41 @@ def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
 
 def legal(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
     """bool[..., H, W]: pixels that have exactly one of the colours."""
+    return which(rgb, colours) >= 0
+
+
+def which(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
+    """int32[..., H, W]: which of the colours a pixel of uint8[..., H, W, 3] has, -1 for none."""
     import torch
 
-    table = torch.tensor([*colours], dtype=torch.uint8, device=rgb.device)
-    return (table[nearest(rgb, colours)] == rgb).all(-1)
+    r, g, b = rgb.reshape(-1, 3).int().unbind(-1)
+    # untouched pages of the 2**24 zeros cost nothing
+    table = torch.zeros(1 << 24, dtype=torch.int16, device=rgb.device)
+    packed = torch.tensor([(x << 16) + (y << 8) + z for x, y, z in colours], device=rgb.device)
+    first = torch.arange(1, len(colours) + 1, dtype=torch.int16, device=rgb.device)
+    table[packed.flip(0)] = first.flip(0)
+    found = table.index_select(0, (r << 16) + (g << 8) + b).int() - 1
+    return found.reshape(rgb.shape[:-1])
 
 
-def nearest(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
-    """int64[..., H, W]: which colour is nearest to each pixel of uint8[..., H, W, 3]."""
+def nearest(rgb: Tensor, colours: Sequence[Rgb]) -> tuple[Tensor, Tensor]:
+    """The nearest of the colours and the squared distance to it, both int32[..., H, W].
+
+    Ties go to the earlier colour.
+    """
     import torch
 
-    channels = rgb.to(torch.int32).unbind(-1)
-    best = torch.full_like(channels[0], 3 * 255**2 + 1)
-    which = torch.zeros_like(best)
-    for k, colour in enumerate(colours):
-        squared = sum((c - v).square() for c, v in zip(channels, colour, strict=True))
-        closer = squared < best
-        best = torch.where(closer, squared, best)
-        which = torch.where(closer, k, which)
-    return which.long()
+    best = which(rgb, colours).reshape(-1)
+    squared = torch.zeros_like(best)
+    unknown = (best < 0).nonzero().squeeze(-1)
+    if len(unknown):
+        channels = rgb.reshape(-1, 3).index_select(0, unknown).int().unbind(-1)
+        least = torch.full_like(channels[0], 4 * 255**2)
+        place = torch.zeros_like(least)
+        for k, colour in enumerate(colours):
+            r, g, b = (c - v for c, v in zip(channels, colour, strict=True))
+            apart = r * r + g * g + b * b
+            place.masked_fill_(apart < least, k)
+            least = torch.minimum(least, apart)
+        best[unknown], squared[unknown] = place, least
+    return best.reshape(rgb.shape[:-1]), squared.reshape(rgb.shape[:-1])

@@ -5,22 +5,26 @@ The generator's own task, mixed in so that it is not forgotten. The decoder is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transforms._identity import decode, legal, render, roundtrip, valid
 from vbdata.nouns import Ask, Entry
-from vbdata.prompts import prompt
+from vbdata.prompts import prompt, sentence
 from vbdata.rand import Stream
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from torch import Tensor
+
+__all__ = ["ask", "decode", "eligible", "legal", "render", "roundtrip", "valid"]
 
 NEEDS = ("image", "captions")
 BLANK_INPUT = True
+TOLERANCE, UNIT = 0.0, "share of the pixels"
+PARAMS: dict[str, str] = {}
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
@@ -30,29 +34,9 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pc.list_value_length(columns["captions"]).to_numpy() >= 1)
 
 
-def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[str] = ()) -> Ask:
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
     """One of the entry's captions, as it is or behind an opening."""
     caption = " ".join(rng.choice(entry.captions).split())
-    return Ask(instruction=prompt("generate", rng, caption=caption), params={"caption": caption})
-
-
-def render(label: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """The image, uint8[..., H, W, 3], as it is."""
-    return label
-
-
-def valid(label: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: every pixel."""
-    import torch
-
-    return torch.ones(label.shape[:-1], dtype=torch.bool, device=label.device)
-
-
-def decode(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """The image, as it is."""
-    return rgb
-
-
-def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: every colour may stand in a photograph."""
-    return valid(rgb, params)
+    return Ask(
+        instruction=prompt("generate", rng, caption=sentence(caption)), params={"caption": caption}
+    )

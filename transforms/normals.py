@@ -17,6 +17,7 @@ the sky's colour is read off a published output of that model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 NEEDS = ("normals",)
 BLANK_INPUT = False
+TOLERANCE, UNIT = 0.4, "degrees"  # half a step of 2 / 255 in three channels turns 0.39
+
+PARAMS = {"frame": "x-left y-up z-viewer"}
 
 SKY = (255, 0, 255)
 INVALID = (128, 128, 128)
@@ -46,9 +50,9 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return np.ones(len(columns), np.bool_)
 
 
-def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[str] = ()) -> Ask:
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
     """A prompt for the paper's colours."""
-    return Ask(instruction=prompt("normals", rng), params={"frame": "x-left y-up z-viewer"})
+    return Ask(instruction=prompt("normals", rng), params=dict(PARAMS))
 
 
 def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
@@ -79,6 +83,17 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
     """bool[..., H, W]: colours that render can produce."""
     unit = (_vectors(rgb)[1] - 1.0).abs() <= UNIT_ERROR
     return unit | _within(rgb, SKY, 0) | _within(rgb, INVALID, 0)
+
+
+def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
+    """The largest angle in degrees; inf if a pixel came, went or turned to sky."""
+    found = decode(rgb, params)
+    if bool((found.valid != label.valid).any()) or bool((found.sky != label.sky).any()):
+        return math.inf
+    x, y, z = (found.xyz.movedim(-3, 0) - label.xyz.movedim(-3, 0)).unbind(0)
+    squared = (x * x + y * y + z * z)[label.valid]
+    chord = math.sqrt(float(squared.max())) if len(squared) else 0.0
+    return math.degrees(2 * math.asin(min(1.0, chord / 2)))
 
 
 def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
-from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job
-from vbdata.manifest import MANIFEST, SUMS, canonical, write_manifest
+from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job, tar_path
+from vbdata.manifest import canonical, write_manifest
 from vbdata.nouns import Job, Receipt
+from vbdata.outfolder import claim, kept, refuse_others, sweep, unpublish
 from vbdata.plan import Plan, make_plan
-from vbdata.recipe import Recipe, first_difference
-from vbdata.run import Done, Event, Failed, run_local
+from vbdata.recipe import Recipe
+from vbdata.run import Done, Event, Failed, Retried, run_local
 from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
-
-RECIPE = "plan/recipe.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """Where and how fast, never what. ray: None = in this process, else an address or "local"."""
+    """Where and how fast, never what.
+
+    ray: None = in this process, else an address or "local"; rehash: read finished shards again
+    instead of trusting their size.
+    """
 
     workers: int = 1
     ray: str | None = None
     device: str = "cpu"
     gpus_per_worker: float = 0.0
+    rehash: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,18 +82,32 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
     What an earlier run of the same recipe finished is kept. Raises BuildError if the folder holds
     another recipe's build, if shards fail for good, or if more than max_bad is quarantined.
     """
-    _claim(recipe, out)
+    _check_device(how.device)
+    refuse_others(recipe, out)
     with _work_folder(out) as work:
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
+        claim(recipe, out)
         plan.write(work / "plan.parquet")
         return _build_plan(plan, out, how, watcher or Watcher())
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as err:
+        said = str(err).splitlines()[0]
+        raise BuildError(f"device {device!r} cannot be used: {said}; known: cpu, cuda") from err
 
 
 @contextmanager
 def _work_folder(out: Folder) -> Iterator[Path]:
     """Where index and plan are written: in the output folder, or uploaded to it at the end."""
     if out.local:
-        yield Path(out.at("plan"))
+        yield _made(Path(out.at("plan")))
         return
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         yield Path(temporary)
@@ -100,21 +115,32 @@ def _work_folder(out: Folder) -> Iterator[Path]:
             out.put(file, f"plan/{file.relative_to(temporary).as_posix()}")
 
 
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise BuildError(f"{folder.parent} cannot be used: {err.strerror}") from err
+    return folder
+
+
 def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str, Any]:
     digests = job_digests(plan)
     folder = f"shards/{build_digest(digests)[:DIGEST_LENGTH]}"
+    tars = [tar_path(plan, number, folder) for number in range(plan.shards)]
 
     def make(number: int) -> Job:
         return make_job(plan, number, folder, digests[number])
 
-    todo = [n for n in range(plan.shards) if _kept(out, make(n)) is None]
-    if todo:
-        for stale in (MANIFEST, SUMS):
-            out.remove(stale)
     watcher.planned(plan)
-    progress = _first_progress(plan, todo)
+    todo = [
+        number
+        for number in range(plan.shards)
+        if not kept(out, digests[number], tars[number], number, how.rehash)
+    ]
+    if todo:
+        unpublish(out)
+    progress, started, events = _first_progress(plan, todo), time.monotonic(), _Events()
     watcher.step(progress)
-    started, events = time.monotonic(), _Events()
     for event in _run(todo, make, out, how):
         events.add(event)
         progress = _advance(progress, event)
@@ -122,41 +148,11 @@ def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str
     if events.failed:
         lines = [f"shard {f.shard:05d}: {f.cause}" for f in events.failed]
         raise BuildError(f"{len(lines)} of {plan.shards} shards failed:\n" + "\n".join(lines))
-    _sweep(out, folder, set(digests))
-    manifest = write_manifest(plan, (_receipt(out, d) for d in digests), out)
+    sweep(out, set(tars), set(digests))
+    unpublish(out)
+    manifest = write_manifest(plan, (_receipt(out, digest) for digest in digests), out)
     out.write("run.json", canonical(_run_line(how, events, progress, time.monotonic() - started)))
-    _judge(manifest, plan.recipe.max_bad)
     return manifest
-
-
-def _claim(recipe: Recipe, out: Folder) -> None:
-    """Refuse a folder that holds another recipe's build or something else."""
-    if out.exists(RECIPE):
-        old = json.loads(out.read(RECIPE))
-        difference = first_difference(old, json.loads(json.dumps(recipe.canonical())))
-        if difference:
-            raise BuildError(
-                f"{out.url} holds the build of another recipe: {difference}. "
-                "Choose another folder, or delete this one."
-            )
-    elif out.exists() and next(out.files(), None) is not None:
-        raise BuildError(f"{out.url} is not empty and holds no build; choose another folder")
-    out.write(RECIPE, (json.dumps(recipe.canonical(), indent=1) + "\n").encode())
-
-
-def _kept(out: Folder, job: Job) -> Receipt | None:
-    """The receipt of a finished job, its tar moved to where this build wants it."""
-    receipt = read_receipt(out, job.digest)
-    if receipt is None or out.size(receipt.tar) != receipt.size:
-        return None
-    if not out.exists(f"{receipt.tar}.idx"):
-        return None
-    if receipt.tar != job.tar:
-        out.move(f"{receipt.tar}.idx", f"{job.tar}.idx")
-        out.move(receipt.tar, job.tar)
-        receipt = replace(receipt, tar=job.tar, shard=job.shard)
-        out.write(receipt_path(job.digest), json.dumps(asdict(receipt), sort_keys=True).encode())
-    return receipt
 
 
 def _receipt(out: Folder, digest: str) -> Receipt:
@@ -198,10 +194,8 @@ class _Events:
     def add(self, event: Event) -> None:
         if isinstance(event, Failed):
             self.failed.append(event)
-        elif isinstance(event, Done):
-            self.built += 1
-        else:
-            self.retries += 1
+        self.built += isinstance(event, Done)
+        self.retries += isinstance(event, Retried)
 
 
 def _first_progress(plan: Plan, todo: Sequence[int]) -> Progress:
@@ -232,34 +226,6 @@ def _advance(progress: Progress, event: Event) -> Progress:
         bytes=progress.bytes + receipt.size,
         quarantined=progress.quarantined + len(receipt.quarantine),
     )
-
-
-def _sweep(out: Folder, folder: str, digests: set[str]) -> None:
-    """Delete shards and receipts of earlier plans, and what a killed run left behind."""
-    for file in [*out.files("shards"), *out.files("receipts")]:
-        name = file.path.rpartition("/")[2]
-        stale_shard = file.path.startswith("shards/") and file.path.rpartition("/")[0] != folder
-        stale_receipt = (
-            file.path.startswith("receipts/") and name.removesuffix(".json") not in digests
-        )
-        if stale_shard or stale_receipt:
-            out.remove(file.path)
-    if out.local:
-        for left in Path(out.base, "shards").rglob("vbdata-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        for empty in Path(out.base, "shards").iterdir():
-            if empty.is_dir() and not any(empty.iterdir()):
-                empty.rmdir()
-
-
-def _judge(manifest: dict[str, Any], max_bad: Decimal) -> None:
-    bad = sum(manifest["quarantine"].values())
-    tried = manifest["samples"] + bad
-    if tried and Decimal(bad) / tried > max_bad:
-        raise BuildError(
-            f"{bad} of {tried} rows that were tried are quarantined, more than max_bad = {max_bad} "
-            "allows; see quarantine/quarantine.jsonl"
-        )
 
 
 def _run_line(how: How, events: _Events, progress: Progress, seconds: float) -> dict[str, Any]:

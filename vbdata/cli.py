@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from vbdata.recipe import Recipe
-
-EXIT_FAILED, EXIT_RECIPE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+from vbdata import cli_codecs
+from vbdata.cli_common import (
+    EXIT_FAILED,
+    BuildFolder,
+    Json,
+    RecipeFile,
+    Roots,
+    read_recipe,
+    reported,
+)
 
 app = typer.Typer(
     name="vbdata",
@@ -32,14 +33,6 @@ app = typer.Typer(
     "Exit codes: 0 done; 1 the build or a check failed; 2 the recipe or the command line is "
     "wrong; 130 and 143 interrupted, and the next run resumes.",
 )
-
-RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.yaml).")]
-Folder_ = Annotated[str, typer.Argument(metavar="DIR", help="A build: a folder or a URL.")]
-Roots = Annotated[
-    list[str] | None,
-    typer.Option("--root", metavar="SOURCE=URL", help="Where a source's data lies; repeatable."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Lines of JSON for scripts.")]
 
 
 @app.command()
@@ -60,6 +53,9 @@ def build(
     gpus_per_worker: Annotated[
         float, typer.Option(min=0.0, help="GPU share of each actor, such as 0.25.")
     ] = 0.0,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Read finished shards again, to find damage.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Build a recipe into a folder; an interrupted build goes on where it was.
@@ -74,18 +70,19 @@ def build(
     """
     import os
 
-    with _reported(as_json):
+    with reported(as_json):
         from vbdata.build import How
         from vbdata.build import build as run_build
         from vbdata.storage import Folder
         from vbdata.terminal import Terminal
 
-        loaded = _recipe(recipe, root)
+        loaded = read_recipe(recipe, root)
         how = How(
             workers=workers or os.cpu_count() or 1,
             ray=None if local else ray,
             device=device,
             gpus_per_worker=gpus_per_worker,
+            rehash=rehash,
         )
         with Terminal(as_json) as watcher:
             manifest = run_build(loaded, Folder(out), how, watcher)
@@ -110,25 +107,25 @@ def plan(
 
         vbdata plan manifests/demo.yaml --show 12
     """
-    with _reported(as_json):
+    with reported(as_json):
         from vbdata import terminal
         from vbdata.build import planned
 
-        with planned(_recipe(recipe, root)) as made:
+        with planned(read_recipe(recipe, root)) as made:
             terminal.print_plan(made, show, as_json)
             if out is not None:
                 made.write(out)
 
 
 @app.command()
-def verify(folder: Folder_, as_json: Json = False) -> None:
+def verify(folder: BuildFolder, as_json: Json = False) -> None:
     """Re-hash and re-read a whole build: files, counts, keys, members, colours.
 
     Example:
 
         vbdata verify demo/build
     """
-    with _reported(as_json):
+    with reported(as_json):
         from vbdata import terminal
         from vbdata.storage import Folder
         from vbdata.verify import verify as check
@@ -141,7 +138,7 @@ def verify(folder: Folder_, as_json: Json = False) -> None:
 
 @app.command()
 def show(
-    folder: Folder_,
+    folder: BuildFolder,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PNG", help="The picture.")],
     samples: Annotated[int, typer.Option(min=1, help="How many samples.")] = 12,
     seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
@@ -152,7 +149,7 @@ def show(
 
         vbdata show demo/build --out sheet.png --samples 20
     """
-    with _reported(False):
+    with reported(False):
         from vbdata.show import contact_sheet
         from vbdata.storage import Folder
 
@@ -172,47 +169,16 @@ def demo_data(
 
         vbdata demo-data demo/data
     """
-    with _reported(False):
+    with reported(False):
         from vbdata.demo import write_all
 
         for name, files in write_all(folder, seed):
             typer.echo(f"{folder / name}: {files} files")
 
 
-def _recipe(path: Path, roots: list[str] | None) -> Recipe:
-    from vbdata.errors import RecipeError
-    from vbdata.recipe import load_recipe
-
-    pairs = [item.partition("=") for item in roots or ()]
-    wrong = [f"--root {name}: expected SOURCE=URL" for name, equals, url in pairs if not url]
-    if wrong:
-        raise RecipeError(wrong)
-    return load_recipe(path, {name: url for name, _, url in pairs})
-
-
-@contextmanager
-def _reported(as_json: bool) -> Iterator[None]:
-    """Turn errors meant for people into text on stderr and an exit code."""
-    from vbdata.errors import RecipeError, VbdataError
-
-    signal.signal(signal.SIGTERM, _terminated)
-    try:
-        yield
-    except VbdataError as err:
-        _print_error(type(err).__name__, str(err), as_json)
-        raise typer.Exit(EXIT_RECIPE if isinstance(err, RecipeError) else EXIT_FAILED) from err
-    except KeyboardInterrupt:
-        _print_error("Interrupted", "what is finished is kept; run it again to go on", as_json)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _terminated(*_: Any) -> None:
-    sys.exit(EXIT_TERMINATED)
-
-
-def _print_error(kind: str, text: str, as_json: bool) -> None:
-    line = json.dumps({"event": "error", "kind": kind, "text": text}) if as_json else text
-    typer.echo(line if as_json else f"vbdata: {text}", err=not as_json)
+app.command()(cli_codecs.prompts)
+app.command()(cli_codecs.encode)
+app.command()(cli_codecs.decode)
 
 
 if __name__ == "__main__":

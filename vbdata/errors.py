@@ -26,6 +26,7 @@ Reason = Literal[
     "unsafe path",
     "empty label",
     "kills its worker",
+    "round trip",
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 

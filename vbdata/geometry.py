@@ -33,6 +33,6 @@ def geometry_for(width: int, height: int, max_pixels: int | None, multiple: int)
 
 def _within(width: int, height: int, pixels: int) -> tuple[int, int]:
     """The largest size of the same aspect with at most so many pixels, in integers."""
-    scaled_width = max(1, math.isqrt(pixels * width // height))
+    scaled_width = min(pixels, max(1, math.isqrt(pixels * width // height)))
     scaled_height = max(1, scaled_width * height // width)
-    return scaled_width, min(scaled_height, pixels // scaled_width)
+    return scaled_width, max(1, min(scaled_height, pixels // scaled_width))

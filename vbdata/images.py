@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+import deflate
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ Pixels = NDArray[np.uint8]
 
 JPEG_MAGIC = b"\xff\xd8"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+PNG_PIXELS = (b"IHDR", b"IDAT")  # chunks that must be whole
 JPEG_QUALITY = 95
 MAX_PIXELS = 1 << 27  # 134 megapixels: more than any dataset here, less than a bomb
 
@@ -65,7 +67,7 @@ def decode_rgb(data: bytes, file: str = "") -> Pixels:
     import cv2
 
     bgr = _decode_png(data, file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return np.ascontiguousarray(bgr[..., ::-1])
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -74,8 +76,8 @@ def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[n
 
     stored = _decode_png(data, file, cv2.IMREAD_UNCHANGED)
     if stored.ndim == 3:
-        rgb = [2, 1, 0, 3][: stored.shape[2]]
-        stored = np.ascontiguousarray(stored[..., rgb])
+        order = cv2.COLOR_BGRA2RGBA if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
+        stored = np.asarray(cv2.cvtColor(stored, order), stored.dtype)
     return stored
 
 
@@ -174,19 +176,28 @@ def _decode_png(data: bytes, file: str, flags: int) -> NDArray[np.uint8]:
 
 
 def _check_png(data: bytes, file: str) -> None:
-    """Walk the chunks to the IEND, so that a cut file is told from a damaged one."""
+    """Walk the chunks to the IEND, so that a cut file is told from a damaged one.
+
+    Damaged: libpng would find the wrong CRC too, but prints to stderr.
+    """
     if data[:8] != PNG_MAGIC:
         head = data[:8].hex() or "an empty file"
         raise BadSample("undecodable", f"neither JPEG nor PNG: starts with {head}", file)
     if len(data) >= 24:
         width, height = struct.unpack_from(">II", data, 16)
         _refuse_bomb(width, height, file)
-    at = 8
+    view, at, damage = memoryview(data), 8, ""
     while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        if data[at + 4 : at + 8] == b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IEND":
+            if damage:
+                raise BadSample("undecodable", damage, file)
             return
-        at += 12 + length
+        end = at + 8 + length
+        if kind in PNG_PIXELS and not damage:
+            wrong = deflate.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big")
+            damage = f"PNG: {kind.decode()} chunk at byte {at} with a wrong CRC" if wrong else ""
+        at = end + 4
     raise BadSample("truncated", f"PNG ends after {len(data)} bytes without its IEND", file)
 
 

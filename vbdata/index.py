@@ -93,10 +93,12 @@ class Index:
         return np.asarray(self.facts["word"].to_numpy())
 
     @cached_property
-    def vocabulary(self) -> tuple[str, ...]:
-        """All class names of the index, sorted."""
-        names = pc.struct_field(pc.list_flatten(self.facts["classes"]), "name")
-        return tuple(sorted(pc.unique(names).to_pylist()))
+    def vocabulary(self) -> tuple[tuple[str, bool], ...]:
+        """All classes of the index as (name, countable), sorted."""
+        facts = pc.list_flatten(self.facts["classes"]).combine_chunks()
+        names, things = (pc.struct_field(facts, key) for key in ("name", "thing"))
+        countable = set(pc.unique(names.filter(things)).to_pylist())
+        return tuple(sorted((n, n in countable) for n in pc.unique(names).to_pylist()))
 
     def entries(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Entry]:
         """The entries of some rows, in that order."""
@@ -152,8 +154,12 @@ def _checked(source: Source) -> Iterator[Entry]:
 def _entries(source: Source, module: Any) -> Iterable[Entry]:
     folder = Folder(source.root)
     try:
-        if not folder.exists():
-            raise SourceError(f"source {source.name!r}: root {source.root} does not exist")
+        there = folder.exists()
+    except (OSError, ValueError, RuntimeError, ImportError) as err:
+        raise SourceError(f"source {source.name!r}: root {source.root}: {err}") from err
+    if not there:
+        raise SourceError(f"source {source.name!r}: root {source.root} does not exist")
+    try:
         yield from module.index(folder, **source.options)
     except BadSample as err:
         raise SourceError(f"source {source.name!r} at {source.root}: {err}") from err

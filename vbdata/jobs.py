@@ -37,7 +37,7 @@ def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
     sources = [s for s in recipe.sources if s.name in used]
     return Job(
         shard=number,
-        tar=f"{folder}/{recipe.split}-{number:05d}-of-{plan.shards:05d}.tar",
+        tar=tar_path(plan, number, folder),
         first=number * recipe.shard_size,
         digits=key_digits(recipe.samples),
         seed=recipe.seed,
@@ -50,6 +50,11 @@ def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
         roots={s.name: s.root for s in sources},
         digest=digest,
     )
+
+
+def tar_path(plan: Plan, number: int, folder: str) -> str:
+    """Where a shard lies in the output folder."""
+    return f"{folder}/{plan.recipe.split}-{number:05d}-of-{plan.shards:05d}.tar"
 
 
 def key_digits(samples: int) -> int:

@@ -7,10 +7,9 @@ has one row a sample and a row group a shard. SHA256SUMS covers every published 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
-import platform
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vbdata import plugins
+from vbdata.environment import environment
+from vbdata.errors import BuildError
 from vbdata.jobs import build_digest
 from vbdata.nouns import Entry, Receipt
 from vbdata.plan import Plan
@@ -30,18 +31,6 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 QUARANTINE = "quarantine/quarantine.jsonl"
-
-# Versions of what can change bytes.
-PACKAGES = (
-    "numpy",
-    "torch",
-    "opencv-python-headless",
-    "simplejpeg",
-    "deflate",
-    "h5py",
-    "pycocotools",
-    "pyarrow",
-)
 
 ROWS = pa.schema(
     [
@@ -65,6 +54,7 @@ ROWS = pa.schema(
         ("crop_top", pa.int32()),
         ("blank_input", pa.bool_()),
         ("valid_share", pa.float64()),
+        ("roundtrip_error", pa.float64()),
         ("instruction", pa.string()),
         ("params", pa.string()),
         ("raw_sha256", pa.string()),
@@ -78,8 +68,12 @@ def canonical(value: Any) -> bytes:
 
 
 def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict[str, Any]:
-    """Write rows, quarantine, manifest.json and SHA256SUMS; return the manifest."""
-    tally = Tally()
+    """Write quarantine, rows, manifest.json and SHA256SUMS; return the manifest.
+
+    Raises BuildError, with the quarantine written and no manifest, if nothing was built or more
+    than the recipe's max_bad is quarantined.
+    """
+    tally = Tally(plan)
     sums: dict[str, str] = {}
     shards: list[dict[str, Any]] = []
     quarantine: list[Mapping[str, Any]] = [
@@ -93,20 +87,40 @@ def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict
             for receipt in receipts:
                 tally.add(receipt)
                 shards.append(_shard_line(receipt))
-                sums |= _shard_sums(receipt, out)
+                sums |= _shard_sums(receipt)
                 quarantine += receipt.quarantine
                 lines = [{**sample, "shard": receipt.shard} for sample in receipt.samples]
                 writer.write_table(pa.Table.from_pylist(lines, ROWS))
         rows_path = f"manifest/{plan.recipe.split}.parquet"
         sums[rows_path] = _file_sha256(rows)
         out.put(rows, rows_path)
+    _write_summed(out, QUARANTINE, _lines(quarantine), sums)
+    _judge(tally, plan.recipe.max_bad)
     manifest = _manifest(plan, tally, shards)
-    text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in quarantine).encode()
-    for path, data in ((QUARANTINE, text), (MANIFEST, canonical(manifest))):
-        out.write(path, data)
-        sums[path] = hashlib.sha256(data).hexdigest()
+    _write_summed(out, MANIFEST, canonical(manifest), sums)
     out.write(SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode())
     return manifest
+
+
+def _write_summed(out: Folder, path: str, data: bytes, sums: dict[str, str]) -> None:
+    out.write(path, data)
+    sums[path] = hashlib.sha256(data).hexdigest()
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows).encode()
+
+
+def _judge(tally: Tally, max_bad: Decimal) -> None:
+    bad, made = tally.quarantined.total(), tally.realised.total()
+    reasons = ", ".join(f"{n} {reason}" for reason, n in tally.reasons.most_common())
+    if not made:
+        raise BuildError(f"no sample could be made; {bad} rows are quarantined: {reasons}")
+    if Decimal(bad) > max_bad * (made + bad):
+        raise BuildError(
+            f"{bad} of {made + bad} rows that were tried are quarantined ({reasons}), more than "
+            f"max_bad = {max_bad} allows; see {QUARANTINE}"
+        )
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
@@ -142,12 +156,6 @@ def _manifest(plan: Plan, tally: Tally, shards: list[dict[str, Any]]) -> dict[st
     return manifest | {"digest": manifest_digest(manifest)}
 
 
-def environment() -> dict[str, str]:
-    """Versions of everything that can change bytes."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **versions}
-
-
 def _tasks(plan: Plan) -> list[str]:
     return sorted({cell.task for cell in plan.cells})
 
@@ -177,9 +185,8 @@ def _shard_line(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _shard_sums(receipt: Receipt, out: Folder) -> dict[str, str]:
-    index = f"{receipt.tar}.idx"
-    return {receipt.tar: receipt.sha256, index: hashlib.sha256(out.read(index)).hexdigest()}
+def _shard_sums(receipt: Receipt) -> dict[str, str]:
+    return {receipt.tar: receipt.sha256, f"{receipt.tar}.idx": receipt.index_sha256}
 
 
 def _index_fault(source: str, entry: Entry) -> dict[str, Any]:

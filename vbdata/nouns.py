@@ -224,7 +224,7 @@ class Job:
 
     rows: the samples by slot, then the spares in the order in which they step in;
     image: max_pixels, multiple_of, input; options: task -> keyword options of its `ask`;
-    vocabulary: source -> all class names of its index.
+    vocabulary: source -> all classes of its index as (name, countable).
     """
 
     shard: int
@@ -236,7 +236,7 @@ class Job:
     rows: tuple[Row, ...]
     spares: tuple[Row, ...]
     datasets: Mapping[str, str]
-    vocabulary: Mapping[str, tuple[str, ...]]
+    vocabulary: Mapping[str, tuple[tuple[str, bool], ...]]
     options: Mapping[str, Mapping[str, Any]]
     roots: Mapping[str, str]
     digest: str
@@ -259,6 +259,8 @@ class Receipt:
     tar: str
     sha256: str
     size: int
+    index_sha256: str
+    environment: Mapping[str, str]
     samples: tuple[Mapping[str, Any], ...]
     quarantine: tuple[Mapping[str, Any], ...]
     shortfall: tuple[int, ...]

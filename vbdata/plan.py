@@ -6,7 +6,7 @@ then a seeded shuffle inside each shard. All columnar; the plan is a function of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.errors import RecipeError
+from vbdata.errors import BadSample, RecipeError
+from vbdata.geometry import geometry_for
 from vbdata.index import Index
 from vbdata.mix import Ints, apportion, draw, schedule
 from vbdata.rand import mix64, word_of
-from vbdata.recipe import Recipe
+from vbdata.recipe import Image, Recipe
 
 SCHEMA = pa.schema(
     [
@@ -82,7 +83,7 @@ class Plan:
         drawn = []
         for cell in self.cells:
             spares = self.shards * self.recipe.spares
-            if self.recipe.exhaustion == "stop":
+            if self.recipe.exhaustion != "repeat":
                 spares = min(spares, len(cell.rows) - cell.count)
             words = self.indices[cell.source].words[cell.rows]
             names = (self.recipe.seed, "draw", cell.source, cell.task)
@@ -147,19 +148,25 @@ class Plan:
 def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
     """Apportion and schedule. Raises RecipeError for cells that nothing can serve."""
     by_name = {index.source.name: index for index in indices}
+    fits = {name: _fits(index, recipe.image) for name, index in by_name.items()}
     cells = [
-        Cell(source=s.name, task=t, weight=Fraction(w), rows=_eligible(by_name[s.name], t))
+        Cell(
+            source=s.name,
+            task=t,
+            weight=Fraction(w),
+            rows=_eligible(by_name[s.name], t, fits[s.name]),
+        )
         for s in recipe.sources
         for t, w in s.tasks.items()
     ]
-    counts = _counts(recipe, cells)
+    counts = _counts(recipe, cells, by_name)
     cells = [replace(cell, count=n) for cell, n in zip(cells, counts, strict=True)]
     table = schedule(counts, recipe.shard_size)
     return Plan(recipe=recipe, indices=by_name, cells=tuple(cells), table=table)
 
 
-def _eligible(index: Index, task: str) -> Ints:
-    """Index rows without a fault that have the labels the task needs and that it accepts."""
+def _eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
+    """Index rows without a fault that fit, have the labels the task needs, and that it accepts."""
     import pyarrow.compute as pc
 
     module = plugins.task(task)
@@ -171,15 +178,39 @@ def _eligible(index: Index, task: str) -> Ints:
         has: NDArray[np.bool_] = np.zeros(len(index), np.bool_)
         has[parent[flat == need]] = True
         able = able & has
-    return np.flatnonzero(able & module.eligible(index.facts))
+    return np.flatnonzero(able & fits & module.eligible(index.facts))
 
 
-def _counts(recipe: Recipe, cells: Sequence[Cell]) -> list[int]:
+def _fits(index: Index, image: Image) -> NDArray[np.bool_]:
+    """Whether an entry's size leaves anything under the recipe's geometry."""
+    columns = [index.facts[name].to_numpy() for name in ("width", "height")]
+    sizes, which = np.unique(np.stack(columns, 1), axis=0, return_inverse=True)
+    good = [_leaves_something(int(w), int(h), image) for w, h in sizes]
+    return np.array(good, np.bool_)[which.reshape(-1)]
+
+
+def _leaves_something(width: int, height: int, image: Image) -> bool:
+    try:
+        geometry_for(width, height, image.max_pixels, image.multiple_of)
+    except BadSample:
+        return False
+    return True
+
+
+def _state(index: Index) -> str:
+    """How many entries there are, how many of them are faulty, and what the first fault is."""
+    faults = index.faults()
+    said = f", {len(faults)} of them faulty ({faults[0].id}: {faults[0].fault})" if faults else ""
+    return f"{len(index)} entries{said}"
+
+
+def _counts(recipe: Recipe, cells: Sequence[Cell], indices: Mapping[str, Index]) -> list[int]:
     """Samples of each cell, under the recipe's rule for cells that run out."""
     empty = [cell for cell in cells if not len(cell.rows)]
     if empty:
         raise RecipeError(
-            f"sources.{c.source}.tasks.{c.task}: none of the source's entries can serve this task"
+            f"sources.{c.source}.tasks.{c.task}: none of the source's {_state(indices[c.source])} "
+            f"can serve this task"
             for c in empty
         )
     counts = apportion([cell.weight for cell in cells], recipe.samples)

@@ -14,17 +14,41 @@ import importlib.abc
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 DATASETS = "pipelines"
 TASKS = "transforms"
 DATASET_CONTRACT = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
-TASK_CONTRACT = ("NEEDS", "BLANK_INPUT", "eligible", "ask", "render", "valid", "decode", "legal")
+TASK_CONTRACT = (
+    "NEEDS",
+    "BLANK_INPUT",
+    "eligible",
+    "ask",
+    "render",
+    "valid",
+    "decode",
+    "legal",
+    "roundtrip",
+    "TOLERANCE",
+    "UNIT",
+    "PARAMS",
+)
 
 # The engine's own modules whose code decides bytes.
-ENGINE = ("nouns", "rand", "images", "geometry", "png", "tar", "prompts", "sample", "shard")
+ENGINE = (
+    "nouns",
+    "rand",
+    "images",
+    "surface",
+    "geometry",
+    "png",
+    "tar",
+    "prompts",
+    "sample",
+    "shard",
+)
 
 
 def names(package: str) -> list[str]:
@@ -76,17 +100,20 @@ def options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 @functools.cache
 def code_digest(package: str, name: str) -> str:
-    """SHA-256 over the source of a plug-in and of the modules of its package that it imports."""
+    """SHA-256 over the source of a plug-in and of all plug-in code that it imports.
+
+    That is: modules of pipelines, transforms and the plug-in's own top-level package.
+    """
     first = module_name(package, name)
     if first is None:
         raise LookupError(f"no module {name!r} in {package}")
-    top = first.partition(".")[0]
+    tops = (DATASETS, TASKS, first.partition(".")[0])
     waiting, texts = [first], dict[str, str]()
     while waiting:
         full = waiting.pop()
         if full not in texts:
             texts[full] = _source(full)
-            waiting += _imports(texts[full], top)
+            waiting += _imports(full, texts[full], tops)
     return _digest(texts)
 
 
@@ -110,15 +137,17 @@ def _source(full: str) -> str:
     return (text or "").replace("\r\n", "\n")
 
 
-def _imports(text: str, top: str) -> set[str]:
-    """Modules of one top-level package that a source text imports, at any depth."""
+def _imports(full: str, text: str, tops: Sequence[str]) -> set[str]:
+    """Modules of some top-level packages that a module's source imports, at any depth."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name for name in found if name.startswith(f"{top}.") and _is_module(name)}
+        elif isinstance(node, ast.ImportFrom):
+            dots = "." * node.level
+            base = importlib.util.resolve_name(dots + (node.module or ""), full.rpartition(".")[0])
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.partition(".")[0] in tops and _is_module(name)}
 
 
 def _is_module(full: str) -> bool:

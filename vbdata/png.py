@@ -24,11 +24,24 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     rows = np.ascontiguousarray(pixels).reshape(height, width * channels)
-    lines = np.empty((height, 1 + width * channels), np.uint8)
+    return _png(rows, width, 8, _COLOUR_TYPE[channels])
+
+
+def encode_png16(pixels: NDArray[np.uint16]) -> bytes:
+    """PNG of uint16 grey [H, W]."""
+    height, width = pixels.shape
+    rows = pixels.astype(">u2").view(np.uint8).reshape(height, width * 2)
+    return _png(rows, width, 16, _COLOUR_TYPE[1])
+
+
+def _png(rows: NDArray[np.uint8], width: int, bits: int, colour_type: int) -> bytes:
+    """A PNG of the bytes of its rows, [H, bytes a row]."""
+    height, length = rows.shape
+    lines = np.empty((height, 1 + length), np.uint8)
     lines[:, 0] = UP
     lines[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPE[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
     body = bytes(deflate.zlib_compress(lines.tobytes(), LEVEL))
     return MAGIC + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 

@@ -7,9 +7,12 @@ nowhere without a timeout. No other module imports ray.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +21,21 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from vbdata.errors import BuildError
 from vbdata.nouns import Job, Receipt
-from vbdata.run import ATTEMPTS, Done, Event, Failed, Retried, one_thread
-from vbdata.shard import build_shard
+from vbdata.run import (
+    ATTEMPTS,
+    Done,
+    Event,
+    Failed,
+    Retried,
+    Waiting,
+    build_or_blame,
+    cause,
+    one_thread,
+)
 from vbdata.storage import Folder
 
 TICK_S = 1.0
+SAY_EVERY_S = 30
 DEADLINE_S = 3600.0
 RESULT_S = 120.0  # to fetch a receipt that is ready
 START_S = 120.0  # for a worker to come up on this machine
@@ -44,9 +57,9 @@ class Worker:
         """The process id, once the constructor has run."""
         return os.getpid()
 
-    def build(self, job: Job) -> Receipt:
-        """Build one shard."""
-        return build_shard(job, self._out, self._device)
+    def build(self, job: Job) -> Receipt | str:
+        """Build one shard, or say which fault of a plug-in ended it."""
+        return build_or_blame(job, self._out, self._device)
 
 
 @dataclass
@@ -59,6 +72,7 @@ class _State:
     idle: list[Any] = field(default_factory=list)
     starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
     failed_starts: int = 0
+    said_after: int = 0
 
 
 def start(address: str, workers: int) -> float:
@@ -68,17 +82,30 @@ def start(address: str, workers: int) -> float:
     """
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
-    if address == "local":
-        ray.init(
-            address="local",
-            num_cpus=workers,
-            include_dashboard=False,
-            object_store_memory=LOCAL_STORE_BYTES,
-            **quiet,
-        )
-        return START_S
-    ray.init(address=address, **quiet)
+    with _our_signals():
+        if address == "local":
+            ray.init(
+                address="local",
+                num_cpus=workers,
+                include_dashboard=False,
+                object_store_memory=LOCAL_STORE_BYTES,
+                **quiet,
+            )
+            return START_S
+        try:
+            ray.init(address=address, **quiet)
+        except (ValueError, ConnectionError, RuntimeError) as err:
+            raise BuildError(f"no Ray cluster at {address!r}: {cause(err)}") from err
     return CLUSTER_START_S
+
+
+@contextmanager
+def _our_signals() -> Iterator[None]:
+    """ray.init puts its own handler on SIGTERM, which would end the build without a word."""
+    ours = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ours)
 
 
 def stop() -> None:
@@ -110,6 +137,7 @@ def run_ray(
             yield from _collect(state)
             _drop_slow_starts(state, start_s)
             yield from _overdue(state, deadline_s)
+            yield from _pending(state)
     finally:
         for actor in [
             *state.idle,
@@ -165,14 +193,17 @@ def _start_failed(state: _State, cause: str) -> None:
 def _finished(state: _State, ref: Any) -> Event:
     actor, number, _ = state.busy.pop(ref)
     try:
-        receipt: Receipt = ray.get(ref, timeout=RESULT_S)
+        made: Receipt | str = ray.get(ref, timeout=RESULT_S)
     except RayActorError as err:
         return _again(state, number, f"its worker died: {_cause(err)}")
     except RayTaskError as err:
         state.idle.append(actor)
         return _again(state, number, _cause(err))
+    except RayError as err:  # the result was lost with its node, or the like
+        ray.kill(actor)
+        return _again(state, number, _cause(err))
     state.idle.append(actor)
-    return Done(receipt)
+    return Failed(number, made) if isinstance(made, str) else Done(made)
 
 
 def _again(state: _State, number: int, cause: str) -> Event:
@@ -190,6 +221,16 @@ def _drop_slow_starts(state: _State, start_s: float) -> None:
             _start_failed(state, f"the cluster gave none within {start_s:g} s")
 
 
+def _pending(state: _State) -> Iterator[Event]:
+    """Say now and then that there is no worker yet."""
+    if not state.starting or state.busy or state.idle:
+        return
+    waited = int(time.monotonic() - min(since for _, since in state.starting.values()))
+    if waited >= state.said_after + SAY_EVERY_S:
+        state.said_after = waited
+        yield Waiting(waited)
+
+
 def _overdue(state: _State, deadline_s: float) -> Iterator[Event]:
     """Kill workers that take too long over a shard."""
     now = time.monotonic()
@@ -203,6 +244,4 @@ def _overdue(state: _State, deadline_s: float) -> Iterator[Event]:
 def _cause(err: RayError) -> str:
     """The root of a Ray error in one line."""
     root = getattr(err, "cause", None) or err
-    return (
-        f"{type(root).__name__}: {str(root).strip().splitlines()[0] if str(root).strip() else ''}"
-    )
+    return cause(root)

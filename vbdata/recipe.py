@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -19,11 +19,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vbdata import plugins
-from vbdata.errors import RecipeError, choices
+from vbdata.errors import RecipeError
 from vbdata.nouns import Source
+from vbdata.recipe_faults import recipe_faults, schema_faults
 
 Exhaustion = Literal["repeat", "stop", "redistribute"]
-Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, decimal_places=30)]
 
 
 class Image(BaseModel):
@@ -53,13 +54,13 @@ class _Recipe(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)]
-    samples: Annotated[int, Field(ge=1, strict=True)]
-    shard_size: Annotated[int, Field(ge=1, strict=True)] = 1000
+    samples: Annotated[int, Field(ge=1, le=10**10, strict=True)]
+    shard_size: Annotated[int, Field(ge=1, le=10**7, strict=True)] = 1000
     split: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")] = "train"
     image: Image = Image()
     spares: Annotated[int, Field(ge=0, le=1000, strict=True)] = 4
     exhaustion: Exhaustion = "repeat"
-    max_bad: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.05")
+    max_bad: Annotated[Decimal, Field(ge=0, le=1, max_digits=40)] = Decimal("0.05")
     tasks: dict[str, dict[str, Any]] = {}
     sources: Annotated[dict[str, _Source], Field(min_length=1)]
 
@@ -123,16 +124,18 @@ def load_recipe(path: Path, roots: Mapping[str, str] | None = None) -> Recipe:
         raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     except OSError as err:
         raise RecipeError([f"{path}: cannot be read: {err.strerror}"]) from err
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as err:
         raise RecipeError([f"{path}: not valid YAML: {err}"]) from err
     if not isinstance(raw, dict):
         raise RecipeError([f"{path}: a recipe is a mapping of keys, got {type(raw).__name__}"])
-    faults = [*_plug_in_faults(raw), *_task_option_faults(raw), *_root_faults(raw, roots or {})]
+    faults = list(recipe_faults(raw, roots or {}))
     parsed: _Recipe | None = None
     try:
         parsed = _Recipe.model_validate(raw)
     except ValidationError as err:
-        faults = [*_schema_faults(err), *faults]
+        faults = [*schema_faults(err, _Recipe, {"image": Image}), *faults]
+    if parsed is not None and not any(w for s in parsed.sources.values() for w in s.tasks.values()):
+        faults.append("sources.*.tasks: the weights add up to 0; at least one must be above 0")
     if faults or parsed is None:
         raise RecipeError([f"{path}: {fault}" for fault in faults])
     return _resolved(parsed, path.parent, roots or {})
@@ -141,7 +144,8 @@ def load_recipe(path: Path, roots: Mapping[str, str] | None = None) -> Recipe:
 def _resolved(parsed: _Recipe, folder: Path, roots: Mapping[str, str]) -> Recipe:
     sources = []
     for name, source in parsed.sources.items():
-        root = roots.get(name) or _beside(folder, source.root)
+        given_root = roots.get(name)
+        root = _beside(Path(), given_root) if given_root else _beside(folder, source.root)
         given = dict(source.model_extra or {})
         wanted = {task: weight for task, weight in source.tasks.items() if weight > 0}
         sources.append(
@@ -162,115 +166,16 @@ def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
 
 
 def _beside(folder: Path, root: str) -> str:
-    return root if "://" in root else str((folder / Path(root).expanduser()).resolve())
-
-
-def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Faults in how sources name datasets, options and tasks, and in the weights as a whole."""
-    total = Decimal(0)
-    for name, source in _mapping(raw.get("sources")).items():
-        source = _mapping(source)
-        tasks = _mapping(source.get("tasks"))
-        total += sum((w for w in tasks.values() if isinstance(w, int | Decimal)), Decimal(0))
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", str(name)):
-            yield f"sources.{name}: a name is letters, digits, '-' and '_'"
-        labels = None
-        if isinstance(source.get("dataset"), str):
-            module, fault = _module(plugins.DATASETS, source["dataset"])
-            if fault:
-                yield f"sources.{name}.dataset: {fault}"
-            else:
-                labels = {*module.LABELS, "image"}
-                yield from _option_faults(str(name), source, module)
-        for task in tasks:
-            yield from _task_faults(str(name), str(task), source.get("dataset"), labels)
-    if _mapping(raw.get("sources")) and total <= 0:
-        yield f"sources.*.tasks: the weights add up to {total}; at least one must be above 0"
-
-
-def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterator[str]:
-    known = plugins.options(module.index)
-    for key in source:
-        if key not in known and key not in _Source.model_fields:
-            every = [*known, *_Source.model_fields]
-            yield f"sources.{name}.{key}: unknown key{choices(key, every)}"
-
-
-def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) -> Iterator[str]:
-    module, fault = _module(plugins.TASKS, task)
-    if fault:
-        yield f"sources.{name}.tasks.{task}: {fault}"
-    elif labels is not None and not labels.issuperset(module.NEEDS):
-        lacking = ", ".join(sorted(set(module.NEEDS) - labels))
-        able = [t for t in plugins.names(plugins.TASKS) if labels >= set(plugins.task(t).NEEDS)]
-        yield (
-            f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {lacking}"
-            f"; it can serve: {', '.join(able) or 'nothing'}"
-        )
-
-
-def _task_option_faults(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Faults in the options of tasks: names, types, and shares outside 0 to 1."""
-    for task, given in _mapping(raw.get("tasks")).items():
-        module, fault = _module(plugins.TASKS, str(task))
-        if fault:
-            yield f"tasks.{task}: {fault}"
-            continue
-        known = plugins.options(module.ask)
-        for key, value in _mapping(given).items():
-            if key not in known:
-                yield f"tasks.{task}.{key}: unknown key{choices(key, known)}"
-            elif isinstance(known[key].default, float) and not _is_share(value):
-                yield f"tasks.{task}.{key}: should be a share from 0 to 1, got {_shown(value)}"
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _module(package: str, name: str) -> tuple[Any, str]:
-    """(module, "") or (None, what is wrong with the name)."""
-    if plugins.module_name(package, name) is None:
-        kind = "dataset" if package == plugins.DATASETS else "task"
-        return None, f"unknown {kind} {name!r}{choices(name, plugins.names(package))}"
     try:
-        return plugins.resolve(package, name), ""
-    except (LookupError, ImportError) as err:
-        return None, f"{name!r} cannot be used: {err}"
-
-
-def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, str]) -> Iterator[str]:
-    known = [str(name) for name in _mapping(raw.get("sources"))]
-    for name in roots:
-        if name not in known:
-            yield f"--root {name}: no such source{choices(name, known)}"
-
-
-def _schema_faults(err: ValidationError) -> Iterator[str]:
-    for fault in err.errors():
-        key = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            model = Image if fault["loc"][0] == "image" else _Recipe
-            yield f"{key}: unknown key{choices(fault['loc'][-1], model.model_fields)}"
-        elif fault["type"] == "missing":
-            yield f"{key}: missing"
-        else:
-            message = fault["msg"].replace("Input should be", "should be")
-            yield f"{key}: {message}, got {_shown(fault['input'])}"
-
-
-def _shown(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    return value if isinstance(value, dict) else {}
+        return root if "://" in root else str((folder / Path(root).expanduser()).resolve())
+    except (ValueError, RuntimeError, OSError) as err:
+        raise RecipeError([f"root {root!r} is no path: {err}"]) from err
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        text = format(value, "f")
+        return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -291,28 +196,38 @@ def first_difference(old: Any, new: Any, key: str = "") -> str | None:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which numbers with a point are Decimals and a key may stand only once."""
+    """Safe YAML with the plain words of version 1.2, exact decimals, and no key twice."""
 
 
-def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal | str:
-    text = loader.construct_scalar(node)
-    try:
-        return Decimal(text.replace("_", ""))
-    except ArithmeticError:
-        return text
+def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
+    return Decimal(loader.construct_scalar(node))
 
 
 def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)
-        if key in seen:
+        if not isinstance(key, str | int | float | Decimal | None) or key in seen:
+            what = "stands twice" if isinstance(key, str) else "cannot be a key"
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} stands twice", key_node.start_mark
+                None, None, f"the key {key!r} {what}", key_node.start_mark
             )
         seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
+# The core schema of YAML 1.2: 1:30 is no number, no is no boolean, a date is a string.
+_WORDS = {
+    "null": (r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    "bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    "int": (r"^[-+]?[0-9]+$", list("-+0123456789")),
+    "float": (
+        r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
+        list("-+.0123456789"),
+    ),
+}
+_Loader.yaml_implicit_resolvers = {}
+for _tag, (_pattern, _first) in _WORDS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
 _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from vbdata.nouns import Job, Receipt
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
 
 ATTEMPTS = 3
+LONGEST_CAUSE = 500  # characters of an error's text that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,13 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """No worker is there yet; the cluster may have to start a node."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A shard is given up."""
 
@@ -41,7 +51,7 @@ class Failed:
     cause: str
 
 
-Event = Done | Retried | Failed
+Event = Done | Retried | Failed | Waiting
 
 
 def run_local(
@@ -56,13 +66,34 @@ def run_local(
 def _attempts(number: int, job: Job, out: Folder, device: str) -> Iterator[Event]:
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            receipt = build_shard(job, out, device)
-        except OSError as err:  # the machine's fault, not the data's: worth another try
-            cause = f"{type(err).__name__}: {err}"
-            yield Retried(number, cause) if attempt < ATTEMPTS else Failed(number, cause)
+            made = build_or_blame(job, out, device)
+        except OSError as err:
+            yield Retried(number, cause(err)) if attempt < ATTEMPTS else Failed(number, cause(err))
         else:
-            yield Done(receipt)
+            yield Failed(number, made) if isinstance(made, str) else Done(made)
             return
+
+
+def build_or_blame(job: Job, out: Folder, device: str) -> Receipt | str:
+    """The receipt, or the fault of a plug-in, which another try would only repeat.
+
+    An OSError is the machine's fault and goes up, to be tried again.
+    """
+    try:
+        return build_shard(job, out, device)
+    except OSError:
+        raise
+    except Exception as err:  # noqa: BLE001 (the runner: any fault of a plug-in ends its shard)
+        return cause(err)
+
+
+def cause(err: BaseException) -> str:
+    """An error in one line: what, which record, and where in the code it arose."""
+    frames = traceback.extract_tb(err.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    notes = "".join(f" [{note}]" for note in getattr(err, "__notes__", ()))
+    said = " ".join(str(err)[:LONGEST_CAUSE].split())
+    return f"{type(err).__name__}: {said}{notes}{place}"
 
 
 def one_thread() -> None:

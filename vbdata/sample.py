@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vbdata import images, plugins
 from vbdata.errors import BadSample
 from vbdata.geometry import geometry_for
-from vbdata.nouns import Ask, Geometry, Job, Row, Sample, moved
+from vbdata.nouns import Ask, Geometry, Job, Label, Row, Sample, moved
 from vbdata.png import encode_png
 from vbdata.rand import Stream
 from vbdata.storage import Folder
@@ -46,41 +46,52 @@ class _Tally(Folder):
         self.read_digest.update(data)
         return data
 
+    def read_range(self, path: str, offset: int, size: int) -> bytes:
+        data = super().read_range(path, offset, size)
+        self.read_digest.update(data)
+        return data
+
 
 class Loaded(NamedTuple):
-    """A record in memory, with its input image as it will stand in the tar."""
+    """A record in memory: what the task draws, and the input image as it will stand in the tar."""
 
-    sample: Sample
-    picture: _Picture
+    label: Label | images.Pixels
+    geometry: Geometry
     input: bytes
     raw_sha256: str
 
 
 def load_row(row: Row, job: Job, root: Folder) -> Loaded:
-    """Read a record and make its input image."""
+    """Read and decode a record, and make its input image."""
     tally, spec, entry = _Tally(root.url), job.image, row.entry
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
     sample: Sample = reader.load(tally, entry, tuple(k for k in task.NEEDS if k != "image"))
     geometry = geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])
-    picture = _Picture(sample, geometry, entry.files["image"].path)
+    picture = _Picture(sample.image, geometry, entry.files["image"].path)
     if task.BLANK_INPUT:
         encoded = _blank(geometry.width, geometry.height, spec["input"])
     else:
         encoded = picture.encoded(spec["input"])
-    return Loaded(sample, picture, encoded, tally.read_digest.hexdigest())
+    kind = task.NEEDS[0]
+    label = picture.pixels if kind == "image" else sample.labels[kind]
+    if kind != "image" and isinstance(label, bytes | np.ndarray):
+        file = entry.files[kind].path if kind in entry.files else ""
+        label = _Picture(label, geometry, file).pixels
+    return Loaded(label, geometry, encoded, tally.read_digest.hexdigest())
 
 
 def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
     """Ask, render and encode. Geometry first, colours last."""
     task = plugins.task(row.task)
     ask = ask_for(row, job)
-    label = _label(task.NEEDS[0], loaded, device)
+    label = _label(loaded, device)
     target: Tensor = task.render(label, ask.params)
+    error = _proven(row.task, label, target, ask)
     valid = task.valid(label, ask.params).cpu().numpy()
     good = int(np.count_nonzero(valid))
     if not good:
         raise BadSample("all invalid", "no valid pixel is left in the output image")
-    facts = _facts(row, job, loaded.picture.geometry, ask)
+    facts = _facts(row, job, loaded.geometry, ask)
     members = {
         f"input.{job.image['input']}": loaded.input,
         "target.png": encode_png(target.cpu().numpy()),
@@ -92,8 +103,22 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         "instruction": ask.instruction,
         "raw_sha256": loaded.raw_sha256,
         "valid_share": round(good / valid.size, 6),
+        "roundtrip_error": error,
     }
     return Made(members, facts | more)
+
+
+def _proven(name: str, label: Any, target: Tensor, ask: Ask) -> float:
+    """The error of the target's own decoding, in the task's unit. Above its tolerance is a bug."""
+    task = plugins.task(name)
+    error: float = task.roundtrip(label, target, ask.params)
+    if not error <= task.TOLERANCE:
+        raise BadSample(
+            "round trip",
+            f"a bug: the target decodes to its label only within {error:g} {task.UNIT}, "
+            f"not {task.TOLERANCE:g}; params {json.dumps(ask.params)[:200]}",
+        )
+    return round(error, 9)
 
 
 def ask_for(row: Row, job: Job) -> Ask:
@@ -130,20 +155,20 @@ def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:
     }
 
 
-def _label(kind: str, loaded: Loaded, device: str) -> Any:
-    """The label that the task renders, at the output size, on the device."""
+def _label(loaded: Loaded, device: str) -> Any:
+    """What the task renders, at the output size, on the device; pixels are fitted already."""
     import torch
 
-    if kind == "image":
-        return torch.from_numpy(loaded.picture.pixels).to(device)
-    return moved(loaded.sample.labels[kind], device).fit(loaded.picture.geometry)
+    if isinstance(loaded.label, np.ndarray):
+        return torch.from_numpy(loaded.label).to(device)
+    return moved(loaded.label, device).fit(loaded.geometry)
 
 
 class _Picture:
-    """The input image of a record, decoded at most once and only if somebody asks."""
+    """An image of a record, decoded at most once and only if somebody asks."""
 
-    def __init__(self, sample: Sample, geometry: Geometry, file: str) -> None:
-        self._image, self.geometry, self._file = sample.image, geometry, file
+    def __init__(self, image: bytes | images.Pixels, geometry: Geometry, file: str) -> None:
+        self._image, self.geometry, self._file = image, geometry, file
 
     @functools.cached_property
     def pixels(self) -> images.Pixels:

@@ -6,14 +6,17 @@ quarantine and the next spare of its cell takes the slot.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import Any
 
+from vbdata.environment import environment
 from vbdata.errors import BadSample
 from vbdata.nouns import Job, Receipt, Row
 from vbdata.sample import Made, load_row, make_sample
@@ -40,7 +43,8 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
                     continue
                 tar.add(job.key(row.slot), made.members)
                 samples.append({"key": job.key(row.slot)} | made.facts)
-        out.write(f"{job.tar}.idx", tar.index())
+        index = tar.index()
+        out.write(f"{job.tar}.idx", index)
         out.put(path, job.tar)
     receipt = Receipt(
         job=job.digest,
@@ -48,6 +52,8 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
         tar=job.tar,
         sha256=tar.sha256,
         size=tar.size,
+        index_sha256=hashlib.sha256(index).hexdigest(),
+        environment=environment(),
         samples=tuple(samples),
         quarantine=tuple(quarantine),
         shortfall=tuple(shortfall),
@@ -65,10 +71,12 @@ def read_receipt(out: Folder, digest: str) -> Receipt | None:
     """The receipt of a job, if its shard is finished."""
     if not out.exists(receipt_path(digest)):
         return None
-    plain = json.loads(out.read(receipt_path(digest)))
-    for key in ("samples", "quarantine", "shortfall"):
-        plain[key] = tuple(plain[key])
-    return Receipt(**plain)
+    try:
+        plain = json.loads(out.read(receipt_path(digest)))
+        lists = {key: tuple(plain[key]) for key in ("samples", "quarantine", "shortfall")}
+        return Receipt(**plain | lists)
+    except (ValueError, TypeError, KeyError):  # cut short by a crash: the shard is not finished
+        return None
 
 
 def _spool(job: Job, out: Folder) -> str | None:
@@ -93,13 +101,33 @@ def _first_good(
     while attempt is not None:
         stage = "load"
         try:
-            loaded = load_row(attempt, job, roots[attempt.source])
-            stage = "render"
-            return make_sample(attempt, loaded, job, device)
+            with _Named(attempt):
+                loaded = load_row(attempt, job, roots[attempt.source])
+                stage = "render"
+                return make_sample(attempt, loaded, job, device)
         except BadSample as bad:
             quarantine.append(_quarantine_line(attempt, row.slot, job, stage, bad))
         attempt = replace(spares.pop(0), slot=row.slot) if spares else None
     return None
+
+
+class _Named:
+    """Whatever goes wrong inside carries the name of the record."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            error.add_note(f"{' / '.join(self._row.cell)}, record {self._row.entry.id!r}")
 
 
 def _quarantine_line(row: Row, slot: int, job: Job, stage: str, bad: BadSample) -> dict[str, Any]:

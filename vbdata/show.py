@@ -11,8 +11,6 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -40,6 +38,8 @@ def contact_sheet(out: Folder, count: int, seed: int = 0) -> bytes:
         raise BuildError(f"{out.url} holds no finished build: {MANIFEST} is missing")
     manifest = json.loads(out.read(MANIFEST))
     rows = _chosen(out, manifest, count, seed)
+    if not rows:
+        raise BuildError(f"{out.url} holds no samples")
     heights = [_row_height(row) for row in rows]
     width = GAP + 3 * (CELL_WIDTH + GAP) + TEXT_WIDTH + GAP
     sheet = Image.new("RGB", (width, GAP + 24 + sum(heights) + GAP * len(rows)), PAPER)
@@ -59,9 +59,7 @@ def _chosen(
     out: Folder, manifest: Mapping[str, Any], count: int, seed: int
 ) -> list[dict[str, Any]]:
     """Rows in turn from each cell, in the manifest's order of cells; random inside a cell."""
-    with TemporaryDirectory(prefix="vbdata-") as folder:
-        file = Path(folder) / "rows.parquet"
-        file.write_bytes(out.read(f"manifest/{manifest['split']}.parquet"))
+    with out.local_copy(f"manifest/{manifest['split']}.parquet") as file:
         rows = pq.read_table(file).to_pylist()
     offsets: dict[int, int] = {}
     cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -73,7 +71,7 @@ def _chosen(
         for cell in ((c["source"], c["task"]) for c in manifest["cells"])
         if cell in cells
     ]
-    shares = apportion([Fraction(1)] * len(queues), count)
+    shares = apportion([Fraction(1)] * len(queues), count) if queues else []
     return [row for queue, n in zip(queues, shares, strict=True) for row in queue[:n]]
 
 

@@ -6,10 +6,13 @@ A missing file is a BadSample; any other I/O error is the machine's and goes up 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import fsspec
@@ -74,6 +77,22 @@ class Folder:
                 return Path(self.at(path)).read_bytes()
             return bytes(self.fs.cat_file(self.at(path)))
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
+            raise BadSample("missing", "no such file below the root", path) from err
+
+    def read_range(self, path: str, offset: int, size: int) -> bytes:
+        """`size` bytes of a file from `offset` on, fewer if it ends sooner.
+
+        Raises BadSample("missing") if it is not there.
+        """
+        if size <= 0:
+            return b""
+        try:
+            if not self.local:
+                return bytes(self.fs.cat_file(self.at(path), start=offset, end=offset + size))
+            with Path(self.at(path)).open("rb") as file:
+                file.seek(offset)
+                return file.read(size)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
             raise BadSample("missing", f"no such file below {self.url}", path) from err
 
     def files(self, below: str = "") -> Iterator[FileRef]:
@@ -91,6 +110,21 @@ class Folder:
             return []
         entries = self.fs.ls(top, detail=True)
         return sorted(Path(e["name"]).name for e in entries if e["type"] == "directory")
+
+    @contextmanager
+    def local_copy(self, path: str) -> Iterator[Path]:
+        """The file on this machine's disk, fetched for the while if it lies elsewhere."""
+        if self.local:
+            yield Path(self.at(path))
+            return
+        with NamedTemporaryFile(prefix="vbdata-") as copy:
+            self.fs.get_file(self.at(path), copy.name)
+            yield Path(copy.name)
+
+    def sha256(self, path: str) -> str:
+        """Hex digest of a file, read in pieces."""
+        with self.local_copy(path) as local, local.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def write(self, path: str, data: bytes) -> None:
         """Replace a file as a whole: a reader sees the old bytes or the new ones."""

@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vbdata.nouns import Receipt
 from vbdata.plan import Plan
+from vbdata.rand import word_of
 
 
 class Tally:
-    """Counts receipts as they pass: small, however many there are."""
+    """Counts receipts as they pass: a bit for each entry of the index, however many samples."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan) -> None:
+        self._words = {name: np.sort(index.words) for name, index in plan.indices.items()}
+        self._seen: dict[tuple[str, str], NDArray[np.bool_]] = {}
         self.realised: Counter[tuple[str, str]] = Counter()
-        self.unique: Counter[tuple[str, str]] = Counter()
         self.quarantined: Counter[tuple[str, str]] = Counter()
         self.replaced: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -30,7 +35,7 @@ class Tally:
         for sample in receipt.samples:
             cell = (sample["source"], sample["task"])
             self.realised[cell] += 1
-            self.unique[cell] += sample["pass"] == 0
+            self._see(cell, sample["sample_id"])
             self.licenses[sample["license"]] += 1
         for line in receipt.quarantine:
             self.quarantined[line["source"], line["task"]] += 1
@@ -39,6 +44,16 @@ class Tally:
             self.replaced[cell] += key in filled
         self.shortfall += len(receipt.shortfall)
         self.bytes += receipt.size
+
+    def unique(self, cell: tuple[str, str]) -> int:
+        """Distinct samples of a cell."""
+        return int(self._seen[cell].sum()) if cell in self._seen else 0
+
+    def _see(self, cell: tuple[str, str], sample_id: str) -> None:
+        words = self._words[cell[0]]
+        if cell not in self._seen:
+            self._seen[cell] = np.zeros(len(words), np.bool_)
+        self._seen[cell][np.searchsorted(words, np.uint64(word_of(sample_id)))] = True
 
 
 def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any]]:
@@ -58,8 +73,8 @@ def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any
         }
         if tally is not None:
             line |= {
-                "unique": tally.unique[key],
-                "repeated": tally.realised[key] - tally.unique[key],
+                "unique": tally.unique(key),
+                "repeated": tally.realised[key] - tally.unique(key),
                 "realised": tally.realised[key],
                 "quarantined": tally.quarantined[key],
                 "replaced": tally.replaced[key],

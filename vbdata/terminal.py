@@ -15,9 +15,10 @@ from rich.table import Table
 
 from vbdata.build import Progress as State
 from vbdata.build import Watcher
+from vbdata.errors import RecipeError, choices
 from vbdata.jobs import make_job
 from vbdata.plan import Plan
-from vbdata.run import Done, Failed, Retried
+from vbdata.run import Done, Failed, Retried, Waiting
 from vbdata.sample import ask_for
 from vbdata.tally import cell_lines
 
@@ -78,6 +79,8 @@ class Terminal(Watcher):
         if isinstance(state.event, Retried | Failed):
             verb = "given up" if isinstance(state.event, Failed) else "tried again"
             self._console.print(f"shard {state.event.shard:05d} {verb}: {state.event.cause}")
+        if isinstance(state.event, Waiting):
+            self._console.print(f"no worker yet after {state.event.seconds} s")
         rate = self._rate(state)
         note = f"{state.quarantined} quarantined" if state.quarantined else ""
         if self._bar:
@@ -142,6 +145,8 @@ def _event(state: State) -> dict[str, Any]:
     if isinstance(state.event, Retried | Failed):
         kind = "failed" if isinstance(state.event, Failed) else "retried"
         line |= {"event": kind, "shard": state.event.shard, "cause": state.event.cause}
+    elif isinstance(state.event, Waiting):
+        line |= {"event": "waiting", "seconds": state.event.seconds}
     elif isinstance(state.event, Done):
         line |= {"event": "shard", "shard": state.event.receipt.shard}
     return line
@@ -172,6 +177,20 @@ def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
             text = ask_for(row, job).instruction
             found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
     return found
+
+
+def print_prompts(plan: Plan, task: str, count: int) -> None:
+    """Prompts of one task over the plan's samples; params vary as in a build."""
+    if task not in {cell.task for cell in plan.cells}:
+        known = sorted({cell.task for cell in plan.cells})
+        raise RecipeError([f"the recipe has no task {task!r}{choices(task, known)}"])
+    printed = 0
+    for number in range(plan.shards):
+        job = make_job(plan, number, "", "")
+        for row in (row for row in (*job.rows, *job.spares) if row.task == task):
+            if printed < count:
+                print(ask_for(row, job).instruction)
+                printed += 1
 
 
 def print_faults(folder: str, faults: list[str], as_json: bool) -> None:

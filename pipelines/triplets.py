@@ -1,0 +1,314 @@
+"""Editing triplets of your own: an image, an instruction, and the image after the edit.
+
+Licence: whoever made them says; a record's `license` is kept. Two layouts, one at a time:
+
+    metadata.jsonl, here or in folders below, a line a triplet, image paths relative to its folder
+        {"original_image_file_name": "a.jpg", "edited_image_file_name": "b.jpg", "edit_prompt": ..}
+    *.tar, here or in folders below (WebDataset): a sample is the members of one key
+        0001.original.jpg  0001.edited.jpg  0001.txt or 0001.json (with the instruction's key)
+
+- names: the option, or the first of these that is there. Input: original_image_file_name,
+  original_image, input_image, source_image, original, input, source. Edited:
+  edited_image_file_name, edited_image, target_image, edited, output, target. Instruction:
+  edit_prompt, edit_instruction, instruction, prompt; in tars a key of the JSON or KEY.NAME.txt,
+  else KEY.txt. In tars, images are named with or without .jpg, .jpeg, .png.
+- lines with the same two images are one entry, with all their instructions; the rest is taken
+  from the first. An instruction is a text or a list of texts; white space is made single and blank
+  ones are left out; an entry without any is a fault.
+- id: INPUT|EDITED, or TAR/KEY. group: `group` or `scene` of the record as it is (with
+  "coco:000000000139" it is known as an edit of that picture), else the input image. Edits of one
+  image in several samples of a tar need that key to stay on one side of a split.
+- size: `width` and `height` of the record; else from the header of the input image, for which
+  indexing reads 64 KiB a record (all of it where that is not enough), and never a pixel.
+- both images are JPEG or PNG of one size; their pixels are those stored, EXIF turns nothing.
+- tars are indexed in one pass over their headers and text members, and read by offset and size. A
+  tar that is cut or garbled is a fault, TAR/; what comes before the damage is kept. Members that
+  are no plain files, have no extension or start with a dot are not of a sample.
+
+Sources: huggingface.co/docs/datasets/image_dataset (metadata.jsonl); timbrooks/instructpix2pix-
+clip-filtered and osunlp/MagicBrush (names of columns); github.com/webdataset/webdataset (keys).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipelines import _records as records
+from pipelines import _tars as tars
+from pipelines._tars import Parts, Span
+from vbdata.errors import BadSample, SourceError
+from vbdata.images import MAX_PIXELS
+from vbdata.nouns import Entry, FileRef, Sample
+from vbdata.storage import safe
+
+if TYPE_CHECKING:
+    from vbdata.storage import Folder
+
+LICENSE = "unknown: set by whoever made the triplets"
+HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"
+LABELS = ("edited",)
+
+METADATA = "metadata.jsonl"
+HEAD = 1 << 16  # bytes
+ALIASES = {
+    "input_key": (
+        *("original_image_file_name", "original_image", "input_image", "source_image"),
+        *("original", "input", "source"),
+    ),
+    "output_key": (
+        *("edited_image_file_name", "edited_image", "target_image"),
+        *("edited", "output", "target"),
+    ),
+    "instruction_key": ("edit_prompt", "edit_instruction", "instruction", "prompt"),
+}
+KINDS = ("jpg", "jpeg", "png")
+ROLES = ("image", "edited")
+
+
+class Names(NamedTuple):
+    """What the three parts of a triplet are called; "" to begin with: to be guessed."""
+
+    input: str
+    output: str
+    instruction: str
+
+
+def index(
+    root: Folder, *, input_key: str = "", output_key: str = "", instruction_key: str = ""
+) -> Iterator[Entry]:
+    """The triplets in order of their ids."""
+    wanted = Names(input_key, output_key, instruction_key)
+    known = {file.path: file.size for file in root.files()}
+    tables = [path for path in known if path.rpartition("/")[2] == METADATA]
+    archives = [path for path in known if path.endswith(".tar")]
+    if bool(tables) == bool(archives):
+        found = f"{len(tables)} {METADATA} and {len(archives)} *.tar"
+        raise SourceError(f"{root.url}: {found}; expected files of one of the two")
+    if tables:
+        yield from _of_tables(root, tables, known, wanted)
+    for path in sorted(archives, key=lambda path: f"{path}/"):  # the order of the ids
+        yield from _of_tar(root, FileRef(path=path, size=known[path]), wanted)
+
+
+def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+    """Both images' files as they are. Raises BadSample."""
+    records.refuse(entry, kinds)
+    image = _read(root, entry, "image")
+    return Sample(image=image, labels={kind: _read(root, entry, kind) for kind in kinds})
+
+
+def _read(root: Folder, entry: Entry, role: str) -> bytes:
+    """One of the two images, of the size that the entry promises. Raises BadSample."""
+    if not entry.record:
+        return records.read_image(root, entry, role)
+    span, path = Span(*json.loads(entry.record)[role]), entry.files[role].path
+    data = tars.read(root, path, span)
+    records.check_image(data, entry, f"{path}/{span.name}")
+    return data
+
+
+def _of_tables(
+    root: Folder, tables: list[str], known: dict[str, int], wanted: Names
+) -> Iterator[Entry]:
+    """The entries of all metadata files; lines with the same images are one."""
+    found: dict[str, Entry] = {}
+    for path in tables:
+        for entry in _of_table(root, path, known, wanted):
+            if first := found.get(entry.id):
+                said = dict.fromkeys(first.instructions + entry.instructions)
+                entry = replace(first, instructions=tuple(said))
+            found[entry.id] = entry
+    for name in sorted(found):
+        entry = found.pop(name)
+        try:
+            yield entry if entry.fault else _measured(root, entry)
+        except BadSample as bad:
+            yield replace(entry, fault=f"{bad.reason}: {bad.detail}")
+
+
+def _of_table(root: Folder, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
+    """An entry a line, sizes not yet looked up."""
+    lines = records.source_bytes(root, path, "triplets").split(b"\n")
+    rows = [(number, _row(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    keys = list(dict.fromkeys(key for _, row in rows for key in row or ()))
+    names = Names(*map(_name, ALIASES, wanted, [keys] * 3, [path] * 3)) if keys else wanted
+    above = path[: -len(METADATA)]
+    for number, row in rows:
+        try:
+            if row is None:
+                raise garbled("not a JSON object")
+            yield _of_row(row, names, above, known)
+        except BadSample as bad:
+            fault = f"{bad.reason}: line {number} of {path}: {bad.detail}"
+            yield replace(_bare(f"{path}:{number:09d}"), fault=fault)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """A line's JSON object; None if it is no such thing."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]) -> Entry:
+    """A line's entry. Raises BadSample."""
+    paths = []
+    for key in (names.input, names.output):
+        if not records.text(name := row.get(key)):
+            raise garbled(f"{key} is {name!r:.40}, expected text")
+        paths.append(safe(above + name))
+    entry = replace(
+        _bare("|".join(paths), paths[0]),
+        files={role: records.file_ref(at, known) for role, at in zip(ROLES, paths, strict=True)},
+    )
+    return _described(entry, row, row.get(names.instruction))
+
+
+def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
+    """The entries of a tar, after that of its damage."""
+    samples, damage = tars.samples(root, tar.path, tar.size)
+    if damage:
+        yield replace(_bare(f"{tar.path}/"), fault=f"truncated: {tar.path}: {damage}")
+    if not samples:
+        return
+    pictures, texts = _columns(samples)
+    sides = (pictures, pictures, texts)
+    names = Names(*map(_name, ALIASES, wanted, sides, [tar.path] * 3))
+    for key in sorted(samples):
+        entry = _bare(f"{tar.path}/{key}")
+        try:
+            yield _of_sample(root, entry, tar, samples[key], names)
+        except BadSample as bad:
+            yield replace(entry, fault=f"{bad.reason}: {key} in {tar.path}: {bad.detail}")
+
+
+def _columns(samples: dict[str, Parts]) -> tuple[list[str], list[str]]:
+    """What the images of a tar's samples are called, and what may be an instruction."""
+    pictures, texts = dict[str, None](), dict[str, None]()
+    for parts in samples.values():
+        for extension in parts.spans:
+            pictures |= dict.fromkeys(_names_of_image(extension))
+        texts |= dict.fromkeys(_row(parts.texts.get("json", b"{}")) or ())
+        texts |= dict.fromkeys(extension.removesuffix(".txt") for extension in parts.texts)
+    return list(pictures), [name for name in texts if name != "json"]
+
+
+def _of_sample(root: Folder, entry: Entry, tar: FileRef, parts: Parts, names: Names) -> Entry:
+    """A sample's entry. Raises BadSample."""
+    if parts.twice:
+        raise garbled(f"two members .{parts.twice}")
+    spans = {role: _image(parts, name) for role, name in zip(ROLES, names, strict=False)}
+    row = parts.table()
+    said = row.get(names.instruction)
+    for extension in (f"{names.instruction}.txt", names.instruction):
+        if said is None and extension in parts.texts:
+            said = _decoded(parts.texts[extension])
+    entry = replace(
+        entry, files=dict.fromkeys(ROLES, tar), record=records.pack(spans), labels=LABELS
+    )
+    return _measured(root, _described(entry, row, said), spans["image"])
+
+
+def _image(parts: Parts, name: str) -> Span:
+    """The member of an image. Raises BadSample("missing")."""
+    known = [each for each in parts.spans if name in _names_of_image(each)]
+    if len(known) != 1:
+        raise BadSample("missing", f"{len(known)} images {name!r} among {sorted(parts.spans)}")
+    return parts.spans[known[0]]
+
+
+def _names_of_image(extension: str) -> tuple[str, ...]:
+    """What a member may be called if it is an image: with and without its file type."""
+    stem, _, kind = extension.rpartition(".")
+    return (extension, stem) if kind.lower() in KINDS else ()
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as err:
+        raise garbled(f"its instruction is not UTF-8: {err}") from err
+
+
+def _name(option: str, wanted: str, found: list[str], path: str) -> str:
+    """What a part is called: as wanted, else the first known name. Raises SourceError."""
+    for name in (wanted,) if wanted else (*ALIASES[option], "txt"):
+        if name in found:
+            return name
+    known = f"{option}: {wanted!r}" if wanted else f"{option} is to be set: none of its known names"
+    raise SourceError(f"{path}: {known} is not there. Found: {', '.join(sorted(found)) or 'none'}")
+
+
+def _bare(name: str, source: str = "") -> Entry:
+    """An entry of which only the name is known, and the image that it comes from."""
+    return Entry(
+        id=name,
+        group=f"triplets:{source or name}",
+        width=0,
+        height=0,
+        license="unknown",
+        files={},
+        labels=LABELS,
+    )
+
+
+def _described(entry: Entry, row: dict[str, Any], said: Any) -> Entry:
+    """The entry with all that its record says. Raises BadSample."""
+    width, height = row.get("width"), row.get("height")
+    if width is not None or height is not None:
+        if not (records.whole(width) and records.whole(height)):
+            raise garbled(f"its size is {width!r:.20} x {height!r:.20}")
+        entry = replace(entry, **_size((width, height)))
+    group = next((row[key] for key in ("group", "scene") if row.get(key) is not None), entry.group)
+    if records.whole(group):
+        group = str(group)
+    if not records.text(group) or not group:
+        raise garbled(f"its group is {group!r:.40}, expected text")
+    license_ = row.get("license")
+    license_ = license_ if records.text(license_) and license_.strip() else "unknown"
+    return replace(entry, group=group, license=license_, instructions=_instructions(said))
+
+
+def _instructions(said: Any) -> tuple[str, ...]:
+    """Texts with single spaces, none blank. Raises BadSample if none is left."""
+    texts = said if isinstance(said, list) else [said]
+    for text in texts:
+        if not records.text(text):
+            raise garbled(f"its instruction is {text!r:.40}, expected text")
+    kept = dict.fromkeys(" ".join(text.split()) for text in texts)
+    if not (found := tuple(filter(None, kept))):
+        raise BadSample("empty label", "no instruction")
+    return found
+
+
+def _measured(root: Folder, entry: Entry, span: Span | None = None) -> Entry:
+    """The entry with its size, from its input image's first bytes if need be. Raises BadSample."""
+    for file in entry.files.values():
+        if file.size < 0:
+            raise BadSample("missing", f"no {file.path}")
+    if entry.width:
+        return entry
+    file = entry.files["image"]
+    start, size = (span.offset, span.size) if span else (0, file.size)
+    for much in (HEAD, size):
+        found = records.head_size(root.read_range(file.path, start, min(much, size)))
+        if found:
+            return replace(entry, **_size(found))
+    raise BadSample("undecodable", f"{file.path}: the input image is no JPEG or PNG with a size")
+
+
+def _size(found: tuple[int, int]) -> dict[str, Any]:
+    width, height = found
+    if not 0 < width * height <= MAX_PIXELS:
+        raise BadSample("out of range", f"{width}x{height} pixels (1 to {MAX_PIXELS})")
+    return {"width": width, "height": height}
+
+
+def garbled(detail: str) -> BadSample:
+    """A record that is not of either form."""
+    return BadSample("garbled annotation", detail)

@@ -1,0 +1,190 @@
+"""Depth to codes and back, exactly: thresholds, look-up tables, nearest colours.
+
+    f(d) = 1 - (1 - d / (lambda c)) ** (lambda + 1)        code = round((N - 1) f(d)),  N codes
+
+The code of a float32 depth is the number of thresholds at or below it. The thresholds are computed
+to 50 digits and rounded up to float32, so every code is the correctly rounded one; only
+comparisons and look-ups are left, and any device gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms._palettes import PALETTES, Palette
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BLOCK = 1 << 16  # pixels at a time, so that what lies between stays in the cache
+CODE_BITS = 11
+
+
+class Tables(NamedTuple):
+    """The tables of one palette and one (lambda, c) on one device.
+
+    A float32's bits >> shift name a bucket that holds at most one threshold: base is the code at
+    its lower end, cut that threshold (or NaN, which nothing reaches). colours[N] is invalid.
+    depths[N - 1] is inf. exact maps packed RGB to 1 + code, 0 for other colours.
+    """
+
+    shift: int
+    base: Tensor
+    cut: Tensor
+    colours: Tensor
+    depths: Tensor
+    exact: Tensor
+    palette: Palette
+    lambda_: float
+    c: float
+
+
+@functools.cache
+def tables(device: str, palette: str, lambda_: str, c: str) -> Tables:
+    """Make or recall tables. Raises ValueError for an unknown palette or impossible constants."""
+    import torch
+
+    if palette not in PALETTES:
+        raise ValueError(f"unknown palette {palette!r}. Known: {', '.join(sorted(PALETTES))}")
+    chosen = PALETTES[palette]
+    cuts, depths = thresholds(len(chosen.colours), lambda_, c)
+    shift, base, cut = _buckets(cuts)
+    colours = np.concatenate([chosen.colours, np.array([chosen.invalid], np.uint8)])
+    packed = colours.astype(np.int64) @ (65536, 256, 1)
+    # untouched pages of the 2**24 zeros cost nothing
+    exact = torch.zeros(1 << 24, dtype=torch.int16, device=device)
+    exact[torch.from_numpy(packed).to(device)] = torch.arange(
+        1, len(colours) + 1, dtype=torch.int16, device=device
+    )
+    on = [torch.from_numpy(array).to(device) for array in (base, cut, colours, depths)]
+    constants = float(_exact(lambda_)), float(_exact(c))
+    return Tables(shift, on[0], on[1], on[2], on[3], exact, chosen, *constants)
+
+
+@functools.cache
+def thresholds(codes: int, lambda_: str, c: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """float32[codes - 1] ascending thresholds, and float32[codes] depths of the codes.
+
+    Raises ValueError unless lambda < -1 and c > 0, where f covers [0, inf).
+    """
+    with localcontext() as context:
+        context.prec = 50
+        lam, scale = _exact(lambda_), _exact(c)
+        if not (lam < -1 and scale > 0):
+            raise ValueError(f"depth needs lambda < -1 and c > 0, got {lambda_} and {c}")
+        steps = Decimal(2 * (codes - 1))
+        cuts = [_metres((2 * k + 1) / steps, lam, scale) for k in range(codes - 1)]
+        depths = [float(_metres(2 * k / steps, lam, scale)) for k in range(codes - 1)]
+    at_least = np.array([_float32_at_least(cut) for cut in cuts], np.float32)
+    return at_least, np.array([*depths, np.inf]).astype(np.float32)
+
+
+def position(metres: Tensor, table: Tables) -> Tensor:
+    """(N - 1) f(d) as float64: where a depth lies on the palette, unrounded."""
+    base = 1.0 - metres.double() / (table.lambda_ * table.c)
+    return (1.0 - base.pow(table.lambda_ + 1.0)) * (len(table.palette.colours) - 1)
+
+
+def encode(metres: Tensor, good: Tensor, table: Tables) -> Tensor:
+    """uint8[..., 3] of float32[...] metres; invalid where not good. No NaN or negative is good."""
+    import torch
+
+    flat = torch.where(good, metres, 0.0).reshape(-1)
+    bucket = flat.view(torch.int32) >> table.shift
+    code = table.base.index_select(0, bucket)
+    code += flat >= table.cut.index_select(0, bucket)
+    code = torch.where(good.reshape(-1), code, len(table.palette.colours))
+    return table.colours.index_select(0, code).reshape(*good.shape, 3)
+
+
+def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
+    """The nearest code and the squared distance to it, both int32[...], of uint8[..., 3].
+
+    The invalid colour is code N, at the squared distance of its nearest code. Ties go to the
+    smaller code.
+    """
+    flat = rgb.reshape(-1, 3)
+    r, g, b = flat.int().unbind(-1)
+    code = table.exact.index_select(0, (r << 16) + (g << 8) + b).int() - 1
+    squared = code.clamp_min(0) * 0
+    unknown = (code < 0).nonzero().squeeze(-1)
+    if len(unknown):
+        best = _best(flat.index_select(0, unknown), table)
+        code[unknown] = best & ((1 << CODE_BITS) - 1)
+        squared[unknown] = best >> CODE_BITS
+    squared[code == len(table.palette.colours)] = 4 * table.palette.reject**2
+    return code.reshape(rgb.shape[:-1]), squared.reshape(rgb.shape[:-1])
+
+
+def _best(rgb: Tensor, table: Tables) -> Tensor:
+    """Squared distance << 11 | code of the nearest code, int32[N]: one minimum settles both."""
+    import torch
+
+    best = torch.empty(len(rgb), dtype=torch.int32, device=rgb.device)
+    walk = table.palette is PALETTES["rgb-cube"]
+    step = BLOCK if walk else BLOCK // 16
+    for start in range(0, len(rgb), step):
+        part = rgb[start : start + step]
+        best[start : start + step] = _best_edge(part) if walk else _best_colour(part, table)
+    return best
+
+
+def _best_edge(rgb: Tensor) -> Tensor:
+    """On an edge of the cube one channel varies, so the distance is that of the two others."""
+    import torch
+
+    r, g, b = (channel.contiguous() for channel in rgb.int().unbind(-1))
+    r0, g0, b0 = ((c * c).mul_(2048) for c in (r, g, b))
+    r1, g1, b1 = ((255 - c).square_().mul_(2048) for c in (r, g, b))
+    best = g0 + b0 + r  # black to red
+    torch.minimum(best, (r1 + b0).add_(g).add_(255), out=best)  # to yellow
+    torch.minimum(best, (g1 + b0).sub_(r).add_(3 * 255), out=best)  # to green
+    torch.minimum(best, (r0 + g1).add_(b).add_(3 * 255), out=best)  # to cyan
+    torch.minimum(best, (r0 + b1).sub_(g).add_(5 * 255), out=best)  # to blue
+    torch.minimum(best, (g0 + b1).add_(r).add_(5 * 255), out=best)  # to magenta
+    torch.minimum(best, (r1 + b1).add_(g).add_(6 * 255), out=best)  # to white
+    return best
+
+
+def _best_colour(rgb: Tensor, table: Tables) -> Tensor:
+    import torch
+
+    count = len(table.palette.colours)
+    palette = table.colours[:count].int()
+    key = torch.arange(count, dtype=torch.int32, device=rgb.device).expand(len(rgb), -1).clone()
+    for channel in range(3):
+        apart = rgb[:, channel, None].int() - palette[:, channel]
+        key += apart.square_().mul_(1 << CODE_BITS)
+    return key.amin(1)
+
+
+def _buckets(cuts: NDArray[np.float32]) -> tuple[int, NDArray[np.int32], NDArray[np.float32]]:
+    """The widest buckets of float32 bit patterns that hold at most one threshold each."""
+    shift = 16
+    while True:
+        bits = np.arange(1 << (31 - shift), dtype=np.uint32) << np.uint32(shift)
+        low = np.nan_to_num(bits.view(np.float32), nan=np.inf)
+        base = np.searchsorted(cuts, low, side="right").astype(np.int32)
+        if np.diff(base, append=np.int32(len(cuts))).max() <= 1:
+            return shift, base, np.append(cuts, np.float32(np.nan))[base]
+        shift -= 1
+
+
+def _exact(text: str) -> Decimal:
+    top, _, bottom = text.partition("/")
+    return Decimal(top) / Decimal(bottom or 1)
+
+
+def _metres(f: Decimal, lam: Decimal, scale: Decimal) -> Decimal:
+    return abs(lam * scale * (1 - (1 - f) ** (1 / (lam + 1))))
+
+
+def _float32_at_least(value: Decimal) -> np.float32:
+    """The smallest float32 that is not below an exact value."""
+    near = np.float32(float(value))
+    return near if Decimal(float(near)) >= value else np.nextafter(near, np.float32(np.inf))

@@ -1,0 +1,36 @@
+"""Targets that are images themselves: nothing is drawn, and decoding changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def render(label: Tensor, params: Mapping[str, Any]) -> Tensor:
+    """The image, uint8[..., H, W, 3], as it is."""
+    return label
+
+
+def valid(label: Tensor, params: Mapping[str, Any]) -> Tensor:
+    """bool[..., H, W]: every pixel."""
+    import torch
+
+    return torch.ones(label.shape[:-1], dtype=torch.bool, device=label.device)
+
+
+def decode(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+    """The image, as it is."""
+    return rgb
+
+
+def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+    """bool[..., H, W]: every colour may stand in a photograph."""
+    return valid(rgb, params)
+
+
+def roundtrip(label: Tensor, rgb: Tensor, params: Mapping[str, Any]) -> float:
+    """The share of pixels that are not the image's."""
+    return float((decode(rgb, params) != label).any(-1).float().mean())

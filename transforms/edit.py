@@ -1,0 +1,40 @@
+"""Instruction editing: an image and an instruction, and the edited image as the target.
+
+The editor's own task, mixed in so that it is not forgotten. The decoder is the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms._identity import decode, legal, render, roundtrip, valid
+from vbdata.nouns import Ask, Entry
+from vbdata.prompts import prompt, sentence
+from vbdata.rand import Stream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ask", "decode", "eligible", "legal", "render", "roundtrip", "valid"]
+
+NEEDS = ("edited",)
+BLANK_INPUT = False
+TOLERANCE, UNIT = 0.0, "share of the pixels"
+PARAMS: dict[str, str] = {}
+
+
+def eligible(columns: pa.Table) -> NDArray[np.bool_]:
+    """Entries with an instruction."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(columns["instructions"]).to_numpy() >= 1)
+
+
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
+    """One of the entry's instructions, as it is or behind an opening."""
+    said = sentence(" ".join(rng.choice(entry.instructions).split()))
+    return Ask(instruction=prompt("edit", rng, instruction=said), params={"instruction": said})

@@ -1,0 +1,63 @@
+"""What the commands share: options, and how errors become text and exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vbdata.recipe import Recipe
+
+EXIT_FAILED, EXIT_RECIPE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.yaml).")]
+BuildFolder = Annotated[str, typer.Argument(metavar="DIR", help="A build: a folder or a URL.")]
+Roots = Annotated[
+    list[str] | None,
+    typer.Option("--root", metavar="SOURCE=URL", help="Where a source's data lies; repeatable."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Lines of JSON for scripts.")]
+
+
+def read_recipe(path: Path, roots: list[str] | None) -> Recipe:
+    """A recipe with the roots that `--root SOURCE=URL` overrides. Raises RecipeError."""
+    from vbdata.errors import RecipeError
+    from vbdata.recipe import load_recipe
+
+    pairs = [item.partition("=") for item in roots or ()]
+    wrong = [f"--root {name}: expected SOURCE=URL" for name, equals, url in pairs if not url]
+    if wrong:
+        raise RecipeError(wrong)
+    return load_recipe(path, {name: url for name, _, url in pairs})
+
+
+@contextmanager
+def reported(as_json: bool) -> Iterator[None]:
+    """Turn errors meant for people into text on stderr and an exit code."""
+    from vbdata.errors import RecipeError, VbdataError
+
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    except VbdataError as err:
+        _print_error(type(err).__name__, str(err), as_json)
+        raise typer.Exit(EXIT_RECIPE if isinstance(err, RecipeError) else EXIT_FAILED) from err
+    except KeyboardInterrupt:
+        _print_error("Interrupted", "what is finished is kept; run it again to go on", as_json)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _terminated(*_: Any) -> None:
+    sys.exit(EXIT_TERMINATED)
+
+
+def _print_error(kind: str, text: str, as_json: bool) -> None:
+    line = json.dumps({"event": "error", "kind": kind, "text": text}) if as_json else text
+    typer.echo(line if as_json else f"vbdata: {text}", err=not as_json)

@@ -1,0 +1,118 @@
+"""The output folder between runs: whose it is, which shards are finished, what must go."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from vbdata.environment import environment
+from vbdata.errors import BadSample, BuildError
+from vbdata.manifest import MANIFEST, SUMS
+from vbdata.nouns import Receipt
+from vbdata.recipe import Recipe, first_difference
+from vbdata.shard import read_receipt, receipt_path
+from vbdata.storage import Folder
+
+RECIPE = "plan/recipe.json"
+
+
+def refuse_others(recipe: Recipe, out: Folder) -> None:
+    """Raise BuildError if the folder holds another recipe's build, or something else."""
+    try:
+        old = _recorded(out)
+        strange = None if old else _first_strange(out)
+    except (OSError, ValueError, ImportError) as err:
+        raise BuildError(f"{out.url} cannot be used: {type(err).__name__}: {err}") from err
+    if strange:
+        raise BuildError(f"{out.url} is not empty and holds no build ({strange}); choose another")
+    difference = first_difference(old, _plain(recipe)) if old else None
+    if difference:
+        raise BuildError(
+            f"{out.url} holds the build of another recipe: {difference}. "
+            "Choose another folder, or delete this one."
+        )
+
+
+def claim(recipe: Recipe, out: Folder) -> None:
+    """Write down whose folder this is. Raises BuildError if nothing can be written."""
+    try:
+        out.write(RECIPE, (json.dumps(recipe.canonical(), indent=1) + "\n").encode())
+    except (OSError, ValueError) as err:
+        raise BuildError(f"{out.url} cannot be used: {type(err).__name__}: {err}") from err
+
+
+def kept(out: Folder, digest: str, tar: str, shard: int, rehash: bool = False) -> bool:
+    """Whether a finished shard can stay; it is moved to where this build wants it.
+
+    Its receipt must be of the same job and library versions, its tar of the right size and its
+    offsets of the right bytes; with `rehash` the tar's bytes are read as well.
+    """
+    receipt = read_receipt(out, digest)
+    if receipt is None or receipt.environment != environment() or not _there(out, receipt, rehash):
+        return False
+    if receipt.tar != tar:
+        out.move(f"{receipt.tar}.idx", f"{tar}.idx")
+        out.move(receipt.tar, tar)
+        receipt = replace(receipt, tar=tar, shard=shard)
+        out.write(receipt_path(digest), json.dumps(asdict(receipt), sort_keys=True).encode())
+    return True
+
+
+def unpublish(out: Folder) -> None:
+    """Take back an earlier run's statement before its shards change."""
+    for stale in (MANIFEST, SUMS):
+        out.remove(stale)
+
+
+def sweep(out: Folder, tars: set[str], digests: set[str]) -> None:
+    """Delete what no receipt of this build names, and what killed runs left behind."""
+    wanted = {*tars, *(f"{tar}.idx" for tar in tars), *map(receipt_path, digests)}
+    for folder in ("shards", "receipts"):
+        for file in list(out.files(folder)):
+            if file.path not in wanted:
+                out.remove(file.path)
+    if not out.local:
+        return
+    for part in Path(out.base).rglob(".*.part"):
+        part.unlink(missing_ok=True)
+    for path in sorted(Path(out.base, "shards").rglob("*"), reverse=True):
+        if path.is_dir() and (path.name.startswith("vbdata-") or not any(path.iterdir())):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _recorded(out: Folder) -> dict[str, Any] | None:
+    """The recipe of the build in the folder, from its plan or else from its manifest."""
+    for path, key in ((RECIPE, None), (MANIFEST, "recipe")):
+        if out.exists(path):
+            try:
+                found = json.loads(out.read(path))
+                recipe: dict[str, Any] = found[key] if key else found
+                return recipe
+            except (ValueError, KeyError, TypeError, BadSample):
+                continue
+    return None
+
+
+def _first_strange(out: Folder) -> str | None:
+    """A file that no unfinished run of ours has left."""
+    if out.exists() and not out.fs.isdir(out.base):
+        raise NotADirectoryError(out.base)
+    return next((file.path for file in out.files() if not file.path.startswith("plan/")), None)
+
+
+def _there(out: Folder, receipt: Receipt, rehash: bool) -> bool:
+    index = f"{receipt.tar}.idx"
+    if out.size(receipt.tar) != receipt.size or not out.exists(index):
+        return False
+    if hashlib.sha256(out.read(index)).hexdigest() != receipt.index_sha256:
+        return False
+    return not rehash or out.sha256(receipt.tar) == receipt.sha256
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(recipe.canonical()))
+    return found
