@@ -304,6 +304,35 @@ def test_mending_the_data_mends_the_build(
     assert [shard["sha256"] for shard in manifest["shards"]] == healthy
 
 
+def test_a_target_that_does_not_decode_is_quarantined_as_a_bug(
+    demo_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = plugins.task("normals")
+    render, calls = task.render, list[object]()
+
+    def mirrored(label: object, params: object) -> object:
+        calls.append(label)
+        rgb = render(label, params)
+        return rgb.flip(-1) if len(calls) % 3 == 1 else rgb
+
+    monkeypatch.setattr(task, "render", mirrored)
+    recipe = replace(demo_recipe, max_bad=1)  # type: ignore[arg-type]
+    manifest = build(recipe, Folder(str(tmp_path / "out")), How())
+    bugs = [q for q in quarantine_of(tmp_path / "out") if q["reason"] == "round trip"]
+    assert len(bugs) == manifest["quarantine"]["round trip"] > 0
+    assert {(q["task"], q["stage"]) for q in bugs} == {("normals", "render")}
+    assert "a bug: the target decodes to its label only within" in bugs[0]["detail"]
+    assert "degrees, not 0.4" in bugs[0]["detail"]
+
+
+def test_the_manifest_states_the_proof(demo_build: Path) -> None:
+    proof = manifest_of(demo_build)["roundtrip"]
+    assert set(proof) == set(plugins.names(plugins.TASKS))
+    assert 0.3 < proof["depth"]["largest"] <= proof["depth"]["tolerance"]
+    assert 0.1 < proof["normals"]["mean"] < proof["normals"]["largest"] <= 0.4
+    assert {proof[t]["largest"] for t in ("semantic", "instance", "refer", "edit")} == {0.0}
+
+
 @ray_group
 @pytest.mark.parametrize("ray", [None, "local"])
 def test_a_bug_in_a_plug_in_ends_the_build_clearly(

@@ -74,7 +74,8 @@ def test_the_plan_opens_no_image(roots: list[str], demo_data: Path, tmp_path: Pa
     data = tmp_path / "data"
     shutil.copytree(demo_data, data)
     for image in [*data.rglob("*.jpg"), *data.rglob("*.png")]:
-        image.write_bytes(bytes(image.stat().st_size))
+        if "triplets" not in image.parts:  # their sizes stand nowhere but in their headers
+            image.write_bytes(bytes(image.stat().st_size))
     hollow = [f"--root={name}={data / name}" for name in (p.name for p in data.iterdir())]
     assert run("plan", RECIPE, *hollow).stdout == run("plan", RECIPE, *roots).stdout
 

@@ -56,7 +56,7 @@ def test_invalid_normals_and_sky_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "apart"), [(2, 140), (8, 105), (16, 85), (32, 85), (40, 63), (64, 63)]
+    ("count", "apart"), [(2, 109), (8, 109), (16, 89), (24, 89), (32, 64), (64, 63)]
 )
 def test_drawn_colours_stay_apart(count: int, apart: float) -> None:
     for seed in range(20):

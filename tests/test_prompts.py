@@ -60,7 +60,7 @@ INSTRUCTIONS = (
     "turn it into an oil painting..",
     "what if it rains?",
 )
-STYLES = (*colours.FORMATS, "HEX")
+STYLES = colours.FORMATS
 
 ARTICLE = r"(a|an|the|this|these|each|every|its)"
 FAULTS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import yaml
 from conftest import REPOSITORY, manifest_of
 
@@ -20,10 +21,13 @@ def blocks(language: str) -> list[str]:
 
 def test_the_snippet_reads_a_build(demo_build: Path) -> None:
     folder = Path(manifest_of(demo_build)["shards"][0]["tar"]).parent
-    (code,) = blocks("python")
+    reading, codec = blocks("python")
     seen: dict[str, object] = {}
-    exec(code.replace("out/shards/<digest>", str(demo_build / folder)), seen)
+    exec(reading.replace("out/shards/<digest>", str(demo_build / folder)), seen)
     assert seen["label"].valid.any()  # type: ignore[attr-defined]
+    exec(codec, seen)
+    assert abs(seen["metres"] - 2.5).max() < 0.01  # type: ignore[operator]
+    assert (seen["ids"] == np.eye(3)).all()  # type: ignore[attr-defined]
 
 
 def test_every_named_test_exists() -> None:

@@ -143,6 +143,7 @@ def _manifest(plan: Plan, tally: Tally, shards: list[dict[str, Any]]) -> dict[st
         "shortfall": tally.shortfall,
         "cells": list(cell_lines(plan, tally)),
         "sources": [_source_line(plan, name) for name in plan.indices],
+        "roundtrip": tally.roundtrip(),
         "licenses": dict(sorted(tally.licenses.items())),
         "quarantine": dict(sorted(tally.reasons.items())),
         "code": {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata import plugins
 from vbdata.nouns import Receipt
 from vbdata.plan import Plan
 from vbdata.rand import word_of
@@ -26,6 +27,7 @@ class Tally:
         self.replaced: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[str] = Counter()
         self.licenses: Counter[str] = Counter()
+        self.errors: dict[str, tuple[int, float, float]] = {}
         self.shortfall = 0
         self.bytes = 0
 
@@ -36,6 +38,9 @@ class Tally:
             cell = (sample["source"], sample["task"])
             self.realised[cell] += 1
             self._see(cell, sample["sample_id"])
+            count, total, largest = self.errors.get(sample["task"], (0, 0.0, 0.0))
+            error = sample["roundtrip_error"]
+            self.errors[sample["task"]] = (count + 1, total + error, max(largest, error))
             self.licenses[sample["license"]] += 1
         for line in receipt.quarantine:
             self.quarantined[line["source"], line["task"]] += 1
@@ -44,6 +49,18 @@ class Tally:
             self.replaced[cell] += key in filled
         self.shortfall += len(receipt.shortfall)
         self.bytes += receipt.size
+
+    def roundtrip(self) -> dict[str, dict[str, Any]]:
+        """By task: largest and mean error of the targets' own decoding, in the task's unit."""
+        return {
+            name: {
+                "unit": plugins.task(name).UNIT,
+                "tolerance": plugins.task(name).TOLERANCE,
+                "largest": largest,
+                "mean": round(total / count, 9),
+            }
+            for name, (count, total, largest) in sorted(self.errors.items())
+        }
 
     def unique(self, cell: tuple[str, str]) -> int:
         """Distinct samples of a cell."""

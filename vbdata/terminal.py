@@ -124,6 +124,11 @@ class Terminal(Watcher):
         if bad:
             reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
             self._console.print(f"quarantined: {reasons}; see quarantine/quarantine.jsonl")
+        if "round trip" in manifest["quarantine"]:
+            self._console.print(
+                f"[bold red]BUG: {manifest['quarantine']['round trip']} targets do not decode to "
+                "their labels[/bold red] and were left out; please report them"
+            )
         if manifest["shortfall"]:
             self._console.print(f"shortfall: {manifest['shortfall']} slots, no spare was left")
         self._console.print(
