@@ -94,7 +94,7 @@ def encode(metres: Tensor, good: Tensor, table: Tables) -> Tensor:
     """uint8[..., 3] of float32[...] metres; invalid where not good. No NaN or negative is good."""
     import torch
 
-    flat = torch.where(good, metres, 0.0).reshape(-1)
+    flat = torch.where(good, metres, 0.0).abs().reshape(-1)  # -0.0 is 0 with the sign bit set
     bucket = flat.view(torch.int32) >> table.shift
     code = table.base.index_select(0, bucket)
     code += flat >= table.cut.index_select(0, bucket)
