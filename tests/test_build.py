@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import cv2
@@ -257,7 +258,7 @@ def damaged(demo_data: Path, tmp_path: Path) -> Path:
 
 
 def test_damage_ends_in_quarantine_and_counts_stay_exact(damaged: Path, tmp_path: Path) -> None:
-    recipe, out = replace(demo_recipe_over(damaged), max_bad=1), tmp_path / "out"  # type: ignore[arg-type]
+    recipe, out = replace(demo_recipe_over(damaged), max_bad=Decimal(1)), tmp_path / "out"
     recipe = replace(recipe, spares=12)
     manifest = build(recipe, Folder(str(out)), How())
     reasons = {(line["source"], line["reason"]) for line in quarantine_of(out)}
@@ -278,7 +279,7 @@ def test_damage_ends_in_quarantine_and_counts_stay_exact(damaged: Path, tmp_path
 
 
 def test_without_spares_the_shortfall_is_recorded(damaged: Path, tmp_path: Path) -> None:
-    recipe = replace(demo_recipe_over(damaged), max_bad=1, spares=0)  # type: ignore[arg-type]
+    recipe = replace(demo_recipe_over(damaged), max_bad=Decimal(1), spares=0)
     manifest = build(recipe, Folder(str(tmp_path / "out")), How())
     assert manifest["shortfall"] == 96 - manifest["samples"] > 0
     assert manifest["shortfall"] == sum(manifest["quarantine"].values())
@@ -286,7 +287,7 @@ def test_without_spares_the_shortfall_is_recorded(damaged: Path, tmp_path: Path)
 
 
 def test_too_much_damage_fails_the_build(damaged: Path, tmp_path: Path) -> None:
-    recipe = replace(demo_recipe_over(damaged), max_bad=0)  # type: ignore[arg-type]
+    recipe = replace(demo_recipe_over(damaged), max_bad=Decimal(0))
     with pytest.raises(BuildError, match=r"are quarantined \(.*\), more than max_bad = 0 allows"):
         build(recipe, Folder(str(tmp_path / "out")), How())
 
@@ -294,7 +295,7 @@ def test_too_much_damage_fails_the_build(damaged: Path, tmp_path: Path) -> None:
 def test_mending_the_data_mends_the_build(
     damaged: Path, demo_data: Path, demo_build: Path, tmp_path: Path
 ) -> None:
-    recipe, out = replace(demo_recipe_over(damaged), max_bad=1), tmp_path / "out"  # type: ignore[arg-type]
+    recipe, out = replace(demo_recipe_over(damaged), max_bad=Decimal(1)), tmp_path / "out"
     build(recipe, Folder(str(out)), How())
     shutil.rmtree(damaged)
     shutil.copytree(demo_data, damaged)
@@ -316,7 +317,7 @@ def test_a_target_that_does_not_decode_is_quarantined_as_a_bug(
         return rgb.flip(-1) if len(calls) % 3 == 1 else rgb
 
     monkeypatch.setattr(task, "render", mirrored)
-    recipe = replace(demo_recipe, max_bad=1)  # type: ignore[arg-type]
+    recipe = replace(demo_recipe, max_bad=Decimal(1))
     manifest = build(recipe, Folder(str(tmp_path / "out")), How())
     bugs = [q for q in quarantine_of(tmp_path / "out") if q["reason"] == "round trip"]
     assert len(bugs) == manifest["quarantine"]["round trip"] > 0

@@ -14,6 +14,7 @@ import pytest
 from transforms import _colours as colours
 from transforms import depth, refer, semantic
 from vbdata import plugins
+from vbdata.english import plural, sentence, series
 from vbdata.nouns import ClassFact, Entry, Expression
 from vbdata.prompts import (
     Choice,
@@ -21,12 +22,9 @@ from vbdata.prompts import (
     Text,
     Wording,
     phrase,
-    plural,
     prompt,
     prompt_digest,
     read,
-    sentence,
-    series,
     templates,
     wording,
 )

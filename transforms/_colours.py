@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.english import series
 from vbdata.errors import BadSample
-from vbdata.prompts import series
 from vbdata.rand import Stream
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms._identity import decode, legal, render, roundtrip, valid
+from vbdata.english import sentence
 from vbdata.nouns import Ask, Entry
-from vbdata.prompts import prompt, sentence
+from vbdata.prompts import prompt
 from vbdata.rand import Stream
 
 if TYPE_CHECKING:

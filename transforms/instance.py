@@ -27,9 +27,10 @@ from numpy.typing import NDArray
 
 from transforms import _colours as colours
 from transforms._components import components
+from vbdata.english import plural
 from vbdata.errors import BadSample
 from vbdata.nouns import Ask, Entry, Segments
-from vbdata.prompts import phrase, plural, prompt
+from vbdata.prompts import phrase, prompt
 from vbdata.rand import Stream
 
 if TYPE_CHECKING:

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from transforms import _colours as colours
 from transforms import _legend
 from transforms._legend import decode, legal
+from vbdata.english import series
 from vbdata.nouns import Ask, Entry, Expression, Segments
-from vbdata.prompts import phrase, prompt, series
+from vbdata.prompts import phrase, prompt
 from vbdata.rand import Stream
 
 if TYPE_CHECKING:

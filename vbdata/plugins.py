@@ -45,6 +45,7 @@ ENGINE = (
     "geometry",
     "png",
     "tar",
+    "english",
     "prompts",
     "sample",
     "shard",
