@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import h5py
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import webdataset
 from conftest import demo_recipe_over, manifest_of, quarantine_of, sums_of
@@ -25,7 +26,7 @@ from ray.cluster_utils import Cluster
 
 from vbdata import plugins
 from vbdata.build import How, Progress, Watcher, build
-from vbdata.errors import BuildError
+from vbdata.errors import BuildError, SourceError
 from vbdata.recipe import Recipe
 from vbdata.run import Retried
 from vbdata.storage import Folder
@@ -195,6 +196,34 @@ def test_a_shard_without_its_receipt_was_never_finished(
     assert verify(Folder(str(out))) == []
 
 
+def test_damage_to_a_finished_build_is_found_and_mended(
+    demo_recipe: Recipe, demo_build: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(demo_build, out)
+    tars = sorted(out.glob("shards/*/*.tar"))
+    tars[0].with_suffix(".tar.idx").write_bytes(b"hi")
+    data = bytearray(tars[1].read_bytes())
+    data[3000] ^= 1
+    tars[1].write_bytes(bytes(data))
+    (out / "manifest" / ".train.parquet.77.part").write_bytes(b"left by a killed run")
+    next(out.glob("receipts/*.json")).write_text("{")
+    build(demo_recipe, Folder(str(out)), How(rehash=True))
+    assert sums_of(out) == sums_of(demo_build)
+    assert verify(Folder(str(out))) == []
+
+
+def test_a_first_run_that_fails_does_not_lock_the_folder(
+    demo_recipe: Recipe, tmp_path: Path
+) -> None:
+    coco, *rest = demo_recipe.sources
+    wrong = replace(demo_recipe, sources=(replace(coco, options={"split": "trian"}), *rest))
+    with pytest.raises(SourceError, match="trian"):
+        build(wrong, Folder(str(tmp_path / "out")), How())
+    small = replace(demo_recipe, samples=16)
+    assert build(small, Folder(str(tmp_path / "out")), How())["samples"] == 16
+
+
 def test_another_recipe_is_refused(demo_recipe: Recipe, demo_build: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(demo_build, out)
@@ -274,6 +303,18 @@ def test_damage_ends_in_quarantine_and_counts_stay_exact(damaged: Path, tmp_path
     for cell in manifest["cells"]:
         assert cell["realised"] == cell["apportioned"]
     assert sum(c["replaced"] for c in manifest["cells"]) > 0
+    rows = pq.read_table(out / "manifest" / "train.parquet").to_pylist()
+    for cell in manifest["cells"]:
+        mine = {
+            r["sample_id"]
+            for r in rows
+            if (r["source"], r["task"]) == (cell["source"], cell["task"])
+        }
+        assert cell["unique"] == len(mine)
+    published = [
+        f for f in out.rglob("*") if f.is_file() and "plan" not in f.relative_to(out).parts
+    ]
+    assert not [f for f in published if str(damaged).encode() in f.read_bytes()]
     assert manifest["shortfall"] == 0
     assert verify(Folder(str(out))) == []
 
@@ -290,6 +331,8 @@ def test_too_much_damage_fails_the_build(damaged: Path, tmp_path: Path) -> None:
     recipe = replace(demo_recipe_over(damaged), max_bad=Decimal(0))
     with pytest.raises(BuildError, match=r"are quarantined \(.*\), more than max_bad = 0 allows"):
         build(recipe, Folder(str(tmp_path / "out")), How())
+    assert quarantine_of(tmp_path / "out")
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_mending_the_data_mends_the_build(

@@ -98,6 +98,11 @@ def test_planned_prompts_are_those_that_are_built(roots: list[str], demo_build: 
         (["verify", "/no/such/build"], 1, "holds no finished build"),
         (["show", "/no/such/build", "--out", "/tmp/x.png"], 1, "holds no finished build"),
         (["build"], 2, "Missing argument"),
+        (["build", RECIPE, "--local", "--out", __file__], 1, "cannot be used"),
+        (["build", RECIPE, "--local", "--out", "nosuch://x"], 1, "cannot be used"),
+        (["build", RECIPE, "--local", "--out", "/proc/nosuch"], 1, "cannot be used"),
+        (["build", RECIPE, "--local", "--out", "x", "--device", "banana"], 1, "known: cpu, cuda"),
+        (["plan", RECIPE, "--root", "coco=nosuch://x"], 1, "root nosuch://x"),
     ],
 )
 def test_exit_codes(arguments: list[str], code: int, text: str) -> None:

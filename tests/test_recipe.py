@@ -90,12 +90,35 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
         ("name: smoke", "name: smoke\nname: twice", "stands twice"),
         ("name: smoke", "name: [smoke", "not valid YAML"),
         ("name: smoke", "name: !!python/object/apply:os.getcwd []", "not valid YAML"),
+        ("seed: 7", "? [a, b]\n: 1\nseed: 7", "cannot be a key"),
+        ("samples: 120", "samples: 1000000000000000000000000000000", "samples"),
+        ("split: train2017", "split: {a: 1}", "should be a text, number or list, got {'a': 1}"),
+        ("0.35", "1.0e+99999", "semantic"),
+        ("seed: 7", "seed: 1:30", "seed"),
+        ("seed: 7", "seed: 7\ntasks: {depth: {lambda_: -1}}", "depth needs lambda < -1"),
+        (
+            "seed: 7",
+            "seed: 7\ntasks: {depth: {other_palettes: 2}}",
+            "should be a share from 0 to 1",
+        ),
+        ("seed: 7", "seed: 7\ntasks: {depth: {palettes: 1}}", "unknown key; did you mean"),
         ("dataset: coco", "dataset: os.path", "cannot be used: os.path lacks LABELS"),
         ("dataset: coco", "dataset: no.such.module", "unknown dataset"),
     ],
 )
 def test_one_fault(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert expected in faults(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_decimals_beyond_a_float_count(tmp_path: Path) -> None:
+    long = "0.35000000000000000000000000000001"
+    with pytest.raises(RecipeError, match="decimal"):
+        load_recipe(written(tmp_path, GOOD.replace("0.35", long)))
+    longest = load_recipe(written(tmp_path, GOOD.replace("0.35", long[:-2])))
+    one = load_recipe(written(tmp_path, GOOD.replace("0.35", long[:-3] + "7")))
+    assert one.digest() != longest.digest()
+    exponent = load_recipe(written(tmp_path, GOOD.replace("0.1}", "1e-1}")))
+    assert exponent.digest() == load_recipe(written(tmp_path, GOOD)).digest()
 
 
 def test_weights_that_are_all_zero(tmp_path: Path) -> None:

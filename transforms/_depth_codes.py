@@ -105,33 +105,41 @@ def encode(metres: Tensor, good: Tensor, table: Tables) -> Tensor:
 def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
     """The nearest code and the squared distance to it, both int32[...], of uint8[..., 3].
 
-    The invalid colour is code N, at the squared distance of its nearest code. Ties go to the
-    smaller code.
+    The invalid colour is code N, at twice the distance that is rejected. Ties go to the smaller
+    code. Our own targets are looked up; once most pixels of a block are no exact code, the rest of
+    the image is only measured.
     """
-    flat = rgb.reshape(-1, 3)
-    r, g, b = flat.int().unbind(-1)
-    code = table.exact.index_select(0, (r << 16) + (g << 8) + b).int() - 1
-    squared = code.clamp_min(0) * 0
-    unknown = (code < 0).nonzero().squeeze(-1)
-    if len(unknown):
-        best = _best(flat.index_select(0, unknown), table)
-        code[unknown] = best & ((1 << CODE_BITS) - 1)
-        squared[unknown] = best >> CODE_BITS
-    squared[code == len(table.palette.colours)] = 4 * table.palette.reject**2
-    return code.reshape(rgb.shape[:-1]), squared.reshape(rgb.shape[:-1])
-
-
-def _best(rgb: Tensor, table: Tables) -> Tensor:
-    """Squared distance << 11 | code of the nearest code, int32[N]: one minimum settles both."""
     import torch
 
-    best = torch.empty(len(rgb), dtype=torch.int32, device=rgb.device)
+    flat = rgb.reshape(-1, 3)
+    both = torch.empty((2, len(flat)), dtype=torch.int32, device=rgb.device)
+    exact = True
+    step = BLOCK if table.palette is PALETTES["rgb-cube"] else BLOCK // 16
+    for start in range(0, len(flat), step):
+        part, into = flat[start : start + step], both[:, start : start + step]
+        unknown = _look_up(part, table, into) if exact else 1.0
+        if unknown:
+            _measure(part, table, into)
+        exact = unknown < 0.5
+    return both[0].reshape(rgb.shape[:-1]), both[1].reshape(rgb.shape[:-1])
+
+
+def _look_up(rgb: Tensor, table: Tables, into: Tensor) -> float:
+    """Codes and distances of exact colours; returns the share of pixels that have none."""
+    r, g, b = rgb.int().unbind(-1)
+    into[0] = table.exact.index_select(0, (r << 16) + (g << 8) + b).int() - 1
+    into[1] = (into[0] == len(table.palette.colours)) * (4 * table.palette.reject**2)
+    return float((into[0] < 0).float().mean())
+
+
+def _measure(rgb: Tensor, table: Tables, into: Tensor) -> None:
+    """Codes and distances of any colours."""
     walk = table.palette is PALETTES["rgb-cube"]
-    step = BLOCK if walk else BLOCK // 16
-    for start in range(0, len(rgb), step):
-        part = rgb[start : start + step]
-        best[start : start + step] = _best_edge(part) if walk else _best_colour(part, table)
-    return best
+    best = _best_edge(rgb) if walk else _best_colour(rgb, table)
+    count = len(table.palette.colours)
+    invalid = (rgb == table.colours[count]).all(-1)
+    into[0] = (best & ((1 << CODE_BITS) - 1)).masked_fill_(invalid, count)
+    into[1] = (best >> CODE_BITS).masked_fill_(invalid, 4 * table.palette.reject**2)
 
 
 def _best_edge(rgb: Tensor) -> Tensor:
