@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import peer_render
+from transforms import _depth_codes as codes_of
 from transforms import depth
 
 Members = dict[str, bytes]
@@ -60,7 +61,8 @@ def _difference(ours: Members, theirs: Members) -> str:
         return "another valid mask"
     a, b = _decoded(ours["target.png"]), _decoded(theirs["target.png"])
     if task == "depth":
-        codes = [depth.nearest(torch.from_numpy(rgb.copy()))[0].numpy() for rgb in (a, b)]
+        walk = codes_of.tables("cpu", depth.WALK, depth.LAMBDA, depth.C)
+        codes = [codes_of.nearest(torch.from_numpy(rgb.copy()), walk)[0].numpy() for rgb in (a, b)]
         worst = int(np.abs(codes[0] - codes[1])[valid].max())
         return "" if worst <= 1 else f"depth is {worst} codes off"
     if task == "normals":

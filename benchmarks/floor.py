@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from benchmarks import peer_render
-from transforms.depth import tables
+from transforms._depth_codes import thresholds
+from transforms._palettes import PALETTES
 from vbdata.png import encode_png
 from vbdata.tar import TarWriter
 
@@ -45,12 +46,12 @@ def picture(path: str) -> bytes:
 @functools.cache
 def colour_of() -> NDArray[np.uint32]:
     """uint32[65536]: the packed colour of every stored depth; 0 is no measurement."""
-    known = tables()
+    walk = PALETTES["rgb-cube"]
+    cuts, _ = thresholds(len(walk.colours), "-3", "10/3")
     metres = np.arange(65536, dtype=np.float32) / np.float32(256)
-    code = np.searchsorted(known["thresholds"], metres, side="right")
-    code[0] = len(known["colours"]) - 1
     packed = np.zeros((65536, 4), np.uint8)
-    packed[:, :3] = known["colours"][code]
+    packed[:, :3] = walk.colours[np.searchsorted(cuts, metres, side="right")]
+    packed[0, :3] = walk.invalid
     return packed.view(np.uint32)[:, 0]
 
 

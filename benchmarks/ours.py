@@ -13,6 +13,7 @@ name: bench
 seed: 7
 samples: {samples}
 shard_size: {shard_size}
+tasks: {{depth: {{other_palettes: 0}}, semantic: {{absent: 0, subset: 0}}}}
 sources:
   coco: {{dataset: coco, root: {inputs}/coco, tasks: {{semantic: 0.4}}}}
   kitti: {{dataset: kitti, root: {inputs}/kitti, tasks: {{depth: 0.4}}}}

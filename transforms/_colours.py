@@ -158,13 +158,21 @@ def legal(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
     return which(rgb, colours) >= 0
 
 
+def rgb_table(device: str) -> Tensor:
+    """int16[2**24] of zeros, one a packed colour; on the CPU untouched pages cost nothing."""
+    import torch
+
+    if device == "cpu":
+        return torch.from_numpy(np.zeros(1 << 24, np.int16))
+    return torch.zeros(1 << 24, dtype=torch.int16, device=device)
+
+
 def which(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
     """int32[..., H, W]: which of the colours a pixel of uint8[..., H, W, 3] has, -1 for none."""
     import torch
 
     r, g, b = rgb.reshape(-1, 3).int().unbind(-1)
-    # untouched pages of the 2**24 zeros cost nothing
-    table = torch.zeros(1 << 24, dtype=torch.int16, device=rgb.device)
+    table = rgb_table(str(rgb.device))
     packed = torch.tensor([(x << 16) + (y << 8) + z for x, y, z in colours], device=rgb.device)
     first = torch.arange(1, len(colours) + 1, dtype=torch.int16, device=rgb.device)
     table[packed.flip(0)] = first.flip(0)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from transforms._colours import rgb_table
 from transforms._palettes import PALETTES, Palette
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ def tables(device: str, palette: str, lambda_: str, c: str) -> Tables:
     shift, base, cut = _buckets(cuts)
     colours = np.concatenate([chosen.colours, np.array([chosen.invalid], np.uint8)])
     packed = colours.astype(np.int64) @ (65536, 256, 1)
-    # untouched pages of the 2**24 zeros cost nothing
-    exact = torch.zeros(1 << 24, dtype=torch.int16, device=device)
+    exact = rgb_table(device)
     exact[torch.from_numpy(packed).to(device)] = torch.arange(
         1, len(colours) + 1, dtype=torch.int16, device=device
     )

@@ -102,12 +102,14 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 def roundtrip(label: Depth, rgb: Tensor, params: Mapping[str, Any]) -> float:
     """The largest error in code steps; inf if a pixel came or went."""
+    import torch
+
     good, table = valid(label, params), _tables(rgb, params)
     code, squared = codes.nearest(rgb, table)
     if bool(((squared == 0) != good).any()):
         return float("inf")
-    off = (codes.position(label.metres[good], table) - code[good]).abs()
-    return float(off.max()) if len(off) else 0.0
+    off = (codes.position(torch.where(good, label.metres, 0.0), table) - code).abs()
+    return float(off.masked_fill_(~good, 0.0).max())
 
 
 def check_options(other_palettes: float = 0.2, lambda_: str = LAMBDA, c: str = C) -> None:

@@ -106,7 +106,5 @@ def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _within(rgb: Tensor, colour: tuple[int, int, int], radius: int) -> Tensor:
-    import torch
-
-    target = torch.tensor(colour, dtype=torch.int32, device=rgb.device)
-    return (rgb.to(torch.int32) - target).square().sum(-1) <= radius**2
+    r, g, b = (channel - value for channel, value in zip(rgb.int().unbind(-1), colour, strict=True))
+    return r * r + g * g + b * b <= radius**2
