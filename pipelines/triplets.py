@@ -38,9 +38,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines import _records as records
 from pipelines import _tars as tars
+from pipelines import _triplet_records as triplet
 from pipelines._tars import Parts, Span
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import MAX_PIXELS
 from vbdata.nouns import Entry, FileRef, Sample
 from vbdata.storage import safe
 
@@ -52,7 +52,6 @@ HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"
 LABELS = ("edited",)
 
 METADATA = "metadata.jsonl"
-HEAD = 1 << 16  # bytes
 ALIASES = {
     "input_key": (
         *("original_image_file_name", "original_image", "input_image", "source_image"),
@@ -64,7 +63,6 @@ ALIASES = {
     ),
     "instruction_key": ("edit_prompt", "edit_instruction", "instruction", "prompt"),
 }
-KINDS = ("jpg", "jpeg", "png")
 ROLES = ("image", "edited")
 
 
@@ -124,7 +122,7 @@ def _of_tables(
     for name in sorted(found):
         entry = found.pop(name)
         try:
-            yield entry if entry.fault else _measured(root, entry)
+            yield entry if entry.fault else triplet.measured(root, entry)
         except BadSample as bad:
             yield replace(entry, fault=f"{bad.reason}: {bad.detail}")
 
@@ -132,27 +130,18 @@ def _of_tables(
 def _of_table(root: Folder, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
     """An entry a line, sizes not yet looked up."""
     lines = records.source_bytes(root, path, "triplets").split(b"\n")
-    rows = [(number, _row(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    rows = [(number, triplet.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
     keys = list(dict.fromkeys(key for _, row in rows for key in row or ()))
     names = Names(*map(_name, ALIASES, wanted, [keys] * 3, [path] * 3)) if keys else wanted
     above = path[: -len(METADATA)]
     for number, row in rows:
         try:
             if row is None:
-                raise garbled("not a JSON object")
+                raise triplet.garbled("not a JSON object")
             yield _of_row(row, names, above, known)
         except BadSample as bad:
             fault = f"{bad.reason}: line {number} of {path}: {bad.detail}"
             yield replace(_bare(f"{path}:{number:09d}"), fault=fault)
-
-
-def _row(line: bytes) -> dict[str, Any] | None:
-    """A line's JSON object; None if it is no such thing."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]) -> Entry:
@@ -160,13 +149,13 @@ def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]
     paths = []
     for key in (names.input, names.output):
         if not records.text(name := row.get(key)):
-            raise garbled(f"{key} is {name!r:.40}, expected text")
+            raise triplet.garbled(f"{key} is {name!r:.40}, expected text")
         paths.append(safe(above + name))
     entry = replace(
         _bare("|".join(paths), paths[0]),
         files={role: records.file_ref(at, known) for role, at in zip(ROLES, paths, strict=True)},
     )
-    return _described(entry, row, row.get(names.instruction))
+    return triplet.described(entry, row, row.get(names.instruction))
 
 
 def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
@@ -176,7 +165,7 @@ def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
         yield replace(_bare(f"{tar.path}/"), fault=f"truncated: {tar.path}: {damage}")
     if not samples:
         return
-    pictures, texts = _columns(samples)
+    pictures, texts = triplet.columns(samples)
     sides = (pictures, pictures, texts)
     names = Names(*map(_name, ALIASES, wanted, sides, [tar.path] * 3))
     for key in sorted(samples):
@@ -187,52 +176,20 @@ def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
             yield replace(entry, fault=f"{bad.reason}: {key} in {tar.path}: {bad.detail}")
 
 
-def _columns(samples: dict[str, Parts]) -> tuple[list[str], list[str]]:
-    """What the images of a tar's samples are called, and what may be an instruction."""
-    pictures, texts = dict[str, None](), dict[str, None]()
-    for parts in samples.values():
-        for extension in parts.spans:
-            pictures |= dict.fromkeys(_names_of_image(extension))
-        texts |= dict.fromkeys(_row(parts.texts.get("json", b"{}")) or ())
-        texts |= dict.fromkeys(extension.removesuffix(".txt") for extension in parts.texts)
-    return list(pictures), [name for name in texts if name != "json"]
-
-
 def _of_sample(root: Folder, entry: Entry, tar: FileRef, parts: Parts, names: Names) -> Entry:
     """A sample's entry. Raises BadSample."""
     if parts.twice:
-        raise garbled(f"two members .{parts.twice}")
-    spans = {role: _image(parts, name) for role, name in zip(ROLES, names, strict=False)}
+        raise triplet.garbled(f"two members .{parts.twice}")
+    spans = {role: triplet.image(parts, name) for role, name in zip(ROLES, names, strict=False)}
     row = parts.table()
     said = row.get(names.instruction)
     for extension in (f"{names.instruction}.txt", names.instruction):
         if said is None and extension in parts.texts:
-            said = _decoded(parts.texts[extension])
+            said = triplet.decoded(parts.texts[extension])
     entry = replace(
         entry, files=dict.fromkeys(ROLES, tar), record=records.pack(spans), labels=LABELS
     )
-    return _measured(root, _described(entry, row, said), spans["image"])
-
-
-def _image(parts: Parts, name: str) -> Span:
-    """The member of an image. Raises BadSample("missing")."""
-    known = [each for each in parts.spans if name in _names_of_image(each)]
-    if len(known) != 1:
-        raise BadSample("missing", f"{len(known)} images {name!r} among {sorted(parts.spans)}")
-    return parts.spans[known[0]]
-
-
-def _names_of_image(extension: str) -> tuple[str, ...]:
-    """What a member may be called if it is an image: with and without its file type."""
-    stem, _, kind = extension.rpartition(".")
-    return (extension, stem) if kind.lower() in KINDS else ()
-
-
-def _decoded(text: bytes) -> str:
-    try:
-        return text.decode()
-    except UnicodeDecodeError as err:
-        raise garbled(f"its instruction is not UTF-8: {err}") from err
+    return triplet.measured(root, triplet.described(entry, row, said), spans["image"])
 
 
 def _name(option: str, wanted: str, found: list[str], path: str) -> str:
@@ -255,60 +212,3 @@ def _bare(name: str, source: str = "") -> Entry:
         files={},
         labels=LABELS,
     )
-
-
-def _described(entry: Entry, row: dict[str, Any], said: Any) -> Entry:
-    """The entry with all that its record says. Raises BadSample."""
-    width, height = row.get("width"), row.get("height")
-    if width is not None or height is not None:
-        if not (records.whole(width) and records.whole(height)):
-            raise garbled(f"its size is {width!r:.20} x {height!r:.20}")
-        entry = replace(entry, **_size((width, height)))
-    group = next((row[key] for key in ("group", "scene") if row.get(key) is not None), entry.group)
-    if records.whole(group):
-        group = str(group)
-    if not records.text(group) or not group:
-        raise garbled(f"its group is {group!r:.40}, expected text")
-    license_ = row.get("license")
-    license_ = license_ if records.text(license_) and license_.strip() else "unknown"
-    return replace(entry, group=group, license=license_, instructions=_instructions(said))
-
-
-def _instructions(said: Any) -> tuple[str, ...]:
-    """Texts with single spaces, none blank. Raises BadSample if none is left."""
-    texts = said if isinstance(said, list) else [said]
-    for text in texts:
-        if not records.text(text):
-            raise garbled(f"its instruction is {text!r:.40}, expected text")
-    kept = dict.fromkeys(" ".join(text.split()) for text in texts)
-    if not (found := tuple(filter(None, kept))):
-        raise BadSample("empty label", "no instruction")
-    return found
-
-
-def _measured(root: Folder, entry: Entry, span: Span | None = None) -> Entry:
-    """The entry with its size, from its input image's first bytes if need be. Raises BadSample."""
-    for file in entry.files.values():
-        if file.size < 0:
-            raise BadSample("missing", f"no {file.path}")
-    if entry.width:
-        return entry
-    file = entry.files["image"]
-    start, size = (span.offset, span.size) if span else (0, file.size)
-    for much in (HEAD, size):
-        found = records.head_size(root.read_range(file.path, start, min(much, size)))
-        if found:
-            return replace(entry, **_size(found))
-    raise BadSample("undecodable", f"{file.path}: the input image is no JPEG or PNG with a size")
-
-
-def _size(found: tuple[int, int]) -> dict[str, Any]:
-    width, height = found
-    if not 0 < width * height <= MAX_PIXELS:
-        raise BadSample("out of range", f"{width}x{height} pixels (1 to {MAX_PIXELS})")
-    return {"width": width, "height": height}
-
-
-def garbled(detail: str) -> BadSample:
-    """A record that is not of either form."""
-    return BadSample("garbled annotation", detail)

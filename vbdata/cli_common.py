@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +42,13 @@ def reported(as_json: bool) -> Iterator[None]:
     """Turn errors meant for people into text on stderr and an exit code."""
     from vbdata.errors import RecipeError, VbdataError
 
-    signal.signal(signal.SIGTERM, _terminated)
+    terminated: list[int] = []
+
+    def terminate(number: int, _: Any) -> None:
+        terminated.append(number)  # Ray raises a KeyboardInterrupt of its own in place of ours
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     except VbdataError as err:
@@ -51,11 +56,7 @@ def reported(as_json: bool) -> Iterator[None]:
         raise typer.Exit(EXIT_RECIPE if isinstance(err, RecipeError) else EXIT_FAILED) from err
     except KeyboardInterrupt:
         _print_error("Interrupted", "what is finished is kept; run it again to go on", as_json)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _terminated(*_: Any) -> None:
-    sys.exit(EXIT_TERMINATED)
+        raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None
 
 
 def _print_error(kind: str, text: str, as_json: bool) -> None:

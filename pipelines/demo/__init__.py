@@ -2,5 +2,5 @@
 
 One module per dataset, named like it: `write(folder, ...)` lays the files out, `truth(...)` yields
 the exact frames that they were made of. Shared: solids.py (what a ray hits), patterns.py (how it
-is painted), caster.py (rays to a Frame), things.py and scene.py (what stands where).
+is painted), caster.py (rays to a Frame), things.py, scene.py and places.py (what stands where).
 """

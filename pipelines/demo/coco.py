@@ -21,7 +21,8 @@ from pipelines.demo import coco_categories
 from pipelines.demo.captions import captions
 from pipelines.demo.caster import develop, shoot
 from pipelines.demo.outlines import Mask, box, polygons, run_lengths
-from pipelines.demo.scene import Truth, room, street
+from pipelines.demo.places import room, street
+from pipelines.demo.scene import Truth
 from vbdata.images import encode_jpeg
 from vbdata.rand import Stream
 

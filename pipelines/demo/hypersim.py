@@ -27,7 +27,8 @@ from pipelines.demo.hypersim_tables import (
     write_detail,
     write_tables,
 )
-from pipelines.demo.scene import Truth, furnished, room_camera, room_size
+from pipelines.demo.places import furnished, room_camera, room_size
+from pipelines.demo.scene import Truth
 from pipelines.demo.solids import Array, dot
 from vbdata.images import encode_jpeg
 from vbdata.rand import Stream, mix64, word_of

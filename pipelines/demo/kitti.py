@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.demo.caster import Camera, Frame, develop, shoot
-from pipelines.demo.scene import Truth, avenue, lens_of, looking
+from pipelines.demo.places import avenue
+from pipelines.demo.scene import Truth, lens_of, looking
 from pipelines.demo.solids import Array
 from vbdata.rand import Stream, mix64, word_of
 

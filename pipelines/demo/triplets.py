@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipelines.demo.caster import Camera, Frame, Part, Scene, Surface, develop, shoot
 from pipelines.demo.patterns import COLOURS, Rgb
-from pipelines.demo.scene import room
+from pipelines.demo.places import room
 from vbdata.images import encode_jpeg
 from vbdata.rand import Stream
 
