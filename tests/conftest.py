@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from vbdata.build import How, build
 from vbdata.demo import write_all
 from vbdata.recipe import Recipe, load_recipe
 from vbdata.run import one_thread
 from vbdata.storage import Folder
+
+# Two processes share two cores here, so slowness says nothing; CI tries the same cases every time.
+settings.register_profile(
+    "shared",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("shared")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL = REPOSITORY.parent / "shared" / "data"
