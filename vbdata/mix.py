@@ -39,7 +39,8 @@ def schedule(counts: Sequence[int], block: int) -> Ints:
     At every block boundary t each cell has had floor(q) or ceil(q) samples, q = t * count / total,
     so the error of every prefix of blocks is below one sample; the last block may be short. A
     single block's count is floor or ceil of its own share too, unless that contradicts the
-    prefixes (about one random mixture in a thousand); then the prefixes win.
+    prefixes (about one random mixture in a thousand); then the prefixes win and the block's count
+    is still less than two off its share.
 
     Earliest deadline first is optimal for unit jobs with release times and deadlines, which is
     what the prefix bound makes of the samples (Steiner & Yeomans 1993 for block = 1).
