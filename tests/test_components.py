@@ -35,7 +35,9 @@ def palette_of(count: int) -> NDArray[np.uint8]:
 
 
 def same_partition(one: Any, two: Any) -> bool:
-    pairs = set(zip(np.asarray(one).ravel().tolist(), np.asarray(two).ravel().tolist()))  # noqa: B905
+    pairs = set(
+        zip(np.asarray(one).ravel().tolist(), np.asarray(two).ravel().tolist(), strict=True)
+    )
     lefts, rights = {a for a, _ in pairs}, {b for _, b in pairs}
     background = all((a == 0) == (b == 0) for a, b in pairs)
     return background and len(pairs) == len(lefts) == len(rights)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Literal, get_args
+from typing import Literal
 
 Reason = Literal[
     "missing",
@@ -25,10 +25,8 @@ Reason = Literal[
     "garbled annotation",
     "unsafe path",
     "empty label",
-    "kills its worker",
     "round trip",
 ]
-REASONS: tuple[str, ...] = get_args(Reason)
 
 
 class VbdataError(Exception):
@@ -54,7 +52,7 @@ class BuildError(VbdataError):
 class BadSample(VbdataError):
     """One damaged record.
 
-    reason: one of REASONS, for counting; detail: what was found and what was expected;
+    reason: for counting; detail: what was found and what was expected;
     file: path below the source's root.
     """
 
