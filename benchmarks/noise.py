@@ -26,9 +26,9 @@ from vbdata.demo import write_all
 from vbdata.jobs import make_job
 from vbdata.nouns import Depth, Normals, Row, Segments
 from vbdata.recipe import load_recipe
+from vbdata.roots import open_root
 from vbdata.run import one_thread
 from vbdata.sample import ask_for
-from vbdata.storage import Folder
 
 SIGMAS = (0, 2, 5, 8)
 RECIPE = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"
@@ -63,7 +63,8 @@ def _labels(recipe: Any) -> Iterator[tuple[Row, Any, dict[str, Any]]]:
                 kind = task.NEEDS[0]
                 if kind in ("image", "edited"):
                     continue
-                root = Folder(job.roots[row.source])
+                mount = plugins.mounts(job.datasets[row.source])
+                root = open_root(job.roots[row.source], mount=mount)
                 label = reader.load(root, row.entry, task.NEEDS).labels[kind]
                 yield row, label, json.loads(json.dumps(ask_for(row, job).params))
 

@@ -1,19 +1,20 @@
 """COCO's JSON files, gathered by image in one pass, with what is out of shape told apart.
 
 A file that is not COCO's at all is a SourceError; a record that is out of shape stays beside its
-image for the reader to refuse, or becomes a stray if it names no image. Nothing is thrown away.
+image for the reader to refuse, or becomes a stray if it names no image. Annotations are cut down to
+what an index asks for; their masks stay text (pipelines/_json_text.py), for who loads them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
+from pipelines import _json_text as json_text
 from pipelines import _records as records
 from vbdata.errors import BadSample, SourceError
 from vbdata.images import MAX_PIXELS
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 MAX_IMAGE_ID = 10**12  # exclusive: 12 digits
 MAX_ID = 1 << 63
+KEPT = (  # of an annotation
+    *("id", "image_id", "category_id", "iscrowd", "area"),
+    *("caption", "segments_info", "file_name"),
+)
 COMMONS = re.compile(r"https?://creativecommons\.org/licenses/([a-z-]+)/([0-9.]+)")
 
 
@@ -35,8 +40,9 @@ class Category(NamedTuple):
 
 
 class Table(NamedTuple):
-    """One annotation file. licenses: license id -> short name."""
+    """One annotation file. text: all of it; licenses: license id -> short name."""
 
+    text: str
     images: list[Any]
     annotations: list[Any]
     categories: dict[int, Category]
@@ -47,7 +53,7 @@ class Table(NamedTuple):
 class Picture:
     """What the files say of one image. image: its record, {} without one; drawn: in the mask file.
 
-    masks, captions: its annotations in the two files, as they are.
+    masks, captions: its annotations in the two files, cut down.
     """
 
     image: dict[str, Any] = field(default_factory=dict)
@@ -67,7 +73,8 @@ def table(root: Folder, path: str, *, thing: bool | None = None) -> Table | None
         return None
     try:
         with _no_collections():
-            top = json.loads(records.source_bytes(root, path, "COCO annotations"))
+            text = json_text.decode(records.source_bytes(root, path, "COCO annotations"))
+            top = json_text.parse(text, "annotations", KEPT)
     except (ValueError, RecursionError) as err:
         raise SourceError(f"{path}: not readable as JSON: {err}") from err
     if not isinstance(top, dict):
@@ -79,7 +86,13 @@ def table(root: Folder, path: str, *, thing: bool | None = None) -> Table | None
             raise SourceError(f"{path}: {key!r} is {type(lists[key]).__name__}, expected a list")
     categories = {} if thing is None else _categories(lists["categories"], thing, path)
     licenses = _licenses(top.get("licenses"))
-    return Table(lists["images"], lists["annotations"], categories, licenses)
+    return Table(text, lists["images"], lists["annotations"], categories, licenses)
+
+
+def texts(annotations: Iterable[dict[str, Any]], text: str) -> bytes:
+    """A JSON list of annotations as they stand in their file, uncut."""
+    found = ",".join(text[slice(*annotation[json_text.PLACE])] for annotation in annotations)
+    return f"[{found}]".encode("utf-8", "surrogatepass")
 
 
 @contextlib.contextmanager
@@ -95,6 +108,16 @@ def _no_collections() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+@contextlib.contextmanager
+def settled() -> Iterator[None]:
+    """Keep it from walking what there is already, for what is to be done with it."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _categories(found: list[Any], thing: bool, path: str) -> dict[int, Category]:
@@ -125,10 +148,11 @@ def pictures(drawn: Table | None, told: Table | None) -> tuple[dict[int, Picture
     """Everything by image id, and what cannot be given to any image, in words."""
     found: dict[int, Picture] = {}
     strays: list[str] = []
-    for file, masks in ((drawn, True), (told, False)):
-        if file:
-            _gather_images(file, masks, found, strays)
-            _gather_annotations(file, masks, found, strays)
+    with _no_collections():
+        for file, masks in ((drawn, True), (told, False)):
+            if file:
+                _gather_images(file, masks, found, strays)
+                _gather_annotations(file, masks, found, strays)
     return found, strays
 
 

@@ -26,6 +26,12 @@ def one_of(key: str, value: object, known: Collection[str]) -> None:
         raise SourceError(f"{key}: {value!r} is not a choice{choices(value, known)}")
 
 
+def yes_or_no(key: str, value: object) -> None:
+    """Check a recipe's option that is true or false. Raises SourceError."""
+    if not isinstance(value, bool):
+        raise SourceError(f"{key}: {value!r} is not a choice. Known: false, true")
+
+
 def whole(value: object) -> TypeGuard[int]:
     """Whether a value from JSON is a count: an int (True is not one), not negative."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vbdata.archive_tar import DAMAGE, headers
 from vbdata.errors import BadSample
+from vbdata.streams import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 WINDOW = 1 << 16  # bytes that are fetched at once
 MAX_TEXT = 1 << 20  # bytes
-DAMAGE = (tarfile.TarError, EOFError, ValueError, OverflowError)
 
 
 class Span(NamedTuple):
@@ -51,12 +50,12 @@ class Parts:
         return value
 
 
-def samples(root: Folder, path: str, size: int) -> tuple[dict[str, Parts], str]:
+def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], str]:
     """The samples of a tar by key, in its order, and what is wrong with it ("" for nothing)."""
     found: dict[str, Parts] = {}
-    stream = io.BufferedReader(_Stream(root, path, size), WINDOW)
+    stream = io.BufferedReader(Stream(root, path, size), WINDOW)
     try:
-        for member in _members(stream, size):
+        for member in headers(stream, size):
             full = member.name.encode("utf-8", "backslashreplace").decode()
             above, slash, name = full.rpartition("/")
             stem, dot, extension = name.partition(".")
@@ -73,7 +72,7 @@ def samples(root: Folder, path: str, size: int) -> tuple[dict[str, Parts], str]:
     return found, ""
 
 
-def read(root: Folder, path: str, span: Span) -> bytes:
+def read(root: Root, path: str, span: Span) -> bytes:
     """A member's bytes. Raises BadSample."""
     data = root.read_range(path, span.offset, span.size)
     if len(data) < span.size:
@@ -81,40 +80,8 @@ def read(root: Folder, path: str, span: Span) -> bytes:
     return data
 
 
-def _members(stream: IO[bytes], size: int) -> Iterator[tarfile.TarInfo]:
-    """All headers of a tar that are followed by all of their data. Raises one of DAMAGE."""
-    with tarfile.open(fileobj=stream, mode="r:") as tar:
-        for member in tar:
-            if member.offset_data + member.size > size:
-                raise EOFError(f"it ends inside {member.name!r:.80}")
-            yield member
-            tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
-        # tarfile takes a garbled header for the end, unless it is the first
-        stream.seek(tar.offset)
-        if (rest := stream.read(tarfile.BLOCKSIZE)).strip(b"\0"):
-            raise ValueError(f"no member and no end at byte {tar.offset}: {rest[:16].hex()}")
+class Stream(Window):
+    """A file of a root as a raw stream that can seek."""
 
-
-class _Stream(io.RawIOBase):
-    """A file of a folder as a stream that can seek."""
-
-    def __init__(self, root: Folder, path: str, size: int) -> None:
-        self._root, self._path, self._size, self._at = root, path, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = start + offset
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        count = min(len(buffer), self._size - self._at)
-        data = self._root.read_range(self._path, self._at, count)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    def __init__(self, root: Root, path: str, size: int) -> None:
+        super().__init__(partial(root.read_range, path), size)

@@ -1,26 +1,28 @@
-"""COCO 2017 (or 2014): photographs with instance, panoptic or stuff masks, and captions.
+"""COCO 2017 (or 2014): photographs with instance, panoptic, stuff or person masks, and captions.
 
 Licence: the annotations are CC BY 4.0, each picture has its own, named in its entry. Layout:
 
     train2017/000000000790.jpg      (2014: train2014/COCO_train2014_000000000790.jpg)
-    annotations/{instances,captions,panoptic,stuff}_train2017.json
+    annotations/{instances,captions,panoptic,stuff,person_keypoints}_train2017.json
     annotations/panoptic_train2017/000000000790.png, or panoptic_train2017/ in the root
 
 Which files there are decides what is offered: captions alone do, and so do masks alone. An entry
-is an image record of either JSON file; annotations of an image that has no record are its fault.
+is an image record of either JSON file, also of one on which nothing is marked (1,021 of train2017
+have no instance); annotations of an image that has no record are its fault.
 
 - instances: a segment per annotation, numbered by annotation id. They may overlap: painted largest
   mask first (then lower id first), so the smaller lies on top; crowds are painted before all
   others. One that is hidden, or too thin for a pixel, keeps its number. Annotations with area 0
   are left out (train2017 has two, each a line: cocoapi issue #355). No pixel is void.
+- person_keypoints: the same for the persons among them; all else is unmarked. Keypoints are left.
 - panoptic: PNG, id = R + 256 G + 65536 B (widened first: uint8 would wrap), 0 = void = not valid.
   The ids of the PNG and of the JSON must be the same set.
 - stuff: a segment per annotation, none a thing. Category 183, "other", is all things merged: known
   not to be stuff, so no segment (id 0) and valid; what no annotation covers is void, not valid.
 - facts: instances and smallest are of things that are no crowds; stuff classes have 0 and 0.
-- sizes are of the stored pixels: EXIF orientation is not for labels. Boxes differ from masks by
-  up to some pixels in the official data and are not used. Captions lose outer whitespace; blank
-  ones are dropped.
+- sizes are of the stored pixels: an EXIF orientation turns neither labels nor picture. Boxes
+  differ from masks by up to some pixels in the official data and are not used. Captions lose outer
+  whitespace; blank ones are dropped.
 
 Sources: cocodataset.org/#format-data; cocoapi (maskApi.c, coco.py); panopticapi (utils.py); Lin et
 al., "Microsoft COCO", ECCV 2014; Kirillov et al., CVPR 2019; Caesar et al., "COCO-Stuff", 2018.
@@ -37,12 +39,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import _coco_json as coco_json
+from pipelines import _coco_official as release
 from pipelines import _coco_png as panoptic
 from pipelines import _records as records
 from pipelines import _rle
-from pipelines._coco_json import Category, Picture, garbled
+from pipelines._coco_json import Category, Picture, Table, garbled
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Entry, Sample, Segments
+from vbdata.nouns import Entry, Official, Sample, Segments
 from vbdata.storage import safe
 
 if TYPE_CHECKING:
@@ -53,12 +56,21 @@ HOMEPAGE = "https://cocodataset.org/#download"
 LABELS = ("segments", "captions")
 
 SPLITS = ("train2017", "val2017", "train2014", "val2014")
-SEGMENTS = {"instances": True, "panoptic": True, "stuff": False}  # classes are things by default
+SEGMENTS = {  # whether classes are things by default
+    "instances": True,
+    "panoptic": True,
+    "stuff": False,
+    "person_keypoints": True,
+}
+HOLDOUTS = {"coco-val2017": {"split": "val2017"}, "coco-val2014": {"split": "val2014"}}
 OTHER = 183  # COCO-Stuff's class of everything that is not stuff
 
 
 class Shelf(NamedTuple):
-    """What all entries of a split share. images, pngs: path -> size of the files that exist."""
+    """What all entries of a split share. images, pngs: path -> size of the files that exist.
+
+    text: the file of the masks.
+    """
 
     split: str
     segments: str
@@ -66,27 +78,41 @@ class Shelf(NamedTuple):
     images: dict[str, int]
     pngs_at: str
     pngs: dict[str, int]
+    text: str
 
 
 def index(
     root: Folder, *, split: str = "train2017", segments: str = "instances"
 ) -> Iterator[Entry]:
     """The images of a split in order of their ids, with the masks of one annotation file."""
-    records.one_of("split", split, SPLITS)
-    records.one_of("segments", segments, SEGMENTS)
-    masks_at, told_at = (f"annotations/{kind}_{split}.json" for kind in (segments, "captions"))
-    drawn = coco_json.table(root, masks_at, thing=SEGMENTS[segments])
-    told = coco_json.table(root, told_at)
+    drawn, told = _tables(root, split, segments)
     if drawn is None and (told is None or segments != "instances"):
-        also = f", nor {told_at}" if told is None else ""
-        raise SourceError(f"{root.url}: no {masks_at}{also}")
-    shelf = _shelf(root, split, segments, drawn.categories if drawn else {})
+        raise SourceError(f"{root.url}: no {_missing(split, segments, told)}")
+    shelf = _shelf(root, split, segments, drawn)
     found, strays = coco_json.pictures(drawn, told)
     del drawn, told  # what is gathered by image is let go of image by image
-    for number in sorted(found):
-        yield _entry(f"{number:012d}", found.pop(number), shelf)
+    with coco_json.settled():
+        for number in sorted(found):
+            yield _entry(f"{number:012d}", found.pop(number), shelf)
     for place, detail in enumerate(strays):
         yield replace(_bare(f"stray-{place:06d}"), fault=f"garbled annotation: {detail}")
+
+
+def groups(root: Folder, *, split: str = "train2017", segments: str = "instances") -> Iterator[str]:
+    """The groups of a split, from any of its annotation files: no picture needs to be there."""
+    drawn, told = _tables(root, split, segments)
+    for other in SEGMENTS:
+        drawn = drawn if drawn or told else coco_json.table(root, _masks(split, other), thing=True)
+    if not drawn and not told:
+        raise SourceError(f"{root.url}: no {_missing(split, segments, told)}")
+    found, _ = coco_json.pictures(drawn, told)
+    yield from (_group(f"{number:012d}") for number in sorted(found))
+
+
+def official(*, split: str = "train2017", segments: str = "instances") -> Official:
+    """What the official release holds of a split."""
+    _check(split, segments)
+    return release.official(split, segments)
 
 
 def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -101,7 +127,28 @@ def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
     return Sample(image=image, labels=labels)
 
 
-def _shelf(root: Folder, split: str, segments: str, categories: dict[int, Category]) -> Shelf:
+def _check(split: str, segments: str) -> None:
+    records.one_of("split", split, SPLITS)
+    records.one_of("segments", segments, SEGMENTS)
+
+
+def _masks(split: str, segments: str) -> str:
+    return f"annotations/{segments}_{split}.json"
+
+
+def _tables(root: Folder, split: str, segments: str) -> tuple[Table | None, Table | None]:
+    """The files of masks and of captions, None where there is none."""
+    _check(split, segments)
+    drawn = coco_json.table(root, _masks(split, segments), thing=SEGMENTS[segments])
+    return drawn, coco_json.table(root, f"annotations/captions_{split}.json")
+
+
+def _missing(split: str, segments: str, told: Table | None) -> str:
+    also = "" if told else f", nor annotations/captions_{split}.json"
+    return f"{_masks(split, segments)}{also}"
+
+
+def _shelf(root: Folder, split: str, segments: str, drawn: Table | None) -> Shelf:
     """List the folders of a split. Raises SourceError if one is not there."""
     places = (f"annotations/panoptic_{split}", f"panoptic_{split}")
     pngs_at = next(filter(root.exists, places), places[0])
@@ -110,12 +157,17 @@ def _shelf(root: Folder, split: str, segments: str, categories: dict[int, Catego
         if not root.exists(folder):
             raise SourceError(f"{root.url}: no folder {folder}")
     pngs = records.sizes(root, pngs_at) if segments == "panoptic" else {}
-    return Shelf(split, segments, categories, records.sizes(root, split), pngs_at, pngs)
+    categories, text = (drawn.categories, drawn.text) if drawn else ({}, "")
+    return Shelf(split, segments, categories, records.sizes(root, split), pngs_at, pngs, text)
+
+
+def _group(name: str) -> str:
+    return f"coco:{name}"
 
 
 def _bare(name: str) -> Entry:
     """An entry of which only the name is known."""
-    group = f"coco:{name}"
+    group = _group(name)
     return Entry(id=name, group=group, width=0, height=0, license="unknown", files={}, labels=())
 
 
@@ -147,21 +199,26 @@ def _content(picture: Picture, shelf: Shelf) -> dict[str, Any]:
 
 
 def masks_of(annotations: list[Any], shelf: Shelf) -> dict[str, Any]:
-    """The facts of an image's masks, and the record that its worker gets."""
-    parts = [coco_json.part(each, shelf.categories) for each in annotations]
-    if len({part["id"] for part in parts}) < len(parts):
+    """The facts of an image's masks, and the record that its worker gets.
+
+    The record's first line has the segments; its second their annotations, but for panoptic ones.
+    """
+    both = [(coco_json.part(each, shelf.categories), each) for each in annotations]
+    if len({part["id"] for part, _ in both}) < len(both):
         raise garbled("two annotations have the same id")
-    other: list[Any] = []
+    both.sort(key=lambda pair: int(pair[0]["id"]))
+    other = [pair for pair in both if shelf.segments == "stuff" and _is_other(pair[1])]
+    named = [pair for pair in both if pair not in other] if other else both
+    parts = [part for part, _ in named]
+    record = {"segments": shelf.segments, "parts": parts, "other": [part for part, _ in other]}
+    packed = records.pack(record)
     if shelf.segments != "panoptic":
-        for part, each in zip(parts, annotations, strict=True):
-            part["segmentation"] = each.get("segmentation")
-    if shelf.segments == "stuff":
-        named = [each["category_id"] != OTHER for each in annotations]
-        other = [part for part, kept in zip(parts, named, strict=True) if not kept]
-        parts = [part for part, kept in zip(parts, named, strict=True) if kept]
-    parts.sort(key=lambda part: int(part["id"]))
-    record = {"segments": shelf.segments, "parts": parts, "other": other}
-    return {"classes": coco_json.facts(parts), "record": records.pack(record)}
+        packed += b"\n" + coco_json.texts((each for _, each in named + other), shelf.text)
+    return {"classes": coco_json.facts(parts), "record": packed}
+
+
+def _is_other(annotation: dict[str, Any]) -> bool:
+    return bool(annotation["category_id"] == OTHER)
 
 
 def _panoptic_annotation(picture: Picture) -> tuple[list[Any], Any]:
@@ -185,16 +242,18 @@ def partition(root: Folder, entry: Entry, on_top: Collection[int] = ()) -> Segme
     """An entry's masks; on_top: numbers, from 0, of those painted over all others."""
     import torch
 
-    record = json.loads(entry.record)
-    parts = record["parts"]
+    head, _, texts = entry.record.partition(b"\n")
+    record = json.loads(head)
+    parts, other = record["parts"], record["other"]
     if record["segments"] == "panoptic":
         ids = panoptic.numbers(root, entry, [part["id"] for part in parts])
         valid = ids > 0
     else:
-        ids = _painted(entry, parts, on_top)
+        shapes = [annotation.get("segmentation") for annotation in json.loads(texts)]
+        ids = _painted(entry, parts, shapes[: len(parts)], on_top)
         valid = np.ones(ids.shape, np.bool_)
-    if record["segments"] == "stuff":
-        valid = (ids > 0) | (_painted(entry, record["other"]) > 0)
+        if record["segments"] == "stuff":
+            valid = (ids > 0) | (_painted(entry, other, shapes[len(parts) :]) > 0)
     return Segments(
         ids=torch.from_numpy(ids),
         classes=tuple(part["name"] for part in parts),
@@ -205,10 +264,10 @@ def partition(root: Folder, entry: Entry, on_top: Collection[int] = ()) -> Segme
 
 
 def _painted(
-    entry: Entry, parts: list[dict[str, Any]], on_top: Collection[int] = ()
+    entry: Entry, parts: list[dict[str, Any]], shapes: list[Any], on_top: Collection[int] = ()
 ) -> NDArray[np.int32]:
     """Number of the topmost mask at each pixel, from 1."""
-    masks = [_runs(entry, part) for part in parts]
+    masks = [_runs(entry, *both) for both in zip(parts, shapes, strict=True)]
     order = sorted(
         range(len(parts)),
         key=lambda k: (k in on_top, not parts[k]["crowd"], -_rle.area(masks[k]), parts[k]["id"]),
@@ -216,9 +275,9 @@ def _painted(
     return _rle.paint(((k + 1, masks[k]) for k in order), entry.height, entry.width)
 
 
-def _runs(entry: Entry, part: dict[str, Any]) -> _rle.Runs:
+def _runs(entry: Entry, part: dict[str, Any], shape: Any) -> _rle.Runs:
     try:
-        return _rle.runs(part["segmentation"], entry.height, entry.width)
+        return _rle.runs(shape, entry.height, entry.width)
     except BadSample as bad:
         detail = f"annotation {part['id']}: {bad.detail}"
         raise BadSample(bad.reason, detail, entry.files["image"].path) from bad

@@ -1,4 +1,4 @@
-"""Hypersim: rendered interiors with depth and surface normals of every pixel.
+"""Hypersim: rendered interiors with depth, surface normals and labelled objects of every pixel.
 
 Licence: CC BY-SA 3.0 (data). Layout, with the scenes in evermotion_dataset/scenes/, in scenes/ or
 in the root, and the CSV files beside them, in their official folders or in the root:
@@ -8,6 +8,7 @@ in the root, and the CSV files beside them, in their official folders or in the 
     ai_VVV_NNN/images/scene_cam_XX_geometry_hdf5/frame.IIII.depth_meters.hdf5    float16[H, W]
                                                  frame.IIII.normal_cam.hdf5      float16[H, W, 3]
                                                  frame.IIII.render_entity_id.hdf5  int16[H, W]
+                                                 frame.IIII.semantic{,_instance}.hdf5   the same
     evermotion_dataset/analysis/metadata_images_split_scene_v1.csv
     contrib/mikeroberts3000/metadata_camera_parameters.csv
 
@@ -20,6 +21,11 @@ Conventions and traps:
   or not finite, else made unit, and turned where normal . ray > 1e-3.
 - Where render_entity_id is -1 there is nothing: depth and normals are NaN; the normals' sky. For
   a camera without these files, sky is where a normal is NaN. Depth is valid where finite and > 0.
+- Segments: pipelines/_hypersim_segments.py. Which classes are in a frame stands in its pixels only,
+  so they are off unless a recipe says `segments: true`: its index then opens two files a frame,
+  8 ms of one core (8 minutes for all of train, once), where depth and normals need no file opened.
+  A frame without both files, or on which nobody labelled anything, does not offer them; a damaged
+  one is a fault of its frame.
 - Tone mapping: pipelines/_tonemap.py; without render_entity_id every pixel counts as valid.
 
 Frames are those of the split CSV's partition in the public release, as far as they are on disk: a
@@ -33,34 +39,32 @@ et al., "Hypersim", ICCV 2021; flip rule: Marigold, preprocess_hypersim_normals.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
-import re
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines import _hypersim_segments as partitions
+from pipelines import _hypersim_tables as tables
 from pipelines import _records as records
 from pipelines._hdf5 import read_array
 from pipelines._hypersim_camera import Camera, orient, pinhole, rays
 from pipelines._tonemap import tonemap
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import MAX_PIXELS
-from vbdata.nouns import Depth, Entry, Normals, Sample
+from vbdata.nouns import Depth, Download, Entry, Normals, Official, Sample, Segments
 
 if TYPE_CHECKING:
     from vbdata.storage import Folder
 
 LICENSE = "CC-BY-SA-3.0"
 HOMEPAGE = "https://github.com/apple/ml-hypersim"
-LABELS = ("depth", "normals")
+LABELS = ("depth", "normals", "segments")
 
-SPLITS = ("train", "val", "test", "all")
+SPLITS = tables.SPLITS
+HOLDOUTS = {"hypersim-val": {"split": "val"}, "hypersim-test": {"split": "test"}}
 IMAGES = {
     "tonemap": "images/scene_{}_final_hdf5/frame.{:04d}.color.hdf5",
     "preview": "images/scene_{}_final_preview/frame.{:04d}.tonemap.jpg",
@@ -71,33 +75,56 @@ GEOMETRY = {
     "entities": "images/scene_{}_geometry_hdf5/frame.{:04d}.render_entity_id.hdf5",
 }
 
+LABELLED = {
+    "semantic": "images/scene_{}_geometry_hdf5/frame.{:04d}.semantic.hdf5",
+    "instance": "images/scene_{}_geometry_hdf5/frame.{:04d}.semantic_instance.hdf5",
+}
+
 SCENES_AT = ("evermotion_dataset/scenes", "scenes", "")
-SPLIT_CSV = "metadata_images_split_scene_v1.csv"
-SPLIT_AT = ("evermotion_dataset/analysis/", "analysis/", "")
-CAMERA_CSV = "metadata_camera_parameters.csv"
-CAMERA_AT = ("contrib/mikeroberts3000/", "")
-SCENE = re.compile(r"ai_\d{3}_\d{3}")
-CAMERA = re.compile(r"cam_\d{2}")
+PUBLIC = {"train": 59_543, "val": 7_386, "test": 7_690, "all": 74_619}  # frames, by the split CSV
+REPOSITORY = "https://github.com/apple/ml-hypersim/blob/main/"
 
 NOTHING = -1  # render_entity_id of a pixel that sees no object
 
 
-def index(root: Folder, *, split: str = "train", image: str = "tonemap") -> Iterator[Entry]:
+def index(
+    root: Folder, *, split: str = "train", image: str = "tonemap", segments: bool = False
+) -> Iterator[Entry]:
     """The frames of a partition that are on disk, in order of scene, camera and frame."""
-    records.one_of("split", split, SPLITS)
-    records.one_of("image", image, IMAGES)
-    (top, scenes), frames, cameras = _scenes(root), _frames(root, split), _cameras(root)
+    _check(split, image, segments)
+    wanted = {"image": IMAGES[image]} | GEOMETRY | (LABELLED if segments else {})
+    top, scenes = _scenes(root)
+    frames, cameras = tables.frames(root, split), tables.cameras(root)
     nothing = True
     for scene in scenes:
         for name, numbers in sorted(frames.get(scene, {}).items()):
             if scene not in cameras:
-                raise SourceError(f"{root.url}: {CAMERA_CSV} has no row for {scene}")
+                raise SourceError(f"{root.url}: {tables.CAMERA_CSV} has no row for {scene}")
             at = f"{top}{scene}"
-            for entry in _entries(root, at, name, sorted(numbers), cameras[scene], image):
+            for entry in _entries(root, at, name, sorted(numbers), cameras[scene], wanted):
                 nothing = False
                 yield entry
     if nothing:
         raise SourceError(f"{root.url}: no geometry of split {split} in its {len(scenes)} scenes")
+
+
+def groups(
+    root: Folder, *, split: str = "train", image: str = "tonemap", segments: bool = False
+) -> Iterator[str]:
+    """The scenes of a partition by the split CSV alone: none of them needs to be there."""
+    _check(split, image, segments)
+    yield from (f"hypersim:{scene}" for scene in sorted(tables.frames(root, split)))
+
+
+def official(*, split: str = "train", image: str = "tonemap", segments: bool = False) -> Official:
+    """What the public release holds of a partition: a zip a scene, tables in the repository."""
+    _check(split, image, segments)
+    zips = "ai_VVV_NNN.zip, one a scene"
+    script = f"{REPOSITORY}code/python/tools/dataset_download_images.py"  # has all their addresses
+    csvs = (tables.SPLIT_AT[0] + tables.SPLIT_CSV, tables.CAMERA_AT[0] + tables.CAMERA_CSV)
+    downloads = [Download(path=path, archive="", url=REPOSITORY + path) for path in csvs]
+    downloads.append(Download(path=SCENES_AT[0], archive=zips, url=script))
+    return Official(entries=PUBLIC[split], downloads=tuple(downloads))
 
 
 def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -105,62 +132,32 @@ def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
     records.refuse(entry, kinds)
     jpeg = entry.files["image"].path.endswith(".jpg")
     pixels = records.read_image(root, entry) if jpeg else _tonemapped(root, entry)
-    readers = {"depth": _depth, "normals": _normals}
+    readers: dict[str, Callable[[Folder, Entry], Any]] = {
+        "depth": _depth,
+        "normals": _normals,
+        "segments": _segments,
+    }
     return Sample(image=pixels, labels={k: readers[k](root, entry) for k in LABELS if k in kinds})
+
+
+def _check(split: str, image: str, segments: bool) -> None:
+    records.one_of("split", split, SPLITS)
+    records.one_of("image", image, IMAGES)
+    records.yes_or_no("segments", segments)
 
 
 def _scenes(root: Folder) -> tuple[str, list[str]]:
     """The folder of the scenes ("" or with its slash), and their names."""
     for at in SCENES_AT:
-        if found := [name for name in root.folders(at) if SCENE.fullmatch(name)]:
+        if found := [name for name in root.folders(at) if tables.SCENE.fullmatch(name)]:
             return (f"{at}/" if at else "", found)
     raise SourceError(f"{root.url}: no scenes ai_VVV_NNN in {', '.join(SCENES_AT[:2])} or the root")
 
 
-def _frames(root: Folder, split: str) -> dict[str, dict[str, set[int]]]:
-    """Scene -> camera -> numbers of the public frames of a partition."""
-    frames: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    wanted = SPLITS[:3] if split == "all" else (split,)
-    rows = _rows(root, SPLIT_AT, SPLIT_CSV)
-    for line, row in enumerate(rows, 2):
-        try:
-            public = {"True": True, "False": False}[row["included_in_public_release"]]
-            if public and row["split_partition_name"] in wanted:
-                if not CAMERA.fullmatch(row["camera_name"]):
-                    raise ValueError(f"camera {row['camera_name']!r}, expected cam_NN")
-                frames[row["scene_name"]][row["camera_name"]].add(int(row["frame_id"]))
-        except (KeyError, TypeError, ValueError) as err:
-            raise SourceError(f"{SPLIT_CSV}, line {line}: {err!r}") from err
-    return frames
-
-
-def _cameras(root: Folder) -> dict[str, Camera]:
-    """Scene -> its camera."""
-    cameras: dict[str, Camera] = {}
-    for line, row in enumerate(_rows(root, CAMERA_AT, CAMERA_CSV), 2):
-        try:
-            matrix = tuple(float(row[f"M_cam_from_uv_{k // 3}{k % 3}"]) for k in range(9))
-            width, height = (float(row[f"settings_output_img_{k}"]) for k in ("width", "height"))
-            if not all(map(math.isfinite, matrix)) or not 0 < width * height <= MAX_PIXELS:
-                raise ValueError(f"camera of {width}x{height} pixels, M_cam_from_uv {matrix}")
-            cameras[row["scene_name"]] = Camera(int(width), int(height), matrix)
-        except (KeyError, TypeError, ValueError) as err:
-            raise SourceError(f"{CAMERA_CSV}, line {line}: {err!r}") from err
-    return cameras
-
-
-def _rows(root: Folder, places: tuple[str, ...], name: str) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file that may lie in one of several folders."""
-    path = next((at + name for at in places if root.exists(at + name)), places[0] + name)
-    data = records.source_bytes(root, path, "part of the ml-hypersim repository")
-    return csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
-
-
 def _entries(
-    root: Folder, scene: str, name: str, numbers: list[int], camera: Camera, image: str
+    root: Folder, scene: str, name: str, numbers: list[int], camera: Camera, wanted: dict[str, str]
 ) -> Iterator[Entry]:
-    """The frames of one camera of one scene."""
-    wanted = {"image": IMAGES[image]} | GEOMETRY
+    """The frames of one camera of one scene. wanted: key -> form of the path of such a file."""
     known: dict[str, int] = {}
     for folder in sorted({form.format(name, 0).rpartition("/")[0] for form in wanted.values()}):
         known |= records.sizes(root, f"{scene}/{folder}")
@@ -168,10 +165,12 @@ def _entries(
     offered = {key for files in paths for key, path in files.items() if path in known}
     labels = tuple(kind for kind in LABELS if kind in offered)
     for number, files in zip(numbers, paths, strict=True):
-        if not labels or not known.keys() & set(files.values()):
+        if not known.keys() & set(files.values()):
             continue
-        kept = offered | {"image"}
-        yield Entry(
+        kept = (offered | {"image"}) - LABELLED.keys()
+        if LABELLED.keys() <= {key for key, path in files.items() if path in known}:
+            kept |= LABELLED.keys()
+        entry = Entry(
             id=f"{scene.rpartition('/')[2]}/{name}/{number:04d}",
             group=f"hypersim:{scene.rpartition('/')[2]}",
             width=camera.width,
@@ -182,10 +181,26 @@ def _entries(
             camera=pinhole(camera),
             record=records.pack({"M_cam_from_uv": camera.matrix}),
         )
+        entry = _labelled(root, entry) if LABELLED.keys() <= kept else entry
+        if entry.labels:
+            yield entry
+
+
+def _labelled(root: Folder, entry: Entry) -> Entry:
+    """The entry with what is in its segments, or their fault; as it was if there is none."""
+    try:
+        facts = partitions.facts(_partition(root, entry))
+    except BadSample as bad:
+        return replace(
+            entry,
+            labels=(*entry.labels, "segments"),
+            fault=f"{bad.reason}: {bad.detail} [{bad.file}]",
+        )
+    return replace(entry, labels=(*entry.labels, "segments"), classes=facts) if facts else entry
 
 
 def _array(root: Folder, entry: Entry, key: str, *tail: int) -> NDArray[Any]:
-    dtype = np.int16 if key == "entities" else np.float16
+    dtype = np.int16 if key in ("entities", *LABELLED) else np.float16
     shape, path = (entry.height, entry.width, *tail), entry.files[key].path
     return read_array(records.read(root, entry, key), shape, dtype, path)
 
@@ -232,3 +247,14 @@ def _normals(root: Folder, entry: Entry) -> Normals:
     return Normals(
         xyz=torch.from_numpy(xyz), valid=torch.from_numpy(valid), sky=torch.from_numpy(sky)
     )
+
+
+def _partition(root: Folder, entry: Entry) -> partitions.Partition:
+    semantic, instance = (_array(root, entry, key) for key in LABELLED)
+    return partitions.partition(
+        semantic, instance, (entry.files["semantic"].path, entry.files["instance"].path)
+    )
+
+
+def _segments(root: Folder, entry: Entry) -> Segments:
+    return partitions.segments(_partition(root, entry))

@@ -14,7 +14,8 @@ to camera 0, does not enter planar z.
 
 A frame is an entry if it has a depth file, or lies between two that have one (then the depth file
 is missing). Ground truth adds up 5 frames to both sides, so a drive's first and last 5 raw frames
-have none: no entries. Files and folders whose names are not of this pattern are not KITTI's.
+have none: no entries. Files and folders whose names are not of this pattern are not KITTI's. The
+names of the drives of both parts and of Eigen's test set are in pipelines/_kitti_drives.py.
 
 Sources: devkit readme of the depth benchmark; Geiger et al., "Vision meets Robotics", IJRR 2013;
 Uhrig et al., "Sparsity Invariant CNNs", 3DV 2017.
@@ -29,10 +30,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pipelines import _kitti_drives as drives
 from pipelines import _records as records
 from vbdata import images
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Depth, Entry, Sample
+from vbdata.nouns import Depth, Entry, Official, Sample
 
 if TYPE_CHECKING:
     from vbdata.storage import Folder
@@ -43,6 +45,10 @@ LABELS = ("depth",)
 
 SPLITS = {"train": ("train",), "val": ("val",), "both": ("train", "val")}
 CAMERAS = ("image_02", "image_03")
+HOLDOUTS = {
+    "kitti-val": drives.groups(drives.VAL),
+    "kitti-eigen-test": drives.groups(drives.EIGEN_TEST),
+}
 
 CALIBRATION = "calib_cam_to_cam.txt"
 DRIVE = re.compile(r"\d{4}_\d{2}_\d{2}_drive_\d{4}_sync")
@@ -60,8 +66,7 @@ class Camera(NamedTuple):
 
 def index(root: Folder, *, split: str = "train", camera: str = "image_02") -> Iterator[Entry]:
     """The frames of all drives of a split, as one of the two colour cameras saw them."""
-    records.one_of("split", split, SPLITS)
-    records.one_of("camera", camera, CAMERAS)
+    _check(split, camera)
     raw, depth = (f"{top}/" if root.exists(top) else "" for top in ("raw", "depth"))
     cameras: dict[str, Camera] = {}
     nothing = True
@@ -78,6 +83,14 @@ def index(root: Folder, *, split: str = "train", camera: str = "image_02") -> It
         raise SourceError(f"{root.url}: the drives of split {split} have no depth for {camera}")
 
 
+def official(*, split: str = "train", camera: str = "image_02") -> Official:
+    """What the benchmark holds of a split: as many frames of either camera."""
+    _check(split, camera)
+    downloads = [each for part in SPLITS[split] for each in drives.downloads(part)]
+    entries = sum(drives.FRAMES[part] for part in SPLITS[split])
+    return Official(entries=entries, downloads=tuple(dict.fromkeys(downloads)))
+
+
 def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
     """The frame's PNG as it is, and its depth in metres. Raises BadSample."""
     records.refuse(entry, kinds)
@@ -85,16 +98,21 @@ def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
     return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
 
 
+def _check(split: str, camera: str) -> None:
+    records.one_of("split", split, SPLITS)
+    records.one_of("camera", camera, CAMERAS)
+
+
 def _drives(root: Folder, depth: str, parts: tuple[str, ...]) -> dict[str, str]:
     """Drive -> the part of the benchmark that it belongs to."""
     found: dict[str, str] = {}
     for part in parts:
-        drives = [name for name in root.folders(f"{depth}{part}") if DRIVE.fullmatch(name)]
-        if not drives:
+        names = [name for name in root.folders(f"{depth}{part}") if DRIVE.fullmatch(name)]
+        if not names:
             raise SourceError(f"{root.url}: no folders YYYY_MM_DD_drive_NNNN_sync in {depth}{part}")
-        if twice := sorted(found.keys() & set(drives)):
+        if twice := sorted(found.keys() & set(names)):
             raise SourceError(f"{root.url}: {twice[0]} is in train and in val")
-        found |= dict.fromkeys(drives, part)
+        found |= dict.fromkeys(names, part)
     return found
 
 

@@ -33,18 +33,17 @@ Sources: github.com/lichengunc/refer (README, refer.py); Kazemzadeh et al., "Ref
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pipelines import _coco_json as coco_json
-from pipelines import _plain_pickle as plain_pickle
 from pipelines import _records as records
+from pipelines import _refcoco_refs as refs_of
 from pipelines import coco
-from pipelines._coco_json import Picture, garbled
+from pipelines._coco_json import Picture
+from pipelines._refcoco_refs import Ref, with_area
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Entry, Expression, FileRef, Sample
+from vbdata.nouns import Download, Entry, Expression, FileRef, Official, Sample
 
 if TYPE_CHECKING:
     from vbdata.storage import Folder
@@ -59,8 +58,26 @@ SPLITS: dict[str, dict[str, tuple[str, ...]]] = {
     "refcoco+": {"unc": UNC},
     "refcocog": {"umd": ("train", "val", "test"), "google": ("train", "val")},
 }
-KNOWN = {"train", "val", "test", "testA", "testB", "testC"}  # what a ref may say (refer.py)
-TESTS = {"test", "testA", "testB", "testC"}
+IMAGES = {  # with a ref of the split, in the order of SPLITS; TensorFlow Datasets, ref_coco
+    ("refcoco", "unc"): (16_994, 1_500, 750, 750, 1_500),
+    ("refcoco", "google"): (19_213, 4_559, 4_527),
+    ("refcoco+", "unc"): (16_992, 1_500, 750, 750, 1_500),
+    ("refcocog", "umd"): (21_899, 1_300, 2_600),
+    ("refcocog", "google"): (24_698, 4_650),
+}
+HOLDOUTS = {
+    f"{variant}-{google}{split}": {"variant": variant, "by": by, "split": split}
+    for variant, google, by, splits in (
+        ("refcoco", "", "unc", ("val", "testA", "testB")),
+        ("refcoco+", "", "unc", ("val", "testA", "testB")),
+        ("refcocog", "", "umd", ("val", "test")),
+        ("refcoco", "google-", "google", ("val", "test")),
+        ("refcocog", "google-", "google", ("val",)),
+    )
+    for split in splits
+}
+REFS_AT = "http://bvisionweb1.cs.unc.edu/licheng/referit/data"  # README of the refer API
+PICTURES_AT = "http://images.cocodataset.org/zips/train2014.zip"
 
 PICTURES = (  # in the order in which they are tried
     ("images/mscoco/images/train2014", "COCO_train2014_{:012d}.jpg"),
@@ -68,48 +85,50 @@ PICTURES = (  # in the order in which they are tried
     ("train2017", "{:012d}.jpg"),
     ("val2017", "{:012d}.jpg"),
 )
-MAX_TEXT = 1000  # characters of a sentence; the longest of RefCOCOg has some 200
-
-
-class Ref(NamedTuple):
-    """A checked record: what an annotation is called."""
-
-    image: int
-    annotation: int
-    texts: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Seen:
-    """Numbers that may come once: else one sentence, shared by all refs, outgrows all memory."""
-
-    refs: set[int] = field(default_factory=set)
-    sentences: set[int] = field(default_factory=set)
 
 
 def index(
     root: Folder, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
 ) -> Iterator[Entry]:
     """The images that a split's refs are about, in order of their ids, then what is no good."""
-    records.one_of("variant", variant, SPLITS)
-    records.one_of(f"by (of {variant})", by, SPLITS[variant])
-    records.one_of(f"split (of {variant} by {by})", split, SPLITS[variant][by])
+    _check(variant, by, split)
     top = "" if root.exists(f"{variant}/instances.json") else "data/"
     drawn = coco_json.table(root, f"{top}{variant}/instances.json", thing=True)
     if drawn is None:
         raise SourceError(f"{root.url}: no {variant}/instances.json, nor below data/")
-    shelf = coco.Shelf(split, "instances", drawn.categories, _picture_files(root, top), "", {})
+    images = _picture_files(root, top)
+    shelf = coco.Shelf(split, "instances", drawn.categories, images, "", {}, drawn.text)
     pictures, strays = coco_json.pictures(drawn, None)
     del drawn  # what is gathered by image is let go of image by image
-    listed = plain_pickle.read(root, f"{top}{variant}/refs({by}).p")
-    if not isinstance(listed, list):
-        raise SourceError(f"refs({by}).p: holds a {type(listed).__name__}, expected a list")
-    refs, bad = _by_image(listed, split, pictures)
+    listed = refs_of.read(root, f"{top}{variant}/refs({by}).p")
+    refs, bad = refs_of.by_image(listed, split, pictures)
     for number in sorted(refs):
         yield _entry(number, pictures.pop(number), refs.pop(number), shelf, top)
     for place, detail in enumerate([*strays, *bad]):
         name = f"stray-{place:06d}"
         yield _faulty(name, "unknown", f"garbled annotation: {detail}")
+
+
+def groups(
+    root: Folder, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
+) -> Iterator[str]:
+    """The images that a split's refs name, by the refs alone: nothing else needs to be there."""
+    _check(variant, by, split)
+    path = f"{variant}/refs({by}).p"
+    listed = refs_of.read(root, path if root.exists(path) else f"data/{path}")
+    for number in sorted(set(refs_of.images(listed, split))):
+        yield f"coco:{number:012d}"
+
+
+def official(*, variant: str = "refcoco", by: str = "unc", split: str = "train") -> Official:
+    """What the official release holds of a split."""
+    _check(variant, by, split)
+    archive, folder = f"{variant}.zip", PICTURES[0][0]
+    files = [f"{variant}/instances.json", f"{variant}/refs({by}).p"]
+    entries = IMAGES[variant, by][SPLITS[variant][by].index(split)]
+    notes = [Download(path=path, archive=archive, url=f"{REFS_AT}/{archive}") for path in files]
+    pictures = Download(path=folder, archive="train2014.zip", url=PICTURES_AT)
+    return Official(entries=entries, downloads=(*notes, pictures))
 
 
 def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -125,83 +144,10 @@ def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
     return Sample(image=image, labels=labels)
 
 
-def _by_image(
-    listed: list[Any], split: str, pictures: dict[int, Picture]
-) -> tuple[dict[int, list[Ref]], list[str]]:
-    """The split's refs by image id, and what is wrong with those that have no place."""
-    wanted = TESTS if split == "test" else {split}
-    found: dict[int, list[Ref]] = {}
-    bad: list[str] = []
-    seen = _Seen()
-    for place, record in enumerate(listed):
-        try:
-            if _split_of(record) in wanted:
-                ref = _ref(record, seen)
-                _check_target(ref, pictures)
-                found.setdefault(ref.image, []).append(ref)
-        except BadSample as err:
-            bad.append(f"ref {place} of the file: {err.detail}")
-    return found, bad
-
-
-def _split_of(record: Any) -> str:
-    split = record.get("split") if isinstance(record, dict) else None
-    if not isinstance(split, str) or split not in KNOWN:
-        raise garbled(f"its split is {_brief(split)}, expected one of {', '.join(sorted(KNOWN))}")
-    return split
-
-
-def _ref(record: dict[str, Any], seen: _Seen) -> Ref:
-    """A record, checked. Raises BadSample."""
-    number, image, annotation = (_number(record, k) for k in ("ref_id", "image_id", "ann_id"))
-    sentences = record.get("sentences")
-    if not isinstance(sentences, list):
-        raise garbled(f"its sentences are {type(sentences).__name__}, expected a list")
-    _once("ref_id", number, seen.refs)
-    texts = [_sentence(sentence, seen) for sentence in sentences]
-    return Ref(image, annotation, tuple(filter(None, texts)))
-
-
-def _sentence(sentence: Any, seen: _Seen) -> str:
-    """A sentence's text with single spaces, perhaps empty."""
-    sentence = sentence if isinstance(sentence, dict) else {}
-    number, text = _number(sentence, "sent_id"), sentence.get("sent")
-    if not isinstance(text, str) or len(text) > MAX_TEXT or not records.text(text):
-        said = f"sentence {number} is {_brief(text)}"
-        raise garbled(f"{said}, expected text of {MAX_TEXT} characters at most")
-    _once("sent_id", number, seen.sentences)
-    return " ".join(text.split())
-
-
-def _number(record: dict[str, Any], key: str) -> int:
-    value = record.get(key)
-    if not records.whole(value) or value >= coco_json.MAX_ID:
-        raise garbled(f"its {key} is {_brief(value)}, expected a number")
-    return value
-
-
-def _brief(value: Any) -> str:
-    """A value in some words; the plain repr of lists that hold each other has no end."""
-    return reprlib.repr(value)[:60]
-
-
-def _once(key: str, number: int, seen: set[int]) -> None:
-    if number in seen:
-        raise garbled(f"{key} {number} is that of an earlier one")
-    seen.add(number)
-
-
-def _check_target(ref: Ref, pictures: dict[int, Picture]) -> None:
-    """Raise BadSample if instances.json does not have the image or the annotation."""
-    picture = pictures.get(ref.image)
-    if picture is None or not picture.image:
-        raise garbled(f"instances.json has no image {ref.image}")
-    if not any(a.get("id") == ref.annotation for a in _with_area(picture)):
-        raise garbled(f"image {ref.image} has no annotation {ref.annotation} with an area")
-
-
-def _with_area(picture: Picture) -> list[dict[str, Any]]:
-    return [annotation for annotation in picture.masks if annotation.get("area") != 0]
+def _check(variant: str, by: str, split: str) -> None:
+    records.one_of("variant", variant, SPLITS)
+    records.one_of(f"by (of {variant})", by, SPLITS[variant])
+    records.one_of(f"split (of {variant} by {by})", split, SPLITS[variant][by])
 
 
 def _picture_files(root: Folder, top: str) -> dict[str, int]:
@@ -228,7 +174,7 @@ def _entry(number: int, picture: Picture, refs: list[Ref], shelf: coco.Shelf, to
     name = f"{number:012d}"
     try:
         width, height = coco_json.size(picture)
-        annotations = _with_area(picture)
+        annotations = with_area(picture)
         content = coco.masks_of(annotations, shelf)
     except BadSample as bad:
         return _faulty(name, picture.license, f"{bad.reason}: {bad.detail}")

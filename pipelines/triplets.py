@@ -41,7 +41,7 @@ from pipelines import _tars as tars
 from pipelines import _triplet_records as triplet
 from pipelines._tars import Parts, Span
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Entry, FileRef, Sample
+from vbdata.nouns import Entry, FileRef, Official, Sample
 from vbdata.storage import safe
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 LICENSE = "unknown: set by whoever made the triplets"
 HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"
 LABELS = ("edited",)
+READS_ARCHIVES = True  # its tars are read as they are, not mounted as folders
 
 METADATA = "metadata.jsonl"
 ALIASES = {
@@ -89,6 +90,11 @@ def index(
         yield from _of_tables(root, tables, known, wanted)
     for path in sorted(archives, key=lambda path: f"{path}/"):  # the order of the ids
         yield from _of_tar(root, FileRef(path=path, size=known[path]), wanted)
+
+
+def official(*, input_key: str = "", output_key: str = "", instruction_key: str = "") -> Official:
+    """Nothing: these triplets are your own, and nobody distributes them."""
+    return Official(entries=None, downloads=())
 
 
 def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:

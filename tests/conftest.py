@@ -40,6 +40,14 @@ def _one_thread() -> None:
     one_thread()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Caches of this session: in no test does one of another time play a part."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if base.name.startswith("popen-") else base
+    os.environ["VBDATA_CACHE"] = str(base / "cache")
+
+
 def _once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Path:
     """A folder made by the first test process that asks, and shared by all of the session."""
     base = tmp_path_factory.getbasetemp()
@@ -68,8 +76,8 @@ def demo_recipe(demo_data: Path) -> Recipe:
 
 def demo_recipe_over(data: Path) -> Recipe:
     """manifests/demo.yaml with its roots below another folder."""
-    roots = {path.name: str(path) for path in data.iterdir()}
-    return load_recipe(REPOSITORY / "manifests" / "demo.yaml", roots)
+    recipe = REPOSITORY / "manifests" / "demo.yaml"
+    return load_recipe(recipe, {s.name: str(data / s.name) for s in load_recipe(recipe).sources})
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,10 @@ OURS = ("vbdata", "pipelines", "transforms")
 # What plug-ins may take from the engine: nouns and tools, nothing that joins stages.
 TOOLS = {
     f"vbdata.{name}"
-    for name in ("english", "errors", "images", "nouns", "prompts", "rand", "storage", "surface")
+    for name in (
+        *("archive_tar", "english", "errors", "images", "nouns", "prompts", "rand", "storage"),
+        *("streams", "surface"),
+    )
 }
 
 

@@ -111,7 +111,7 @@ def _ray_workers() -> list[int]:
 def test_the_same_bytes_in_another_process_zone_locale_and_hash_seed(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
-    roots = [f"--root={s.name}={s.root}" for s in demo_recipe.sources]
+    roots = [f"--root={s.name}={s.roots[0]}" for s in demo_recipe.sources]
     recipe = Path(__file__).parent.parent / "manifests" / "demo.yaml"
     strange = {
         "TZ": "Asia/Kathmandu",

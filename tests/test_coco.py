@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
 
 from pipelines import _rle, coco
 from pipelines.demo import coco as demo
 from pipelines.demo.scene import Truth
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import check_jpeg, encode_jpeg
+from vbdata.images import check_jpeg, decode_rgb, encode_jpeg, jpeg_header
 from vbdata.nouns import Entry, Segments
 from vbdata.storage import Folder
 
@@ -82,6 +85,10 @@ def reference(part: Any, height: int, width: int) -> NDArray[np.bool_]:
         return np.asarray(coco_mask.decode(rle)).astype(bool)
 
 
+STUFF_FILE = REAL / "annotations/stuff_train2017.json"
+STUFF_TABLE = json.loads(STUFF_FILE.read_text()) if REAL.exists() else {}
+
+
 def real_pairs(split: str, kind: str) -> Iterator[tuple[Entry, list[dict[str, Any]]]]:
     """Entries of the real samples with the annotations of their images."""
     table = json.loads((REAL / f"annotations/{kind}_{split}.json").read_text())
@@ -91,11 +98,12 @@ def real_pairs(split: str, kind: str) -> Iterator[tuple[Entry, list[dict[str, An
 
 
 @real
+@pytest.mark.parametrize("kind", ["instances", "person_keypoints"])
 @pytest.mark.parametrize("split", ["train2017", "val2017"])
-def test_every_real_instance_is_painted_as_pycocotools_would(split: str) -> None:
+def test_every_real_instance_is_painted_as_pycocotools_would(split: str, kind: str) -> None:
     crowds = 0
-    for entry, noted in real_pairs(split, "instances"):
-        found = segments(Folder(str(REAL)), entry)
+    for entry, noted in real_pairs(split, kind):
+        found = coco.partition(Folder(str(REAL)), entry)
         noted.sort(key=lambda a: a["id"])
         masks = [reference(a, entry.height, entry.width) for a in noted]
         expected = np.zeros((entry.height, entry.width), np.int32)
@@ -108,7 +116,7 @@ def test_every_real_instance_is_painted_as_pycocotools_would(split: str) -> None
         assert found.crowds == tuple(bool(a["iscrowd"]) for a in noted)
         assert bool(found.valid.all())
         crowds += sum(found.crowds)
-    assert crowds > 0
+    assert crowds > 0 or (split, kind) == ("val2017", "person_keypoints")
 
 
 @real
@@ -118,6 +126,8 @@ def test_every_real_mask_equals_pycocotools_alone() -> None:
         ("train2017", "instances"),
         ("val2017", "instances"),
         ("train2017", "stuff"),
+        ("train2017", "person_keypoints"),
+        ("val2017", "person_keypoints"),
     ):
         for entry, noted in real_pairs(split, kind):
             for part in noted:
@@ -126,7 +136,47 @@ def test_every_real_mask_equals_pycocotools_alone() -> None:
                 assert np.array_equal(_rle.paint([(1, runs)], entry.height, entry.width), mask)
                 assert _rle.area(runs) == mask.sum()
                 count += 1
-    assert count == 1444 + 298 + 17
+    assert count == 1444 + 298 + 17 + 172 + 44
+
+
+@real
+def test_real_persons_are_the_instances_persons() -> None:
+    root, persons = Folder(str(REAL)), 0
+    instances = {e.id: e for e in coco.index(root)}
+    for entry in coco.index(root, segments="person_keypoints"):
+        assert not entry.fault
+        if "segments" in entry.labels:
+            twin = instances[entry.id]
+            wanted = tuple(fact for fact in twin.classes if fact.name == "person")
+            assert entry.classes == wanted
+            assert (entry.files, entry.captions) == (twin.files, twin.captions)
+            persons += sum(fact.instances for fact in wanted)
+    table = json.loads((REAL / "annotations/person_keypoints_train2017.json").read_text())
+    assert persons == sum(not a["iscrowd"] for a in table["annotations"]) > 150
+
+
+@real
+def test_every_real_stuff_pixel_and_area_is_exact() -> None:
+    """By pycocotools alone: its masks, its areas, no overlap; class 183 is valid and no segment."""
+    count = 0
+    for entry, noted in real_pairs("train2017", "stuff"):
+        found = coco.partition(Folder(str(REAL)), entry)
+        names = {c["id"]: c["name"] for c in STUFF_TABLE["categories"]}
+        named = sorted((a for a in noted if a["category_id"] != 183), key=lambda a: a["id"])
+        assert found.classes == tuple(names[a["category_id"]] for a in named)
+        assert not any(found.things)
+        covered = np.zeros((entry.height, entry.width), np.int64)
+        for a in noted:
+            mask = reference(a, entry.height, entry.width)
+            assert int(coco_mask.area(a["segmentation"])) == a["area"] == mask.sum()
+            covered += mask
+            number = named.index(a) + 1 if a in named else 0
+            assert np.array_equal(np.unique(found.ids.numpy()[mask]), [number])
+            assert number == 0 or int((found.ids == number).sum()) == a["area"]
+            count += 1
+        assert covered.max() == 1
+        assert np.array_equal(found.valid.numpy(), covered > 0)
+    assert count == 17
 
 
 @real
@@ -134,7 +184,12 @@ def test_real_panoptic_areas_are_exact() -> None:
     count = 0
     for entry, (annotation_,) in real_pairs("val2017", "panoptic"):
         found = segments(Folder(str(REAL)), entry)
+        with Image.open(REAL / "annotations/panoptic_val2017" / annotation_["file_name"]) as png:
+            red, green, blue = np.moveaxis(np.asarray(png.convert("RGB")).astype(np.int64), -1, 0)
+        colors = red + 256 * green + 256 * 256 * blue  # panopticapi's rgb2id
         parts = sorted(annotation_["segments_info"], key=lambda part: part["id"])
+        known = np.array([0, *(part["id"] for part in parts)])
+        assert np.array_equal(known[found.ids.numpy()], colors)
         for k, part in enumerate(parts, 1):
             assert int((found.ids == k).sum()) == part["area"]
             assert found.crowds[k - 1] == bool(part["iscrowd"])
@@ -386,7 +441,7 @@ def test_damaged_pictures(tmp_path: Path) -> None:
     whole = picture.read_bytes()
     other = encode_jpeg(np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8))
     for data, reason in (
-        (whole[:100], "undecodable"),
+        (whole[:100], "truncated"),  # in its headers
         (whole[:-40], "truncated"),  # before the first scan
         (b"", "truncated"),
         (b"<html>", "undecodable"),
@@ -410,7 +465,7 @@ def test_damaged_pictures(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"split": "train2018"}, "split: 'train2018'.*did you mean 'train2017'"),
-        ({"segments": "masks"}, "segments: 'masks'.*instances, panoptic, stuff"),
+        ({"segments": "masks"}, "segments: 'masks'.*instances, panoptic, person_keypoints, stuff"),
         ({"split": ["train2017"]}, "split"),
         ({"split": "val2017"}, "instances_val2017.json, nor annotations/captions_val2017"),
     ],
@@ -482,3 +537,84 @@ def test_miniature_masks_are_the_truth(drawn: Path, kind: str) -> None:
             assert np.array_equal(found.ids.numpy() > 0, np.isin(frame.ids, things))
             counted = sum(f.instances for f in entry.classes)
             assert counted == sum(not surfaces[k - 1].crowd for k in things)
+
+
+def turned(data: bytes, orientation: int) -> bytes:
+    """A JPEG with an EXIF orientation, as a phone that was held upright writes it."""
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_exif_turns_nothing(tmp_path: Path, orientation: int) -> None:
+    """The official sizes are of the stored pixels, and masks lie on these."""
+    root = tree(tmp_path, [annotation(1)])
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[4:14, 4:14] = 255  # what the mask is of
+    data = turned(encode_jpeg(pixels), orientation)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert opened.getexif()[0x0112] == orientation
+        upright = ImageOps.exif_transpose(opened)
+        assert (upright.size == (HEIGHT, WIDTH)) == (orientation in (6, 8))
+    (tmp_path / "train2017" / "000000000007.jpg").write_bytes(data)
+    sample = coco.load(root, only(root), ["segments"])
+    assert sample.image == data
+    stored = decode_rgb(data)
+    assert stored.shape == (HEIGHT, WIDTH, 3)
+    assert np.array_equal(stored[..., 0] > 127, sample.labels["segments"].ids.numpy() == 1)
+    # handed on as it is only if no viewer would turn it; else its stored pixels are encoded anew
+    assert jpeg_header(data).plain == (orientation == 1)
+
+
+def official_paths(**options: str) -> dict[str, str]:
+    return {download.path: download.url for download in coco.official(**options).downloads}
+
+
+def test_the_official_release() -> None:
+    entries = {split: coco.official(split=split).entries for split in coco.SPLITS}
+    assert entries == {
+        **{"train2017": 118_287, "val2017": 5_000},
+        **{"train2014": 82_783, "val2014": 40_504},
+    }
+    assert official_paths(split="val2017", segments="panoptic") == {
+        "val2017": "http://images.cocodataset.org/zips/val2017.zip",
+        **dict.fromkeys(
+            ("annotations/panoptic_val2017.json", "annotations/panoptic_val2017"),
+            "http://images.cocodataset.org/annotations/panoptic_annotations_trainval2017.zip",
+        ),
+        "annotations/captions_val2017.json": (
+            "http://images.cocodataset.org/annotations/annotations_trainval2017.zip"
+        ),
+    }
+    assert coco.official(split="val2014", segments="stuff").entries is None  # there is none
+    assert "annotations/instances_val2014.json" in official_paths(split="val2014")
+    with pytest.raises(SourceError, match="did you mean"):
+        coco.official(split="val2018")
+
+
+@pytest.mark.parametrize("kind", coco.SEGMENTS)
+def test_the_files_of_the_release_are_all_that_is_read(
+    drawn: Path, tmp_path: Path, kind: str
+) -> None:
+    for path in official_paths(segments=kind):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).symlink_to(drawn / path)
+    here = list(coco.index(Folder(str(tmp_path)), segments=kind))
+    assert here == list(coco.index(Folder(str(drawn)), segments=kind))
+
+
+def test_held_out_groups_need_no_picture(drawn: Path, tmp_path: Path) -> None:
+    root, bare = Folder(str(drawn)), Folder(str(tmp_path))
+    wanted = [e.group for e in coco.index(root, split="val2017")]
+    assert coco.HOLDOUTS["coco-val2017"] == {"split": "val2017"}
+    (tmp_path / "annotations").mkdir()
+    for kind in ("captions", "instances", "stuff", "panoptic"):  # any one of them will do
+        name = f"annotations/{kind}_val2017.json"
+        (tmp_path / name).symlink_to(drawn / name)
+        assert list(coco.groups(bare, split="val2017")) == wanted
+        (tmp_path / name).unlink()
+    with pytest.raises(SourceError, match=r"instances_val2017\.json, nor .*captions"):
+        list(coco.groups(bare, split="val2017"))
+    with pytest.raises(SourceError, match="split"):
+        list(coco.groups(bare, split="val2018"))

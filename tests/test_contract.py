@@ -35,7 +35,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
 @pytest.fixture(scope="module")
 def indices(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Index]:
     folder = tmp_path_factory.mktemp("indices")
-    sources = [Source(name=n, dataset=n, root=str(demo_data / n), tasks={}) for n in DATASETS]
+    sources = [Source(name=n, dataset=n, roots=(str(demo_data / n),), tasks={}) for n in DATASETS]
     return {source.name: build_index(source, folder) for source in sources}
 
 
@@ -98,8 +98,8 @@ def check_label(kind: str, label: Any, entry: Entry) -> None:
         assert 0 <= int(label.ids.min()) <= int(label.ids.max()) <= len(label.classes)
         facts = {fact.name: fact.instances for fact in entry.classes}
         for fact_name, count in facts.items():
-            pairs = zip(label.classes, label.crowds, strict=True)
-            assert count == sum(c == fact_name and not crowd for c, crowd in pairs)
+            parts = zip(label.classes, label.things, label.crowds, strict=True)
+            assert count == sum(c == fact_name and thing and not crowd for c, thing, crowd in parts)
     elif kind == "edited":
         rgb = decode_rgb(label) if isinstance(label, bytes) else label
         assert rgb.dtype == np.uint8
@@ -154,7 +154,7 @@ def test_the_index_is_memory_mapped(indices: dict[str, Index], tmp_path: Path) -
     import pyarrow as pa
 
     before = pa.total_allocated_bytes()
-    source = indices[DATASETS[0]].source
+    source = indices["coco"].source
     index = build_index(source, tmp_path)
     assert index.records.nbytes > 10_000
     held = pa.total_allocated_bytes() - before - index.facts.nbytes

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pickle
 import tarfile
 from pathlib import Path
 
@@ -107,3 +109,53 @@ def test_a_part_of_a_file(tmp_path: Path, scheme: str) -> None:
     for path, reason in (("a/c", "missing"), ("../a/b", "unsafe path")):
         with pytest.raises(BadSample, match=reason):
             folder.read_range(path, 0, 5)
+
+
+def test_links_to_folders_are_followed_and_not_in_circles(tmp_path: Path) -> None:
+    """Datasets are often linked together from several disks."""
+    (tmp_path / "disk" / "a").mkdir(parents=True)
+    (tmp_path / "disk" / "a" / "file").write_bytes(b"12")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "linked").symlink_to(tmp_path / "disk")
+    (root / "one").symlink_to(tmp_path / "disk" / "a" / "file")
+    (root / "nowhere").symlink_to(tmp_path / "nothing")
+    (tmp_path / "disk" / "a" / "round").symlink_to(tmp_path / "disk")
+    os.mkfifo(root / "pipe")
+    folder = Folder(str(root))
+    assert [(f.path, f.size) for f in folder.files()] == [("linked/a/file", 2), ("one", 2)]
+    assert (folder.folders(), folder.folders("linked")) == (["linked"], ["a"])
+    assert [folder.size(p) for p in ("one", "linked", "nowhere", "pipe")] == [2, -1, -1, -1]
+
+
+@pytest.mark.parametrize("scheme", ["local", "memory"])
+def test_a_file_as_a_stream_and_as_a_local_copy(tmp_path: Path, scheme: str) -> None:
+    folder = Folder(str(tmp_path) if scheme == "local" else "memory://stream-test")
+    folder.write("a/b", bytes(range(100)))
+    with folder.open("a/b") as stream:
+        assert (stream.read(3), stream.seek(-2, os.SEEK_END)) == (bytes((0, 1, 2)), 98)
+        assert (stream.read(), stream.read(), stream.tell()) == (bytes((98, 99)), b"", 100)
+        with pytest.raises((ValueError, OSError)):
+            stream.seek(-1)
+    with folder.local_copy("a/b") as copy:
+        assert copy.read_bytes() == bytes(range(100))
+    with pytest.raises(BadSample, match=r"missing.*\[a/c\]"):
+        folder.open("a/c")
+
+
+def test_the_version_of_a_file_changes_with_it(tmp_path: Path) -> None:
+    for folder in (Folder(str(tmp_path)), Folder("memory://version-test")):
+        folder.write("a", b"1")
+        first = folder.version("a")
+        assert first == folder.version("a")
+        folder.write("a", b"2" * 2)
+        assert first != folder.version("a")
+        with pytest.raises(BadSample, match="missing"):
+            folder.version("b")
+
+
+def test_folders_are_pickled_by_their_place(tmp_path: Path) -> None:
+    for url in (str(tmp_path), "memory://pickle-test"):
+        folder = Folder(url)
+        folder.write("a", b"1")
+        assert pickle.loads(pickle.dumps(folder)).read("a") == b"1"

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines import _hdf5, _tonemap, hypersim
+from pipelines import _hypersim_tables as tables
 from pipelines._hypersim_camera import Camera, orient, pinhole, rays
 from pipelines.demo import hypersim as demo
 from vbdata.errors import BadSample, SourceError
@@ -93,7 +94,7 @@ def write_camera(folder: Path, matrix: tuple[object, ...], width: int = WIDTH) -
         csv.writer(out).writerows([head, [SCENE, float(width), float(HEIGHT), *matrix]])
 
 
-def first(root: Folder, **options: str) -> Entry:
+def first(root: Folder, **options: Any) -> Entry:
     return next(iter(hypersim.index(root, **options)))
 
 
@@ -126,7 +127,7 @@ def test_the_real_frame_has_its_scenes_camera() -> None:
 
 @real
 def test_the_official_cameras() -> None:
-    cameras = hypersim._cameras(Folder(str(REAL)))
+    cameras = tables.cameras(Folder(str(REAL)))
     plain = [found for camera in cameras.values() if (found := pinhole(camera))]
     assert len(cameras) == 482
     assert len(plain) >= 194
@@ -138,7 +139,7 @@ def test_the_official_split() -> None:
     root = Folder(str(REAL))
     counts = {}
     for split in hypersim.SPLITS:
-        scenes = hypersim._frames(root, split)
+        scenes = tables.frames(root, split)
         frames = sum(len(k) for cameras in scenes.values() for k in cameras.values())
         counts[split] = (len(scenes), frames)
     assert counts["train"] == (365, 59_543)
@@ -509,3 +510,33 @@ def test_miniature_scenes_are_the_truth(tmp_path: Path) -> None:
 
 def rays_of(entry: Entry) -> NDArray[np.float64]:
     return hypersim._rays(entry).transpose(1, 2, 0)
+
+
+def test_held_out_scenes_need_no_scenes(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    assert list(hypersim.groups(root)) == [f"hypersim:{SCENE}"]
+    for scene in (tmp_path / SCENE).rglob("*.hdf5"):
+        scene.unlink()
+    assert list(hypersim.groups(root)) == [f"hypersim:{SCENE}"]
+    assert list(hypersim.groups(root, split="val")) == []
+    with pytest.raises(SourceError, match="split"):
+        list(hypersim.groups(root, split="training"))
+
+
+@real
+def test_the_official_held_out_sets_and_counts() -> None:
+    root = Folder(str(REAL))
+    held = {
+        name: set(hypersim.groups(root, **options)) for name, options in hypersim.HOLDOUTS.items()
+    }
+    assert {name: len(found) for name, found in held.items()} == dict.fromkeys(held, 46)
+    train = set(hypersim.groups(root))
+    assert len(train) == 365
+    assert not train & held["hypersim-val"]
+    assert not held["hypersim-test"] & (train | held["hypersim-val"])
+    for split in hypersim.SPLITS:
+        scenes = tables.frames(root, split)
+        frames = sum(len(k) for cameras in scenes.values() for k in cameras.values())
+        assert hypersim.official(split=split).entries == frames
+    paths = [download.path for download in hypersim.official().downloads]
+    assert all(root.exists(path) for path in paths)

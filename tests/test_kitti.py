@@ -227,3 +227,59 @@ def test_miniature_drives_are_the_truth(tmp_path: Path) -> None:
         assert found.valid.any()
         assert np.abs(found.metres[found.valid].numpy() - expected).max() <= 0.5 / 256 + 1e-6
     assert annotated == len(entries) == 9
+
+
+def test_the_parts_of_the_benchmark_and_eigens_test_set() -> None:
+    parts = {part: kitti.drives.names(numbers) for part, numbers in kitti.drives.PARTS.items()}
+    assert [len(parts[part]) for part in ("train", "val")] == [138, 13]
+    assert not set(parts["train"]) & set(parts["val"])
+    for names in parts.values():
+        assert names == sorted(set(names))
+        assert all(kitti.DRIVE.fullmatch(name) for name in names)
+    held = kitti.HOLDOUTS
+    assert {name: len(groups) for name, groups in held.items()} == {
+        "kitti-val": 13,
+        "kitti-eigen-test": 28,
+    }
+    assert held["kitti-val"] == {f"kitti:{name}" for name in parts["val"]}
+    known = {f"kitti:{name}" for names in parts.values() for name in names}
+    assert held["kitti-eigen-test"] < known
+    assert len(held["kitti-eigen-test"] & held["kitti-val"]) == 7  # most of it is in train
+
+
+def test_held_out_drives_are_the_groups_of_entries(tmp_path: Path) -> None:
+    demo.write(tmp_path, seed=2, frames=13)
+    root = Folder(str(tmp_path))
+    groups = {split: {e.group for e in kitti.index(root, split=split)} for split in kitti.SPLITS}
+    assert groups["val"] == {"kitti:2011_09_26_drive_0002_sync"} < kitti.HOLDOUTS["kitti-val"]
+    assert not groups["train"] & kitti.HOLDOUTS["kitti-val"]
+
+
+@pytest.mark.parametrize(
+    ("split", "frames", "drives"),
+    [("train", 42_949, 138), ("val", 3_426, 13), ("both", 46_375, 151)],
+)
+def test_the_official_release(split: str, frames: int, drives: int) -> None:
+    official = kitti.official(split=split)
+    assert official.entries == frames == kitti.official(split=split, camera="image_03").entries
+    assert 2 * frames in (85_898, 6_852, 85_898 + 6_852)  # depth maps, of both cameras
+    urls = [download.url for download in official.downloads]
+    server = "https://s3.eu-central-1.amazonaws.com/avg-kitti"
+    assert urls.count(f"{server}/data_depth_annotated.zip") == len(kitti.SPLITS[split])
+    assert sum(url.endswith("_sync.zip") for url in urls) == drives
+    assert len({download.path for download in official.downloads}) == len(official.downloads)
+    if split != "val":
+        drive = "2011_09_26_drive_0001"
+        assert f"{server}/raw_data/{drive}/{drive}_sync.zip" in urls
+        assert f"{server}/raw_data/2011_09_26_calib.zip" in urls
+
+
+@real
+def test_the_release_unpacks_to_where_the_reader_looks() -> None:
+    root = Folder(str(REAL))
+    there = {d.path for d in kitti.official().downloads if root.exists(d.path)}
+    assert there == {
+        "depth/train",
+        "raw/2011_09_26/calib_cam_to_cam.txt",
+        f"raw/2011_09_26/{DRIVE}",
+    }

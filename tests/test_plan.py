@@ -55,7 +55,7 @@ def test_another_seed_is_another_plan(demo_recipe: Recipe) -> None:
 
 def test_a_cell_that_nothing_can_serve(demo_recipe: Recipe, demo_data: Path) -> None:
     test_split = Source(
-        name="kitti", dataset="kitti", root=str(demo_data / "coco"),
+        name="kitti", dataset="kitti", roots=(str(demo_data / "coco"),),
         tasks={"depth": Decimal(1)}, options={},
     )  # fmt: skip
     with planned(demo_recipe) as plan:
@@ -102,10 +102,10 @@ def test_digests_follow_content_not_place(demo_recipe: Recipe, tmp_path: Path) -
 
     roots = {s.name: tmp_path / s.name for s in demo_recipe.sources}
     for source in demo_recipe.sources:
-        shutil.copytree(source.root, roots[source.name])
+        shutil.copytree(source.roots[0], roots[source.name])
     moved = replace(
         demo_recipe,
-        sources=tuple(replace(s, root=str(roots[s.name])) for s in demo_recipe.sources),
+        sources=tuple(replace(s, roots=(str(roots[s.name]),)) for s in demo_recipe.sources),
     )
     with planned(demo_recipe) as one, planned(moved) as two:
         assert job_digests(one) == job_digests(two)

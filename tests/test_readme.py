@@ -10,6 +10,7 @@ import yaml
 from conftest import REPOSITORY, manifest_of
 
 from vbdata import plugins
+from vbdata.errors import REASONS
 from vbdata.recipe import _Recipe, load_recipe
 
 README = (REPOSITORY / "README.md").read_text()
@@ -41,11 +42,25 @@ def test_every_named_test_exists() -> None:
 
 
 def test_the_recipe_is_valid_and_every_key_is_explained(tmp_path: Path) -> None:
-    (text,) = blocks("yaml")
+    text, roots, held = blocks("yaml")
     (tmp_path / "recipe.yaml").write_text(text)
     load_recipe(tmp_path / "recipe.yaml")
     explained = {*yaml.safe_load(text), *re.findall(r"^\| `([a-z_.]+)` \|", README, re.MULTILINE)}
     assert set(_Recipe.model_fields) <= explained
+    (tmp_path / "my_test_ids.txt").write_text("coco:000000000139\n")
+    (tmp_path / "guarded.yaml").write_text(f"{text}\n{held}")
+    guarded = load_recipe(tmp_path / "guarded.yaml", {"refcoco-val": "/data/refer"})
+    assert len(guarded.holdout) == 4
+    for line in roots.splitlines():
+        alone = re.sub(r"root: \S+,", line.partition("#")[0] + ",", text, count=1)
+        (tmp_path / "root.yaml").write_text(alone)
+        assert load_recipe(tmp_path / "root.yaml").sources[0].roots
+
+
+def test_every_reader_and_every_reason_stands_in_a_table() -> None:
+    readers = [name for name in plugins.names(plugins.DATASETS) if f"| `{name}` |" not in README]
+    assert not readers
+    assert all(f"| {reason} | {meaning} |" in README for reason, meaning in REASONS.items())
 
 
 def test_every_task_stands_in_the_table() -> None:

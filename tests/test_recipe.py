@@ -38,8 +38,8 @@ def faults(tmp_path: Path, text: str) -> str:
 def test_a_good_recipe(tmp_path: Path) -> None:
     recipe = load_recipe(written(tmp_path, GOOD))
     coco, kitti = recipe.sources
-    assert coco.root == str(tmp_path / "data" / "coco")
-    assert kitti.root == "s3://bucket/kitti"
+    assert coco.roots == (str(tmp_path / "data" / "coco"),)
+    assert kitti.roots == ("s3://bucket/kitti",)
     assert coco.tasks == {"semantic": Decimal("0.35"), "generate": Decimal("0.1")}
     assert coco.options == {"split": "train2017"}
 
@@ -47,7 +47,7 @@ def test_a_good_recipe(tmp_path: Path) -> None:
 def test_a_root_override_changes_no_digest(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     moved = load_recipe(path, {"coco": "/elsewhere"})
-    assert moved.sources[0].root == "/elsewhere"
+    assert moved.sources[0].roots == ("/elsewhere",)
     assert moved.digest() == load_recipe(path).digest()
 
 
@@ -133,5 +133,7 @@ def test_a_missing_file_and_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_an_override_of_no_source(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"--root cocoo: no such source; did you mean 'coco'"):
+    with pytest.raises(
+        RecipeError, match=r"--root cocoo: no such source or held-out set; did you mean 'coco'"
+    ):
         load_recipe(written(tmp_path, GOOD), {"cocoo": "/x"})

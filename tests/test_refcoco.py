@@ -513,3 +513,49 @@ def test_miniatures_share_their_pictures_and_ids(drawn: Path, tmp_path: Path) ->
         one, two = drawn / entry.files["image"].path, tmp_path / twin.files["image"].path
         assert one.read_bytes() == two.read_bytes()
         assert entry.classes == twin.classes
+
+
+def test_held_out_images_need_refs_alone(tmp_path: Path) -> None:
+    demo.write(tmp_path, seed=3, frames=8)
+    root = Folder(str(tmp_path))
+    found = {}
+    for split in refcoco.UNC:
+        wanted = [entry.group for entry in entries(root, split=split)]
+        (tmp_path / "refcoco/instances.json").rename(tmp_path / "aside")
+        found[split] = list(refcoco.groups(root, split=split))
+        (tmp_path / "aside").rename(tmp_path / "refcoco/instances.json")
+        assert found[split] == wanted
+    assert all(found.values())
+    assert found["test"] == sorted(found["testA"] + found["testB"])
+    (tmp_path / "data").mkdir()  # the layout of the API
+    (tmp_path / "refcoco").rename(tmp_path / "data" / "refcoco")
+    assert list(refcoco.groups(root, split="val")) == found["val"]
+
+
+def test_a_ref_that_is_no_good_is_held_out_all_the_same(tmp_path: Path) -> None:
+    refs = [ref(1, sentences=None), ref(2, ann_id=999), ref(3, image_id=8), ref(4, image_id="x"), 5]
+    root = tree(tmp_path, [*refs, ref(6, split="val", image_id=9)])
+    assert list(refcoco.groups(root)) == ["coco:000000000007", "coco:000000000008"]
+
+
+def test_every_held_out_set_is_a_choice_of_options() -> None:
+    assert {"refcoco-val", "refcoco-testA", "refcoco-testB"} < refcoco.HOLDOUTS.keys()
+    assert {"refcoco+-val", "refcoco+-testA", "refcoco+-testB"} < refcoco.HOLDOUTS.keys()
+    assert {"refcocog-val", "refcocog-test", "refcocog-google-val"} < refcoco.HOLDOUTS.keys()
+    for options in refcoco.HOLDOUTS.values():
+        assert refcoco.official(**options).entries
+    assert refcoco.HOLDOUTS["refcocog-val"]["by"] == "umd"
+
+
+def test_the_official_release() -> None:
+    for (variant, by), counts in refcoco.IMAGES.items():
+        for split, count in zip(refcoco.SPLITS[variant][by], counts, strict=True):
+            assert refcoco.official(variant=variant, by=by, split=split).entries == count
+    for variant, total in (("refcoco", 19_994), ("refcoco+", 19_992)):  # no image is in two splits
+        assert sum(refcoco.IMAGES[variant, "unc"][:4]) == total
+    assert sum(refcoco.IMAGES["refcocog", "umd"]) == 25_799
+    downloads = {d.path: (d.archive, d.url) for d in refcoco.official(variant="refcoco+").downloads}
+    assert downloads["refcoco+/refs(unc).p"][1].endswith("/referit/data/refcoco+.zip")
+    assert downloads["images/mscoco/images/train2014"][0] == "train2014.zip"
+    with pytest.raises(SourceError, match=r"by \(of refcocog\)"):
+        refcoco.official(variant="refcocog")

@@ -29,7 +29,7 @@ class How:
     """Where and how fast, never what.
 
     ray: None = in this process, else an address or "local"; rehash: read finished shards again
-    instead of trusting their size.
+    instead of trusting their size; retry: build again those that put records into quarantine.
     """
 
     workers: int = 1
@@ -37,6 +37,7 @@ class How:
     device: str = "cpu"
     gpus_per_worker: float = 0.0
     rehash: bool = False
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str
     todo = [
         number
         for number in range(plan.shards)
-        if not kept(out, digests[number], tars[number], number, how.rehash)
+        if not kept(out, digests[number], tars[number], number, rehash=how.rehash, retry=how.retry)
     ]
     if todo:
         unpublish(out)

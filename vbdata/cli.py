@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vbdata import cli_codecs
+from vbdata import cli_build, cli_codecs
 from vbdata.cli_common import (
     EXIT_FAILED,
     BuildFolder,
@@ -35,61 +35,6 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def build(
-    recipe: RecipeFile,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
-    root: Roots = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Ray actors; default: the machine's cores.")
-    ] = None,
-    ray: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="A running cluster: 'auto' or ray://HOST:PORT.")
-    ] = "local",
-    local: Annotated[
-        bool, typer.Option("--local", help="In this process, without Ray. The bytes are the same.")
-    ] = False,
-    device: Annotated[str, typer.Option(help="Where labels are rendered: cpu, cuda.")] = "cpu",
-    gpus_per_worker: Annotated[
-        float, typer.Option(min=0.0, help="GPU share of each actor, such as 0.25.")
-    ] = 0.0,
-    rehash: Annotated[
-        bool, typer.Option("--rehash", help="Read finished shards again, to find damage.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Build a recipe into a folder; an interrupted build goes on where it was.
-
-    Examples:
-
-        vbdata build manifests/demo.yaml --out demo/build
-
-        vbdata build manifests/real.yaml --out out --root coco=s3://bucket/coco --workers 8
-
-        vbdata build recipe.yaml --out out --ray auto --workers 64     (inside a cluster)
-    """
-    import os
-
-    with reported(as_json):
-        from vbdata.build import How
-        from vbdata.build import build as run_build
-        from vbdata.storage import Folder
-        from vbdata.terminal import Terminal
-
-        loaded = read_recipe(recipe, root)
-        how = How(
-            workers=workers or os.cpu_count() or 1,
-            ray=None if local else ray,
-            device=device,
-            gpus_per_worker=gpus_per_worker,
-            rehash=rehash,
-        )
-        with Terminal(as_json) as watcher:
-            manifest = run_build(loaded, Folder(out), how, watcher)
-        watcher.finish(manifest, out)
-
-
-@app.command()
 def plan(
     recipe: RecipeFile,
     root: Roots = None,
@@ -108,16 +53,15 @@ def plan(
         vbdata plan manifests/demo.yaml --show 12
     """
     with reported(as_json):
-        from vbdata import terminal
+        from vbdata import prints
         from vbdata.build import planned
 
         with planned(read_recipe(recipe, root)) as made:
-            terminal.print_plan(made, show, as_json)
+            prints.print_plan(made, show, as_json)
             if out is not None:
                 made.write(out)
 
 
-@app.command()
 def verify(folder: BuildFolder, as_json: Json = False) -> None:
     """Re-hash and re-read a whole build: files, counts, keys, members, colours.
 
@@ -126,17 +70,16 @@ def verify(folder: BuildFolder, as_json: Json = False) -> None:
         vbdata verify demo/build
     """
     with reported(as_json):
-        from vbdata import terminal
+        from vbdata import prints
         from vbdata.storage import Folder
         from vbdata.verify import verify as check
 
         faults = check(Folder(folder))
-        terminal.print_faults(folder, faults, as_json)
+        prints.print_faults(folder, faults, as_json)
         if faults:
             raise typer.Exit(EXIT_FAILED)
 
 
-@app.command()
 def show(
     folder: BuildFolder,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PNG", help="The picture.")],
@@ -158,7 +101,6 @@ def show(
         typer.echo(f"{out}")
 
 
-@app.command(name="demo-data")
 def demo_data(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
     seed: Annotated[int, typer.Option(min=0, help="Which scenes.")] = 0,
@@ -176,6 +118,13 @@ def demo_data(
             typer.echo(f"{folder / name}: {files} files")
 
 
+app.command()(cli_build.build)
+app.command()(cli_build.retry)
+app.command()(cli_build.doctor)
+app.command()(plan)
+app.command()(verify)
+app.command()(show)
+app.command(name="demo-data")(demo_data)
 app.command()(cli_codecs.prompts)
 app.command()(cli_codecs.encode)
 app.command()(cli_codecs.decode)

@@ -25,11 +25,11 @@ def prompts(
         vbdata prompts semantic --recipe manifests/demo.yaml -n 30
     """
     with reported(False):
-        from vbdata import terminal
+        from vbdata import prints
         from vbdata.build import planned
 
         with planned(read_recipe(recipe, root)) as made:
-            terminal.print_prompts(made, task, count)
+            prints.print_prompts(made, task, count)
 
 
 Params = Annotated[

@@ -20,21 +20,48 @@ RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.y
 BuildFolder = Annotated[str, typer.Argument(metavar="DIR", help="A build: a folder or a URL.")]
 Roots = Annotated[
     list[str] | None,
-    typer.Option("--root", metavar="SOURCE=URL", help="Where a source's data lies; repeatable."),
+    typer.Option(
+        "--root",
+        metavar="SOURCE=URL",
+        help="Where a source's data lies: a folder, zip or tar, on disk or any fsspec URL. "
+        "Repeatable; a source named twice is read from both.",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Ray actors; default: the machine's cores.")
+]
+Ray = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="A running cluster: 'auto' or ray://HOST:PORT.")
+]
+Local = Annotated[
+    bool, typer.Option("--local", help="In this process, without Ray. The bytes are the same.")
+]
+Device = Annotated[str, typer.Option(help="Where labels are rendered: cpu, cuda.")]
+GpusPerWorker = Annotated[
+    float, typer.Option(min=0.0, help="GPU share of each actor, such as 0.25.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Lines of JSON for scripts.")]
 
 
 def read_recipe(path: Path, roots: list[str] | None) -> Recipe:
     """A recipe with the roots that `--root SOURCE=URL` overrides. Raises RecipeError."""
-    from vbdata.errors import RecipeError
     from vbdata.recipe import load_recipe
+
+    return load_recipe(path, given_roots(roots))
+
+
+def given_roots(roots: list[str] | None) -> dict[str, list[str]]:
+    """`--root SOURCE=URL` by source; one named twice has both. Raises RecipeError."""
+    from vbdata.errors import RecipeError
 
     pairs = [item.partition("=") for item in roots or ()]
     wrong = [f"--root {name}: expected SOURCE=URL" for name, equals, url in pairs if not url]
     if wrong:
         raise RecipeError(wrong)
-    return load_recipe(path, {name: url for name, _, url in pairs})
+    given: dict[str, list[str]] = {}
+    for name, _, url in pairs:
+        given.setdefault(name, []).append(url)
+    return given
 
 
 @contextmanager

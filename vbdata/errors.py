@@ -10,23 +10,46 @@ VbdataError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
 
 Reason = Literal[
     "missing",
     "truncated",
     "undecodable",
+    "too large",
     "wrong size",
     "wrong dtype",
     "out of range",
     "all invalid",
+    "empty label",
     "unknown category",
     "garbled annotation",
     "unsafe path",
-    "empty label",
+    "unsafe pickle",
     "round trip",
 ]
+
+# Every reason in one line: what was found, of which part of a record.
+REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
+    {
+        "missing": "a file, or a member of an archive, that the record names is not there",
+        "truncated": "a file ends before what its header promises; empty files too",
+        "undecodable": "a file is not of its kind, or its bytes are damaged",
+        "too large": "more pixels, bytes, chunks or scans than any dataset has: a bomb",
+        "wrong size": "an image or a map is not of the size that its annotation states",
+        "wrong dtype": "a map has another type, or number of channels, than its dataset's",
+        "out of range": "a number is NaN, infinite, negative or beyond what it can mean",
+        "all invalid": "no pixel of a label has a value",
+        "empty label": "nothing that was asked for is there: no instruction, no visible segment",
+        "unknown category": "a class id that the dataset's table does not have",
+        "garbled annotation": "an annotation lacks a part, or one has another type or form",
+        "unsafe path": "a path that leads, or may lead, out of the dataset's folder",
+        "unsafe pickle": "a pickle that names, makes or calls objects; nothing of it is run",
+        "round trip": "a bug: a target did not decode to its label within its task's bound",
+    }
+)
 
 
 class VbdataError(Exception):
@@ -50,7 +73,7 @@ class BuildError(VbdataError):
 
 
 class BadSample(VbdataError):
-    """One damaged record.
+    """One damaged record; REASONS says what each reason means.
 
     reason: for counting; detail: what was found and what was expected;
     file: path below the source's root.

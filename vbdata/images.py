@@ -1,19 +1,20 @@
 """Raw image files to pixels and back, with the damage they carry told apart.
 
-Decoding never turns a picture by its EXIF tag: labels belong to the stored pixels. Nothing here
-depends on the processor: libjpeg-turbo's integer transforms and integer area averages only.
+Decoding never turns a picture by its EXIF tag: labels belong to the stored pixels. Alpha is left
+out, not blended; samples of 16 bits lose their lower ones; profiles and gamma change nothing.
+Nothing here depends on the processor: libjpeg-turbo's integer transforms and integer area averages
+only. Files are checked before they reach a decoder, for what would cost hours or all memory.
 """
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-import deflate
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from vbdata import jpeg, png
 from vbdata.errors import BadSample, Reason
 
 if TYPE_CHECKING:
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 JPEG_MAGIC = b"\xff\xd8"
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-PNG_PIXELS = (b"IHDR", b"IDAT")  # chunks that must be whole
+PNG_MAGIC = png.MAGIC
 JPEG_QUALITY = 95
 MAX_PIXELS = 1 << 27  # 134 megapixels: more than any dataset here, less than a bomb
+MAX_SIDE = 10**6  # libpng's own limit
+MAX_BYTES = 1 << 28  # of a file
 
 
 class JpegHeader(NamedTuple):
-    """width, height in pixels; plain: three-component colour, not turned by an EXIF tag."""
+    """width, height in pixels; plain: every viewer shows it as RGB and turned as it is stored."""
 
     width: int
     height: int
@@ -41,25 +43,38 @@ def is_jpeg(data: bytes) -> bool:
     return data[:2] == JPEG_MAGIC
 
 
+def size(data: bytes, file: str = "") -> tuple[int, int]:
+    """(width, height) of a JPEG or PNG by its header. Raises BadSample."""
+    if is_jpeg(data):
+        return jpeg_header(data, file)[:2]
+    head = png.header(data, file)
+    _refuse_large(data, head.width, head.height, file)
+    return head.width, head.height
+
+
 def jpeg_header(data: bytes, file: str = "") -> JpegHeader:
     """Size and kind of a JPEG from its headers. Raises BadSample."""
+    head = jpeg.read_head(data, file)
     try:
         height, width, colour, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError as err:
         raise BadSample(_jpeg_reason(str(err)), f"JPEG header: {err}", file) from err
-    _refuse_bomb(width, height, file)
-    return JpegHeader(width, height, colour in ("YCbCr", "RGB") and exif_orientation(data) == 1)
+    _refuse_large(data, width, height, file)
+    jpeg.refuse_endless(data, head, width * height, file)
+    plain = head.common and head.orientation == 1 and colour in ("YCbCr", "RGB")
+    return JpegHeader(width, height, plain)
 
 
 def check_jpeg(data: bytes, file: str = "") -> None:
     """Read every coded block of a JPEG (at an eighth of its size). Raises BadSample if damaged."""
+    jpeg_header(data, file)
     _decode_jpeg(data, file, colorspace="GRAY", fastdct=True, min_height=1, min_width=1)
 
 
 def decode_rgb(data: bytes, file: str = "") -> Pixels:
     """Any JPEG or PNG as uint8 RGB [H, W, 3]; grey, CMYK, alpha and 16 bit are converted.
 
-    Raises BadSample("truncated" or "undecodable").
+    Raises BadSample("truncated", "undecodable" or "too large").
     """
     if is_jpeg(data):
         jpeg_header(data, file)
@@ -71,7 +86,11 @@ def decode_rgb(data: bytes, file: str = "") -> Pixels:
 
 
 def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """A PNG's stored samples, [H, W] or RGB(A) [H, W, C], uint8 or uint16. Raises BadSample."""
+    """A PNG's stored samples, [H, W] or RGB(A) [H, W, C], uint8 or uint16. Raises BadSample.
+
+    As the format means them: palettes become their colours, grey of less than 8 bits is spread
+    over 0 to 255, grey with alpha becomes RGBA.
+    """
     import cv2
 
     stored = _decode_png(data, file, cv2.IMREAD_UNCHANGED)
@@ -118,40 +137,6 @@ def _box_sums(values: NDArray[np.unsignedinteger], count: int) -> NDArray[np.uns
     return np.diff(at_edge, axis=0)
 
 
-def exif_orientation(data: bytes) -> int:
-    """The EXIF orientation of a JPEG, 1 to 8; 1 where there is none or it cannot be read."""
-    for marker, body in _jpeg_segments(data):
-        if marker == 0xE1 and body[:6] == b"Exif\0\0":
-            return _tiff_orientation(body[6:])
-    return 1
-
-
-def _jpeg_segments(data: bytes) -> list[tuple[int, bytes]]:
-    """(marker, body) of the segments before the first scan."""
-    found, at = [], 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        found.append((data[at + 1], data[at + 4 : at + 2 + length]))
-        at += 2 + max(length, 2)
-    return found
-
-
-def _tiff_orientation(tiff: bytes) -> int:
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    try:
-        if order is None:
-            return 1
-        (start,) = struct.unpack_from(order + "I", tiff, 4)
-        (count,) = struct.unpack_from(order + "H", tiff, start)
-        for k in range(count):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * k)
-            if tag == 0x0112 and 1 <= value <= 8:
-                return int(value)
-    except struct.error:
-        return 1
-    return 1
-
-
 def _decode_jpeg(data: bytes, file: str, **options: object) -> Pixels:
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(data, **options)
@@ -168,39 +153,19 @@ def _jpeg_reason(message: str) -> Reason:
 def _decode_png(data: bytes, file: str, flags: int) -> NDArray[np.uint8]:
     import cv2
 
-    _check_png(data, file)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    head = png.header(data, file)
+    _refuse_large(data, head.width, head.height, file)
+    pixels = cv2.imdecode(np.frombuffer(png.drawn(data, head, file), np.uint8), flags)
     if pixels is None:
         raise BadSample("undecodable", "PNG: damaged image data", file)
     return np.asarray(pixels)
 
 
-def _check_png(data: bytes, file: str) -> None:
-    """Walk the chunks to the IEND, so that a cut file is told from a damaged one.
-
-    Damaged: libpng would find the wrong CRC too, but prints to stderr.
-    """
-    if data[:8] != PNG_MAGIC:
-        head = data[:8].hex() or "an empty file"
-        raise BadSample("undecodable", f"neither JPEG nor PNG: starts with {head}", file)
-    if len(data) >= 24:
-        width, height = struct.unpack_from(">II", data, 16)
-        _refuse_bomb(width, height, file)
-    view, at, damage = memoryview(data), 8, ""
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"IEND":
-            if damage:
-                raise BadSample("undecodable", damage, file)
-            return
-        end = at + 8 + length
-        if kind in PNG_PIXELS and not damage:
-            wrong = deflate.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big")
-            damage = f"PNG: {kind.decode()} chunk at byte {at} with a wrong CRC" if wrong else ""
-        at = end + 4
-    raise BadSample("truncated", f"PNG ends after {len(data)} bytes without its IEND", file)
-
-
-def _refuse_bomb(width: int, height: int, file: str) -> None:
-    if width * height > MAX_PIXELS or not width or not height:
-        raise BadSample("out of range", f"{width}x{height} pixels (1 to {MAX_PIXELS})", file)
+def _refuse_large(data: bytes, width: int, height: int, file: str) -> None:
+    if not width or not height:
+        raise BadSample("undecodable", f"its header says {width}x{height} pixels", file)
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        most = f"{MAX_PIXELS} in all, {MAX_SIDE} a side"
+        raise BadSample("too large", f"{width}x{height} pixels (at most {most})", file)
+    if len(data) > MAX_BYTES:
+        raise BadSample("too large", f"{len(data)} bytes (at most {MAX_BYTES})", file)

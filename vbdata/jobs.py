@@ -47,7 +47,7 @@ def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
         datasets={s.name: s.dataset for s in sources},
         vocabulary={s.name: plan.indices[s.name].vocabulary for s in sources},
         options=recipe.tasks,
-        roots={s.name: s.root for s in sources},
+        roots={s.name: s.roots for s in sources},
         digest=digest,
     )
 

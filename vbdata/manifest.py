@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from vbdata import plugins
 from vbdata.environment import environment
 from vbdata.errors import BuildError
+from vbdata.holdout import HOLDOUT
 from vbdata.jobs import build_digest
 from vbdata.nouns import Entry, Receipt
 from vbdata.plan import Plan
@@ -95,6 +96,8 @@ def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict
         sums[rows_path] = _file_sha256(rows)
         out.put(rows, rows_path)
     _write_summed(out, QUARANTINE, _lines(quarantine), sums)
+    if plan.held.sets:
+        _write_summed(out, HOLDOUT, plan.held.table(), sums)
     _judge(tally, plan.recipe.max_bad)
     manifest = _manifest(plan, tally, shards)
     _write_summed(out, MANIFEST, canonical(manifest), sums)
@@ -144,7 +147,8 @@ def _manifest(plan: Plan, tally: Tally, shards: list[dict[str, Any]]) -> dict[st
         "cells": list(cell_lines(plan, tally)),
         "sources": [_source_line(plan, name) for name in plan.indices],
         "roundtrip": tally.roundtrip(),
-        "licenses": dict(sorted(tally.licenses.items())),
+        "licenses": tally.license_lines(),
+        "holdout": plan.held.lines(),
         "quarantine": dict(sorted(tally.reasons.items())),
         "code": {
             "engine": plugins.engine_digest(),
@@ -171,6 +175,7 @@ def _source_line(plan: Plan, name: str) -> dict[str, Any]:
         "homepage": module.HOMEPAGE,
         "entries": len(index),
         "faults": len(index.faults()),
+        "barred": dict(plan.barred[name]),
         "fingerprint": index.fingerprint,
         "code": plugins.code_digest(plugins.DATASETS, index.source.dataset),
     }

@@ -190,11 +190,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A dataset as a recipe uses it. tasks: name -> weight; options go to the reader's index."""
+    """A dataset as a recipe uses it. tasks: name -> weight; options go to the reader's index.
+
+    roots: folders and archives that lie over one another, the first on top.
+    """
 
     name: str
     dataset: str
-    root: str
+    roots: tuple[str, ...]
     tasks: Mapping[str, Decimal]
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -238,7 +241,7 @@ class Job:
     datasets: Mapping[str, str]
     vocabulary: Mapping[str, tuple[tuple[str, bool], ...]]
     options: Mapping[str, Mapping[str, Any]]
-    roots: Mapping[str, str]
+    roots: Mapping[str, tuple[str, ...]]
     digest: str
 
     def key(self, slot: int) -> str:
@@ -264,3 +267,28 @@ class Receipt:
     samples: tuple[Mapping[str, Any], ...]
     quarantine: tuple[Mapping[str, Any], ...]
     shortfall: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file of a dataset's official release.
+
+    path: what it unpacks to below the root, and what a reader looks for; archive: its name as
+    distributed ("" if it is no archive); url: where it is to be had; also: other places for it.
+    """
+
+    path: str
+    archive: str
+    url: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Official:
+    """What the official release holds for some options of a reader.
+
+    entries: how many records its index yields when nothing is missing (None: not published).
+    """
+
+    entries: int | None
+    downloads: tuple[Download, ...]

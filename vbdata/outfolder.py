@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from vbdata.environment import environment
 from vbdata.errors import BadSample, BuildError
 from vbdata.manifest import MANIFEST, SUMS
 from vbdata.nouns import Receipt
-from vbdata.recipe import Recipe, first_difference
+from vbdata.recipe import Recipe, first_difference, parse_recipe
 from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
 
 RECIPE = "plan/recipe.json"
+ORDER = "plan/order.json"  # the recipe as it was given, and where its data was
 
 
 def refuse_others(recipe: Recipe, out: Folder) -> None:
@@ -41,18 +43,37 @@ def claim(recipe: Recipe, out: Folder) -> None:
     """Write down whose folder this is. Raises BuildError if nothing can be written."""
     try:
         out.write(RECIPE, (json.dumps(recipe.canonical(), indent=1) + "\n").encode())
+        out.write(ORDER, (json.dumps(_order(recipe), indent=1) + "\n").encode())
     except (OSError, ValueError) as err:
         raise BuildError(f"{out.url} cannot be used: {type(err).__name__}: {err}") from err
 
 
-def kept(out: Folder, digest: str, tar: str, shard: int, rehash: bool = False) -> bool:
+def ordered(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
+    """The recipe that a folder was built of; roots: where data is now, by source or held-out set.
+
+    Raises BuildError if the folder holds no build, RecipeError if the recipe is no longer right.
+    """
+    try:
+        order = json.loads(out.read(ORDER))
+        text, folder, known = order["recipe"], Path(order["folder"]), dict(order["roots"])
+    except (BadSample, OSError, ValueError, KeyError, TypeError) as err:
+        raise BuildError(f"{out.url} holds no build that can be tried again: {err}") from err
+    return parse_recipe(text, f"{out.url}/{ORDER}", folder, known | dict(roots))
+
+
+def kept(
+    out: Folder, digest: str, tar: str, shard: int, *, rehash: bool = False, retry: bool = False
+) -> bool:
     """Whether a finished shard can stay; it is moved to where this build wants it.
 
     Its receipt must be of the same job and library versions, its tar of the right size and its
-    offsets of the right bytes; with `rehash` the tar's bytes are read as well.
+    offsets of the right bytes; with `rehash` the tar's bytes are read as well; with `retry` no
+    record of it may be in quarantine.
     """
     receipt = read_receipt(out, digest)
     if receipt is None or receipt.environment != environment() or not _there(out, receipt, rehash):
+        return False
+    if retry and (receipt.quarantine or receipt.shortfall):
         return False
     if receipt.tar != tar:
         out.move(f"{receipt.tar}.idx", f"{tar}.idx")
@@ -111,6 +132,12 @@ def _there(out: Folder, receipt: Receipt, rehash: bool) -> bool:
     if hashlib.sha256(out.read(index)).hexdigest() != receipt.index_sha256:
         return False
     return not rehash or out.sha256(receipt.tar) == receipt.sha256
+
+
+def _order(recipe: Recipe) -> dict[str, Any]:
+    roots = {each.name: each.roots for each in recipe.holdout if each.dataset}
+    roots |= {source.name: source.roots for source in recipe.sources}
+    return {"recipe": recipe.text, "folder": recipe.folder, "roots": roots}
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

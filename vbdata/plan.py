@@ -15,15 +15,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from vbdata import plugins
-from vbdata.errors import BadSample, RecipeError
-from vbdata.geometry import geometry_for
+from vbdata.eligible import eligible, fits_in, refuse_sources, state
+from vbdata.errors import RecipeError
+from vbdata.holdout import Held, excluded, resolve
 from vbdata.index import Index
 from vbdata.mix import Ints, apportion, draw, schedule
 from vbdata.rand import mix64, word_of
-from vbdata.recipe import Image, Recipe
+from vbdata.recipe import Recipe
 
 SCHEMA = pa.schema(
     [
@@ -60,12 +59,17 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A whole plan. cells: the mixture; table: int64[shards, cells], samples of each shard."""
+    """A whole plan. cells: the mixture; table: int64[shards, cells], samples of each shard.
+
+    held: what is held out; barred: entries that may not be drawn, by source and cause.
+    """
 
     recipe: Recipe
     indices: dict[str, Index]
     cells: tuple[Cell, ...]
     table: Ints
+    held: Held
+    barred: Mapping[str, Mapping[str, int]]
 
     @property
     def shards(self) -> int:
@@ -146,71 +150,51 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
-    """Apportion and schedule. Raises RecipeError for cells that nothing can serve."""
+    """Exclude, apportion and schedule. Raises RecipeError for cells that nothing can serve."""
     by_name = {index.source.name: index for index in indices}
-    fits = {name: _fits(index, recipe.image) for name, index in by_name.items()}
+    held = resolve(recipe, indices)
+    causes = {name: excluded(index, held, recipe.licence_policy) for name, index in by_name.items()}
+    barred = {name: {c: int(m.sum()) for c, m in masks.items()} for name, masks in causes.items()}
+    refuse_sources(recipe, by_name, barred)
+    fits = {
+        name: fits_in(index, recipe.image) & ~np.logical_or.reduce([*causes[name].values()])
+        for name, index in by_name.items()
+    }
     cells = [
         Cell(
             source=s.name,
             task=t,
             weight=Fraction(w),
-            rows=_eligible(by_name[s.name], t, fits[s.name]),
+            rows=eligible(by_name[s.name], t, fits[s.name]),
         )
         for s in recipe.sources
         for t, w in s.tasks.items()
     ]
-    counts = _counts(recipe, cells, by_name)
+    counts = _counts(recipe, cells, by_name, barred)
     cells = [replace(cell, count=n) for cell, n in zip(cells, counts, strict=True)]
     table = schedule(counts, recipe.shard_size)
-    return Plan(recipe=recipe, indices=by_name, cells=tuple(cells), table=table)
+    return Plan(
+        recipe=recipe,
+        indices=by_name,
+        cells=tuple(cells),
+        table=table,
+        held=held,
+        barred=barred,
+    )
 
 
-def _eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
-    """Index rows without a fault that fit, have the labels the task needs, and that it accepts."""
-    import pyarrow.compute as pc
-
-    module = plugins.task(task)
-    able = index.facts["fault"].to_numpy(zero_copy_only=False) == ""
-    offered = index.facts["labels"].combine_chunks()
-    parent = pc.list_parent_indices(offered).to_numpy()
-    flat = pc.list_flatten(offered).to_numpy(zero_copy_only=False)
-    for need in set(module.NEEDS) - {"image"}:
-        has: NDArray[np.bool_] = np.zeros(len(index), np.bool_)
-        has[parent[flat == need]] = True
-        able = able & has
-    return np.flatnonzero(able & fits & module.eligible(index.facts))
-
-
-def _fits(index: Index, image: Image) -> NDArray[np.bool_]:
-    """Whether an entry's size leaves anything under the recipe's geometry."""
-    columns = [index.facts[name].to_numpy() for name in ("width", "height")]
-    sizes, which = np.unique(np.stack(columns, 1), axis=0, return_inverse=True)
-    good = [_leaves_something(int(w), int(h), image) for w, h in sizes]
-    return np.array(good, np.bool_)[which.reshape(-1)]
-
-
-def _leaves_something(width: int, height: int, image: Image) -> bool:
-    try:
-        geometry_for(width, height, image.max_pixels, image.multiple_of)
-    except BadSample:
-        return False
-    return True
-
-
-def _state(index: Index) -> str:
-    """How many entries there are, how many of them are faulty, and what the first fault is."""
-    faults = index.faults()
-    said = f", {len(faults)} of them faulty ({faults[0].id}: {faults[0].fault})" if faults else ""
-    return f"{len(index)} entries{said}"
-
-
-def _counts(recipe: Recipe, cells: Sequence[Cell], indices: Mapping[str, Index]) -> list[int]:
+def _counts(
+    recipe: Recipe,
+    cells: Sequence[Cell],
+    indices: Mapping[str, Index],
+    barred: Mapping[str, Mapping[str, int]],
+) -> list[int]:
     """Samples of each cell, under the recipe's rule for cells that run out."""
     empty = [cell for cell in cells if not len(cell.rows)]
     if empty:
         raise RecipeError(
-            f"sources.{c.source}.tasks.{c.task}: none of the source's {_state(indices[c.source])} "
-            f"can serve this task"
+            f"sources.{c.source}.tasks.{c.task}: none of the source's "
+            f"{state(indices[c.source], barred[c.source])} can serve this task"
             for c in empty
         )
     counts = apportion([cell.weight for cell in cells], recipe.samples)

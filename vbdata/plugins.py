@@ -36,6 +36,9 @@ TASK_CONTRACT = (
     "PARAMS",
 )
 
+# What resolving a name can raise: no such module, a broken contract, or what its own code raises.
+UNUSABLE = (LookupError, ImportError, SyntaxError, ValueError, TypeError, AttributeError, NameError)
+
 # The engine's own modules whose code decides bytes.
 ENGINE = (
     "nouns",
@@ -82,6 +85,14 @@ def resolve(package: str, name: str) -> ModuleType:
     return module
 
 
+def usable(package: str, name: str) -> ModuleType | None:
+    """The module behind a name, or None if there is none that keeps its contract."""
+    try:
+        return resolve(package, name)
+    except UNUSABLE:
+        return None
+
+
 def dataset(name: str) -> ModuleType:
     """A dataset's module."""
     return resolve(DATASETS, name)
@@ -90,6 +101,11 @@ def dataset(name: str) -> ModuleType:
 def task(name: str) -> ModuleType:
     """A task's module."""
     return resolve(TASKS, name)
+
+
+def mounts(name: str) -> bool:
+    """Whether archives below a dataset's roots count as unpacked; some readers read them whole."""
+    return not getattr(dataset(name), "READS_ARCHIVES", False)
 
 
 def options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vbdata import plugins
+from vbdata import plugins, yaml12
 from vbdata.errors import RecipeError
 from vbdata.nouns import Source
 from vbdata.recipe_faults import recipe_faults, schema_faults
+from vbdata.recipe_holdouts import Holdout, holdout_faults, holdouts
 
 Exhaustion = Literal["repeat", "stop", "redistribute"]
 Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, decimal_places=30)]
@@ -43,7 +42,7 @@ class _Source(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     dataset: str
-    root: str
+    root: str | Annotated[list[str], Field(min_length=1)]
     tasks: Annotated[dict[str, Weight], Field(min_length=1)]
 
 
@@ -61,6 +60,8 @@ class _Recipe(BaseModel):
     spares: Annotated[int, Field(ge=0, le=1000, strict=True)] = 4
     exhaustion: Exhaustion = "repeat"
     max_bad: Annotated[Decimal, Field(ge=0, le=1, max_digits=40)] = Decimal("0.05")
+    licence_policy: Literal["any", "commercial"] = "any"
+    holdout: list[Any] = []
     tasks: dict[str, dict[str, Any]] = {}
     sources: Annotated[dict[str, _Source], Field(min_length=1)]
 
@@ -70,7 +71,8 @@ class Recipe:
     """A checked recipe, sources in the file's order.
 
     spares: replacement rows a cell a shard; max_bad: largest quarantined share of the rows tried;
-    tasks: options of tasks by name.
+    holdout: sets whose groups never enter; tasks: options of tasks by name; text, folder: the file
+    as it was read, and where paths in it begin.
     """
 
     name: str
@@ -82,8 +84,12 @@ class Recipe:
     spares: int
     exhaustion: Exhaustion
     max_bad: Decimal
+    licence_policy: str
+    holdout: tuple[Holdout, ...]
     tasks: Mapping[str, Mapping[str, Any]]
     sources: tuple[Source, ...]
+    text: str
+    folder: str
 
     def canonical(self) -> dict[str, Any]:
         """What decides the bytes, as JSON values: no roots, decimals as strings."""
@@ -97,6 +103,8 @@ class Recipe:
             "spares": self.spares,
             "exhaustion": self.exhaustion,
             "max_bad": _plain(self.max_bad),
+            "licence_policy": self.licence_policy,
+            "holdout": [each.canonical() for each in self.holdout],
             "tasks": _plain(self.tasks),
             "sources": {
                 s.name: {
@@ -115,20 +123,35 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_recipe(path: Path, roots: Mapping[str, str] | None = None) -> Recipe:
-    """Read, check and resolve a recipe; roots override sources' roots by name.
+def load_recipe(path: Path, roots: Mapping[str, str | Sequence[str]] | None = None) -> Recipe:
+    """Read, check and resolve a recipe; roots override those of sources and held-out sets by name.
 
     Raises RecipeError with every fault.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
+        text = path.read_text(encoding="utf-8")
     except OSError as err:
         raise RecipeError([f"{path}: cannot be read: {err.strerror}"]) from err
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as err:
+    except UnicodeDecodeError as err:
         raise RecipeError([f"{path}: not valid YAML: {err}"]) from err
+    given = {
+        name: (at,) if isinstance(at, str) else tuple(at) for name, at in (roots or {}).items()
+    }
+    return parse_recipe(text, str(path), path.parent, given)
+
+
+def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequence[str]]) -> Recipe:
+    """A recipe's text, checked and resolved; name: for messages; folder: where its paths begin.
+
+    Raises RecipeError with every fault.
+    """
+    try:
+        raw = yaml12.load(text)
+    except yaml12.FAULTS as err:
+        raise RecipeError([f"{name}: not valid YAML: {err}"]) from err
     if not isinstance(raw, dict):
-        raise RecipeError([f"{path}: a recipe is a mapping of keys, got {type(raw).__name__}"])
-    faults = list(recipe_faults(raw, roots or {}))
+        raise RecipeError([f"{name}: a recipe is a mapping of keys, got {type(raw).__name__}"])
+    faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots)]
     parsed: _Recipe | None = None
     try:
         parsed = _Recipe.model_validate(raw)
@@ -137,23 +160,35 @@ def load_recipe(path: Path, roots: Mapping[str, str] | None = None) -> Recipe:
     if parsed is not None and not any(w for s in parsed.sources.values() for w in s.tasks.values()):
         faults.append("sources.*.tasks: the weights add up to 0; at least one must be above 0")
     if faults or parsed is None:
-        raise RecipeError([f"{path}: {fault}" for fault in faults])
-    return _resolved(parsed, path.parent, roots or {})
+        raise RecipeError([f"{name}: {fault}" for fault in faults])
+    return _resolved(parsed, text, folder, roots)
 
 
-def _resolved(parsed: _Recipe, folder: Path, roots: Mapping[str, str]) -> Recipe:
+def _resolved(
+    parsed: _Recipe, text: str, folder: Path, roots: Mapping[str, Sequence[str]]
+) -> Recipe:
+    given = {name: tuple(_beside(Path(), url) for url in urls) for name, urls in roots.items()}
+
+    def place(root: str | list[str]) -> tuple[str, ...]:
+        return tuple(_beside(folder, url) for url in ([root] if isinstance(root, str) else root))
+
     sources = []
     for name, source in parsed.sources.items():
-        given_root = roots.get(name)
-        root = _beside(Path(), given_root) if given_root else _beside(folder, source.root)
-        given = dict(source.model_extra or {})
         wanted = {task: weight for task, weight in source.tasks.items() if weight > 0}
         sources.append(
-            Source(name=name, dataset=source.dataset, root=root, tasks=wanted, options=given)
+            Source(
+                name=name,
+                dataset=source.dataset,
+                roots=given.get(name) or place(source.root),
+                tasks=wanted,
+                options=dict(source.model_extra or {}),
+            )
         )
+    read = {source.dataset: source.roots for source in reversed(sources)}
     plain = {key: getattr(parsed, key) for key in _Recipe.model_fields}
     plain |= {"sources": tuple(s for s in sources if s.tasks), "tasks": _task_options(parsed)}
-    return Recipe(**plain)
+    plain |= {"holdout": holdouts(parsed.holdout, folder, given, read, place)}
+    return Recipe(**plain, text=text, folder=str(folder.absolute()))
 
 
 def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
@@ -193,41 +228,3 @@ def first_difference(old: Any, new: Any, key: str = "") -> str | None:
                 return found
         return None if list(old) == list(new) else f"{key}: order {list(old)} -> {list(new)}"
     return None if old == new else f"{key}: {old!r} -> {new!r}"
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML with the plain words of version 1.2, exact decimals, and no key twice."""
-
-
-def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
-    return Decimal(loader.construct_scalar(node))
-
-
-def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if not isinstance(key, str | int | float | Decimal | None) or key in seen:
-            what = "stands twice" if isinstance(key, str) else "cannot be a key"
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} {what}", key_node.start_mark
-            )
-        seen.add(key)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-# The core schema of YAML 1.2: 1:30 is no number, no is no boolean, a date is a string.
-_WORDS = {
-    "null": (r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    "bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-    "int": (r"^[-+]?[0-9]+$", list("-+0123456789")),
-    "float": (
-        r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
-        list("-+.0123456789"),
-    ),
-}
-_Loader.yaml_implicit_resolvers = {}
-for _tag, (_pattern, _first) in _WORDS.items():
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-_Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
-_Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,15 +12,17 @@ from pydantic import BaseModel, ValidationError
 
 from vbdata import plugins
 from vbdata.errors import choices
+from vbdata.licences import forbidden
 
 SOURCE_KEYS = ("dataset", "root", "tasks")
 
 
-def recipe_faults(raw: Mapping[str, Any], roots: Mapping[str, str]) -> Iterator[str]:
+def recipe_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Faults that the schema cannot see: names of plug-ins, options, weights, overrides."""
     yield from _plug_in_faults(raw)
     yield from _task_option_faults(raw)
     yield from _root_faults(raw, roots)
+    yield from _licence_faults(raw)
 
 
 def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -104,16 +106,35 @@ def _module(package: str, name: str) -> tuple[Any, str]:
         return None, f"unknown {kind} {name!r}{choices(name, plugins.names(package))}"
     try:
         return plugins.resolve(package, name), ""
-    except (LookupError, ImportError, SyntaxError, ValueError, TypeError, AttributeError) as err:
+    except plugins.UNUSABLE as err:
         kind = "" if isinstance(err, LookupError) else f"{type(err).__name__}: "
         return None, f"{name!r} cannot be used: {kind}{err}"
 
 
-def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, str]) -> Iterator[str]:
+def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
     known = [str(name) for name in _mapping(raw.get("sources"))]
+    listed = raw.get("holdout")
+    for item in listed if isinstance(listed, list) else ():
+        known.append(str(item.get("set")) if isinstance(item, dict) else str(item))
     for name in roots:
         if name not in known:
-            yield f"--root {name}: no such source{choices(name, known)}"
+            yield f"--root {name}: no such source or held-out set{choices(name, known)}"
+
+
+def _licence_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Sources whose licence as a whole forbids what the policy asks for; records are looked at
+    when the mixture is planned.
+    """
+    if raw.get("licence_policy") != "commercial":
+        return
+    for name, source in _mapping(raw.get("sources")).items():
+        dataset = _mapping(source).get("dataset")
+        module, _ = _module(plugins.DATASETS, dataset) if isinstance(dataset, str) else (None, "")
+        if module and forbidden(module.LICENSE):
+            yield (
+                f"sources.{name}: licence_policy is 'commercial', and {dataset!r} is "
+                f"{module.LICENSE}"
+            )
 
 
 def schema_faults(

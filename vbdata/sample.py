@@ -19,7 +19,8 @@ from vbdata.geometry import geometry_for
 from vbdata.nouns import Ask, Geometry, Job, Label, Row, Sample, moved
 from vbdata.png import encode_png
 from vbdata.rand import Stream
-from vbdata.storage import Folder
+from vbdata.storage import Root
+from vbdata.watched import Watched
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,11 +35,11 @@ class Made(NamedTuple):
     facts: dict[str, Any]
 
 
-class _Tally(Folder):
-    """A folder that keeps the digest of all that is read from it."""
+class _Tally(Watched):
+    """A root that keeps the digest of all that is read from it."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, root: Root) -> None:
+        super().__init__(root)
         self.read_digest = hashlib.sha256()
 
     def read(self, path: str) -> bytes:
@@ -61,9 +62,9 @@ class Loaded(NamedTuple):
     raw_sha256: str
 
 
-def load_row(row: Row, job: Job, root: Folder) -> Loaded:
+def load_row(row: Row, job: Job, root: Root) -> Loaded:
     """Read and decode a record, and make its input image."""
-    tally, spec, entry = _Tally(root.url), job.image, row.entry
+    tally, spec, entry = _Tally(root), job.image, row.entry
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
     sample: Sample = reader.load(tally, entry, tuple(k for k in task.NEEDS if k != "image"))
     geometry = geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])

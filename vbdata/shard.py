@@ -16,17 +16,22 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
+from vbdata import plugins
 from vbdata.environment import environment
 from vbdata.errors import BadSample
 from vbdata.nouns import Job, Receipt, Row
+from vbdata.roots import open_root
 from vbdata.sample import Made, load_row, make_sample
-from vbdata.storage import Folder
+from vbdata.storage import Folder, Root
 from vbdata.tar import TarWriter
 
 
 def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
     """Write the tar, its offsets and, last, its receipt; return the receipt."""
-    roots = {source: Folder(url) for source, url in job.roots.items()}
+    roots = {
+        source: open_root(urls, mount=plugins.mounts(job.datasets[source]))
+        for source, urls in job.roots.items()
+    }
     samples: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
     shortfall: list[int] = []
@@ -92,7 +97,7 @@ def _first_good(
     row: Row,
     spares: list[Row],
     job: Job,
-    roots: Mapping[str, Folder],
+    roots: Mapping[str, Root],
     device: str,
     quarantine: list[dict[str, Any]],
 ) -> Made | None:

@@ -1,25 +1,32 @@
-"""Folder: one place in which files are read and written, on local disk or any fsspec URL.
+"""Root: where a dataset is read from. Folder: a root that is also written.
 
-Paths below a folder come from data, so they are checked: relative, forward slashes, no "..".
+Paths below a root come from data, so they are checked: relative, forward slashes, no "..".
 A missing file is a BadSample; any other I/O error is the machine's and goes up to be retried.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from vbdata.errors import BadSample
+from vbdata.filesystems import ABSENT, connect, plain_errors, version, walk
 from vbdata.nouns import FileRef
+from vbdata.streams import Window
+
+AHEAD = 1 << 20  # bytes that a stream over the network fetches at once
+PIECE = 1 << 20  # bytes that are copied at once
 
 
 def safe(path: str) -> str:
@@ -30,95 +37,65 @@ def safe(path: str) -> str:
     return path
 
 
-class Folder:
-    """A folder by URL. Picklable; the connection is made where it is used."""
+def absent(path: str) -> BadSample:
+    """The error of a file that is not there: the same words for every kind of root."""
+    return BadSample("missing", "no such file below the root", path)
 
-    def __init__(self, url: str) -> None:
-        self.url = url if "://" in url else str(Path(url).absolute())
+
+class Root(ABC):
+    """Files by relative path, wherever they lie: a folder, an archive, or several of them.
+
+    Picklable; connections are made where they are used.
+    """
+
+    url: str
 
     def __repr__(self) -> str:
-        return f"Folder({self.url!r})"
+        return f"{type(self).__name__}({self.url!r})"
 
-    def __getstate__(self) -> dict[str, str]:
-        return {"url": self.url}
-
-    @property
-    def fs(self) -> Any:
-        """The fsspec filesystem (instances are cached by fsspec)."""
-        return fsspec.core.url_to_fs(self.url)[0]
-
-    @property
-    def base(self) -> str:
-        """The folder's path inside its filesystem."""
-        return str(fsspec.core.url_to_fs(self.url)[1]).rstrip("/")
-
-    @property
-    def local(self) -> bool:
-        """Whether the folder is on this machine's disk."""
-        return "://" not in self.url or isinstance(self.fs, LocalFileSystem)
-
-    def at(self, path: str) -> str:
-        """The full path of a checked relative path."""
-        return f"{self.base}/{safe(path)}"
-
+    @abstractmethod
     def exists(self, path: str = "") -> bool:
         """Whether a file or folder is there."""
-        return bool(self.fs.exists(self.at(path) if path else self.base))
 
+    @abstractmethod
     def size(self, path: str) -> int:
         """Bytes of a file, -1 if it is not there."""
-        at = self.at(path)
-        return int(self.fs.size(at)) if self.fs.isfile(at) else -1
 
+    @abstractmethod
     def read(self, path: str) -> bytes:
         """A whole file. Raises BadSample("missing") if it is not there."""
-        try:
-            if self.local:
-                return Path(self.at(path)).read_bytes()
-            return bytes(self.fs.cat_file(self.at(path)))
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
-            raise BadSample("missing", "no such file below the root", path) from err
 
+    @abstractmethod
     def read_range(self, path: str, offset: int, size: int) -> bytes:
         """`size` bytes of a file from `offset` on, fewer if it ends sooner.
 
         Raises BadSample("missing") if it is not there.
         """
-        if size <= 0:
-            return b""
-        try:
-            if not self.local:
-                return bytes(self.fs.cat_file(self.at(path), start=offset, end=offset + size))
-            with Path(self.at(path)).open("rb") as file:
-                file.seek(offset)
-                return file.read(size)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
-            raise BadSample("missing", f"no such file below {self.url}", path) from err
 
+    @abstractmethod
     def files(self, below: str = "") -> Iterator[FileRef]:
         """All files below a folder, at any depth, sorted by path; none if it is not there."""
-        top = self.at(below) if below else self.base
-        found = self.fs.find(top, detail=True) if self.fs.isdir(top) else {}
-        cut = len(self.base) + 1
-        for path in sorted(found):
-            yield FileRef(path=path[cut:], size=int(found[path]["size"]))
 
+    @abstractmethod
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted; none if it is not there."""
-        top = self.at(below) if below else self.base
-        if not self.fs.isdir(top):
-            return []
-        entries = self.fs.ls(top, detail=True)
-        return sorted(Path(e["name"]).name for e in entries if e["type"] == "directory")
+
+    def open(self, path: str) -> BinaryIO:
+        """A file as a buffered stream that can seek. Raises BadSample("missing")."""
+        size = self.size(path)
+        if size < 0:
+            raise absent(path)
+        return cast(
+            BinaryIO, io.BufferedReader(Window(partial(self.read_range, path), size), AHEAD)
+        )
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
         """The file on this machine's disk, fetched for the while if it lies elsewhere."""
-        if self.local:
-            yield Path(self.at(path))
-            return
         with NamedTemporaryFile(prefix="vbdata-") as copy:
-            self.fs.get_file(self.at(path), copy.name)
+            with self.open(path) as stream:
+                shutil.copyfileobj(stream, copy, PIECE)
+            copy.flush()
             yield Path(copy.name)
 
     def sha256(self, path: str) -> str:
@@ -126,10 +103,158 @@ class Folder:
         with self.local_copy(path) as local, local.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+
+class Folder(Root):
+    """A folder by path or fsspec URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url if "://" in url else str(Path(url).absolute())
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"url": self.url}
+
+    @property
+    def fs(self) -> Any:
+        """The fsspec filesystem (instances are cached by fsspec)."""
+        return connect(self.url)[0]
+
+    @property
+    def base(self) -> str:
+        """The folder's path inside its filesystem."""
+        if "://" not in self.url:
+            return self.url.replace(os.sep, "/").rstrip("/")
+        return str(connect(self.url)[1]).rstrip("/")
+
+    @property
+    def local(self) -> bool:
+        """Whether the folder is on this machine's disk."""
+        return "://" not in self.url or isinstance(self.fs, LocalFileSystem)
+
+    def at(self, path: str) -> str:
+        """The full path of a checked relative path; of the folder itself for ""."""
+        return f"{self.base}/{safe(path)}" if path else self.base or "/"
+
+    def exists(self, path: str = "") -> bool:
+        """Whether a file or folder is there."""
+        with plain_errors(self.url):
+            return bool(self.fs.exists(self.at(path)))
+
+    def size(self, path: str) -> int:
+        """Bytes of a file, -1 if it is not there."""
+        at = self.at(path)
+        try:
+            with plain_errors(self.url):
+                info = self.fs.info(at)
+        except ABSENT:
+            return -1
+        return int(info["size"]) if info["type"] == "file" else -1
+
+    def version(self, path: str) -> str:
+        """A text that names the file and changes whenever its bytes do.
+
+        Raises BadSample("missing").
+        """
+        at = self.at(path)
+        try:
+            if self.local:
+                found = os.stat(at)
+                return f"{os.path.realpath(at)}|{found.st_size}|{found.st_mtime_ns}"
+            with plain_errors(self.url):
+                info = self.fs.info(at)
+                said = version(info) or self.fs.ukey(at)
+                return f"{self.fs.unstrip_protocol(at)}|{info['size']}|{said}"
+        except ABSENT as err:
+            raise absent(path) from err
+
+    def read(self, path: str) -> bytes:
+        """A whole file. Raises BadSample("missing"); OSError if the machine fails."""
+        try:
+            if self.local:
+                return Path(self.at(path)).read_bytes()
+            with plain_errors(self.url):
+                return bytes(self.fs.cat_file(self.at(path)))
+        except ABSENT as err:
+            raise absent(path) from err
+
+    def read_range(self, path: str, offset: int, size: int) -> bytes:
+        """Some bytes of a file, by one request."""
+        if size <= 0:
+            return b""
+        try:
+            if not self.local:
+                return self._fetch(path, offset, size)
+            with Path(self.at(path)).open("rb") as file:
+                file.seek(offset)
+                return file.read(size)
+        except ABSENT as err:
+            raise absent(path) from err
+
+    def _fetch(self, path: str, offset: int, size: int) -> bytes:
+        try:
+            with plain_errors(self.url):
+                data = bytes(self.fs.cat_file(self.at(path), start=offset, end=offset + size))
+        except OSError:
+            if 0 <= self.size(path) <= offset:  # object stores call that an error
+                return b""
+            raise
+        if len(data) > size:
+            raise OSError(f"{self.url}/{path}: asked for {size} bytes, got {len(data)}: no ranges")
+        return data
+
+    def open(self, path: str) -> BinaryIO:
+        """A file as a buffered stream that can seek."""
+        if not self.local:
+            return super().open(path)
+        try:
+            return Path(self.at(path)).open("rb")
+        except ABSENT as err:
+            raise absent(path) from err
+
+    def files(self, below: str = "") -> Iterator[FileRef]:
+        """All files below a folder, links followed, sorted by path."""
+        top, cut = self.at(below), len(self.base) + 1
+        if self.local:
+            found = dict(walk(top))
+        else:
+            with plain_errors(self.url):
+                infos = self.fs.find(top, detail=True) if self.fs.isdir(top) else {}
+            found = {path: int(info["size"]) for path, info in infos.items()}
+        for path in sorted(found):
+            yield FileRef(path=path[cut:], size=found[path])
+
+    def folders(self, below: str = "") -> list[str]:
+        """Names of the folders directly below one, sorted."""
+        return sorted(name for name, is_folder in self.names(below).items() if is_folder)
+
+    def names(self, below: str = "") -> dict[str, bool]:
+        """What lies directly in a folder, if it is there: name -> whether it is a folder."""
+        top = self.at(below)
+        try:
+            if self.local:
+                with os.scandir(top) as entries:
+                    return {entry.name: entry.is_dir() for entry in entries}
+            with plain_errors(self.url):
+                infos = self.fs.ls(top, detail=True) if self.fs.isdir(top) else []
+        except ABSENT:
+            return {}
+        return {Path(info["name"]).name: info["type"] == "directory" for info in infos}
+
+    @contextmanager
+    def local_copy(self, path: str) -> Iterator[Path]:
+        """The file itself, or a temporary copy of one that lies elsewhere."""
+        if self.local:
+            yield Path(self.at(path))
+            return
+        with NamedTemporaryFile(prefix="vbdata-") as copy:
+            with plain_errors(self.url):
+                self.fs.get_file(self.at(path), copy.name)
+            yield Path(copy.name)
+
     def write(self, path: str, data: bytes) -> None:
         """Replace a file as a whole: a reader sees the old bytes or the new ones."""
         if not self.local:
-            self.fs.pipe_file(self.at(path), data)
+            with plain_errors(self.url):
+                self.fs.pipe_file(self.at(path), data)
             return
         target = Path(self.at(path))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,14 +269,16 @@ class Folder:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(local_file, target)
             return
-        self.fs.put_file(str(local_file), target)
+        with plain_errors(self.url):
+            self.fs.put_file(str(local_file), target)
         local_file.unlink()
 
     def move(self, old: str, new: str) -> None:
         """Rename a file inside the folder."""
         if self.local:
             Path(self.at(new)).parent.mkdir(parents=True, exist_ok=True)
-        self.fs.mv(self.at(old), self.at(new))
+        with plain_errors(self.url):
+            self.fs.mv(self.at(old), self.at(new))
 
     def remove(self, path: str) -> None:
         """Delete a file if it is there."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata import plugins
+from vbdata.licences import commercial
 from vbdata.nouns import Receipt
 from vbdata.plan import Plan
 from vbdata.rand import word_of
@@ -26,7 +27,7 @@ class Tally:
         self.quarantined: Counter[tuple[str, str]] = Counter()
         self.replaced: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.licenses: Counter[str] = Counter()
+        self.licenses: Counter[tuple[str, str]] = Counter()
         self.errors: dict[str, tuple[int, float, float]] = {}
         self.shortfall = 0
         self.bytes = 0
@@ -41,7 +42,7 @@ class Tally:
             count, total, largest = self.errors.get(sample["task"], (0, 0.0, 0.0))
             error = sample["roundtrip_error"]
             self.errors[sample["task"]] = (count + 1, total + error, max(largest, error))
-            self.licenses[sample["license"]] += 1
+            self.licenses[sample["license"], sample["source"]] += 1
         for line in receipt.quarantine:
             self.quarantined[line["source"], line["task"]] += 1
             self.reasons[line["reason"]] += 1
@@ -61,6 +62,20 @@ class Tally:
             }
             for name, (count, total, largest) in sorted(self.errors.items())
         }
+
+    def license_lines(self) -> list[dict[str, Any]]:
+        """The roll-up of licences: samples of each source, and whether commercial use is known
+        to be allowed.
+        """
+        return [
+            {
+                "license": name,
+                "commercial": commercial(name),
+                "samples": sum(n for (found, _), n in self.licenses.items() if found == name),
+                "sources": {s: n for (f, s), n in sorted(self.licenses.items()) if f == name},
+            }
+            for name in sorted({name for name, _ in self.licenses})
+        ]
 
     def unique(self, cell: tuple[str, str]) -> int:
         """Distinct samples of a cell."""

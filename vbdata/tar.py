@@ -92,6 +92,7 @@ class Member(NamedTuple):
 
 def members(path: Path) -> Iterator[Member]:
     """All members of an archive written here. Raises ValueError for anything else."""
+    whole = path.stat().st_size
     with path.open("rb") as file:
         while len(block := file.read(BLOCK)) == BLOCK and any(block):
             name = block[:100].rstrip(b"\0").decode("ascii", "replace")
@@ -100,7 +101,7 @@ def members(path: Path) -> Iterator[Member]:
             size = int(field, 8) if field.isdigit() else -1
             if size < 0 or block != header(name, size):
                 raise ValueError(f"not a header of ours at byte {offset}: {name!r}")
-            data = file.read(size)
+            data = file.read(size) if size <= whole - file.tell() else b""  # it makes room first
             if len(data) != size or any(file.read(-size % BLOCK)):
                 raise ValueError(f"the archive ends inside {name!r}")
             key, _, extension = name.partition(".")

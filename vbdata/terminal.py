@@ -1,34 +1,23 @@
-"""What people and scripts see: tables, a live progress line, lines of JSON."""
+"""What people and scripts see of a running build: a live progress line, lines of JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from types import TracebackType
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from vbdata.build import Progress as State
 from vbdata.build import Watcher
-from vbdata.errors import RecipeError, choices
-from vbdata.jobs import make_job
 from vbdata.plan import Plan
+from vbdata.prints import COLUMNS, console, mixture, print_barred
 from vbdata.run import Done, Failed, Retried, Waiting
-from vbdata.sample import ask_for
 from vbdata.tally import cell_lines
 
 PLAIN_EVERY_S = 10.0
-COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated")
 BUILT = ("requested", "apportioned", "realised", "unique", "repeated", "quarantined", "replaced")
-
-
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
 class Terminal(Watcher):
@@ -36,7 +25,7 @@ class Terminal(Watcher):
 
     def __init__(self, as_json: bool) -> None:
         self._json, self._start, self._last = as_json, time.monotonic(), 0.0
-        self._console = _console()
+        self._console = console()
         self._bar: Progress | None = None
         if self._console.is_terminal and not as_json:
             columns = (
@@ -69,7 +58,8 @@ class Terminal(Watcher):
         self._start = time.monotonic()
         if not self._json:
             title = f"{plan.recipe.name}: {plan.shards} shards planned"
-            self._console.print(_table(title, list(cell_lines(plan)), COLUMNS))
+            self._console.print(mixture(title, list(cell_lines(plan)), COLUMNS))
+            print_barred(self._console, plan)
 
     def step(self, state: State) -> None:
         """Show how far it is."""
@@ -119,7 +109,7 @@ class Terminal(Watcher):
             digest = {"event": "built", "out": out, "digest": manifest["digest"]}
             print(json.dumps(digest | {"samples": manifest["samples"]}))
             return
-        self._console.print(_table(f"{manifest['name']}: built", manifest["cells"], BUILT))
+        self._console.print(mixture(f"{manifest['name']}: built", manifest["cells"], BUILT))
         bad = sum(manifest["quarantine"].values())
         if bad:
             reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
@@ -129,6 +119,7 @@ class Terminal(Watcher):
                 f"[bold red]BUG: {manifest['quarantine']['round trip']} targets do not decode to "
                 "their labels[/bold red] and were left out; please report them"
             )
+        self._console.print("licences: " + "; ".join(map(_licence, manifest["licenses"])))
         if manifest["shortfall"]:
             self._console.print(f"shortfall: {manifest['shortfall']} slots, no spare was left")
         self._console.print(
@@ -136,6 +127,13 @@ class Terminal(Watcher):
             f"{manifest['bytes'] / 1e6:.1f} MB, in {time.monotonic() - self._start:.1f} s; "
             f"digest {manifest['digest'][:16]}"
         )
+
+
+def _licence(line: dict[str, Any]) -> str:
+    allowed = (
+        "" if line["commercial"] else f", not for commercial use: {', '.join(line['sources'])}"
+    )
+    return f"{line['license']} ({line['samples']}{allowed})"
 
 
 def _event(state: State) -> dict[str, Any]:
@@ -155,69 +153,3 @@ def _event(state: State) -> dict[str, Any]:
     elif isinstance(state.event, Done):
         line |= {"event": "shard", "shard": state.event.receipt.shard}
     return line
-
-
-def print_plan(plan: Plan, show: int, as_json: bool) -> None:
-    """The mixture table, and on demand prompts as they will be built."""
-    lines = list(cell_lines(plan))
-    prompts = _prompts(plan, show)
-    if as_json:
-        print(json.dumps({"samples": plan.recipe.samples, "cells": lines, "prompts": prompts}))
-        return
-    console = _console()
-    console.print(_table(f"{plan.recipe.name}: {plan.shards} shards", lines, COLUMNS))
-    for line in prompts:
-        console.print(f"[dim]{line['key']} {line['cell']}[/dim]  ", end="")
-        console.print(line["prompt"], markup=False)
-
-
-def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
-    """The first prompts of the plan, by key."""
-    found: list[dict[str, str]] = []
-    for number in range(plan.shards):
-        if len(found) >= count:
-            break
-        job = make_job(plan, number, "", "")
-        for row in job.rows[: count - len(found)]:
-            text = ask_for(row, job).instruction
-            found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
-    return found
-
-
-def print_prompts(plan: Plan, task: str, count: int) -> None:
-    """Prompts of one task over the plan's samples; params vary as in a build."""
-    if task not in {cell.task for cell in plan.cells}:
-        known = sorted({cell.task for cell in plan.cells})
-        raise RecipeError([f"the recipe has no task {task!r}{choices(task, known)}"])
-    printed = 0
-    for number in range(plan.shards):
-        job = make_job(plan, number, "", "")
-        for row in (row for row in (*job.rows, *job.spares) if row.task == task):
-            if printed < count:
-                print(ask_for(row, job).instruction)
-                printed += 1
-
-
-def print_faults(folder: str, faults: list[str], as_json: bool) -> None:
-    """The result of a verification."""
-    if as_json:
-        print(json.dumps({"folder": folder, "ok": not faults, "faults": faults}))
-        return
-    for fault in faults:
-        print(fault)
-    print(f"{folder}: {len(faults)} faults" if faults else f"{folder}: whole")
-
-
-def _table(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("source", "task"):
-        table.add_column(name, no_wrap=True)
-    for name in columns:
-        table.add_column(name, justify="right")
-    for line in lines:
-        table.add_row(line["source"], line["task"], *(str(line[name]) for name in columns))
-    numbers = [name for name in columns if name not in ("share", "requested", "eligible")]
-    sums = {name: str(sum(line[name] for line in lines)) for name in numbers}
-    table.add_section()
-    table.add_row("total", "", *(sums.get(name, "") for name in columns))
-    return table

@@ -1,13 +1,15 @@
 """`vbdata verify`: read a finished build from nothing but its files and say what is wrong with it.
 
 Checks, each fault one line: every published file against SHA256SUMS and no file besides;
-manifest.json against its own digest; counts of shards, cells and samples; every tar member, its
-order, key and offset; JSON against the Parquet row; images' sizes; each target's colours against
-what its task can draw and what its decoder reads.
+manifest.json against its own digest; counts of shards, cells and samples; that no sample is of a
+held-out group, or of a licence that the recipe refuses; every tar member, its order, key and
+offset; JSON against the Parquet row; images' sizes; each target's colours against what its task
+can draw and what its decoder reads.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections import Counter
@@ -20,6 +22,8 @@ from numpy.typing import NDArray
 
 from vbdata import images, plugins
 from vbdata.errors import BadSample, BuildError
+from vbdata.holdout import HOLDOUT
+from vbdata.licences import commercial
 from vbdata.manifest import MANIFEST, SUMS, manifest_digest
 from vbdata.storage import Folder
 from vbdata.tar import members
@@ -40,6 +44,7 @@ def verify(out: Folder) -> list[str]:
             rows = pq.read_table(path).to_pylist()
         faults += _manifest_faults(manifest)
         faults += _count_faults(manifest, rows)
+        faults += _holdout_faults(out, manifest, rows)
         of_shard: dict[int, list[dict[str, Any]]] = {}
         for row in rows:
             of_shard.setdefault(row["shard"], []).append(row)
@@ -93,6 +98,28 @@ def _count_faults(manifest: Mapping[str, Any], rows: list[dict[str, Any]]) -> It
         yield f"{key}: the key stands more than once"
     if len(rows) != manifest["samples"]:
         yield f"{len(rows)} rows, {manifest['samples']} samples in the manifest"
+
+
+def _holdout_faults(
+    out: Folder, manifest: Mapping[str, Any], rows: list[dict[str, Any]]
+) -> Iterator[str]:
+    """Samples that should not be there, by the build's own list of held-out groups."""
+    held: dict[str, set[str]] = {}
+    if manifest["holdout"]:
+        for line in out.read(HOLDOUT).decode().splitlines():
+            name, _, group = line.partition("\t")
+            held.setdefault(name, set()).add(group)
+    for line in manifest["holdout"]:
+        groups = sorted(held.get(line["set"], set()))
+        if hashlib.sha256("\n".join(groups).encode()).hexdigest() != line["sha256"]:
+            yield f"{HOLDOUT}: the groups of {line['set']} are not those of the manifest"
+        for row in rows:
+            if row["group"] in held.get(line["set"], ()):
+                yield f"{row['key']}: its group {row['group']} is held out by {line['set']}"
+    if manifest["recipe"]["licence_policy"] == "commercial":
+        for row in rows:
+            if not commercial(row["license"]):
+                yield f"{row['key']}: its licence {row['license']!r} is not commercial"
 
 
 def _shard_faults(

@@ -1,7 +1,8 @@
 """A miniature COCO 2017: images, instances, captions, panoptic and stuff in the official files.
 
 Every area, box, polygon and run length is exact. Some images are small or oddly sized, one is
-grey, some have a crowd (a heap of balls), every fifth has a void strip in its panoptic map.
+grey, some have a crowd (a heap of balls), every fifth has a void strip in its panoptic map. Nobody
+is in view: person_keypoints has no annotation.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ DESCRIPTIONS = {
     "captions": "COCO 2017 Dataset",
     "panoptic": "COCO 2018 Panoptic Dataset",
     "stuff": "COCO 2017 Stuff Dataset",
+    "person_keypoints": "COCO 2017 Dataset",
 }
 
 
@@ -69,6 +71,7 @@ def write(folder: Path, *, seed: int = 0, frames: int = 24) -> None:
         _write_image(folder, shot, grey=number == GREY)
         annotations = {
             "instances": _instances(shot),
+            "person_keypoints": [],
             "captions": _captions(shot, stream),
             "panoptic": _panoptic(folder, shot, stream, void=VOID if number % 5 == 2 else 0),
             "stuff": _stuff(shot),
@@ -131,6 +134,7 @@ def _table(kind: str) -> Record:
         "instances": coco_categories.instances,
         "stuff": coco_categories.stuff,
         "panoptic": coco_categories.panoptic,
+        "person_keypoints": coco_categories.persons,
     }
     return table | ({"categories": categories[kind]()} if kind in categories else {})
 

@@ -84,11 +84,25 @@ wall: 171 wall-brick, 172 wall-concrete, 173 wall-other, 174 wall-panel, 175 wal
 window: 180 window-blind, 181 window-other
 other: 183 other
 """
+KEYPOINTS = """
+nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow
+left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle
+"""
+SKELETON = [
+    *([16, 14], [14, 12], [17, 15], [15, 13], [12, 13], [6, 12], [7, 13], [6, 7], [6, 8], [7, 9]),
+    *([8, 10], [9, 11], [2, 3], [1, 2], [1, 3], [2, 4], [3, 5], [4, 6], [5, 7]),
+]
 
 
 def instances() -> list[Category]:
     """The 80 things, as in instances_*.json."""
     return [_fields(row, "supercategory", "id", "name") for row in _rows(THINGS)]
+
+
+def persons() -> list[Category]:
+    """The one class of person_keypoints_*.json."""
+    more = {"keypoints": KEYPOINTS.split(), "skeleton": SKELETON}
+    return [category | more for category in instances() if category["name"] == "person"]
 
 
 def stuff() -> list[Category]:

@@ -1,0 +1,152 @@
+"""DIODE: rooms and streets with dense depth from a laser scanner.
+
+Licence: MIT. Layout, train.tar.gz and val.tar.gz unpacked in the root:
+
+    {train,val}/{indoors,outdoor}/scene_000xx/scan_00xxx/
+        00019_00183_indoors_110_000.png              scene, scan, domain, yaw, pitch; 1024 x 768
+        00019_00183_indoors_110_000_depth.npy        float32 (768, 1024, 1), metres
+        00019_00183_indoors_110_000_depth_mask.npy   float32 or float64 (768, 1024), 1 = valid
+
+- Depth is planar z. Neither devkit nor paper says so; two public measurements on val do. Read as z,
+  flat patches of 160 pixels indoors are flat to 0.014 % of their depth, as distance along the ray
+  to 0.144 % (tools/check_diode_convention.py), and the ground of 42 of 42 outdoor pictures is
+  flatter as z. A plane in z is one with any focal lengths, so this stands whatever becomes of the
+  next line. Marigold (diode_dataset.py) and Metric3D take the values as they are, too.
+- camera: fx 886.81, fy 927.06, cx 512, cy 384 are the devkit's intrinsics.txt, given as they are
+  and used for nothing here. Devkit issue #20 (open) finds that right angles come out right at
+  42.3 x 32.4 degrees, about 1,323 pixels both ways, so do not trust point clouds.
+- Valid: mask 1, finite, > 0. Where no beam came back depth is 0; at depth edges the mask is 0 over
+  depth that is not. No pixel is sky: a missing echo may be glass.
+- The normals archive is not read: the devkit says that (0, 0, 0) is invalid, but nobody says which
+  way the axes point. Neither are normals made of the depth, as that needs focal lengths.
+- Size: that of the first depth map's header, for all pictures of a domain; the camera of a copy
+  that was made smaller is made smaller too.
+
+A frame is an entry if it has a picture, depth or a mask; a file that is missing beside others is
+its fault. Other files are not DIODE's.
+
+Sources: diode-dataset/diode-devkit (README, diode.py, intrinsics.txt, issues #3 and #20);
+Vasiljevic et al., "DIODE", arXiv 1908.00463; counts: the devkit's demo.ipynb (train) and the
+partition table of diode-dataset.org (val).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines import _npy as npy
+from pipelines import _records as records
+from vbdata.errors import BadSample, SourceError
+from vbdata.images import MAX_PIXELS
+from vbdata.nouns import Depth, Download, Entry, Official, Sample
+
+if TYPE_CHECKING:
+    from vbdata.storage import Folder
+
+LICENSE = "MIT"
+HOMEPAGE = "https://diode-dataset.org"
+LABELS = ("depth",)
+HOLDOUTS: Mapping[str, Mapping[str, Any]] = {"diode-val": {"split": "val"}}
+
+SPLITS = ("train", "val")
+DOMAINS = {"indoors": ("indoors",), "outdoor": ("outdoor",), "both": ("indoors", "outdoor")}
+FRAMES = {
+    ("train", "indoors"): 8574,
+    ("train", "outdoor"): 16884,
+    ("val", "indoors"): 325,
+    ("val", "outdoor"): 446,
+}
+ARCHIVES_AT = "http://diode-dataset.s3.amazonaws.com"
+
+WIDTH, HEIGHT = 1024, 768
+CAMERA = (886.81, 927.06, 512.0, 384.0)
+SUFFIXES = {"image": ".png", "depth": "_depth.npy", "mask": "_depth_mask.npy"}
+FRAME = re.compile(
+    r"(.*/(scene_\d{5})/scan_\d{5}/\d{5}_\d{5}_(?:indoors|outdoor)_\d{3}_\d{3})"
+    r"(?:\.png|_depth\.npy|_depth_mask\.npy)"
+)
+MASKS = ("f4", "f8", "u1", "b1")
+
+
+def index(root: Folder, *, split: str = "train", domain: str = "both") -> Iterator[Entry]:
+    """The frames of a split, indoors before outdoor."""
+    records.one_of("split", split, SPLITS)
+    records.one_of("domain", domain, DOMAINS)
+    for part in DOMAINS[domain]:
+        at = f"{split}/{part}"
+        known = records.sizes(root, at)
+        frames = {found[1]: found[2] for path in known if (found := FRAME.fullmatch(path))}
+        if not frames:
+            one = "; domain: indoors or outdoor takes one of the two" * (domain == "both")
+            raise SourceError(f"{root.url}: no scene_NNNNN/scan_NNNNN/*.png in {at}{one}")
+        yield from _entries(root, frames, known)
+
+
+def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+    """The picture's PNG as it is, and its depth in metres. Raises BadSample."""
+    records.refuse(entry, kinds)
+    image = records.read_image(root, entry)
+    return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
+
+
+def official(*, split: str = "train", domain: str = "both") -> Official:
+    """Counts of the release and where it is: one archive a split."""
+    records.one_of("split", split, SPLITS)
+    records.one_of("domain", domain, DOMAINS)
+    archive = f"{split}.tar.gz"
+    return Official(
+        entries=sum(FRAMES[split, part] for part in DOMAINS[domain]),
+        downloads=(Download(path=split, archive=archive, url=f"{ARCHIVES_AT}/{archive}"),),
+    )
+
+
+def _entries(root: Folder, frames: dict[str, str], known: dict[str, int]) -> Iterator[Entry]:
+    """The entries of a domain. frames: path without suffix -> scene; known: sizes of files."""
+    depths = [path for frame in sorted(frames) if (path := frame + SUFFIXES["depth"]) in known]
+    width, height = _size(root, depths)
+    across, down = width / WIDTH, height / HEIGHT
+    camera = (CAMERA[0] * across, CAMERA[1] * down, CAMERA[2] * across, CAMERA[3] * down)
+    for frame in sorted(frames):
+        yield Entry(
+            id=frame,
+            group=f"diode:{frames[frame]}",
+            width=width,
+            height=height,
+            license=LICENSE,
+            files={k: records.file_ref(frame + suffix, known) for k, suffix in SUFFIXES.items()},
+            labels=LABELS,
+            camera=camera,
+        )
+
+
+def _size(root: Folder, depths: list[str]) -> tuple[int, int]:
+    """(width, height) by the first depth map whose header can be read, else the official one."""
+    for path in depths:
+        try:
+            shape = npy.header(root.read_range(path, 0, npy.LONGEST), path).shape
+        except BadSample:  # comes out again when that frame is loaded
+            continue
+        if len(shape) in (2, 3) and 0 < shape[0] * shape[1] <= MAX_PIXELS:
+            return shape[1], shape[0]
+    return WIDTH, HEIGHT
+
+
+def _depth(root: Folder, entry: Entry) -> Depth:
+    import torch
+
+    size = (entry.height, entry.width)
+    path, mask_path = entry.files["depth"].path, entry.files["mask"].path
+    stored = npy.plane(records.read(root, entry, "depth"), *size, ("f4",), path)
+    mask = npy.plane(records.read(root, entry, "mask"), *size, MASKS, mask_path)
+    marked = mask == 1
+    if strange := int((~marked & (mask != 0)).sum()):
+        raise BadSample("out of range", f"{strange} pixels are neither 0 nor 1", mask_path)
+    valid = marked & np.isfinite(stored) & (stored > 0)
+    if not valid.any():
+        raise BadSample("all invalid", "no pixel has a measured depth", path)
+    metres = np.where(valid, stored, np.float32(0))
+    return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))

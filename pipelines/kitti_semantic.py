@@ -1,0 +1,170 @@
+"""KITTI semantic and instance segmentation 2015: 200 street images with the labels of Cityscapes.
+
+Licence: CC BY-NC-SA 3.0. Layout of data_semantics.zip, of which the test images have no labels:
+
+    training/image_2/000000_10.png        8-bit RGB, sizes differ: 1242x375, 1241x376, ...
+    training/semantic/000000_10.png       uint8, Cityscapes label id (0 to 33, no train ids)
+    training/instance/000000_10.png       uint16, 256 x label id + instance number
+    training/semantic_rgb/000000_10.png   the same in colours: not read
+
+One of the two label folders is enough; where there are both, instance >> 8 must equal semantic.
+
+- Things are the ten classes in which Cityscapes counts instances. Number 0 is "no instance ground
+  truth" (devkit): all of it in a class is one crowd, as is a class of which there is only the
+  semantic map. Other classes are numbered too (buildings from 1 on), but a class is one segment.
+- Void, so neither a segment nor valid, is the Cityscapes category of that name: unlabeled, ego
+  vehicle, rectification border, out of roi, static, dynamic, ground. The other classes that its
+  evaluation ignores (ignoreInEval: parking, rail track, guard rail, bridge, tunnel, pole group,
+  caravan, trailer) are left out there for being rare, but are named and drawn, so they stay.
+- Groups: 142 of the images come from published raw drives, and have the group that the drive has
+  in the `kitti` reader ("kitti:2011_09_26_drive_0005_sync"), so that what is held out there stays
+  out here. The other 58 stand in 10 runs between them; neighbours may share an unpublished drive,
+  so each run is one group ("kitti-semantic:000004"). See _kitti_semantic_drives.py.
+- 200 images are few, so the index reads all label maps: which classes are there, how many
+  instances, and the sizes. A label file that is missing or damaged is its image's fault.
+- Frames are named *_10.png; the *_11.png of the scene flow data beside them are not of this set.
+
+Sources: readme of devkit_semantics (Geiger, Abu Alhaija); cityscapesScripts helpers/labels.py;
+Alhaija et al., "Augmented Reality Meets Computer Vision", IJCV 2018.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines import _coded_segments as coded
+from pipelines import _records as records
+from pipelines._coded_segments import Kind
+from pipelines._kitti_semantic_drives import IMAGES, group
+from vbdata import images
+from vbdata.errors import BadSample, SourceError
+from vbdata.nouns import Download, Entry, Official, Sample, Segments
+
+if TYPE_CHECKING:
+    from vbdata.storage import Folder
+
+LICENSE = "CC-BY-NC-SA-3.0"
+HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015"
+LABELS = ("segments",)
+
+TOP = "training"
+FOLDERS = {"image": "image_2", "instance": "instance", "semantic": "semantic"}
+FRAME = re.compile(r".*/(\d{6})_10\.png")
+
+VOID = Kind("", False)
+KINDS = (  # by label id
+    *(VOID for _ in range(7)),
+    *(Kind(name, False) for name in ("road", "sidewalk", "parking", "rail track")),
+    *(Kind(name, False) for name in ("building", "wall", "fence")),
+    *(Kind(name, False) for name in ("guard rail", "bridge", "tunnel")),
+    *(Kind(name, False) for name in ("pole", "pole group", "traffic light", "traffic sign")),
+    *(Kind(name, False) for name in ("vegetation", "terrain", "sky")),
+    *(Kind(name, True) for name in ("person", "rider", "car", "truck", "bus", "caravan")),
+    *(Kind(name, True) for name in ("trailer", "train", "motorcycle", "bicycle")),
+)
+
+
+def index(root: Folder) -> Iterator[Entry]:
+    """The training images by number, with what their label maps hold."""
+    found = {key: records.sizes(root, f"{TOP}/{name}") for key, name in FOLDERS.items()}
+    maps = [key for key in ("instance", "semantic") if found[key]]
+    if not maps:
+        raise SourceError(f"{root.url}: no files in {TOP}/instance, nor in {TOP}/semantic")
+    paths = (path for known in found.values() for path in known)
+    frames = sorted({match[1] for path in paths if (match := FRAME.fullmatch(path))})
+    if not frames:
+        raise SourceError(f"{root.url}: no files NNNNNN_10.png in the folders of {TOP}")
+    for frame in frames:
+        entry = Entry(
+            id=frame,
+            group=group(int(frame)),
+            width=0,
+            height=0,
+            license=LICENSE,
+            files={
+                key: records.file_ref(f"{TOP}/{FOLDERS[key]}/{frame}_10.png", found[key])
+                for key in ("image", *maps)
+            },
+            labels=LABELS,
+        )
+        yield _filled(root, entry)
+
+
+def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+    """The image's PNG as it is, and its segments. Raises BadSample."""
+    records.refuse(entry, kinds)
+    image = records.read_image(root, entry)
+    return Sample(image=image, labels={"segments": _segments(root, entry)} if kinds else {})
+
+
+def official() -> Official:
+    """The 200 training images of the benchmark (devkit readme)."""
+    archive = "data_semantics.zip"
+    wanted = ("image_2", "instance", "semantic")
+    return Official(
+        entries=IMAGES,
+        downloads=tuple(
+            Download(path=f"{TOP}/{name}", archive=archive, url=HOMEPAGE) for name in wanted
+        ),
+    )
+
+
+def _filled(root: Folder, entry: Entry) -> Entry:
+    """An entry with size and classes by its label maps, or with its fault."""
+    try:
+        codes = _codes(root, entry)
+        parts = coded.parts(codes, KINDS, _label_file(entry))
+    except BadSample as bad:
+        return replace(entry, fault=str(bad))
+    height, width = codes.shape
+    return replace(entry, width=width, height=height, classes=coded.facts(parts))
+
+
+def _segments(root: Folder, entry: Entry) -> Segments:
+    codes, path = _codes(root, entry), _label_file(entry)
+    records.check_size(codes.shape, entry, path)
+    parts = coded.parts(codes, KINDS, path)
+    return coded.segments(coded.numbers(codes, parts, path), parts)
+
+
+def _label_file(entry: Entry) -> str:
+    return entry.files["instance" if "instance" in entry.files else "semantic"].path
+
+
+def _codes(root: Folder, entry: Entry) -> NDArray[np.uint16]:
+    """uint16[H, W]: 256 x label id + instance number, by all label maps there are."""
+    semantic = _map(root, entry, "semantic", np.uint8)
+    instance = _map(root, entry, "instance", np.uint16)
+    if instance is None:
+        return np.asarray(semantic.astype(np.uint16) << 8)
+    if semantic is not None:
+        _agree(instance, semantic, entry.files["semantic"].path)
+    return np.asarray(instance)
+
+
+def _agree(instance: NDArray[np.uint16], semantic: NDArray[np.uint8], path: str) -> None:
+    """Raise BadSample unless the two maps of an image say the same classes."""
+    if instance.shape != semantic.shape:
+        detail = f"instance map {instance.shape}, semantic map {semantic.shape} (height, width)"
+        raise BadSample("wrong size", detail, path)
+    if differ := int(np.count_nonzero(instance >> 8 != semantic)):
+        detail = f"{differ} pixels of another class than in the instance map"
+        raise BadSample("garbled annotation", detail, path)
+
+
+def _map(root: Folder, entry: Entry, key: str, dtype: type[np.unsignedinteger]) -> Any:
+    """A label map as it is stored, [H, W]; None where the release has no such folder."""
+    if key not in entry.files:
+        return None
+    path = entry.files[key].path
+    stored = images.decode_png_raw(records.read(root, entry, key), path)
+    if stored.ndim != 2 or stored.dtype != dtype:
+        found = f"{stored.dtype} of shape {stored.shape}"
+        raise BadSample("wrong dtype", f"{found}, expected grey {dtype.__name__}", path)
+    return stored

@@ -1,0 +1,240 @@
+"""NYU Depth V2: indoor photographs with depth measured by a Kinect, 1,449 of them also labelled.
+
+Licence: the authors state none; they ask that their paper be cited. So it is "unknown" here.
+Two layouts; `layout: auto` takes the first that is there:
+
+    nyu_depth_v2_labeled.mat, splits.mat      "labeled": 1,449 frames with depth and objects
+    [sync/]kitchen_0003/rgb_00000.jpg         "sync": frames of the raw videos of the training
+    [sync/]kitchen_0003/sync_depth_00000.png  scenes, as BTS (cleinc/bts) prepared them
+
+- labeled: HDF5, arrays with reversed axes: images uint8[n, 3, W, H], depths and rawDepths
+  float32[n, W, H] in metres, labels uint16, instances uint8; `names` of the labels from 1 and the
+  `scenes` of the frames are texts. Ids count from 1, as the split's frames do. `load` reads just
+  its frame, also over a network (_nyuv2_mat.py).
+- A (label, instance) pair is one object (toolbox, get_instance_masks); label 0 is void. Instance 0
+  of a class that can be counted is a crowd. Which can: _nyuv2_names.py.
+- depth is planar z of the colour camera. raw (default): what was measured; filled: its holes are
+  painted over by Levin's colorization, so guessed (only in the .mat). sync: uint16 millimetres,
+  raw. 0 is missing, and at 10 m the toolbox cuts off (depth_rel2depth_abs): neither is valid.
+- Undistortion left a white frame around every picture: nothing outside of rows 7 to 473, columns 7
+  to 631 is valid (BTS, extract_official_train_test_set_from_mat.py). `region: eigen` narrows that
+  to the crop in which depth is evaluated, rows 45 to 470, columns 41 to 600; the toolbox's own mask
+  has one row more on top and one column more on the left (cleinc/bts issue #61). The picture stays
+  whole.
+- Groups are scenes, named alike in both layouts, so test frames keep sync frames of their scenes
+  out. The split is the official one, 795 and 654 frames; sync has no test.
+- The index reads the labels and instances of all frames, some 10 s for a local file: the tasks must
+  know which classes are there. A frame whose labels cannot be read is its own fault.
+- BTS's copy of the labelled frames by kind of room (test/bathroom/rgb_00045.jpg) does not say the
+  scene, so it cannot be kept apart and is not read: take the .mat.
+
+Sources: Silberman et al., "Indoor Segmentation and Support Inference from RGBD Images", ECCV 2012,
+and its toolbox (camera_params, get_projection_mask); cleinc/bts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines import _coded_segments as coded
+from pipelines import _nyuv2_labels as labels
+from pipelines import _records as records
+from pipelines._coded_segments import Kind, Part
+from pipelines._nyuv2_labels import REGIONS
+from pipelines._nyuv2_mat import ARRAYS, HEIGHT, WIDTH, Mat
+from pipelines._nyuv2_names import kinds as kinds_of
+from pipelines._nyuv2_splits import splits
+from vbdata.errors import BadSample, SourceError
+from vbdata.nouns import Download, Entry, FileRef, Official, Sample
+
+if TYPE_CHECKING:
+    from vbdata.storage import Folder
+
+LICENSE = "unknown"
+HOMEPAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
+LABELS = ("depth", "segments")
+
+MAT, SPLITS_MAT = "nyu_depth_v2_labeled.mat", "splits.mat"
+LAYOUTS = ("auto", "labeled", "sync")
+SPLITS = {"train": 795, "test": 654, "both": 1449}
+DEPTHS = {"raw": "rawDepths", "filled": "depths"}
+
+HOLDOUTS = {"nyuv2-test": {"layout": "labeled", "split": "test"}}
+
+CAMERA = (518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465)
+SCENE = re.compile(r"[a-z]+(_[a-z]+)*_\d+[a-z]?")
+SYNC = re.compile(r".*/(rgb|sync_depth)_(\d{5})\.(?:jpg|png)")
+
+
+def index(
+    root: Folder,
+    *,
+    layout: str = "auto",
+    split: str = "train",
+    depth: str = "raw",
+    region: str = "frame",
+) -> Iterator[Entry]:
+    """The frames of a split, in order of scene and number, or of their numbers in the .mat."""
+    layout = _checked(layout, split, depth, region, MAT if root.exists(MAT) else "")
+    record = {"depth": DEPTHS[depth], "region": region}
+    if layout == "labeled":
+        yield from _labeled(root, split, record)
+    else:
+        yield from _sync(root, record)
+
+
+def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+    """The frame (a JPEG as it is, or uint8[480, 640, 3]) and its labels. Raises BadSample."""
+    records.refuse(entry, kinds)
+    record = json.loads(entry.record)
+    if "frame" in record:
+        return _load_labeled(root, entry, kinds, record)
+    image, found = records.read_image(root, entry), dict[str, Any]()
+    if "depth" in kinds:
+        path = entry.files["depth"].path
+        found["depth"] = labels.depth(labels.metres(root, entry), record["region"], path)
+    return Sample(image=image, labels=found)
+
+
+def official(
+    *, layout: str = "auto", split: str = "train", depth: str = "raw", region: str = "frame"
+) -> Official:
+    """The .mat by the official split.
+
+    How many frames sync.zip holds is not published; BTS trains on a list of 24,231 of them.
+    """
+    if _checked(layout, split, depth, region, MAT) == "sync":
+        url = "https://github.com/cleinc/bts"
+        return Official(
+            entries=None, downloads=(Download(path="sync", archive="sync.zip", url=url),)
+        )
+    horatio = "http://horatio.cs.nyu.edu/mit/silberman"
+    at = {MAT: f"{horatio}/nyu_depth_v2/{MAT}", SPLITS_MAT: f"{horatio}/indoor_seg_sup/splits.mat"}
+    wanted = (MAT,) if split == "both" else (MAT, SPLITS_MAT)
+    return Official(
+        entries=SPLITS[split],
+        downloads=tuple(Download(path=path, archive="", url=at[path]) for path in wanted),
+    )
+
+
+def _checked(layout: str, split: str, depth: str, region: str, there: str) -> str:
+    """The layout that the options ask for; there: the .mat, or "". Raises SourceError."""
+    records.one_of("layout", layout, LAYOUTS)
+    records.one_of("split", split, SPLITS)
+    records.one_of("depth", depth, DEPTHS)
+    records.one_of("region", region, REGIONS)
+    layout = ("labeled" if there else "sync") if layout == "auto" else layout
+    if layout == "sync" and split == "test":
+        raise SourceError(f"split: sync frames are all of training scenes; test needs {MAT}")
+    if layout == "sync" and depth == "filled":
+        raise SourceError(f"depth: sync frames have raw depth only; filled needs {MAT}")
+    return layout
+
+
+def _load_labeled(
+    root: Folder, entry: Entry, kinds: Collection[str], record: dict[str, Any]
+) -> Sample:
+    """A frame of the .mat. Raises BadSample."""
+    file, at, region = entry.files["image"], record["frame"], record["region"]
+    found: dict[str, Any] = {}
+    with Mat(root, file.path, file.size) as mat:
+        pixels = np.ascontiguousarray(mat.frame("images", at).transpose(2, 1, 0))
+        if "depth" in kinds:
+            found["depth"] = labels.depth(mat.frame(record["depth"], at).T, region, mat.path)
+        if "segments" in kinds:
+            listed = [Part(*part) for part in record["objects"]]
+            found["segments"] = labels.segments(mat, at, region, listed)
+    return Sample(image=pixels, labels=found)
+
+
+def _labeled(root: Folder, split: str, record: dict[str, Any]) -> Iterator[Entry]:
+    """The frames of the .mat."""
+    size = root.size(MAT)
+    if size < 0:
+        raise SourceError(f"{root.url}: no {MAT}")
+    file = FileRef(path=MAT, size=size)
+    try:
+        with Mat(root, MAT, size) as mat:
+            known = kinds_of(mat.texts("names"))
+            scenes = mat.texts("scenes")
+            counts = {name: mat.frames(name) for name in ARRAYS} | {"scenes": len(scenes)}
+            if len(set(counts.values())) > 1:
+                raise SourceError(f"{root.url}: {MAT} has not as many of each: {counts}")
+            for number in sorted(_wanted(root, split, len(scenes))):
+                yield _frame(mat, file, number - 1, scenes[number - 1], known, record)
+    except BadSample as bad:
+        raise SourceError(f"{root.url}: {bad}") from bad
+
+
+def _wanted(root: Folder, split: str, count: int) -> Collection[int]:
+    """Numbers, from 1, of the frames of a split."""
+    if split == "both":
+        return range(1, count + 1)
+    what = "the official split, a file of its own; or split: both"
+    return splits(records.source_bytes(root, SPLITS_MAT, what), SPLITS_MAT, count)[split]
+
+
+def _frame(
+    mat: Mat,
+    file: FileRef,
+    at: int,
+    scene: str,
+    known: list[Kind],
+    record: dict[str, Any],
+) -> Entry:
+    """A labelled frame with its objects, or with its fault."""
+    fault, parts = "", list[Part]()
+    try:
+        if not (scene.isprintable() and scene.strip()):
+            raise BadSample("garbled annotation", f"its scene is {scene!r:.80}", file.path)
+        parts = labels.objects(mat, at, record["region"], known)
+    except BadSample as bad:
+        fault = str(bad)
+    return Entry(
+        id=f"{at + 1:04d}",
+        group=f"nyuv2:{scene}" if scene.isprintable() else f"nyuv2:frame {at + 1}",
+        width=WIDTH,
+        height=HEIGHT,
+        license=LICENSE,
+        files={"image": file},
+        labels=LABELS,
+        classes=coded.facts(parts),
+        camera=CAMERA,
+        record=records.pack(record | {"frame": at, "objects": parts}),
+        fault=fault,
+    )
+
+
+def _sync(root: Folder, record: dict[str, Any]) -> Iterator[Entry]:
+    """The frames below the folders of the scenes."""
+    top = "sync/" if root.exists("sync") else ""
+    nothing = True
+    for scene in filter(SCENE.fullmatch, root.folders(top.rstrip("/"))):
+        known = records.sizes(root, f"{top}{scene}")
+        for number in sorted({found[2] for path in known if (found := SYNC.fullmatch(path))}):
+            nothing = False
+            at = f"{top}{scene}"
+            yield Entry(
+                id=f"{scene}/{number}",
+                group=f"nyuv2:{scene}",
+                width=WIDTH,
+                height=HEIGHT,
+                license=LICENSE,
+                files={
+                    "image": records.file_ref(f"{at}/rgb_{number}.jpg", known),
+                    "depth": records.file_ref(f"{at}/sync_depth_{number}.png", known),
+                },
+                labels=("depth",),
+                camera=CAMERA,
+                record=records.pack(record),
+            )
+    if nothing:
+        raise SourceError(
+            f"{root.url}: no {MAT}, and no scene with frames (kitchen_0003/rgb_00000.jpg) in "
+            f"{top or 'the root or in sync'}"
+        )

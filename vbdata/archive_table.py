@@ -1,0 +1,206 @@
+"""The members of an archive as a table on disk: sorted by path, memory-mapped, searched in place.
+
+An Arrow IPC file of two record batches, the files and then the folders, so that a process which
+looks up one member touches a few pages of it, however many members there are, and all processes
+of a machine share them. Four bytes after it are the CRC-32 of the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+FORMAT = 1  # to be raised when the layout or the meaning of a column changes
+MAX_TOPS = 64
+STORED, DEFLATED = 0, 8  # as in APPNOTE.TXT 4.4.5
+ENCRYPTED, LINK, SPECIAL = -1, -2, -3
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.large_binary()),
+        ("offset", pa.int64()),
+        ("head", pa.int32()),
+        ("packed", pa.int64()),
+        ("size", pa.int64()),
+        ("method", pa.int32()),
+        ("crc", pa.uint32()),
+    ]
+)
+DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError)
+
+
+class Member(NamedTuple):
+    """A file in an archive.
+
+    offset: where it begins; head: bytes from there on within which its data begins (0: at once);
+    packed, size: bytes as stored and as unpacked; method: STORED, DEFLATED, another method of
+    zip, or below 0 why it cannot be read; crc: CRC-32 of what is unpacked (0 in a tar).
+    """
+
+    path: str
+    offset: int
+    head: int
+    packed: int
+    size: int
+    method: int
+    crc: int
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, if perhaps one that cannot be read; links and devices are not."""
+        return self.method > LINK
+
+    @property
+    def checked(self) -> bool:
+        """Whether its CRC-32 is known."""
+        return self.head > 0
+
+
+class Table:
+    """The files and folders of an archive, by path."""
+
+    def __init__(self, file: Path) -> None:
+        """Map a written table. Raises one of DAMAGE."""
+        with pa.memory_map(str(file)) as mapped:
+            whole = mapped.read_buffer()
+        crc = 0
+        with file.open("rb") as stream:  # not through the map, whose pages would stay
+            rest = whole.size - 4
+            while rest and (data := stream.read(min(rest, 1 << 20))):
+                crc, rest = zlib.crc32(data, crc), rest - len(data)
+            if rest or stream.read() != crc.to_bytes(4, "little"):
+                raise ValueError("its checksum is wrong")
+        reader = pa.ipc.open_file(whole.slice(0, whole.size - 4))
+        if not reader.schema.equals(SCHEMA):
+            raise ValueError("its columns are others")
+        said = json.loads(reader.schema.metadata[b"vbdata"])
+        self.tops: tuple[str, ...] | None = None if said["tops"] is None else tuple(said["tops"])
+        self.archives: tuple[str, ...] = tuple(said["archives"])
+        files, folders = (reader.get_batch(i) for i in (0, 1))
+        self.paths, self.above = _Texts(files["path"]), _Texts(folders["path"])
+        self._columns = [_numbers(files[name]) for name in SCHEMA.names[1:]]
+
+    def find(self, path: str) -> Member | None:
+        """The file of a path."""
+        at = bisect_left(self.paths, _key(path))
+        if at == len(self.paths) or self.paths[at] != _key(path):
+            return None
+        return Member(path, *(column[at] for column in self._columns))
+
+    def is_folder(self, path: str) -> bool:
+        """Whether a path is that of a folder."""
+        at = bisect_left(self.above, _key(path))
+        return at < len(self.above) and self.above[at] == _key(path)
+
+    def files(self, below: str) -> Iterator[tuple[str, int]]:
+        """(path, size) of all files below a folder, sorted; links and devices are none."""
+        start, end = self.paths.below(below)
+        sizes, methods = (self._columns[i][start:end].tolist() for i in (3, 4))
+        for path, size, method in zip(self.paths.some(start, end), sizes, methods, strict=True):
+            if method > LINK:
+                yield _text(path), size
+
+    def folders(self, below: str) -> list[str]:
+        """Names of the folders directly below one, sorted."""
+        cut = len(_key(below)) + 1 if below else 0
+        found, (at, end) = [], self.above.below(below)
+        while at < end:
+            name, deeper, _ = self.above[at][cut:].partition(b"/")
+            if deeper:  # past all that is below it
+                at = bisect_left(self.above, self.above[at][:cut] + name + AFTER, at)
+            else:
+                found.append(_text(name))
+                at += 1
+        return found
+
+
+AFTER = b"0"  # the byte after "/": paths below a folder lie between the two
+
+
+class _Texts(Sequence[bytes]):
+    """A column of texts in the mapped file, sorted, as a sequence."""
+
+    def __init__(self, column: Any) -> None:
+        _, offsets, values = column.buffers()
+        self._offsets = memoryview(offsets).cast("q")[: len(column) + 1]
+        self._values = memoryview(values or b"")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, at: Any) -> Any:
+        return bytes(self._values[self._offsets[at] : self._offsets[at + 1]])
+
+    def some(self, start: int, end: int) -> Iterator[bytes]:
+        """The texts of a range."""
+        ends = self._offsets[start : end + 1].tolist()
+        for one, two in pairwise(ends):
+            yield bytes(self._values[one:two])
+
+    def below(self, folder: str) -> tuple[int, int]:
+        """Start and end of the paths below a folder."""
+        if not folder:
+            return 0, len(self)
+        start = bisect_left(self, _key(folder) + b"/")
+        return start, bisect_left(self, _key(folder) + AFTER, start)
+
+
+def _numbers(column: Any) -> memoryview:
+    """A column of integers in the mapped file."""
+    bits = memoryview(column.buffers()[1] or b"")
+    if column.type == pa.int64():
+        return bits.cast("q")[: len(column)]
+    return (bits.cast("i") if column.type == pa.int32() else bits.cast("I"))[: len(column)]
+
+
+def write(
+    file: Path, members: Iterable[Member], folders: Iterable[str], archives: Iterable[str]
+) -> None:
+    """Write the table of unique, plain paths. archives: those of them that are archives."""
+    rows = sorted(members)
+    tops = {member.path.partition("/")[0] for member in rows}
+    said = {"tops": sorted(tops) if len(tops) <= MAX_TOPS else None, "archives": sorted(archives)}
+    nowhere = [Member(path, 0, 0, 0, 0, STORED, 0) for path in sorted(folders)]
+    schema = SCHEMA.with_metadata({"vbdata": json.dumps(said)})
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(_batch(rows, schema))
+        writer.write_batch(_batch(nowhere, schema))
+    with file.open("r+b") as stream:
+        crc = 0
+        while data := stream.read(1 << 20):
+            crc = zlib.crc32(data, crc)
+        stream.write(crc.to_bytes(4, "little"))
+
+
+def _batch(rows: list[Member], schema: pa.Schema) -> pa.RecordBatch:
+    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMA)
+    columns[0] = tuple(map(_key, columns[0]))
+    arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)
+
+
+def folders_above(paths: Iterable[str]) -> set[str]:
+    """All folders above some files."""
+    found: set[str] = set()
+    for path in paths:
+        above = path.rpartition("/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+    return found
+
+
+def _key(path: str) -> bytes:
+    # as Python sorts texts; names in a tar may be no UTF-8 and then hold half surrogates
+    return path.encode("utf-8", "surrogatepass")
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")

@@ -1,0 +1,149 @@
+"""`vbdata build`, `retry` and `doctor`: the commands that read raw data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vbdata.cli_common import (
+    EXIT_FAILED,
+    BuildFolder,
+    Device,
+    GpusPerWorker,
+    Json,
+    Local,
+    Ray,
+    RecipeFile,
+    Roots,
+    Workers,
+    given_roots,
+    read_recipe,
+    reported,
+)
+
+if TYPE_CHECKING:
+    from vbdata.build import How
+    from vbdata.recipe import Recipe
+
+
+def build(
+    recipe: RecipeFile,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
+    root: Roots = None,
+    workers: Workers = None,
+    ray: Ray = "local",
+    local: Local = False,
+    device: Device = "cpu",
+    gpus_per_worker: GpusPerWorker = 0.0,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Read finished shards again, to find damage.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Build a recipe into a folder; an interrupted build goes on where it was.
+
+    Examples:
+
+        vbdata build manifests/demo.yaml --out demo/build
+
+        vbdata build manifests/real.yaml --out out --root coco=s3://bucket/coco --workers 8
+
+        vbdata build real.yaml --out out --root coco=images.zip --root coco=labels.zip
+
+        vbdata build recipe.yaml --out out --ray auto --workers 64     (inside a cluster)
+    """
+    with reported(as_json):
+        how = _how(workers, ray, local, device, gpus_per_worker, rehash=rehash)
+        _run(read_recipe(recipe, root), out, how, as_json)
+
+
+def retry(
+    folder: BuildFolder,
+    root: Roots = None,
+    workers: Workers = None,
+    ray: Ray = "local",
+    local: Local = False,
+    device: Device = "cpu",
+    gpus_per_worker: GpusPerWorker = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Build again only the shards that put records into quarantine, once the data is mended.
+
+    The recipe and its roots are those of the build; --root says where data is now.
+
+    Examples:
+
+        vbdata retry out
+
+        vbdata retry out --root coco=/mended/coco --local
+    """
+    with reported(as_json):
+        from vbdata.outfolder import ordered
+        from vbdata.storage import Folder
+
+        how = _how(workers, ray, local, device, gpus_per_worker, retry=True)
+        _run(ordered(Folder(folder), given_roots(root)), folder, how, as_json)
+
+
+def doctor(
+    recipe: RecipeFile,
+    root: Roots = None,
+    samples: Annotated[
+        int, typer.Option(min=0, help="Records of each source and task that are read.")
+    ] = 5,
+    as_json: Json = False,
+) -> None:
+    """Examine the raw data of a recipe before a long build; writes nothing.
+
+    Finds the files, counts records against the official totals, reads a few of each task the whole
+    way, and says what is missing and where to get it. Exit code 1 if the recipe cannot be built.
+
+    Examples:
+
+        vbdata doctor manifests/real.yaml --root coco=/data/coco --root kitti=/data/kitti
+
+        vbdata doctor recipe.yaml --samples 50 --json
+    """
+    with reported(as_json):
+        from vbdata import prints
+        from vbdata.doctor import examine
+
+        findings = list(examine(read_recipe(recipe, root), samples))
+        prints.print_findings(findings, as_json)
+        if any(finding.level == "fail" for finding in findings):
+            raise typer.Exit(EXIT_FAILED)
+
+
+def _how(
+    workers: int | None,
+    ray: str,
+    local: bool,
+    device: str,
+    gpus_per_worker: float,
+    *,
+    rehash: bool = False,
+    retry: bool = False,
+) -> How:
+    import os
+
+    from vbdata.build import How
+
+    return How(
+        workers=workers or os.cpu_count() or 1,
+        ray=None if local else ray,
+        device=device,
+        gpus_per_worker=gpus_per_worker,
+        rehash=rehash,
+        retry=retry,
+    )
+
+
+def _run(recipe: Recipe, out: str, how: How, as_json: bool) -> None:
+    from vbdata.build import build as run_build
+    from vbdata.storage import Folder
+    from vbdata.terminal import Terminal
+
+    with Terminal(as_json) as watcher:
+        manifest = run_build(recipe, Folder(out), how, watcher)
+    watcher.finish(manifest, out)

@@ -1,0 +1,123 @@
+"""The marker segments of a JPEG: what decoders do not tell, and what would keep them for ever.
+
+A segment is FF, a marker and, for most, a length and that many bytes; FFs may stand before any.
+A scan's data follow its header; in them FF is followed by 00 or by a restart marker. Each scan of a
+progressive file costs a pass over the whole picture, however few bytes it has.
+
+Sources: ITU-T T.81, annex B; Exif 2.32 (JEITA CP-3451), 4.6; XMP part 1 (tiff:Orientation, which
+Pillow obeys where there is no Exif tag); libjpeg-turbo, jdmarker.c and jdinput.c.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vbdata.errors import BadSample
+
+FILL = re.compile(rb"\xff+")
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in a scan's data
+EOI, SOS, APP1 = 0xD9, 0xDA, 0xE1
+ALONE = frozenset((0x01, *range(0xD0, 0xDA)))  # restarts, start and end: no length, no body
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+COMMON = (0xC0, 0xC1, 0xC2)  # Huffman coded, sequential or progressive: what every viewer opens
+PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+
+MAX_SEGMENTS = 1 << 13  # before the first scan; profiles and depth maps of phones are hundreds
+MAX_WORK = 1 << 32  # pixels passed over by all scans: some seconds
+SEGMENT_WORK = 1 << 12  # pixels that reading one more segment is worth
+
+EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+XMP_TURNED = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)\s*([2-8])""")
+ORIENTATION = 0x0112
+WHOLE = {1: "B", 3: "H", 4: "I"}  # TIFF types of an orientation
+
+
+class Head(NamedTuple):
+    """What stands before the first scan's data.
+
+    common: whether every viewer decodes it; orientation: 1 to 8, 1 unless a tag says else;
+    scan: where that scan's data start; single: whether decoders take no further scan.
+    """
+
+    common: bool
+    orientation: int
+    scan: int
+    single: bool
+
+
+def read_head(data: bytes, file: str = "") -> Head:
+    """Walk to the first scan. Raises BadSample("truncated", "undecodable" or "too large")."""
+    frame = components = 0
+    orientation = 1
+    for number, (marker, start, end) in enumerate(_segments(data, file)):
+        if number >= MAX_SEGMENTS:
+            raise BadSample("too large", f"JPEG of {number} segments and more", file)
+        if end > len(data):
+            break
+        if marker in FRAMES and not frame and end - start > 5:
+            frame, components = marker, data[start + 5]
+        elif marker == APP1 and orientation == 1:
+            orientation = _orientation(data[start:end])
+        elif marker == EOI:
+            raise BadSample("undecodable", "JPEG without a scan", file)
+        elif marker == SOS:
+            single = frame not in PROGRESSIVE and data[start : start + 1] == bytes([components])
+            return Head(frame in COMMON, orientation, end, single)
+    raise BadSample("truncated", f"JPEG ends in its headers, after {len(data)} bytes", file)
+
+
+def refuse_endless(data: bytes, head: Head, pixels: int, file: str = "") -> None:
+    """Raise BadSample("too large") if the scans of a picture cost more than MAX_WORK."""
+    if head.single:
+        return
+    at, left = head.scan, MAX_WORK // (pixels + SEGMENT_WORK)
+    while (found := MARKER.search(data, at)) and found[0][1] != EOI:
+        at = found.end() + _length(data, found.end())
+        left -= 1
+        if left < 0:
+            raise BadSample("too large", f"JPEG of {pixels} pixels with scans without end", file)
+
+
+def _segments(data: bytes, file: str) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, end) of the segments' bodies from the first on, to where the file ends."""
+    at = 2
+    while (fill := FILL.match(data, at)) and fill.end() < len(data):
+        at = fill.end() + 1
+        start, at = at + 2, at + _length(data, at)
+        yield data[start - 3], start, at
+    if fill is None and at < len(data):
+        raise BadSample("undecodable", f"JPEG: no marker at byte {at} of its headers", file)
+
+
+def _length(data: bytes, at: int) -> int:
+    """Bytes of a segment from behind its marker on: two that hold this number, and its body."""
+    return 0 if data[at - 1] in ALONE else max(2, int.from_bytes(data[at : at + 2], "big"))
+
+
+def _orientation(body: bytes) -> int:
+    """The orientation that an APP1 segment asks for, 1 if it does not."""
+    if body.startswith(EXIF):
+        return _tiff_orientation(body[len(EXIF) :])
+    found = XMP_TURNED.search(body) if body.startswith(XMP) else None
+    return int(found[1]) if found else 1
+
+
+def _tiff_orientation(tiff: bytes) -> int:
+    """The orientation in Exif data, 1 to 8; 1 where there is none or it cannot be read."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(order + "I", tiff, 4)
+        (count,) = struct.unpack_from(order + "H", tiff, start)
+        for at in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(order + "HH", tiff, at)
+            if tag == ORIENTATION and kind in WHOLE:
+                (value,) = struct.unpack_from(order + WHOLE[kind], tiff, at + 8)
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1

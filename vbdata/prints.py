@@ -1,0 +1,134 @@
+"""What commands print once: the plan, prompts, the result of a check."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from vbdata.doctor import Finding
+from vbdata.errors import RecipeError, choices
+from vbdata.jobs import make_job
+from vbdata.plan import Plan
+from vbdata.sample import ask_for
+from vbdata.tally import cell_lines
+
+COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated")
+
+
+def console() -> Console:
+    """A terminal's width where there is one; no colours guessed from the text."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+
+def print_plan(plan: Plan, show: int, as_json: bool) -> None:
+    """The mixture table, and on demand prompts as they will be built."""
+    lines = list(cell_lines(plan))
+    prompts = _prompts(plan, show)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "samples": plan.recipe.samples,
+                    "cells": lines,
+                    "holdout": plan.held.lines(),
+                    "barred": plan.barred,
+                    "prompts": prompts,
+                }
+            )
+        )
+        return
+    to = console()
+    to.print(mixture(f"{plan.recipe.name}: {plan.shards} shards", lines, COLUMNS))
+    print_barred(to, plan)
+    for line in prompts:
+        to.print(f"[dim]{line['key']} {line['cell']}[/dim]  ", end="")
+        to.print(line["prompt"], markup=False)
+
+
+def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
+    """The first prompts of the plan, by key."""
+    found: list[dict[str, str]] = []
+    for number in range(plan.shards):
+        if len(found) >= count:
+            break
+        job = make_job(plan, number, "", "")
+        for row in job.rows[: count - len(found)]:
+            text = ask_for(row, job).instruction
+            found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
+    return found
+
+
+def print_prompts(plan: Plan, task: str, count: int) -> None:
+    """Prompts of one task over the plan's samples; params vary as in a build."""
+    if task not in {cell.task for cell in plan.cells}:
+        known = sorted({cell.task for cell in plan.cells})
+        raise RecipeError([f"the recipe has no task {task!r}{choices(task, known)}"])
+    printed = 0
+    for number in range(plan.shards):
+        job = make_job(plan, number, "", "")
+        for row in (row for row in (*job.rows, *job.spares) if row.task == task):
+            if printed < count:
+                print(ask_for(row, job).instruction)
+                printed += 1
+
+
+def print_faults(folder: str, faults: list[str], as_json: bool) -> None:
+    """The result of a verification."""
+    if as_json:
+        print(json.dumps({"folder": folder, "ok": not faults, "faults": faults}))
+        return
+    for fault in faults:
+        print(fault)
+    print(f"{folder}: {len(faults)} faults" if faults else f"{folder}: whole")
+
+
+def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
+    """What an examination of raw data has found, the worst last."""
+    if as_json:
+        for finding in findings:
+            print(json.dumps(asdict(finding)))
+        return
+    to = console()
+    colours: dict[str, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    for finding in findings:
+        to.print(f"[{colours[finding.level]}]{finding.level:<5}[/] ", end="")
+        to.print(f"{finding.source}: {finding.text}", markup=False, soft_wrap=True)
+        for remedy in finding.remedies:
+            to.print(f"      {remedy}", markup=False, soft_wrap=True)
+    worst = Counter[str](finding.level for finding in findings)
+    to.print(", ".join(f"{worst[level]} {level}" for level in colours if worst[level]))
+
+
+def print_barred(to: Console, plan: Plan) -> None:
+    """What is held out, and how much of each source that and the licence policy exclude."""
+    for line in plan.held.lines():
+        lost = f", {line['unmatched']} lines match no source" if line["unmatched"] else ""
+        to.print(f"held out: {line['set']}, {line['groups']} groups{lost}")
+    for name, causes in plan.barred.items():
+        for cause, count in causes.items():
+            if count:
+                to.print(f"{name}: {count} of {len(plan.indices[name])} barred by {cause}")
+
+
+def mixture(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
+    """Cells and their counts, with a last row of sums."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("source", "task"):
+        table.add_column(name, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for line in lines:
+        table.add_row(line["source"], line["task"], *(str(line[name]) for name in columns))
+    numbers = [name for name in columns if name not in ("share", "requested", "eligible")]
+    sums = {name: str(sum(line[name] for line in lines)) for name in numbers}
+    table.add_section()
+    table.add_row("total", "", *(sums.get(name, "") for name in columns))
+    return table
