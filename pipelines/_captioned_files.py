@@ -28,7 +28,7 @@ from vbdata.nouns import Entry, FileRef
 from vbdata.storage import safe
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 TABLES = ("metadata.jsonl", "metadata.csv")
 WHOLE = ("width", "height")  # what a CSV file says in digits
@@ -37,7 +37,7 @@ Row = dict[str, Any] | None  # None: not one
 
 
 def of_tables(
-    root: Folder, tables: list[str], known: dict[str, int], wanted: Names
+    root: Root, tables: list[str], known: dict[str, int], wanted: Names
 ) -> Iterator[Entry]:
     """The entries of all tables; lines with the same image are one."""
     found: dict[str, Entry] = {}
@@ -51,7 +51,7 @@ def of_tables(
         yield measured(root, found.pop(name))
 
 
-def measured(root: Folder, entry: Entry) -> Entry:
+def measured(root: Root, entry: Entry) -> Entry:
     """The entry with its size, or with its fault."""
     if entry.fault:
         return entry
@@ -63,7 +63,7 @@ def measured(root: Folder, entry: Entry) -> Entry:
         return faulty(entry, bad)
 
 
-def _of_table(root: Folder, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
+def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
     """An entry a line, sizes not yet looked up."""
     data = records.source_bytes(root, path, "pairs")
     rows = list(_csv(data) if path.endswith(".csv") else _json_lines(data))
@@ -128,7 +128,7 @@ def _csv_rows(reader: csv.DictReader[str]) -> Iterator[tuple[int, Row, str]]:
         yield number, row, ""
 
 
-def of_pairs(root: Folder, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
+def of_pairs(root: Root, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
     """The images, each with the texts of its stem, and the texts that have none."""
     found: dict[str, Parts] = {}
     for path, size in known.items():
@@ -141,7 +141,7 @@ def of_pairs(root: Folder, known: dict[str, int], wanted: Names) -> Iterator[Ent
     yield from sorted(entries, key=lambda entry: entry.id)
 
 
-def _of_stem(root: Folder, parts: Parts, wanted: Names) -> Iterator[Entry]:
+def _of_stem(root: Root, parts: Parts, wanted: Names) -> Iterator[Entry]:
     """The entry of one stem; a JSON file alone is none."""
     images = [span for kind, span in parts.spans.items() if kind.lower() not in ("txt", "json")]
     texts = {kind.lower(): span for kind, span in parts.spans.items() if span not in images}

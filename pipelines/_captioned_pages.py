@@ -25,7 +25,7 @@ from pipelines import _captioned_bits as bits
 from vbdata.errors import BadSample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 WINDOW = 1 << 14  # bytes read for a header; writers leave out statistics above 4 KiB
 MAX_PAGE = 1 << 30  # bytes
@@ -68,7 +68,7 @@ class Place(NamedTuple):
     dictionary: Page | None
 
 
-def scan(root: Folder, path: str, chunk: Chunk) -> Iterator[Place]:
+def scan(root: Root, path: str, chunk: Chunk) -> Iterator[Place]:
     """The pages of values of a chunk, by their headers. Raises BadSample at the first damage."""
     at, end, left = chunk.start, chunk.start + chunk.size, chunk.rows
     dictionary: Page | None = None
@@ -84,9 +84,7 @@ def scan(root: Folder, path: str, chunk: Chunk) -> Iterator[Place]:
             yield Place(page, dictionary)
 
 
-def values(
-    root: Folder, path: str, place: Place, codec: str, levels: int
-) -> list[memoryview | None]:
+def values(root: Root, path: str, place: Place, codec: str, levels: int) -> list[memoryview | None]:
     """The values of a page, None for null. Raises BadSample."""
     words: list[memoryview] = []
     try:
@@ -100,7 +98,7 @@ def values(
         raise BadSample("undecodable", detail, path) from err
 
 
-def _read(root: Folder, path: str, page: Page) -> bytes:
+def _read(root: Root, path: str, page: Page) -> bytes:
     data = root.read_range(path, page.start, page.size)
     if len(data) < page.size:
         detail = f"Parquet page at byte {page.start}: {len(data)} of {page.size} bytes"
@@ -108,7 +106,7 @@ def _read(root: Folder, path: str, page: Page) -> bytes:
     return data
 
 
-def _located(root: Folder, path: str, at: int, end: int) -> tuple[int, Page]:
+def _located(root: Root, path: str, at: int, end: int) -> tuple[int, Page]:
     """The kind of the page that begins at a byte, and where it ends. Raises BadSample."""
     try:
         fields, length = bits.struct(root.read_range(path, at, min(WINDOW, end - at)))

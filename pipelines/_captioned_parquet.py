@@ -15,13 +15,13 @@ from pipelines import _records as records
 from pipelines._captioned_pages import Chunk, Page, Place
 from pipelines._captioned_records import BYTES, CAPTIONS, Names, bare, captioned, faulty, named
 from pipelines._tars import WINDOW, Stream
-from vbdata.errors import BadSample
+from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Entry, FileRef
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 END = b"PAR1"  # a file's last bytes
 MAX_ROWS = 1 << 22  # in a group; writers make a quarter of it by themselves
@@ -47,7 +47,7 @@ class _Group(NamedTuple):
     rows: list[dict[str, Any]]
 
 
-def entries(root: Folder, file: FileRef, wanted: Names) -> Iterator[Entry]:
+def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
     """An entry a row. A file that cannot be opened is one fault, and so is a row group.
 
     Raises SourceError for names that are not there.
@@ -66,6 +66,8 @@ def entries(root: Folder, file: FileRef, wanted: Names) -> Iterator[Entry]:
     shape, first = _shape(opened, file.path, wanted), 0
     for number in range(opened.num_row_groups):
         count = opened.metadata.row_group(number).num_rows
+        if not count:
+            continue
         try:
             if not 0 <= count <= MAX_ROWS or first + count > LAST:
                 raise BadSample("too large", f"a row group of {count} rows (at most {MAX_ROWS})")
@@ -79,7 +81,7 @@ def entries(root: Folder, file: FileRef, wanted: Names) -> Iterator[Entry]:
         first += count
 
 
-def read(root: Folder, entry: Entry) -> bytes:
+def read(root: Root, entry: Entry) -> bytes:
     """The bytes of an entry's image, of the size that it promises. Raises BadSample."""
     record, path = json.loads(entry.record), entry.files["image"].path
     dictionary = record["dictionary"]
@@ -117,6 +119,8 @@ def _shape(opened: Any, path: str, wanted: Names) -> _Shape:
     caption = named("caption_key", wanted.caption, CAPTIONS, names, path)
     levels = schema.column(leaves[image]).max_definition_level
     columns = [caption, *(name for name in FACTS if name in names and name != caption)]
+    if twice := [name for name in columns if names.count(name) > 1]:
+        raise SourceError(f"{path}: two columns {twice[0]!r}")
     return _Shape(leaves[image], levels, caption, columns)
 
 
@@ -125,7 +129,7 @@ def _group(opened: Any, number: int, first: int, shape: _Shape, size: int) -> _G
     about = opened.metadata.row_group(number)
     column = about.column(shape.leaf)
     starts = [column.data_page_offset, column.dictionary_page_offset]
-    start = min(at for at in starts if at)  # old writers say 0 for no dictionary
+    start = min((at for at in starts if at), default=0)  # old writers say 0 for no dictionary
     length, codec = column.total_compressed_size, column.compression
     if not 0 < start <= start + length <= size or column.num_values != about.num_rows:
         detail = f"{column.num_values} images of {about.num_rows} rows, bytes {start} + {length}"
@@ -164,7 +168,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _of_group(root: Folder, file: FileRef, group: _Group, shape: _Shape) -> Iterator[Entry]:
+def _of_group(root: Root, file: FileRef, group: _Group, shape: _Shape) -> Iterator[Entry]:
     """The entries of a row group, and one for all that come after damage."""
     done = 0
     try:
@@ -176,7 +180,7 @@ def _of_group(root: Folder, file: FileRef, group: _Group, shape: _Shape) -> Iter
 
 
 def _of_page(
-    root: Folder, file: FileRef, group: _Group, shape: _Shape, place: Place, done: int
+    root: Root, file: FileRef, group: _Group, shape: _Shape, place: Place, done: int
 ) -> Iterator[Entry]:
     """The entries of a page. done: rows of the group before it."""
     rows = group.rows[done : done + place.page.rows]

@@ -21,7 +21,7 @@ from vbdata.images import MAX_PIXELS
 from vbdata.nouns import ClassFact
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 MAX_IMAGE_ID = 10**12  # exclusive: 12 digits
 MAX_ID = 1 << 63
@@ -64,7 +64,7 @@ class Picture:
     captions: list[dict[str, Any]] = field(default_factory=list)
 
 
-def table(root: Folder, path: str, *, thing: bool | None = None) -> Table | None:
+def table(root: Root, path: str, *, thing: bool | None = None) -> Table | None:
     """A JSON file, or None if there is none; thing: what classes are that do not say `isthing`.
 
     Without it the file is one of captions, which has no classes. Raises SourceError.

@@ -13,10 +13,10 @@ from vbdata.errors import BadSample
 
 if TYPE_CHECKING:
     from vbdata.nouns import Entry
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 
-def numbers(root: Folder, entry: Entry, listed: list[int]) -> NDArray[np.int32]:
+def numbers(root: Root, entry: Entry, listed: list[int]) -> NDArray[np.int32]:
     """int32[H, W]: each pixel's place in `listed`, from 1, or 0 for void.
 
     listed: the ids of the image's segments, ascending. Raises BadSample, also if the PNG has

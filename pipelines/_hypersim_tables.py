@@ -19,7 +19,7 @@ from vbdata.errors import SourceError
 from vbdata.images import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 SPLITS = ("train", "val", "test", "all")
 SPLIT_CSV = "metadata_images_split_scene_v1.csv"
@@ -30,7 +30,7 @@ SCENE = re.compile(r"ai_\d{3}_\d{3}")
 CAMERA = re.compile(r"cam_\d{2}")
 
 
-def frames(root: Folder, split: str) -> dict[str, dict[str, set[int]]]:
+def frames(root: Root, split: str) -> dict[str, dict[str, set[int]]]:
     """Scene -> camera -> numbers of the public frames of a partition. Raises SourceError."""
     found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     wanted = SPLITS[:3] if split == "all" else (split,)
@@ -46,14 +46,15 @@ def frames(root: Folder, split: str) -> dict[str, dict[str, set[int]]]:
     return found
 
 
-def cameras(root: Folder) -> dict[str, Camera]:
+def cameras(root: Root) -> dict[str, Camera]:
     """Scene -> its camera. Raises SourceError."""
     found: dict[str, Camera] = {}
     for line, row in enumerate(_rows(root, CAMERA_AT, CAMERA_CSV), 2):
         try:
             matrix = tuple(float(row[f"M_cam_from_uv_{k // 3}{k % 3}"]) for k in range(9))
             width, height = (float(row[f"settings_output_img_{k}"]) for k in ("width", "height"))
-            if not all(map(math.isfinite, matrix)) or not 0 < width * height <= MAX_PIXELS:
+            whole = width >= 1 and height >= 1 and not (width % 1 or height % 1)
+            if not all(map(math.isfinite, matrix)) or not whole or width * height > MAX_PIXELS:
                 raise ValueError(f"camera of {width}x{height} pixels, M_cam_from_uv {matrix}")
             found[row["scene_name"]] = Camera(int(width), int(height), matrix)
         except (KeyError, TypeError, ValueError) as err:
@@ -61,7 +62,7 @@ def cameras(root: Folder) -> dict[str, Camera]:
     return found
 
 
-def _rows(root: Folder, places: tuple[str, ...], name: str) -> Iterator[dict[str, str]]:
+def _rows(root: Root, places: tuple[str, ...], name: str) -> Iterator[dict[str, str]]:
     """The rows of a CSV file that may lie in one of several folders."""
     path = next((at + name for at in places if root.exists(at + name)), places[0] + name)
     data = records.source_bytes(root, path, "part of the ml-hypersim repository")

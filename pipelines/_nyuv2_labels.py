@@ -17,7 +17,7 @@ from vbdata.nouns import Depth, Entry, Segments
 
 if TYPE_CHECKING:
     from pipelines._nyuv2_mat import Mat
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 REGIONS = {"frame": (7, 474, 7, 632), "eigen": (45, 471, 41, 601)}  # rows, columns, half open
 FARTHEST = 10.0  # metres
@@ -30,7 +30,7 @@ def window(region: str) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def metres(root: Folder, entry: Entry) -> NDArray[np.float32]:
+def metres(root: Root, entry: Entry) -> NDArray[np.float32]:
     """float32[H, W]: what a sync frame's PNG says, 0 = missing. Raises BadSample."""
     path = entry.files["depth"].path
     stored = images.decode_png_raw(records.read(root, entry, "depth"), path)

@@ -13,7 +13,7 @@ from vbdata.errors import BadSample
 from vbdata.nouns import Entry
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 HEAD = 1 << 16  # bytes
 KINDS = ("jpg", "jpeg", "png")
@@ -79,7 +79,7 @@ def described(entry: Entry, row: dict[str, Any]) -> Entry:
     return replace(entry, group=group, license=license_)
 
 
-def measured(root: Folder, entry: Entry, span: Span | None = None) -> Entry:
+def measured(root: Root, entry: Entry, span: Span | None = None) -> Entry:
     """The entry with its size, from its image's first bytes if need be. Raises BadSample."""
     for file in entry.files.values():
         if file.size < 0:
@@ -89,7 +89,7 @@ def measured(root: Folder, entry: Entry, span: Span | None = None) -> Entry:
     file = entry.files["image"]
     start, size = (span.offset, span.size) if span else (0, file.size)
     head = b""
-    for much in dict.fromkeys((min(HEAD, size), size)):
+    for much in dict.fromkeys((min(HEAD, size), min(size, images.MAX_BYTES))):
         head = root.read_range(file.path, start, much)
         if found := records.head_size(head):
             return sized(entry, found)
@@ -99,8 +99,10 @@ def measured(root: Folder, entry: Entry, span: Span | None = None) -> Entry:
 def sized(entry: Entry, found: tuple[int, int]) -> Entry:
     """The entry with this (width, height). Raises BadSample."""
     width, height = found
-    if not 0 < width * height <= images.MAX_PIXELS:
-        raise BadSample("out of range", f"{width}x{height} pixels (1 to {images.MAX_PIXELS})")
+    if width < 1 or height < 1:
+        raise BadSample("out of range", f"{width}x{height} pixels")
+    if width * height > images.MAX_PIXELS:
+        raise BadSample("too large", f"{width}x{height} pixels, at most {images.MAX_PIXELS}")
     return replace(entry, width=width, height=height)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.errors import BadSample, SourceError
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 MAX_BYTES = 1 << 26  # RefCOCO's largest file has two thirds of it; a byte may make 80 in memory
 MAX_BITS = 1 << 12  # of an integer: more digits than Python prints
@@ -125,7 +125,7 @@ def _unsafe(data: bytes) -> str:
     return ""
 
 
-def read(root: Folder, path: str) -> Any:
+def read(root: Root, path: str) -> Any:
     """A file's value. Raises SourceError, naming the file."""
     size = root.size(path)
     if not 0 <= size <= MAX_BYTES:

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard, cast
 from vbdata import images
 from vbdata.errors import BadSample, Reason, SourceError, choices
 from vbdata.nouns import Entry, FileRef
-from vbdata.storage import Folder
+from vbdata.storage import Root
 
 MISSING = -1
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -47,7 +47,7 @@ def pack(value: Any) -> bytes:
     return ENCODER.encode(value).encode()
 
 
-def sizes(root: Folder, below: str) -> dict[str, int]:
+def sizes(root: Root, below: str) -> dict[str, int]:
     """Path -> size in bytes of the files below a folder, which is listed once."""
     return {file.path: file.size for file in root.files(below)}
 
@@ -57,12 +57,14 @@ def file_ref(path: str, known: dict[str, int]) -> FileRef:
     return FileRef(path=path, size=known.get(path, MISSING))
 
 
-def source_bytes(root: Folder, path: str, what: str) -> bytes:
+def source_bytes(root: Root, path: str, what: str) -> bytes:
     """A file that the dataset as a whole needs. Raises SourceError if it is not there."""
     try:
         return root.read(path)
     except BadSample as err:
-        raise SourceError(f"{root.url}: no {path} ({what})") from err
+        if err.reason == "missing":
+            raise SourceError(f"{root.url}: no {path} ({what})") from err
+        raise SourceError(f"{root.url}: {path} ({what}): {err}") from err
 
 
 def refuse(entry: Entry, kinds: Collection[str]) -> None:
@@ -74,7 +76,7 @@ def refuse(entry: Entry, kinds: Collection[str]) -> None:
         raise ValueError(f"{entry.id} offers {entry.labels}, not {sorted(unknown)}")
 
 
-def read(root: Folder, entry: Entry, key: str) -> bytes:
+def read(root: Root, entry: Entry, key: str) -> bytes:
     """One of the entry's files. Raises BadSample("missing")."""
     file = entry.files[key]
     if file.size < 0:
@@ -82,23 +84,25 @@ def read(root: Folder, entry: Entry, key: str) -> bytes:
     return root.read(file.path)
 
 
-def read_image(root: Folder, entry: Entry, key: str = "image") -> bytes:
+def read_image(root: Root, entry: Entry, key: str = "image") -> bytes:
     """The image file as it is, of the size that the entry promises by its header, or BadSample.
 
     Whether its pixels are whole shows when the engine decodes or checks them.
     """
-    data, path = read(root, entry, key), entry.files[key].path
-    check_image(data, entry, path)
+    file = entry.files[key]
+    if file.size > images.MAX_BYTES:
+        raise BadSample("too large", f"{file.size} bytes (at most {images.MAX_BYTES})", file.path)
+    data = read(root, entry, key)
+    check_image(data, entry, file.path)
     return data
 
 
 def check_image(data: bytes, entry: Entry, path: str) -> None:
     """Compare the header of an image file with the entry. Raises BadSample."""
-    if images.is_jpeg(data):
-        width, height, _ = images.jpeg_header(data, path)
-        check_size((height, width), entry, path)
-    else:
-        check_size(_png_size(data, path), entry, path)
+    width, height = images.size(data, path)
+    if not images.is_jpeg(data):
+        _check_end(data, path)
+    check_size((height, width), entry, path)
 
 
 def check_size(shape: tuple[int, ...], entry: Entry, path: str) -> None:
@@ -108,20 +112,14 @@ def check_size(shape: tuple[int, ...], entry: Entry, path: str) -> None:
         raise BadSample("wrong size", f"{found}, expected {entry.width}x{entry.height}", path)
 
 
-def _png_size(data: bytes, path: str) -> tuple[int, int]:
-    """(height, width) of a PNG whose chunks reach its IEND; its pixels are not looked at."""
-    if not data:
-        raise BadSample("truncated", "an empty file", path)
-    if not data.startswith(images.PNG_MAGIC):
-        raise BadSample("undecodable", f"neither JPEG nor PNG: starts {data[:8].hex()}", path)
+def _check_end(data: bytes, path: str) -> None:
+    """Raise BadSample("truncated") for a PNG whose chunks do not reach its IEND."""
     at = len(images.PNG_MAGIC)
     while data[at + 4 : at + 8] != b"IEND":
         if at + 12 > len(data):
             raise BadSample("truncated", f"PNG of {len(data)} bytes without its IEND", path)
         (length,) = struct.unpack_from(">I", data, at)
         at += 12 + length
-    width, height = struct.unpack_from(">II", data, 16)
-    return height, width
 
 
 def head_size(head: bytes) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from pipelines._coco_json import Picture, garbled
 from vbdata.errors import BadSample, SourceError
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 KNOWN = {"train", "val", "test", "testA", "testB", "testC"}  # what a ref may say (refer.py)
 TESTS = {"test", "testA", "testB", "testC"}
@@ -41,7 +41,7 @@ class _Seen:
     sentences: set[int] = field(default_factory=set)
 
 
-def read(root: Folder, path: str) -> list[Any]:
+def read(root: Root, path: str) -> list[Any]:
     """The records of a file, unchecked. Raises SourceError."""
     listed = plain_pickle.read(root, path)
     if not isinstance(listed, list):

@@ -50,8 +50,8 @@ class Parts:
         return value
 
 
-def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], str]:
-    """The samples of a tar by key, in its order, and what is wrong with it ("" for nothing)."""
+def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSample | None]:
+    """The samples of a tar by key, in its order, and what is wrong with the tar, if anything."""
     found: dict[str, Parts] = {}
     stream = io.BufferedReader(Stream(root, path, size), WINDOW)
     try:
@@ -67,9 +67,11 @@ def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], str]:
             if extension.endswith(("txt", "json")) and member.size <= MAX_TEXT:
                 stream.seek(member.offset_data)
                 parts.texts[extension] = stream.read(member.size)
+    except BadSample as bad:
+        return found, bad
     except DAMAGE as err:
-        return found, f"{err} (tar of {size} bytes)"
-    return found, ""
+        return found, BadSample("truncated", f"{err} (tar of {size} bytes)")
+    return found, None
 
 
 def read(root: Root, path: str, span: Span) -> bytes:

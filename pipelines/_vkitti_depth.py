@@ -23,14 +23,14 @@ from vbdata.surface import normals_from_depth
 
 if TYPE_CHECKING:
     from vbdata.nouns import Entry
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 STEPS_PER_METRE = 100
 SKY = 65535
 PASSES = 8
 
 
-def read(root: Folder, entry: Entry) -> NDArray[np.uint16]:
+def read(root: Root, entry: Entry) -> NDArray[np.uint16]:
     """The stored centimetres, uint16[H, W]. Raises BadSample."""
     path = entry.files["depth"].path
     stored = images.decode_png_raw(records.read(root, entry, "depth"), path)

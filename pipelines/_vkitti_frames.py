@@ -16,7 +16,7 @@ from vbdata.images import MAX_PIXELS
 from vbdata.nouns import Entry
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 IMAGES = {
     "rgb": ("rgb", "jpg"),
@@ -39,7 +39,7 @@ HEAD = 1 << 12
 class Places:
     """The trees of a root: for each modality the scenes in trees of its own, then in the root."""
 
-    def __init__(self, root: Folder) -> None:
+    def __init__(self, root: Root) -> None:
         here = root.folders()
         spelled = {name.lower(): name for name in here}
         self._root = root
@@ -82,7 +82,7 @@ class Variation(NamedTuple):
     boxes: Mapping[tables.View, Mapping[int, int]]
 
 
-def variation(root: Folder, places: Places, at: str, group: str, license: str) -> Variation:
+def variation(root: Root, places: Places, at: str, group: str, license: str) -> Variation:
     """Find the folders and read the text files of "SceneXX/Y". Raises SourceError."""
     paths = {name: places.text(at, name) for name in ("colors", "intrinsic", "info", "bbox")}
     return Variation(
@@ -97,7 +97,7 @@ def variation(root: Folder, places: Places, at: str, group: str, license: str) -
     )
 
 
-def frames(root: Folder, shared: Variation, camera: int, *, opened: bool) -> Iterator[Entry]:
+def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Iterator[Entry]:
     """A camera's frames, each number of which there is a file; none without images or labels.
 
     opened: whether the class and instance images are opened for the facts.
@@ -155,16 +155,19 @@ def _labels(offered: set[str], shared: Variation) -> tuple[str, ...]:
     return tuple(kind for kind, able in can.items() if able)
 
 
-def _size(root: Folder, paths: Sequence[str]) -> tuple[int, int]:
+def _size(root: Root, paths: Sequence[str]) -> tuple[int, int]:
     """(width, height) by the first header that can be read: a camera's images have one size."""
     for path in paths:
-        size = records.head_size(root.read_range(path, 0, HEAD))
+        try:
+            size = records.head_size(root.read_range(path, 0, HEAD))
+        except BadSample:  # comes out again when that frame is loaded
+            continue
         if size and 0 < size[0] * size[1] <= MAX_PIXELS:
             return size
     return SIZE
 
 
-def _told(root: Folder, entry: Entry, shared: Variation, view: tables.View, opened: bool) -> Entry:
+def _told(root: Root, entry: Entry, shared: Variation, view: tables.View, opened: bool) -> Entry:
     """The entry with what the text files, or its images, say of it. Raises BadSample."""
     if shared.lenses is not None:
         if view not in shared.lenses:

@@ -24,7 +24,7 @@ from vbdata.nouns import ClassFact, Segments
 
 if TYPE_CHECKING:
     from vbdata.nouns import Entry
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 Track = tuple[int, str]  # trackID and official class name
 
@@ -45,7 +45,7 @@ class Part(NamedTuple):
     crowd: bool
 
 
-def runs(root: Folder, entry: Entry, colors: Colors) -> Runs:
+def runs(root: Root, entry: Entry, colors: Colors) -> Runs:
     """The entry's class and instance images along the rows. Raises BadSample."""
     path = entry.files["classes"].path
     rgb = images.decode_png_raw(records.read(root, entry, "classes"), path)
@@ -85,7 +85,7 @@ def partition(
     return parts, table[found.classes, found.instances]
 
 
-def segments(root: Folder, entry: Entry, colors: Colors, tracks: Sequence[Track]) -> Segments:
+def segments(root: Root, entry: Entry, colors: Colors, tracks: Sequence[Track]) -> Segments:
     """The partition of the image. Raises BadSample."""
     import torch
 
@@ -103,7 +103,7 @@ def segments(root: Folder, entry: Entry, colors: Colors, tracks: Sequence[Track]
 
 
 def seen(
-    root: Folder, entry: Entry, colors: Colors, tracks: Sequence[Track]
+    root: Root, entry: Entry, colors: Colors, tracks: Sequence[Track]
 ) -> tuple[list[Track], tuple[ClassFact, ...]]:
     """Which of the tracks the images show, and what they show of every class. Raises BadSample."""
     found = runs(root, entry, colors)

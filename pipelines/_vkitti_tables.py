@@ -17,7 +17,7 @@ from pipelines import _records as records
 from vbdata.errors import SourceError, choices
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 CLASSES = {
     "Terrain": "terrain",
@@ -45,7 +45,7 @@ View = tuple[int, int]  # frame, camera
 Focus = tuple[float, float, float, float]
 
 
-def colors(root: Folder, path: str) -> Colors:
+def colors(root: Root, path: str) -> Colors:
     """Official class name -> its RGB. Raises SourceError unless it has the 15 classes."""
     found: Colors = {}
     kinds = {"Category": str, "r": int, "g": int, "b": int}
@@ -62,7 +62,7 @@ def colors(root: Folder, path: str) -> Colors:
     return found
 
 
-def lenses(root: Folder, path: str) -> dict[View, Focus]:
+def lenses(root: Root, path: str) -> dict[View, Focus]:
     """fx, fy, cx, cy in pixels of every frame and camera."""
     found: dict[View, Focus] = {}
     names = ("K[0,0]", "K[1,1]", "K[0,2]", "K[1,2]")
@@ -75,7 +75,7 @@ def lenses(root: Folder, path: str) -> dict[View, Focus]:
     return found
 
 
-def tracks(root: Folder, path: str) -> dict[int, str]:
+def tracks(root: Root, path: str) -> dict[int, str]:
     """trackID -> label."""
     found: dict[int, str] = {}
     for track, label in _rows(root, path, {"trackID": int, "label": str}):
@@ -85,7 +85,7 @@ def tracks(root: Folder, path: str) -> dict[int, str]:
     return found
 
 
-def boxes(root: Folder, path: str) -> Mapping[View, dict[int, int]]:
+def boxes(root: Root, path: str) -> Mapping[View, dict[int, int]]:
     """trackID -> visible pixels, for every frame and camera that has any."""
     found: dict[View, dict[int, int]] = defaultdict(dict)
     kinds = dict.fromkeys(("frame", "cameraID", "trackID", "number_pixels"), int)
@@ -95,7 +95,7 @@ def boxes(root: Folder, path: str) -> Mapping[View, dict[int, int]]:
 
 
 def _rows(
-    root: Folder, path: str, kinds: Mapping[str, Callable[[str], Any]]
+    root: Root, path: str, kinds: Mapping[str, Callable[[str], Any]]
 ) -> Iterator[tuple[Any, ...]]:
     """Some columns, by name. Raises SourceError with the line that cannot be read."""
     text = records.source_bytes(root, path, "of vkitti_2.0.3_textgt.tar.gz")

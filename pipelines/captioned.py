@@ -58,7 +58,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Entry, FileRef, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = pair.LICENSE
 LABELS = pair.LABELS
@@ -68,7 +68,7 @@ LAYOUTS = ("", "pairs", "metadata", "tars", "parquet")
 
 
 def index(
-    root: Folder, *, layout: str = "", image_key: str = "", caption_key: str = ""
+    root: Root, *, layout: str = "", image_key: str = "", caption_key: str = ""
 ) -> Iterator[Entry]:
     """The pairs in order of their ids."""
     records.one_of("layout", layout, LAYOUTS)
@@ -91,7 +91,7 @@ def index(
             yield from read(root, FileRef(path=path, size=known[path]), wanted)
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The image's bytes as they are, and its captions. Raises BadSample."""
     records.refuse(entry, kinds)
     labels = {"captions": entry.captions} if "captions" in kinds else {}
@@ -125,7 +125,7 @@ def _stem(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def _image(root: Folder, entry: Entry) -> bytes:
+def _image(root: Root, entry: Entry) -> bytes:
     """The image, of the size that the entry promises. Raises BadSample."""
     if not entry.record:
         return records.read_image(root, entry)
@@ -138,11 +138,11 @@ def _image(root: Folder, entry: Entry) -> bytes:
     return data
 
 
-def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
+def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
     """The entries of a tar, after that of its damage."""
     samples, damage = tars.samples(root, tar.path, tar.size)
     if damage:
-        yield faulty(bare(f"{tar.path}/"), BadSample("truncated", damage), tar.path)
+        yield faulty(bare(f"{tar.path}/"), damage, tar.path)
     for key in sorted(samples):
         entry = bare(f"{tar.path}/{key}")
         try:
@@ -151,7 +151,7 @@ def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
             yield faulty(entry, bad, f"{key} in {tar.path}")
 
 
-def _of_sample(root: Folder, entry: Entry, tar: FileRef, parts: Parts, wanted: Names) -> Entry:
+def _of_sample(root: Root, entry: Entry, tar: FileRef, parts: Parts, wanted: Names) -> Entry:
     """A sample's entry. Raises BadSample."""
     if parts.twice:
         raise own.garbled(f"two members .{parts.twice}")

@@ -49,7 +49,7 @@ from vbdata.nouns import Entry, Official, Sample, Segments
 from vbdata.storage import safe
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "CC-BY-4.0"
 HOMEPAGE = "https://cocodataset.org/#download"
@@ -81,9 +81,7 @@ class Shelf(NamedTuple):
     text: str
 
 
-def index(
-    root: Folder, *, split: str = "train2017", segments: str = "instances"
-) -> Iterator[Entry]:
+def index(root: Root, *, split: str = "train2017", segments: str = "instances") -> Iterator[Entry]:
     """The images of a split in order of their ids, with the masks of one annotation file."""
     drawn, told = _tables(root, split, segments)
     if drawn is None and (told is None or segments != "instances"):
@@ -98,7 +96,7 @@ def index(
         yield replace(_bare(f"stray-{place:06d}"), fault=f"garbled annotation: {detail}")
 
 
-def groups(root: Folder, *, split: str = "train2017", segments: str = "instances") -> Iterator[str]:
+def groups(root: Root, *, split: str = "train2017", segments: str = "instances") -> Iterator[str]:
     """The groups of a split, from any of its annotation files: no picture needs to be there."""
     drawn, told = _tables(root, split, segments)
     for other in SEGMENTS:
@@ -115,7 +113,7 @@ def official(*, split: str = "train2017", segments: str = "instances") -> Offici
     return release.official(split, segments)
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The picture's file as it is, its masks and its captions. Raises BadSample."""
     records.refuse(entry, kinds)
     labels: dict[str, Any] = {}
@@ -136,7 +134,7 @@ def _masks(split: str, segments: str) -> str:
     return f"annotations/{segments}_{split}.json"
 
 
-def _tables(root: Folder, split: str, segments: str) -> tuple[Table | None, Table | None]:
+def _tables(root: Root, split: str, segments: str) -> tuple[Table | None, Table | None]:
     """The files of masks and of captions, None where there is none."""
     _check(split, segments)
     drawn = coco_json.table(root, _masks(split, segments), thing=SEGMENTS[segments])
@@ -148,7 +146,7 @@ def _missing(split: str, segments: str, told: Table | None) -> str:
     return f"{_masks(split, segments)}{also}"
 
 
-def _shelf(root: Folder, split: str, segments: str, drawn: Table | None) -> Shelf:
+def _shelf(root: Root, split: str, segments: str, drawn: Table | None) -> Shelf:
     """List the folders of a split. Raises SourceError if one is not there."""
     places = (f"annotations/panoptic_{split}", f"panoptic_{split}")
     pngs_at = next(filter(root.exists, places), places[0])
@@ -238,7 +236,7 @@ def _below(folder: str, name: object) -> str:
     return safe(f"{folder}/{name}")
 
 
-def partition(root: Folder, entry: Entry, on_top: Collection[int] = ()) -> Segments:
+def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segments:
     """An entry's masks; on_top: numbers, from 0, of those painted over all others."""
     import torch
 

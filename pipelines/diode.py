@@ -45,7 +45,7 @@ from vbdata.images import MAX_PIXELS
 from vbdata.nouns import Depth, Download, Entry, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "MIT"
 HOMEPAGE = "https://diode-dataset.org"
@@ -72,7 +72,7 @@ FRAME = re.compile(
 MASKS = ("f4", "f8", "u1", "b1")
 
 
-def index(root: Folder, *, split: str = "train", domain: str = "both") -> Iterator[Entry]:
+def index(root: Root, *, split: str = "train", domain: str = "both") -> Iterator[Entry]:
     """The frames of a split, indoors before outdoor."""
     records.one_of("split", split, SPLITS)
     records.one_of("domain", domain, DOMAINS)
@@ -86,7 +86,7 @@ def index(root: Folder, *, split: str = "train", domain: str = "both") -> Iterat
         yield from _entries(root, frames, known)
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The picture's PNG as it is, and its depth in metres. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)
@@ -104,7 +104,7 @@ def official(*, split: str = "train", domain: str = "both") -> Official:
     )
 
 
-def _entries(root: Folder, frames: dict[str, str], known: dict[str, int]) -> Iterator[Entry]:
+def _entries(root: Root, frames: dict[str, str], known: dict[str, int]) -> Iterator[Entry]:
     """The entries of a domain. frames: path without suffix -> scene; known: sizes of files."""
     depths = [path for frame in sorted(frames) if (path := frame + SUFFIXES["depth"]) in known]
     width, height = _size(root, depths)
@@ -123,7 +123,7 @@ def _entries(root: Folder, frames: dict[str, str], known: dict[str, int]) -> Ite
         )
 
 
-def _size(root: Folder, depths: list[str]) -> tuple[int, int]:
+def _size(root: Root, depths: list[str]) -> tuple[int, int]:
     """(width, height) by the first depth map whose header can be read, else the official one."""
     for path in depths:
         try:
@@ -135,7 +135,7 @@ def _size(root: Folder, depths: list[str]) -> tuple[int, int]:
     return WIDTH, HEIGHT
 
 
-def _depth(root: Folder, entry: Entry) -> Depth:
+def _depth(root: Root, entry: Entry) -> Depth:
     import torch
 
     size = (entry.height, entry.width)

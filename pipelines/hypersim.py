@@ -57,7 +57,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Depth, Download, Entry, Normals, Official, Sample, Segments
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "CC-BY-SA-3.0"
 HOMEPAGE = "https://github.com/apple/ml-hypersim"
@@ -88,7 +88,7 @@ NOTHING = -1  # render_entity_id of a pixel that sees no object
 
 
 def index(
-    root: Folder, *, split: str = "train", image: str = "tonemap", segments: bool = False
+    root: Root, *, split: str = "train", image: str = "tonemap", segments: bool = False
 ) -> Iterator[Entry]:
     """The frames of a partition that are on disk, in order of scene, camera and frame."""
     _check(split, image, segments)
@@ -109,7 +109,7 @@ def index(
 
 
 def groups(
-    root: Folder, *, split: str = "train", image: str = "tonemap", segments: bool = False
+    root: Root, *, split: str = "train", image: str = "tonemap", segments: bool = False
 ) -> Iterator[str]:
     """The scenes of a partition by the split CSV alone: none of them needs to be there."""
     _check(split, image, segments)
@@ -127,12 +127,12 @@ def official(*, split: str = "train", image: str = "tonemap", segments: bool = F
     return Official(entries=PUBLIC[split], downloads=tuple(downloads))
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The frame, tone-mapped or as its preview JPEG, and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     jpeg = entry.files["image"].path.endswith(".jpg")
     pixels = records.read_image(root, entry) if jpeg else _tonemapped(root, entry)
-    readers: dict[str, Callable[[Folder, Entry], Any]] = {
+    readers: dict[str, Callable[[Root, Entry], Any]] = {
         "depth": _depth,
         "normals": _normals,
         "segments": _segments,
@@ -146,7 +146,7 @@ def _check(split: str, image: str, segments: bool) -> None:
     records.yes_or_no("segments", segments)
 
 
-def _scenes(root: Folder) -> tuple[str, list[str]]:
+def _scenes(root: Root) -> tuple[str, list[str]]:
     """The folder of the scenes ("" or with its slash), and their names."""
     for at in SCENES_AT:
         if found := [name for name in root.folders(at) if tables.SCENE.fullmatch(name)]:
@@ -155,7 +155,7 @@ def _scenes(root: Folder) -> tuple[str, list[str]]:
 
 
 def _entries(
-    root: Folder, scene: str, name: str, numbers: list[int], camera: Camera, wanted: dict[str, str]
+    root: Root, scene: str, name: str, numbers: list[int], camera: Camera, wanted: dict[str, str]
 ) -> Iterator[Entry]:
     """The frames of one camera of one scene. wanted: key -> form of the path of such a file."""
     known: dict[str, int] = {}
@@ -186,7 +186,7 @@ def _entries(
             yield entry
 
 
-def _labelled(root: Folder, entry: Entry) -> Entry:
+def _labelled(root: Root, entry: Entry) -> Entry:
     """The entry with what is in its segments, or their fault; as it was if there is none."""
     try:
         facts = partitions.facts(_partition(root, entry))
@@ -199,7 +199,7 @@ def _labelled(root: Folder, entry: Entry) -> Entry:
     return replace(entry, labels=(*entry.labels, "segments"), classes=facts) if facts else entry
 
 
-def _array(root: Folder, entry: Entry, key: str, *tail: int) -> NDArray[Any]:
+def _array(root: Root, entry: Entry, key: str, *tail: int) -> NDArray[Any]:
     dtype = np.int16 if key in ("entities", *LABELLED) else np.float16
     shape, path = (entry.height, entry.width, *tail), entry.files[key].path
     return read_array(records.read(root, entry, key), shape, dtype, path)
@@ -209,7 +209,7 @@ def _rays(entry: Entry) -> NDArray[np.float64]:
     return rays(tuple(json.loads(entry.record)["M_cam_from_uv"]), entry.width, entry.height)
 
 
-def _tonemapped(root: Folder, entry: Entry) -> NDArray[np.uint8]:
+def _tonemapped(root: Root, entry: Entry) -> NDArray[np.uint8]:
     color = _array(root, entry, "image", 3)
     if np.isnan(color).any():
         bad = int(np.isnan(color).any(-1).sum())
@@ -220,7 +220,7 @@ def _tonemapped(root: Folder, entry: Entry) -> NDArray[np.uint8]:
     return tonemap(color, valid)
 
 
-def _depth(root: Folder, entry: Entry) -> Depth:
+def _depth(root: Root, entry: Entry) -> Depth:
     import torch
 
     distance = _array(root, entry, "depth").astype(np.float64)
@@ -233,7 +233,7 @@ def _depth(root: Folder, entry: Entry) -> Depth:
     return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))
 
 
-def _normals(root: Folder, entry: Entry) -> Normals:
+def _normals(root: Root, entry: Entry) -> Normals:
     import torch
 
     stored = _array(root, entry, "normals", 3)
@@ -249,12 +249,12 @@ def _normals(root: Folder, entry: Entry) -> Normals:
     )
 
 
-def _partition(root: Folder, entry: Entry) -> partitions.Partition:
+def _partition(root: Root, entry: Entry) -> partitions.Partition:
     semantic, instance = (_array(root, entry, key) for key in LABELLED)
     return partitions.partition(
         semantic, instance, (entry.files["semantic"].path, entry.files["instance"].path)
     )
 
 
-def _segments(root: Folder, entry: Entry) -> Segments:
+def _segments(root: Root, entry: Entry) -> Segments:
     return partitions.segments(_partition(root, entry))

@@ -37,7 +37,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Depth, Entry, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_depth.php?benchmark=depth_prediction"
@@ -64,7 +64,7 @@ class Camera(NamedTuple):
     focus: tuple[float, float, float, float]
 
 
-def index(root: Folder, *, split: str = "train", camera: str = "image_02") -> Iterator[Entry]:
+def index(root: Root, *, split: str = "train", camera: str = "image_02") -> Iterator[Entry]:
     """The frames of all drives of a split, as one of the two colour cameras saw them."""
     _check(split, camera)
     raw, depth = (f"{top}/" if root.exists(top) else "" for top in ("raw", "depth"))
@@ -91,7 +91,7 @@ def official(*, split: str = "train", camera: str = "image_02") -> Official:
     return Official(entries=entries, downloads=tuple(dict.fromkeys(downloads)))
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The frame's PNG as it is, and its depth in metres. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)
@@ -103,7 +103,7 @@ def _check(split: str, camera: str) -> None:
     records.one_of("camera", camera, CAMERAS)
 
 
-def _drives(root: Folder, depth: str, parts: tuple[str, ...]) -> dict[str, str]:
+def _drives(root: Root, depth: str, parts: tuple[str, ...]) -> dict[str, str]:
     """Drive -> the part of the benchmark that it belongs to."""
     found: dict[str, str] = {}
     for part in parts:
@@ -117,7 +117,7 @@ def _drives(root: Folder, depth: str, parts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _frames(
-    root: Folder, prefix: str, images_at: str, depth_at: str, camera: Camera
+    root: Root, prefix: str, images_at: str, depth_at: str, camera: Camera
 ) -> Iterator[Entry]:
     """A drive's entries: frames with depth, and raw frames between two of them."""
     image_sizes, depth_sizes = records.sizes(root, images_at), records.sizes(root, depth_at)
@@ -142,7 +142,7 @@ def _frames(
         )
 
 
-def _camera(root: Folder, path: str, camera: str) -> Camera:
+def _camera(root: Root, path: str, camera: str) -> Camera:
     """One rectified camera of a date's calibration. Raises SourceError."""
     text = records.source_bytes(root, path, "one per date, in its own zip: <date>_calib.zip")
     # calib_time holds further colons
@@ -168,7 +168,7 @@ def _numbers(table: dict[str, list[str]], key: str, count: int, path: str) -> li
     return values
 
 
-def _depth(root: Folder, entry: Entry) -> Depth:
+def _depth(root: Root, entry: Entry) -> Depth:
     import torch
 
     path = entry.files["depth"].path

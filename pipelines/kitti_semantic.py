@@ -47,7 +47,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Download, Entry, Official, Sample, Segments
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015"
@@ -70,7 +70,7 @@ KINDS = (  # by label id
 )
 
 
-def index(root: Folder) -> Iterator[Entry]:
+def index(root: Root) -> Iterator[Entry]:
     """The training images by number, with what their label maps hold."""
     found = {key: records.sizes(root, f"{TOP}/{name}") for key, name in FOLDERS.items()}
     maps = [key for key in ("instance", "semantic") if found[key]]
@@ -96,7 +96,7 @@ def index(root: Folder) -> Iterator[Entry]:
         yield _filled(root, entry)
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The image's PNG as it is, and its segments. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)
@@ -115,7 +115,7 @@ def official() -> Official:
     )
 
 
-def _filled(root: Folder, entry: Entry) -> Entry:
+def _filled(root: Root, entry: Entry) -> Entry:
     """An entry with size and classes by its label maps, or with its fault."""
     try:
         codes = _codes(root, entry)
@@ -126,7 +126,7 @@ def _filled(root: Folder, entry: Entry) -> Entry:
     return replace(entry, width=width, height=height, classes=coded.facts(parts))
 
 
-def _segments(root: Folder, entry: Entry) -> Segments:
+def _segments(root: Root, entry: Entry) -> Segments:
     codes, path = _codes(root, entry), _label_file(entry)
     records.check_size(codes.shape, entry, path)
     parts = coded.parts(codes, KINDS, path)
@@ -137,7 +137,7 @@ def _label_file(entry: Entry) -> str:
     return entry.files["instance" if "instance" in entry.files else "semantic"].path
 
 
-def _codes(root: Folder, entry: Entry) -> NDArray[np.uint16]:
+def _codes(root: Root, entry: Entry) -> NDArray[np.uint16]:
     """uint16[H, W]: 256 x label id + instance number, by all label maps there are."""
     semantic = _map(root, entry, "semantic", np.uint8)
     instance = _map(root, entry, "instance", np.uint16)
@@ -158,7 +158,7 @@ def _agree(instance: NDArray[np.uint16], semantic: NDArray[np.uint8], path: str)
         raise BadSample("garbled annotation", detail, path)
 
 
-def _map(root: Folder, entry: Entry, key: str, dtype: type[np.unsignedinteger]) -> Any:
+def _map(root: Root, entry: Entry, key: str, dtype: type[np.unsignedinteger]) -> Any:
     """A label map as it is stored, [H, W]; None where the release has no such folder."""
     if key not in entry.files:
         return None

@@ -53,7 +53,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Download, Entry, FileRef, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "unknown"
 HOMEPAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
@@ -72,7 +72,7 @@ SYNC = re.compile(r".*/(rgb|sync_depth)_(\d{5})\.(?:jpg|png)")
 
 
 def index(
-    root: Folder,
+    root: Root,
     *,
     layout: str = "auto",
     split: str = "train",
@@ -88,7 +88,7 @@ def index(
         yield from _sync(root, record)
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The frame (a JPEG as it is, or uint8[480, 640, 3]) and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     record = json.loads(entry.record)
@@ -137,7 +137,7 @@ def _checked(layout: str, split: str, depth: str, region: str, there: str) -> st
 
 
 def _load_labeled(
-    root: Folder, entry: Entry, kinds: Collection[str], record: dict[str, Any]
+    root: Root, entry: Entry, kinds: Collection[str], record: dict[str, Any]
 ) -> Sample:
     """A frame of the .mat. Raises BadSample."""
     file, at, region = entry.files["image"], record["frame"], record["region"]
@@ -152,7 +152,7 @@ def _load_labeled(
     return Sample(image=pixels, labels=found)
 
 
-def _labeled(root: Folder, split: str, record: dict[str, Any]) -> Iterator[Entry]:
+def _labeled(root: Root, split: str, record: dict[str, Any]) -> Iterator[Entry]:
     """The frames of the .mat."""
     size = root.size(MAT)
     if size < 0:
@@ -171,7 +171,7 @@ def _labeled(root: Folder, split: str, record: dict[str, Any]) -> Iterator[Entry
         raise SourceError(f"{root.url}: {bad}") from bad
 
 
-def _wanted(root: Folder, split: str, count: int) -> Collection[int]:
+def _wanted(root: Root, split: str, count: int) -> Collection[int]:
     """Numbers, from 1, of the frames of a split."""
     if split == "both":
         return range(1, count + 1)
@@ -210,7 +210,7 @@ def _frame(
     )
 
 
-def _sync(root: Folder, record: dict[str, Any]) -> Iterator[Entry]:
+def _sync(root: Root, record: dict[str, Any]) -> Iterator[Entry]:
     """The frames below the folders of the scenes."""
     top = "sync/" if root.exists("sync") else ""
     nothing = True

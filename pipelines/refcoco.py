@@ -46,7 +46,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Download, Entry, Expression, FileRef, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "Apache-2.0 and CC-BY-4.0"
 HOMEPAGE = "https://github.com/lichengunc/refer"
@@ -88,7 +88,7 @@ PICTURES = (  # in the order in which they are tried
 
 
 def index(
-    root: Folder, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
+    root: Root, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
 ) -> Iterator[Entry]:
     """The images that a split's refs are about, in order of their ids, then what is no good."""
     _check(variant, by, split)
@@ -110,7 +110,7 @@ def index(
 
 
 def groups(
-    root: Folder, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
+    root: Root, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
 ) -> Iterator[str]:
     """The images that a split's refs name, by the refs alone: nothing else needs to be there."""
     _check(variant, by, split)
@@ -131,7 +131,7 @@ def official(*, variant: str = "refcoco", by: str = "unc", split: str = "train")
     return Official(entries=entries, downloads=(*notes, pictures))
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The picture's file as it is, its masks and its expressions. Raises BadSample."""
     records.refuse(entry, kinds)
     labels: dict[str, Any] = {}
@@ -150,7 +150,7 @@ def _check(variant: str, by: str, split: str) -> None:
     records.one_of(f"split (of {variant} by {by})", split, SPLITS[variant][by])
 
 
-def _picture_files(root: Folder, top: str) -> dict[str, int]:
+def _picture_files(root: Root, top: str) -> dict[str, int]:
     """Path -> size of all files in the folders of pictures. Raises SourceError without any."""
     folders = [folder for folder in _folders(top) if root.exists(folder)]
     if not folders:

@@ -45,7 +45,7 @@ from vbdata.nouns import Entry, FileRef, Official, Sample
 from vbdata.storage import safe
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "unknown: set by whoever made the triplets"
 HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"
@@ -76,7 +76,7 @@ class Names(NamedTuple):
 
 
 def index(
-    root: Folder, *, input_key: str = "", output_key: str = "", instruction_key: str = ""
+    root: Root, *, input_key: str = "", output_key: str = "", instruction_key: str = ""
 ) -> Iterator[Entry]:
     """The triplets in order of their ids."""
     wanted = Names(input_key, output_key, instruction_key)
@@ -97,14 +97,14 @@ def official(*, input_key: str = "", output_key: str = "", instruction_key: str 
     return Official(entries=None, downloads=())
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """Both images' files as they are. Raises BadSample."""
     records.refuse(entry, kinds)
     image = _read(root, entry, "image")
     return Sample(image=image, labels={kind: _read(root, entry, kind) for kind in kinds})
 
 
-def _read(root: Folder, entry: Entry, role: str) -> bytes:
+def _read(root: Root, entry: Entry, role: str) -> bytes:
     """One of the two images, of the size that the entry promises. Raises BadSample."""
     if not entry.record:
         return records.read_image(root, entry, role)
@@ -115,7 +115,7 @@ def _read(root: Folder, entry: Entry, role: str) -> bytes:
 
 
 def _of_tables(
-    root: Folder, tables: list[str], known: dict[str, int], wanted: Names
+    root: Root, tables: list[str], known: dict[str, int], wanted: Names
 ) -> Iterator[Entry]:
     """The entries of all metadata files; lines with the same images are one."""
     found: dict[str, Entry] = {}
@@ -133,7 +133,7 @@ def _of_tables(
             yield replace(entry, fault=f"{bad.reason}: {bad.detail}")
 
 
-def _of_table(root: Folder, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
+def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
     """An entry a line, sizes not yet looked up."""
     lines = records.source_bytes(root, path, "triplets").split(b"\n")
     rows = [(number, triplet.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
@@ -164,11 +164,11 @@ def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]
     return triplet.described(entry, row, row.get(names.instruction))
 
 
-def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
+def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
     """The entries of a tar, after that of its damage."""
     samples, damage = tars.samples(root, tar.path, tar.size)
     if damage:
-        yield replace(_bare(f"{tar.path}/"), fault=f"truncated: {tar.path}: {damage}")
+        yield replace(_bare(f"{tar.path}/"), fault=f"{damage.reason}: {tar.path}: {damage.detail}")
     if not samples:
         return
     pictures, texts = triplet.columns(samples)
@@ -182,7 +182,7 @@ def _of_tar(root: Folder, tar: FileRef, wanted: Names) -> Iterator[Entry]:
             yield replace(entry, fault=f"{bad.reason}: {key} in {tar.path}: {bad.detail}")
 
 
-def _of_sample(root: Folder, entry: Entry, tar: FileRef, parts: Parts, names: Names) -> Entry:
+def _of_sample(root: Root, entry: Entry, tar: FileRef, parts: Parts, names: Names) -> Entry:
     """A sample's entry. Raises BadSample."""
     if parts.twice:
         raise triplet.garbled(f"two members .{parts.twice}")

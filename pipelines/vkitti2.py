@@ -52,7 +52,7 @@ from vbdata.errors import SourceError
 from vbdata.nouns import Download, Entry, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Folder
+    from vbdata.storage import Root
 
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://europe.naverlabs.com/proxy-virtual-worlds-vkitti-2/"
@@ -75,7 +75,7 @@ HOLDOUTS = {f"vkitti2-{s.lower()}": frozenset({f"kitti:{drive}"}) for s, drive i
 
 
 def index(
-    root: Folder,
+    root: Root,
     *,
     scenes: Sequence[str] = tuple(DRIVES),
     variations: Sequence[str] = WEATHER,
@@ -101,7 +101,7 @@ def index(
         raise SourceError(f"{root.url}: no frames with labels of {among}")
 
 
-def load(root: Folder, entry: Entry, kinds: Collection[str]) -> Sample:
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The frame's JPEG as it is, and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)

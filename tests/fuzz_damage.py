@@ -39,7 +39,7 @@ DAMAGED = (  # what the libraries say of a file that an earlier change has damag
     *(ValueError, OSError, EOFError, KeyError, IndexError, TypeError, SyntaxError, RuntimeError),
     *(tarfile.TarError, zipfile.BadZipFile, struct.error, zlib.error, NotImplementedError),
     *(pickle.UnpicklingError, AttributeError, ImportError, OverflowError, AssertionError),
-    DecompressionBombError,
+    *(DecompressionBombError, MemoryError, RecursionError),
 )
 NAMES = (
     *("x" * 255, "é", "e\u0301", "\u202egpj.exe", "a b", "-rf", "a\nb", "a\\b", "..a", "%2e%2e"),

@@ -176,7 +176,8 @@ def _check_label(kind: str, label: Any, entry: Entry) -> None:
     elif kind == "captions":
         good = label == entry.captions and all(isinstance(t, str) and t.strip() for t in label)
     elif kind == "expressions":
-        good = label == entry.expressions and all(e.text.strip() and e.targets for e in label)
+        good = label == entry.expressions and all(e.text.strip() for e in label)
+        good &= all(0 <= target < 1 << 20 for e in label for target in e.targets)
     if not good:
         raise Broken(f"{kind} of {entry.id} is no {kind}")
 

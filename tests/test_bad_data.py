@@ -22,7 +22,7 @@ from pipelines import _plain_pickle as plain_pickle
 from tests.fuzz_files import HTML, chunk, png_of, saved
 from tests.fuzz_values import bombs, exploits
 from vbdata import images, jpeg, png
-from vbdata.errors import REASONS, BadSample, Reason, SourceError
+from vbdata.errors import LONGEST, REASONS, BadSample, Reason, SourceError
 from vbdata.storage import Folder
 from vbdata.tar import LARGEST, header, members
 
@@ -51,6 +51,15 @@ def test_every_reason_that_is_raised_is_one_and_every_one_is_raised() -> None:
     assert raised <= set(REASONS)
     for reason in set(REASONS) - raised:
         assert f'"{reason}' in text or f"{reason}: " in text, f"{reason} is never raised"
+
+
+def test_a_message_about_a_record_is_short_and_survives_a_pickle() -> None:
+    bad = BadSample("missing", "x" * 100_000, "y" * 100_000)
+    assert len(bad.detail) <= LONGEST
+    assert bad.args == BadSample(*bad.args).args
+    assert "(100000 characters)" in bad.detail
+    again = pickle.loads(pickle.dumps(bad))
+    assert (again.reason, again.detail, again.file) == (bad.reason, bad.detail, bad.file)
 
 
 def refused(verb: Callable[[bytes, str], Any], data: bytes) -> str:

@@ -159,3 +159,35 @@ def test_folders_are_pickled_by_their_place(tmp_path: Path) -> None:
         folder = Folder(url)
         folder.write("a", b"1")
         assert pickle.loads(pickle.dumps(folder)).read("a") == b"1"
+
+
+def test_what_is_no_regular_file_is_not_there(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name, target in (("loop", "loop"), ("endless", "/dev/zero"), ("nowhere", "nothing")):
+        (tmp_path / name).symlink_to(target)
+    folder = Folder(str(tmp_path))
+    assert list(folder.files()) == []
+    for name in ("pipe", "loop", "endless", "nowhere", "x" * 5000):
+        assert folder.size(name) == -1
+        for verb in (folder.read, folder.open, lambda name: folder.read_range(name, 0, 9)):
+            with pytest.raises(BadSample, match="missing"):
+                verb(name)
+        with pytest.raises(BadSample, match="missing"), folder.local_copy(name):
+            pass
+    assert not folder.names()["loop"]
+
+
+def test_a_file_that_would_fill_the_memory_is_not_read_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    os.truncate(tmp_path / "a", 1 << 36)
+    with pytest.raises(BadSample, match=r"too large: 68719476736 bytes .*\[a\]"):
+        Folder(str(tmp_path)).read("a")
+    assert Folder(str(tmp_path)).read_range("a", 1 << 35, 3) == bytes(3)
+
+
+def test_a_name_that_is_not_utf_8_is_listed_and_refused(tmp_path: Path) -> None:
+    (tmp_path / "a\udcff.jpg").touch()
+    (file,) = Folder(str(tmp_path)).files()
+    assert file.path == r"a\xff.jpg"
+    with pytest.raises(BadSample, match="unsafe path"):
+        Folder(str(tmp_path)).read(file.path)

@@ -156,7 +156,7 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
     "size": (ROW | {"width": 40}, "garbled annotation"),
     "minus": (ROW | {"width": -40, "height": 30}, "garbled annotation"),
     "nothing": (ROW | {"width": 0, "height": 30}, "out of range"),
-    "bomb": (ROW | {"width": 1 << 20, "height": 1 << 20}, "out of range"),
+    "bomb": (ROW | {"width": 1 << 20, "height": 1 << 20}, "too large"),
     "group": (ROW | {"group": {"a": 1}}, "garbled annotation"),
     "no group": (ROW | {"group": ""}, "garbled annotation"),
     "gone": (ROW | {"edited_image": "c.jpg"}, "missing: no c.jpg"),

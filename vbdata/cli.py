@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vbdata import cli_build, cli_codecs
+from vbdata import cli_build, cli_codecs, cli_eval, cli_train
 from vbdata.cli_common import (
     EXIT_FAILED,
     BuildFolder,
@@ -125,6 +125,8 @@ app.command()(plan)
 app.command()(verify)
 app.command()(show)
 app.command(name="demo-data")(demo_data)
+app.command()(cli_train.train)
+app.command(name="eval")(cli_eval.eval_)
 app.command()(cli_codecs.prompts)
 app.command()(cli_codecs.encode)
 app.command()(cli_codecs.decode)

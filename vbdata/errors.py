@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
+LONGEST = 1000  # characters of a message about one record
+
 Reason = Literal[
     "missing",
     "truncated",
@@ -80,11 +82,16 @@ class BadSample(VbdataError):
     """
 
     def __init__(self, reason: Reason, detail: str, file: str = "") -> None:
-        self.reason, self.detail, self.file = reason, detail, file
-        super().__init__(reason, detail, file)
+        self.reason, self.detail, self.file = reason, _brief(detail), _brief(file)
+        super().__init__(self.reason, self.detail, self.file)
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" + (f" [{self.file}]" if self.file else "")
+
+
+def _brief(text: str) -> str:
+    """A text that may come from data, cut where it would fill the screen."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]}... ({len(text)} characters)"
 
 
 def choices(value: object, known: Iterable[str]) -> str:

@@ -7,16 +7,20 @@ after 5 s and an answer after 15 s (s3fs), each is tried a bounded number of tim
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 
 TRIES = 2  # of one request by botocore, whose own default is 5; s3fs repeats timeouts 5 times
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+NOWHERE = (errno.ELOOP, errno.ENAMETOOLONG)  # links in a circle; a name that no disk has
 # bases of the errors of remote filesystems that are no OSError, by the module that has them
 FOREIGN = (
     ("botocore.exceptions", "BotoCoreError"),
@@ -46,6 +50,8 @@ def plain_errors(url: str) -> Iterator[None]:
     except PermissionError as err:
         raise PermissionError(f"{url}: access refused: {err}") from err
     except _failures() as err:
+        if isinstance(err, OSError) and err.errno in NOWHERE:
+            raise FileNotFoundError(err.errno, err.strerror, url) from err
         raise OSError(f"{url}: {type(err).__name__}: {err}") from err
 
 
@@ -68,10 +74,54 @@ def walk(top: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[st
     except ABSENT:
         return
     for entry in entries:
-        if entry.is_dir():
+        there = _followed(entry)
+        if there and stat.S_ISDIR(there.st_mode):
             yield from walk(entry.path, (*above, here))
-        elif entry.is_file():
-            yield entry.path, entry.stat().st_size
+        elif there and stat.S_ISREG(there.st_mode):
+            yield entry.path, there.st_size
+
+
+def listed(top: str) -> dict[str, bool]:
+    """What lies directly in a local folder: name -> whether it is a folder."""
+    with os.scandir(top) as entries:
+        found = {entry.name: _followed(entry) for entry in entries}
+    return {name: bool(s and stat.S_ISDIR(s.st_mode)) for name, s in found.items()}
+
+
+def _followed(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What an entry is or links to; None for a link that leads to nothing."""
+    try:
+        return entry.stat()
+    except OSError as err:
+        if isinstance(err, ABSENT) or err.errno in NOWHERE:
+            return None
+        raise
+
+
+def opened(path: str) -> BinaryIO:
+    """A regular file of the local disk, to be read; raises one of ABSENT for anything else.
+
+    A pipe would be waited for, and a device may have no end.
+    """
+    try:
+        file = io.FileIO(path, opener=_at_once)
+    except OSError as err:
+        if err.errno in NOWHERE:
+            raise FileNotFoundError(err.errno, err.strerror, path) from err
+        raise
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", path)
+    return io.BufferedReader(file)
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def spelled(path: str) -> str:
+    """A path as it can be written down, with backslashes (so not safe) for what is not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _failures() -> tuple[type[Exception], ...]:

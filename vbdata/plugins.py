@@ -44,6 +44,7 @@ ENGINE = (
     "nouns",
     "rand",
     "images",
+    "jpeg",
     "surface",
     "geometry",
     "png",

@@ -21,12 +21,30 @@ from typing import Any, BinaryIO, cast
 from fsspec.implementations.local import LocalFileSystem
 
 from vbdata.errors import BadSample
-from vbdata.filesystems import ABSENT, connect, plain_errors, version, walk
+from vbdata.filesystems import (
+    ABSENT,
+    connect,
+    listed,
+    opened,
+    plain_errors,
+    spelled,
+    version,
+    walk,
+)
 from vbdata.nouns import FileRef
 from vbdata.streams import Window
 
+MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
 AHEAD = 1 << 20  # bytes that a stream over the network fetches at once
 PIECE = 1 << 20  # bytes that are copied at once
+
+
+def _whole(file: BinaryIO, path: str) -> bytes:
+    """All of a file. Raises BadSample("too large") for one that would fill the memory."""
+    size = os.fstat(file.fileno()).st_size
+    if size > MAX_FILE:
+        raise BadSample("too large", f"{size} bytes (at most {MAX_FILE} at once)", path)
+    return file.read()
 
 
 def safe(path: str) -> str:
@@ -136,8 +154,11 @@ class Folder(Root):
 
     def exists(self, path: str = "") -> bool:
         """Whether a file or folder is there."""
-        with plain_errors(self.url):
-            return bool(self.fs.exists(self.at(path)))
+        try:
+            with plain_errors(self.url):
+                return bool(self.fs.exists(self.at(path)))
+        except ABSENT:
+            return False
 
     def size(self, path: str) -> int:
         """Bytes of a file, -1 if it is not there."""
@@ -156,10 +177,10 @@ class Folder(Root):
         """
         at = self.at(path)
         try:
-            if self.local:
-                found = os.stat(at)
-                return f"{os.path.realpath(at)}|{found.st_size}|{found.st_mtime_ns}"
             with plain_errors(self.url):
+                if self.local:
+                    found = os.stat(at)
+                    return f"{os.path.realpath(at)}|{found.st_size}|{found.st_mtime_ns}"
                 info = self.fs.info(at)
                 said = version(info) or self.fs.ukey(at)
                 return f"{self.fs.unstrip_protocol(at)}|{info['size']}|{said}"
@@ -170,7 +191,8 @@ class Folder(Root):
         """A whole file. Raises BadSample("missing"); OSError if the machine fails."""
         try:
             if self.local:
-                return Path(self.at(path)).read_bytes()
+                with opened(self.at(path)) as file:
+                    return _whole(file, path)
             with plain_errors(self.url):
                 return bytes(self.fs.cat_file(self.at(path)))
         except ABSENT as err:
@@ -183,7 +205,7 @@ class Folder(Root):
         try:
             if not self.local:
                 return self._fetch(path, offset, size)
-            with Path(self.at(path)).open("rb") as file:
+            with opened(self.at(path)) as file:
                 file.seek(offset)
                 return file.read(size)
         except ABSENT as err:
@@ -206,7 +228,7 @@ class Folder(Root):
         if not self.local:
             return super().open(path)
         try:
-            return Path(self.at(path)).open("rb")
+            return opened(self.at(path))
         except ABSENT as err:
             raise absent(path) from err
 
@@ -214,7 +236,8 @@ class Folder(Root):
         """All files below a folder, links followed, sorted by path."""
         top, cut = self.at(below), len(self.base) + 1
         if self.local:
-            found = dict(walk(top))
+            found = {spelled(path): size for path, size in walk(top)}
+            cut = len(spelled(self.base)) + 1
         else:
             with plain_errors(self.url):
                 infos = self.fs.find(top, detail=True) if self.fs.isdir(top) else {}
@@ -231,8 +254,7 @@ class Folder(Root):
         top = self.at(below)
         try:
             if self.local:
-                with os.scandir(top) as entries:
-                    return {entry.name: entry.is_dir() for entry in entries}
+                return {spelled(name): is_folder for name, is_folder in listed(top).items()}
             with plain_errors(self.url):
                 infos = self.fs.ls(top, detail=True) if self.fs.isdir(top) else []
         except ABSENT:
@@ -243,6 +265,10 @@ class Folder(Root):
     def local_copy(self, path: str) -> Iterator[Path]:
         """The file itself, or a temporary copy of one that lies elsewhere."""
         if self.local:
+            try:
+                opened(self.at(path)).close()
+            except ABSENT as err:
+                raise absent(path) from err
             yield Path(self.at(path))
             return
         with NamedTemporaryFile(prefix="vbdata-") as copy:

@@ -1,0 +1,1 @@
+"""The experiment nobody ran: what generative pretraining, and keeping it in the mixture, does."""

@@ -1,0 +1,101 @@
+"""Write the report of an experiment from the JSON of its runs, as far as they are finished.
+
+python -m experiments.report DIR [--docs docs]     docs/experiment.md, docs/experiment/*.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from experiments import figures
+from experiments import report_tables as tables
+from experiments.arms import ARMS, all_runs
+from experiments.results import Results, load
+from experiments.run import registered
+from experiments.statistics import paired
+
+TEXT = Path(__file__).with_name("report.md")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
+    parser.add_argument("out", type=Path, help="what experiments.run wrote")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the report goes")
+    given = parser.parse_args(arguments)
+    results = load(given.out.resolve())
+    pictures = given.docs / "experiment"
+    pictures.mkdir(parents=True, exist_ok=True)
+    figures.curves(results, pictures)
+    columns = figures.grid(results, pictures)
+    text = TEXT.read_text(encoding="utf-8")
+    for name, lines in sections(results, columns).items():
+        text = text.replace(f"<!-- {name} -->", "\n".join(lines).strip())
+    (given.docs / "experiment.md").write_text(text, encoding="utf-8")
+    return 0
+
+
+def sections(results: Results, columns: list[str]) -> dict[str, list[str]]:
+    """Everything in the report that is a number, by the name of its place in report.md."""
+    return {
+        "status": list(status(results)),
+        "findings": list(findings(results)),
+        "headline": list(tables.headline(results)),
+        "primary": list(tables.comparisons(results, tables.PRIMARY_PAIRS)),
+        "secondary": list(tables.comparisons(results, tables.COMPARED[3:])),
+        "by metric": list(tables.by_metric(results)),
+        "scores": list(tables.scores(results)),
+        "beaten": list(tables.beaten(results)),
+        "held out": list(tables.held_out(results)),
+        "generative": list(tables.generative(results)),
+        "mixtures": list(tables.mixtures(results)),
+        "size": list(tables.size_of(results)),
+        "columns": [f"{', '.join(columns[:-1])}; {columns[-1]}"],
+    }
+
+
+def status(results: Results) -> Iterator[str]:
+    """Machine, date, and whether anything is missing."""
+    machine, wanted = results.experiment["machine"], len(all_runs(results.size))
+    done = len(list((results.out / "runs").glob("*/result.json")))
+    where = machine["gpu"] or f"{machine['cpu']}, {machine['cores']} cores"
+    ended = results.experiment.get("finished", "not finished")
+    versions = f"Python {machine['python']}, torch {machine['torch']}"
+    yield f"Size `{results.size.name}` on {where}, {versions}."
+    yield f"Begun {results.experiment['started']}, ended {ended}; {done} of {wanted} runs are in."
+    if results.experiment["registration_sha256"] != registered():
+        yield ""
+        yield "**The registration was changed after these runs were begun.**"
+    if done < wanted:
+        yield ""
+        missing = wanted - done
+        yield f"**Partial: {missing} runs are missing; intervals are over the seeds there are.**"
+
+
+def findings(results: Results) -> Iterator[str]:
+    """One line for each primary comparison and number of labelled scenes, no more than it shows."""
+    for one, other in tables.PRIMARY_PAIRS:
+        said = []
+        for n in results.size.labelled:
+            found = paired(results.skill(one, n), results.skill(other, n))
+            if found is not None:
+                said.append(f"n = {n}: {tables.verdict(found, one, other, 1)}")
+        yield f"- **{one} against {other}**: {'; '.join(said) or 'no runs yet'}."
+    beats = [
+        (arm, n)
+        for arm in ARMS
+        for n in results.size.labelled
+        if (won := tables.won(results, arm, n)) and all(won)
+    ]
+    total = [(arm, n) for arm in ARMS for n in results.size.labelled if tables.won(results, arm, n)]
+    yield (
+        f"- {len(beats)} of {len(total)} cells (an arm and a number of labels) beat the best "
+        "trivial rows of depth (AbsRel), normals and classes with every seed."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Metric depth along the RGB cube, in a prompt that states the horizontal field of view.
+
+Without it metric depth is ill-posed: a picture looks the same twice as far away and twice as large.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from transforms.depth import (
+    BLANK_INPUT,
+    NEEDS,
+    PARAMS,
+    TOLERANCE,
+    UNIT,
+    decode,
+    eligible,
+    legal,
+    render,
+    roundtrip,
+    valid,
+)
+from vbdata.nouns import Ask, Entry
+from vbdata.rand import Stream
+
+__all__ = [
+    "BLANK_INPUT",
+    "NEEDS",
+    "PARAMS",
+    "TOLERANCE",
+    "UNIT",
+    "ask",
+    "decode",
+    "eligible",
+    "legal",
+    "render",
+    "roundtrip",
+    "valid",
+]
+
+
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
+    """The words with the field of view in degrees. Raises ValueError without a camera."""
+    if entry.camera is None:
+        raise ValueError(f"{entry.id} has no camera")
+    view = round(math.degrees(2 * math.atan(entry.width / 2 / entry.camera[0])))
+    return Ask(instruction=f"Depth, {view} degrees.", params=dict(PARAMS))

@@ -1,0 +1,54 @@
+"""One expression, its region in white; a share of the prompts mean nothing that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transforms.refer import (
+    BLANK_INPUT,
+    NEEDS,
+    PARAMS,
+    TOLERANCE,
+    UNIT,
+    decode,
+    eligible,
+    legal,
+    render,
+    roundtrip,
+    valid,
+)
+from vbdata.nouns import Ask, Entry
+from vbdata.rand import Stream
+
+__all__ = [
+    "BLANK_INPUT",
+    "NEEDS",
+    "PARAMS",
+    "TOLERANCE",
+    "UNIT",
+    "ask",
+    "decode",
+    "eligible",
+    "legal",
+    "render",
+    "roundtrip",
+    "valid",
+]
+
+WHITE = (255, 255, 255)
+
+
+def ask(
+    entry: Entry,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    negatives: float = 0.1,
+) -> Ask:
+    """One of the entry's expressions; negatives: the share with no target, where there is one."""
+    absent = [one for one in entry.expressions if not one.targets]
+    there = [one for one in entry.expressions if one.targets]
+    chosen = rng.choice(absent if absent and (rng.uniform() < negatives or not there) else there)
+    legend = [{"name": chosen.text, "rgb": list(WHITE), "targets": list(chosen.targets)}]
+    text = f"Mask of {chosen.text}."
+    return Ask(instruction=text, params={"legend": legend, "background": [0, 0, 0]})

@@ -1,0 +1,52 @@
+"""Classes in a fixed legend, which the params name in full whether they are there or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transforms.semantic import (
+    BLANK_INPUT,
+    NEEDS,
+    PARAMS,
+    TOLERANCE,
+    UNIT,
+    decode,
+    eligible,
+    legal,
+    render,
+    roundtrip,
+    valid,
+)
+from vbdata.nouns import Ask, Entry
+from vbdata.rand import Stream
+
+__all__ = [
+    "BLANK_INPUT",
+    "NEEDS",
+    "PARAMS",
+    "TOLERANCE",
+    "UNIT",
+    "ask",
+    "decode",
+    "eligible",
+    "legal",
+    "render",
+    "roundtrip",
+    "valid",
+]
+
+LEGEND = {
+    "floor": (0, 255, 0),
+    "wall": (0, 0, 255),
+    "ceiling": (128, 128, 128),
+    "sky": (0, 255, 255),
+    "ball": (255, 0, 0),
+    "box": (255, 255, 0),
+    "pillar": (255, 0, 255),
+}
+
+
+def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
+    """The same words every time."""
+    legend = [{"name": name, "rgb": list(rgb)} for name, rgb in LEGEND.items()]
+    return Ask(instruction="Classes.", params={"legend": legend, "background": [0, 0, 0]})

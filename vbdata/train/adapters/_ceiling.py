@@ -1,0 +1,52 @@
+"""What an autoencoder leaves of labels: the best that an editor in its latents can be scored."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vbdata.train import flow
+from vbdata.train.adapters._shared import LatentEditor
+from vbdata.train.data import nearest
+from vbdata.train.evaluate import Options, evaluate
+from vbdata.train.evaluate_report import Report
+from vbdata.train.sampling import bucket_sizes
+from vbdata.train.truth import BuildTruth
+
+Pixels = NDArray[np.uint8]
+
+
+def ceiling(
+    editor: LatentEditor, build: BuildTruth, size: int = 0, options: Options | None = None
+) -> Report:
+    """Score a build's own targets after the autoencoder, as if they were a model's answers.
+
+    The report's "prediction" rows are the autoencoder's ceiling; its "ceiling" rows are that of the
+    encoding as RGB alone. size: as in a training config, 0 for each target's own.
+    """
+    return evaluate(build, lambda key: round_trip(editor, build.read(key).target, size), options)
+
+
+def round_trip(editor: LatentEditor, target: Pixels, size: int = 0) -> Pixels:
+    """uint8[H, W, 3] encoded, decoded in float32 and quantised.
+
+    With a size, about size x size pixels, picked (a mean of two label colours is a third); without,
+    edges are repeated up to the next multiple and cut off again.
+    """
+    height, width = target.shape[:2]
+    if size:
+        ((to_width, to_height),) = bucket_sizes([f"{width}:{height}"], size, editor.multiple_of)
+        picked = np.ix_(
+            nearest(height, to_height, 0, to_height), nearest(width, to_width, 0, to_width)
+        )
+        return _painted(editor, target[picked])
+    more = [(0, -side % editor.multiple_of) for side in (height, width)]
+    return _painted(editor, np.pad(target, [*more, (0, 0)], mode="edge"))[:height, :width]
+
+
+def _painted(editor: LatentEditor, rgb: Pixels) -> Pixels:
+    where = next(editor.module.parameters()).device
+    pixels = torch.from_numpy(np.ascontiguousarray(rgb)).movedim(-1, 0)[None].to(where)
+    x = editor.encode_image(flow.scaled(pixels))
+    return flow.quantised(editor.decode(x))[0].movedim(0, -1).cpu().numpy()

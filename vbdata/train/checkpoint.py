@@ -1,0 +1,193 @@
+"""Checkpoints: written under a temporary name, synced, renamed; so what has its name is whole.
+
+    RUN/checkpoints/step-00000500/
+      state/              parameters, moving average, AdamW, as torch.distributed.checkpoint shards:
+                          any number of processes can go on from them (it unpickles: only resume
+                          from checkpoints of your own)
+      model.safetensors   the moving average of what is trained, for use
+      meta.json           step, config, digests, sizes of the files
+    RUN/best.json         the step with the least validation loss, which is never deleted
+
+RUN is a folder that all processes see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict_loader import load as load_shards
+from torch.distributed.checkpoint.state_dict_saver import save as save_shards
+
+from vbdata.errors import BuildError
+from vbdata.recipe import first_difference
+from vbdata.train.adapter import Editor
+from vbdata.train.parallel import World, whole
+
+META, MODEL, BEST = "meta.json", "model.safetensors", "best.json"
+State = Mapping[str, Mapping[str, Tensor]]
+
+
+def save(
+    run: Path, step: int, state: State, export: Mapping[str, Tensor], meta: Mapping[str, Any],
+    world: World,
+) -> Path:  # fmt: skip
+    """Write the checkpoint of a step; all processes call it. meta: JSON values."""
+    final = run / "checkpoints" / f"step-{step:08d}"
+    part = final.with_name(f".{final.name}.part")
+    if world.first:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+    world.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one process without a group is meant
+        save_shards(dict(state), checkpoint_id=part / "state", no_dist=world.size == 1)
+    _export(part / MODEL, export, world)
+    world.wait()
+    if world.first:
+        sizes = {name: (part / name).stat().st_size for name in _files(part)}
+        text = json.dumps({**meta, "step": step, "files": sizes}, indent=1)
+        (part / META).write_text(text + "\n")
+        _sync(part)
+        if final.exists():  # a torn one of the same name, which `newest` has skipped
+            shutil.rmtree(final)
+        part.rename(final)
+        _sync_one(final.parent)
+    world.wait()
+    return final
+
+
+def _export(path: Path, export: Mapping[str, Tensor], world: World) -> None:
+    from safetensors.torch import save_file
+
+    full = {}
+    for name, tensor in export.items():
+        one = whole(tensor)
+        if world.first:
+            full[name] = one.cpu().contiguous()
+    if world.first:
+        save_file(full, path)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != META:
+            yield str(path.relative_to(folder))
+
+
+def _sync(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        _sync_one(path)
+
+
+def _sync_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def whole_ones(run: Path) -> list[Path]:
+    """The checkpoints that are complete, oldest first; a torn one is passed over."""
+    found = sorted((run / "checkpoints").glob("step-*"))
+    return [path for path in found if read_meta(path) is not None]
+
+
+def read_meta(path: Path) -> dict[str, Any] | None:
+    """What a checkpoint says of itself; None if it is torn: a file lacks or has another size."""
+    try:
+        meta: dict[str, Any] = json.loads((path / META).read_text())
+        sizes = {name: (path / name).stat().st_size for name in meta["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return meta if sizes == meta["files"] and MODEL in sizes else None
+
+
+def load(path: Path, state: State, identity: Mapping[str, Any], world: World) -> dict[str, Any]:
+    """Read a checkpoint into the tensors of the state and return its meta.
+
+    Raises BuildError if it belongs to another run, naming the first key that differs.
+    """
+    meta = read_meta(path)
+    if meta is None:
+        raise BuildError(f"{path} is no whole checkpoint")
+    different = first_difference(meta["identity"], identity)
+    if different:
+        raise BuildError(
+            f"{path} belongs to another run: {different}. Put the old value back, or choose "
+            "another folder (only keys below run: may change)"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        load_shards(dict(state), checkpoint_id=path / "state", no_dist=world.size == 1)
+    return meta
+
+
+def settle(run: Path, keep: int, best: float | None, world: World) -> None:
+    """Mark the newest checkpoint as the best if it is, and delete those that are not kept."""
+    if world.first:
+        if best is not None:
+            _mark_best(run, int(whole_ones(run)[-1].name.removeprefix("step-")), best)
+        _prune(run, keep)
+
+
+def _prune(run: Path, keep: int) -> None:
+    best = best_of(run).get("step")
+    for path in whole_ones(run)[:-keep]:
+        if path.name != f"step-{best or 0:08d}":
+            shutil.rmtree(path)
+
+
+def best_of(run: Path) -> dict[str, Any]:
+    """best.json, {} without one."""
+    try:
+        found: dict[str, Any] = json.loads((run / BEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _mark_best(run: Path, step: int, loss: float) -> None:
+    part = run / f".{BEST}.part"
+    part.write_text(json.dumps({"step": step, "loss": loss}) + "\n")
+    part.replace(run / BEST)
+
+
+def find(path: Path) -> Path:
+    """A checkpoint, or of a run the best one, or else its newest. Raises BuildError."""
+    whole = whole_ones(path)
+    best = path / "checkpoints" / f"step-{best_of(path).get('step', 0):08d}"
+    for found in (path, best, *reversed(whole)):
+        if read_meta(found) is not None:
+            return found
+    raise BuildError(f"{path} is no checkpoint and no run that holds a whole one")
+
+
+def load_model(path: Path, editor: Editor) -> None:
+    """Put a checkpoint's exported weights into a model. Raises BuildError if they do not fit."""
+    from safetensors.torch import load_file
+
+    values = load_file(path / MODEL)
+    own = dict(editor.module.named_parameters())
+    wrong = [n for n in values if n not in own or own[n].shape != values[n].shape]
+    lacking = [n for n, p in own.items() if p.requires_grad and n not in values]
+    if wrong or lacking:
+        raise BuildError(f"{path}: not the weights of this model: {(wrong or lacking)[0]}")
+    with torch.no_grad():
+        for name, value in values.items():
+            own[name].copy_(value)
+
+
+def model_digest(path: Path) -> str:
+    """SHA-256 of a checkpoint's exported weights."""
+    with (path / MODEL).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,215 @@
+"""What a run says of itself: log.jsonl and TensorBoard always, wandb if asked.
+
+A line of log.jsonl has the numbers that a rerun repeats bit for bit, and under "speed" those of
+this machine: images a second; a step's seconds of waiting for data, of computing, and of the
+processor (all threads); memory, FLOP/s.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import torch
+
+from vbdata.train.config import Config
+from vbdata.train.flow import T_BINS
+
+T = TypeVar("T")
+
+# Dense bf16 tensor-core peaks of NVIDIA's data sheets (SXM), FLOP/s.
+PEAKS = {"H200": 989.4e12, "H100": 989.4e12, "A100": 312e12}
+
+
+class Log:
+    """The files of a run; a resumed run first drops the lines after its checkpoint."""
+
+    def __init__(self, run: Path, start: int, writes: bool, config: Config) -> None:
+        self._file: Any = None
+        self._board: Any = None
+        self._wandb: Any = None
+        if not writes:
+            return
+        run.mkdir(parents=True, exist_ok=True)
+        path, part = run / "log.jsonl", run / ".log.jsonl.part"
+        kept = [line for line in _lines(path) if _step(line) <= start]
+        part.write_text("".join(f"{line}\n" for line in kept))
+        part.replace(path)
+        self._file = path.open("a")
+        if config.run.tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(run / "tensorboard", purge_step=start + 1)
+        if config.run.wandb:
+            self._wandb = import_module("wandb").init(
+                project=config.run.wandb,
+                id=run.name,
+                resume="allow",
+                config=config.model_dump(mode="json"),
+            )
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file:
+            self._file.close()
+        if self._board:
+            self._board.close()
+        if self._wandb:
+            self._wandb.finish()
+
+    def write(self, step: int, line: Mapping[str, Any]) -> None:
+        """One line of the log, and its numbers wherever curves are drawn."""
+        if not self._file:
+            return
+        self._file.write(json.dumps({"step": step, **line}) + "\n")
+        self._file.flush()
+        numbers = dict(_flat(line))
+        if self._board:
+            for name, value in numbers.items():
+                self._board.add_scalar(name, value, step)
+        if self._wandb:
+            self._wandb.log(numbers, step=step)
+
+    def picture(self, step: int, rgb: Any) -> None:
+        """uint8[H, W, 3] for the boards."""
+        if self._board:
+            self._board.add_image("samples", rgb, step, dataformats="HWC")
+        if self._wandb:
+            self._wandb.log({"samples": import_module("wandb").Image(rgb)}, step=step)
+
+
+def _lines(path: Path) -> list[str]:
+    """The whole lines of a log; the last may be cut."""
+    return [line for line in path.read_text().split("\n")[:-1] if line] if path.exists() else []
+
+
+def _step(line: str) -> int:
+    return int(json.loads(line)["step"])
+
+
+def _flat(line: Mapping[str, Any], above: str = "") -> list[tuple[str, float]]:
+    found = []
+    for key, value in line.items():
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{above}{key}/")
+        elif isinstance(value, int | float):
+            found.append((above + key, value))
+    return found
+
+
+def losses(tally: torch.Tensor, tasks: Sequence[str]) -> dict[str, Any]:
+    """Mean losses of a tally: over all, by task, by tenth of t (only those that occurred)."""
+    rows = tally.tolist()
+    of_task, of_t = rows[: len(tasks)], rows[len(tasks) :]
+    loss, weight = map(sum, zip(*of_task, strict=True))
+    tenths = [f"{k / T_BINS:.1f}" for k in range(T_BINS)]
+    return {
+        "loss": loss / weight if weight else 0.0,
+        "task": {n: a / b for n, (a, b) in zip(tasks, of_task, strict=True) if b},
+        "t": {n: a / b for n, (a, b) in zip(tenths, of_t, strict=True) if b},
+    }
+
+
+class Clock:
+    """Where the time goes between two lines of the log."""
+
+    def __init__(self, device: torch.device, peak: float) -> None:
+        self._device, self._peak = device, peak
+        self._restart()
+
+    def _restart(self) -> None:
+        self._start, self._data, self._images, self._flops = time.perf_counter(), 0.0, 0, 0.0
+        self._aside, self._steps = 0.0, 0
+        self._cpu = time.process_time()
+
+    def timed(self, items: Iterable[T]) -> Iterator[T]:
+        """The items; the time until each comes counts as waiting for data."""
+        iterator = iter(items)
+        while True:
+            start = time.perf_counter()
+            item = next(iterator, None)
+            self._data += time.perf_counter() - start
+            if item is None:
+                return
+            yield item
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Pictures, validation and checkpoints are no part of training's speed."""
+        start, cpu = time.perf_counter(), time.process_time()
+        yield
+        self._aside += time.perf_counter() - start
+        self._cpu += time.process_time() - cpu
+
+    def computed(self, images: int, flops: float) -> None:
+        """A step: images of all processes, and this process' FLOP."""
+        self._steps += 1
+        self._images += images
+        self._flops += flops
+
+    def read(self) -> dict[str, float]:
+        """The numbers since the last reading."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+            memory = torch.cuda.max_memory_allocated(self._device) / 1e9
+        else:
+            memory = _resident()
+        seconds = time.perf_counter() - self._start - self._aside
+        found = {
+            "images_per_s": self._images / seconds,
+            "data_s": self._data / self._steps,
+            "compute_s": (seconds - self._data) / self._steps,
+            "cpu_s": (time.process_time() - self._cpu) / self._steps,
+            "memory_gb": memory,
+            "flops": self._flops / seconds,
+            "utilisation": self._flops / seconds / self._peak,
+        }
+        self._restart()
+        return found
+
+
+def _resident() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # KiB on Linux, as GB
+
+
+def peak_flops(device: torch.device, low: bool) -> float:
+    """FLOP/s that the device can do: from its data sheet, else a measured matrix product."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    for known, peak in PEAKS.items():
+        if known in name and low:
+            return peak
+    n = 4096 if device.type == "cuda" else 512
+    a = torch.ones(n, n, device=device, dtype=torch.bfloat16 if low else torch.float32)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        product = a @ a
+        product[0, 0].item()  # waits
+        best = min(best, time.perf_counter() - start)
+    return 2 * n**3 / best
+
+
+def said(step: int, steps: int, line: Mapping[str, Any]) -> str:
+    """A line of the log for people."""
+    speed = line["speed"]
+    tasks = "  ".join(f"{name} {loss:.4f}" for name, loss in line["task"].items())
+    return (
+        f"step {step}/{steps}  loss {line['loss']:.4f}  ({tasks})  "
+        f"{speed['images_per_s']:.1f} img/s, {speed['data_s'] * 1e3:.0f} ms data, "
+        f"{speed['compute_s'] * 1e3:.0f} ms compute, {speed['utilisation']:.1%} of peak"
+    )

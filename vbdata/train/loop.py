@@ -1,0 +1,221 @@
+"""Train: the whole run, top to bottom. The CLI, torchrun and Ray Train call `train`.
+
+Everything random is a function of (seed, step, slot), so a run goes on from (weights, moving
+average, AdamW, step) alone and repeats bit for bit what it would have done.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from vbdata.errors import BuildError, RecipeError
+from vbdata.rand import word_of
+from vbdata.train import checkpoint, flow, optim, parallel
+from vbdata.train.adapter import Editor, make_editor
+from vbdata.train.config import Config
+from vbdata.train.data import Corpus, open_builds
+from vbdata.train.flops import forward_flops
+from vbdata.train.loader import Batch, Loader
+from vbdata.train.log import Clock, Log, losses, peak_flops, said
+from vbdata.train.lora import add_lora
+from vbdata.train.parallel import World
+from vbdata.train.sampling import Sampler
+from vbdata.train.watch import Watch, mixture_lines
+
+
+def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
+    """Train until `steps`, `run.stop` or SIGTERM, from the folder's last checkpoint if it has one.
+
+    Returns {"step", "loss", "checkpoint"}. Raises RecipeError for a config that does not meet its
+    builds, BuildError for damaged builds, foreign checkpoints and a loss that is not finite.
+    """
+    run = config.run
+    refuse_lacking(config)
+    with (
+        parallel.joined(config) as world,
+        repeatable(config, world.device),
+        terminated() as stopping,
+    ):
+        corpus = open_builds(config.data.builds)
+        editor, base = build_editor(config)
+        sampler = Sampler(config, corpus, editor.multiple_of)
+        loader = Loader(config, corpus, sampler, world.rank, world.size)
+
+        editor.module.to(world.device)
+        flops = forward_flops(editor, loader, sampler.step(0), world.device)
+        flops *= config.batch / world.size * (2 if config.lora.rank else 3)
+        parallel.spread(editor, config, world)
+        parameters = optim.trained(parallel.bare(editor))
+        average = optim.Average(config.optim.ema, parameters)
+        optimizer = optim.adamw(config.optim, parameters)
+        tally = torch.zeros(flow.tally_shape(corpus), dtype=torch.float64, device=world.device)
+        state = tensors(parameters, average, optimizer, tally)
+        identity = what_decides(config, corpus, sampler, base)
+        found = checkpoint.whole_ones(out)
+        done = checkpoint.load(found[-1], state, identity, world)["step"] if found else 0
+        last = min(config.steps, run.stop or config.steps)
+
+        loss = math.nan
+        clock = Clock(world.device, peak_flops(world.device, config.precision == "bf16"))
+        with Log(out, done, world.first, config) as log:
+            watch = Watch(config, editor, average, loader, log, world, out)
+            if world.first and not as_json:
+                print("\n".join(mixture_lines(corpus, sampler)), flush=True)
+            for step, batches in clock.timed(loader.steps(done, last)):
+                torch.manual_seed(word_of(config.seed, "torch", step, world.rank))
+                weight = sum(int(batch.valid.sum()) for batch in batches)
+                total, stop = world.total(weight, float(stopping.is_set()))
+                rate = optim.set_rate(optimizer, config.optim, step, config.steps)
+                ours = backward(editor, batches, corpus, config, world, total)
+                norm = clip_grad_norm_(parameters.values(), config.optim.clip)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                average.update(step)
+                tally += world.reduce(ours)
+                clock.computed(config.batch, flops)
+                done = step + 1
+
+                if done % run.log_every == 0 or done == config.steps:
+                    line = losses(tally, corpus.tasks)
+                    loss = line["loss"]
+                    line |= {"lr": rate, "grad_norm": float(parallel.whole(norm))}
+                    if not math.isfinite(loss + line["grad_norm"]):
+                        raise BuildError(f"step {done}: the loss or its gradient is not finite")
+                    line["speed"] = clock.read()
+                    log.write(done, line)
+                    if world.first:
+                        shown = json.dumps({"step": done, **line}) if as_json else ""
+                        print(shown or said(done, config.steps, line), flush=True)
+                    tally.zero_()
+                with clock.aside():
+                    better = watch.step(done)
+                    due = run.save_every and done % run.save_every == 0
+                    if stop or better or due or done == last:
+                        meta = {"config": config.model_dump(mode="json"), "identity": identity}
+                        checkpoint.save(out, done, state, average.values, meta, world)
+                        checkpoint.settle(out, run.keep, watch.best if better else None, world)
+                if stop:
+                    break
+        return {"step": done, "loss": loss, "checkpoint": str(checkpoint.whole_ones(out)[-1])}
+
+
+def backward(
+    editor: Editor,
+    batches: Sequence[Batch],
+    corpus: Corpus,
+    config: Config,
+    world: World,
+    total: float,
+) -> Tensor:
+    """Gradients of the mean over the global batch, whose valid pixels are `total`.
+
+    Processes' gradients are averaged, hence their number. Returns this process' tally.
+    """
+    tally = torch.zeros(flow.tally_shape(corpus), dtype=torch.float64, device=world.device)
+    for number, cpu_batch in enumerate(batches, 1):
+        batch = cpu_batch.to(world.device)
+        with parallel.gradients_shared(editor.module, number == len(batches)):
+            with flow.lower_precision(config, world.device):
+                sums = flow.row_losses(editor, batch, config.loss)
+            torch.autograd.backward(sums.loss.sum() * (world.size / max(total, 1)))
+        tally += flow.tally(sums, batch, len(corpus.tasks))
+    return tally
+
+
+def build_editor(config: Config) -> tuple[Editor, str]:
+    """The model as it is at step 0, and the digest of the weights it starts from ("" for none)."""
+    with torch.random.fork_rng():
+        torch.manual_seed(word_of(config.seed, "weights"))
+        editor = make_editor(config.model)
+        digest = ""
+        if config.init:
+            found = checkpoint.find(Path(config.init))
+            checkpoint.load_model(found, editor)
+            digest = checkpoint.model_digest(found)
+        add_lora(editor, config.lora)
+    return editor, digest
+
+
+def tensors(
+    parameters: Mapping[str, nn.Parameter],
+    average: optim.Average,
+    optimizer: torch.optim.Optimizer,
+    tally: Tensor,
+) -> dict[str, dict[str, Tensor]]:
+    """All that a checkpoint holds; they share memory with what they are the state of."""
+    moments = {
+        f"{name}.{key}": value
+        for name, p in parameters.items()
+        for key, value in optimizer.state[p].items()
+    }
+    return {
+        "parameters": {name: p.detach() for name, p in parameters.items()},
+        "average": average.values,
+        "optimizer": moments,
+        "log": {"tally": tally},
+    }
+
+
+def what_decides(config: Config, corpus: Corpus, sampler: Sampler, base: str) -> dict[str, Any]:
+    """What a resumed run must have in common with its checkpoint, as JSON values."""
+    counts = zip(corpus.cells, sampler.counts, strict=True)
+    found = config.identity() | {
+        "init_sha256": base,
+        "builds": list(corpus.digests),
+        "mixture": {"/".join(cell): n for cell, n in counts},
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(found, sort_keys=True))
+    return plain
+
+
+def refuse_lacking(config: Config) -> None:
+    """Raise RecipeError for packages that the config needs and that are not installed."""
+    wanted = {
+        "safetensors": True,
+        "tensorboard": config.run.tensorboard,
+        "peft": config.lora.rank,
+        "wandb": config.run.wandb,
+    }
+    lacking = [name for name, need in wanted.items() if need and not find_spec(name)]
+    if lacking:
+        raise RecipeError(f"{name} is not installed: pip install {name}" for name in lacking)
+
+
+@contextmanager
+def repeatable(config: Config, device: torch.device) -> Iterator[None]:
+    """Ask torch for algorithms that give the same bits again."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(config.run.deterministic)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+@contextmanager
+def terminated() -> Iterator[threading.Event]:
+    """An event that SIGTERM sets, so that the step is finished and saved."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # Ray Train's processes
+        yield event
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: event.set())
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,155 @@
+"""Looking at a run from outside: the mixture, the validation loss, pictures of samples.
+
+All three use the moving average, fixed rows and fixed noise, so that steps can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from vbdata.rand import mix64, word_of
+from vbdata.train import checkpoint, flow
+from vbdata.train.adapter import Condition, Editor
+from vbdata.train.config import Config
+from vbdata.train.data import Corpus, open_builds
+from vbdata.train.loader import Batch, Loader
+from vbdata.train.log import Log, losses
+from vbdata.train.optim import Average
+from vbdata.train.parallel import World, bare, evaluating
+from vbdata.train.sampling import Sampler, Step, bucket_sizes, nearest_bucket
+
+TILE, TEXT_WIDTH, GAP = 128, 260, 6
+
+
+def mixture_lines(corpus: Corpus, sampler: Sampler) -> Iterator[str]:
+    """The mixture as a table: samples of each cell, its share as wanted and in every window."""
+    whole, window = sum(sampler.weights), sum(sampler.counts)
+    yield f"{'source':<16}{'task':<12}{'samples':>10}{'share':>12}{'of ' + str(window):>10}"
+    for cell, weight, count, own in zip(
+        corpus.cells, sampler.weights, sampler.counts, corpus.shares(), strict=True
+    ):
+        share = float(weight / whole)
+        yield f"{cell[0]:<16}{cell[1]:<12}{int(own):>10}{share:>12.6f}{count:>10}"
+    sizes = ", ".join(f"{w}x{h}" for w, h in sampler.sizes)
+    yield f"{len(corpus)} samples; sizes {sizes}"
+
+
+class Watch:
+    """What is looked at every so many steps. best: the least validation loss so far."""
+
+    def __init__(
+        self, config: Config, editor: Editor, average: Average, train: Loader, log: Log,
+        world: World, out: Path,
+    ) -> None:  # fmt: skip
+        self._config, self._editor, self._average = config, editor, average
+        self._train, self._log, self._world, self._out = train, log, world, out
+        self.best = float(checkpoint.best_of(out).get("loss", math.inf))
+        self._seen: Loader | None = None
+        if config.data.validation:
+            corpus = open_builds(config.data.validation)
+            self._seen = Loader(config, corpus)
+
+    def step(self, done: int) -> bool:
+        """After a step: validate and draw if it is time; whether the validation loss fell."""
+        run, better = self._config.run, False
+        validate = self._seen is not None and _due(done, run.validate_every)
+        draw = _due(done, run.grid_every)
+        if not validate and not draw:
+            return False
+        low = flow.lower_precision(self._config, self._world.device)
+        with evaluating(bare(self._editor), self._average.values), low:
+            if validate and self._seen is not None:
+                numbers = self._validate(self._seen)
+                better = numbers["loss"] < self.best
+                self.best = min(self.best, numbers["loss"])
+                self._log.write(done, {"validation": numbers})
+            if draw:
+                rgb = self._grid(self._seen or self._train)
+                if self._world.first:
+                    path = self._out / "samples" / f"step-{done:08d}.png"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    Image.fromarray(rgb).save(path)
+                self._log.picture(done, rgb)
+        return better
+
+    @torch.no_grad()
+    def _validate(self, loader: Loader) -> dict[str, Any]:
+        """The training loss on fixed samples at fixed times. Every process computes all of it."""
+        tasks = loader.corpus.tasks
+        tally = torch.zeros(len(tasks) + flow.T_BINS, 2, dtype=torch.float64)
+        for batch in self._fixed(loader, self._config.data.validation_samples, "validation"):
+            sums = flow.row_losses(self._editor, batch, self._config.loss)
+            tally += flow.tally(sums, batch, len(tasks)).cpu()
+        return losses(tally, tasks)
+
+    def _fixed(self, loader: Loader, count: int, name: str) -> Iterator[Batch]:
+        """Micro-batches of the same size over a seeded choice of samples."""
+        for step, slots in fixed_steps(loader.corpus, self._config, self._editor, count, name):
+            pictures = [loader.picture(step, int(slot)) for slot in slots]
+            batch = loader.batch(step, slots, pictures, self._config.seed, name)
+            yield batch.to(self._world.device)
+
+    @torch.no_grad()
+    def _grid(self, loader: Loader) -> NDArray[np.uint8]:
+        """Input, target, the prediction in one step and in several, a row for each sample."""
+        strips: list[NDArray[np.uint8]] = []
+        for batch in self._fixed(loader, self._config.run.grid, "grid"):
+            reference = self._editor.encode_image(flow.scaled(batch.given))
+            text = self._editor.encode_text(batch.texts, reference.device)
+            condition = Condition(reference, batch.known, text)
+            start = flow.noise(batch.noise, tuple(reference.shape[1:]))
+            shown = [batch.given, batch.target]
+            for steps in (1, self._config.run.grid_steps):
+                x = flow.sample(self._editor, start, condition, steps)
+                shown.append(flow.quantised(self._editor.decode(x)))
+            strips += [
+                strip([one[i] for one in shown], f"{loader.corpus.tasks[int(batch.task[i])]}: {t}")
+                for i, t in enumerate(batch.texts)
+            ]
+        return np.concatenate([_wide(s, max(s.shape[1] for s in strips)) for s in strips])
+
+
+def fixed_steps(
+    corpus: Corpus, config: Config, editor: Editor, count: int, name: str
+) -> Iterator[tuple[Step, NDArray[np.int64]]]:
+    """A seeded choice of rows as steps of one size each, and the slots that belong to it."""
+    words = mix64(np.arange(len(corpus), dtype=np.uint64), word_of(config.seed, name))
+    rows = np.argsort(words, kind="stable")[:count]
+    sizes = bucket_sizes(config.data.aspects, config.data.size, editor.multiple_of)
+    buckets = nearest_bucket(sizes, corpus)[rows]
+    micro = config.run.micro or config.batch
+    for bucket in np.unique(buckets):
+        slots = np.flatnonzero(buckets == bucket)
+        for cut in range(0, len(slots), micro):
+            yield Step(0, rows, *sizes[bucket]), slots[cut : cut + micro]
+
+
+def strip(pictures: Sequence[Tensor], text: str) -> NDArray[np.uint8]:
+    """uint8[3, H, W] side by side, enlarged by whole factors to about TILE, and the text."""
+    factor = max(1, TILE // pictures[0].shape[-1])
+    tiles = [p.movedim(0, -1).cpu().numpy().repeat(factor, 0).repeat(factor, 1) for p in pictures]
+    height, width = tiles[0].shape[:2]
+    sheet = Image.new("RGB", (len(tiles) * (width + GAP) + TEXT_WIDTH, max(height, 64) + GAP))
+    for k, tile in enumerate(tiles):
+        sheet.paste(Image.fromarray(tile), (k * (width + GAP), 0))
+    lines = textwrap.wrap(text, 40)[: height // 12]
+    ImageDraw.Draw(sheet).multiline_text((len(tiles) * (width + GAP), 2), "\n".join(lines))
+    return np.asarray(sheet)
+
+
+def _wide(rgb: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    return np.pad(rgb, ((0, 0), (0, width - rgb.shape[1]), (0, 0)))
+
+
+def _due(done: int, every: int) -> bool:
+    return bool(every) and done % every == 0
