@@ -280,7 +280,7 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
     "blank": (ROW | {"text": [" ", "\n"]}, "empty label"),
     "nested": (ROW | {"text": [["x"]]}, "garbled annotation"),
     "size": (ROW | {"width": 40}, "garbled annotation"),
-    "bomb": (ROW | {"width": 1 << 20, "height": 1 << 20}, "out of range"),
+    "bomb": (ROW | {"width": 1 << 20, "height": 1 << 20}, "too large"),
     "group": (ROW | {"group": {"a": 1}}, "garbled annotation"),
     "gone": (ROW | {"file_name": "c.jpg"}, "missing: no c.jpg"),
 }

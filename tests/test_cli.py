@@ -122,10 +122,12 @@ def test_demo_data_goes_into_a_new_folder(tmp_path: Path) -> None:
 def test_an_interrupted_build_says_so_and_goes_on(
     roots: list[str], tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "vbdata.cli", "build", RECIPE, "--local", "--out", str(out)]
+    out, recipe = tmp_path / "out", tmp_path / "long.yaml"
+    recipe.write_text(Path(RECIPE).read_text().replace("samples: 96", "samples: 256"))
+    build = ["build", str(recipe), "--local", "--out", str(out), *roots]
+    command = [sys.executable, "-m", "vbdata.cli", *build]
     process = subprocess.Popen(
-        [*command, *roots], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ
     )
     while process.poll() is None and not list(out.glob("receipts/*.json")):
         time.sleep(0.005)
@@ -134,7 +136,7 @@ def test_an_interrupted_build_says_so_and_goes_on(
     assert process.returncode == code
     assert b"what is finished is kept" in said
     assert not (out / "manifest.json").exists()
-    again = run("build", RECIPE, "--local", "--out", str(out), *roots)
+    again = run(*build)
     assert again.exit_code == 0
     assert json.loads((out / "run.json").read_text())["shards_kept"] >= 1
     assert run("verify", str(out)).exit_code == 0

@@ -139,8 +139,8 @@ def check_task(name: str, dataset: str, entry: Entry, root: Folder) -> None:
     kind = task.NEEDS[0]
     label = torch.zeros(entry.height, entry.width, 3, dtype=torch.uint8)
     label = sample.labels[kind] if kind != "image" else label
-    if isinstance(label, bytes):
-        label = torch.from_numpy(decode_rgb(label))
+    if isinstance(label, bytes | np.ndarray):
+        label = torch.from_numpy(decode_rgb(label) if isinstance(label, bytes) else label)
     rgb = task.render(label, ask.params)
     assert rgb.dtype == torch.uint8
     assert rgb.shape == (entry.height, entry.width, 3)
