@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import pytest
 import requests
 from conftest import REPOSITORY, sums_of
@@ -29,6 +30,7 @@ from vbdata.errors import SourceError
 from vbdata.recipe import load_recipe
 from vbdata.roots import open_root
 from vbdata.storage import Folder, Root
+from vbdata.train.data import open_builds
 
 
 @dataclass
@@ -252,6 +254,21 @@ def test_a_refusal_names_the_place(s3: Log) -> None:
             Folder("s3://data/private").read("a")
     finally:
         requests.post(switch, data=b"inf", timeout=10)
+
+
+def test_training_reads_a_build_on_s3_as_from_disk(s3: Log, demo_build: Path) -> None:
+    """Samples come by range: no tar is fetched whole."""
+    url = upload(demo_build, "s3://data/build")
+    here, there = open_builds([str(demo_build)]), open_builds([url])
+    assert here.digests == there.digests
+    s3.clear()
+    for number in range(0, len(here), 7):
+        one, two = here.picture(number), there.picture(number)
+        assert one.text == two.text
+        assert np.array_equal(one.given, two.given)
+        assert np.array_equal(one.target, two.target)
+    largest = max(path.stat().st_size for path in demo_build.glob("shards/*/*.tar"))
+    assert 0 < s3.given < largest
 
 
 @pytest.mark.parametrize("answers", [False, True])
