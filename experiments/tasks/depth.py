@@ -7,37 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from transforms.depth import (
-    BLANK_INPUT,
-    NEEDS,
-    PARAMS,
-    TOLERANCE,
-    UNIT,
-    decode,
-    eligible,
-    legal,
-    render,
-    roundtrip,
-    valid,
-)
+from transforms import depth
 from vbdata.nouns import Ask, Entry
 from vbdata.rand import Stream
 
-__all__ = [
-    "BLANK_INPUT",
-    "NEEDS",
-    "PARAMS",
-    "TOLERANCE",
-    "UNIT",
-    "ask",
-    "decode",
-    "eligible",
-    "legal",
-    "render",
-    "roundtrip",
-    "valid",
-]
+
+def __getattr__(part: str) -> Any:
+    """Everything but the prompt is the task's own."""
+    return getattr(depth, part)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
@@ -45,4 +24,4 @@ def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = (
     if entry.camera is None:
         raise ValueError(f"{entry.id} has no camera")
     view = round(math.degrees(2 * math.atan(entry.width / 2 / entry.camera[0])))
-    return Ask(instruction=f"Depth, {view} degrees.", params=dict(PARAMS))
+    return Ask(instruction=f"Depth, {view} degrees.", params=dict(depth.PARAMS))

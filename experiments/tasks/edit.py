@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from transforms.edit import (
-    BLANK_INPUT,
-    NEEDS,
-    PARAMS,
-    TOLERANCE,
-    UNIT,
-    decode,
-    eligible,
-    legal,
-    render,
-    roundtrip,
-    valid,
-)
+from transforms import edit
 from vbdata.nouns import Ask, Entry
 from vbdata.rand import Stream
 
-__all__ = [
-    "BLANK_INPUT",
-    "NEEDS",
-    "PARAMS",
-    "TOLERANCE",
-    "UNIT",
-    "ask",
-    "decode",
-    "eligible",
-    "legal",
-    "render",
-    "roundtrip",
-    "valid",
-]
+
+def __getattr__(part: str) -> Any:
+    """Everything but the prompt is the task's own."""
+    return getattr(edit, part)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:

@@ -12,42 +12,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from transforms import _colours as colours
-from transforms.instance import (
-    BLANK_INPUT,
-    NEEDS,
-    PARAMS,
-    TOLERANCE,
-    UNIT,
-    eligible,
-    exact,
-    legal,
-    render,
-    roundtrip,
-    valid,
-)
+from transforms import instance
 from transforms.instance import ask as ask_in_any_colours
 from vbdata.english import plural
 from vbdata.nouns import Ask, Entry, Segments
 from vbdata.rand import Stream
 
+
+def __getattr__(part: str) -> Any:
+    """Everything but the prompt is the task's own."""
+    return getattr(instance, part)
+
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-__all__ = [
-    "BLANK_INPUT",
-    "NEEDS",
-    "PARAMS",
-    "TOLERANCE",
-    "UNIT",
-    "ask",
-    "decode",
-    "eligible",
-    "exact",
-    "legal",
-    "render",
-    "roundtrip",
-    "valid",
-]
 
 ORDER = tuple(
     colours.NAMED[name]
