@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vbdata import index as index_module
+from vbdata import plugins
 from vbdata.index import Index, build_index
 from vbdata.nouns import Source
 
@@ -101,6 +102,21 @@ def test_other_options_and_a_failure(demo_data: Path, tmp_path: Path, runs: list
         with pytest.raises(Exception, match="no annotations"):
             indexed(demo_data / "coco", "coco", tmp_path / "c", split="val2014")
     assert runs == ["coco"] * 4, "a failure is not kept"
+
+
+def test_an_index_of_other_code_is_made_again(
+    demo_data: Path, tmp_path: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an index says of a record is decided by vbdata/index.py, too."""
+    indexed(demo_data / "kitti", "kitti", tmp_path / "a")
+    source = plugins._source
+
+    def changed(full: str) -> str:
+        return source(full) + "#" * (full == "vbdata.index")
+
+    monkeypatch.setattr(plugins, "_source", changed)
+    indexed(demo_data / "kitti", "kitti", tmp_path / "b")
+    assert runs == ["kitti", "kitti"]
 
 
 def test_a_torn_cache_is_made_again(demo_data: Path, tmp_path: Path, runs: list[str]) -> None:

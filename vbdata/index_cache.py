@@ -25,7 +25,6 @@ from vbdata.nouns import FileRef
 from vbdata.storage import Root
 from vbdata.watched import Watched
 
-FORMAT = 1
 KEPT = 4  # indices of one reader and options: as many places or states of the data
 TRACE = "trace.json"
 NEW = "new-"  # a folder that is being written
@@ -89,7 +88,8 @@ class Shelf:
 
     def __init__(self, dataset: str, options: Mapping[str, Any]) -> None:
         code = plugins.code_digest(plugins.DATASETS, dataset)
-        names = [FORMAT, dataset, code, plugins.engine_digest(), environment()]
+        engine = plugins.modules_digest("index", "index_cache", *plugins.ENGINE)
+        names = [dataset, code, engine, environment()]
         text = json.dumps([*names, options], sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self._folder = cache.folder() / "index" / key

@@ -138,7 +138,12 @@ def code_digest(package: str, name: str) -> str:
 @functools.cache
 def engine_digest() -> str:
     """SHA-256 over the source of the engine's modules that decide bytes."""
-    return _digest({name: _source(f"vbdata.{name}") for name in ENGINE})
+    return modules_digest(*ENGINE)
+
+
+def modules_digest(*names: str) -> str:
+    """SHA-256 over the source of some of the engine's modules."""
+    return _digest({name: _source(f"vbdata.{name}") for name in names})
 
 
 def _digest(texts: dict[str, str]) -> str:
