@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIBRARIES := .venv-interop
+WIDS := .venv-interop-wids
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo lock test browser interop check bench clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -24,9 +26,44 @@ demo: setup ## ray-cast demo data, build it on two Ray workers, verify it, draw 
 	$(BIN)/vbdata build manifests/demo.yaml --out demo/build --workers 2
 	$(BIN)/vbdata verify demo/build
 	$(BIN)/vbdata show demo/build --out demo/sheet.png --samples 14
+	$(BIN)/vbdata report demo/build --out demo/report.html
+
+lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
+	rm -rf demo/data demo/build
+	$(BIN)/vbdata demo-data demo/data
+	$(BIN)/vbdata build manifests/demo.yaml --out demo/build --local --lock
 
 test: check ## everything that CI runs: check, then the tests on two processes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Debian's package; the tests of `make test` use it, too, where it is installed.
+browser: setup ## the report in headless Chromium (Debian: apt-get install --no-install-recommends chromium)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { echo "no Chromium: apt-get install --no-install-recommends chromium"; exit 1; }
+	$(BIN)/python -m pytest tests/test_report_browser.py
+
+interop: $(LIBRARIES)/.ready $(WIDS)/.ready ## five libraries read a build: webdataset, wids, energon, datasets, mlcroissant
+	builds=$$(mktemp -d) && trap 'rm -rf "$$builds"' EXIT && export INTEROP_BUILDS="$$builds" && \
+	$(LIBRARIES)/bin/python -m pytest --disable-warnings -n 2 --dist loadfile \
+	  $(addprefix tests/interop/with_,energon.py datasets.py croissant.py webdataset.py) && \
+	$(WIDS)/bin/python -m pytest --disable-warnings tests/interop/with_wids.py
+
+# An environment over the first: it has all of .venv, and what it adds or has in another version.
+define over
+	$(PYTHON) -m venv $(1)
+	where='import sysconfig; print(sysconfig.get_path("purelib"))' && \
+	echo "import site; site.addsitedir('$$($(BIN)/python -c "$$where")')" \
+	  > "$$($(1)/bin/python -c "$$where")/over.pth"
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+	$(1)/bin/python -m compileall -q -j 2 $(1)/lib >/dev/null 2>&1 || true
+endef
+
+$(LIBRARIES)/.ready: $(READY)
+	$(call over,$(LIBRARIES),-c constraints.txt datasets mlcroissant megatron-energon)
+	@touch $@
+
+$(WIDS)/.ready: $(READY) tests/interop/constraints-wids.txt
+	$(call over,$(WIDS),-c tests/interop/constraints-wids.txt webdataset)
+	@touch $@
 
 check: setup ## ruff (lint, format) and mypy (strict)
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ ray_group = pytest.mark.xdist_group("ray")
 
 
 @ray_group
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2, 5])
 def test_ray_workers_make_the_same_bytes(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path, workers: int
 ) -> None:

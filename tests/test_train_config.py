@@ -79,6 +79,19 @@ def test_run_and_paths_do_not_decide_numbers(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD, "data.mixture.depth=0.30").digest() != one.digest()
 
 
+def test_a_models_path_is_relative_to_the_file_and_may_move(tmp_path: Path) -> None:
+    model = {"kind": "flux2_klein", "path": "klein", "cache": {"texts": "disk", "folder": "kept"}}
+    one = load(tmp_path, GOOD | {"model": model})
+    assert one.model["path"] == str(tmp_path / "klein")
+    assert one.model["cache"] == {"texts": "disk", "folder": str(tmp_path / "kept")}
+    assert load(tmp_path, GOOD, "model.path=~/klein").model["path"] == str(Path.home() / "klein")
+    moved = load(tmp_path, GOOD | {"model": model}, "model.path=/else", "model.cache.texts=no")
+    assert moved.digest() == one.digest()
+    wider = load(tmp_path, GOOD | {"model": model}, "model.dtype=bfloat16")
+    assert wider.digest() != one.digest()
+    assert load(tmp_path, GOOD, "model.path=3").model["path"] == 3  # for the kind to refuse
+
+
 def test_weights_are_exact_decimals(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD, "data.mixture.depth=0.1").data.mixture == {"depth": "0.1"}
 

@@ -196,7 +196,10 @@ def qwen_tokenizer() -> Any:
     from transformers import Qwen2TokenizerFast
 
     vocabulary, pairs = merges(QWEN_MARKS)
-    return Qwen2TokenizerFast(vocab=vocabulary, merges=pairs, chat_template=CHAT)
+    made = Qwen2TokenizerFast(vocab=vocabulary, merges=pairs, chat_template=CHAT)
+    made.add_special_tokens({"additional_special_tokens": list(QWEN_MARKS[1:])})
+    assert made.convert_tokens_to_ids(list(QWEN_MARKS)) == list(range(len(QWEN_MARKS)))
+    return made
 
 
 def flux2_klein(folder: Path) -> None:
@@ -248,8 +251,154 @@ def flux2_klein(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def qwen_image_edit(folder: Path) -> None:
+    """QwenImageEditPlusPipeline as 2511 is; the processor's folder is written by its parts.
+
+    The processor itself cannot be made without torchvision: it insists on a reader of videos.
+    """
+    from diffusers import (
+        AutoencoderKLQwenImage,
+        FlowMatchEulerDiscreteScheduler,
+        QwenImageEditPlusPipeline,
+        QwenImageTransformer2DModel,
+    )
+    from transformers import Qwen2VLImageProcessorPil
+
+    torch.manual_seed(4)
+    tokenizer = qwen_tokenizer()
+    vae = AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=4,
+        dim_mult=[1, 2, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.3, -0.2, 0.1, 0.0],
+        latents_std=[1.5, 0.7, 1.1, 0.9],
+    )
+    transformer = QwenImageTransformer2DModel(
+        in_channels=16,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        axes_dims_rope=(4, 6, 6),
+        zero_cond_t=True,  # 2511 has it, 2509 has not
+    )
+    scheduler = FlowMatchEulerDiscreteScheduler(
+        use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192, shift_terminal=0.02
+    )
+    QwenImageEditPlusPipeline(
+        scheduler=scheduler,
+        vae=scattered(vae),
+        text_encoder=scattered(qwen_vision_language(tokenizer), 0.5),
+        tokenizer=tokenizer,
+        processor=None,
+        transformer=scattered(transformer, 2.0),
+    ).save_pretrained(folder)
+    for part in (tokenizer, Qwen2VLImageProcessorPil()):
+        part.save_pretrained(folder / "processor")
+    index = folder / "model_index.json"
+    named = json.loads(index.read_text()) | {"processor": ["transformers", "Qwen2VLProcessor"]}
+    index.write_text(json.dumps(named))
+
+
+def qwen_vision_language(tokenizer: Any) -> Any:
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    names = {"vision_start": "vision_start", "vision_end": "vision_end"}
+    names |= {"image": "image_pad", "video": "video_pad", "bos": "im_start", "eos": "im_end"}
+    marks = {f"{k}_token_id": QWEN_MARKS.index(f"<|{mark}|>") for k, mark in names.items()}
+    language = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "rope_parameters": {
+            "rope_type": "default",
+            "mrope_section": [2, 3, 3],
+            "rope_theta": 1e6,
+        },
+        "bos_token_id": marks["bos_token_id"],
+        "eos_token_id": marks["eos_token_id"],
+    }
+    vision = {
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_heads": 2,
+        "out_hidden_size": 32,
+        "fullatt_block_indexes": [1],
+    }
+    return Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(text_config=language, vision_config=vision, **marks)
+    )
+
+
+def qwen_processor(folder: Path) -> Any:
+    """transformers' own processor without the reader of videos, which needs torchvision."""
+    from transformers import Qwen2Tokenizer, Qwen2VLImageProcessorPil, Qwen2VLProcessor
+
+    class WithoutVideos(Qwen2VLProcessor):
+        def __init__(self, image_processor: Any, tokenizer: Any) -> None:
+            super().__init__(image_processor, tokenizer)
+
+    images = Qwen2VLImageProcessorPil.from_pretrained(folder / "processor")
+    return WithoutVideos(images, Qwen2Tokenizer.from_pretrained(folder / "processor"))
+
+
+def loaded(kind: str, folder: Path) -> Any:
+    """diffusers' own pipeline of a folder."""
+    import diffusers
+
+    qwen = kind == "qwen_image_edit"
+    more = {"processor": qwen_processor(folder)} if qwen else {}
+    found = diffusers.DiffusionPipeline.from_pretrained(folder, local_files_only=True, **more)
+    found.set_progress_bar_config(disable=True)
+    if qwen:
+        tell_token_types(found.text_encoder)
+    return found
+
+
+def tell_token_types(encoder: Any) -> None:
+    """Say which tokens are an image's, as transformers 4 found out by itself and 5 must be told."""
+
+    def told(_: Any, args: Any, given: dict[str, Any]) -> Any:
+        kinds = (given["input_ids"] == encoder.config.image_token_id).int()
+        return args, given | {"mm_token_type_ids": kinds}
+
+    encoder.register_forward_pre_hook(told, with_kwargs=True)
+
+
+def keep_qwens_reference(patch: Any, size: tuple[int, int]) -> None:
+    """Let the pipeline leave its reference at its own size (height, width) for the autoencoder."""
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as module
+
+    usual, area = module.calculate_dimensions, module.VAE_IMAGE_SIZE
+    patch.setattr(
+        module,
+        "calculate_dimensions",
+        lambda wanted, ratio: size[::-1] if wanted == area else usual(wanted, ratio),
+    )
+
+
+def qwen_without_image(edit: Any, asked: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The same model as text to image: the editing pipeline wants an image, its text does not."""
+    from diffusers import QwenImagePipeline
+
+    parts = ("scheduler", "vae", "text_encoder", "tokenizer", "transformer")
+    made = QwenImagePipeline(**{name: getattr(edit, name) for name in parts})
+    made.set_progress_bar_config(disable=True)
+    embeds, mask = edit.encode_prompt(asked["prompt"])
+    rest = {k: v for k, v in asked.items() if k not in ("prompt", "image")}
+    return made, rest | {"prompt_embeds": embeds, "prompt_embeds_mask": mask}
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "flux1_kontext": flux1_kontext,
     "instruct_pix2pix": instruct_pix2pix,
     "flux2_klein": flux2_klein,
+    "qwen_image_edit": qwen_image_edit,
 }

@@ -88,7 +88,7 @@ def run_several(config: Path, wanted: dict[Path, list[str]]) -> None:
     line = [*torchrun(2), str(script), str(config)]
     text = json.dumps({str(out): settings for out, settings in wanted.items()})
     done = subprocess.run([*line, text], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-12000:]
 
 
 def torchrun(processes: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from vbdata import earlier
 from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
 from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job, tar_path
@@ -18,10 +20,13 @@ from vbdata.manifest import canonical, write_manifest
 from vbdata.nouns import Job, Receipt
 from vbdata.outfolder import claim, kept, refuse_others, sweep, unpublish
 from vbdata.plan import Plan, make_plan
+from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
+from vbdata.reuse import REUSED
 from vbdata.run import Done, Event, Failed, Retried, run_local
 from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
+from vbdata.tally import warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,8 @@ class How:
     """Where and how fast, never what.
 
     ray: None = in this process, else an address or "local"; rehash: read finished shards again
-    instead of trusting their size; retry: build again those that put records into quarantine.
+    instead of trusting their size; retry: build again those that put records into quarantine;
+    reuse: earlier builds, from which samples are copied that would come out the same.
     """
 
     workers: int = 1
@@ -38,6 +44,7 @@ class How:
     gpus_per_worker: float = 0.0
     rehash: bool = False
     retry: bool = False
+    reuse: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,7 @@ class Progress:
     samples: int
     bytes: int
     quarantined: int
+    reused: int = 0
 
 
 class Watcher:
@@ -84,11 +92,12 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
     another recipe's build, if shards fail for good, or if more than max_bad is quarantined.
     """
     _check_device(how.device)
+    earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
     with _work_folder(out) as work:
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
         claim(recipe, out)
-        plan.write(work / "plan.parquet")
+        write_plan(plan, work / "plan.parquet")
         return _build_plan(plan, out, how, watcher or Watcher())
 
 
@@ -142,17 +151,21 @@ def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str
         unpublish(out)
     progress, started, events = _first_progress(plan, todo), time.monotonic(), _Events()
     watcher.step(progress)
-    for event in _run(todo, make, out, how):
-        events.add(event)
-        progress = _advance(progress, event)
-        watcher.step(progress)
+    with earlier.opened(how.reuse if todo else ()) as library:
+        for event in _run(todo, lambda number: library.equipped(make(number)), out, how):
+            events.add(event)
+            progress = _advance(progress, event)
+            watcher.step(progress)
+        reuse = library.statement(events.reuse, progress.samples_done - progress.samples_kept)
     if events.failed:
         lines = [f"shard {f.shard:05d}: {f.cause}" for f in events.failed]
         raise BuildError(f"{len(lines)} of {plan.shards} shards failed:\n" + "\n".join(lines))
     sweep(out, set(tars), set(digests))
     unpublish(out)
     manifest = write_manifest(plan, (_receipt(out, digest) for digest in digests), out)
-    out.write("run.json", canonical(_run_line(how, events, progress, time.monotonic() - started)))
+    run = _run_line(how, events, progress, time.monotonic() - started)
+    run["warnings"] = warnings(plan)
+    out.write("run.json", canonical(run | ({"reuse": reuse} if how.reuse else {})))
     return manifest
 
 
@@ -191,11 +204,14 @@ class _Events:
         self.failed: list[Failed] = []
         self.retries = 0
         self.built = 0
+        self.reuse = Counter[str]()
 
     def add(self, event: Event) -> None:
         if isinstance(event, Failed):
             self.failed.append(event)
-        self.built += isinstance(event, Done)
+        if isinstance(event, Done):
+            self.built += 1
+            self.reuse.update(event.receipt.reuse)
         self.retries += isinstance(event, Retried)
 
 
@@ -226,6 +242,7 @@ def _advance(progress: Progress, event: Event) -> Progress:
         samples_done=progress.samples_done + len(receipt.samples),
         bytes=progress.bytes + receipt.size,
         quarantined=progress.quarantined + len(receipt.quarantine),
+        reused=progress.reused + receipt.reuse.get(REUSED, 0),
     )
 
 

@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
-from vbdata import cli_build, cli_codecs, cli_eval, cli_train
+from vbdata import (
+    cli_build,
+    cli_codecs,
+    cli_eval,
+    cli_export,
+    cli_lock,
+    cli_plan,
+    cli_report,
+    cli_train,
+    cli_verify,
+)
 from vbdata.cli_common import (
-    EXIT_FAILED,
     BuildFolder,
     Json,
     RecipeFile,
@@ -55,29 +64,12 @@ def plan(
     with reported(as_json):
         from vbdata import prints
         from vbdata.build import planned
+        from vbdata.plan_file import write_plan
 
         with planned(read_recipe(recipe, root)) as made:
             prints.print_plan(made, show, as_json)
             if out is not None:
-                made.write(out)
-
-
-def verify(folder: BuildFolder, as_json: Json = False) -> None:
-    """Re-hash and re-read a whole build: files, counts, keys, members, colours.
-
-    Example:
-
-        vbdata verify demo/build
-    """
-    with reported(as_json):
-        from vbdata import prints
-        from vbdata.storage import Folder
-        from vbdata.verify import verify as check
-
-        faults = check(Folder(folder))
-        prints.print_faults(folder, faults, as_json)
-        if faults:
-            raise typer.Exit(EXIT_FAILED)
+                write_plan(made, out)
 
 
 def show(
@@ -122,8 +114,14 @@ app.command()(cli_build.build)
 app.command()(cli_build.retry)
 app.command()(cli_build.doctor)
 app.command()(plan)
-app.command()(verify)
+app.command()(cli_plan.rows)
+app.command()(cli_verify.verify)
+app.command()(cli_export.export)
 app.command()(show)
+app.command()(cli_lock.lock)
+app.command()(cli_lock.diff)
+app.command()(cli_report.stats)
+app.command()(cli_report.report)
 app.command(name="demo-data")(demo_data)
 app.command()(cli_train.train)
 app.command(name="eval")(cli_eval.eval_)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vbdata import cli_lock
 from vbdata.cli_common import (
     EXIT_FAILED,
     BuildFolder,
@@ -39,6 +41,17 @@ def build(
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Read finished shards again, to find damage.")
     ] = False,
+    reuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR",
+            help="An earlier build, finished or not, from which samples are copied that would "
+            "come out the same. Repeatable; a folder or a URL, also --out itself.",
+        ),
+    ] = None,
+    lock: cli_lock.WriteLock = False,
+    locked: cli_lock.Locked = False,
+    lock_file: cli_lock.LockAt = None,
     as_json: Json = False,
 ) -> None:
     """Build a recipe into a folder; an interrupted build goes on where it was.
@@ -52,10 +65,15 @@ def build(
         vbdata build real.yaml --out out --root coco=images.zip --root coco=labels.zip
 
         vbdata build recipe.yaml --out out --ray auto --workers 64     (inside a cluster)
+
+        vbdata build new-mixture.yaml --out new --reuse old --reuse s3://bucket/older
+
+        vbdata build manifests/demo.yaml --out demo/again --locked     (the same bytes, or why not)
     """
     with reported(as_json):
-        how = _how(workers, ray, local, device, gpus_per_worker, rehash=rehash)
-        _run(read_recipe(recipe, root), out, how, as_json)
+        against = cli_lock.locking(recipe, lock, locked, lock_file, as_json)
+        how = _how(workers, ray, local, device, gpus_per_worker, rehash=rehash, reuse=reuse or ())
+        _run(read_recipe(recipe, root), out, how, as_json, against)
 
 
 def retry(
@@ -82,7 +100,7 @@ def retry(
         from vbdata.outfolder import ordered
         from vbdata.storage import Folder
 
-        how = _how(workers, ray, local, device, gpus_per_worker, retry=True)
+        how = _how(workers, ray, local, device, gpus_per_worker, retry=True, reuse=(folder,))
         _run(ordered(Folder(folder), given_roots(root)), folder, how, as_json)
 
 
@@ -124,6 +142,7 @@ def _how(
     *,
     rehash: bool = False,
     retry: bool = False,
+    reuse: Sequence[str] = (),
 ) -> How:
     import os
 
@@ -136,14 +155,22 @@ def _how(
         gpus_per_worker=gpus_per_worker,
         rehash=rehash,
         retry=retry,
+        reuse=tuple(reuse),
     )
 
 
-def _run(recipe: Recipe, out: str, how: How, as_json: bool) -> None:
-    from vbdata.build import build as run_build
+def _run(
+    recipe: Recipe, out: str, how: How, as_json: bool, against: cli_lock.Locking | None = None
+) -> None:
     from vbdata.storage import Folder
     from vbdata.terminal import Terminal
 
     with Terminal(as_json) as watcher:
-        manifest = run_build(recipe, Folder(out), how, watcher)
+        against = against or cli_lock.Locking()
+        manifest = cli_lock.build_held(recipe, Folder(out), how, watcher, against)
     watcher.finish(manifest, out)
+    if how.reuse:
+        from vbdata import reuse_print
+
+        reuse_print.show(Folder(out), as_json)
+    cli_lock.finish(against, Folder(out))

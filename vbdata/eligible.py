@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -16,26 +17,46 @@ from vbdata.mix import Ints
 from vbdata.recipe import Image, Recipe
 
 
-def eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
-    """Index rows without a fault that fit, have the labels the task needs, and that it accepts."""
+def eligible_rows(index: Index, tasks: Iterable[str], fits: NDArray[np.bool_]) -> dict[str, Ints]:
+    """Index rows that fit and can serve a task, by task; tasks with the same rows share them."""
+    found: dict[str, Ints] = {}
+    for task in tasks:
+        rows = _eligible(index, task, fits)
+        found[task] = next((old for old in found.values() if np.array_equal(old, rows)), rows)
+    return found
+
+
+def _eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
+    """Index rows that fit, have the labels that the task needs, and that it accepts."""
     module = plugins.task(task)
-    able = index.facts["fault"].to_numpy(zero_copy_only=False) == ""
-    offered = index.facts["labels"].combine_chunks()
-    parent = pc.list_parent_indices(offered).to_numpy()
-    flat = pc.list_flatten(offered).to_numpy(zero_copy_only=False)
+    able = fits & module.eligible(index.facts)
     for need in set(module.NEEDS) - {"image"}:
-        has: NDArray[np.bool_] = np.zeros(len(index), np.bool_)
-        has[parent[flat == need]] = True
-        able = able & has
-    return np.flatnonzero(able & fits & module.eligible(index.facts))
+        able = able & _offers(index.facts["labels"], need)
+    return np.flatnonzero(able)
+
+
+def _offers(labels: pa.ChunkedArray, kind: str) -> NDArray[np.bool_]:
+    """Which entries have a kind of label."""
+    has = [np.empty(0, np.bool_)]
+    for chunk in labels.chunks:
+        hit = pc.equal(pc.list_flatten(chunk), kind).to_numpy(zero_copy_only=False)
+        found = np.zeros(len(chunk), np.bool_)
+        found[pc.list_parent_indices(chunk).to_numpy()[hit]] = True
+        has.append(found)
+    return np.concatenate(has)
 
 
 def fits_in(index: Index, image: Image) -> NDArray[np.bool_]:
-    """Whether an entry's size leaves anything under the recipe's geometry."""
-    columns = [index.facts[name].to_numpy() for name in ("width", "height")]
-    sizes, which = np.unique(np.stack(columns, 1), axis=0, return_inverse=True)
-    good = [_leaves_something(int(w), int(h), image) for w, h in sizes]
-    return np.array(good, np.bool_)[which.reshape(-1)]
+    """Whether an entry is without fault, and its size leaves anything under the geometry."""
+    width, height = (index.facts[name].to_numpy().astype(np.int64) for name in ("width", "height"))
+    size = pc.dictionary_encode(pa.array(width << 32 | height))
+    good = [
+        _leaves_something(each >> 32, each & 0xFFFFFFFF, image)
+        for each in size.dictionary.to_pylist()
+    ]
+    able = np.array(good, np.bool_)[size.indices.to_numpy()]
+    sound = pc.equal(index.facts["fault"], "").to_numpy()
+    return np.asarray(able & sound)
 
 
 def _leaves_something(width: int, height: int, image: Image) -> bool:
@@ -61,7 +82,7 @@ def refuse_sources(
     refused = [n for n, index in indices.items() if barred[n]["licence"] == len(index) > 0]
     faults = []
     for name in refused:
-        found = sorted(set(indices[name].facts["license"].to_pylist()))
+        found = sorted(pc.unique(indices[name].facts["license"]).to_pylist())
         faults.append(
             f"sources.{name}: licence_policy is {recipe.licence_policy!r}, and its records are "
             f"{', '.join(map(repr, found))}: not known to allow it"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.nouns import Entry, Job, Row
-from vbdata.plan import Plan
+from vbdata.plan import Cell, Plan
 from vbdata.prompts import prompt_digest
 
 DIGEST_LENGTH = 8  # hex digits of the build's digest in the shards' path
+CONVERTED_AT_ONCE = 1 << 16  # digests from text to bytes
 
 
 def build_digest(digests: Sequence[str]) -> str:
@@ -24,7 +28,7 @@ def build_digest(digests: Sequence[str]) -> str:
 
 def job_digests(plan: Plan) -> list[str]:
     """The digest of every shard's job, without building the jobs."""
-    return [_digest(plan, number) for number in range(plan.shards)]
+    return list(_digests(plan))
 
 
 def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
@@ -64,9 +68,10 @@ def key_digits(samples: int) -> int:
 
 def _rows(plan: Plan, part: dict[str, Any]) -> list[Row]:
     entries: list[Entry | None] = [None] * len(part["slot"])
-    for c in np.unique(part["cell"]):
-        at = np.flatnonzero(part["cell"] == c)
-        found = plan.indices[plan.cells[c].source].entries(part["row"][at])
+    source = np.array([cell.source for cell in plan.cells])[part["cell"]]
+    for name in np.unique(source).tolist():
+        at = np.flatnonzero(source == name)
+        found = plan.indices[name].entries(part["row"][at])
         for place, one in zip(at.tolist(), found, strict=True):
             entries[place] = one
     rows = []
@@ -85,41 +90,64 @@ def _rows(plan: Plan, part: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def _digest(plan: Plan, number: int) -> str:
-    """SHA-256 of a shard's rows by entry content, of the code that makes them, and the settings."""
-    recipe, part = plan.recipe, plan.shard(number)
-    digest = hashlib.sha256()
-    used = [plan.cells[c] for c in np.unique(part["cell"])]
-    dataset_of = {s.name: s.dataset for s in recipe.sources}
-    head = {
+def _digests(plan: Plan) -> Iterator[str]:
+    """SHA-256 of each shard's rows by entry content, of the code that makes them, and settings.
+
+    Hashed are a head as JSON, then the columns of the rows: which of the head's cells, which pass,
+    and the digest of the entry.
+    """
+    contents, cells = _contents(plan), [_cell_digest(plan, cell) for cell in plan.cells]
+    for block in plan.blocks():
+        passes = block.passes.astype("<i8")
+        entries = np.take(contents, block.record, axis=0)
+        for number, rows, samples in block.shards():
+            used = plan.table[number] > 0
+            head = _head(plan, number) | {
+                "cells": [cells[c] for c in np.flatnonzero(used)],
+                "samples": samples,
+                "spares": rows.stop - rows.start - samples,
+            }
+            digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+            cell = (used.cumsum() - 1).astype("<u4")[block.cell[rows]]
+            for column in (cell, passes[rows], entries[rows]):
+                digest.update(column.data)
+            yield digest.hexdigest()
+
+
+def _head(plan: Plan, number: int) -> dict[str, Any]:
+    recipe = plan.recipe
+    return {
         "engine": plugins.engine_digest(),
         "prompts": prompt_digest(),
-        "tasks": {c.task: plugins.code_digest(plugins.TASKS, c.task) for c in used},
-        "datasets": {
-            c.source: [
-                dataset_of[c.source],
-                plugins.code_digest(plugins.DATASETS, dataset_of[c.source]),
-            ]
-            for c in used
-        },
-        "vocabulary": {c.source: plan.indices[c.source].vocabulary for c in used},
-        "options": {c.task: recipe.tasks.get(c.task, {}) for c in used},
         "seed": recipe.seed,
         "image": recipe.image.model_dump(),
         "first": number * recipe.shard_size,
         "digits": key_digits(recipe.samples),
     }
-    digest.update(json.dumps(head, sort_keys=True).encode())
-    for line in _lines(plan, part):
-        digest.update(line.encode())
-    return digest.hexdigest()
 
 
-def _lines(plan: Plan, part: dict[str, Any]) -> Iterator[str]:
-    facts = {name: index.facts["digest"] for name, index in plan.indices.items()}
-    for slot, c, row, pass_ in zip(
-        part["slot"], part["cell"], part["row"], part["pass"], strict=True
-    ):
-        cell = plan.cells[c]
-        entry = facts[cell.source][int(row)].as_py()
-        yield f"\n{slot} {cell.source} {cell.task} {pass_} {entry}"
+def _cell_digest(plan: Plan, cell: Cell) -> str:
+    """SHA-256 of all that makes a cell's samples from its entries."""
+    (dataset,) = (s.dataset for s in plan.recipe.sources if s.name == cell.source)
+    said = {
+        "source": cell.source,
+        "dataset": [dataset, plugins.code_digest(plugins.DATASETS, dataset)],
+        "vocabulary": plan.indices[cell.source].vocabulary,
+        "task": [cell.task, plugins.code_digest(plugins.TASKS, cell.task)],
+        "options": plan.recipe.tasks.get(cell.task, {}),
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _contents(plan: Plan) -> NDArray[np.uint8]:
+    """The digest of every entry of every source: uint8[records, 32]."""
+    size = hashlib.sha256().digest_size
+    contents = np.empty((sum(map(len, plan.indices.values())), size), np.uint8)
+    start = 0
+    for index in plan.indices.values():
+        for batch in index.facts.select(["digest"]).to_batches(CONVERTED_AT_ONCE):
+            digits = batch.column(0).cast(pa.binary()).cast(pa.binary(2 * size)).buffers()[1]
+            part = contents[start : start + len(batch)]
+            part[:] = np.frombuffer(binascii.unhexlify(digits), np.uint8).reshape(-1, size)
+            start += len(batch)
+    return contents

@@ -1,7 +1,8 @@
 """The manifest: what is in a finished build, to one sample, without time, host or path.
 
 manifest.json is canonical JSON; its digest leaves out the environment block. manifest/SPLIT.parquet
-has one row a sample and a row group a shard. SHA256SUMS covers every published file.
+has one row a sample and a row group a shard. What other libraries need to open the folder is made
+from the manifest by vbdata/publish/. SHA256SUMS covers every published file.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vbdata import plugins
+from vbdata.columns import ROWS
 from vbdata.environment import environment
 from vbdata.errors import BuildError
+from vbdata.exclusions import excluded_groups
 from vbdata.holdout import HOLDOUT
 from vbdata.jobs import build_digest
 from vbdata.nouns import Entry, Receipt
 from vbdata.plan import Plan
 from vbdata.prompts import prompt_digest
+from vbdata.publish import reader_files
 from vbdata.storage import Folder
 from vbdata.tally import Tally, cell_lines
 
@@ -32,35 +36,6 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 QUARANTINE = "quarantine/quarantine.jsonl"
-
-ROWS = pa.schema(
-    [
-        ("key", pa.string()),
-        ("shard", pa.int32()),
-        ("source", pa.string()),
-        ("dataset", pa.string()),
-        ("task", pa.string()),
-        ("sample_id", pa.string()),
-        ("group", pa.string()),
-        ("license", pa.string()),
-        ("pass", pa.int32()),
-        ("seed", pa.int64()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("source_width", pa.int32()),
-        ("source_height", pa.int32()),
-        ("scaled_width", pa.int32()),
-        ("scaled_height", pa.int32()),
-        ("crop_left", pa.int32()),
-        ("crop_top", pa.int32()),
-        ("blank_input", pa.bool_()),
-        ("valid_share", pa.float64()),
-        ("roundtrip_error", pa.float64()),
-        ("instruction", pa.string()),
-        ("params", pa.string()),
-        ("raw_sha256", pa.string()),
-    ]
-)
 
 
 def canonical(value: Any) -> bytes:
@@ -100,6 +75,8 @@ def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict
         _write_summed(out, HOLDOUT, plan.held.table(), sums)
     _judge(tally, plan.recipe.max_bad)
     manifest = _manifest(plan, tally, shards)
+    for path, data in reader_files(manifest, sums).items():
+        _write_summed(out, path, data, sums)
     _write_summed(out, MANIFEST, canonical(manifest), sums)
     out.write(SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode())
     return manifest
@@ -176,6 +153,7 @@ def _source_line(plan: Plan, name: str) -> dict[str, Any]:
         "entries": len(index),
         "faults": len(index.faults()),
         "barred": dict(plan.barred[name]),
+        **excluded_groups(plan, name),
         "fingerprint": index.fingerprint,
         "code": plugins.code_digest(plugins.DATASETS, index.source.dataset),
     }
@@ -187,6 +165,7 @@ def _shard_line(receipt: Receipt) -> dict[str, Any]:
         "samples": len(receipt.samples),
         "bytes": receipt.size,
         "sha256": receipt.sha256,
+        "md5": receipt.md5,
         "job_sha256": receipt.job,
     }
 

@@ -227,7 +227,8 @@ class Job:
 
     rows: the samples by slot, then the spares in the order in which they step in;
     image: max_pixels, multiple_of, input; options: task -> keyword options of its `ask`;
-    vocabulary: source -> all classes of its index as (name, countable).
+    vocabulary: source -> all classes of its index as (name, countable);
+    reuse: origin -> samples of earlier builds (vbdata.reuse; in no digest).
     """
 
     shard: int
@@ -243,6 +244,7 @@ class Job:
     options: Mapping[str, Mapping[str, Any]]
     roots: Mapping[str, tuple[str, ...]]
     digest: str
+    reuse: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def key(self, slot: int) -> str:
         """The sample's key: its place in the whole data set."""
@@ -254,19 +256,22 @@ class Receipt:
     """What a finished shard holds; written last, so its presence is completion.
 
     samples: one mapping a sample, in order; quarantine: one a damaged record that was tried;
-    shortfall: slots that stayed empty as no spare was left.
+    shortfall: slots that stayed empty as no spare was left;
+    reuse: what came of samples of earlier builds (of one run: it is not written).
     """
 
     job: str
     shard: int
     tar: str
     sha256: str
+    md5: str
     size: int
     index_sha256: str
     environment: Mapping[str, str]
     samples: tuple[Mapping[str, Any], ...]
     quarantine: tuple[Mapping[str, Any], ...]
     shortfall: tuple[int, ...]
+    reuse: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from vbdata.errors import BadSample, BuildError
 from vbdata.manifest import MANIFEST, SUMS
 from vbdata.nouns import Receipt
 from vbdata.recipe import Recipe, first_difference, parse_recipe
-from vbdata.shard import read_receipt, receipt_path
+from vbdata.shard import read_receipt, receipt_path, write_receipt
 from vbdata.storage import Folder
 
 RECIPE = "plan/recipe.json"
@@ -78,15 +79,16 @@ def kept(
     if receipt.tar != tar:
         out.move(f"{receipt.tar}.idx", f"{tar}.idx")
         out.move(receipt.tar, tar)
-        receipt = replace(receipt, tar=tar, shard=shard)
-        out.write(receipt_path(digest), json.dumps(asdict(receipt), sort_keys=True).encode())
+        receipt = replace(receipt, job=digest, tar=tar, shard=shard)
+        write_receipt(out, receipt)
     return True
 
 
 def unpublish(out: Folder) -> None:
-    """Take back an earlier run's statement before its shards change."""
-    for stale in (MANIFEST, SUMS):
-        out.remove(stale)
+    """Take back an earlier run's statement, cards and all, before its shards change."""
+    for stale in (*_stated(out), MANIFEST, SUMS):
+        with suppress(BadSample):  # a damaged list may name what is no path
+            out.remove(stale)
 
 
 def sweep(out: Folder, tars: set[str], digests: set[str]) -> None:
@@ -103,6 +105,14 @@ def sweep(out: Folder, tars: set[str], digests: set[str]) -> None:
     for path in sorted(Path(out.base, "shards").rglob("*"), reverse=True):
         if path.is_dir() and (path.name.startswith("vbdata-") or not any(path.iterdir())):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _stated(out: Folder) -> list[str]:
+    """What an earlier run published besides its shards."""
+    if not out.exists(SUMS):
+        return []
+    lines = out.read(SUMS).decode("utf-8", "replace").splitlines()
+    return [path for line in lines if not (path := line[66:]).startswith("shards/")]
 
 
 def _recorded(out: Folder) -> dict[str, Any] | None:

@@ -6,34 +6,25 @@ then a seeded shuffle inside each shard. All columnar; the plan is a function of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from vbdata.eligible import eligible, fits_in, refuse_sources, state
+from vbdata.blocks import Block, Dealt, arrange
+from vbdata.eligible import eligible_rows, fits_in, refuse_sources, state
 from vbdata.errors import RecipeError
 from vbdata.holdout import Held, excluded, resolve
 from vbdata.index import Index
-from vbdata.mix import Ints, apportion, draw, schedule
-from vbdata.rand import mix64, word_of
+from vbdata.mix import Ints, Places, apportion, draw, hash_order, redistribute, schedule
+from vbdata.rand import word_of
 from vbdata.recipe import Recipe
 
-SCHEMA = pa.schema(
-    [
-        ("shard", pa.int32()),
-        ("slot", pa.int32()),  # -1: a spare
-        ("source", pa.dictionary(pa.int32(), pa.string())),
-        ("task", pa.dictionary(pa.int32(), pa.string())),
-        ("sample_id", pa.string()),
-        ("pass", pa.int32()),
-    ]
-)
+BLOCK_ROWS = 1 << 18  # arranged at once: some 10 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +47,18 @@ class Cell:
         """Distinct samples among the planned ones."""
         return min(self.count, len(self.rows))
 
+    @property
+    def passes(self) -> Fraction:
+        """The effective number of passes: how often each of the cell's samples is planned."""
+        return Fraction(self.count, len(self.rows))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A whole plan. cells: the mixture; table: int64[shards, cells], samples of each shard.
 
-    held: what is held out; barred: entries that may not be drawn, by source and cause.
+    held: what is held out; barred: entries that may not be drawn, by source and cause. A record is
+    an entry's place among those of all sources, one source after the other.
     """
 
     recipe: Recipe
@@ -82,71 +79,75 @@ class Plan:
         return np.vstack([np.zeros((1, len(self.cells)), np.int64), self.table.cumsum(0)])
 
     @cached_property
-    def draws(self) -> list[tuple[Ints, Ints]]:
-        """For each cell: index rows and passes, the planned samples first, then all spares."""
+    def offsets(self) -> Ints:
+        """int64[cells]: the record of the first entry of each cell's source."""
+        before, at = {}, 0
+        for name, index in self.indices.items():
+            before[name], at = at, at + len(index)
+        return np.array([before[cell.source] for cell in self.cells], np.int64)
+
+    @cached_property
+    def draws(self) -> list[tuple[Places, NDArray[Any]]]:
+        """For each cell: records and passes, the planned samples first, then all spares."""
         drawn = []
-        for cell in self.cells:
-            spares = self.shards * self.recipe.spares
+        for cell, offset in zip(self.cells, self.offsets, strict=True):
+            spares = self.shards * self.recipe.spares if cell.count else 0
             if self.recipe.exhaustion != "repeat":
                 spares = min(spares, len(cell.rows) - cell.count)
             words = self.indices[cell.source].words[cell.rows]
             names = (self.recipe.seed, "draw", cell.source, cell.task)
             which, passes = draw(words, cell.count + spares, *names)
-            drawn.append((cell.rows[which], passes))
+            drawn.append(((cell.rows + offset).astype(np.uint32)[which], passes))
         return drawn
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows in the plan's order, some shards at a time."""
+        several = max(1, BLOCK_ROWS // self.recipe.shard_size)
+        for first in range(0, self.shards, several):
+            yield self.block(first, min(first + several, self.shards))
+
+    def block(self, first: int, last: int) -> Block:
+        """The rows of the shards first .. last - 1."""
+        cells = range(len(self.cells))
+        shuffles = (
+            hash_order(
+                np.arange(self.table[number].sum(), dtype=np.uint64),
+                word_of(self.recipe.seed, "order", number),
+            )
+            for number in range(first, last)
+        )
+        return arrange(
+            first,
+            [self._samples(c, first, last) for c in cells],
+            [self._spares(c, first, last) for c in cells],
+            shuffles,
+        )
 
     def shard(self, number: int) -> dict[str, Ints]:
         """slot, cell, row, pass of one shard: samples by slot, then spares by cell."""
-        parts = []
-        for c, (rows, passes) in enumerate(self.draws):
-            start, end = self.starts[number : number + 2, c]
-            spare = self.cells[c].count + number * self.recipe.spares
-            for span in (slice(start, end), slice(spare, spare + self.recipe.spares)):
-                if start < end:
-                    n = len(rows[span])
-                    parts.append((np.full(n, c), rows[span], passes[span], span.start == start))
-        samples = [np.concatenate(x) for x in zip(*(p[:3] for p in parts if p[3]), strict=True)]
-        order = self._shuffle(number, len(samples[0]))
-        spares = [p[:3] for p in parts if not p[3]]
-        cell, row, pass_ = (
-            np.concatenate([samples[i][order], *(s[i] for s in spares)]) for i in range(3)
-        )
-        slot = np.full(len(cell), -1)
-        slot[: len(order)] = np.arange(len(order))
-        return {"slot": slot, "cell": cell, "row": row, "pass": pass_}
+        block = self.block(number, number + 1)
+        cell = block.cell.astype(np.int64)
+        return {
+            "slot": block.slot.astype(np.int64),
+            "cell": cell,
+            "row": block.record - self.offsets[cell],
+            "pass": block.passes.astype(np.int64),
+        }
 
-    def _shuffle(self, number: int, count: int) -> Ints:
-        key = word_of(self.recipe.seed, "order", number)
-        return np.argsort(mix64(np.arange(count, dtype=np.uint64), key), kind="stable")
+    def _samples(self, c: int, first: int, last: int) -> Dealt:
+        records, passes = self.draws[c]
+        span = slice(self.starts[first, c], self.starts[last, c])
+        return Dealt(records=records[span], passes=passes[span], counts=self.table[first:last, c])
 
-    def write(self, path: Path) -> None:
-        """The plan as Parquet, a row group a shard."""
-        names = [
-            pa.DictionaryArray.from_arrays(np.arange(len(self.cells), dtype=np.int32), values)
-            for values in ([c.source for c in self.cells], [c.task for c in self.cells])
-        ]
-        with pq.ParquetWriter(path, SCHEMA) as out:
-            for number in range(self.shards):
-                part = self.shard(number)
-                columns = [
-                    pa.array(np.full(len(part["slot"]), number), pa.int32()),
-                    pa.array(part["slot"], pa.int32()),
-                    *(values.take(pa.array(part["cell"])) for values in names),
-                    self._ids(part["cell"], part["row"]),
-                    pa.array(part["pass"], pa.int32()),
-                ]
-                out.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
-
-    def _ids(self, cell: Ints, row: Ints) -> pa.Array:
-        """Sample ids in the order of the rows."""
-        order = np.argsort(cell, kind="stable")
-        parts = []
-        for c in np.unique(cell):
-            at = pa.array(row[order][cell[order] == c])
-            parts.append(self.indices[self.cells[c].source].facts["id"].take(at).combine_chunks())
-        back = np.empty(len(order), np.int64)
-        back[order] = np.arange(len(order))
-        return pa.concat_arrays(parts).take(pa.array(back))
+    def _spares(self, c: int, first: int, last: int) -> Dealt:
+        """Spares belong to a shard's number; one without samples of the cell leaves them out."""
+        records, passes = self.draws[c]
+        each = self.recipe.spares
+        place = np.arange(first * each, last * each).reshape(last - first, each)
+        place += self.cells[c].count
+        used = (place < len(records)) & (self.table[first:last, c] > 0)[:, None]
+        place = place[used]
+        return Dealt(records=records[place], passes=passes[place], counts=used.sum(axis=1))
 
 
 def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
@@ -161,14 +162,9 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
         for name, index in by_name.items()
     }
     cells = [
-        Cell(
-            source=s.name,
-            task=t,
-            weight=Fraction(w),
-            rows=eligible(by_name[s.name], t, fits[s.name]),
-        )
+        Cell(source=s.name, task=t, weight=Fraction(s.tasks[t]), rows=rows)
         for s in recipe.sources
-        for t, w in s.tasks.items()
+        for t, rows in eligible_rows(by_name[s.name], list(s.tasks), fits[s.name]).items()
     ]
     counts = _counts(recipe, cells, by_name, barred)
     cells = [replace(cell, count=n) for cell, n in zip(cells, counts, strict=True)]
@@ -197,30 +193,18 @@ def _counts(
             f"{state(indices[c.source], barred[c.source])} can serve this task"
             for c in empty
         )
-    counts = apportion([cell.weight for cell in cells], recipe.samples)
-    have = [len(cell.rows) for cell in cells]
+    weights, have = [cell.weight for cell in cells], [len(cell.rows) for cell in cells]
+    counts = apportion(weights, recipe.samples)
+    if recipe.exhaustion == "redistribute":
+        try:
+            return redistribute(weights, recipe.samples, have)
+        except ValueError as err:
+            raise RecipeError([f"samples: {err}"]) from err
     over = [i for i in range(len(cells)) if counts[i] > have[i]]
-    if recipe.exhaustion == "repeat" or not over:
-        return counts
-    if recipe.exhaustion == "stop":
+    if recipe.exhaustion == "stop" and over:
         raise RecipeError(
             f"sources.{cells[i].source}.tasks.{cells[i].task}: needs {counts[i]} samples, has "
             f"{have[i]}, and exhaustion is 'stop' (or: repeat, redistribute)"
             for i in over
         )
-    return _redistribute(recipe.samples, [cell.weight for cell in cells], have)
-
-
-def _redistribute(total: int, weights: list[Fraction], have: list[int]) -> list[int]:
-    """Give what cells cannot serve to the others, by weight, until all fit."""
-    if sum(have) < total:
-        raise RecipeError([f"samples: {total} asked, all cells together have {sum(have)}"])
-    full: dict[int, int] = {}
-    while len(full) < len(have):
-        free = [w if i not in full else Fraction(0) for i, w in enumerate(weights)]
-        counts = apportion(free, total - sum(full.values()))
-        over = [i for i in range(len(have)) if i not in full and counts[i] > have[i]]
-        if not over:
-            return [full.get(i, n) for i, n in enumerate(counts)]
-        full |= {i: have[i] for i in over}
-    return have
+    return counts

@@ -51,6 +51,7 @@ ENGINE = (
     "tar",
     "english",
     "prompts",
+    "reads",
     "sample",
     "shard",
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vbdata.doctor import Finding
@@ -18,9 +19,9 @@ from vbdata.errors import RecipeError, choices
 from vbdata.jobs import make_job
 from vbdata.plan import Plan
 from vbdata.sample import ask_for
-from vbdata.tally import cell_lines
+from vbdata.tally import cell_lines, warnings
 
-COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated")
+COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated", "passes")
 
 
 def console() -> Console:
@@ -40,6 +41,7 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
                     "cells": lines,
                     "holdout": plan.held.lines(),
                     "barred": plan.barred,
+                    "warnings": warnings(plan),
                     "prompts": prompts,
                 }
             )
@@ -48,6 +50,7 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
     to = console()
     to.print(mixture(f"{plan.recipe.name}: {plan.shards} shards", lines, COLUMNS))
     print_barred(to, plan)
+    print_warnings(plan)
     for line in prompts:
         to.print(f"[dim]{line['key']} {line['cell']}[/dim]  ", end="")
         to.print(line["prompt"], markup=False)
@@ -80,16 +83,6 @@ def print_prompts(plan: Plan, task: str, count: int) -> None:
                 printed += 1
 
 
-def print_faults(folder: str, faults: list[str], as_json: bool) -> None:
-    """The result of a verification."""
-    if as_json:
-        print(json.dumps({"folder": folder, "ok": not faults, "faults": faults}))
-        return
-    for fault in faults:
-        print(fault)
-    print(f"{folder}: {len(faults)} faults" if faults else f"{folder}: whole")
-
-
 def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
     """What an examination of raw data has found, the worst last."""
     if as_json:
@@ -118,6 +111,24 @@ def print_barred(to: Console, plan: Plan) -> None:
                 to.print(f"{name}: {count} of {len(plan.indices[name])} barred by {cause}")
 
 
+def print_warnings(plan: Plan) -> None:
+    """Warnings of a plan, on stderr."""
+    for text in warnings(plan):
+        print(f"warning: {text}", file=sys.stderr)
+
+
+def rows_table(lines: list[dict[str, Any]]) -> Table:
+    """Rows of a plan, a line each."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("slot", "source", "task", "sample_id", "pass"):
+        table.add_column(name, justify="right" if name in ("slot", "pass") else "left")
+    for line in lines:
+        slot = "spare" if line["slot"] < 0 else str(line["slot"])
+        name = escape(line["sample_id"])
+        table.add_row(slot, line["source"], line["task"], name, str(line["pass"]))
+    return table
+
+
 def mixture(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
     """Cells and their counts, with a last row of sums."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -127,7 +138,7 @@ def mixture(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -
         table.add_column(name, justify="right")
     for line in lines:
         table.add_row(line["source"], line["task"], *(str(line[name]) for name in columns))
-    numbers = [name for name in columns if name not in ("share", "requested", "eligible")]
+    numbers = [name for name in columns if name not in ("share", "requested", "eligible", "passes")]
     sums = {name: str(sum(line[name] for line in lines)) for name in numbers}
     table.add_section()
     table.add_row("total", "", *(sums.get(name, "") for name in columns))

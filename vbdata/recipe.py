@@ -59,6 +59,7 @@ class _Recipe(BaseModel):
     image: Image = Image()
     spares: Annotated[int, Field(ge=0, le=1000, strict=True)] = 4
     exhaustion: Exhaustion = "repeat"
+    max_passes: Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=40)] = Decimal(4)
     max_bad: Annotated[Decimal, Field(ge=0, le=1, max_digits=40)] = Decimal("0.05")
     licence_policy: Literal["any", "commercial"] = "any"
     holdout: list[Any] = []
@@ -70,8 +71,9 @@ class _Recipe(BaseModel):
 class Recipe:
     """A checked recipe, sources in the file's order.
 
-    spares: replacement rows a cell a shard; max_bad: largest quarantined share of the rows tried;
-    holdout: sets whose groups never enter; tasks: options of tasks by name; text, folder: the file
+    spares: replacement rows a cell a shard; max_passes: passes over a cell above which a plan
+    warns, which decides no bytes; max_bad: largest quarantined share of the rows tried; holdout:
+    sets whose groups never enter; tasks: options of tasks by name; text, folder: the file
     as it was read, and where paths in it begin.
     """
 
@@ -83,6 +85,7 @@ class Recipe:
     image: Image
     spares: int
     exhaustion: Exhaustion
+    max_passes: Decimal
     max_bad: Decimal
     licence_policy: str
     holdout: tuple[Holdout, ...]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from vbdata import images, plugins
 from vbdata.errors import BadSample
 from vbdata.geometry import geometry_for
+from vbdata.index import entry_digest
 from vbdata.nouns import Ask, Geometry, Job, Label, Row, Sample, moved
 from vbdata.png import encode_png
 from vbdata.rand import Stream
+from vbdata.reads import Reads
 from vbdata.storage import Root
-from vbdata.watched import Watched
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,28 +31,24 @@ BLANK = 0  # the value of a blank input's pixels
 
 
 class Made(NamedTuple):
-    """A finished sample: tar members by extension, and its line in the manifest."""
+    """A finished sample: tar members by extension, and its line in the receipt."""
 
     members: dict[str, bytes]
     facts: dict[str, Any]
 
 
-class _Tally(Watched):
-    """A root that keeps the digest of all that is read from it."""
+class Drawn(NamedTuple):
+    """What costs time to make: the pictures by extension, and what was measured on the way.
 
-    def __init__(self, root: Root) -> None:
-        super().__init__(root)
-        self.read_digest = hashlib.sha256()
+    raw_sha256: of all bytes that were read for them; reads: by which questions (vbdata.reads).
+    """
 
-    def read(self, path: str) -> bytes:
-        data = super().read(path)
-        self.read_digest.update(data)
-        return data
-
-    def read_range(self, path: str, offset: int, size: int) -> bytes:
-        data = super().read_range(path, offset, size)
-        self.read_digest.update(data)
-        return data
+    pictures: Mapping[str, bytes]
+    pictures_sha256: str
+    valid_share: float
+    roundtrip_error: float
+    raw_sha256: str
+    reads: str
 
 
 class Loaded(NamedTuple):
@@ -60,14 +58,15 @@ class Loaded(NamedTuple):
     geometry: Geometry
     input: bytes
     raw_sha256: str
+    reads: str
 
 
 def load_row(row: Row, job: Job, root: Root) -> Loaded:
     """Read and decode a record, and make its input image."""
-    tally, spec, entry = _Tally(root), job.image, row.entry
+    reads, spec, entry = Reads(root), job.image, row.entry
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
-    sample: Sample = reader.load(tally, entry, tuple(k for k in task.NEEDS if k != "image"))
-    geometry = geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])
+    sample: Sample = reader.load(reads, entry, tuple(k for k in task.NEEDS if k != "image"))
+    geometry = _geometry(row, job)
     picture = _Picture(sample.image, geometry, entry.files["image"].path)
     if task.BLANK_INPUT:
         encoded = _blank(geometry.width, geometry.height, spec["input"])
@@ -78,7 +77,7 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     if kind != "image" and isinstance(label, bytes | np.ndarray):
         file = entry.files[kind].path if kind in entry.files else ""
         label = _Picture(label, geometry, file).pixels
-    return Loaded(label, geometry, encoded, tally.read_digest.hexdigest())
+    return Loaded(label, geometry, encoded, reads.bytes_sha256, reads.noted)
 
 
 def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
@@ -92,21 +91,67 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
     good = int(np.count_nonzero(valid))
     if not good:
         raise BadSample("all invalid", "no valid pixel is left in the output image")
-    facts = _facts(row, job, loaded.geometry, ask)
-    members = {
+    pictures = {
         f"input.{job.image['input']}": loaded.input,
         "target.png": encode_png(target.cpu().numpy()),
         "valid.png": _mask_png(valid) if good < valid.size else _full_png(*valid.shape),
+    }
+    drawn = Drawn(
+        pictures=pictures,
+        pictures_sha256=pictures_sha256(pictures),
+        valid_share=round(good / valid.size, 6),
+        roundtrip_error=error,
+        raw_sha256=loaded.raw_sha256,
+        reads=loaded.reads,
+    )
+    return finished(row, job, ask, drawn)
+
+
+def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
+    """Put the words to the pictures: a sample's members, and its line in the receipt."""
+    facts = _facts(row, job, _geometry(row, job), ask)
+    members = {
+        **drawn.pictures,
         "instruction.txt": ask.instruction.encode(),
         "json": json.dumps(facts, sort_keys=True, separators=(",", ":")).encode(),
     }
     more = {
         "instruction": ask.instruction,
-        "raw_sha256": loaded.raw_sha256,
-        "valid_share": round(good / valid.size, 6),
-        "roundtrip_error": error,
+        "origin_sha256": origin_sha256(row, job),
+        **{name: value for name, value in drawn._asdict().items() if name != "pictures"},
     }
     return Made(members, facts | more)
+
+
+def origin_sha256(row: Row, job: Job) -> str:
+    """Digest of all but the raw bytes and the prompt's params that decides a row's pictures.
+
+    That is the entry, the code of its reader, its task and the engine, the geometry and the kind
+    of input: not the place in the data set, the source's name, the seed or the mixture.
+    """
+    said = (
+        plugins.engine_digest(),
+        plugins.code_digest(plugins.DATASETS, job.datasets[row.source]),
+        plugins.code_digest(plugins.TASKS, row.task),
+        job.image["input"],
+        _geometry(row, job),
+        entry_digest(row.entry),
+    )
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def pictures_sha256(pictures: Mapping[str, bytes]) -> str:
+    """Digest of pictures by extension, whatever the sample's key."""
+    digest = hashlib.sha256()
+    for extension in sorted(pictures):
+        digest.update(f"{extension} {len(pictures[extension])}\n".encode())
+        digest.update(pictures[extension])
+    return digest.hexdigest()
+
+
+def params_text(params: Mapping[str, Any]) -> str:
+    """What the decoder must know, as it stands in a sample's json."""
+    return json.dumps(params, sort_keys=True, separators=(",", ":"))
 
 
 def _proven(name: str, label: Any, target: Tensor, ask: Ask) -> float:
@@ -152,8 +197,13 @@ def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:
         "crop_left": geometry.left,
         "crop_top": geometry.top,
         "blank_input": bool(plugins.task(row.task).BLANK_INPUT),
-        "params": json.dumps(ask.params, sort_keys=True, separators=(",", ":")),
+        "params": params_text(ask.params),
     }
+
+
+def _geometry(row: Row, job: Job) -> Geometry:
+    entry, spec = row.entry, job.image
+    return geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])
 
 
 def _label(loaded: Loaded, device: str) -> Any:

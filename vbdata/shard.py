@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from vbdata import plugins
 from vbdata.environment import environment
 from vbdata.errors import BadSample
 from vbdata.nouns import Job, Receipt, Row
+from vbdata.reuse import Counts, copied
 from vbdata.roots import open_root
 from vbdata.sample import Made, load_row, make_sample
 from vbdata.storage import Folder, Root
@@ -35,6 +37,7 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
     samples: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
     shortfall: list[int] = []
+    counts: Counts = Counter()
     spares = {
         cell: [s for s in job.spares if s.cell == cell] for cell in {r.cell for r in job.rows}
     }
@@ -42,7 +45,7 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
         path = Path(temporary) / "shard.tar"
         with TarWriter(path) as tar:
             for row in job.rows:
-                made = _first_good(row, spares[row.cell], job, roots, device, quarantine)
+                made = _first_good(row, spares[row.cell], job, roots, device, quarantine, counts)
                 if made is None:
                     shortfall.append(row.slot)
                     continue
@@ -56,20 +59,28 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
         shard=job.shard,
         tar=job.tar,
         sha256=tar.sha256,
+        md5=tar.md5,
         size=tar.size,
         index_sha256=hashlib.sha256(index).hexdigest(),
         environment=environment(),
         samples=tuple(samples),
         quarantine=tuple(quarantine),
         shortfall=tuple(shortfall),
+        reuse=dict(counts),
     )
-    out.write(receipt_path(job.digest), json.dumps(asdict(receipt), sort_keys=True).encode())
+    write_receipt(out, receipt)
     return receipt
 
 
 def receipt_path(digest: str) -> str:
     """Where the receipt of a job lies in the output folder."""
     return f"receipts/{digest}.json"
+
+
+def write_receipt(out: Folder, receipt: Receipt) -> None:
+    """Write a receipt where it is looked for; how a run came by the bytes is not part of it."""
+    plain = {key: value for key, value in asdict(receipt).items() if key != "reuse"}
+    out.write(receipt_path(receipt.job), json.dumps(plain, sort_keys=True).encode())
 
 
 def read_receipt(out: Folder, digest: str) -> Receipt | None:
@@ -100,6 +111,7 @@ def _first_good(
     roots: Mapping[str, Root],
     device: str,
     quarantine: list[dict[str, Any]],
+    counts: Counts,
 ) -> Made | None:
     """The planned sample, or that of the first spare of its cell that is not damaged."""
     attempt: Row | None = row
@@ -107,6 +119,8 @@ def _first_good(
         stage = "load"
         try:
             with _Named(attempt):
+                if made := copied(attempt, job, roots[attempt.source], counts):
+                    return made
                 loaded = load_row(attempt, job, roots[attempt.source])
                 stage = "render"
                 return make_sample(attempt, loaded, job, device)

@@ -102,13 +102,33 @@ def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any
             "eligible": len(cell.rows),
             "unique": cell.unique,
             "repeated": cell.count - cell.unique,
+            "passes": hundredths(cell.passes),
         }
         if tally is not None:
             line |= {
                 "unique": tally.unique(key),
                 "repeated": tally.realised[key] - tally.unique(key),
+                "passes": hundredths(Fraction(tally.realised[key], len(cell.rows))),
                 "realised": tally.realised[key],
                 "quarantined": tally.quarantined[key],
                 "replaced": tally.replaced[key],
             }
         yield line
+
+
+def warnings(plan: Plan) -> list[str]:
+    """What is allowed but seldom meant: cells that are read more often than max_passes."""
+    most = plan.recipe.max_passes
+    return [
+        f"{cell.name}: {hundredths(cell.passes)} passes over {len(cell.rows)} samples, more than "
+        f"max_passes = {most}: lower its weight or samples, add data, let exhaustion be "
+        "'redistribute', or raise max_passes"
+        for cell in plan.cells
+        if cell.passes > Fraction(most)
+    ]
+
+
+def hundredths(number: Fraction) -> str:
+    """A number >= 0 with two decimals, correctly rounded, half to even."""
+    whole, rest = divmod(round(number * 100), 100)
+    return f"{whole}.{rest:02d}"

@@ -32,12 +32,13 @@ def header(name: str, size: int) -> bytes:
 class TarWriter:
     """Write samples one after the other; hashes as it writes and knows where each one starts.
 
-    Used as a context manager; `sha256` and `size` are final after it closes.
+    Used as a context manager; `sha256`, `md5` and `size` are final after it closes.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
         self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)  # what wids indices state
         self.size = 0
         self.offsets: list[int] = []
 
@@ -71,6 +72,11 @@ class TarWriter:
         """Hex digest of all bytes written so far."""
         return self._sha256.hexdigest()
 
+    @property
+    def md5(self) -> str:
+        """MD5 of the same, as hex digits."""
+        return self._md5.hexdigest()
+
     def index(self) -> bytes:
         """Little-endian uint64 offsets of the samples' first headers, then of their end."""
         return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
@@ -78,6 +84,7 @@ class TarWriter:
     def _write(self, data: bytes) -> None:
         self._file.write(data)
         self._sha256.update(data)
+        self._md5.update(data)
         self.size += len(data)
 
 

@@ -12,12 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vbdata.build import Progress as State
 from vbdata.build import Watcher
 from vbdata.plan import Plan
-from vbdata.prints import COLUMNS, console, mixture, print_barred
+from vbdata.prints import COLUMNS, console, mixture, print_barred, print_warnings
 from vbdata.run import Done, Failed, Retried, Waiting
-from vbdata.tally import cell_lines
+from vbdata.tally import cell_lines, warnings
 
 PLAIN_EVERY_S = 10.0
-BUILT = ("requested", "apportioned", "realised", "unique", "repeated", "quarantined", "replaced")
+BUILT = (
+    *("requested", "apportioned", "realised", "unique", "repeated", "passes"),
+    *("quarantined", "replaced"),
+)
 
 
 class Terminal(Watcher):
@@ -56,10 +59,14 @@ class Terminal(Watcher):
     def planned(self, plan: Plan) -> None:
         """Show the mixture before work starts."""
         self._start = time.monotonic()
-        if not self._json:
+        if self._json:
+            for text in warnings(plan):
+                print(json.dumps({"event": "warning", "text": text}), flush=True)
+        else:
             title = f"{plan.recipe.name}: {plan.shards} shards planned"
             self._console.print(mixture(title, list(cell_lines(plan)), COLUMNS))
             print_barred(self._console, plan)
+            print_warnings(plan)
 
     def step(self, state: State) -> None:
         """Show how far it is."""
@@ -97,6 +104,7 @@ class Terminal(Watcher):
             f"{state.samples_done}/{state.samples} samples",
             f"{state.shards_done}/{state.shards} shards",
             f"{state.shards_kept} kept" if state.shards_kept else "",
+            f"{state.reused} reused" if state.reused else "",
             f"{rate:.1f} samples/s" if rate else "",
             f"{left:.0f} s left" if left else "",
             note,
@@ -144,6 +152,7 @@ def _event(state: State) -> dict[str, Any]:
         "shards": state.shards_done,
         "kept": state.shards_kept,
         "quarantined": state.quarantined,
+        "reused": state.reused,
     }
     if isinstance(state.event, Retried | Failed):
         kind = "failed" if isinstance(state.event, Failed) else "retried"

@@ -1,213 +1,205 @@
 """`vbdata verify`: read a finished build from nothing but its files and say what is wrong with it.
 
-Checks, each fault one line: every published file against SHA256SUMS and no file besides;
-manifest.json against its own digest; counts of shards, cells and samples; that no sample is of a
-held-out group, or of a licence that the recipe refuses; every tar member, its order, key and
-offset; JSON against the Parquet row; images' sizes; each target's colours against what its task
-can draw and what its decoder reads.
+Every fault is one line. What is checked, from the outside in:
+
+    verify_files     SHA256SUMS: files missing, extra or changed
+    verify_manifest  manifest.json against its digest, its own parts, the sums and the quarantine
+    verify_rows      the rows against the manifest: counts, keys, licences, held-out groups
+    verify_shards    tars and offsets against the rows
+    verify_samples   members against the row: json, prompt, sizes, colours that the task can draw
+
+All of it, or with `sample` only so many samples of the tars, read by range; the rest stays. A build
+may be hostile: numbers, paths and texts of it are checked before they are used.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import struct
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from multiprocessing import get_context
 
 import numpy as np
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from vbdata import images, plugins
+from vbdata import plugins
 from vbdata.errors import BadSample, BuildError
-from vbdata.holdout import HOLDOUT
-from vbdata.licences import commercial
-from vbdata.manifest import MANIFEST, SUMS, manifest_digest
+from vbdata.manifest import MANIFEST, SUMS
+from vbdata.rand import Stream
+from vbdata.run import one_thread
 from vbdata.storage import Folder
-from vbdata.tar import members
+from vbdata.verify_files import capped, hash_fault, listing_faults, read_sums
+from vbdata.verify_manifest import manifest_faults, quarantine_faults, read_manifest
+from vbdata.verify_model import Manifest
+from vbdata.verify_rows import (
+    UNREADABLE,
+    WITHOUT_PIXELS,
+    RowCheck,
+    opened_rows,
+    read_rows,
+    row_groups,
+)
+from vbdata.verify_shards import Build, Checked, ShardJob, check_shard
 
-UNSUMMED = ("run.json", SUMS)
-WORK = ("plan/", "receipts/")
+READERS_AT_ONCE = 16  # requests under way when samples are read by range
+Step = Callable[[int, int], None]  # shards checked, of how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an examination has found. read: samples whose pixels were; unread: what was not, and
+    notes: what a judge of the result should know, a sentence each.
+    """
+
+    faults: tuple[str, ...]
+    shards: int = 0
+    samples: int = 0
+    read: int = 0
+    bytes: int = 0
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def verify(out: Folder) -> list[str]:
     """All faults of a build, none if it is whole. Raises BuildError if there is no build."""
-    if not out.exists(MANIFEST) or not out.exists(SUMS):
+    return list(examine(out).faults)
+
+
+def examine(
+    out: Folder,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    step: Step = lambda done, of: None,
+) -> Report:
+    """Examine a build: whole, or with `sample` so many samples of its tars, chosen by the seed.
+
+    The report does not depend on workers. Raises BuildError if there is no build.
+    """
+    try:
+        files = {file.path: file.size for file in out.files()}
+    except OSError as err:
+        raise BuildError(f"{out.url} cannot be read: {err}") from err
+    if MANIFEST not in files or SUMS not in files:
         raise BuildError(f"{out.url} holds no finished build: {MANIFEST} or {SUMS} is missing")
-    faults = list(_sum_faults(out))
+    faults: list[str] = []
+    sums = read_sums(out, faults)
+    faults += listing_faults(sums, files)
+    manifest = read_manifest(out, faults)
+    tars = {shard.tar for shard in manifest.shards} if manifest else set()
+    hashed = (path for path in sums if path in files and path not in tars)
+    faults += capped(f for f in (hash_fault(out, path, sums[path]) for path in hashed) if f)
+    if manifest is None:
+        return Report(faults=_printable(faults), unread=("rows and shards",))
+    faults += capped(manifest_faults(manifest, sums, files))
+    faults += quarantine_faults(out, manifest)
+    groups = _check_rows(out, manifest, faults)
+    if groups is None:
+        return Report(faults=_printable(faults), unread=("the shards",))
+    chosen = _chosen(manifest, sample, seed)
+    jobs = [
+        ShardJob(shard, sums.get(shard.tar, shard.sha256), groups[number], chosen[number])
+        for number, shard in enumerate(manifest.shards)
+        if shard.tar in files and shard.tar in sums
+    ]
+    build, checked = Build(out, manifest.rows, manifest.recipe.image.input), list[Checked]()
+    step(0, len(jobs))
+    for result in _mapped(build, jobs, workers, by_range=sample is not None):
+        checked.append(result)
+        faults += result.faults
+        step(len(checked), len(jobs))
+    read, size = sum(each.samples for each in checked), sum(each.bytes for each in checked)
+    return Report(
+        faults=_printable(faults),
+        shards=len(checked),
+        samples=manifest.samples,
+        read=read,
+        bytes=size,
+        unread=() if sample is None else _unread(manifest, read),
+        notes=tuple(_notes(manifest)),
+    )
+
+
+def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[range] | None:
+    """Check the rows; the row groups of each shard, if they can be read."""
+    check = RowCheck(out, manifest, faults)
     try:
-        manifest = json.loads(out.read(MANIFEST))
-        rows_path = f"manifest/{manifest['split']}.parquet"
-        with out.local_copy(rows_path) as path:
-            rows = pq.read_table(path).to_pylist()
-        faults += _manifest_faults(manifest)
-        faults += _count_faults(manifest, rows)
-        faults += _holdout_faults(out, manifest, rows)
-        of_shard: dict[int, list[dict[str, Any]]] = {}
-        for row in rows:
-            of_shard.setdefault(row["shard"], []).append(row)
-        for number, shard in enumerate(manifest["shards"]):
-            if out.exists(shard["tar"]):
-                mine = of_shard.get(number, [])
-                faults += _shard_faults(out, shard["tar"], mine, manifest)
-    except (ValueError, KeyError, TypeError, OSError) as err:
-        faults.append(f"{MANIFEST} or its rows cannot be read: {type(err).__name__}: {err}")
-    return faults
+        with opened_rows(out, manifest.rows) as file:
+            groups = row_groups(file, manifest)
+            for number, some in enumerate(groups):
+                faults += check.add(number, read_rows(file, some, WITHOUT_PIXELS))
+    except UNREADABLE as err:
+        said = "" if isinstance(err, BadSample) else f"{type(err).__name__}: "
+        faults.append(f"{manifest.rows}: cannot be read: {said}{err}")
+        return None
+    faults += capped(check.finish())
+    return groups
 
 
-def _sum_faults(out: Folder) -> Iterator[str]:
-    listed = {}
-    for line in out.read(SUMS).decode("utf-8", "replace").splitlines():
-        digest, _, path = line.partition("  ")
-        listed[path] = digest
-    for path, digest in listed.items():
-        if not _is_there(out, path):
-            yield f"{path}: missing"
-        elif out.sha256(path) != digest:
-            yield f"{path}: its SHA-256 is not the one in {SUMS}"
-    for file in out.files():
-        known = file.path in listed or file.path in UNSUMMED or file.path.startswith(WORK)
-        if not known:
-            yield f"{file.path}: not part of the build"
+def _chosen(manifest: Manifest, sample: int | None, seed: int) -> Sequence[tuple[int, ...] | None]:
+    """Places of the samples to read in each shard: one in each of so many equal strata."""
+    if sample is None:
+        return [None] * len(manifest.shards)
+    total, rng = manifest.samples, Stream("verify", seed)
+    count = min(sample, total)
+    edges = [k * total // max(count, 1) for k in range(count + 1)]
+    ends = np.cumsum([shard.samples for shard in manifest.shards])
+    chosen: list[list[int]] = [[] for _ in manifest.shards]
+    for start, end in pairwise(edges):
+        position = start + rng.integer(end - start)
+        number = int(np.searchsorted(ends, position, side="right"))
+        chosen[number].append(position - int(ends[number]) + manifest.shards[number].samples)
+    return [tuple(places) for places in chosen]
 
 
-def _is_there(out: Folder, path: str) -> bool:
+def _mapped(build: Build, jobs: list[ShardJob], workers: int, by_range: bool) -> Iterator[Checked]:
+    """Check shards side by side, in their order: requests by threads, pixels by processes."""
+    work = partial(check_shard, build)
+    if by_range:
+        with ThreadPoolExecutor(READERS_AT_ONCE) as pool:
+            yield from _ordered(pool, work, jobs)
+    elif min(workers, len(jobs)) <= 1 or build.out.url.startswith("memory://"):
+        yield from map(work, jobs)
+    else:
+        count = min(workers, len(jobs))
+        with ProcessPoolExecutor(count, get_context("spawn"), initializer=one_thread) as pool:
+            try:
+                yield from _ordered(pool, work, jobs)
+            except BrokenExecutor as err:
+                raise BuildError(f"a process died, perhaps for want of memory: {err}") from err
+
+
+def _ordered(
+    pool: Executor, work: Callable[[ShardJob], Checked], jobs: Iterable[ShardJob]
+) -> Iterator[Checked]:
     try:
-        return out.exists(path)
-    except BadSample:  # a path that leads out of the folder
-        return False
+        yield from pool.map(work, jobs)
+    except BaseException:  # an interrupt: what waits is not begun
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
-def _manifest_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
-    if manifest_digest(manifest) != manifest.get("digest"):
-        yield f"{MANIFEST}: its digest is not that of its content; it was edited"
+def _unread(manifest: Manifest, read: int) -> tuple[str, ...]:
+    size = sum(shard.bytes for shard in manifest.shards)
+    return (
+        f"{manifest.samples - read} of {manifest.samples} samples",
+        f"the SHA-256 of {len(manifest.shards)} tars ({size / 1e9:.2f} GB)",
+    )
 
 
-def _count_faults(manifest: Mapping[str, Any], rows: list[dict[str, Any]]) -> Iterator[str]:
-    cells = Counter((row["source"], row["task"]) for row in rows)
-    for cell in manifest["cells"]:
-        found = cells.pop((cell["source"], cell["task"]), 0)
-        if found != cell["realised"]:
-            yield f"{cell['source']} / {cell['task']}: {found} rows, {cell['realised']} in manifest"
-    for source, task in cells:
-        yield f"{source} / {task}: rows of a cell that the manifest does not have"
-    twice = [key for key, n in Counter(row["key"] for row in rows).items() if n > 1]
-    for key in twice:
-        yield f"{key}: the key stands more than once"
-    if len(rows) != manifest["samples"]:
-        yield f"{len(rows)} rows, {manifest['samples']} samples in the manifest"
+def _notes(manifest: Manifest) -> Iterator[str]:
+    for task in sorted({cell.task for cell in manifest.cells}):
+        known = plugins.usable(plugins.TASKS, task)
+        if known and manifest.code.tasks.get(task) != plugins.code_digest(plugins.TASKS, task):
+            yield f"the code of {task} has changed since; its colours were judged by today's"
 
 
-def _holdout_faults(
-    out: Folder, manifest: Mapping[str, Any], rows: list[dict[str, Any]]
-) -> Iterator[str]:
-    """Samples that should not be there, by the build's own list of held-out groups."""
-    held: dict[str, set[str]] = {}
-    if manifest["holdout"]:
-        for line in out.read(HOLDOUT).decode().splitlines():
-            name, _, group = line.partition("\t")
-            held.setdefault(name, set()).add(group)
-    for line in manifest["holdout"]:
-        groups = sorted(held.get(line["set"], set()))
-        if hashlib.sha256("\n".join(groups).encode()).hexdigest() != line["sha256"]:
-            yield f"{HOLDOUT}: the groups of {line['set']} are not those of the manifest"
-        for row in rows:
-            if row["group"] in held.get(line["set"], ()):
-                yield f"{row['key']}: its group {row['group']} is held out by {line['set']}"
-    if manifest["recipe"]["licence_policy"] == "commercial":
-        for row in rows:
-            if not commercial(row["license"]):
-                yield f"{row['key']}: its licence {row['license']!r} is not commercial"
+def _printable(faults: Iterable[str]) -> tuple[str, ...]:
+    """Faults as one line each that no terminal obeys: names in them may come from anyone."""
+    return tuple("".join(map(_shown, fault[:1000])) for fault in faults)
 
 
-def _shard_faults(
-    out: Folder, tar: str, rows: list[dict[str, Any]], manifest: Mapping[str, Any]
-) -> Iterator[str]:
-    offsets: list[int] = []
-    samples: list[tuple[str, dict[str, bytes]]] = []
-    wanted = {row["key"]: row for row in rows}
-    with out.local_copy(tar) as path:
-        try:
-            for member in members(path):
-                if not samples or samples[-1][0] != member.key:
-                    yield from _flush(tar, samples, wanted, manifest)
-                    samples.append((member.key, {}))
-                    offsets.append(member.offset)
-                samples[-1][1][member.extension] = member.data
-        except ValueError as err:
-            yield f"{tar}: {err}"
-            return
-        yield from _flush(tar, samples, wanted, manifest)
-        end = path.stat().st_size - 1024
-    if [key for key, _ in samples] != [row["key"] for row in rows]:
-        yield f"{tar}: its keys are not those of the manifest's rows, in order"
-    index = f"{tar}.idx"
-    right = struct.pack(f"<{len(offsets) + 1}Q", *offsets, end)
-    if out.exists(index) and out.read(index) != right:
-        yield f"{index}: the offsets are not those of the samples"
-
-
-def _flush(
-    tar: str,
-    samples: list[tuple[str, dict[str, bytes]]],
-    wanted: Mapping[str, dict[str, Any]],
-    manifest: Mapping[str, Any],
-) -> Iterator[str]:
-    """Check the last complete sample and let go of its bytes."""
-    if not samples:
-        return
-    key, parts = samples[-1]
-    for fault in sample_faults(parts, wanted.get(key), manifest["recipe"]["image"]["input"]):
-        yield f"{tar}: {key}: {fault}"
-    parts.clear()
-
-
-def sample_faults(
-    parts: Mapping[str, bytes], row: Mapping[str, Any] | None, input_kind: str
-) -> Iterator[str]:
-    """What is wrong with one sample's members, given its manifest row."""
-    image = f"input.{input_kind}"
-    expected = {image, "instruction.txt", "json", "target.png", "valid.png"}
-    if set(parts) != expected:
-        yield f"members {sorted(parts)}, expected {sorted(expected)}"
-        return
-    if row is None:
-        yield "no row in the manifest"
-        return
-    try:
-        facts = json.loads(parts["json"])
-        pictures = {
-            image: images.decode_rgb(parts[image], image),
-            "target.png": images.decode_rgb(parts["target.png"], "target.png"),
-            "valid.png": images.decode_png_raw(parts["valid.png"], "valid.png"),
-        }
-    except (ValueError, BadSample) as err:
-        yield str(err)
-        return
-    different = [k for k in facts if k not in row or facts[k] != row[k]]
-    if different:
-        yield f"json and manifest differ in {', '.join(different)}"
-    if parts["instruction.txt"].decode() != row["instruction"] or not row["instruction"].strip():
-        yield "instruction.txt is empty or not the manifest's"
-    for name, pixels in pictures.items():
-        if pixels.shape[:2] != (row["height"], row["width"]):
-            yield f"{name} is {pixels.shape[1]}x{pixels.shape[0]}, not as its json says"
-            return
-    yield from _colour_faults(pictures["target.png"], pictures["valid.png"], row)
-
-
-def _colour_faults(
-    target: NDArray[Any], valid: NDArray[Any], row: Mapping[str, Any]
-) -> Iterator[str]:
-    import torch
-
-    task, params = plugins.task(row["task"]), json.loads(row["params"])
-    if valid.ndim != 2 or not np.isin(valid, (0, 255)).all():
-        yield "valid.png has values besides 0 and 255"
-    rgb = torch.from_numpy(target)
-    wrong = int((~task.legal(rgb, params)).sum())
-    if wrong:
-        yield f"target.png has {wrong} pixels in colours that {row['task']} cannot draw"
-    task.decode(rgb, params)
+def _shown(letter: str) -> str:
+    return letter if letter.isprintable() else repr(letter)[1:-1]

@@ -2,16 +2,17 @@
 
 A kind of model is a module with `Options`, a pydantic model of its keys in the config, and
 `make(options) -> Editor`. The file name is the kind: `model.py` beside this file is "flow", all
-others are files below `adapters/`.
+others are files below `adapters/`. Released, Seeing, Timed and Tempering are what an editor may be
+beside: it is asked for by isinstance, so having the method is enough.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 from torch import Tensor, device, nn
@@ -24,12 +25,14 @@ FLOW = "flow"
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What x is predicted from. reference: as encode_image gives it; known: bool[B], where False
-    the reference is blank; text: whatever encode_text gives.
+    the reference is blank; text: whatever encode_text gives; rgb: the reference's pixels,
+    float32[B, 3, H, W] in -1..1, which only Seeing models need.
     """
 
     reference: Tensor
     known: Tensor
     text: Any
+    rgb: Tensor | None = None
 
 
 class Editor(Protocol):
@@ -58,6 +61,61 @@ class Editor(Protocol):
     def decode(self, x: Tensor) -> Tensor:
         """Back to float32[B, 3, H, W] in -1..1."""
         ...
+
+
+@runtime_checkable
+class Released(Protocol):
+    """A model that is read from files. digest: SHA-256 of those that it uses."""
+
+    @property
+    def digest(self) -> str:
+        """In hexadecimal digits."""
+        ...
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """A model whose text encoder looks at the reference, too."""
+
+    def encode_seen_text(self, texts: Sequence[str], rgb: Tensor, known: Tensor) -> Any:
+        """As encode_text, each text beside its picture, float32[B, 3, H, W], where it is known."""
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A model with a schedule of its own."""
+
+    def times(self, steps: int, shape: Sequence[int]) -> list[float]:
+        """Where a sampler of several steps stops on x of a shape: t < 1, rising. The first need not
+        be 0: the noise is then taken for a z of that time.
+        """
+        ...
+
+
+@runtime_checkable
+class Tempering(Protocol):
+    """A model whose own pipeline changes what guidance gives."""
+
+    def tempered(self, z: Tensor, x: Tensor, plain: Tensor) -> Tensor:
+        """x after guidance, made from z, where `plain` is the prediction without."""
+        ...
+
+
+def conditioned(editor: Editor, rgb: Tensor, known: Tensor, texts: Sequence[str]) -> Condition:
+    """Encode reference pictures, float32[B, 3, H, W] in -1..1, and texts."""
+    found = Condition(editor.encode_image(rgb), known, None, rgb)
+    return reworded(editor, found, texts)
+
+
+def reworded(editor: Editor, condition: Condition, texts: Sequence[str]) -> Condition:
+    """The same reference with other texts. Seeing models need a condition with `rgb`."""
+    if isinstance(editor, Seeing):
+        assert condition.rgb is not None, "this model's text encoder looks at the pixels"
+        text = editor.encode_seen_text(texts, condition.rgb, condition.known)
+    else:
+        text = editor.encode_text(texts, condition.reference.device)
+    return replace(condition, text=text)
 
 
 def kinds() -> list[str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,7 @@ from vbdata import cache
 from vbdata.errors import SourceError
 
 Keep = Literal["no", "memory", "disk"]
+LARGE = 1 << 20  # bytes of a file whose digest is worth keeping
 Gigabytes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -153,10 +155,32 @@ def files_digest(folder: Path, parts: Iterable[str], *settings: object) -> str:
     for part in sorted(parts):
         for path in sorted((folder / part).rglob("*")):
             if path.is_file():
-                with path.open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-                lines.append(f"{path.relative_to(folder).as_posix()} {digest}".encode())
+                line = f"{path.relative_to(folder).as_posix()} {file_digest(path)}"
+                lines.append(line.encode())
     return _digest(lines)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file. A large one's is kept in the user's cache, for as long as it is unchanged.
+
+    Unchanged: the same place, inode, size, and times of writing and of change, in nanoseconds.
+    """
+    found = path.stat()
+    if found.st_size < LARGE:
+        return _file_digest(path)
+    whole = path.resolve(), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    name = f"weights/{_digest([repr(whole).encode()])}.sha256"
+    digest = cache.kept(name, lambda part: _note(part, _file_digest(path))).read_text()
+    return digest if re.fullmatch("[0-9a-f]{64}", digest) else _file_digest(path)
+
+
+def _note(part: Path, text: str) -> None:
+    part.write_text(text)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -24,6 +24,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Above = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Aspect = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}:[1-9]\d{0,3}$")]
 
+BUILDS = ("builds", "validation")  # the keys of `data:` that are paths
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -96,7 +98,8 @@ class Run(_Section):
     workers: reading threads; prefetch: steps ahead; cache_gb: decoded samples kept in memory;
     micro: samples in one forward pass (0 = all of the process); threads: of torch, each process
     (their number changes rounding); stop: last step of this session (0 = none); *_every in steps,
-    0 = never; grid: rows of a picture of samples; grid_steps: of its sampler.
+    0 = never; grid: rows of a picture of samples; grid_steps: of its sampler; wandb: true, or the
+    name of a project (WANDB_MODE=offline keeps it on this machine).
     """
 
     workers: Whole = 1
@@ -118,13 +121,14 @@ class Run(_Section):
     grid: Count = 6
     grid_steps: Count = 20
     tensorboard: bool = True
-    wandb: str = ""
+    wandb: bool | str = False
 
 
 class Config(_Section):
     """A whole run. model: `kind` and the options of that adapter; init: a checkpoint to start from.
 
-    batch: samples of a step over all processes and micro-batches.
+    Neither model.path nor model.cache decides a number, the weights' digest does. batch: samples of
+    a step over all processes and micro-batches.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -143,8 +147,8 @@ class Config(_Section):
     def identity(self) -> dict[str, Any]:
         """What decides the numbers, as JSON values: no `run`, no paths (digests count)."""
         plain: dict[str, Any] = self.model_dump(mode="json", exclude={"run", "init"})
-        for key in ("builds", "validation"):
-            del plain["data"][key]
+        for section, keys in ("data", BUILDS), ("model", ("path", "cache")):
+            plain[section] = {k: v for k, v in plain[section].items() if k not in keys}
         return plain
 
     def digest(self) -> str:
@@ -173,12 +177,24 @@ def check_config(raw: Mapping[str, Any], folder: Path, name: str = "config") -> 
         config = Config.model_validate(_texts(raw))
     except ValidationError as err:
         raise RecipeError([f"{name}: {fault}" for fault in _faults(err)]) from err
-    data = {key: [_beside(folder, p) for p in getattr(config.data, key)] for key in PATHS}
-    init = _beside(folder, config.init) if config.init else ""
-    return config.model_copy(update={"init": init, "data": config.data.model_copy(update=data)})
+    data = {key: [_beside(folder, p) for p in getattr(config.data, key)] for key in BUILDS}
+    found = {
+        "init": _beside(folder, config.init) if config.init else "",
+        "data": config.data.model_copy(update=data),
+        "model": _model_beside(folder, config.model),
+    }
+    return config.model_copy(update=found)
 
 
-PATHS = ("builds", "validation")
+def _model_beside(folder: Path, model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's options with its paths resolved; what is no path is for its kind to refuse."""
+    found = dict(model)
+    if found.get("path") and isinstance(found["path"], str):
+        found["path"] = _beside(folder, found["path"])
+    cache = found.get("cache")
+    if isinstance(cache, Mapping) and cache.get("folder") and isinstance(cache["folder"], str):
+        found["cache"] = {**cache, "folder": _beside(folder, cache["folder"])}
+    return found
 
 
 def _override(raw: dict[str, Any], override: str) -> None:

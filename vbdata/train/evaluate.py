@@ -30,7 +30,7 @@ from vbdata.train.evaluate_predictions import (
     label_of,
     stretched,
 )
-from vbdata.train.evaluate_priors import LEARNT, Prior, fold_of, simple_answers
+from vbdata.train.evaluate_priors import LEARNT, DepthPrior, Prior, fold_of, simple_answers
 from vbdata.train.evaluate_protocols import Protocol, protocols
 from vbdata.train.evaluate_report import Report, assembled
 from vbdata.train.metrics import Meter
@@ -100,6 +100,13 @@ class Bench:
         by, names = self.folds[row.source, row.task]
         return fold_of(names, row.group if by == "group" else row.sample_id)
 
+    def prior(self, row: Row) -> Any:
+        """What a cell's trivial answers know before they have seen a sample."""
+        kind = kind_of(row.task)
+        if kind == "depth":
+            return DepthPrior(self.protocols[row.dataset].max_depth)
+        return LEARNT[kind]()
+
     def meter(self, row: Row) -> Meter:
         """An empty meter for a sample's kind."""
         kind = kind_of(row.task)
@@ -161,10 +168,9 @@ def _learn(bench: Bench, keys: list[str]) -> dict[Cell, Any]:
     priors: dict[Cell, Any] = {}
     for key in keys:
         row = bench.build.row(key)
-        kind = kind_of(row.task)
-        if kind in LEARNT:
+        if kind_of(row.task) in LEARNT:
             cell = (row.source, row.task)
-            prior = priors.setdefault(cell, LEARNT[kind]())
+            prior = priors.setdefault(cell, bench.prior(row))
             prior.add(bench.raw.sharpened(bench.build.read(key)), bench.fold(row))
     return priors
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.nouns import Depth, Normals, Segments
+from vbdata.train.metrics_depth import NEAREST
 from vbdata.train.metrics_matching import Instances
 from vbdata.train.truth import Truth
 
@@ -49,9 +50,13 @@ def _summed(box: NDArray[np.int64], values: NDArray[Any] | None = None) -> NDArr
 
 
 class DepthPrior:
-    """The median depth, and the mean depth of each place."""
+    """The median depth, and the mean depth of each place, of what is scored: below a cap, metres.
 
-    def __init__(self) -> None:
+    Answers are clipped to the cap, so what lies beyond would only spoil what lies within.
+    """
+
+    def __init__(self, cap: float = np.inf) -> None:
+        self.cap = cap
         self.steps = np.zeros((FOLDS, 2 * OCTAVES * PER_OCTAVE), np.int64)
         self.sums = np.zeros((FOLDS, GRID, GRID))
         self.counts = np.zeros((FOLDS, GRID, GRID), np.int64)
@@ -59,7 +64,7 @@ class DepthPrior:
     def add(self, truth: Truth, fold: int) -> None:
         """Learn one sample."""
         metres = truth.label.metres.numpy()
-        good = truth.label.valid.numpy() & np.isfinite(metres) & (metres > 0)
+        good = truth.label.valid.numpy() & (metres > NEAREST) & (metres < self.cap)
         box, metres = boxes(good.shape)[good], metres[good]
         self.sums[fold] += _summed(box, metres)
         self.counts[fold] += _summed(box)

@@ -8,13 +8,23 @@ rows have the plain loss on x, and half of them t = 0: one step from noise is ho
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vbdata.train.adapter import Condition, Editor
+from vbdata.train.adapter import (
+    Condition,
+    Editor,
+    Tempering,
+    Timed,
+    conditioned,
+    reworded,
+)
 from vbdata.train.config import Config, Loss
 from vbdata.train.data import Corpus
 from vbdata.train.loader import Batch
@@ -69,8 +79,7 @@ class Sums(NamedTuple):
 def row_losses(editor: Editor, batch: Batch, config: Loss) -> Sums:
     """float32[B] each. The mean over a global batch is sum(loss) / sum(weight) over all of it."""
     x = editor.encode_image(scaled(batch.target))
-    reference = editor.encode_image(scaled(batch.given))
-    condition = Condition(reference, batch.known, editor.encode_text(batch.texts, x.device))
+    condition = conditioned(editor, scaled(batch.given), batch.known, batch.texts)
     t = batch.t.view(-1, *[1] * (x.ndim - 1))
     z = t * x + (1 - t) * noise(batch.noise, tuple(x.shape[1:]))
     error = (editor.predict(z, batch.t, condition).float() - x) ** 2
@@ -112,11 +121,11 @@ def guided(
     """
     if guidance == (1.0, 1.0):
         return editor.predict(z, t, condition).float()
-    none = editor.encode_text([""] * len(z), z.device)
-    no_text = Condition(condition.reference, condition.known, none)
-    neither = Condition(condition.reference, torch.zeros_like(condition.known), none)
+    blind = replace(condition, known=torch.zeros_like(condition.known))
+    no_text, neither = (reworded(editor, one, [""] * len(z)) for one in (condition, blind))
     full, image, empty = (editor.predict(z, t, c).float() for c in (condition, no_text, neither))
-    return empty + guidance[1] * (image - empty) + guidance[0] * (full - image)
+    x = empty + guidance[1] * (image - empty) + guidance[0] * (full - image)
+    return editor.tempered(z, x, full) if isinstance(editor, Tempering) else x
 
 
 @torch.no_grad()
@@ -130,13 +139,14 @@ def sample(
 ) -> Tensor:
     """From noise to x: one step is the prediction at t = 0; otherwise Euler's or Heun's method.
 
-    The last step lands on the network's x, which is what Euler's step to t = 1 gives.
+    Several steps stop at the model's own times if it is Timed, else at equal distances. The last
+    lands on the network's x, which is what Euler's step to t = 1 gives.
     """
-    z = start
-    for k in range(steps):
-        now, then = k / steps, (k + 1) / steps
+    times = stops(editor, steps, start.shape)
+    z = start * math.hypot(times[0], 1 - times[0])
+    for now, then in pairwise([*times, 1.0]):
         x = guided(editor, z, start.new_full((len(z),), now), condition, guidance)
-        if k == steps - 1:
+        if then == 1:
             return x
         v = (x - z) / (1 - now)
         if heun:
@@ -145,3 +155,10 @@ def sample(
             v = (v + (x - ahead) / (1 - then)) / 2
         z = z + (then - now) * v
     return z
+
+
+def stops(editor: Editor, steps: int, shape: Sequence[int]) -> list[float]:
+    """The times t of a sampler's steps on x of a shape."""
+    if steps > 1 and isinstance(editor, Timed):
+        return editor.times(steps, shape)
+    return [k / steps for k in range(steps)]

@@ -1,4 +1,4 @@
-"""What a run says of itself: log.jsonl and TensorBoard always, wandb if asked.
+"""What a run says of itself: log.jsonl and TensorBoard always, wandb if asked (RUN/wandb).
 
 A line of log.jsonl has the numbers that a rerun repeats bit for bit, and under "speed" those of
 this machine: images a second; a step's seconds of waiting for data, of computing, and of the
@@ -22,6 +22,8 @@ from vbdata.train.config import Config
 from vbdata.train.flow import T_BINS
 
 T = TypeVar("T")
+
+PROJECT = "vbdata"  # on wandb, where the config names none
 
 # Dense bf16 tensor-core peaks of NVIDIA's data sheets (SXM), FLOP/s.
 PEAKS = {"H200": 989.4e12, "H100": 989.4e12, "A100": 312e12}
@@ -47,10 +49,13 @@ class Log:
 
             self._board = SummaryWriter(run / "tensorboard", purge_step=start + 1)
         if config.run.wandb:
+            named = isinstance(config.run.wandb, str)
             self._wandb = import_module("wandb").init(
-                project=config.run.wandb,
-                id=run.name,
+                project=config.run.wandb if named else PROJECT,
+                name=run.name,
+                id=f"{run.name}-{config.digest()[:8]}",  # a resumed run has the same
                 resume="allow",
+                dir=run,
                 config=config.model_dump(mode="json"),
             )
 

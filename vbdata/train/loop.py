@@ -24,7 +24,7 @@ from torch.nn.utils import clip_grad_norm_
 from vbdata.errors import BuildError, RecipeError
 from vbdata.rand import word_of
 from vbdata.train import checkpoint, flow, optim, parallel
-from vbdata.train.adapter import Editor, make_editor
+from vbdata.train.adapter import Editor, Released, make_editor
 from vbdata.train.config import Config
 from vbdata.train.data import Corpus, open_builds
 from vbdata.train.flops import forward_flops
@@ -50,7 +50,7 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
         terminated() as stopping,
     ):
         corpus = open_builds(config.data.builds)
-        editor, base = build_editor(config)
+        editor, start = build_editor(config)
         sampler = Sampler(config, corpus, editor.multiple_of)
         loader = Loader(config, corpus, sampler, world.rank, world.size)
 
@@ -63,7 +63,7 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
         optimizer = optim.adamw(config.optim, parameters)
         tally = torch.zeros(flow.tally_shape(corpus), dtype=torch.float64, device=world.device)
         state = tensors(parameters, average, optimizer, tally)
-        identity = what_decides(config, corpus, sampler, base)
+        identity = what_decides(config, corpus, sampler, start)
         found = checkpoint.whole_ones(out)
         done = checkpoint.load(found[-1], state, identity, world)["step"] if found else 0
         last = min(config.steps, run.stop or config.steps)
@@ -135,18 +135,25 @@ def backward(
     return tally
 
 
-def build_editor(config: Config) -> tuple[Editor, str]:
-    """The model as it is at step 0, and the digest of the weights it starts from ("" for none)."""
+def build_editor(config: Config) -> tuple[Editor, dict[str, str]]:
+    """The model as it is at step 0, and the digests of the weights that it starts from.
+
+    init_sha256: of `init`, "" without one; model_sha256: of a model that is read from files.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(word_of(config.seed, "weights"))
         editor = make_editor(config.model)
-        digest = ""
+        start = {"init_sha256": ""}
+        if isinstance(editor, Released):
+            start["model_sha256"] = editor.digest
         if config.init:
             found = checkpoint.find(Path(config.init))
             checkpoint.load_model(found, editor)
-            digest = checkpoint.model_digest(found)
+            start["init_sha256"] = checkpoint.model_digest(found)
         add_lora(editor, config.lora)
-    return editor, digest
+        if config.lora.rank and not any(start.values()):
+            raise RecipeError(["lora.rank: a model without weights has nothing to adapt; set init"])
+    return editor, start
 
 
 def tensors(
@@ -169,11 +176,13 @@ def tensors(
     }
 
 
-def what_decides(config: Config, corpus: Corpus, sampler: Sampler, base: str) -> dict[str, Any]:
+def what_decides(
+    config: Config, corpus: Corpus, sampler: Sampler, start: Mapping[str, str]
+) -> dict[str, Any]:
     """What a resumed run must have in common with its checkpoint, as JSON values."""
     counts = zip(corpus.cells, sampler.counts, strict=True)
     found = config.identity() | {
-        "init_sha256": base,
+        **start,
         "builds": list(corpus.digests),
         "mixture": {"/".join(cell): n for cell, n in counts},
     }

@@ -100,7 +100,7 @@ def spread(editor: Editor, config: Config, world: World) -> None:
     from torch.distributed.device_mesh import init_device_mesh
 
     mesh = init_device_mesh(world.device.type, (world.size,))
-    low = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    low = torch.bfloat16 if config.precision == "bf16" else None  # None: each in its own
     policy = MixedPrecisionPolicy(
         param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False
     )

@@ -18,7 +18,7 @@ from PIL import Image
 from vbdata.errors import BuildError, choices
 from vbdata.rand import mix64, word_of
 from vbdata.train import checkpoint, flow
-from vbdata.train.adapter import Condition, Editor
+from vbdata.train.adapter import Editor, conditioned
 from vbdata.train.config import Config
 from vbdata.train.data import Corpus, nearest, open_builds
 from vbdata.train.loop import build_editor
@@ -63,9 +63,11 @@ def load_trained(path: Path, device: torch.device) -> tuple[Config, Editor]:
     found = checkpoint.find(path)
     meta = checkpoint.read_meta(found) or {}
     config = Config.model_validate(meta["config"])
-    editor, base = build_editor(config)
-    if base != meta["identity"]["init_sha256"]:
-        raise BuildError(f"{config.init}: not the weights that {found} started from")
+    editor, start = build_editor(config)
+    for name, digest in start.items():
+        if digest != meta["identity"].get(name):
+            folder = config.init if name == "init_sha256" else config.model["path"]
+            raise BuildError(f"{folder}: not the weights that {found} started from")
     checkpoint.load_model(found, editor)
     editor.module.to(device).eval()
     return config, editor
@@ -96,11 +98,10 @@ def _answers(
     known = torch.tensor([not picture.blank for picture in pictures], device=device)
     keys = mix64(rows.astype(np.uint64), word_of(seed, "predict")).view(np.int64)
     with flow.lower_precision(config, device):
-        reference = torch.from_numpy(given).movedim(-1, 1).to(device)
-        reference = editor.encode_image(flow.scaled(reference))
-        text = editor.encode_text([picture.text for picture in pictures], device)
-        start = flow.noise(torch.from_numpy(keys).to(device), tuple(reference.shape[1:]))
-        condition = Condition(reference, known, text)
+        rgb = flow.scaled(torch.from_numpy(given).movedim(-1, 1).to(device))
+        condition = conditioned(editor, rgb, known, [picture.text for picture in pictures])
+        shape = tuple(condition.reference.shape[1:])
+        start = flow.noise(torch.from_numpy(keys).to(device), shape)
         x = editor.decode(flow.sample(editor, start, condition, steps, guidance, heun=steps > 1))
     found = flow.quantised(x).movedim(1, -1).cpu().numpy()
     for row, rgb in zip(rows, found, strict=True):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.manifest import MANIFEST
 from vbdata.nouns import Geometry, Label
 from vbdata.storage import Folder
-from vbdata.tar import BLOCK, header
+from vbdata.tar_read import split_sample
 from vbdata.train.metrics import Mask
 from vbdata.train.metrics_instances import confidence
 from vbdata.train.metrics_matching import Instances
@@ -192,7 +192,7 @@ class BuildTruth:
         shard, slot = self._table["shard"][at].as_py(), int(self._slots[at])
         tar = self.manifest["shards"][shard]["tar"]
         first, end = (int(x) for x in self._offsets(tar)[slot : slot + 2])
-        return dict(_split(self.out.read_range(tar, first, end - first), key, tar))
+        return split_sample(self.out.read_range(tar, first, end - first), key, tar)
 
     def _offsets(self, tar: str) -> NDArray[np.uint64]:
         return _offsets(self.out.url, tar)
@@ -201,19 +201,6 @@ class BuildTruth:
 @functools.lru_cache(maxsize=64)
 def _offsets(url: str, tar: str) -> NDArray[np.uint64]:
     return np.frombuffer(Folder(url).read(f"{tar}.idx"), "<u8")
-
-
-def _split(data: bytes, key: str, tar: str) -> Iterator[tuple[str, bytes]]:
-    at = 0
-    while at < len(data):
-        name = data[at : at + 100].rstrip(b"\0").decode("ascii", "replace")
-        field = data[at + 124 : at + 135]
-        size = int(field, 8) if field.isdigit() else -1
-        found, _, extension = name.partition(".")
-        if found != key or size < 0 or data[at : at + BLOCK] != header(name, size):
-            raise BuildError(f"{tar}: {key} is not where the index says; run vbdata verify")
-        yield extension, data[at + BLOCK : at + BLOCK + size]
-        at += BLOCK + size + -size % BLOCK
 
 
 def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vbdata.rand import mix64, word_of
 from vbdata.train import checkpoint, flow
-from vbdata.train.adapter import Condition, Editor
+from vbdata.train.adapter import Editor, conditioned
 from vbdata.train.config import Config
 from vbdata.train.data import Corpus, open_builds
 from vbdata.train.loader import Batch, Loader
@@ -104,10 +104,9 @@ class Watch:
         """Input, target, the prediction in one step and in several, a row for each sample."""
         strips: list[NDArray[np.uint8]] = []
         for batch in self._fixed(loader, self._config.run.grid, "grid"):
-            reference = self._editor.encode_image(flow.scaled(batch.given))
-            text = self._editor.encode_text(batch.texts, reference.device)
-            condition = Condition(reference, batch.known, text)
-            start = flow.noise(batch.noise, tuple(reference.shape[1:]))
+            rgb = flow.scaled(batch.given)
+            condition = conditioned(self._editor, rgb, batch.known, batch.texts)
+            start = flow.noise(batch.noise, tuple(condition.reference.shape[1:]))
             shown = [batch.given, batch.target]
             for steps in (1, self._config.run.grid_steps):
                 x = flow.sample(self._editor, start, condition, steps)

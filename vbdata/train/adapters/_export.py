@@ -24,16 +24,19 @@ def export_lora(trained: Path, out: Path) -> Path:
     from peft import get_peft_model_state_dict
 
     module: Any = editor.module
-    part = "unet" if "UNet" in type(module).__name__ else "transformer"
     index = editor.checkpoint.settings("", "model_index.json")
     pipeline = getattr(_shared.library("diffusers"), index["_class_name"])
-    lora = config.lora
-    settings = {"r": lora.rank, "lora_alpha": lora.alpha, "target_modules": lora.targets}
+    names = {name.split(".lora_")[0] for name, _ in module.named_modules() if ".lora_" in name}
+    settings = {
+        "r": config.lora.rank,
+        "lora_alpha": config.lora.alpha,
+        "target_modules": sorted(names),
+    }
     pipeline.save_lora_weights(
         out,
         **{
-            f"{part}_lora_layers": get_peft_model_state_dict(module),
-            f"{part}_lora_adapter_metadata": settings,
+            f"{editor.part}_lora_layers": get_peft_model_state_dict(module),
+            f"{editor.part}_lora_adapter_metadata": settings,
         },
     )
     return out / "pytorch_lora_weights.safetensors"

@@ -109,9 +109,12 @@ def library(name: str) -> Any:
 class LatentEditor(ABC):
     """The verbs that all adapters share. A subclass encodes a batch of one, and predicts.
 
-    digest: of all the checkpoint's weights; module: float32 where it is trained.
+    module: float32 where it is trained; part: the checkpoint's folder that it comes from; idle:
+    parts of it that decide nothing, so they are not trained and have no LoRA.
     """
 
+    part = "transformer"
+    idle: Sequence[str] = ()
     vae: Any  # frozen, so not below `module`: neither checkpoints nor optimisers see them
 
     def __init__(
@@ -135,8 +138,9 @@ class LatentEditor(ABC):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the checkpoint's files."""
-        return files_digest(self.checkpoint.folder, [""])
+        """SHA-256 of all the checkpoint's files that are used. Reads them once."""
+        parts = (self.part, VAE, "scheduler", *self._text_parts)
+        return files_digest(self.checkpoint.folder, parts)
 
     @cached_property
     def _images(self) -> Encodings:
@@ -151,7 +155,7 @@ class LatentEditor(ABC):
         return Encodings(encoder, kept, self.options.cache)
 
     @cached_property
-    def _reader(self) -> Callable[[str, torch.device], Texts]:
+    def _reader(self) -> Callable[..., Texts]:
         return self._load_texts()  # large, and not needed where all texts are kept
 
     def encode_image(self, rgb: Tensor) -> Tensor:
@@ -216,8 +220,8 @@ class LatentEditor(ABC):
         """Of a batch of one."""
 
     @abstractmethod
-    def _load_texts(self) -> Callable[[str, torch.device], Texts]:
-        """A function that encodes one text, each tensor with a batch of one."""
+    def _load_texts(self) -> Callable[..., Texts]:
+        """A function of (text, device) that encodes a text, each tensor with a batch of one."""
 
 
 @contextmanager

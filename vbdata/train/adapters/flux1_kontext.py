@@ -41,7 +41,7 @@ class KontextEditor(_shared.LatentEditor):
 
     def __init__(self, options: Options) -> None:
         checkpoint = _shared.open_checkpoint(options, PIPELINE)
-        module = checkpoint.model("diffusers", "FluxTransformer2DModel", "transformer")
+        module = checkpoint.model("diffusers", "FluxTransformer2DModel", self.part)
         self.vae = checkpoint.model("diffusers", "AutoencoderKL", _shared.VAE, torch.float32)
         self._embeds_guidance = bool(module.config.guidance_embeds)
         blocks = [*module.transformer_blocks, *module.single_transformer_blocks]

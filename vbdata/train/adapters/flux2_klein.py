@@ -49,7 +49,7 @@ class KleinEditor(_shared.LatentEditor):
         checkpoint = _shared.open_checkpoint(options, PIPELINE)
         if checkpoint.settings("", "model_index.json").get("is_distilled"):
             raise RecipeError([f"model.path: {options.path} is distilled, expected klein-base"])
-        module = checkpoint.model("diffusers", "Flux2Transformer2DModel", "transformer")
+        module = checkpoint.model("diffusers", "Flux2Transformer2DModel", self.part)
         self.vae = checkpoint.model("diffusers", "AutoencoderKLFlux2", _shared.VAE, torch.float32)
         self._embeds_guidance = bool(module.config.guidance_embeds)
         blocks = [*module.transformer_blocks, *module.single_transformer_blocks]

@@ -36,13 +36,15 @@ Options = _shared.Options
 class Pix2PixEditor(_shared.LatentEditor):
     """The pipeline's UNet, autoencoder and text encoder behind the four verbs."""
 
+    part = "unet"
+
     def __init__(self, options: Options) -> None:
         checkpoint = _shared.open_checkpoint(options, PIPELINE)
         self._schedule = _schedule(checkpoint)
         alphas = self._schedule.alphas_cumprod.double()
         self._log_ratios = ((1 - alphas) / alphas).log() / 2  # rises with the timestep
         self._first_t = float(torch.sigmoid(-self._log_ratios[-1]))
-        module = checkpoint.model("diffusers", "UNet2DConditionModel", "unet")
+        module = checkpoint.model("diffusers", "UNet2DConditionModel", self.part)
         self.vae = checkpoint.model("diffusers", "AutoencoderKL", _shared.VAE, torch.float32)
         blocks = [*module.down_blocks, module.mid_block, *module.up_blocks]
         multiple = 2 ** (len(self.vae.config.block_out_channels) - 1)

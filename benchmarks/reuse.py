@@ -1,0 +1,79 @@
+"""What a re-mix costs when everything can be copied, against a build from nothing.
+
+`python -m benchmarks.reuse [--samples N] [--rounds N]`: builds a mixture of 640x480 pictures, then
+another mixture over the same samples (other weights, other shards), in turn from nothing and with
+the first one to copy from, in this process. Seconds are the processor's, which a busy machine
+spares; ratios are taken inside a round. SHA256SUMS must be equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks import inputs
+from benchmarks.ours import RECIPE
+from vbdata.build import How, build
+from vbdata.recipe import Recipe, parse_recipe
+from vbdata.storage import Folder
+
+SHARD = 50
+WEIGHTS = {"coco": Decimal("0.2"), "kitti": Decimal("0.35"), "hypersim": Decimal("0.45")}
+
+
+def main() -> None:
+    """Print seconds of each round, and the ratios' median."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    data = inputs.make(given.samples)
+    old = mixture(data, given.samples)
+    sources = tuple(replace(s, tasks=dict.fromkeys(s.tasks, WEIGHTS[s.name])) for s in old.sources)
+    new = replace(old, sources=sources, samples=given.samples // 3, shard_size=SHARD // 2)
+    with TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
+        first = timed(old, folder / "old")
+        print(f"first build: {given.samples} samples, {first:.2f} CPU s")
+        ratios = [one_round(new, folder, number) for number in range(given.rounds)]
+    middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
+    print(f"from nothing / copied: {middle:.2f} ({low:.2f} to {high:.2f})")
+
+
+def mixture(data: Path, samples: int) -> Recipe:
+    """The recipe of the speed benchmark."""
+    text = RECIPE.format(samples=samples, shard_size=SHARD, inputs=data)
+    return parse_recipe(text, "bench.yaml", data, {})
+
+
+def one_round(recipe: Recipe, folder: Path, number: int) -> float:
+    """CPU seconds from nothing over CPU seconds when all is copied."""
+    nothing, copied = folder / f"nothing-{number}", folder / f"copied-{number}"
+    without = timed(recipe, nothing)
+    with_old = timed(recipe, copied, str(folder / "old"))
+    said = json.loads((copied / "run.json").read_text())["reuse"]
+    assert said["rendered"] == 0, said
+    assert (nothing / "SHA256SUMS").read_bytes() == (copied / "SHA256SUMS").read_bytes()
+    each = 1000 / recipe.samples
+    print(
+        f"round {number}: from nothing {without:.2f} s ({without * each:.1f} ms a sample), "
+        f"copied {with_old:.2f} s ({with_old * each:.1f} ms a sample)"
+    )
+    return without / with_old
+
+
+def timed(recipe: Recipe, out: Path, *old: str) -> float:
+    """CPU seconds of a build in this process."""
+    start = time.process_time()
+    build(recipe, Folder(str(out)), How(reuse=old))
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What the five libraries read: two builds, and what our own reader says is in them.
+
+`make interop` runs these files, each in the environment that has its library; they are named
+with_*.py so that plain pytest, which has none of them, does not collect them. The builds lie in
+$INTEROP_BUILDS, where the first of the environments puts them and the others find them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+# Before any of the libraries is imported: nothing is fetched, no cache of another time is read.
+CACHES = TemporaryDirectory(prefix="vbdata-interop-")
+os.environ |= {
+    "HF_HOME": f"{CACHES.name}/huggingface",
+    "HF_HUB_OFFLINE": "1",
+    "CROISSANT_CACHE": f"{CACHES.name}/croissant",
+    "WIDS_CACHE": f"{CACHES.name}/wids",
+}
+
+from truth import Truth, truth_of  # noqa: E402
+
+from vbdata.build import How, build  # noqa: E402
+from vbdata.recipe import Recipe  # noqa: E402
+from vbdata.storage import Folder  # noqa: E402
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def make_build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Builds the demo recipe with some of its keys changed, unless that build is there."""
+    folder = Path(os.environ.get("INTEROP_BUILDS") or tmp_path_factory.mktemp("builds"))
+
+    def make(name: str, **changes: object) -> Path:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / name / "SHA256SUMS").exists():
+                recipe: Recipe = request.getfixturevalue("demo_recipe")
+                png = recipe.image.model_copy(update={"input": "png"})
+                changes |= {"image": png} if changes.pop("png", False) else {}
+                build(replace(recipe, **changes), Folder(str(folder / name)), How())
+        return folder / name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def demo_build(make_build: Make) -> Path:
+    """The demo recipe as it is."""
+    return make_build("demo")
+
+
+@pytest.fixture(scope="session")
+def odd_build(make_build: Make) -> Path:
+    """Another split, PNG inputs, shards of 7, 7 and 6."""
+    return make_build("odd", split="val", png=True, samples=20, shard_size=7)
+
+
+@pytest.fixture(scope="session", params=["demo", "odd"])
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A finished build. It must be afterwards what it was before."""
+    found: Path = request.getfixturevalue(f"{request.param}_build")
+    before = files_of(found)
+    yield found
+    assert files_of(found) == before
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=found, check=True)
+
+
+@pytest.fixture(scope="session")
+def truth(folder: Path) -> Truth:
+    """What is in the build."""
+    return truth_of(folder)
+
+
+def files_of(folder: Path) -> list[str]:
+    """All files of a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,90 @@
+"""What is in a build, read with nothing but our own tar reader, pyarrow and Pillow."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from vbdata.tar import members
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """manifest: manifest.json; rows: the Parquet rows; parts: key -> extension -> bytes."""
+
+    manifest: dict[str, Any]
+    rows: list[dict[str, Any]]
+    parts: dict[str, dict[str, bytes]]
+
+    @property
+    def split(self) -> str:
+        """The split's name."""
+        return str(self.manifest["split"])
+
+    @property
+    def tars(self) -> list[str]:
+        """The shards' paths."""
+        return [shard["tar"] for shard in self.manifest["shards"]]
+
+    @property
+    def input(self) -> str:
+        """input.jpg or input.png."""
+        return f"input.{self.manifest['recipe']['image']['input']}"
+
+    @property
+    def images(self) -> tuple[str, str, str]:
+        """The members that are images."""
+        return self.input, "target.png", "valid.png"
+
+    def facts(self, key: str) -> dict[str, Any]:
+        """The sample's json."""
+        found: dict[str, Any] = json.loads(self.parts[key]["json"])
+        return found
+
+    def text(self, key: str) -> str:
+        """The sample's instruction."""
+        return self.parts[key]["instruction.txt"].decode()
+
+    def pixels(self, key: str, extension: str, mode: str | None = None) -> Pixels:
+        """uint8 [H, W, 3], or [H, W] of a grey image; mode: what to convert it to."""
+        image = Image.open(io.BytesIO(self.parts[key][extension]))
+        return np.asarray(image.convert(mode) if mode else image)
+
+
+def truth_of(folder: Path) -> Truth:
+    """Read a build."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    rows = pq.read_table(folder / "manifest" / f"{manifest['split']}.parquet").to_pylist()
+    parts: dict[str, dict[str, bytes]] = {}
+    for shard in manifest["shards"]:
+        for member in members(folder / shard["tar"]):
+            parts.setdefault(member.key, {})[member.extension] = member.data
+    assert list(parts) == [row["key"] for row in rows]
+    assert len(parts) == manifest["samples"]
+    return Truth(manifest, rows, parts)
+
+
+def run_the_card(folder: Path, heading: str, check: str) -> None:
+    """Run a code block of the dataset card in the folder, then statements about what it left."""
+    card = (folder / "README.md").read_text()
+    (section,) = re.findall(rf"\n##+ {heading}\n(.*?)(?=\n##)", card, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    script = f"{code}\n{check}\nprint('the card is right')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, f"{code}\n{done.stderr}"
+    assert done.stdout.endswith("the card is right\n")

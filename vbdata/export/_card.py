@@ -1,0 +1,112 @@
+"""The README of an exported folder: its contents and licences, how to train, how to decode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vbdata.export._nouns import Format, Summary
+from vbdata.export._sizes import all_sizes, told
+from vbdata.licences import commercial
+
+DECODE = """\
+## Decode
+
+`vbdata.jsonl` has a line a sample: the manifest's row, and where its files are. `params` is what a
+task's decoder needs:
+
+```python
+import json
+
+from PIL import Image
+import numpy as np
+from vbdata import codecs
+
+for line in open("vbdata.jsonl"):
+    row = json.loads(line)
+    rgb = np.asarray(Image.open(row["target"]).convert("RGB"))
+    label = codecs.decode(row["task"], rgb, json.loads(row["params"]))
+```
+
+Answers of a trained model, saved as `KEY.png`, are scored against the build by
+`vbdata eval BUILD --predictions DIR`.
+"""
+
+
+def card(summary: Summary, form: Format) -> str:
+    """The whole README."""
+    front = form.front(summary)
+    return "\n".join(
+        [
+            *([front] if front else []),
+            f"# {summary.name}, for {form.TRAINER}\n",
+            _what(summary, form),
+            "## Train\n",
+            form.howto(summary).rstrip() + "\n",
+            told(all_sizes(summary.parts.values())) + "\n",
+            DECODE,
+            "## Licences\n",
+            "Each sample keeps the licence of its record; `license` in `vbdata.jsonl`. Share-alike "
+            "(SA) and no-derivatives (ND) licences have duties of their own.\n",
+            _licences(summary),
+        ]
+    )
+
+
+def _what(summary: Summary, form: Format) -> str:
+    cells = [(source, task, str(n)) for (source, task), n in sorted(summary.cells.items())]
+    return "\n".join(
+        [
+            f"{summary.samples} samples of the vbdata build `{summary.order['build'][:16]}`, "
+            f"written by `vbdata export --to {summary.order['format']}`. Format: {form.HOMEPAGE}\n",
+            _table(("source", "task", "samples"), cells),
+            *(
+                f"- `{part.name}/`: {_part(part.control, part.mask, part.samples)}"
+                for part in summary.ordered
+            ),
+            *_left_out(summary),
+            "",
+            "Images are the bytes of the build. In depth and normals, pixels without a label have "
+            "a colour of their own"
+            + (
+                "; masks are 255 where there is a label."
+                if any(part.mask for part in summary.ordered)
+                else ", and this folder has no masks, so a trainer learns that colour, too."
+            )
+            + "\n",
+        ]
+    )
+
+
+def _part(control: bool, mask: bool, samples: int) -> str:
+    given = "`control/`, the input image, and " if control else "no input image; "
+    masks = ", `mask/`, valid pixels" if mask else ""
+    return f"{samples} samples: {given}`target/`, the answer{masks}"
+
+
+def _left_out(summary: Summary) -> list[str]:
+    policy, lines = summary.order["blank"], list[str]()
+    if summary.skipped:
+        lines.append(f"- {summary.skipped} samples without an input image were left out")
+    if policy == "keep":
+        lines.append("- samples of text-to-image tasks have a black control image")
+    chosen = [*summary.order["tasks"], *summary.order["sources"]]
+    if chosen:
+        lines.append(f"- of the build only: {', '.join(chosen)}")
+    return lines
+
+
+def _licences(summary: Summary) -> str:
+    rows = [
+        (name, source, str(count), "yes" if commercial(name) else "not known to be allowed")
+        for (name, source), count in sorted(summary.licenses.items())
+    ]
+    return _table(("licence", "source", "samples", "commercial use"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,186 @@
+"""The exported folder between runs: whose it is, what is finished, and its last files.
+
+A run that was interrupted goes on; a folder that holds anything else is refused. `export.json` is
+written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO
+
+from vbdata.errors import BadSample, BuildError
+from vbdata.export._nouns import Format, Summary
+from vbdata.export._shard import STATE, read_done
+from vbdata.licences import commercial
+from vbdata.manifest import SUMS, canonical
+from vbdata.recipe import first_difference
+from vbdata.storage import Folder
+from vbdata.verify_files import LINE
+
+DONE = "export.json"
+ORDER = f"{STATE}/order.json"
+ROWS = "vbdata.jsonl"
+CARD = "README.md"
+
+
+def claim(out: Folder, order: Mapping[str, Any]) -> bool:
+    """Make the folder this export's; whether it is finished already.
+
+    Raises BuildError if it holds anything else, or cannot be used.
+    """
+    try:
+        files = {file.path for file in out.files()}
+        done = DONE in files
+        old = _order(out, DONE if done else ORDER) if files else dict(order)
+        difference = first_difference(old, dict(order)) if old is not None else None
+        if old is None:
+            strange = min(files)
+            raise BuildError(f"{out.url} is not empty and holds no export ({strange})")
+        if difference:
+            raise BuildError(f"{out.url} holds another export: {difference}; choose another folder")
+        if done:
+            _refuse_incomplete(out, files)
+        else:
+            out.write(ORDER, canonical(dict(order)))
+    except (OSError, ValueError, ImportError) as err:
+        raise BuildError(f"{out.url} cannot be used: {type(err).__name__}: {err}") from err
+    return done
+
+
+def finish(out: Folder, shards: int, summary: Summary, form: Format) -> None:
+    """Write what is about all samples, and export.json, once all shards are done.
+
+    Raises BuildError if no sample was chosen.
+    """
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        folder = Path(temporary)
+        with ExitStack() as stack:
+            writer = _Writer(folder, stack)
+            for number in range(shards):
+                for line in read_done(out, number):
+                    if line.item is None:
+                        summary.skipped += 1
+                        continue
+                    item = line.item
+                    summary.add(item)
+                    paths = {name: getattr(item, name) for name in ("target", "control", "mask")}
+                    writer.line(ROWS, line.row | paths | {"part": item.part})
+                    said = form.line(item)
+                    if said is not None:
+                        writer.line(f"{item.part}/metadata.jsonl", said)
+                    for path in sorted(line.sums):
+                        writer.write(SUMS, f"{line.sums[path]}  {path}\n")
+            if not summary.samples:
+                raise BuildError("nothing to export: no sample is of these tasks and sources")
+            tables = sorted(writer.files.keys() - {SUMS})
+            stack.close()
+            texts = _texts(summary, form)
+            with writer.place(SUMS).open("a", encoding="utf-8") as sums:
+                sums.writelines(_sum_lines(writer, tables, texts))
+        for path in [*tables, SUMS]:
+            out.put(writer.place(path), path)
+    for path, data in texts.items():
+        out.write(path, data)
+    out.write(DONE, canonical(report(summary)))
+    tidy(out)
+
+
+def tidy(out: Folder) -> None:
+    """Remove what only an unfinished export needs."""
+    for file in list(out.files(STATE)):
+        out.remove(file.path)
+    if out.local and Path(out.at(STATE)).is_dir():
+        Path(out.at(STATE)).rmdir()
+
+
+def report(summary: Summary) -> dict[str, Any]:
+    """What was exported, for export.json and for scripts."""
+    return {
+        "name": summary.name,
+        "order": dict(summary.order),
+        "samples": summary.samples,
+        "skipped_without_input": summary.skipped,
+        "parts": [
+            {"part": p.name, "samples": p.samples, "control": p.control, "mask": p.mask}
+            for p in summary.ordered
+        ],
+        "cells": [
+            {"source": source, "task": task, "samples": count}
+            for (source, task), count in sorted(summary.cells.items())
+        ],
+        "licenses": [
+            {"license": name, "source": source, "samples": n, "commercial": commercial(name)}
+            for (name, source), n in sorted(summary.licenses.items())
+        ],
+    }
+
+
+def read_report(out: Folder) -> dict[str, Any]:
+    """export.json of a finished export."""
+    found: dict[str, Any] = json.loads(out.read(DONE))
+    return found
+
+
+class _Writer:
+    """Text files in a local folder, open while lines come."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder, self._stack = folder, stack
+        self._numbers: dict[str, int] = {}
+        self.files: dict[str, TextIO] = {}
+
+    def place(self, path: str) -> Path:
+        """Where a file lies until it is put into the exported folder."""
+        return self._folder / str(self._numbers.setdefault(path, len(self._numbers)))
+
+    def line(self, path: str, value: Mapping[str, Any]) -> None:
+        """Add a line of JSON, keys in their order."""
+        self.write(path, json.dumps(value, separators=(",", ":")) + "\n")
+
+    def write(self, path: str, text: str) -> None:
+        """Add a text."""
+        if path not in self.files:
+            file = self.place(path).open("w", encoding="utf-8", newline="\n")
+            self.files[path] = self._stack.enter_context(file)
+        self.files[path].write(text)
+
+
+def _texts(summary: Summary, form: Format) -> dict[str, bytes]:
+    from vbdata.export._card import card
+
+    return {
+        CARD: card(summary, form).encode(),
+        **{path: text.encode() for path, text in form.configs(summary).items()},
+    }
+
+
+def _sum_lines(writer: _Writer, tables: list[str], texts: Mapping[str, bytes]) -> Iterator[str]:
+    for path in tables:
+        with writer.place(path).open("rb") as file:
+            yield f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path}\n"
+    for path in sorted(texts):
+        yield f"{hashlib.sha256(texts[path]).hexdigest()}  {path}\n"
+
+
+def _order(out: Folder, path: str) -> dict[str, Any] | None:
+    """The order that a folder was made to, None if it is no export's."""
+    try:
+        found = json.loads(out.read(path))
+        order = found["order"] if path == DONE else found
+        return dict(order)
+    except (BadSample, ValueError, KeyError, TypeError):
+        return None
+
+
+def _refuse_incomplete(out: Folder, files: set[str]) -> None:
+    listed = (LINE.fullmatch(line) for line in out.read(SUMS).decode().splitlines())
+    missing = sorted(found[2] for found in listed if found and found[2] not in files)
+    if missing:
+        some = f"{len(missing)} of its files are missing, such as {missing[0]}"
+        raise BuildError(f"{out.url} is a finished export, but {some}; delete it and export again")

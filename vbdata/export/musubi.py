@@ -1,0 +1,77 @@
+"""kohya-ss/musubi-tuner: PART/metadata.jsonl with image_path, control_path and caption; TOML.
+
+Paths are relative to this folder, where the trainer is run (it opens them as they are). Edit models
+want a control image for every image ("requires exactly one control content per item"), so samples
+without one have a dataset.toml of their own, for text-to-image training. enable_bucket with
+bucket_no_upscale at the largest size keeps images as they are; control images take the target's
+size. No masks. Sources: kohya-ss/musubi-tuner docs/dataset_config.md,
+src/musubi_tuner/dataset/config_utils.py (keys and types), datasources.py (ImageJsonlDatasource),
+flux_kontext_cache_latents.py.
+"""
+
+from __future__ import annotations
+
+from vbdata.export._nouns import Item, Part, Summary
+from vbdata.export._sizes import all_sizes, largest
+from vbdata.export._toml import toml
+
+TRAINER = "musubi-tuner"
+HOMEPAGE = "https://github.com/kohya-ss/musubi-tuner"
+CAPTION_FILES = False
+MASKS = False
+COMMANDS = (
+    "python $MUSUBI/qwen_image_cache_latents.py",
+    "python $MUSUBI/qwen_image_cache_text_encoder_outputs.py",
+    "accelerate launch $MUSUBI/qwen_image_train_network.py",
+)
+PAIRED, ALONE = "dataset.toml", "dataset-text2image.toml"
+
+
+def line(item: Item) -> dict[str, str]:
+    """The item's line in PART/metadata.jsonl."""
+    given = {"control_path": item.control} if item.control else {}
+    return {"image_path": item.target, **given, "caption": item.caption}
+
+
+def configs(summary: Summary) -> dict[str, str]:
+    """A configuration for the parts with control images, and one for those without."""
+    found = {}
+    for path, control in ((PAIRED, True), (ALONE, False)):
+        parts = [part for part in summary.ordered if part.control is control]
+        if parts:
+            found[path] = _config(parts)
+    return found
+
+
+def howto(summary: Summary) -> str:
+    """How to train with it."""
+    lines = [
+        "Cache, then train, with the trainer's options for a model (docs/qwen_image.md, "
+        "docs/flux_kontext.md there); paths are relative to this folder, so run there:\n",
+        "```sh\ncd THIS_FOLDER\nMUSUBI=/path/to/musubi-tuner/src/musubi_tuner",
+        *(f"{command} --dataset_config {PAIRED} --edit ..." for command in COMMANDS),
+        "```",
+    ]
+    if any(not part.control for part in summary.ordered):
+        lines.append(f"\n`{ALONE}` is for text-to-image models (without `--edit`).")
+    return "\n".join(lines)
+
+
+def front(summary: Summary) -> str:
+    """Nothing."""
+    return ""
+
+
+def _config(parts: list[Part]) -> str:
+    general = {
+        "resolution": list(largest(all_sizes(parts))),
+        "batch_size": 1,
+        "enable_bucket": True,
+        "bucket_no_upscale": True,
+    }
+    datasets = [
+        {"image_jsonl_file": f"{p.name}/metadata.jsonl", "cache_directory": f"{p.name}/cache"}
+        for p in parts
+    ]
+    listed = (f"\n[[datasets]]\n{toml(each | {'num_repeats': 1})}" for each in datasets)
+    return f"[general]\n{toml(general)}" + "".join(listed)

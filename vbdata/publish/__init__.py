@@ -1,0 +1,29 @@
+"""What other libraries need to open a build unchanged: small files beside the shards.
+
+A module a library; each file is a function of the manifest and of nothing else (croissant.json also
+states the digests of the tables beside it), so it has no time, no host and no path of a machine.
+
+    README.md           Hugging Face datasets, and people      vbdata/publish/card.py
+    SPLIT.wids.json     wids                                   vbdata/publish/wids.py
+    .nv-meta/, metadataset.yaml   Megatron-Energon             vbdata/publish/energon.py
+    croissant.json      mlcroissant                            vbdata/publish/croissant.py
+
+webdataset itself needs no file but the tars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vbdata.publish import card, croissant, energon, wids
+
+
+def reader_files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, bytes]:
+    """All of these files by path; sums: SHA-256 of the tables that are written already."""
+    return {
+        **card.files(manifest),
+        **wids.files(manifest),
+        **energon.files(manifest),
+        **croissant.files(manifest, sums),
+    }

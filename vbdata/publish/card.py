@@ -1,0 +1,189 @@
+"""README.md: the dataset card, for people, and in its head for Hugging Face datasets.
+
+The head fixes what `load_dataset` would else guess from the first five samples: the features, and
+the tars by a glob that leaves their .idx files out. Nothing else in the folder is data to it.
+Source: packaged_modules/webdataset/webdataset.py and splits.py of datasets 5.2; the card's keys are
+those of https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from vbdata import plugins
+from vbdata.columns import COLUMNS
+from vbdata.publish import tables
+from vbdata.publish.facts import glob, members, short_digest, summary
+from vbdata.publish.rebuild import recipe_text
+from vbdata.publish.snippets import LIBRARIES, NUMBERS, snippet
+
+PATH = "README.md"
+SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
+DTYPES = {"double": "float64"}  # as datasets calls what Arrow calls otherwise
+# Of the names that the Hub knows, those that a picture may have.
+HUB = frozenset(
+    (
+        *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "pddl", "unknown"),
+        *("cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"),
+        *("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "odc-by", "odbl"),
+        *("cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0"),
+        *("cc-by-nc-sa-4.0", "cdla-permissive-1.0", "cdla-permissive-2.0", "cdla-sharing-1.0"),
+    )
+)
+
+
+def files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """The card, by path."""
+    head = yaml.safe_dump(_head(manifest), sort_keys=False, width=100)
+    return {PATH: f"---\n{head}---\n\n{_body(manifest)}".encode()}
+
+
+def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    split = manifest["split"]
+    data_files = [{"split": split, "path": glob(manifest)}]
+    return {
+        "pretty_name": manifest["name"],
+        **_licence(manifest),
+        "language": ["en"],
+        "task_categories": _categories(manifest),
+        "tags": ["webdataset", "vbdata", *sorted(manifest["roundtrip"])],
+        "size_categories": [SIZES[min(max(len(str(manifest["samples"])) - 3, 0), len(SIZES) - 1)]],
+        "configs": [{"config_name": "default", "data_files": data_files}],
+        "dataset_info": {
+            "features": _features(manifest),
+            "splits": [
+                {
+                    "name": split,
+                    "num_bytes": manifest["bytes"],
+                    "num_examples": manifest["samples"],
+                }
+            ],
+            "download_size": manifest["bytes"],
+            "dataset_size": manifest["bytes"],
+        },
+    }
+
+
+def _licence(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """All licences by the Hub's own names where it knows them all; else the card's own table."""
+    found = [line["license"] for line in manifest["licenses"]]
+    if HUB.issuperset(name.lower() for name in found):
+        return {"license": sorted({name.lower() for name in found})}
+    return {
+        "license": "other",
+        "license_name": "each-sample-its-own",
+        "license_link": f"{PATH}#licences",
+        "license_details": f"{len(found)} licences, by sample; the table in the card sums them up",
+    }
+
+
+def _categories(manifest: Mapping[str, Any]) -> list[str]:
+    from_text = any(plugins.task(name).BLANK_INPUT for name in manifest["roundtrip"])
+    return ["image-to-image", *(["text-to-image"] if from_text else [])]
+
+
+def _features(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What each member decodes to, as datasets writes it down."""
+    facts = [
+        {"name": c.name, "dtype": DTYPES.get(str(c.type), str(c.type))}
+        for c in sorted(COLUMNS)
+        if c.in_json
+    ]
+    found: list[dict[str, Any]] = []
+    for member in members(manifest):
+        if member.extension == "json":
+            found.append({"name": member.extension, "struct": facts})
+        else:
+            kind = "image" if member.is_image else "string"
+            found.append({"name": member.extension, "dtype": kind})
+    return [*found, *({"name": name, "dtype": "string"} for name in ("__key__", "__url__"))]
+
+
+def _body(manifest: Mapping[str, Any]) -> str:
+    how = "\n\n".join(f"### {name}\n\n{snippet(code, manifest)}" for name, code in LIBRARIES)
+    return f"""# {manifest["name"]}
+
+{summary(manifest)}
+
+{len(manifest["shards"])} shards, {manifest["bytes"] / 1e6:.1f} MB, made with vbdata (build
+`{short_digest(manifest)}`). Every shard holds the whole mixture, so any of them are a smaller
+data set of the same kind.
+
+## Mixture
+
+{tables.mixture(manifest)}
+
+requested: share of the samples as the recipe says, apportioned: rounded by largest remainders,
+realised: what is here; unique: different records among them; replaced: rows in which a spare
+stepped in for a damaged record. {_shortfall(manifest)}
+
+## A sample
+
+{tables.parts(manifest)}
+
+A key is the sample's place in the whole data set. The three images are of one size. Facts stand in
+the sample's json, and all of them in `manifest/{manifest["split"]}.parquet`, a row a sample:
+
+{tables.columns()}
+
+| | |
+|---|---|
+| `manifest.json` | recipe, digests, counts, licences, versions |
+| `quarantine/quarantine.jsonl` | every damaged record: source, file, stage, reason |
+| `SHA256SUMS` | `sha256sum -c SHA256SUMS` checks every file |
+
+## Read it
+
+In this folder; each block reads every sample.
+
+{how}
+
+## From colours back to numbers
+
+{tables.tasks(manifest)}
+
+Every target was decoded again when it was made and compared with its label; these are the largest
+errors. A pixel that `valid.png` calls 0 has no label.
+
+{snippet(NUMBERS, manifest)}
+
+On the command line: `vbdata decode TASK KEY.target.png label.npy --params PARAMS`.
+
+## Sources
+
+{tables.sources(manifest)}
+
+{_left_out(manifest)}
+
+## Licences
+
+Each sample's licence is that of its record, in its json as `license`. Summed up:
+
+{tables.licences(manifest)}
+
+## Build it again
+
+The same recipe over the same data gives the same bytes, with the code and library versions that
+`manifest.json` states. Fill in where the data lies, then `vbdata build recipe.yaml --out out`:
+
+```yaml
+{recipe_text(manifest)}```
+"""
+
+
+def _shortfall(manifest: Mapping[str, Any]) -> str:
+    short = manifest["shortfall"]
+    return f"{short} slots stayed empty." if short else "No slot stayed empty."
+
+
+def _left_out(manifest: Mapping[str, Any]) -> str:
+    reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
+    said = [f"Damaged records that were tried: {reasons}." if reasons else "No record was damaged."]
+    for line in manifest["holdout"]:
+        said.append(f"Held out: {tables.cell(line['set'])}, {line['groups']} groups.")
+    if manifest["recipe"]["licence_policy"] == "commercial":
+        said.append("Left out: what is not known to allow commercial use.")
+    return " ".join(said)

@@ -1,0 +1,185 @@
+"""croissant.json: the folder as a Croissant 1.1 dataset (https://mlcommons.org/croissant).
+
+Record sets: `manifest`, a row a sample from the Parquet file; `inputs`, `targets` and `valid`, the
+images by key. They cannot be one: file sets in the same archives cannot be joined. mlcroissant
+caches what it unpacks by relative URL alone, so the build's digest stands in the shards' path, and
+checks each file's SHA-256.
+
+The specification asks for the date of publication. A build has no clock: like the members of the
+tars, it is dated to the epoch, and whoever publishes it may set the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from vbdata.columns import COLUMNS
+from vbdata.publish.facts import Member, json_text, licence_url, members, short_digest, summary
+
+PATH = "croissant.json"
+EPOCH = "1970-01-01"
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "sc": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "dct": "http://purl.org/dc/terms/",
+    "annotation": "cr:annotation",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "excludes": "cr:excludes",
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "readLines": "cr:readLines",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sdVersion": "cr:sdVersion",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+    "unArchive": "cr:unArchive",
+    "value": "cr:value",
+}
+KINDS = {
+    pa.string(): "sc:Text",
+    pa.bool_(): "sc:Boolean",
+    pa.int32(): "sc:Integer",
+    pa.int64(): "sc:Integer",
+    pa.float64(): "sc:Float",
+}
+SETS = {"input": "inputs", "target": "targets", "valid": "valid"}  # by member: the record set
+
+
+def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, bytes]:
+    """The description, by path; sums: SHA-256 of the manifest's Parquet file, by path."""
+    name, digest = manifest["name"], short_digest(manifest)
+    rows = f"manifest/{manifest['split']}.parquet"
+    pictures = [member for member in members(manifest) if member.is_image]
+    described = {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "name": name,
+        "description": summary(manifest),
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "license": sorted({licence_url(line["license"]) for line in manifest["licenses"]}),
+        "version": f"{manifest['format']}.0.0+{digest}",
+        "datePublished": EPOCH,
+        "citeAs": f"@misc{{{name}-{digest}, title={{{name}}}, note={{vbdata build {digest}}}}}",
+        "isBasedOn": sorted({source["homepage"] for source in manifest["sources"]}),
+        "distribution": [
+            _file(rows, "application/x-parquet", sums[rows], "a row a sample"),
+            *(_shard(shard) for shard in manifest["shards"]),
+            *(_file_set(member, manifest) for member in pictures),
+        ],
+        "recordSet": [_rows(rows), *(_images(member) for member in pictures)],
+    }
+    return {PATH: json_text(described)}
+
+
+def _file(path: str, media_type: str, sha256: str, meaning: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": path,
+        "name": path,
+        "description": meaning,
+        "contentUrl": path,
+        "encodingFormat": media_type,
+        "sha256": sha256,
+    }
+
+
+def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
+    said = _file(shard["tar"], "application/x-tar", shard["sha256"], f"{shard['samples']} samples")
+    return said | {"contentSize": f"{shard['bytes']} B"}
+
+
+def _file_set(member: Member, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{_set(member)}-files",
+        "name": f"{_set(member)}-files",
+        "description": member.meaning,
+        "containedIn": [{"@id": shard["tar"]} for shard in manifest["shards"]],
+        "encodingFormat": member.media_type,
+        "includes": f"*.{member.extension}",
+    }
+
+
+def _rows(path: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "manifest",
+        "name": "manifest",
+        "description": "what is said of every sample",
+        "key": {"@id": "manifest/key"},
+        "field": [
+            _field("manifest", column.name, KINDS[column.type], column.meaning)
+            | {"source": {"fileObject": {"@id": path}, "extract": {"column": column.name}}}
+            for column in COLUMNS
+        ],
+    }
+
+
+def _images(member: Member) -> dict[str, Any]:
+    of = _set(member)
+    return {
+        "@type": "cr:RecordSet",
+        "@id": of,
+        "name": of,
+        "description": member.meaning,
+        "key": {"@id": f"{of}/key"},
+        "field": list(_image_fields(of, member)),
+    }
+
+
+def _image_fields(of: str, member: Member) -> Iterator[dict[str, Any]]:
+    files_ = {"fileSet": {"@id": f"{of}-files"}}
+    yield _field(of, "key", "sc:Text", "name of the sample, as in the record set manifest") | {
+        "source": files_
+        | {"extract": {"fileProperty": "filename"}, "transform": {"regex": r"^([^.]+)\."}}
+    }
+    yield _field(of, "image", "sc:ImageObject", member.meaning) | {
+        "source": files_ | {"extract": {"fileProperty": "content"}}
+    }
+
+
+def _field(of: str, name: str, kind: str, meaning: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{of}/{name}",
+        "name": name,
+        "description": meaning,
+        "dataType": kind,
+    }
+
+
+def _set(member: Member) -> str:
+    return SETS[member.extension.partition(".")[0]]

@@ -1,0 +1,76 @@
+""".nv-meta/ and metadataset.yaml: the folder as a dataset of Megatron-Energon.
+
+    .info.json         samples of each shard, in order     split.yaml     shards of each part
+    dataset.yaml       InterleavedSample: [input, instruction, target], by sample_loader.py
+    crude.yaml         all members and the json of a sample, for cookers of one's own
+    metadataset.yaml   the folder as a blend of one, for blends of several
+
+`energon lint` reads the parts train, val and test, so all three stand there, empty but for the
+build's own. Images come as uint8[3, H, W], since colours are the label. The offsets of samples are
+the .tar.idx beside each tar. No index.sqlite: only random access by key would need it.
+Source: flavors/webdataset/{metadata,structs,standard_webdataset}.py of megatron-energon 7.4.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from vbdata.publish.facts import braces, input_extension, json_text
+
+VERSION = "7.4.1"  # whose layout this is
+PARTS = ("train", "val", "test")
+UINT8 = {
+    "__module__": "megatron.energon",
+    "__class__": "SampleDecoder",
+    "image_decode": "torchrgb8",
+}
+
+LOADER = '''"""A sample as text and images in turn: the input, the instruction, the answer."""
+
+
+def sample_loader(raw):
+    """Called by energon with the decoded members of a sample."""
+    return {{"sequence": [raw[{input}], raw["instruction.txt"], raw["target.png"]]}}
+'''
+
+
+def files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files, by path."""
+    picture, split = input_extension(manifest), manifest["split"]
+    info = {
+        "energon_version": VERSION,
+        "shard_counts": {shard["tar"]: shard["samples"] for shard in manifest["shards"]},
+    }
+    parts: dict[str, list[str]] = {part: [] for part in PARTS} | {split: [braces(manifest)]}
+    typed = {
+        "sample_type": {"__module__": "megatron.energon", "__class__": "InterleavedSample"},
+        "decoder": UINT8,
+        "sample_loader": "sample_loader.py:sample_loader",
+        "part_filter": [picture, "instruction.txt", "target.png"],
+    }
+    crude = {
+        "__module__": "megatron.energon",
+        "__class__": "CrudeWebdataset",
+        "decoder": UINT8,
+    }
+    blend = {
+        "__module__": "megatron.energon",
+        "__class__": "MetadatasetV2",
+        "splits": {split: {"path": ".", "split_part": split}},
+    }
+    return {
+        ".nv-meta/.info.json": json_text(info),
+        ".nv-meta/split.yaml": _yaml({"split_parts": parts, "exclude": []}),
+        ".nv-meta/dataset.yaml": _yaml(typed),
+        ".nv-meta/crude.yaml": _yaml(crude),
+        ".nv-meta/sample_loader.py": LOADER.format(input=json.dumps(picture)).encode(),
+        "metadataset.yaml": _yaml(blend),
+    }
+
+
+def _yaml(value: Any) -> bytes:
+    return yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False).encode()

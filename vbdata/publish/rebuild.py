@@ -1,0 +1,62 @@
+"""The recipe of a build as YAML again, for its card: what the manifest holds of it.
+
+It is the recipe that was built, key by key; options come in alphabetical order. Roots are in no
+manifest, so they are to be filled in, here or by `--root`; of a held-out file only the digest of
+its lines is known.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+APART = ("name", "max_bad", "tasks", "holdout", "sources")
+NUMBER = re.compile(r"-?\d+\.\d+")
+
+
+def recipe_text(manifest: Mapping[str, Any]) -> str:
+    """A recipe file; sources and tasks in the order that broke ties when it was planned."""
+    return "\n".join(_lines(manifest)) + "\n"
+
+
+def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    recipe = manifest["recipe"]
+    yield f"name: {_value(recipe['name'])}"
+    for key in sorted(recipe.keys() - set(APART)):
+        yield f"{key}: {_value(recipe[key])}"
+    yield f"max_bad: {recipe['max_bad']}"
+    if recipe["tasks"]:
+        yield f"tasks: {_value(recipe['tasks'])}"
+    if recipe["holdout"]:
+        yield "holdout:"
+        yield from (f"  - {_held(each)}" for each in recipe["holdout"])
+    yield "sources:"
+    for name in dict.fromkeys(cell["source"] for cell in manifest["cells"]):
+        yield from _source(name, manifest)
+
+
+def _source(name: str, manifest: Mapping[str, Any]) -> Iterator[str]:
+    source = manifest["recipe"]["sources"][name]
+    tasks = [cell["task"] for cell in manifest["cells"] if cell["source"] == name]
+    weights = ", ".join(f"{task}: {source['tasks'][task]}" for task in tasks)
+    yield f"  {name}:"
+    yield f"    dataset: {source['dataset']}"
+    yield f"    root: data/{name}  # where yours lies"
+    for key, value in sorted(source["options"].items()):
+        number = isinstance(value, str) and NUMBER.fullmatch(value)
+        yield f"    {key}: {value if number else _value(value)}"
+    yield f"    tasks: {{{weights}}}"
+
+
+def _held(each: Mapping[str, Any]) -> str:
+    if "set" in each:
+        return str(each["set"])
+    said = f"{each['lines']} lines, sorted and joined of SHA-256 {each['sha256']}"
+    return f"{{file: held-out-{each['sha256'][:8]}.txt}}  # {said}"
+
+
+def _value(value: Any) -> str:
+    """JSON is YAML; sorted, since the manifest is."""
+    return json.dumps(value, sort_keys=True)

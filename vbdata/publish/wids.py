@@ -1,0 +1,36 @@
+"""SPLIT.wids.json: the shard index of wids (random access to WebDataset shards).
+
+URLs are relative to the file itself. wids stood in the webdataset distribution up to 0.2.x.
+Source: wids/wids_specs.py and wids_index.py of webdataset 0.2.111.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vbdata.publish.facts import json_text
+
+
+def path(manifest: Mapping[str, Any]) -> str:
+    """Where the index lies in the folder."""
+    return f"{manifest['split']}.wids.json"
+
+
+def files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """The index, by path."""
+    index = {
+        "__kind__": "wids-shard-index-v1",
+        "wids_version": 1,
+        "name": manifest["name"],
+        "shardlist": [
+            {
+                "url": shard["tar"],
+                "nsamples": shard["samples"],
+                "md5sum": shard["md5"],
+                "filesize": shard["bytes"],
+            }
+            for shard in manifest["shards"]
+        ],
+    }
+    return {path(manifest): json_text(index)}

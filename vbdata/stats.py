@@ -1,0 +1,166 @@
+"""The statement of a finished build: what was asked, what it holds, where that comes from.
+
+By cell: requested, apportioned, realised, unique, repeated, quarantined, replaced. By source:
+licence, fingerprint, groups excluded and by what. By task: the error of the targets' own decoding.
+All of it stands in manifest.json; this is the part of it for people, and for `--json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+PARTS = (
+    *("name", "split", "digest", "build_sha256", "samples", "bytes", "shortfall", "cells"),
+    *("sources", "holdout", "licenses", "roundtrip", "quarantine"),
+)
+COUNTS = ("apportioned", "realised", "unique", "repeated", "quarantined", "replaced")
+# Heads that let the table of cells stand in 80 columns.
+SHORT = {
+    "apportioned": "appor-\ntioned",
+    "repeated": "re-\npeated",
+    "quarantined": "quaran-\ntined",
+    "replaced": "re-\nplaced",
+    "records excluded": "records\nexcluded",
+    "groups excluded": "groups\nexcluded",
+}
+WIDE, WIDEST = 120, 180  # columns from which heads, and then digests, are not shortened
+DIGEST = 12  # characters of a fingerprint below that
+
+
+def statement(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The statement's part of a manifest; what an older manifest lacks is left out."""
+    return {key: manifest[key] for key in PARTS if key in manifest}
+
+
+def print_statement(manifest: Mapping[str, Any], to: Console) -> None:
+    """The statement as tables, to the console's width."""
+    wide = to.width >= WIDE
+    to.print(_head(manifest), markup=False, soft_wrap=True)
+    for table in (
+        _cells(manifest["cells"], wide),
+        _sources(manifest["sources"], wide, to.width >= WIDEST),
+        _excluded(manifest["sources"], wide),
+        _licences(manifest["licenses"], wide),
+        _roundtrip(manifest["roundtrip"], wide),
+        _quarantine(manifest["quarantine"], wide),
+    ):
+        if table.row_count:
+            to.print()
+            to.print(table)
+    for line in _notes(manifest):
+        to.print(line, markup=False, soft_wrap=True)
+
+
+def _head(manifest: Mapping[str, Any]) -> str:
+    return (
+        f"{manifest['name']} ({manifest['split']}): {manifest['samples']} samples in "
+        f"{len(manifest['shards'])} shards, {manifest['bytes'] / 1e6:.1f} MB\n"
+        f"digest {manifest['digest']}"
+    )
+
+
+def _table(title: str, names: Sequence[str], numbers: Sequence[str], wide: bool) -> Table:
+    """Columns of text, then of numbers."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1 if wide else 0, 0, 0),
+        pad_edge=False,
+    )
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name if wide else SHORT.get(name, name), justify="right", no_wrap=True)
+    return table
+
+
+def _cells(cells: Sequence[Mapping[str, Any]], wide: bool) -> Table:
+    table = _table("Mixture, in samples", ("source", "task"), ("requested", *COUNTS), wide)
+    for cell in cells:
+        short = cell["realised"] != cell["apportioned"]
+        table.add_row(
+            *(Text(cell[name]) for name in ("source", "task")),
+            f"{float(cell['requested']):.2f}",
+            *(str(cell[name]) for name in COUNTS),
+            style="bold red" if short else None,
+        )
+    table.add_section()
+    asked = f"{sum(float(cell['requested']) for cell in cells):.2f}"
+    sums = (str(sum(cell[name] for cell in cells)) for name in COUNTS)
+    table.add_row("total", "", asked, *sums, style="bold")
+    return table
+
+
+def _sources(sources: Sequence[Mapping[str, Any]], wide: bool, whole: bool) -> Table:
+    """One line a source. Records and groups are those of its index, drawn from or not."""
+    numbers = ("records", "faulty", "groups", "groups excluded")
+    table = _table("Sources", ("source", "licence", "fingerprint"), numbers, wide)
+    for line in sources:
+        mark = line["fingerprint"]
+        table.add_row(
+            *(Text(line[name]) for name in ("source", "license")),
+            mark if whole else mark[:DIGEST],
+            *(str(line[name]) for name in ("entries", "faults")),
+            *(str(line.get(name, "?")) for name in ("groups", "groups_excluded")),
+        )
+    return table
+
+
+def _excluded(sources: Sequence[Mapping[str, Any]], wide: bool) -> Table:
+    numbers = ("groups excluded", "records excluded")
+    table = _table("Excluded", ("source", "by"), numbers, wide)
+    for line in sources:
+        for cause in line.get("excluded", ()):
+            table.add_row(
+                Text(line["source"]),
+                Text(f"{cause['cause']}: {cause['set']}"),
+                str(cause["groups"]),
+                str(cause["records"]),
+            )
+    return table
+
+
+def _licences(licences: Sequence[Mapping[str, Any]], wide: bool) -> Table:
+    names = ("licence", "commercial use", "of sources")
+    table = _table("Licences of the samples", names, ("samples",), wide)
+    for line in licences:
+        table.add_row(
+            Text(line["license"]),
+            "allowed" if line["commercial"] else "not known to be",
+            Text(", ".join(f"{source} {n}" for source, n in line["sources"].items())),
+            str(line["samples"]),
+        )
+    return table
+
+
+def _roundtrip(tasks: Mapping[str, Mapping[str, Any]], wide: bool) -> Table:
+    """How far the targets' own decoding is from their labels."""
+    title = "Round trip: error of a target's own decoding"
+    table = _table(title, ("task", "unit"), ("mean", "max", "bound"), wide)
+    for task, line in tasks.items():
+        shown = (f"{line[name]:.6g}" for name in ("mean", "largest", "tolerance"))
+        table.add_row(Text(task), Text(line["unit"]), *shown)
+    return table
+
+
+def _quarantine(reasons: Mapping[str, int], wide: bool) -> Table:
+    table = _table("Quarantine", ("reason",), ("records",), wide)
+    for reason, count in reasons.items():
+        table.add_row(Text(reason), str(count))
+    return table
+
+
+def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
+    for line in manifest["holdout"]:
+        lost = f", {line['unmatched']} lines match no source" if line["unmatched"] else ""
+        yield f"held out: {line['set']}, {line['groups']} groups{lost}"
+    if manifest["shortfall"]:
+        yield f"shortfall: {manifest['shortfall']} slots stayed empty, no spare was left"
