@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,25 +48,22 @@ def logged(data: bytes) -> Iterator[bytes]:
             yield parts
 
 
-def records(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The project, and the numbers of each step, of the one offline run of a folder."""
+def parsed(run: Path) -> list[Any]:
+    """The records of the one offline run of a folder; its process may still write the last."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     (file,) = (run / "wandb").glob("offline-run-*/*.wandb")
-    found: dict[str, Any] = {}
-    rows = []
-    for data in logged(file.read_bytes()):
-        record = Record()
-        record.ParseFromString(data)
-        if record.WhichOneof("record_type") == "run":
-            found = {"project": record.run.project, "id": record.run.run_id}
-        if record.WhichOneof("record_type") == "history":
-            items = {
-                "/".join(item.nested_key) or item.key: json.loads(item.value_json)
-                for item in record.history.item
-            }
-            rows.append({"_step": record.history.step.num} | items)
-    return found, rows
+    for _ in range(300):
+        found = [Record.FromString(data) for data in logged(file.read_bytes())]
+        if found and found[-1].WhichOneof("record_type") == "exit":
+            return found
+        time.sleep(0.1)
+    raise AssertionError("wandb did not finish its file")
+
+
+def row(history: Any) -> dict[str, Any]:
+    items = history.item
+    return {"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in items}
 
 
 @needs_wandb
@@ -83,15 +80,18 @@ def test_offline_it_has_the_numbers_of_the_log(
     monkeypatch.chdir(tmp_path)
     section = {"wandb": wanted, "log_every": 2, "grid_every": 4, "grid": 1, "grid_steps": 1}
     train(runs.tiny(demo_build, steps=4, run=section), tmp_path / "run")
-    run, rows = records(tmp_path / "run")
-    assert run["project"] == project
-    assert run["id"].startswith("run-")
-    numbers = {row["_step"]: row for row in rows if "loss" in row}
+    found = parsed(tmp_path / "run")
+    (started,) = (r.run for r in found if r.WhichOneof("record_type") == "run")
+    assert started.project == project
+    assert started.run_id.startswith("run-")
+    kept = [r.history for r in found if r.WhichOneof("record_type") == "history"]
+    numbers = {history.step.num: row(history) for history in kept}
     lines = runs.lines(tmp_path / "run")
     assert [line["step"] for line in lines] == sorted(numbers) == [2, 4]
     for line in lines:
-        row = numbers[line["step"]]
-        assert row["loss"] == line["loss"]
-        assert {k: row[f"task/{k}"] for k in line["task"]} == line["task"]
-    assert any("samples" in row for row in rows)
-    assert sorted(os.listdir(tmp_path)) == ["run"]  # nothing is left beside the run
+        drawn = numbers[line["step"]]
+        assert drawn["loss"] == line["loss"]
+        assert {k: drawn[f"task/{k}"] for k in line["task"]} == line["task"]
+    picture = tmp_path.glob(f"run/wandb/offline-run-*/files/{numbers[4]['samples/path']}")
+    assert len(list(picture)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]  # nothing is left beside it

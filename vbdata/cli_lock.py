@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vbdata.cli_common import EXIT_FAILED, EXIT_RECIPE, BuildFolder, Json, reported
+from vbdata.cli_common import EXIT_FAILED, BuildFolder, Json, reported
 
 if TYPE_CHECKING:
     from vbdata.build import How, Watcher
@@ -86,13 +86,12 @@ def diff(
     with reported(as_json):
         from vbdata import diff_print
         from vbdata.diff import compare
-        from vbdata.errors import VbdataError
+        from vbdata.errors import BuildError, RecipeError
 
         try:
             found = compare(a, b, limit=limit, members=members)
-        except VbdataError as err:
-            typer.echo(f"vbdata: {err}", err=True)
-            raise typer.Exit(EXIT_RECIPE) from err
+        except BuildError as err:  # 1 is the exit code of builds that differ
+            raise RecipeError([str(err)]) from err
         diff_print.show(found, as_json)
         if not found.same:
             raise typer.Exit(EXIT_FAILED)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -94,7 +94,7 @@ class Shelf:
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self._folder = cache.folder() / "index" / key
 
-    def fetch(self, root: Root, files: Iterable[Path]) -> bool:
+    def fetch(self, root: Root, files: Sequence[Path]) -> bool:
         """Place a cached index that still holds; whether there was one."""
         answers: dict[tuple[Any, ...], str] = {}
         for kept in self._newest():
@@ -103,6 +103,7 @@ class Shelf:
                 if all(_holds(root, tuple(line[:-1]), line[-1], answers) for line in lines):
                     for name, file in zip(FILES, files, strict=True):
                         _place(kept / name, file)
+                    _place(kept / TRACE, trace_of(files))
                     os.utime(kept)
                     return True
             except (OSError, ValueError, TypeError, IndexError):
@@ -113,10 +114,12 @@ class Shelf:
         """The root for a reader whose index is to be stored."""
         return _Traced(root)
 
-    def store(self, traced: _Traced, files: Iterable[Path]) -> None:
+    def store(self, traced: _Traced, files: Sequence[Path]) -> None:
         """Keep an index that was just made. A cache that cannot be written is not used."""
         lines = [[*question, answer] for question, answer in traced.trace.items()]
         text = json.dumps(lines)
+        trace_of(files).unlink(missing_ok=True)  # it may be linked to the cache's
+        trace_of(files).write_text(text)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             new = Path(mkdtemp(dir=self._folder, prefix=NEW))
@@ -137,6 +140,11 @@ class Shelf:
             return []
         found = [p for p in self._folder.iterdir() if not p.name.startswith(NEW)]
         return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def trace_of(files: Sequence[Path]) -> Path:
+    """Where the trace of an index lies, beside it: a lock names the files that changed by it."""
+    return files[0].with_suffix(f".{TRACE}")
 
 
 def _holds(

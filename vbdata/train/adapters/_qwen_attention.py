@@ -45,7 +45,9 @@ TEXT = ("add_q_proj", "add_k_proj", "add_v_proj", "norm_added_q", "norm_added_k"
 
 def _read(attn: Any, x: Tensor, names: tuple[str, ...], turn: Tensor) -> tuple[Tensor, ...]:
     """Queries, keys and values of some tokens, [B, tokens, heads, channels of a head]."""
-    from diffusers.models.transformers.transformer_qwenimage import apply_rotary_emb_qwen as turned
+    from diffusers.models.transformers.transformer_qwenimage import apply_rotary_emb_qwen
+
+    turned: Any = apply_rotary_emb_qwen  # whose annotation promises pairs
 
     to_q, to_k, to_v, norm_q, norm_k = (getattr(attn, name) for name in names)
     heads = (-1, attn.inner_dim // attn.heads)
