@@ -239,6 +239,37 @@ def test_the_samplers_follow_the_flow_and_heun_is_of_second_order() -> None:
     assert error(64, True) < 0.02
 
 
+class Uneven(Gaussian):
+    """With a schedule of its own, which starts a little after pure noise."""
+
+    first = 0.1
+
+    def times(self, steps: int, shape: Sequence[int]) -> list[float]:
+        return [self.first + (1 - self.first) * (k / steps) ** 2 for k in range(steps)]
+
+
+def test_several_steps_stop_at_the_models_own_times_and_one_at_0() -> None:
+    start = flow.noise(torch.tensor([1, 2]), (3, 8, 8))
+    condition = Condition(start, torch.ones(2, dtype=torch.bool), None)
+    seen: list[float] = []
+
+    class Noting(Uneven):
+        def predict(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
+            seen.extend(t[:1].tolist())
+            return super().predict(z, t, condition)
+
+    editor = Noting(torch.empty(0))
+    flow.sample(editor, start, condition, 1)
+    flow.sample(editor, start, condition, 3)
+    assert seen == pytest.approx([0, 0.1, 0.2, 0.5])
+    # The noise counts as a z of the first time: as wide as one, (t s, 1 - t) long.
+    many = flow.sample(editor, start, condition, 200, heun=True)
+    t, s = editor.first, editor.s
+    as_wide = start * (t**2 + (1 - t) ** 2) ** 0.5
+    exact = s * as_wide / (t**2 * s**2 + (1 - t) ** 2) ** 0.5
+    torch.testing.assert_close(many, exact, atol=2e-3, rtol=0)
+
+
 def test_the_model_takes_any_size_and_hears_text_image_and_time() -> None:
     torch.manual_seed(0)
     options = Options(dim=32, depth=2, heads=2, bottleneck=32, text_dim=32, text_depth=1)

@@ -161,6 +161,8 @@ def test_lora_trains_adapters_alone_from_given_weights(
     assert all(error < constant for _, error, constant in errors(eight, tmp_path / "out"))
     with pytest.raises(RecipeError, match=r"lora\.targets"):
         train(runs.tiny(eight, lora={"rank": 2, "targets": "none"}, **OVERFIT), tmp_path / "b")
+    with pytest.raises(RecipeError, match=r"lora\.rank: a model without weights"):
+        train(runs.tiny(eight, lora=lora, **OVERFIT), tmp_path / "d")
     with pytest.raises(BuildError, match="not the weights of this model"):
         train(runs.tiny(eight, init=str(learned)), tmp_path / "c")
 

@@ -27,6 +27,7 @@ from vbdata.recipe import Recipe
 from vbdata.roots import open_root
 from vbdata.run import one_thread
 from vbdata.sample import load_row, make_sample
+from vbdata.tally import warnings
 
 SHOWN = 3  # examples of each kind of trouble
 
@@ -64,6 +65,8 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
                 yield Finding(source="recipe", level="fail", text=line)
             return
         yield from _exclusions(plan)
+        for text in warnings(plan):
+            yield Finding(source="recipe", level="warn", text=text)
         for cell in plan.cells:
             yield _trial(plan, cell, samples)
 

@@ -103,8 +103,8 @@ class Index:
 
     def entries(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Entry]:
         """The entries of some rows, in that order."""
-        at = pa.array(rows, pa.int64())
-        facts, records = self.facts.take(at).to_pylist(), self.records.take(at).to_pylist()
+        at = np.asarray(rows, np.int64)
+        facts, records = _dicts(self.facts, at), _dicts(self.records, at)
         return [_entry(fact, record) for fact, record in zip(facts, records, strict=True)]
 
     def faults(self) -> list[Entry]:
@@ -132,10 +132,11 @@ def build_index(source: Source, folder: Path) -> Index:
 def open_index(source: Source, folder: Path) -> Index:
     """The two files of an index: facts in memory, records memory-mapped."""
     records = pa.ipc.open_file(pa.memory_map(str(folder / f"{source.name}.arrow"))).read_all()
-    facts = pq.read_table(folder / f"{source.name}.parquet")
+    with pq.ParquetFile(folder / f"{source.name}.parquet", pre_buffer=False) as file:
+        facts = file.read()  # in few chunks and, unlike read_table, in no more than their size
     fingerprint = hashlib.sha256()
-    for chunk in facts["digest"].chunks:
-        fingerprint.update("".join(chunk.to_pylist()).encode())
+    for batch in facts.select(["digest"]).to_batches(BATCH):
+        fingerprint.update("".join(batch.column(0).to_pylist()).encode())
     return Index(source, facts, records, fingerprint.hexdigest())
 
 
@@ -191,6 +192,20 @@ def entry_digest(entry: Entry) -> str:
         hashlib.sha256(entry.record).digest(),
     )
     return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def _dicts(table: pa.Table, at: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Some rows, in that order, each from its own chunk: Table.take would first join all chunks."""
+    chunks = table.to_batches()
+    ends = np.cumsum([len(chunk) for chunk in chunks])
+    which = np.searchsorted(ends, at, side="right")
+    rows = [
+        row
+        for k in np.unique(which)
+        for row in chunks[k].take(pa.array(at[which == k] - ends[k] + len(chunks[k]))).to_pylist()
+    ]
+    back = np.argsort(np.argsort(which, kind="stable"))
+    return [rows[k] for k in back]
 
 
 def _fact_row(entry: Entry) -> dict[str, Any]:
