@@ -20,7 +20,7 @@ from conftest import REPOSITORY, manifest_of
 from test_cli import run
 from test_s3 import Log, s3, upload
 
-from vbdata import images
+from vbdata import images, verify_rows
 from vbdata.build import How, build
 from vbdata.columns import ROWS
 from vbdata.errors import BuildError
@@ -604,6 +604,33 @@ def test_rows_of_other_columns(
     pq.write_table(table, out / "manifest" / "train.parquet", row_group_size=8)
     forge(out)
     found(out, expected, sample=0)
+
+
+def test_rows_after_the_last_shard(out: Path) -> None:
+    path = out / "manifest" / "train.parquet"
+    groups = [table_of(out).slice(first, 8) for first in (0, 8, 16, 16)]
+    with pq.ParquetWriter(path, ROWS) as writer:
+        for group in groups:
+            writer.write_table(group)
+    forge(out)
+    found(out, "8 rows after those of the last shard", sample=0)
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(1_000, "row group 0 is larger than 1000 bytes"), (500_000, "bytes of text in instruction")],
+)
+def test_rows_that_would_fill_the_memory(
+    out: Path, most: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One long text, once in the file: a dictionary of one entry, eight rows of each shard."""
+    table = table_of(out)
+    texts = pa.array(["x" * 100_000] * len(table), pa.string())
+    table = table.set_column(table.column_names.index("instruction"), "instruction", texts)
+    pq.write_table(table, out / "manifest" / "train.parquet", row_group_size=8)
+    forge(out)
+    monkeypatch.setattr(verify_rows, "MOST_BYTES", most)
+    found(out, expected)
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + bytes(100) + b"PAR1", b"{}" * 1000])
