@@ -11,13 +11,11 @@ import functools
 import json
 import multiprocessing
 from pathlib import Path
-from typing import Any
 
 import cv2
 import deflate
 import h5py
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
@@ -33,22 +31,12 @@ Pixels = NDArray[np.uint8]
 VIEW = np.array([-127.5, 127.5, 127.5], np.float32)
 
 
-def picture(path: str) -> bytes:
-    """A JPEG as it is, a PNG as JPEG 95."""
-    data = Path(path).read_bytes()
-    if path.endswith(".jpg"):
-        return data
-    pixels = peer_render.pixels_of(data, cv2.IMREAD_COLOR)
-    options: dict[str, Any] = {"colorspace": "BGR", "colorsubsampling": "444"}
-    return bytes(simplejpeg.encode_jpeg(pixels, quality=95, **options))
-
-
 @functools.cache
 def colour_of() -> NDArray[np.uint32]:
     """uint32[65536]: the packed colour of every stored depth; 0 is no measurement."""
     walk = PALETTES["rgb-cube"]
     cuts, _ = thresholds(len(walk.colours), "-3", "10/3")
-    metres = np.arange(65536, dtype=np.float32) / np.float32(256)
+    metres = np.arange(65536, dtype=np.float32) / np.float32(100)
     packed = np.zeros((65536, 4), np.uint8)
     packed[:, :3] = walk.colours[np.searchsorted(cuts, metres, side="right")]
     packed[0, :3] = walk.invalid
@@ -121,7 +109,7 @@ def write(out: str, worker: int, items: list[peer_render.Record]) -> None:
             target, valid = TASKS[record["task"]](record["label"])
             facts = {"sample_id": record["id"], "task": record["task"], "params": "{}"}
             members = {
-                "input.jpg": picture(record["image"]),
+                "input.jpg": Path(record["image"]).read_bytes(),
                 "target.png": encode_png(target),
                 "valid.png": encode_png(valid),
                 "instruction.txt": peer_render.INSTRUCTIONS[record["task"]].encode(),

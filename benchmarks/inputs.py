@@ -1,8 +1,8 @@
 """The benchmark's inputs: 2 masks : 2 depth maps : 1 normal map, 640x480, in official layouts.
 
-Seeded and cached: `make(samples)` returns a folder with coco/, kitti/ and hypersim/ below the
-git-ignored bench/. The COCO and Hypersim pictures are JPEG and can pass through as they are; the
-KITTI pictures are PNG, as in the real dataset, and have to be encoded by every contender.
+Seeded and cached: `make(samples)` returns a folder with coco/, vkitti2/ and hypersim/ below the
+git-ignored bench/. All pictures are JPEG and can pass through as they are, so that what is compared
+is the rendering and encoding of labels.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from benchmarks import pictures
 from benchmarks.pictures import HEIGHT, WIDTH
 
 SEED = 20240229
-VERSION = 1  # of the pictures: part of the cache's name
+VERSION = 2  # of the pictures: part of the cache's name
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 
 CATEGORIES = 40
 POLYGONS = (5, 12)  # a picture, the last exclusive: 8 on average
-DATE, DRIVE = "2011_09_26", "2011_09_26_drive_0001_sync"
-FOCAL = 500.0
+VARIATION = "Scene01/clone"
 SCENE, CAMERA = "ai_001_001", "cam_00"
 HALF_WIDTH = 0.577  # tangent of half the field of view
 
@@ -36,7 +35,7 @@ HALF_WIDTH = 0.577  # tangent of half the field of view
 def counts(samples: int) -> dict[str, int]:
     """How many samples each dataset has; they add up to `samples`."""
     masks = depths = samples * 2 // 5
-    return {"coco": masks, "kitti": depths, "hypersim": samples - masks - depths}
+    return {"coco": masks, "vkitti2": depths, "hypersim": samples - masks - depths}
 
 
 def make(samples: int) -> Path:
@@ -67,15 +66,11 @@ def write_coco(root: Path, count: int) -> None:
     (root / "annotations/instances_train2017.json").write_text(json.dumps(table))
 
 
-def write_kitti(root: Path, count: int) -> None:
-    """raw/ with calibration and pictures, depth/train/ with annotated depth."""
-    for folder in (_kitti_images(root), _kitti_depth(root)):
-        folder.mkdir(parents=True)
-    projection = (FOCAL, 0, WIDTH / 2, 0, 0, FOCAL, HEIGHT / 2, 0, 0, 0, 1, 0)
-    lines = [f"S_rect_02: {WIDTH:e} {HEIGHT:e}"]
-    lines += ["P_rect_02: " + " ".join(f"{value:e}" for value in projection)]
-    (root / "raw" / DATE / "calib_cam_to_cam.txt").write_text("\n".join(lines) + "\n")
-    _each(_kitti_frame, root, count)
+def write_vkitti2(root: Path, count: int) -> None:
+    """Pictures and depth of one camera of one variation."""
+    for kind in ("rgb", "depth"):
+        _vkitti_folder(root, kind).mkdir(parents=True)
+    _each(_vkitti_frame, root, count)
 
 
 def write_hypersim(root: Path, count: int) -> None:
@@ -98,7 +93,7 @@ def write_hypersim(root: Path, count: int) -> None:
 
 WRITERS: dict[str, Callable[[Path, int], None]] = {
     "coco": write_coco,
-    "kitti": write_kitti,
+    "vkitti2": write_vkitti2,
     "hypersim": write_hypersim,
 }
 
@@ -134,18 +129,15 @@ def _annotations(number: int) -> list[dict[str, object]]:
     return found
 
 
-def _kitti_images(root: Path) -> Path:
-    return root / "raw" / DATE / DRIVE / "image_02/data"
+def _vkitti_folder(root: Path, kind: str) -> Path:
+    return root / VARIATION / "frames" / kind / "Camera_0"
 
 
-def _kitti_depth(root: Path) -> Path:
-    return root / "depth/train" / DRIVE / "proj_depth/groundtruth/image_02"
-
-
-def _kitti_frame(root: Path, number: int) -> None:
+def _vkitti_frame(root: Path, number: int) -> None:
     rng = np.random.default_rng((SEED, 3, number))
-    _write(_kitti_images(root) / f"{number:010d}.png", pictures.photograph(rng))
-    _write(_kitti_depth(root) / f"{number:010d}.png", pictures.depth(rng))
+    picture = _vkitti_folder(root, "rgb") / f"rgb_{number:05d}.jpg"
+    _write(picture, pictures.photograph(rng), 90)
+    _write(_vkitti_folder(root, "depth") / f"depth_{number:05d}.png", pictures.depth(rng))
 
 
 def _hypersim_folder(root: Path, kind: str) -> Path:

@@ -16,7 +16,7 @@ shard_size: {shard_size}
 tasks: {{depth: {{other_palettes: 0}}, semantic: {{absent: 0, subset: 0}}}}
 sources:
   coco: {{dataset: coco, root: {inputs}/coco, tasks: {{semantic: 0.4}}}}
-  kitti: {{dataset: kitti, root: {inputs}/kitti, tasks: {{depth: 0.4}}}}
+  vkitti2: {{dataset: vkitti2, root: {inputs}/vkitti2, camera: left, tasks: {{depth: 0.4}}}}
   hypersim: {{dataset: hypersim, root: {inputs}/hypersim, image: preview, tasks: {{normals: 0.2}}}}
 """
 

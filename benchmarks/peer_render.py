@@ -51,7 +51,11 @@ INSTRUCTIONS = {
 
 def records(inputs: Path) -> list[Record]:
     """One record a sample, mixed: id, task, picture and label file; polygons as a JSON text."""
-    found = [*_coco(inputs / "coco"), *_kitti(inputs / "kitti"), *_hypersim(inputs / "hypersim")]
+    found = [
+        *_coco(inputs / "coco"),
+        *_vkitti2(inputs / "vkitti2"),
+        *_hypersim(inputs / "hypersim"),
+    ]
     order = np.random.default_rng(7).permutation(len(found))
     return [found[k] | {"key": f"{place:08d}"} for place, k in enumerate(order)]
 
@@ -73,12 +77,13 @@ def _coco(root: Path) -> list[Record]:
     ]
 
 
-def _kitti(root: Path) -> list[Record]:
+def _vkitti2(root: Path) -> list[Record]:
     found = []
-    for path in sorted((root / "depth/train").rglob("*.png")):
-        drive, camera = path.parts[-5], path.parts[-2]
-        image = root / "raw" / drive[:10] / drive / camera / "data" / path.name
-        name = f"{drive}/{camera}/{path.stem}"
+    for path in sorted(root.glob("Scene*/*/frames/depth/Camera_*/*.png")):
+        scene, variation, _, _, camera, _ = path.parts[-6:]
+        number = path.stem.removeprefix("depth_")
+        image = path.parents[2] / "rgb" / camera / f"rgb_{number}.jpg"
+        name = f"{scene}/{variation}/{camera}/{number}"
         found.append({"id": name, "task": "depth", "image": str(image), "label": str(path)})
     return found
 
@@ -113,23 +118,12 @@ def render(record: Record) -> dict[str, bytes]:
     facts = {"sample_id": record["id"], "task": record["task"], "params": json.dumps(params)}
     legend = ", ".join(f"{name} in {rgb}" for name, rgb in params.get("legend", []))
     return {
-        "input.jpg": _picture(record["image"]),
+        "input.jpg": Path(record["image"]).read_bytes(),
         "target.png": _png(target[..., ::-1]),
         "valid.png": _png(np.where(valid, 255, 0).astype(np.uint8)),
         "instruction.txt": INSTRUCTIONS[record["task"]].format(legend).encode(),
         "json": json.dumps(facts).encode(),
     }
-
-
-def _picture(path: str) -> bytes:
-    """A JPEG as it is; anything else as JPEG 95, 4:4:4."""
-    data = Path(path).read_bytes()
-    if path.endswith(".jpg"):
-        return data
-    pixels = pixels_of(data, cv2.IMREAD_COLOR)
-    full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-    options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]
-    return bytes(cv2.imencode(".jpg", pixels, options)[1])
 
 
 def pixels_of(data: bytes, flags: int) -> NDArray[Any]:
@@ -147,7 +141,7 @@ def _png(pixels: Pixels) -> bytes:
 def _depth(path: str) -> tuple[Pixels, NDArray[np.bool_], dict[str, Any]]:
     """f(d) = 1 - (1 - d / (lambda c)) ** (lambda + 1) along the edges of the RGB cube."""
     stored = pixels_of(Path(path).read_bytes(), cv2.IMREAD_UNCHANGED)
-    metres = stored.astype(np.float32) / 256
+    metres = stored.astype(np.float32) / 100
     f = 1 - (1 - metres / (LAMBDA * C)) ** (LAMBDA + 1)
     along = np.clip(f, 0, 1) * 7
     edge = np.minimum(along.astype(np.int32), 6)

@@ -49,7 +49,7 @@ def outline(rng: Generator) -> list[float]:
 
 
 def depth(rng: Generator) -> NDArray[np.uint16]:
-    """uint16[H, W], metres x 256: a street with boxes; some 80 % measured, 0 elsewhere."""
+    """uint16[H, W], centimetres: a street with boxes; some 80 % measured, 0 elsewhere."""
     row = np.arange(HEIGHT, dtype=np.float32)[:, None]
     horizon = rng.uniform(150, 200)
     metres = np.clip(700 / np.maximum(row - horizon, 8.0), 0, 85) + np.zeros((1, WIDTH), np.float32)
@@ -61,7 +61,7 @@ def depth(rng: Generator) -> NDArray[np.uint16]:
         np.minimum(spot, near, out=spot)
     metres *= 1 + 0.02 * smooth(rng, 30) + rng.normal(0, 5e-4, metres.shape).astype(np.float32)
     hidden = (smooth(rng, 24) > 0.55) | (row < horizon * 0.45)
-    return np.where(hidden, 0, np.floor(metres * 256 + 0.5)).astype(np.uint16)
+    return np.where(hidden, 0, np.floor(metres * 100 + 0.5)).astype(np.uint16)
 
 
 def normals(rng: Generator) -> NDArray[np.float16]:
