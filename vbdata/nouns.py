@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from vbdata.stages import Spent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRef:
@@ -256,8 +258,8 @@ class Receipt:
     """What a finished shard holds; written last, so its presence is completion.
 
     samples: one mapping a sample, in order; quarantine: one a damaged record that was tried;
-    shortfall: slots that stayed empty as no spare was left;
-    reuse: what came of samples of earlier builds (of one run: it is not written).
+    shortfall: slots that stayed empty as no spare was left; and of this run, so not written,
+    reuse: what came of samples of earlier builds; spent: where the time went.
     """
 
     job: str
@@ -272,6 +274,7 @@ class Receipt:
     quarantine: tuple[Mapping[str, Any], ...]
     shortfall: tuple[int, ...]
     reuse: Mapping[str, int] = field(default_factory=dict)
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,10 +293,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Official:
-    """What the official release holds for some options of a reader.
-
-    entries: how many records its index yields when nothing is missing (None: not published).
-    """
+    """The release for some options of a reader. entries: of a whole index; None: not published."""
 
     entries: int | None
     downloads: tuple[Download, ...]

@@ -13,18 +13,23 @@ from typing import Any
 
 from vbdata.errors import BadSample
 from vbdata.nouns import FileRef
+from vbdata.stages import stage
 from vbdata.storage import MAX_FILE, Root
 
 MISSING = -1  # the length of what cannot be read
 
 
 class Reads(Root):
-    """The same root; streams and local copies are noted as the ranges that they read."""
+    """The same root; streams and local copies are noted as the ranges that they read.
+
+    size_read: bytes so far.
+    """
 
     def __init__(self, root: Root) -> None:
         self._root, self.url = root, root.url
         self._bytes = hashlib.sha256()
         self._noted: list[list[Any]] = []
+        self.size_read = 0
 
     @property
     def bytes_sha256(self) -> str:
@@ -67,7 +72,7 @@ class Reads(Root):
         except BadSample:
             self._noted.append(["read", path, MISSING])
             raise
-        self._bytes.update(data)
+        self._hash(data)
         self._noted.append(["read", path, len(data)])
         return data
 
@@ -78,9 +83,14 @@ class Reads(Root):
         except BadSample:
             self._noted.append(["range", path, offset, size, MISSING])
             raise
-        self._bytes.update(data)
+        self._hash(data)
         self._noted.append(["range", path, offset, size, len(data)])
         return data
+
+    def _hash(self, data: bytes) -> None:
+        with stage("hash", len(data)):
+            self._bytes.update(data)
+        self.size_read += len(data)
 
 
 def still(root: Root, noted: str, bytes_sha256: str) -> bool:

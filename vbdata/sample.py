@@ -22,6 +22,7 @@ from vbdata.nouns import Ask, Geometry, Job, Label, Row, Sample, moved
 from vbdata.png import encode_png
 from vbdata.rand import Stream
 from vbdata.reads import Reads
+from vbdata.stages import stage
 from vbdata.storage import Root
 
 if TYPE_CHECKING:
@@ -65,13 +66,17 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     """Read and decode a record, and make its input image."""
     reads, spec, entry = Reads(root), job.image, row.entry
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
-    sample: Sample = reader.load(reads, entry, tuple(k for k in task.NEEDS if k != "image"))
+    with stage("decode") as span:
+        sample: Sample = reader.load(reads, entry, tuple(k for k in task.NEEDS if k != "image"))
+        span.bytes = reads.size_read
     geometry = _geometry(row, job)
     picture = _Picture(sample.image, geometry, entry.files["image"].path)
     if task.BLANK_INPUT:
         encoded = _blank(geometry.width, geometry.height, spec["input"])
     else:
-        encoded = picture.encoded(spec["input"])
+        with stage("encode") as span:
+            encoded = picture.encoded(spec["input"])
+            span.bytes = len(encoded)
     kind = task.NEEDS[0]
     label = picture.pixels if kind == "image" else sample.labels[kind]
     if kind != "image" and isinstance(label, bytes | np.ndarray):
@@ -83,19 +88,25 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
 def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
     """Ask, render and encode. Geometry first, colours last."""
     task = plugins.task(row.task)
-    ask = ask_for(row, job)
-    label = _label(loaded, device)
-    target: Tensor = task.render(label, ask.params)
-    error = _proven(row.task, label, target, ask)
-    valid = task.valid(label, ask.params).cpu().numpy()
-    good = int(np.count_nonzero(valid))
+    with stage("render") as span:
+        ask = ask_for(row, job)
+        label = _label(loaded, device)
+        target: Tensor = task.render(label, ask.params)
+        span.bytes = target.nbytes
+    with stage("prove", target.nbytes):
+        error = _proven(row.task, label, target, ask)
+    with stage("render"):
+        valid = task.valid(label, ask.params).cpu().numpy()
+        good = int(np.count_nonzero(valid))
     if not good:
         raise BadSample("all invalid", "no valid pixel is left in the output image")
-    pictures = {
-        f"input.{job.image['input']}": loaded.input,
-        "target.png": encode_png(target.cpu().numpy()),
-        "valid.png": _mask_png(valid) if good < valid.size else _full_png(*valid.shape),
-    }
+    with stage("encode") as span:
+        pictures = {
+            f"input.{job.image['input']}": loaded.input,
+            "target.png": encode_png(target.cpu().numpy()),
+            "valid.png": _mask_png(valid) if good < valid.size else _full_png(*valid.shape),
+        }
+        span.bytes = len(pictures["target.png"]) + len(pictures["valid.png"])
     drawn = Drawn(
         pictures=pictures,
         pictures_sha256=pictures_sha256(pictures),
@@ -143,9 +154,10 @@ def origin_sha256(row: Row, job: Job) -> str:
 def pictures_sha256(pictures: Mapping[str, bytes]) -> str:
     """Digest of pictures by extension, whatever the sample's key."""
     digest = hashlib.sha256()
-    for extension in sorted(pictures):
-        digest.update(f"{extension} {len(pictures[extension])}\n".encode())
-        digest.update(pictures[extension])
+    with stage("hash", sum(map(len, pictures.values()))):
+        for extension in sorted(pictures):
+            digest.update(f"{extension} {len(pictures[extension])}\n".encode())
+            digest.update(pictures[extension])
     return digest.hexdigest()
 
 
@@ -225,10 +237,11 @@ class _Picture:
     def pixels(self) -> images.Pixels:
         """uint8 RGB [H, W, 3] at the output size."""
         image = self._image
-        rgb = images.decode_rgb(image, self._file) if isinstance(image, bytes) else image
-        if (rgb.shape[1], rgb.shape[0]) != self.geometry.source:
-            raise self._wrong_size(rgb.shape[1], rgb.shape[0])
-        return images.fit_rgb(rgb, self.geometry)
+        with stage("decode"):
+            rgb = images.decode_rgb(image, self._file) if isinstance(image, bytes) else image
+            if (rgb.shape[1], rgb.shape[0]) != self.geometry.source:
+                raise self._wrong_size(rgb.shape[1], rgb.shape[0])
+            return images.fit_rgb(rgb, self.geometry)
 
     def encoded(self, kind: str) -> bytes:
         """The file's own bytes where they can stand as they are, else encoded once."""
@@ -238,7 +251,8 @@ class _Picture:
             if (head.width, head.height) != self.geometry.source:
                 raise self._wrong_size(head.width, head.height)
             if head.plain and self.geometry.identity:
-                images.check_jpeg(image, self._file)
+                with stage("decode"):
+                    images.check_jpeg(image, self._file)
                 return image
         return encode_png(self.pixels) if kind == "png" else images.encode_jpeg(self.pixels)
 

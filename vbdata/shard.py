@@ -1,7 +1,7 @@
 """Build one shard: a pure function from a job to a tar and its receipt.
 
-Knows nothing of Ray, other shards, clocks or hosts. A damaged record is put into the receipt's
-quarantine and the next spare of its cell takes the slot.
+Knows nothing of Ray, other shards or hosts, and no clock reaches a byte. A damaged record is put
+into the receipt's quarantine and the next spare of its cell takes the slot.
 """
 
 from __future__ import annotations
@@ -24,14 +24,25 @@ from vbdata.nouns import Job, Receipt, Row
 from vbdata.reuse import Counts, copied
 from vbdata.roots import open_root
 from vbdata.sample import Made, load_row, make_sample
+from vbdata.stages import Clock, stage
 from vbdata.storage import Folder, Root
 from vbdata.tar import TarWriter
+from vbdata.timed import Timed
+
+OF_THE_RUN = ("reuse", "spent")  # fields of a receipt that are not written
 
 
 def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
     """Write the tar, its offsets and, last, its receipt; return the receipt."""
+    clock = Clock()
+    with clock.at():
+        receipt = _built(job, out, device, clock)
+    return replace(receipt, spent=clock.spent())
+
+
+def _built(job: Job, out: Folder, device: str, clock: Clock) -> Receipt:
     roots = {
-        source: open_root(urls, mount=plugins.mounts(job.datasets[source]))
+        source: Timed(open_root(urls, mount=plugins.mounts(job.datasets[source])))
         for source, urls in job.roots.items()
     }
     samples: list[dict[str, Any]] = []
@@ -45,15 +56,18 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
         path = Path(temporary) / "shard.tar"
         with TarWriter(path) as tar:
             for row in job.rows:
-                made = _first_good(row, spares[row.cell], job, roots, device, quarantine, counts)
-                if made is None:
-                    shortfall.append(row.slot)
-                    continue
-                tar.add(job.key(row.slot), made.members)
+                with clock.at(*row.cell):
+                    left = spares[row.cell]
+                    made = _first_good(row, left, job, roots, device, quarantine, counts)
+                    if made is None:
+                        shortfall.append(row.slot)
+                        continue
+                    tar.add(job.key(row.slot), made.members)
                 samples.append({"key": job.key(row.slot)} | made.facts)
         index = tar.index()
-        out.write(f"{job.tar}.idx", index)
-        out.put(path, job.tar)
+        with stage("upload", tar.size):
+            out.write(f"{job.tar}.idx", index)
+            out.put(path, job.tar)
     receipt = Receipt(
         job=job.digest,
         shard=job.shard,
@@ -68,7 +82,8 @@ def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
         shortfall=tuple(shortfall),
         reuse=dict(counts),
     )
-    write_receipt(out, receipt)
+    with stage("upload"):
+        write_receipt(out, receipt)
     return receipt
 
 
@@ -79,7 +94,7 @@ def receipt_path(digest: str) -> str:
 
 def write_receipt(out: Folder, receipt: Receipt) -> None:
     """Write a receipt where it is looked for; how a run came by the bytes is not part of it."""
-    plain = {key: value for key, value in asdict(receipt).items() if key != "reuse"}
+    plain = {key: value for key, value in asdict(receipt).items() if key not in OF_THE_RUN}
     out.write(receipt_path(receipt.job), json.dumps(plain, sort_keys=True).encode())
 
 

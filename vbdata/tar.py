@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from vbdata.stages import stage
+
 BLOCK = 512
 LONGEST_NAME = 100
 LARGEST = 8**11 - 1
@@ -54,8 +56,9 @@ class TarWriter:
         if kind is None:
             self.offsets.append(self.size)
             self._write(bytes(2 * BLOCK))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with stage("tar"):
+                self._file.flush()
+                os.fsync(self._file.fileno())
         self._file.close()
 
     def add(self, key: str, members: Mapping[str, bytes]) -> None:
@@ -82,9 +85,11 @@ class TarWriter:
         return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
 
     def _write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._sha256.update(data)
-        self._md5.update(data)
+        with stage("tar", len(data)):
+            self._file.write(data)
+        with stage("hash", len(data)):
+            self._sha256.update(data)
+            self._md5.update(data)
         self.size += len(data)
 
 
