@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata import compiled
+
 SHORTEST = 1e-3  # of a normal that still has a direction
 AWAY = 1e-3  # cosine between normal and ray from which on it faces away
 ROWS = 32  # worked on at a time, so that they stay in the processor's cache
@@ -49,49 +51,55 @@ def rays(matrix: Matrix, width: int, height: int) -> NDArray[np.float64]:
     return found
 
 
+@functools.lru_cache(maxsize=4)
+def directions(matrix: Matrix, width: int, height: int) -> NDArray[np.float32]:
+    """The same rays, float32[3, H, W]."""
+    found = rays(matrix, width, height).astype(np.float32)
+    found.setflags(write=False)
+    return found
+
+
 def orient(
-    stored: NDArray[np.float16], ray: NDArray[np.float64], sky: NDArray[np.bool_]
+    stored: NDArray[np.float16], ray: NDArray[np.float32], sky: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Hypersim's normal_cam [H, W, 3] as unit OpenCV normals [3, H, W] facing the camera, valid.
 
-    sky: bool[H, W], pixels to leave out; what is not valid is 0.
+    sky: bool[H, W], pixels to leave out; what is not valid is 0. float32 throughout: the stored
+    numbers have 11 bits.
     """
     planes = np.ascontiguousarray(np.moveaxis(stored, -1, 0))
     xyz, valid = np.empty(planes.shape, np.float32), np.empty(sky.shape, np.bool_)
+    if library := compiled.library():
+        given = [np.ascontiguousarray(each) for each in (planes, ray, sky)]
+        found = compiled.address(xyz), compiled.address(valid)
+        library.vb_orient(*map(compiled.address, given), sky.size, SHORTEST, AWAY, *found)
+        return xyz, valid
     for top in range(0, len(sky), ROWS):
         rows = slice(top, top + ROWS)
-        unit = planes[:, rows].astype(np.float64)
+        xyz[:, rows] = planes[:, rows]
         np.logical_not(sky[rows], out=valid[rows])
-        _orient_rows(unit, ray[:, rows], valid[rows])
-        xyz[:, rows] = unit
+        _orient_rows(xyz[:, rows], ray[:, rows], valid[rows])
     return xyz, valid
 
 
 def _orient_rows(
-    unit: NDArray[np.float64], ray: NDArray[np.float64], valid: NDArray[np.bool_]
+    unit: NDArray[np.float32], ray: NDArray[np.float32], valid: NDArray[np.bool_]
 ) -> None:
     """In place: make vectors unit, valid or zero, in OpenCV's axes, turned against their rays."""
-    length, spare = np.empty(valid.shape), np.empty(valid.shape)
-    with np.errstate(invalid="ignore"):
-        np.sqrt(_dot(unit, unit, length, spare), out=length)
+    with np.errstate(invalid="ignore", over="ignore"):
+        length = np.sqrt(_dot(unit, unit))
         valid &= np.isfinite(length)
-        valid &= length >= SHORTEST
+        valid &= length >= np.float32(SHORTEST)
     np.negative(unit[1:], out=unit[1:])
     np.copyto(unit, 0, where=~valid)
     np.copyto(length, 1, where=~valid)
     np.divide(unit, length, out=unit)
-    away = _dot(unit, ray, length, spare) > AWAY
-    np.negative(unit, out=unit, where=away)
+    np.negative(unit, out=unit, where=valid & (_dot(unit, ray) > np.float32(AWAY)))
 
 
-def _dot(
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    out: NDArray[np.float64],
-    spare: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Inner products over the first axis, summed from x to z; `spare` is scratch."""
-    np.multiply(a[0], b[0], out=out)
-    out += np.multiply(a[1], b[1], out=spare)
-    out += np.multiply(a[2], b[2], out=spare)
-    return out
+def _dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inner products over the first axis, summed from x to z."""
+    found = a[0] * b[0]
+    found += a[1] * b[1]
+    found += a[2] * b[2]
+    return found

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata import compiled
 from vbdata.errors import BadSample
 
 MAX_GROUPS = 7  # of one run: 35 bits, more than any picture has pixels
@@ -46,11 +47,13 @@ def area(mask: Runs) -> int:
 
 def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray[np.int32]:
     """int32[H, W] of the number of the last mask that covers a pixel, 0 where none does."""
-    import cv2
-
     layers = list(masks)
     # bytes if they suffice: a quarter of the memory to write and to transpose
     small = max((number for number, _ in layers), default=0) < 256
+    if small and (library := compiled.library()):
+        return _painted(library, layers, height, width)
+    import cv2
+
     columns = np.zeros((width, height), np.uint8 if small else np.int32)
     line = columns.reshape(-1)
     for number, mask in layers:
@@ -58,6 +61,20 @@ def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray
         inside = np.repeat(np.arange(len(covered)) % 2 == 0, covered)
         np.copyto(line[mask[0] : mask[0] + len(inside)], number, where=inside)
     return np.asarray(cv2.transpose(columns)).astype(np.int32, copy=False)
+
+
+def _painted(
+    library: Any, layers: Iterable[tuple[int, Runs]], height: int, width: int
+) -> NDArray[np.int32]:
+    """The same, a run at a time."""
+    columns = np.zeros((width, height), np.uint8)
+    for number, mask in layers:
+        assert mask.sum() == columns.size
+        runs = np.ascontiguousarray(mask)
+        library.vb_paint_runs(compiled.address(runs), len(runs), number, compiled.address(columns))
+    ids = np.empty((height, width), np.int32)
+    library.vb_transpose(compiled.address(columns), height, width, compiled.address(ids))
+    return ids
 
 
 def unpack(packed: bytes) -> Runs:

@@ -51,7 +51,7 @@ from pipelines import _hypersim_segments as partitions
 from pipelines import _hypersim_tables as tables
 from pipelines import _records as records
 from pipelines._hdf5 import read_array
-from pipelines._hypersim_camera import Camera, orient, pinhole, rays
+from pipelines._hypersim_camera import Camera, directions, orient, pinhole, rays
 from pipelines._tonemap import tonemap
 from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Depth, Download, Entry, Normals, Official, Sample, Segments
@@ -240,13 +240,20 @@ def _normals(root: Root, entry: Entry) -> Normals:
     if "entities" in entry.files:
         sky = _array(root, entry, "entities") == NOTHING
     else:
-        sky = np.isnan(stored).any(-1)
-    xyz, valid = orient(stored, _rays(entry), sky)
+        sky = _nan(stored).any(-1)
+    matrix = tuple(json.loads(entry.record)["M_cam_from_uv"])
+    xyz, valid = orient(stored, directions(matrix, entry.width, entry.height), sky)
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a normal", entry.files["normals"].path)
     return Normals(
         xyz=torch.from_numpy(xyz), valid=torch.from_numpy(valid), sky=torch.from_numpy(sky)
     )
+
+
+def _nan(halves: NDArray[np.float16]) -> NDArray[np.bool_]:
+    """np.isnan, by the bits: twenty times as fast for float16."""
+    bits = halves.view(np.uint16) & np.uint16(0x7FFF)
+    return np.asarray(bits > 0x7C00)
 
 
 def _partition(root: Root, entry: Entry) -> partitions.Partition:

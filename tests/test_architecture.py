@@ -18,7 +18,17 @@ OURS = ("vbdata", "pipelines", "transforms")
 TOOLS = {
     f"vbdata.{name}"
     for name in (
-        *("archive_tar", "english", "errors", "images", "nouns", "prompts", "rand", "storage"),
+        *(
+            "archive_tar",
+            "compiled",
+            "english",
+            "errors",
+            "images",
+            "nouns",
+            "prompts",
+            "rand",
+            "storage",
+        ),
         *("streams", "surface"),
     )
 }

@@ -21,7 +21,7 @@ from PIL import Image
 from pipelines import _plain_pickle as plain_pickle
 from tests.fuzz_files import HTML, chunk, png_of, saved
 from tests.fuzz_values import bombs, exploits
-from vbdata import images, jpeg, png
+from vbdata import images, jpeg, png_read
 from vbdata.errors import LONGEST, REASONS, BadSample, Reason, SourceError
 from vbdata.storage import Folder
 from vbdata.tar import LARGEST, header, members
@@ -104,11 +104,18 @@ JPEGS = {
 }
 
 
+# A header may lie about the lines that its scan holds; readers compare it with annotations.
+ONLY_IN_PIXELS = ("a line more declared", "fewer lines declared")
+
+
 @pytest.mark.parametrize("name", JPEGS)
 def test_a_bad_jpeg_has_its_reason(name: str) -> None:
     data, reason = JPEGS[name]
     assert refused(images.decode_rgb, data) == reason
-    assert refused(images.check_jpeg, data) == reason
+    if name in ONLY_IN_PIXELS:
+        images.check_jpeg(data)
+    else:
+        assert refused(images.check_jpeg, data) == reason
 
 
 def endless(side: int, scans: int) -> bytes:
@@ -169,7 +176,7 @@ PNGS = {
     "3 bits": (png_of(64, 48, 3, 2, ROWS), "undecodable"),
     "colour type 5": (png_of(64, 48, 8, 5, ROWS), "undecodable"),
     "no line": (png_of(64, 0, 8, 2, ROWS), "undecodable"),
-    **{f"a bit of {k.decode()}": (damaged(k), "undecodable") for k in png.DRAWN[:4]},
+    **{f"a bit of {k.decode()}": (damaged(k), "undecodable") for k in png_read.DRAWN[:4]},
     "3.6 gigapixels": (png_of(60_000, 60_000, 8, 2, b""), "too large"),
     "a long row": (png_of(1 << 21, 1, 8, 0, bytes(1 + (1 << 21))), "too large"),
     "2^31 rows": (png_of(1, (1 << 31) - 1, 8, 0, b""), "too large"),
@@ -193,10 +200,10 @@ def test_data_that_go_on_after_the_last_pixel_are_not_inflated_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert (images.decode_rgb(png_with(packed(5000))) == PICTURE).all()
-    monkeypatch.setattr(png, "FREE", 5000)
+    monkeypatch.setattr(png_read, "FREE", 5000)
     assert refused(images.decode_rgb, png_with(packed(10**7))) == "too large"
     for width, height, interlaced in ((64, 48, 0), (7, 5, 1), (1, 1, 1), (9, 33, 1)):
-        header = png.Header(width, height, 8, 2)
+        header = png_read.Header(width, height, 8, 2)
         assert header.inflated >= raw_size(width, height, interlaced)
 
 

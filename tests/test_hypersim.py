@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from pipelines import _hdf5, _tonemap, hypersim
 from pipelines import _hypersim_tables as tables
-from pipelines._hypersim_camera import Camera, orient, pinhole, rays
+from pipelines._hypersim_camera import Camera, directions, orient, pinhole, rays
 from pipelines.demo import hypersim as demo
+from vbdata import compiled
 from vbdata.errors import BadSample, SourceError
 from vbdata.images import decode_rgb, encode_jpeg
 from vbdata.nouns import Depth, Entry, Normals
@@ -187,7 +188,7 @@ def test_normals_are_mended_or_refused(tmp_path: Path) -> None:
 
 def test_turning_is_judged_by_the_ray_and_not_by_z() -> None:
     """A steep surface may show a normal with z < 0 to a pixel at the side: it is seen, so right."""
-    ray = np.array([0.6, 0.0, 0.8]).reshape(3, 1, 1)
+    ray = np.array([0.6, 0.0, 0.8], np.float32).reshape(3, 1, 1)
     seen = np.array([-0.9, 0.0, 0.1])  # OpenCV; points away by z alone, but normal . ray < 0
     for given, wanted in ((seen, seen), (-seen, seen)):
         stored = (given * (1, -1, -1)).astype(np.float16).reshape(1, 1, 3)
@@ -197,21 +198,27 @@ def test_turning_is_judged_by_the_ray_and_not_by_z() -> None:
 
 
 def reference(
-    stored: NDArray[np.float16], ray: NDArray[np.float64], sky: NDArray[np.bool_]
+    stored: NDArray[np.float16], ray: NDArray[np.float32], sky: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The rule of the reader's docstring, for the whole picture at once."""
-    x, y, z = np.moveaxis(stored.astype(np.float64), -1, 0)
+    x, y, z = np.moveaxis(stored.astype(np.float32), -1, 0)
+    nothing, one = np.float32(0), np.float32(1)
     with np.errstate(invalid="ignore"):
         length = np.sqrt(x * x + y * y + z * z)
-        valid = np.isfinite(length) & (length >= 1e-3) & ~sky
-    unit = np.where(valid, np.stack((x, -y, -z)), 0) / np.where(valid, length, 1)
-    away = unit[0] * ray[0] + unit[1] * ray[1] + unit[2] * ray[2] > 1e-3
-    return np.where(away, -unit, unit).astype(np.float32), valid
+        valid = np.isfinite(length) & (length >= np.float32(1e-3)) & ~sky
+        unit = np.where(valid, np.stack((x, -y, -z)) / np.where(valid, length, one), nothing)
+    away = unit[0] * ray[0] + unit[1] * ray[1] + unit[2] * ray[2] > np.float32(1e-3)
+    return np.where(away, -unit, unit), valid
 
 
 @pytest.mark.parametrize("height", [1, 31, 32, 33, 100])
-def test_normals_are_exact_to_the_bit(height: int) -> None:
+@pytest.mark.parametrize("loops", ["1", "0"], ids=["compiled", "plain"])
+def test_normals_are_exact_to_the_bit(
+    height: int, loops: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also the signs of zeros; any half float may occur, and planes may lie apart or not."""
+    if loops == "0":
+        monkeypatch.setattr(compiled, "library", lambda: None)
     rng, width = np.random.default_rng(height), 40
     bits = rng.integers(0, 1 << 16, (3, height, width), np.uint16)
     smooth = rng.normal(size=bits.shape).astype(np.float16)
@@ -219,7 +226,7 @@ def test_normals_are_exact_to_the_bit(height: int) -> None:
     for rare in (0, -0.0, np.inf, np.nan, 1e-3, 5e-4, 65504):
         planes[rng.random(bits.shape) < 0.05] = rare
     planes[:, rng.random(bits.shape[1:]) < 0.1] = 0
-    ray, sky = rays(TILTED, width, height), rng.random((height, width)) < 0.1
+    ray, sky = directions(TILTED, width, height), rng.random((height, width)) < 0.1
     stored = np.moveaxis(planes, 0, -1)
     for layout in (stored, np.ascontiguousarray(stored)):
         for found, wanted in zip(

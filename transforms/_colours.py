@@ -11,11 +11,13 @@ import itertools
 import json
 import re
 from collections.abc import Sequence
+from ctypes import Array, addressof, c_uint8, c_uint32
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata import compiled
 from vbdata.english import series
 from vbdata.errors import BadSample
 from vbdata.rand import Stream
@@ -145,12 +147,39 @@ def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
     """
     import torch
 
+    if library := compiled.library_for(int32=ids):
+        seen, rgb = bytearray(len(colours)), torch.empty((*ids.shape, 3), dtype=torch.uint8)
+        there = (c_uint8 * len(colours)).from_buffer(seen)
+        painted = compiled.address(ids), ids.numel(), _packed(colours), len(colours)
+        if outside := library.vb_paint(*painted, addressof(there), compiled.address(rgb)):
+            raise IndexError(f"{outside} pixels have an id that is none of {len(colours)}")
+        _refuse_empty(seen, colours)
+        return rgb
     flat = ids.reshape(-1)
-    seen = torch.bincount(flat, minlength=len(colours)).tolist()
-    if not any(n and colour != colours[0] for n, colour in zip(seen, colours, strict=True)):
-        raise BadSample("empty label", "nothing that was asked for is visible in the output image")
+    _refuse_empty(torch.bincount(flat, minlength=len(colours)).tolist(), colours)
     table = torch.tensor([*colours], dtype=torch.uint8, device=ids.device)
     return table.index_select(0, flat).reshape(*ids.shape, 3)
+
+
+def has_colours(rgb: Tensor, ids: Tensor, colours: Sequence[Rgb]) -> bool:
+    """Whether each pixel of uint8[..., H, W, 3] has the colour of its id in int32[..., H, W].
+
+    False, too, where that could not be told quickly.
+    """
+    library = compiled.library_for(int32=ids, uint8=rgb)
+    if not library:
+        return False
+    table = compiled.address(ids), ids.numel(), _packed(colours), len(colours)
+    return not library.vb_painted_wrong(*table, compiled.address(rgb))
+
+
+def _packed(colours: Sequence[Rgb]) -> Array[c_uint32]:
+    return (c_uint32 * len(colours))(*map(compiled.packed, colours))
+
+
+def _refuse_empty(seen: Sequence[int], colours: Sequence[Rgb]) -> None:
+    if not any(n and colour != colours[0] for n, colour in zip(seen, colours, strict=True)):
+        raise BadSample("empty label", "nothing that was asked for is visible in the output image")
 
 
 def legal(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:

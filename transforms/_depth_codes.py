@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from transforms._colours import rgb_table
 from transforms._palettes import PALETTES, Palette
+from vbdata import compiled
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 BLOCK = 1 << 16  # pixels at a time, so that what lies between stays in the cache
 CODE_BITS = 11
+MOST_POWERS = 8  # by multiplication, which rounds alike on every device
 
 
 class Tables(NamedTuple):
@@ -31,18 +33,21 @@ class Tables(NamedTuple):
 
     A float32's bits >> shift name a bucket that holds at most one threshold: base is the code at
     its lower end, cut that threshold (or NaN, which nothing reaches). colours[N] is invalid.
-    depths[N - 1] is inf. exact maps packed RGB to 1 + code, 0 for other colours.
+    depths[N - 1] is inf. exact maps 65536 R + 256 G + B to 1 + code, 0 for other colours. packed:
+    int32, the colours with R lowest. power: -(lambda + 1) if that is a whole number, else 0.
     """
 
     shift: int
     base: Tensor
     cut: Tensor
     colours: Tensor
+    packed: Tensor
     depths: Tensor
     exact: Tensor
     palette: Palette
     lambda_: float
     c: float
+    power: int
 
 
 @functools.cache
@@ -61,9 +66,24 @@ def tables(device: str, palette: str, lambda_: str, c: str) -> Tables:
     exact[torch.from_numpy(packed).to(device)] = torch.arange(
         1, len(colours) + 1, dtype=torch.int16, device=device
     )
-    on = [torch.from_numpy(array).to(device) for array in (base, cut, colours, depths)]
-    constants = float(_exact(lambda_)), float(_exact(c))
-    return Tables(shift, on[0], on[1], on[2], on[3], exact, chosen, *constants)
+    lowest_red = (colours.astype(np.int64) @ (1, 256, 65536)).astype(np.int32)
+    arrays = (base, cut, colours, lowest_red, depths)
+    on = [torch.from_numpy(array).to(device) for array in arrays]
+    lam, scale = _exact(lambda_), _exact(c)
+    power = int(-(lam + 1)) if lam == int(lam) and -(lam + 1) <= MOST_POWERS else 0
+    return Tables(
+        shift=shift,
+        base=on[0],
+        cut=on[1],
+        colours=on[2],
+        packed=on[3],
+        depths=on[4],
+        exact=exact,
+        palette=chosen,
+        lambda_=float(lam),
+        c=float(scale),
+        power=power,
+    )
 
 
 @functools.cache
@@ -87,13 +107,49 @@ def thresholds(codes: int, lambda_: str, c: str) -> tuple[NDArray[np.float32], N
 def position(metres: Tensor, table: Tables) -> Tensor:
     """(N - 1) f(d) as float64: where a depth lies on the palette, unrounded."""
     base = 1.0 - metres.double() / (table.lambda_ * table.c)
-    return (1.0 - base.pow(table.lambda_ + 1.0)) * (len(table.palette.colours) - 1)
+    if not table.power:
+        return (1.0 - base.pow(table.lambda_ + 1.0)) * (len(table.palette.colours) - 1)
+    raised = base
+    for _ in range(table.power - 1):
+        raised = raised * base
+    return (1.0 - 1.0 / raised) * (len(table.palette.colours) - 1)
 
 
-def encode(metres: Tensor, good: Tensor, table: Tables) -> Tensor:
-    """uint8[..., 3] of float32[...] metres; invalid where not good. No NaN or negative is good."""
+def positive(metres: Tensor, valid: Tensor) -> Tensor:
+    """bool[...]: the valid depths that are neither NaN nor negative, which have codes."""
+    return valid & (metres >= 0)
+
+
+def error(metres: Tensor, valid: Tensor, rgb: Tensor, table: Tables) -> float:
+    """The largest error in code steps of uint8[..., 3]; inf if a pixel came or went."""
     import torch
 
+    codes = len(table.palette.colours)
+    library = compiled.library_for(float32=metres, bool=valid, uint8=rgb)
+    if library and table.power:
+        arrays = [compiled.address(each) for each in (metres, valid, rgb, table.exact)]
+        numbers = (codes, table.lambda_ * table.c, table.power, float(codes - 1))
+        return float(library.vb_depth_error(*arrays[:2], valid.numel(), *arrays[2:], *numbers))
+    good = positive(metres, valid)
+    code, squared = nearest(rgb, table)
+    if bool(((squared == 0) != good).any()):
+        return float("inf")
+    off = (position(torch.where(good, metres, 0.0), table) - code).abs()
+    return float(off.masked_fill_(~good, 0.0).max())
+
+
+def encode(metres: Tensor, valid: Tensor, table: Tables) -> Tensor:
+    """uint8[..., 3] of float32[...] metres; the invalid colour where they have no code."""
+    import torch
+
+    if library := compiled.library_for(float32=metres, bool=valid):
+        rgb = torch.empty((*valid.shape, 3), dtype=torch.uint8)
+        arrays = [compiled.address(each) for each in (table.base, table.cut, table.packed)]
+        depths = compiled.address(metres), compiled.address(valid), valid.numel()
+        codes = len(table.palette.colours)
+        library.vb_depth_encode(*depths, table.shift, *arrays, codes, compiled.address(rgb))
+        return rgb
+    good = positive(metres, valid)
     flat = torch.where(good, metres, 0.0).abs().reshape(-1)  # -0.0 is 0 with the sign bit set
     bucket = flat.view(torch.int32) >> table.shift
     code = table.base.index_select(0, bucket)

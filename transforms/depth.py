@@ -67,12 +67,12 @@ def ask(
 
 def render(label: Depth, params: Mapping[str, Any]) -> Tensor:
     """uint8[..., H, W, 3] of float32[..., H, W] metres."""
-    return codes.encode(label.metres, valid(label, params), _tables(label.metres, params))
+    return codes.encode(label.metres, label.valid, _tables(label.metres, params))
 
 
 def valid(label: Depth, params: Mapping[str, Any]) -> Tensor:
     """bool[..., H, W]: pixels whose colour is a depth; no NaN, nothing below zero."""
-    return label.valid & (label.metres >= 0)
+    return codes.positive(label.metres, label.valid)
 
 
 def decode(rgb: Tensor, params: Mapping[str, Any]) -> Depth:
@@ -102,14 +102,7 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 def roundtrip(label: Depth, rgb: Tensor, params: Mapping[str, Any]) -> float:
     """The largest error in code steps; inf if a pixel came or went."""
-    import torch
-
-    good, table = valid(label, params), _tables(rgb, params)
-    code, squared = codes.nearest(rgb, table)
-    if bool(((squared == 0) != good).any()):
-        return float("inf")
-    off = (codes.position(torch.where(good, label.metres, 0.0), table) - code).abs()
-    return float(off.masked_fill_(~good, 0.0).max())
+    return codes.error(label.metres, label.valid, rgb, _tables(rgb, params))
 
 
 def check_options(other_palettes: float = 0.2, lambda_: str = LAMBDA, c: str = C) -> None:

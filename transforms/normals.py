@@ -17,6 +17,7 @@ the sky's colour is read off a published output of that model.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata import compiled
 from vbdata.nouns import Ask, Entry, Normals
 from vbdata.prompts import prompt
 from vbdata.rand import Stream
@@ -59,6 +61,11 @@ def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
     """uint8[..., H, W, 3] of unit float32[..., 3, H, W]."""
     import torch
 
+    if library := _library(label):
+        rgb = torch.empty((*label.valid.shape, 3), dtype=torch.uint8)
+        colours = compiled.packed(SKY), compiled.packed(INVALID)
+        library.vb_normals_encode(*_addresses(label), *colours, compiled.address(rgb))
+        return rgb
     half = (1.0 - label.xyz).mul_(127.5).add_(0.5)
     rgb = half.nan_to_num_(0.0).clamp_(0.0, 255.0).to(torch.uint8).movedim(-3, -1).contiguous()
     rgb[~label.valid] = torch.tensor(INVALID, dtype=torch.uint8, device=rgb.device)
@@ -87,13 +94,46 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
     """The largest angle in degrees; inf if a pixel came, went or turned to sky."""
+    if (library := _library(label)) and rgb.is_contiguous():
+        bounds = SHORTEST, LONGEST, compiled.packed(SKY), SKY_RADIUS**2
+        vectors = compiled.address(_channel_values())
+        farthest = library.vb_normals_error(
+            *_addresses(label), compiled.address(rgb), vectors, *bounds
+        )
+        return _degrees(farthest)
     found = decode(rgb, params)
     if bool((found.valid != label.valid).any()) or bool((found.sky != label.sky).any()):
         return math.inf
     x, y, z = (found.xyz.movedim(-3, 0) - label.xyz.movedim(-3, 0)).unbind(0)
     squared = (x * x + y * y + z * z)[label.valid]
-    chord = math.sqrt(float(squared.max())) if len(squared) else 0.0
-    return math.degrees(2 * math.asin(min(1.0, chord / 2)))
+    return _degrees(float(squared.max()) if len(squared) else 0.0)
+
+
+def _degrees(squared_chord: float) -> float:
+    if math.isinf(squared_chord):
+        return math.inf
+    return math.degrees(2 * math.asin(min(1.0, math.sqrt(squared_chord) / 2)))
+
+
+def _library(label: Normals) -> Any:
+    """The compiled loops, if they can be used on one image."""
+    if label.valid.ndim != 2:  # a batch has its channels apart
+        return None
+    return compiled.library_for(float32=label.xyz, bool=(label.valid, label.sky))
+
+
+def _addresses(label: Normals) -> tuple[int, int, int, int]:
+    arrays = [compiled.address(each) for each in (label.xyz, label.valid, label.sky)]
+    return arrays[0], arrays[1], arrays[2], label.valid.numel()
+
+
+@functools.cache
+def _channel_values() -> Tensor:
+    """float32[256]: the component that each value of a channel stands for."""
+    import torch
+
+    grey = torch.arange(256, dtype=torch.uint8).reshape(1, -1, 1).expand(-1, -1, 3)
+    return _vectors(grey)[0][0, 0].contiguous()
 
 
 def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:

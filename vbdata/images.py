@@ -14,7 +14,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from vbdata import jpeg, png
+from vbdata import jpeg, png, png_read
 from vbdata.errors import BadSample, Reason
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def size(data: bytes, file: str = "") -> tuple[int, int]:
     """(width, height) of a JPEG or PNG by its header. Raises BadSample."""
     if is_jpeg(data):
         return jpeg_header(data, file)[:2]
-    head = png.header(data, file)
+    head = png_read.header(data, file)
     _refuse_large(data, head.width, head.height, file)
     return head.width, head.height
 
@@ -66,9 +66,15 @@ def jpeg_header(data: bytes, file: str = "") -> JpegHeader:
 
 
 def check_jpeg(data: bytes, file: str = "") -> None:
-    """Read every coded block of a JPEG (at an eighth of its size). Raises BadSample if damaged."""
+    """Find out whether a JPEG is whole. Raises BadSample if it is damaged.
+
+    The plain kind, one scan and then the end of the file, is followed by its markers; in any other
+    every coded block is read (at an eighth of its size). Bits that were flipped inside coded data
+    are found by neither, as by no decoder.
+    """
     jpeg_header(data, file)
-    _decode_jpeg(data, file, colorspace="GRAY", fastdct=True, min_height=1, min_width=1)
+    if not jpeg.ends_well(data, jpeg.read_head(data, file)):
+        _decode_jpeg(data, file, colorspace="GRAY", fastdct=True, min_height=1, min_width=1)
 
 
 def decode_rgb(data: bytes, file: str = "") -> Pixels:
@@ -79,9 +85,14 @@ def decode_rgb(data: bytes, file: str = "") -> Pixels:
     if is_jpeg(data):
         jpeg_header(data, file)
         return _decode_jpeg(data, file, colorspace="RGB")
+    whole, head = _drawn_png(data, file)
+    if (head.colour, head.depth) == (2, 8):
+        rgb = png_read.plain_samples(whole, head)
+        if rgb is not None:
+            return np.asarray(rgb, np.uint8)
     import cv2
 
-    bgr = _decode_png(data, file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    bgr = _decode_png(whole, file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -91,9 +102,13 @@ def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[n
     As the format means them: palettes become their colours, grey of less than 8 bits is spread
     over 0 to 255, grey with alpha becomes RGBA.
     """
+    whole, head = _drawn_png(data, file)
+    found = png_read.plain_samples(whole, head)
+    if found is not None:
+        return found
     import cv2
 
-    stored = _decode_png(data, file, cv2.IMREAD_UNCHANGED)
+    stored = _decode_png(whole, file, cv2.IMREAD_UNCHANGED)
     if stored.ndim == 3:
         order = cv2.COLOR_BGRA2RGBA if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
         stored = np.asarray(cv2.cvtColor(stored, order), stored.dtype)
@@ -150,12 +165,17 @@ def _jpeg_reason(message: str) -> Reason:
     return "truncated" if cut else "undecodable"
 
 
-def _decode_png(data: bytes, file: str, flags: int) -> NDArray[np.uint8]:
+def _drawn_png(data: bytes, file: str) -> tuple[bytes, png_read.Header]:
+    """What of a PNG decides its pixels, and its header. Raises BadSample."""
+    head = png_read.header(data, file)
+    _refuse_large(data, head.width, head.height, file)
+    return png_read.drawn(data, head, file), head
+
+
+def _decode_png(whole: bytes, file: str, flags: int) -> NDArray[np.uint8]:
     import cv2
 
-    head = png.header(data, file)
-    _refuse_large(data, head.width, head.height, file)
-    pixels = cv2.imdecode(np.frombuffer(png.drawn(data, head, file), np.uint8), flags)
+    pixels = cv2.imdecode(np.frombuffer(whole, np.uint8), flags)
     if pixels is None:
         raise BadSample("undecodable", "PNG: damaged image data", file)
     return np.asarray(pixels)

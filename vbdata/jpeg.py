@@ -39,18 +39,20 @@ class Head(NamedTuple):
     """What stands before the first scan's data.
 
     common: whether every viewer decodes it; orientation: 1 to 8, 1 unless a tag says else;
-    scan: where that scan's data start; single: whether decoders take no further scan.
+    scan: where that scan's data start; single: whether decoders take no further scan;
+    bits: of a sample.
     """
 
     common: bool
     orientation: int
     scan: int
     single: bool
+    bits: int
 
 
 def read_head(data: bytes, file: str = "") -> Head:
     """Walk to the first scan. Raises BadSample("truncated", "undecodable" or "too large")."""
-    frame = components = 0
+    frame = components = bits = 0
     orientation = 1
     for number, (marker, start, end) in enumerate(_segments(data, file)):
         if number >= MAX_SEGMENTS:
@@ -58,14 +60,14 @@ def read_head(data: bytes, file: str = "") -> Head:
         if end > len(data):
             break
         if marker in FRAMES and not frame and end - start > 5:
-            frame, components = marker, data[start + 5]
+            frame, components, bits = marker, data[start + 5], data[start]
         elif marker == APP1 and orientation == 1:
             orientation = _orientation(data[start:end])
         elif marker == EOI:
             raise BadSample("undecodable", "JPEG without a scan", file)
         elif marker == SOS:
             single = frame not in PROGRESSIVE and data[start : start + 1] == bytes([components])
-            return Head(frame in COMMON, orientation, end, single)
+            return Head(frame in COMMON, orientation, end, single, bits)
     raise BadSample("truncated", f"JPEG ends in its headers, after {len(data)} bytes", file)
 
 
@@ -79,6 +81,13 @@ def refuse_endless(data: bytes, head: Head, pixels: int, file: str = "") -> None
         left -= 1
         if left < 0:
             raise BadSample("too large", f"JPEG of {pixels} pixels with scans without end", file)
+
+
+def ends_well(data: bytes, head: Head) -> bool:
+    """Whether the only scan is followed by the end of the picture, and that by nothing."""
+    plain = head.single and head.common and head.bits == 8
+    found = MARKER.search(data, head.scan) if plain else None
+    return found is not None and found[0][1] == EOI and found.end() == len(data)
 
 
 def _segments(data: bytes, file: str) -> Iterator[tuple[int, int, int]]:

@@ -48,6 +48,8 @@ ENGINE = (
     "surface",
     "geometry",
     "png",
+    "png_read",
+    "deflate_plain",
     "tar",
     "english",
     "prompts",

@@ -1,0 +1,232 @@
+/* Label maps to colours and back, one pass each: what transforms/ says in tensors, on the CPU.
+ *
+ * Every floating-point step is a single IEEE operation in the order of the tensor code (compiled
+ * without contraction), so the bytes are those of any other device. Masks (valid, sky, bool of
+ * NumPy and torch) are bytes of 0 or 1; rgb is uint8[n][3].
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint8_t u8;
+
+/* Values that are worked on at a time: separate loops over small arrays become vector code. */
+enum { PART = 512, LANES = 16 };
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static inline void paint(u8 *rgb, uint32_t colour) { rgb[0] = colour; rgb[1] = colour >> 8; rgb[2] = colour >> 16; }
+static inline uint32_t packed(const u8 *rgb) { return (uint32_t)rgb[0] << 16 | rgb[1] << 8 | rgb[2]; }
+
+/* Depth: transforms/_depth_codes.py, encode. colours: `codes` + 1 of them, R lowest; valid depths
+ * are neither NaN nor negative. */
+void vb_depth_encode(const float *metres, const u8 *valid, int64_t n, int shift, const int32_t *base,
+                     const float *cut, const uint32_t *colours, int32_t codes, u8 *rgb) {
+    for (int64_t k = 0; k < n; k++) {
+        const int good = valid[k] && metres[k] >= 0;
+        const float depth = good ? fabsf(metres[k]) : 0;
+        uint32_t bits;
+        memcpy(&bits, &depth, 4);
+        const int32_t code = base[bits >> shift] + (depth >= cut[bits >> shift]);
+        paint(rgb + 3 * k, colours[good ? code : codes]);
+    }
+}
+
+/* The largest error in code steps of a target's own decoding; infinity if a pixel came or went.
+ *
+ * exact: 1 + code of 2^24 packed colours, 0 for none; scale = lambda c; the position of a depth is
+ * (1 - (1 - d / scale)^-power) steps. */
+double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 *rgb,
+                      const int16_t *exact, int32_t codes, double scale, int power, double steps) {
+    double depth[PART], code[PART], base[PART], raised[PART], off[PART], worst[LANES] = {0}, most = 0;
+    int wrong = 0;
+    for (int64_t start = 0; start < n; start += PART) {
+        const int size = (int)least(PART, n - start);
+        memset(depth, 0, sizeof depth);
+        memset(code, 0, sizeof code); /* depth 0 is code 0, without error */
+        for (int k = 0; k < size; k++) {
+            const float d = metres[start + k];
+            const int good = valid[start + k] && d >= 0;
+            const int found = exact[packed(rgb + 3 * (start + k))] - 1;
+            wrong |= good != (found >= 0 && found < codes);
+            depth[k] = good ? d : 0;
+            code[k] = good ? found : 0;
+        }
+        for (int k = 0; k < PART; k++) base[k] = raised[k] = 1.0 - depth[k] / scale;
+        for (int p = 1; p < power; p++)
+            for (int k = 0; k < PART; k++) raised[k] = raised[k] * base[k];
+        for (int k = 0; k < PART; k++) off[k] = fabs((1.0 - 1.0 / raised[k]) * steps - code[k]);
+        for (int k = 0; k < PART; k += LANES)
+            for (int j = 0; j < LANES; j++) worst[j] = off[k + j] > worst[j] ? off[k + j] : worst[j];
+    }
+    for (int j = 0; j < LANES; j++) most = worst[j] > most ? worst[j] : most;
+    return wrong ? INFINITY : most;
+}
+
+/* Normals: transforms/normals.py, render. xyz: float[3][n]. */
+void vb_normals_encode(const float *xyz, const u8 *valid, const u8 *sky, int64_t n,
+                       uint32_t sky_colour, uint32_t invalid_colour, u8 *rgb) {
+    for (int64_t k = 0; k < n; k++) {
+        for (int c = 0; c < 3; c++) {
+            float half = (1.0f - xyz[c * n + k]) * 127.5f;
+            half = half + 0.5f;
+            half = half >= 0.0f ? half : 0.0f; /* NaN is black, too */
+            half = half <= 255.0f ? half : 255.0f;
+            rgb[3 * k + c] = (u8)half;
+        }
+    }
+    for (int64_t k = 0; k < n; k++) {
+        if (sky[k]) paint(rgb + 3 * k, sky_colour);
+        else if (!valid[k]) paint(rgb + 3 * k, invalid_colour);
+    }
+}
+
+/* The largest squared chord between a valid normal and its colour's; infinity if a pixel came,
+ * went or turned to sky. vectors: of the 256 channel values; lengths from shortest to longest are
+ * normals, colours within radius (squared) of the sky's are sky. */
+float vb_normals_error(const float *xyz, const u8 *valid, const u8 *sky, int64_t n, const u8 *rgb,
+                       const float *vectors, float shortest, float longest, uint32_t sky_colour,
+                       int32_t radius) {
+    const int red = sky_colour & 255, green = sky_colour >> 8 & 255, blue = sky_colour >> 16 & 255;
+    float x[PART], y[PART], z[PART], chord[PART] = {0}, worst[LANES] = {0}, most = 0;
+    u8 is_sky[PART], good[PART], wrong = 0;
+    for (int64_t start = 0; start < n; start += PART) {
+        const int size = (int)least(PART, n - start);
+        const float *there = xyz + start;
+        for (int k = 0; k < size; k++) {
+            const u8 *p = rgb + 3 * (start + k);
+            const int r = p[0] - red, g = p[1] - green, b = p[2] - blue;
+            is_sky[k] = r * r + g * g + b * b <= radius;
+            x[k] = vectors[p[0]]; y[k] = vectors[p[1]]; z[k] = vectors[p[2]];
+        }
+        for (int k = 0; k < size; k++) {
+            const float length = sqrtf(x[k] * x[k] + y[k] * y[k] + z[k] * z[k]);
+            const float dx = x[k] / length - there[k];
+            const float dy = y[k] / length - there[n + k];
+            const float dz = z[k] / length - there[2 * n + k];
+            chord[k] = dx * dx + dy * dy + dz * dz;
+            good[k] = (length >= shortest) & (length <= longest);
+        }
+        for (int k = 0; k < size; k++) {
+            good[k] &= !is_sky[k];
+            wrong |= (is_sky[k] ^ sky[start + k]) | (good[k] ^ valid[start + k]);
+        }
+        for (int k = 0; k < size; k++) {
+            /* unit vectors are 2 apart at most: what is more, or NaN, is none */
+            const float far = chord[k] <= 5 ? chord[k] : INFINITY;
+            chord[k] = good[k] ? far : 0;
+        }
+        for (int k = 0; k < PART; k += LANES)
+            for (int j = 0; j < LANES; j++) worst[j] = chord[k + j] > worst[j] ? chord[k + j] : worst[j];
+    }
+    for (int j = 0; j < LANES; j++) most = worst[j] > most ? worst[j] : most;
+    return wrong ? INFINITY : most;
+}
+
+/* Ids to colours by a table of `count`; seen: u8[count], 1 for the ids that are there. Returns how
+ * many ids are outside the table; they stay unpainted. */
+int64_t vb_paint(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, u8 *seen, u8 *rgb) {
+    int64_t outside = 0;
+    for (int64_t k = 0; k < n; k++) {
+        if ((uint32_t)ids[k] >= (uint32_t)count) { outside++; continue; }
+        seen[ids[k]] = 1;
+        paint(rgb + 3 * k, table[ids[k]]);
+    }
+    return outside;
+}
+
+/* How many pixels have another colour than their id's in the table. */
+int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, const u8 *rgb) {
+    int64_t wrong = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const u8 *p = rgb + 3 * k;
+        const uint32_t colour = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+        wrong += (uint32_t)ids[k] >= (uint32_t)count || table[ids[k]] != colour;
+    }
+    return wrong;
+}
+
+/* Paint a mask, runs of zeros and ones in turn down the columns, as `number` into u8[n]. */
+void vb_paint_runs(const int64_t *runs, int64_t count, u8 number, u8 *columns) {
+    int64_t at = 0;
+    for (int64_t k = 0; k < count; at += runs[k++])
+        if (k & 1) memset(columns + at, number, runs[k]);
+}
+
+/* u8[width][height] to int32[height][width], in tiles that fit the cache. */
+void vb_transpose(const u8 *columns, int64_t height, int64_t width, int32_t *rows) {
+    enum { TILE = 32 };
+    for (int64_t top = 0; top < height; top += TILE)
+        for (int64_t left = 0; left < width; left += TILE) {
+            const int64_t bottom = top + TILE < height ? top + TILE : height;
+            const int64_t right = left + TILE < width ? left + TILE : width;
+            for (int64_t y = top; y < bottom; y++)
+                for (int64_t x = left; x < right; x++) rows[y * width + x] = columns[x * height + y];
+        }
+}
+
+/* A float16 by its bits: exact, subnormals too. */
+static inline float widened(uint16_t half) {
+    const uint32_t size = half & 0x7fff, bits = size << 13 | (size >= 0x7c00 ? 0x7f800000u : 0);
+    float value;
+    memcpy(&value, &bits, 4);
+    value = size >= 0x7c00 ? value : value * 0x1p112f;
+    return half & 0x8000 ? -value : value;
+}
+
+/* Vectors of a camera with +x right, +y up, -z forward: unit, in OpenCV's axes, turned against
+ * their rays; what is not valid is 0 (pipelines/_hypersim_camera.py, orient).
+ * stored: float16[3][n]; ray: float[3][n]. */
+void vb_orient(const uint16_t *stored, const float *ray, const u8 *sky, int64_t n, float shortest,
+               float away, float *xyz, u8 *valid) {
+    float v[3][PART], keep[PART], sign[PART];
+    for (int64_t start = 0; start < n; start += PART) {
+        const int size = (int)least(PART, n - start);
+        const float *to = ray + start;
+        for (int c = 0; c < 3; c++)
+            for (int k = 0; k < size; k++) v[c][k] = widened(stored[c * n + start + k]);
+        for (int k = 0; k < size; k++) keep[k] = sky[start + k] ? 0.0f : 1.0f;
+        for (int k = 0; k < size; k++) {
+            const float length = sqrtf(v[0][k] * v[0][k] + v[1][k] * v[1][k] + v[2][k] * v[2][k]);
+            keep[k] = (length >= shortest) & (length < INFINITY) ? keep[k] : 0.0f;
+            v[0][k] = v[0][k] / length; v[1][k] = -v[1][k] / length; v[2][k] = -v[2][k] / length;
+            const float facing = v[0][k] * to[k] + v[1][k] * to[n + k] + v[2][k] * to[2 * n + k];
+            sign[k] = facing > away ? -1.0f : 1.0f;
+        }
+        for (int c = 0; c < 3; c++)
+            for (int k = 0; k < size; k++)
+                xyz[c * n + start + k] = keep[k] > 0 ? sign[k] * v[c][k] : 0.0f;
+        for (int k = 0; k < size; k++) valid[start + k] = keep[k] > 0;
+    }
+}
+
+static inline u8 paeth(int a, int b, int c) {
+    const int pa = b - c < 0 ? c - b : b - c, pb = a - c < 0 ? c - a : a - c;
+    const int both = a + b - 2 * c, pc = both < 0 ? -both : both;
+    return (u8)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
+}
+
+/* Undo PNG's filters in place: `rows` of 1 + `length` bytes; to: the rows without their filters,
+ * one after the other. Returns 0, or 1 for an unknown filter. Format: PNG, third edition, 9.2. */
+int vb_unfilter(const u8 *stream, int64_t rows, int64_t length, int pixel, u8 *to) {
+    for (int64_t y = 0; y < rows; y++, to += length) {
+        const u8 *from = stream + y * (length + 1) + 1, *up = to - length;
+        const int filter = from[-1], first = y == 0;
+        int64_t k = 0;
+        if (filter > 4) return 1;
+        if (filter == 0 || (filter == 2 && first)) {
+            memcpy(to, from, length);
+        } else if (filter == 2) {
+            for (; k < length; k++) to[k] = from[k] + up[k];
+        } else if (filter == 1 || (filter == 4 && first)) {
+            memcpy(to, from, pixel);
+            for (k = pixel; k < length; k++) to[k] = from[k] + to[k - pixel];
+        } else if (filter == 3) {
+            for (; k < pixel; k++) to[k] = from[k] + ((first ? 0 : up[k]) >> 1);
+            for (; k < length; k++) to[k] = from[k] + ((to[k - pixel] + (first ? 0 : up[k])) >> 1);
+        } else {
+            for (; k < pixel; k++) to[k] = from[k] + up[k];
+            for (; k < length; k++) to[k] = from[k] + paeth(to[k - pixel], up[k], up[k - pixel]);
+        }
+    }
+    return 0;
+}
