@@ -6,13 +6,13 @@ columns and start with the zeros. The string holds a run in 5-bit groups, low fi
 32 says that more follow, the last group's bit 16 is the sign; from the fourth run on it holds the
 difference to the run before the previous one (maskApi.c, rleFrString).
 
-Runs stay runs until they are painted; only polygons, checked first, reach the C code, which trusts
-its input.
+Runs stay runs until they are painted. Polygons are checked before they are drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from vbdata import compiled
 from vbdata.errors import BadSample
 
+FEW_RUNS = 4096  # of a polygon; more are made room for when they come
 MAX_GROUPS = 7  # of one run: 35 bits, more than any picture has pixels
 
 Runs = NDArray[np.int64]  # lengths: of zeros, of ones, of zeros, ...; all pixels in all
@@ -98,15 +99,44 @@ def unpack(packed: bytes) -> Runs:
 def _from_polygons(polygons: list[Any], height: int, width: int) -> Runs:
     if not polygons:
         raise _garbled("empty list of polygons")
-    for polygon in polygons:
-        _check_polygon(polygon, height, width)
+    corners = [_corners(polygon, height, width) for polygon in polygons]
+    if library := compiled.library():
+        return _drawn(library, corners, height, width)
     from pycocotools import mask as coco_mask
 
     return unpack(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))["counts"])
 
 
-def _check_polygon(polygon: Any, height: int, width: int) -> None:
-    """Three corners or more, finite, at most a picture's size outside the picture."""
+def _drawn(library: Any, corners: list[NDArray[np.float64]], height: int, width: int) -> Runs:
+    """The union of polygons, as pycocotools draws them."""
+    found: Runs | None = None
+    for points in corners:
+        mask = _polygon(library, points, height, width)
+        if found is None:
+            found = mask
+            continue
+        both = np.empty(len(found) + len(mask), np.int64)
+        pair = (compiled.address(found), len(found), compiled.address(mask), len(mask))
+        found = both[: library.vb_union(*pair, compiled.address(both))].copy()
+    assert found is not None
+    return found
+
+
+def _polygon(library: Any, points: NDArray[np.float64], height: int, width: int) -> Runs:
+    room = FEW_RUNS
+    while True:
+        runs = np.empty(room, np.int64)
+        shape = (compiled.address(points), len(points) // 2, height, width)
+        count = library.vb_polygon(*shape, compiled.address(runs), room)
+        if not count:
+            raise MemoryError(f"no memory to draw a polygon of {len(points) // 2} corners")
+        if count > 0:
+            return runs[:count].copy()
+        room = -count
+
+
+def _corners(polygon: Any, height: int, width: int) -> NDArray[np.float64]:
+    """x, y, x, y, ...; raises BadSample unless three or more, at most a picture's size outside."""
     if not isinstance(polygon, list) or len(polygon) % 2 or len(polygon) < 6:
         size = f"{len(polygon)} numbers" if isinstance(polygon, list) else repr(polygon)[:40]
         raise _garbled(f"polygon of {size}; expected an even number, 6 or more")
@@ -114,12 +144,15 @@ def _check_polygon(polygon: Any, height: int, width: int) -> None:
         points = np.array(polygon)
     except ValueError:
         points = np.array(None)
-    if points.ndim != 1 or points.dtype.kind not in "iuf" or not np.isfinite(points).all():
+    if points.ndim != 1 or points.dtype.kind not in "iuf":
         raise _garbled("polygon with coordinates that are not finite numbers")
-    for axis, extent in enumerate((width, height)):
-        low, high = points[axis::2].min(), points[axis::2].max()
+    pairs = points.reshape(-1, 2)
+    for low, high, extent in zip(pairs.min(0), pairs.max(0), (width, height), strict=True):
+        if not (isfinite(low) and isfinite(high)):
+            raise _garbled("polygon with coordinates that are not finite numbers")
         if low < -extent or high > 2 * extent:
             raise _garbled(f"polygon reaches from {low} to {high} in a picture of {extent}")
+    return np.ascontiguousarray(points, np.float64)
 
 
 def _checked(found: Any, pixels: int) -> Runs:

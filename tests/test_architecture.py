@@ -29,7 +29,7 @@ TOOLS = {
             "rand",
             "storage",
         ),
-        *("streams", "surface"),
+        *("rounding", "streams", "surface"),
     )
 }
 

@@ -308,7 +308,7 @@ def test_a_damaged_remark_harms_no_pixel() -> None:
 def test_decoding_finds_all_that_the_check_finds() -> None:
     """Readers look at headers only: a JPEG that is decoded must not need the check.
 
-    The check itself finds every cut file; in a whole one that a single scan fills, it reads no block.
+    The check itself finds every cut file; where a single scan fills a whole one it reads no block.
     """
     whole, rng, found = jpeg_of(), np.random.default_rng(0), set()
     for k in range(300):

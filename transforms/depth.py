@@ -29,6 +29,7 @@ from transforms._palettes import PALETTES
 from vbdata.nouns import Ask, Depth, Entry
 from vbdata.prompts import phrase, prompt
 from vbdata.rand import Stream
+from vbdata.rounding import sqrt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +91,7 @@ def decode_with_distance(rgb: Tensor, params: Mapping[str, Any]) -> tuple[Depth,
     code, squared = codes.nearest(rgb, table)
     metres = table.depths.index_select(0, code.reshape(-1).clamp_max(len(table.depths) - 1))
     good = squared <= table.palette.reject**2
-    return Depth(metres=metres.reshape(code.shape), valid=good), squared.float().sqrt()
+    return Depth(metres=metres.reshape(code.shape), valid=good), sqrt(squared.float())
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:

@@ -29,6 +29,7 @@ from vbdata import compiled
 from vbdata.nouns import Ask, Entry, Normals
 from vbdata.prompts import prompt
 from vbdata.rand import Stream
+from vbdata.rounding import sqrt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,7 +143,7 @@ def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
     xyz = 1.0 - rgb.to(torch.float32).movedim(-1, -3) * (2.0 / 255.0)
     x, y, z = xyz.unbind(-3)
-    return xyz, (x * x + y * y + z * z).sqrt()
+    return xyz, sqrt(x * x + y * y + z * z)
 
 
 def _within(rgb: Tensor, colour: tuple[int, int, int], radius: int) -> Tensor:

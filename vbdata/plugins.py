@@ -45,6 +45,7 @@ ENGINE = (
     "rand",
     "images",
     "jpeg",
+    "rounding",
     "surface",
     "geometry",
     "png",

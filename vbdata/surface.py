@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vbdata.errors import BadSample
 from vbdata.nouns import Normals
+from vbdata.rounding import sqrt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +43,7 @@ def normals_from_depth(
     v = torch.arange(height, dtype=torch.float64, device=w.device)[:, None] - cy
     m = torch.stack([fx * w_u, fy * w_v, w - u * w_u - v * w_v])
     x, y, z = m
-    unit = -m / (x * x + y * y + z * z).sqrt()
+    unit = -m / sqrt(x * x + y * y + z * z)
     xyz = torch.where(good, unit, 0.0).float()
     return Normals(xyz=xyz, valid=good & ~sky, sky=sky)
 

@@ -28,7 +28,7 @@ from vbdata import cache
 from vbdata.errors import SourceError
 
 VARIABLE = "VBDATA_COMPILED"
-SOURCES = ("deflate.c", "maps.c")
+SOURCES = ("deflate.c", "maps.c", "masks.c")
 # No contraction to fused operations, which round once where tensor code rounds twice.
 FLAGS = ("-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
 LONGEST_S = 120.0  # to compile
@@ -45,6 +45,8 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     ),
     "vb_paint": (N, (P, N, P, c_int32, P, P)),
     "vb_painted_wrong": (N, (P, N, P, c_int32, P)),
+    "vb_polygon": (N, (P, N, N, N, P, N)),
+    "vb_union": (N, (P, N, P, N, P)),
     "vb_paint_runs": (None, (P, N, c_uint8, P)),
     "vb_transpose": (None, (P, N, N, P)),
     "vb_orient": (None, (P, P, P, N, c_float, c_float, P, P)),

@@ -145,25 +145,6 @@ int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, i
     return wrong;
 }
 
-/* Paint a mask, runs of zeros and ones in turn down the columns, as `number` into u8[n]. */
-void vb_paint_runs(const int64_t *runs, int64_t count, u8 number, u8 *columns) {
-    int64_t at = 0;
-    for (int64_t k = 0; k < count; at += runs[k++])
-        if (k & 1) memset(columns + at, number, runs[k]);
-}
-
-/* u8[width][height] to int32[height][width], in tiles that fit the cache. */
-void vb_transpose(const u8 *columns, int64_t height, int64_t width, int32_t *rows) {
-    enum { TILE = 32 };
-    for (int64_t top = 0; top < height; top += TILE)
-        for (int64_t left = 0; left < width; left += TILE) {
-            const int64_t bottom = top + TILE < height ? top + TILE : height;
-            const int64_t right = left + TILE < width ? left + TILE : width;
-            for (int64_t y = top; y < bottom; y++)
-                for (int64_t x = left; x < right; x++) rows[y * width + x] = columns[x * height + y];
-        }
-}
-
 /* A float16 by its bits: exact, subnormals too. */
 static inline float widened(uint16_t half) {
     const uint32_t size = half & 0x7fff, bits = size << 13 | (size >= 0x7c00 ? 0x7f800000u : 0);
