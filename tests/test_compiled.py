@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
 import subprocess
 import sys
@@ -245,3 +246,43 @@ def test_the_library_is_compiled_once_for_a_source(tmp_path: Path) -> None:
     stamp = made.stat().st_mtime_ns
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
     assert made.stat().st_mtime_ns == stamp
+
+
+DRIVER = """
+#include <stdio.h>
+int main(void) { /* rows, their length, pixel, then the stream: deflated to standard output */
+    uint64_t shape[3];
+    if (fread(shape, 8, 3, stdin) != 3) return 1;
+    uint64_t size = shape[0] * shape[1];
+    uint8_t *stream = calloc(1, size + 8), *to = malloc(size + size / 4 + 4096);
+    if (fread(stream, 1, size, stdin) != size) return 1;
+    fwrite(to, 1, vb_deflate(stream, shape[0], shape[1], (int)shape[2], to), stdout);
+    return 0;
+}
+"""
+MACHINES = {
+    "an x86-64 of 2008": (["gcc", "-O3"], ["qemu-x86_64", "-cpu", "Nehalem"]),
+    "a new x86-64": (["gcc", "-O3", "-march=haswell"], ["qemu-x86_64", "-cpu", "max"]),
+    "an ARM": (["aarch64-linux-gnu-gcc", "-O3", "-static"], ["qemu-aarch64"]),
+}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_other_processors_deflate_to_the_same_bytes(name: str, tmp_path: Path) -> None:
+    compiler, machine = MACHINES[name]
+    if not (shutil.which(compiler[0]) and shutil.which(machine[0])):
+        pytest.skip(f"{compiler[0]} or {machine[0]} is not here (Debian: qemu-user)")
+    program = tmp_path / "program"
+    source = compiled.sources()["deflate.c"] + DRIVER
+    words = [*compiler, "-x", "c", "-", "-o", str(program)]
+    subprocess.run(words, input=source.encode(), check=True)
+    rng = np.random.default_rng(9)
+    height, width = 120, 200
+    flat = np.repeat(rng.integers(0, 256, (height, 4, 3), dtype=np.uint8), width // 4, 1)
+    for pixels in (flat, flat + rng.integers(0, 3, flat.shape, dtype=np.uint8)):
+        lines = filtered(pixels.reshape(height, -1), 3, [2] * height)
+        shape = struct.pack("<3Q", height, 1 + 3 * width, 3)
+        done = subprocess.run(
+            [*machine, str(program)], input=shape + lines, capture_output=True, check=True
+        )
+        assert done.stdout == deflate_plain.deflated(lines, 1 + 3 * width, 3)

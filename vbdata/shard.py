@@ -11,7 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -94,7 +94,8 @@ def receipt_path(digest: str) -> str:
 
 def write_receipt(out: Folder, receipt: Receipt) -> None:
     """Write a receipt where it is looked for; how a run came by the bytes is not part of it."""
-    plain = {key: value for key, value in asdict(receipt).items() if key not in OF_THE_RUN}
+    names = (field.name for field in fields(receipt) if field.name not in OF_THE_RUN)
+    plain = {name: getattr(receipt, name) for name in names}
     out.write(receipt_path(receipt.job), json.dumps(plain, sort_keys=True).encode())
 
 
