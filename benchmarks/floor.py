@@ -1,7 +1,7 @@
 """The bare floor: N processes, the cheapest exact rendering known, nothing kept but the tars.
 
-No plan, no checks of what is read, no manifest, no resuming: what is left is reading, inflating
-the labels, a table look-up or a handful of float32 operations, vbdata's PNG and tar, and a hash.
+No plan, no checks of what is read, no proof of what is drawn, no manifest, no resuming: what is
+left is reading, inflating the labels, one compiled loop a label, vbdata's PNG and tar, and a hash.
 """
 
 from __future__ import annotations
@@ -17,88 +17,91 @@ import deflate
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from benchmarks import peer_render
-from transforms._depth_codes import thresholds
-from transforms._palettes import PALETTES
+from pipelines import _rle
+from transforms import _depth_codes, depth, normals
+from vbdata import compiled
+from vbdata.images import decode_png_raw
 from vbdata.png import encode_png
 from vbdata.tar import TarWriter
 
 cv2.setNumThreads(1)
 
 Pixels = NDArray[np.uint8]
-VIEW = np.array([-127.5, 127.5, 127.5], np.float32)
 
 
 @functools.cache
 def colour_of() -> NDArray[np.uint32]:
     """uint32[65536]: the packed colour of every stored depth; 0 is no measurement."""
-    walk = PALETTES["rgb-cube"]
-    cuts, _ = thresholds(len(walk.colours), "-3", "10/3")
+    walk = _depth_codes.tables("cpu", depth.WALK, depth.LAMBDA, depth.C)
+    cuts, _ = _depth_codes.thresholds(len(walk.palette.colours), depth.LAMBDA, depth.C)
     metres = np.arange(65536, dtype=np.float32) / np.float32(100)
-    packed = np.zeros((65536, 4), np.uint8)
-    packed[:, :3] = walk.colours[np.searchsorted(cuts, metres, side="right")]
-    packed[0, :3] = walk.invalid
-    return packed.view(np.uint32)[:, 0]
+    colours = np.asarray(walk.packed.numpy())[np.searchsorted(cuts, metres, side="right")]
+    colours[0] = walk.packed[-1]
+    return colours.astype(np.uint32)
 
 
-def depth(path: str) -> tuple[Pixels, Pixels]:
+def paint(ids: NDArray[np.int32], table: NDArray[np.uint32]) -> Pixels:
+    """uint8[H, W, 3] of ids by packed colours."""
+    rgb, seen = np.empty((*ids.shape, 3), np.uint8), np.empty(len(table), np.uint8)
+    arrays = [compiled.address(each) for each in (ids, table, seen, rgb)]
+    compiled.library().vb_paint(arrays[0], ids.size, arrays[1], len(table), *arrays[2:])
+    return rgb
+
+
+def draw_depth(path: str) -> tuple[Pixels, Pixels]:
     """One look-up a pixel."""
-    stored = peer_render.pixels_of(Path(path).read_bytes(), cv2.IMREAD_UNCHANGED)
-    packed = colour_of()[stored].view(np.uint8).reshape(*stored.shape, 4)
-    target = np.asarray(cv2.cvtColor(packed, cv2.COLOR_RGBA2RGB), np.uint8)
-    return target, (stored > 0).view(np.uint8) * np.uint8(255)
+    stored = decode_png_raw(Path(path).read_bytes())
+    valid = (stored > 0).view(np.uint8) * np.uint8(255)
+    return paint(stored.astype(np.int32), colour_of()), valid
 
 
 def inflated(path: str) -> NDArray[np.float16]:
-    """The array of an HDF5 file, its chunks inflated by libdeflate."""
+    """The array of an HDF5 file as planes, its chunks inflated by libdeflate."""
     with h5py.File(path, "r") as file:
         found = file["dataset"]
-        out = np.empty(found.shape, np.float16)
+        out = np.empty((found.shape[2], *found.shape[:2]), np.float16)
+        turned = np.moveaxis(out, 0, -1)
         for n in range(found.id.get_num_chunks()):
             at = found.id.get_chunk_info(n).chunk_offset
             raw = found.id.read_direct_chunk(at)[1]
             size = 2 * int(np.prod(found.chunks))
             chunk = np.frombuffer(deflate.zlib_decompress(raw, size), np.float16)
             place = tuple(slice(a, a + c) for a, c in zip(at, found.chunks, strict=True))
-            spot = out[place]
+            spot = turned[place]
             spot[...] = chunk.reshape(found.chunks)[tuple(slice(0, n) for n in spot.shape)]
     return out
 
 
-def normals(path: str) -> tuple[Pixels, Pixels]:
-    """Unit length and colour in float32."""
-    xyz = inflated(path).astype(np.float32)
-    squared = xyz * xyz
-    length = np.sqrt(squared[..., 0] + squared[..., 1] + squared[..., 2])
-    missing = np.isnan(length)
-    with np.errstate(invalid="ignore"):
-        xyz *= VIEW / length[..., None]
-        target = (xyz + np.float32(128)).astype(np.uint8)
-    target[missing] = peer_render.MAGENTA
-    return target, np.full(missing.shape, 255, np.uint8)
+def draw_normals(path: str) -> tuple[Pixels, Pixels]:
+    """Unit length, then colours."""
+    planes = inflated(path)
+    bits = planes.view(np.uint16) & np.uint16(0x7FFF)
+    sky = (bits > 0x7C00).any(0)
+    xyz, valid = np.empty(planes.shape, np.float32), np.empty(sky.shape, np.bool_)
+    rgb, away = np.empty((*sky.shape, 3), np.uint8), np.zeros(planes.shape, np.float32)
+    at = [compiled.address(each) for each in (planes, away, sky, xyz, valid, rgb)]
+    library, colours = compiled.library(), map(compiled.packed, (normals.SKY, normals.INVALID))
+    library.vb_orient(*at[:3], sky.size, 1e-3, 1.0, *at[3:5])
+    library.vb_normals_encode(at[3], at[4], at[2], sky.size, *colours, at[5])
+    return rgb, np.full(sky.shape, 255, np.uint8)
 
 
-def semantic(label: str) -> tuple[Pixels, Pixels]:
-    """The masks of pycocotools, painted inside their boxes, then one look-up a pixel."""
+def draw_semantic(label: str) -> tuple[Pixels, Pixels]:
+    """Runs painted into ids, then one look-up a pixel."""
     parts = json.loads(label)
     numbers = {name: k for k, name in enumerate(sorted({name for name, _ in parts}), 1)}
-    rles = [coco_mask.merge(coco_mask.frPyObjects(p, 480, 640)) for _, p in parts]
-    areas = coco_mask.area(rles)
-    ids = np.zeros((480, 640), np.uint8, order="F")
-    for k in np.argsort(-areas.astype(np.int64), kind="stable"):
-        x, y, w, h = coco_mask.toBbox(rles[k]).astype(int)
-        spot = (slice(y, y + h), slice(x, x + w))
-        np.copyto(ids[spot], numbers[parts[k][0]], where=coco_mask.decode(rles[k])[spot] > 0)
-    rng = np.random.default_rng(len(label))
-    colours = np.zeros((256, 1, 3), np.uint8)
-    colours[1:] = rng.integers(64, 256, (255, 1, 3))
-    target = np.asarray(cv2.applyColorMap(np.ascontiguousarray(ids), colours), np.uint8)
-    return target, np.full(ids.shape, 255, np.uint8)
+    masks = [(numbers[name], _rle.runs(polygons, 480, 640)) for name, polygons in parts]
+    masks.sort(key=lambda each: -_rle.area(each[1]))
+    ids = _rle.paint(masks, 480, 640)
+    colours = np.random.default_rng(len(label)).integers(64, 256, (len(numbers) + 1, 4), np.uint32)
+    table = (colours[:, 0] | colours[:, 1] << 8 | colours[:, 2] << 16).astype(np.uint32)
+    table[0] = 0
+    return paint(ids, table), np.full(ids.shape, 255, np.uint8)
 
 
-TASKS = {"depth": depth, "normals": normals, "semantic": semantic}
+TASKS = {"depth": draw_depth, "normals": draw_normals, "semantic": draw_semantic}
 
 
 def write(out: str, worker: int, items: list[peer_render.Record]) -> None:
