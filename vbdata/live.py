@@ -31,11 +31,12 @@ class View:
             return
         wide = options.max_width >= WIDE
         yield _bar(self.account, self.state, options.max_width)
+        yield Text()
         room = max(LEAST_LINES, console.height - OTHER_LINES)
         yield _cells(self.account, wide, room)
         yield _summary(self.state)
         if shares := self.state.times.shares():
-            yield _shares(shares)
+            yield _shares(shares, options.max_width)
 
 
 def _bar(account: Account, state: Progress, width: int) -> Table:
@@ -50,7 +51,8 @@ def _bar(account: Account, state: Progress, width: int) -> Table:
     name = Text(account.name, style="bold", overflow="ellipsis", no_wrap=True)
     name.truncate(20, overflow="ellipsis")
     used = len(name) + sum(map(len, words)) + 2 * (len(words) + 1)
-    bar = ProgressBar(state.samples, state.samples_done, width=max(6, min(40, width - used)))
+    room = max(6, min(40, width - used))
+    bar = ProgressBar(state.samples, state.samples_done, width=room, complete_style="green")
     row.add_row(name, bar, *words)
     return row
 
@@ -114,11 +116,11 @@ def _summary(state: Progress) -> Text:
     return Text("  ".join(part for part in parts if part))
 
 
-def _shares(shares: dict[str, float]) -> Text:
+def _shares(shares: dict[str, float], width: int) -> Text:
     """Where the time goes, as much of it as stands in a line."""
-    text = Text("time: ", no_wrap=True, overflow="ellipsis")
+    text = Text("time: ")
     for stage, share in shares.items():
-        if share >= 0.005:
+        if share >= 0.005 and len(text) + len(stage) + 5 <= width:
             text.append(f"{stage} ", style="dim")
             text.append(f"{share:.0%}  ")
     return text

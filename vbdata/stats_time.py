@@ -18,6 +18,13 @@ from vbdata.stages import STAGES
 from vbdata.storage import Folder
 
 OF_THE_RUN = ("status", "build", "runs", "seconds", "samples_per_second", "shards_built", "time")
+WIDE = 100  # columns from which every stage has a column of its own
+WIDE_PARTS = {stage: (stage,) for stage in STAGES}
+NARROW_PARTS = {
+    **{stage: (stage,) for stage in STAGES[:5]},
+    "write": ("tar", "hash", "upload"),
+    "other": ("wait", "other"),
+}
 
 
 def show(out: Folder, as_json: bool, to: Console | None = None) -> None:
@@ -31,8 +38,8 @@ def show(out: Folder, as_json: bool, to: Console | None = None) -> None:
     to.print()
     to.print(_stages(time))
     to.print()
-    to.print(_cells(time))
-    to.print("Seconds are those of threads, without the stages inside; a cell is in ms a sample.")
+    to.print(_cells(time, WIDE_PARTS if to.width >= WIDE else NARROW_PARTS))
+    to.print("\nSeconds are those of threads; a stage's do not hold those of stages inside it.")
 
 
 def timing(out: Folder) -> dict[str, Any]:
@@ -73,47 +80,46 @@ def _stages(time: Mapping[str, Any]) -> Table:
     table.add_column("stage")
     for name in ("seconds", "share", "ms a sample", "samples/s", "MB/s"):
         table.add_column(name, justify="right")
-    for stage, spent in time["stages"].items():
+    for stage in (stage for stage in STAGES if stage in time["stages"]):
+        spent = time["stages"][stage]
         table.add_row(
             Text(stage),
             f"{spent['seconds']:.2f}",
             f"{spent['share']:.1%}",
-            _each(spent, time["samples"]),
+            _each(spent["seconds"], time["samples"]),
             f"{spent['samples_per_second']:.1f}",
             f"{spent['mb_per_second']:.1f}" if spent["bytes"] else "",
         )
     table.add_section()
     whole = sum(spent["seconds"] for spent in time["stages"].values())
     pace = f"{time['samples'] / whole:.1f}" if whole else ""
-    each = _each({"seconds": whole}, time["samples"])
-    table.add_row("all", f"{whole:.2f}", "", each, pace, "", style="bold")
+    table.add_row("all", f"{whole:.2f}", "", _each(whole, time["samples"]), pace, style="bold")
     return table
 
 
-def _cells(time: Mapping[str, Any]) -> Table:
-    """Milliseconds a sample; what shards needed as a whole is spread over all samples."""
-    stages = [stage for stage in STAGES if stage in time["stages"]]
+def _cells(time: Mapping[str, Any], parts: Mapping[str, tuple[str, ...]]) -> Table:
+    """By cell; what shards needed as a whole is spread over all samples."""
     table = _table("Milliseconds a sample")
+    shown = [name for name, stages in parts.items() if any(s in time["stages"] for s in stages)]
     for name in ("source", "task"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=6)
-    for name in (*stages, "all"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=8, max_width=30)
+    for name in (*shown, "all"):
         table.add_column(name, justify="right", no_wrap=True)
     for cell in time["cells"]:
         count = cell["samples"] if cell["source"] else time["samples"]
-        spent = cell["stages"]
-        whole = {"seconds": sum(line["seconds"] for line in spent.values())}
+        spent = {stage: line["seconds"] for stage, line in cell["stages"].items()}
         table.add_row(
             Text(cell["source"] or "(shards)"),
             Text(cell["task"]),
-            *(_each(spent[stage], count) if stage in spent else "" for stage in stages),
-            _each(whole, count),
+            *(_each(sum(spent.get(stage, 0.0) for stage in parts[name]), count) for name in shown),
+            _each(sum(spent.values()), count),
         )
     return table
 
 
-def _each(spent: Mapping[str, Any], samples: int) -> str:
+def _each(seconds: float, samples: int) -> str:
     """Milliseconds a sample."""
-    if not samples:
+    if not samples or not seconds:
         return ""
-    each = spent["seconds"] / samples * 1e3
+    each = seconds / samples * 1e3
     return f"{each:.0f}" if each >= 100 else f"{each:.1f}" if each >= 10 else f"{each:.2f}"
