@@ -88,5 +88,7 @@ def reported(as_json: bool) -> Iterator[None]:
 
 
 def _print_error(kind: str, text: str, as_json: bool) -> None:
-    line = events.line("error", kind=kind, text=text) if as_json else f"vbdata: {text}"
+    from vbdata.errors import visible
+
+    line = events.line("error", kind=kind, text=text) if as_json else visible(f"vbdata: {text}")
     typer.echo(line, err=not as_json)

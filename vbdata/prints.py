@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from vbdata.doctor import Finding
-from vbdata.errors import RecipeError, choices
+from vbdata.errors import RecipeError, choices, visible
 from vbdata.jobs import make_job
 from vbdata.plan import Plan
 from vbdata.sample import ask_for
@@ -24,9 +25,17 @@ from vbdata.tally import cell_lines, warnings
 COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated", "passes")
 
 
+class SafeConsole(Console):
+    """A console whose texts, which may come from data, cannot steer the terminal."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        shown = (s if s.control else Segment(visible(s.text), s.style) for s in buffer)
+        return super()._render_buffer(shown)
+
+
 def console() -> Console:
     """A terminal's width where there is one; no colours guessed from the text."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    return SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
 def print_plan(plan: Plan, show: int, as_json: bool) -> None:
@@ -79,7 +88,7 @@ def print_prompts(plan: Plan, task: str, count: int) -> None:
         job = make_job(plan, number, "", "")
         for row in (row for row in (*job.rows, *job.spares) if row.task == task):
             if printed < count:
-                print(ask_for(row, job).instruction)
+                print(visible(ask_for(row, job).instruction))
                 printed += 1
 
 
@@ -114,7 +123,7 @@ def print_barred(to: Console, plan: Plan) -> None:
 def print_warnings(plan: Plan) -> None:
     """Warnings of a plan, on stderr."""
     for text in warnings(plan):
-        print(f"warning: {text}", file=sys.stderr)
+        print(visible(f"warning: {text}"), file=sys.stderr)
 
 
 def rows_table(lines: list[dict[str, Any]]) -> Table:
