@@ -277,3 +277,17 @@ def test_stats_time_as_json_and_without_a_run(followed: tuple[Followed, Path]) -
     done = CliRunner().invoke(app, ["stats", str(out / "receipts"), "--time"])
     assert done.exit_code == 1
     assert "no times in run.json" in done.stderr
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_closing_statement_fits(
+    followed: tuple[Followed, Path], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, out = followed
+    to = Console(file=io.StringIO(), width=width)
+    monkeypatch.setattr(watcher, "_console", to)
+    watcher.finish(manifest_of(out), str(out))
+    said = to.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, said.splitlines())) <= width
+    assert "…" not in said
+    assert "undecodable; see quarantine/quarantine.jsonl" in said or "truncated; see" in said

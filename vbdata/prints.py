@@ -57,7 +57,8 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
         )
         return
     to = console()
-    to.print(mixture(f"{plan.recipe.name}: {plan.shards} shards", lines, COLUMNS))
+    title = f"{plan.recipe.name}: {plan.shards} shards"
+    to.print(mixture(title, lines, COLUMNS, to.width))
     print_barred(to, plan)
     print_warnings(plan)
     for line in prompts:
@@ -138,13 +139,35 @@ def rows_table(lines: list[dict[str, Any]]) -> Table:
     return table
 
 
-def mixture(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
-    """Cells and their counts, with a last row of sums."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+WIDE = 100  # columns from which heads of a mixture stand in one line
+NARROW = {
+    "requested": "reques-\nted",
+    "apportioned": "appor-\ntioned",
+    "realised": "reali-\nsed",
+    "repeated": "repea-\nted",
+    "quarantined": "quaran-\ntined",
+    "replaced": "repla-\nced",
+    "eligible": "eligi-\nble",
+}
+
+
+def mixture(
+    title: str, lines: list[dict[str, Any]], columns: tuple[str, ...], width: int = 120
+) -> Table:
+    """Cells and their counts, with a last row of sums, for a screen of so many columns."""
+    wide = width >= WIDE
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, int(wide), 0, 0),
+        pad_edge=wide,
+    )
     for name in ("source", "task"):
         table.add_column(name, no_wrap=True)
     for name in columns:
-        table.add_column(name, justify="right")
+        head = name if wide else NARROW.get(name, name)
+        table.add_column(head, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(line["source"], line["task"], *(str(line[name]) for name in columns))
     numbers = [name for name in columns if name not in ("share", "requested", "eligible", "passes")]

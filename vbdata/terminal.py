@@ -36,12 +36,7 @@ class Terminal(Watcher):
         self._account: Account | None = None
         self._view, self._live = View(), None
         if self._console.is_terminal and not as_json:
-            self._live = Live(
-                self._view,
-                console=self._console,
-                refresh_per_second=DRAWS_PER_S,
-                redirect_stdout=False,
-            )
+            self._live = Live(self._view, console=self._console, refresh_per_second=DRAWS_PER_S)
 
     def __enter__(self) -> Terminal:
         if self._live:
@@ -64,7 +59,7 @@ class Terminal(Watcher):
             events.planned(plan)
             return
         title = f"{plan.recipe.name}: {plan.shards} shards planned"
-        self._console.print(mixture(title, list(cell_lines(plan)), COLUMNS))
+        self._console.print(mixture(title, list(cell_lines(plan)), COLUMNS, self._console.width))
         print_barred(self._console, plan)
         print_warnings(plan)
 
@@ -98,7 +93,8 @@ class Terminal(Watcher):
             digest, samples = manifest["digest"], manifest["samples"]
             events.say("built", out=out, digest=digest, samples=samples)
             return
-        self._console.print(mixture(f"{manifest['name']}: built", manifest["cells"], BUILT))
+        title, width = f"{manifest['name']}: built", self._console.width
+        self._console.print(mixture(title, manifest["cells"], BUILT, width))
         bad = sum(manifest["quarantine"].values())
         if bad:
             reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
