@@ -58,7 +58,8 @@ def test_json_lines(roots: list[str], tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     built = run("build", RECIPE, "--local", "--json", "--out", out, *roots)
     lines = [json.loads(line) for line in built.stdout.splitlines()]
-    assert [line["event"] for line in lines] == ["progress", "shard", "shard", "shard", "built"]
+    events = ["planned", "progress", "shard", "shard", "shard", "built"]
+    assert [line["event"] for line in lines] == events
     assert lines[-1]["samples"] == 96
     plan = json.loads(run("plan", RECIPE, "--json", "--show", "3", *roots).stdout)
     assert sum(cell["apportioned"] for cell in plan["cells"]) == 96

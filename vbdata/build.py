@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,17 +13,19 @@ from vbdata import earlier
 from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
 from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job, tar_path
-from vbdata.manifest import canonical, write_manifest
+from vbdata.manifest import write_manifest
 from vbdata.nouns import Job, Receipt
 from vbdata.outfolder import claim, kept, refuse_others, sweep, unpublish
 from vbdata.plan import Plan, make_plan
 from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
+from vbdata.record import Record
 from vbdata.reuse import REUSED
-from vbdata.run import Done, Event, Failed, Retried, run_local
+from vbdata.run import Done, Event, Retried, Workers, run_local
 from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
 from vbdata.tally import warnings
+from vbdata.times import Times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,11 @@ class How:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What a watcher of the build is told after each event."""
+    """What a watcher of the build is told after each event.
+
+    times: sums over the shards so far, of earlier runs as well; kept: samples of each cell of the
+    plan that an earlier run has finished.
+    """
 
     event: Event | None
     shards_done: int
@@ -61,6 +64,10 @@ class Progress:
     bytes: int
     quarantined: int
     reused: int = 0
+    retries: int = 0
+    workers: int = 0
+    times: Times = field(default_factory=Times)
+    kept: tuple[int, ...] = ()
 
 
 class Watcher:
@@ -149,24 +156,36 @@ def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str
     ]
     if todo:
         unpublish(out)
-    progress, started, events = _first_progress(plan, todo), time.monotonic(), _Events()
+    with Record(out, how, Path(folder).name, warnings(plan)) as record:
+        _build_shards(plan, todo, make, out, how, watcher, record)
+        sweep(out, set(tars), set(digests))
+        unpublish(out)
+        return write_manifest(plan, (_receipt(out, digest) for digest in digests), out)
+
+
+def _build_shards(
+    plan: Plan,
+    todo: Sequence[int],
+    make: Callable[[int], Job],
+    out: Folder,
+    how: How,
+    watcher: Watcher,
+    record: Record,
+) -> None:
+    """Build what is lacking. Raises BuildError if a shard is given up."""
+    progress = _first_progress(plan, todo, how, record)
+    record.kept = progress.shards_kept
     watcher.step(progress)
     with earlier.opened(how.reuse if todo else ()) as library:
         for event in _run(todo, lambda number: library.equipped(make(number)), out, how):
-            events.add(event)
+            record.add(event)
             progress = _advance(progress, event)
             watcher.step(progress)
-        reuse = library.statement(events.reuse, progress.samples_done - progress.samples_kept)
-    if events.failed:
-        lines = [f"shard {f.shard:05d}: {f.cause}" for f in events.failed]
+        if how.reuse:
+            record.reused = library.statement(record.reuse, record.samples)
+    if record.failed:
+        lines = [f"shard {f.shard:05d}: {f.cause}" for f in record.failed]
         raise BuildError(f"{len(lines)} of {plan.shards} shards failed:\n" + "\n".join(lines))
-    sweep(out, set(tars), set(digests))
-    unpublish(out)
-    manifest = write_manifest(plan, (_receipt(out, digest) for digest in digests), out)
-    run = _run_line(how, events, progress, time.monotonic() - started)
-    run["warnings"] = warnings(plan)
-    out.write("run.json", canonical(run | ({"reuse": reuse} if how.reuse else {})))
-    return manifest
 
 
 def _receipt(out: Folder, digest: str) -> Receipt:
@@ -180,11 +199,11 @@ def _run(todo: Sequence[int], make: Callable[[int], Job], out: Folder, how: How)
     if how.ray is None or not todo:
         yield from run_local(todo, make, out, how.device)
         return
-    from vbdata import ray_run
+    from vbdata import ray_metrics, ray_run
 
     start_s = ray_run.start(how.ray, how.workers)
     try:
-        yield from ray_run.run_ray(
+        events = ray_run.run_ray(
             todo,
             make,
             out,
@@ -193,31 +212,15 @@ def _run(todo: Sequence[int], make: Callable[[int], Job], out: Folder, how: How)
             gpus_per_worker=how.gpus_per_worker,
             start_s=start_s,
         )
+        yield from ray_metrics.counted(events)
     finally:
         ray_run.stop()
 
 
-class _Events:
-    """Failures and retries of one run."""
-
-    def __init__(self) -> None:
-        self.failed: list[Failed] = []
-        self.retries = 0
-        self.built = 0
-        self.reuse = Counter[str]()
-
-    def add(self, event: Event) -> None:
-        if isinstance(event, Failed):
-            self.failed.append(event)
-        if isinstance(event, Done):
-            self.built += 1
-            self.reuse.update(event.receipt.reuse)
-        self.retries += isinstance(event, Retried)
-
-
-def _first_progress(plan: Plan, todo: Sequence[int]) -> Progress:
+def _first_progress(plan: Plan, todo: Sequence[int], how: How, record: Record) -> Progress:
     kept = sorted(set(range(plan.shards)) - set(todo))
-    samples = int(plan.table[kept].sum()) if kept else 0
+    cells = tuple(int(n) for n in plan.table[kept].sum(axis=0)) if kept else ()
+    samples = sum(cells)
     return Progress(
         event=None,
         shards_done=len(kept),
@@ -228,12 +231,18 @@ def _first_progress(plan: Plan, todo: Sequence[int]) -> Progress:
         samples=plan.recipe.samples,
         bytes=0,
         quarantined=0,
+        workers=int(how.ray is None and bool(todo)),
+        times=record.times,
+        kept=cells,
     )
 
 
 def _advance(progress: Progress, event: Event) -> Progress:
+    if isinstance(event, Workers):
+        return replace(progress, event=event, workers=event.alive)
     if not isinstance(event, Done):
-        return replace(progress, event=event)
+        retries = progress.retries + isinstance(event, Retried)
+        return replace(progress, event=event, retries=retries)
     receipt = event.receipt
     return replace(
         progress,
@@ -244,16 +253,3 @@ def _advance(progress: Progress, event: Event) -> Progress:
         quarantined=progress.quarantined + len(receipt.quarantine),
         reused=progress.reused + receipt.reuse.get(REUSED, 0),
     )
-
-
-def _run_line(how: How, events: _Events, progress: Progress, seconds: float) -> dict[str, Any]:
-    built = progress.samples_done - progress.samples_kept
-    return {
-        "seconds": round(seconds, 3),
-        "samples_per_second": round(built / seconds, 3) if seconds else 0.0,
-        "shards_built": events.built,
-        "shards_kept": progress.shards_kept,
-        "retries": events.retries,
-        "how": asdict(how),
-        "cpus": os.cpu_count(),
-    }

@@ -56,6 +56,10 @@ def build(
 ) -> None:
     """Build a recipe into a folder; an interrupted build goes on where it was.
 
+    A terminal shows a live table, a pipe a line now and then, --json an event a line. Exit codes:
+    0 built; 1 failed, what is finished is kept; 2 the recipe or the command line is wrong; 130 and
+    143 interrupted by SIGINT and SIGTERM. DIR/run.json says the same, and where the time went.
+
     Examples:
 
         vbdata build manifests/demo.yaml --out demo/build

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from vbdata import events
 
 if TYPE_CHECKING:
     from vbdata.recipe import Recipe
@@ -87,5 +88,7 @@ def reported(as_json: bool) -> Iterator[None]:
 
 
 def _print_error(kind: str, text: str, as_json: bool) -> None:
-    line = json.dumps({"event": "error", "kind": kind, "text": text}) if as_json else text
-    typer.echo(line if as_json else f"vbdata: {text}", err=not as_json)
+    from vbdata.errors import visible
+
+    line = events.line("error", kind=kind, text=text) if as_json else visible(f"vbdata: {text}")
+    typer.echo(line, err=not as_json)

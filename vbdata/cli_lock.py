@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vbdata import events
 from vbdata.cli_common import EXIT_FAILED, BuildFolder, Json, reported
 
 if TYPE_CHECKING:
@@ -134,8 +134,9 @@ def build_held(
     from vbdata.lock_check import Locked
 
     def say(text: str) -> None:
-        line = {"event": "lock", "lock": str(against.path), "text": text}
-        shown = json.dumps(line) if against.as_json else f"vbdata: {against.path}: {text}"
+        shown = f"vbdata: {against.path}: {text}"
+        if against.as_json:
+            shown = events.line("lock", lock=str(against.path), text=text)
         typer.echo(shown, err=not against.as_json)
 
     check = Locked(against.held, str(against.path), out, watcher, say)
@@ -151,9 +152,9 @@ def finish(against: Locking, out: Folder) -> None:
 
         _write(make_lock(out), against.path, against.as_json)
     elif against.held is not None:
-        line = {"event": "locked", "lock": str(against.path), "digest": against.held.digest}
+        line = events.line("locked", lock=str(against.path), digest=against.held.digest)
         said = f"locked: the same bytes as {against.path} has"
-        typer.echo(json.dumps(line) if against.as_json else said)
+        typer.echo(line if against.as_json else said)
 
 
 def _write(made: LockFile, path: Path, as_json: bool) -> None:
@@ -165,6 +166,6 @@ def _write(made: LockFile, path: Path, as_json: bool) -> None:
         path.write_text(text, encoding="ascii", newline="\n")
     except OSError as err:
         raise BuildError(f"{path} cannot be written: {err.strerror}") from err
-    line = {"event": "lock written", "lock": str(path), "digest": made.digest, "bytes": len(text)}
+    line = events.line("lock written", lock=str(path), digest=made.digest, bytes=len(text))
     said = f"{path}: {len(made.shards)} shards, {made.samples} samples, digest {made.digest[:16]}"
-    typer.echo(json.dumps(line) if as_json else said)
+    typer.echo(line if as_json else said)

@@ -10,12 +10,20 @@ import typer
 from vbdata.cli_common import BuildFolder, Json, reported
 
 
-def stats(folder: BuildFolder, as_json: Json = False) -> None:
+def stats(
+    folder: BuildFolder,
+    time: Annotated[
+        bool, typer.Option("--time", help="Where the time went instead, finished or not.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Print a build's statement: counts of every cell, sources, exclusions, licences, errors.
 
     Examples:
 
         vbdata stats demo/build
+
+        vbdata stats demo/build --time
 
         vbdata stats s3://bucket/out --json
     """
@@ -27,6 +35,11 @@ def stats(folder: BuildFolder, as_json: Json = False) -> None:
         from vbdata.stats import print_statement, statement
         from vbdata.storage import Folder
 
+        if time:
+            from vbdata import stats_time
+
+            stats_time.show(Folder(folder), as_json)
+            return
         manifest = read_manifest(Folder(folder))
         if as_json:
             typer.echo(json.dumps(statement(manifest), sort_keys=True))

@@ -94,6 +94,16 @@ def _brief(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]}... ({len(text)} characters)"
 
 
+def visible(text: str) -> str:
+    """A text that may come from data, with what would steer a terminal written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
 def choices(value: object, known: Iterable[str]) -> str:
     """The tail of a message about an unknown value: the nearest choice, then all of them."""
     known = sorted(known)

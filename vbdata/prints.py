@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from vbdata.doctor import Finding
-from vbdata.errors import RecipeError, choices
+from vbdata.errors import RecipeError, choices, visible
 from vbdata.jobs import make_job
 from vbdata.plan import Plan
 from vbdata.sample import ask_for
@@ -24,9 +25,17 @@ from vbdata.tally import cell_lines, warnings
 COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated", "passes")
 
 
+class SafeConsole(Console):
+    """A console whose texts, which may come from data, cannot steer the terminal."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        shown = (s if s.control else Segment(visible(s.text), s.style) for s in buffer)
+        return super()._render_buffer(shown)
+
+
 def console() -> Console:
     """A terminal's width where there is one; no colours guessed from the text."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    return SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
 def print_plan(plan: Plan, show: int, as_json: bool) -> None:
@@ -48,7 +57,8 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
         )
         return
     to = console()
-    to.print(mixture(f"{plan.recipe.name}: {plan.shards} shards", lines, COLUMNS))
+    title = f"{plan.recipe.name}: {plan.shards} shards"
+    to.print(mixture(title, lines, COLUMNS, to.width))
     print_barred(to, plan)
     print_warnings(plan)
     for line in prompts:
@@ -79,7 +89,7 @@ def print_prompts(plan: Plan, task: str, count: int) -> None:
         job = make_job(plan, number, "", "")
         for row in (row for row in (*job.rows, *job.spares) if row.task == task):
             if printed < count:
-                print(ask_for(row, job).instruction)
+                print(visible(ask_for(row, job).instruction))
                 printed += 1
 
 
@@ -114,7 +124,7 @@ def print_barred(to: Console, plan: Plan) -> None:
 def print_warnings(plan: Plan) -> None:
     """Warnings of a plan, on stderr."""
     for text in warnings(plan):
-        print(f"warning: {text}", file=sys.stderr)
+        print(visible(f"warning: {text}"), file=sys.stderr)
 
 
 def rows_table(lines: list[dict[str, Any]]) -> Table:
@@ -129,13 +139,35 @@ def rows_table(lines: list[dict[str, Any]]) -> Table:
     return table
 
 
-def mixture(title: str, lines: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
-    """Cells and their counts, with a last row of sums."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+WIDE = 100  # columns from which heads of a mixture stand in one line
+NARROW = {
+    "requested": "reques-\nted",
+    "apportioned": "appor-\ntioned",
+    "realised": "reali-\nsed",
+    "repeated": "repea-\nted",
+    "quarantined": "quaran-\ntined",
+    "replaced": "repla-\nced",
+    "eligible": "eligi-\nble",
+}
+
+
+def mixture(
+    title: str, lines: list[dict[str, Any]], columns: tuple[str, ...], width: int = 120
+) -> Table:
+    """Cells and their counts, with a last row of sums, for a screen of so many columns."""
+    wide = width >= WIDE
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, int(wide), 0, 0),
+        pad_edge=wide,
+    )
     for name in ("source", "task"):
         table.add_column(name, no_wrap=True)
     for name in columns:
-        table.add_column(name, justify="right")
+        head = name if wide else NARROW.get(name, name)
+        table.add_column(head, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(line["source"], line["task"], *(str(line[name]) for name in columns))
     numbers = [name for name in columns if name not in ("share", "requested", "eligible", "passes")]

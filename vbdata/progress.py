@@ -5,12 +5,13 @@ Standard output holds the result alone, so that scripts may read it whole.
 
 from __future__ import annotations
 
-import json
 import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vbdata import events
 
 PLAIN_EVERY_S = 10.0
 
@@ -52,6 +53,7 @@ class Steps:
             self._bar.update(self._task, completed=done, total=of)
         elif time.monotonic() - self._last > PLAIN_EVERY_S:
             self._last = time.monotonic()
-            line = {"event": "progress", self._noun: done, "of": of}
-            text = json.dumps(line) if self._json else f"{done} of {of} {self._noun}"
+            text = f"{done} of {of} {self._noun}"
+            if self._json:
+                text = events.line("progress", **{self._noun: done, "of": of})
             self._console.print(text, markup=False, soft_wrap=True)

@@ -19,6 +19,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from vbdata import ray_private
 from vbdata.errors import BuildError
 from vbdata.nouns import Job, Receipt
 from vbdata.run import (
@@ -28,6 +29,7 @@ from vbdata.run import (
     Failed,
     Retried,
     Waiting,
+    Workers,
     build_or_blame,
     cause,
     one_thread,
@@ -73,6 +75,7 @@ class _State:
     starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
     failed_starts: int = 0
     said_after: int = 0
+    said_alive: int = 0
 
 
 def start(address: str, workers: int) -> float:
@@ -84,8 +87,7 @@ def start(address: str, workers: int) -> float:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
     with _our_signals():
         if address == "local":
-            ray.init(
-                address="local",
+            ray_private.start(
                 num_cpus=workers,
                 include_dashboard=False,
                 object_store_memory=LOCAL_STORE_BYTES,
@@ -111,6 +113,7 @@ def _our_signals() -> Iterator[None]:
 def stop() -> None:
     """Leave the cluster; one of our own ends with it."""
     ray.shutdown()
+    ray_private.clear()
 
 
 def run_ray(
@@ -138,6 +141,7 @@ def run_ray(
             _drop_slow_starts(state, start_s)
             yield from _overdue(state, deadline_s)
             yield from _pending(state)
+            yield from _crew(state)
     finally:
         for actor in [
             *state.idle,
@@ -229,6 +233,14 @@ def _pending(state: _State) -> Iterator[Event]:
     if waited >= state.said_after + SAY_EVERY_S:
         state.said_after = waited
         yield Waiting(waited)
+
+
+def _crew(state: _State) -> Iterator[Event]:
+    """Say how many workers there are when that has changed."""
+    alive = len(state.busy) + len(state.idle)
+    if alive != state.said_alive:
+        state.said_alive = alive
+        yield Workers(alive)
 
 
 def _overdue(state: _State, deadline_s: float) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from vbdata import events
 from vbdata.prints import console
 from vbdata.storage import Folder
 
@@ -12,7 +13,7 @@ def show(out: Folder, as_json: bool) -> None:
     """How many samples of the last run were copied, and why others were not, by its run.json."""
     said = json.loads(out.read("run.json"))["reuse"]
     if as_json:
-        print(json.dumps({"event": "reuse", **said}))
+        events.say("reuse", **said)
         return
     lines = [f"reused {said['reused']} samples, rendered {said['rendered']}"]
     lines += [f"  {count} not reused: {cause}" for cause, count in said["refused"].items()]

@@ -51,7 +51,14 @@ class Failed:
     cause: str
 
 
-Event = Done | Retried | Failed | Waiting
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many workers are there now; said when that has changed."""
+
+    alive: int
+
+
+Event = Done | Retried | Failed | Waiting | Workers
 
 
 def run_local(

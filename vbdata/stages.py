@@ -46,12 +46,29 @@ class Spent(NamedTuple):
     stages: tuple[StageTime, ...]
 
 
-class _Here(threading.local):
-    """What this thread is doing, and for which clock and cell."""
+class _Bound:
+    """A thread at work for a cell: nanoseconds and bytes by stage, and the stage it is in."""
 
-    clock: Clock | None = None
-    cell: tuple[str, str] = ("", "")
-    span: stage | None = None
+    __slots__ = ("span", "sums")
+
+    def __init__(self) -> None:
+        self.sums: dict[str, list[int]] = {}
+        self.span: stage | None = None
+
+    def count(self, name: str, nanoseconds: int, size: int) -> None:
+        """Add to a stage."""
+        sums = self.sums.get(name)
+        if sums is None:
+            self.sums[name] = [nanoseconds, size]
+        else:
+            sums[0] += nanoseconds
+            sums[1] += size
+
+
+class _Here(threading.local):
+    """What this thread is bound to."""
+
+    bound: _Bound | None = None
 
 
 _here = _Here()
@@ -60,15 +77,15 @@ _here = _Here()
 class stage:
     """A block's own time and the bytes that went through it; `bytes` may be set inside."""
 
-    __slots__ = ("_inner", "_outer", "_since", "bytes", "name")
+    __slots__ = ("_bound", "_outer", "_since", "bytes", "inner", "name")
 
     def __init__(self, name: str, size: int = 0) -> None:
-        self.name, self.bytes = name, size
-        self._inner = self._since = 0
+        self.name, self.bytes, self.inner = name, size, 0
 
     def __enter__(self) -> stage:
-        if _here.clock is not None:
-            self._outer, _here.span = _here.span, self
+        bound = self._bound = _here.bound
+        if bound is not None:
+            self._outer, bound.span = bound.span, self
             self._since = perf_counter_ns()
         return self
 
@@ -78,13 +95,14 @@ class stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        here = _here
-        if here.clock is not None and self._since:
-            whole = perf_counter_ns() - self._since
-            here.span = self._outer
-            if self._outer is not None:
-                self._outer._inner += whole
-            here.clock.add(here.cell, self.name, whole - self._inner, self.bytes)
+        bound = self._bound
+        if bound is None:
+            return
+        whole = perf_counter_ns() - self._since
+        outer = bound.span = self._outer
+        if outer is not None:
+            outer.inner += whole
+        bound.count(self.name, whole - self.inner, self.bytes)
 
 
 class Clock:
@@ -93,30 +111,33 @@ class Clock:
     def __init__(self) -> None:
         self._since = perf_counter()
         self._lock = threading.Lock()
-        self._sums: dict[tuple[tuple[str, str], str], list[int]] = {}
+        self._sums: dict[tuple[str, str, str], list[int]] = {}
 
     @contextmanager
     def at(self, source: str = "", task: str = "") -> Iterator[None]:
         """Bind this thread: what it does now is for a cell, or for the shard as a whole."""
-        before = _here.clock, _here.cell
-        _here.clock, _here.cell = self, (source, task)
+        before, _here.bound = _here.bound, _Bound()
+        bound, since = _here.bound, perf_counter_ns()
         try:
             with stage("other"):
                 yield
         finally:
-            _here.clock, _here.cell = before
+            _here.bound = before
+            self._take(source, task, bound)
+            if before is not None and before.span is not None:
+                before.span.inner += perf_counter_ns() - since
 
-    def add(self, cell: tuple[str, str], name: str, nanoseconds: int, size: int) -> None:
-        """Count a stage."""
+    def _take(self, source: str, task: str, bound: _Bound) -> None:
         with self._lock:
-            sums = self._sums.setdefault((cell, name), [0, 0])
-            sums[0] += nanoseconds
-            sums[1] += size
+            for name, (nanoseconds, size) in bound.sums.items():
+                sums = self._sums.setdefault((source, task, name), [0, 0])
+                sums[0] += nanoseconds
+                sums[1] += size
 
     def spent(self) -> Spent:
         """Since the clock was made: the wall time, and sums by source, task and stage."""
         seconds = perf_counter() - self._since
         with self._lock:
             sums = sorted(self._sums.items())
-        stages = [StageTime(*cell, name, ns / 1e9, size) for (cell, name), (ns, size) in sums]
+        stages = [StageTime(*place, ns / 1e9, size) for place, (ns, size) in sums]
         return Spent(seconds, tuple(stages))

@@ -64,11 +64,11 @@ class TarWriter:
     def add(self, key: str, members: Mapping[str, bytes]) -> None:
         """One sample: `key.extension` for each member, sorted by extension."""
         self.offsets.append(self.size)
+        parts: list[bytes] = []
         for extension in sorted(members):
             data = members[extension]
-            self._write(header(f"{key}.{extension}", len(data)))
-            self._write(data)
-            self._write(bytes(-len(data) % BLOCK))
+            parts += (header(f"{key}.{extension}", len(data)), data, bytes(-len(data) % BLOCK))
+        self._write(*parts)
 
     @property
     def sha256(self) -> str:
@@ -84,13 +84,15 @@ class TarWriter:
         """Little-endian uint64 offsets of the samples' first headers, then of their end."""
         return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
 
-    def _write(self, data: bytes) -> None:
-        with stage("tar", len(data)):
-            self._file.write(data)
-        with stage("hash", len(data)):
-            self._sha256.update(data)
-            self._md5.update(data)
-        self.size += len(data)
+    def _write(self, *parts: bytes) -> None:
+        size = sum(map(len, parts))
+        with stage("tar", size):
+            self._file.writelines(parts)
+        with stage("hash", size):
+            for part in parts:
+                self._sha256.update(part)
+                self._md5.update(part)
+        self.size += size
 
 
 class Member(NamedTuple):

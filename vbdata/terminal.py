@@ -1,22 +1,26 @@
-"""What people and scripts see of a running build: a live progress line, lines of JSON."""
+"""What people and scripts see of a running build: a live table, plain lines, lines of JSON."""
 
 from __future__ import annotations
 
-import json
 import time
 from types import TracebackType
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console
+from rich.live import Live
 
+from vbdata import events
+from vbdata.account import Account, clock_text
 from vbdata.build import Progress as State
 from vbdata.build import Watcher
+from vbdata.live import View
 from vbdata.plan import Plan
 from vbdata.prints import COLUMNS, console, mixture, print_barred, print_warnings
-from vbdata.run import Done, Failed, Retried, Waiting
-from vbdata.tally import cell_lines, warnings
+from vbdata.run import Failed, Retried, Waiting
+from vbdata.tally import cell_lines
 
 PLAIN_EVERY_S = 10.0
+DRAWS_PER_S = 2.0
 BUILT = (
     *("requested", "apportioned", "realised", "unique", "repeated", "passes"),
     *("quarantined", "replaced"),
@@ -24,27 +28,19 @@ BUILT = (
 
 
 class Terminal(Watcher):
-    """A live bar on a terminal, a line now and then elsewhere, or lines of JSON."""
+    """A live table on a terminal, a line now and then elsewhere, or lines of JSON."""
 
-    def __init__(self, as_json: bool) -> None:
-        self._json, self._start, self._last = as_json, time.monotonic(), 0.0
-        self._console = console()
-        self._bar: Progress | None = None
+    def __init__(self, as_json: bool, to: Console | None = None) -> None:
+        self._json, self._start, self._last = as_json, time.monotonic(), float("-inf")
+        self._console = to or console()
+        self._account: Account | None = None
+        self._view, self._live = View(), None
         if self._console.is_terminal and not as_json:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-            )
-            self._bar = Progress(*columns, console=self._console)
-            self._task = self._bar.add_task("indexing", total=None, rate="", note="")
+            self._live = Live(self._view, console=self._console, refresh_per_second=DRAWS_PER_S)
 
     def __enter__(self) -> Terminal:
-        if self._bar:
-            self._bar.start()
+        if self._live:
+            self._live.start()
         return self
 
     def __exit__(
@@ -53,71 +49,52 @@ class Terminal(Watcher):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        if self._live:
+            self._live.stop()
 
     def planned(self, plan: Plan) -> None:
         """Show the mixture before work starts."""
-        self._start = time.monotonic()
+        self._start, self._account = time.monotonic(), Account(plan)
         if self._json:
-            for text in warnings(plan):
-                print(json.dumps({"event": "warning", "text": text}), flush=True)
-        else:
-            title = f"{plan.recipe.name}: {plan.shards} shards planned"
-            self._console.print(mixture(title, list(cell_lines(plan)), COLUMNS))
-            print_barred(self._console, plan)
-            print_warnings(plan)
+            events.planned(plan)
+            return
+        title = f"{plan.recipe.name}: {plan.shards} shards planned"
+        self._console.print(mixture(title, list(cell_lines(plan)), COLUMNS, self._console.width))
+        print_barred(self._console, plan)
+        print_warnings(plan)
 
     def step(self, state: State) -> None:
         """Show how far it is."""
         if self._json:
-            print(json.dumps(_event(state)), flush=True)
+            events.step(state)
             return
+        assert self._account
+        self._account.step(state)
+        self._say(state)
+        if self._live:
+            self._view.account, self._view.state = self._account, state
+            return
+        if state.event is None or time.monotonic() - self._last > PLAIN_EVERY_S:
+            self._last = time.monotonic()
+            self._console.print(_line(self._account, state), soft_wrap=True)
+
+    def _say(self, state: State) -> None:
+        """What is worth a line of its own."""
         if isinstance(state.event, Retried | Failed):
             verb = "given up" if isinstance(state.event, Failed) else "tried again"
-            self._console.print(f"shard {state.event.shard:05d} {verb}: {state.event.cause}")
+            text = f"shard {state.event.shard:05d} {verb}: {state.event.cause}"
+            self._console.print(text, markup=False, soft_wrap=True)
         if isinstance(state.event, Waiting):
             self._console.print(f"no worker yet after {state.event.seconds} s")
-        rate = self._rate(state)
-        note = f"{state.quarantined} quarantined" if state.quarantined else ""
-        if self._bar:
-            shown = f"{rate:.1f} samples/s"
-            self._bar.update(
-                self._task,
-                description="samples",
-                completed=state.samples_done,
-                total=state.samples,
-                rate=shown,
-                note=note,
-            )
-        elif state.event is None or time.monotonic() - self._last > PLAIN_EVERY_S:
-            self._last = time.monotonic()
-            self._console.print(self._line(state, rate, note))
-
-    def _rate(self, state: State) -> float:
-        seconds = time.monotonic() - self._start
-        return (state.samples_done - state.samples_kept) / seconds if seconds > 0 else 0.0
-
-    def _line(self, state: State, rate: float, note: str) -> str:
-        left = (state.samples - state.samples_done) / rate if rate else None
-        parts = [
-            f"{state.samples_done}/{state.samples} samples",
-            f"{state.shards_done}/{state.shards} shards",
-            f"{state.shards_kept} kept" if state.shards_kept else "",
-            f"{state.reused} reused" if state.reused else "",
-            f"{rate:.1f} samples/s" if rate else "",
-            f"{left:.0f} s left" if left else "",
-            note,
-        ]
-        return ", ".join(part for part in parts if part)
 
     def finish(self, manifest: dict[str, Any], out: str) -> None:
         """The closing statement."""
         if self._json:
-            digest = {"event": "built", "out": out, "digest": manifest["digest"]}
-            print(json.dumps(digest | {"samples": manifest["samples"]}))
+            digest, samples = manifest["digest"], manifest["samples"]
+            events.say("built", out=out, digest=digest, samples=samples)
             return
-        self._console.print(mixture(f"{manifest['name']}: built", manifest["cells"], BUILT))
+        title, width = f"{manifest['name']}: built", self._console.width
+        self._console.print(mixture(title, manifest["cells"], BUILT, width))
         bad = sum(manifest["quarantine"].values())
         if bad:
             reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
@@ -144,21 +121,19 @@ def _licence(line: dict[str, Any]) -> str:
     return f"{line['license']} ({line['samples']}{allowed})"
 
 
-def _event(state: State) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "event": "progress",
-        "samples": state.samples_done,
-        "of": state.samples,
-        "shards": state.shards_done,
-        "kept": state.shards_kept,
-        "quarantined": state.quarantined,
-        "reused": state.reused,
-    }
-    if isinstance(state.event, Retried | Failed):
-        kind = "failed" if isinstance(state.event, Failed) else "retried"
-        line |= {"event": kind, "shard": state.event.shard, "cause": state.event.cause}
-    elif isinstance(state.event, Waiting):
-        line |= {"event": "waiting", "seconds": state.event.seconds}
-    elif isinstance(state.event, Done):
-        line |= {"event": "shard", "shard": state.event.receipt.shard}
-    return line
+def _line(account: Account, state: State) -> str:
+    pace = account.pace()
+    samples, megabytes = (sum(numbers) for numbers in zip(*pace, strict=True))
+    left = account.left(state)
+    parts = [
+        f"{state.samples_done}/{state.samples} samples",
+        f"{state.shards_done}/{state.shards} shards",
+        f"{state.shards_kept} kept" if state.shards_kept else "",
+        f"{state.reused} reused" if state.reused else "",
+        f"{samples:.1f} samples/s, {megabytes:.1f} MB/s" if samples else "",
+        f"{clock_text(left)} left" if left else "",
+        f"{state.workers} workers" if state.workers else "",
+        f"{state.retries} retries" if state.retries else "",
+        f"{state.quarantined} quarantined" if state.quarantined else "",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,197 @@
+"""A Ray of our own is reached by nobody else, and tells Prometheus how the build goes."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vbdata.build import planned
+from vbdata.jobs import job_digests, make_job
+from vbdata.recipe import Recipe
+from vbdata.run import Done, Event, Failed, Retried, Workers
+from vbdata.shard import build_shard
+from vbdata.storage import Folder
+
+ray = pytest.importorskip("ray")
+
+from vbdata import ray_metrics, ray_private, ray_run  # noqa: E402
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+INTERVAL = "RAY_metrics_report_interval_ms"
+LISTEN = "0A"
+ASK_GCS = """
+import sys
+from ray._raylet import GcsClient
+print(len(GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, timeout=5)))
+"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[None]:
+    """Ray as a build starts it, with a worker, but for the pace at which metrics are told."""
+    os.environ[INTERVAL] = "500"
+    try:
+        ray_run.start("local", 1)
+        remote = ray.remote(ray_run.Worker).remote("/nonexistent", "cpu")
+        ray.get(remote.ready.remote(), timeout=60)
+        yield
+    finally:
+        del os.environ[INTERVAL]
+        ray_run.stop()
+
+
+def family(pid: int) -> set[int]:
+    """A process, its children, and theirs."""
+    found = {pid}
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found |= family(int(child))
+    return found
+
+
+def listening(pids: set[int]) -> dict[str, str]:
+    """Addresses as the kernel writes them on which some processes listen -> by whom."""
+    holders: dict[str, str] = {}
+    for pid in pids:
+        for fd in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                target = os.readlink(fd)
+            except OSError:
+                continue
+            if match := re.fullmatch(r"socket:\[(\d+)\]", target):
+                holders[match[1]] = Path(f"/proc/{pid}/comm").read_text().strip()
+    found = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTEN and fields[9] in holders:
+                found[fields[1]] = holders[fields[9]]
+    return found
+
+
+def loopback(address: str) -> bool:
+    host = address.partition(":")[0]
+    mapped = "0000000000000000FFFF0000"  # ::ffff:a.b.c.d, words in the machine's order
+    return host in ("0100007F", f"{mapped}0100007F", "00000000000000000000000001000000")
+
+
+@pytest.mark.usefixtures("running")
+def test_every_port_of_every_process_is_on_loopback() -> None:
+    found = listening(family(os.getpid()))
+    holders = " ".join(found.values())
+    assert "gcs_server" in holders
+    assert "raylet" in holders
+    assert "ray::" in holders  # a worker or an agent
+    assert not {who: at for at, who in found.items() if not loopback(at)}
+
+
+@pytest.mark.usefixtures("running")
+def test_no_port_answers_at_another_address() -> None:
+    """127.0.0.2 stands for the machine's other addresses: on all of them would be on it, too."""
+    for address in listening(family(os.getpid())):
+        port = int(address.rpartition(":")[2], 16)
+        with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=2):  # noqa: PT011
+            pass
+    port = int(address.rpartition(":")[2], 16)
+    socket.create_connection(("127.0.0.1", port), timeout=2).close()
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("shown", ["none", "another", "ours"])
+def test_who_has_no_token_is_refused(shown: str, tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+    env |= {"HOME": str(tmp_path)}
+    if shown != "none":
+        ours = os.environ["RAY_AUTH_TOKEN"]
+        token = ours if shown == "ours" else secrets.token_hex(32)
+        env |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    line = [sys.executable, "-c", ASK_GCS, ray.get_runtime_context().gcs_address]
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode == 0) == (shown == "ours"), done.stderr
+    assert ("InvalidAuthToken" in done.stderr) == (shown != "ours")
+
+
+@pytest.mark.usefixtures("running")
+def test_the_token_stands_in_no_file_and_sockets_are_private() -> None:
+    (folder,) = map(Path, ray_private._folders)
+    assert folder.stat().st_mode & 0o077 == 0
+    assert folder.stat().st_uid == os.getuid()
+    assert list(folder.rglob("plasma_store"))
+    token = os.environ["RAY_AUTH_TOKEN"].encode()
+    assert len(token) == 64
+    logs = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(logs) > 5
+    assert not [path for path in logs if token in path.read_bytes()]
+
+
+def scraped(until: str, seconds: float = 20.0) -> dict[str, float]:
+    """vbdata's lines of Ray's Prometheus page, their labels cut to ours, once one is there."""
+    port = ray.nodes()[0]["MetricsExportPort"]
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+            lines = page.read().decode().splitlines()
+        found = {}
+        for line in lines:
+            if match := re.fullmatch(r"ray_vbdata_(\w+)\{(.*)\} (\S+)", line):
+                labels = re.findall(r'(source|task|stage|reason|le)="([^"]*)"', match[2])
+                found[" ".join([match[1], *(f"{k}={v}" for k, v in labels)])] = float(match[3])
+        if until in found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{until} not on the page: {lines}")
+
+
+@pytest.mark.usefixtures("running")
+def test_prometheus_reads_what_was_built(demo_recipe: Recipe, tmp_path: Path) -> None:
+    with planned(demo_recipe) as plan:
+        job = make_job(plan, 0, "shards/x", job_digests(plan)[0])
+        receipt = build_shard(job, Folder(str(tmp_path)))
+    bad = {"source": "coco", "task": "depth", "reason": "truncated"}
+    told: list[Event] = [
+        Workers(3),
+        Retried(0, "x"),
+        Done(replace(receipt, quarantine=(bad, bad))),
+        Failed(1, "x"),
+    ]
+
+    def events() -> Iterator[Event]:
+        yield from told
+        page.update(scraped("failed_total"))
+
+    page: dict[str, float] = {}
+    assert list(ray_metrics.counted(events())) == told
+    assert page["workers"] == 3
+    assert page["retries_total"] == page["shards_total"] == page["failed_total"] == 1
+    assert page["quarantined_total reason=truncated source=coco task=depth"] == 2
+    samples = {k: v for k, v in page.items() if k.startswith("samples_total")}
+    assert sum(samples.values()) == len(receipt.samples)
+    assert len(samples) == len({(s["source"], s["task"]) for s in receipt.samples})
+    written = sum(v for k, v in page.items() if k.startswith("bytes_total"))
+    assert 0 <= receipt.size - written <= 1024  # the archive's end is of no cell
+    assert receipt.spent is not None
+    stages = sum(v for k, v in page.items() if k.startswith("stage_seconds_total"))
+    assert stages == pytest.approx(sum(s.seconds for s in receipt.spent.stages), rel=1e-3)
+    assert page["shard_seconds_count"] == page["shard_seconds_bucket le=+Inf"] == 1
+    assert scraped("workers")["workers"] in (3, 0)
+
+
+def test_the_folder_goes_with_the_cluster() -> None:
+    """Runs after the others: pytest keeps the order of a file."""
+    assert ray.is_initialized()
+    (folder,) = ray_private._folders
+    ray_run.stop()
+    assert not Path(folder).exists()
+    assert ray_private.LOOPBACK_VAR not in os.environ
