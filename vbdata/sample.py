@@ -100,11 +100,12 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         good = int(np.count_nonzero(valid))
     if not good:
         raise BadSample("all invalid", "no valid pixel is left in the output image")
+    full, sparse = good == valid.size, 2 * good < valid.size
     with stage("encode") as span:
         pictures = {
             f"input.{job.image['input']}": loaded.input,
-            "target.png": encode_png(target.cpu().numpy()),
-            "valid.png": _mask_png(valid) if good < valid.size else _full_png(*valid.shape),
+            "target.png": encode_png(target.cpu().numpy(), sparse=sparse),
+            "valid.png": _full_png(*valid.shape) if full else _mask_png(valid, sparse),
         }
         span.bytes = len(pictures["target.png"]) + len(pictures["valid.png"])
     drawn = Drawn(
@@ -267,9 +268,9 @@ def _blank(width: int, height: int, kind: str) -> bytes:
     return encode_png(pixels) if kind == "png" else images.encode_jpeg(pixels)
 
 
-def _mask_png(mask: NDArray[np.bool_]) -> bytes:
+def _mask_png(mask: NDArray[np.bool_], sparse: bool = False) -> bytes:
     """A grey PNG of 255 where the mask is true, 0 elsewhere."""
-    return encode_png(mask.view(np.uint8) * np.uint8(255))
+    return encode_png(mask.view(np.uint8) * np.uint8(255), sparse=sparse)
 
 
 @functools.lru_cache(maxsize=256)
