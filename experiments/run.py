@@ -204,7 +204,7 @@ def _one(run: Run, size: Size, out: Path) -> None:
     _once(folder / RESULT, lambda: result)
 
 
-def _note(out: Path, key: str, value: str) -> None:
+def _note(out: Path, key: str, value: Any) -> None:
     file = out / "experiment.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), key: value}, indent=1) + "\n")
 

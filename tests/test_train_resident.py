@@ -1,4 +1,4 @@
-"""Everything resident: the same batches as the loader's, the same runs, and steps without waiting."""
+"""Everything resident: the loader's batches, the same runs, and steps that wait for nothing."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class Tempering(Protocol):
 def conditioned(
     editor: Editor, rgb: Tensor, known: Tensor, texts: Sequence[str], text: Any = None
 ) -> Condition:
-    """Encode reference pictures, float32[B, 3, H, W] in -1..1, and texts, unless `text` is there."""
+    """Encode reference pictures, float32[B, 3, H, W] in -1..1, and texts unless `text` is there."""
     found = Condition(editor.encode_image(rgb), known, text, rgb)
     return found if text is not None else reworded(editor, found, texts)
 

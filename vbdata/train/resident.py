@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vbdata.train.adapter import Editor, Seeing, Tabled
+from vbdata.train.adapter import Editor, Tabled
 from vbdata.train.loader import Batch, Loader
 from vbdata.train.sampling import Step
 
@@ -36,8 +36,9 @@ class Resident:
         self._words = np.full(len(loader.corpus) + 1, "", object)  # the last is a dropped text
         for size in loader.sampler.sizes:
             self._read(size)
-        tabled = isinstance(editor, Tabled) and not isinstance(editor, Seeing)
-        self._texts = editor.text_table(self._words.tolist(), device) if tabled else None
+        self._texts = None
+        if isinstance(editor, Tabled):
+            self._texts = editor.text_table(self._words.tolist(), device)
 
     def _read(self, size: Size) -> None:
         """Every sample in one shape."""
