@@ -61,9 +61,9 @@ def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
 
     half = (1.0 - label.xyz).mul_(127.5).add_(0.5)
     rgb = half.nan_to_num_(0.0).clamp_(0.0, 255.0).to(torch.uint8).movedim(-3, -1).contiguous()
-    rgb[~label.valid] = torch.tensor(INVALID, dtype=torch.uint8, device=rgb.device)
-    rgb[label.sky] = torch.tensor(SKY, dtype=torch.uint8, device=rgb.device)
-    return rgb
+    invalid, sky = torch.tensor((INVALID, SKY), dtype=torch.uint8, device=rgb.device)
+    rgb = torch.where(label.valid.unsqueeze(-1), rgb, invalid)
+    return torch.where(label.sky.unsqueeze(-1), sky, rgb)
 
 
 def valid(label: Normals, params: Mapping[str, Any]) -> Tensor:
@@ -87,12 +87,14 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
     """The largest angle in degrees; inf if a pixel came, went or turned to sky."""
+    import torch
+
     found = decode(rgb, params)
-    if bool((found.valid != label.valid).any()) or bool((found.sky != label.sky).any()):
+    if bool(((found.valid != label.valid) | (found.sky != label.sky)).any()):
         return math.inf
     x, y, z = (found.xyz.movedim(-3, 0) - label.xyz.movedim(-3, 0)).unbind(0)
-    squared = (x * x + y * y + z * z)[label.valid]
-    chord = math.sqrt(float(squared.max())) if len(squared) else 0.0
+    squared = torch.where(label.valid, x * x + y * y + z * z, 0.0)
+    chord = math.sqrt(float(squared.max()))
     return math.degrees(2 * math.asin(min(1.0, chord / 2)))
 
 
