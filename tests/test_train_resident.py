@@ -12,11 +12,13 @@ import torch
 import train_runs as runs
 from test_train_data import assert_same
 
+from vbdata import images
 from vbdata.train.adapter import Tabled, make_editor
 from vbdata.train.config import Config
 from vbdata.train.data import open_builds
 from vbdata.train.loader import Batch, Loader
 from vbdata.train.loop import train
+from vbdata.train.predict import predict
 from vbdata.train.resident import Resident
 from vbdata.train.sampling import Sampler
 
@@ -127,3 +129,21 @@ def test_a_gpu_learns_what_a_cpu_learns(demo_build: Path, tmp_path: Path) -> Non
     low = train(on_gpu(demo_build), tmp_path / "low")
     assert there["loss"] == pytest.approx(here["loss"], rel=1e-3)
     assert low["loss"] == pytest.approx(here["loss"], rel=0.03)
+
+
+@gpu
+def test_answers_of_a_gpu_are_those_of_a_cpu(demo_build: Path, tmp_path: Path) -> None:
+    train(runs.tiny(demo_build, run={"device": "cuda"}), tmp_path / "run")
+    for device in ("cpu", "cuda"):
+        predict(
+            tmp_path / "run", str(demo_build), tmp_path / device, tasks=["depth"], device=device
+        )
+    names = sorted(path.name for path in (tmp_path / "cpu").iterdir())
+    assert names
+    for name in names:
+        one, other = (
+            images.decode_rgb((tmp_path / device / name).read_bytes()).astype(int)
+            for device in ("cpu", "cuda")
+        )
+        assert np.abs(one - other).max() <= 1  # of 255: sums are rounded in another order
+        assert (one == other).mean() > 0.98
