@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--shard-size", type=int, required=True)
     parser.add_argument("--samples", type=int, required=True)
     parser.add_argument("--local", action="store_true")
+    parser.add_argument("--device", default="cpu", help="that renders")
     given = parser.parse_args()
 
     from vbdata.build import How, build
@@ -41,7 +42,8 @@ def main() -> None:
         inputs = given.inputs.absolute()
         fields = {"samples": given.samples, "shard_size": given.shard_size, "inputs": inputs}
         path.write_text(RECIPE.format(**fields), encoding="utf-8")
-        how = How(workers=given.workers, ray=None if given.local else "local")
+        ray = None if given.local else "local"
+        how = How(workers=given.workers, ray=ray, device=given.device)
         manifest = build(load_recipe(path), Folder(str(given.out.absolute())), how)
     assert manifest["samples"] == given.samples, manifest["samples"]
     print(json.dumps({"end": time.monotonic()}), flush=True)

@@ -30,14 +30,14 @@ def wanted_builds(size: Size) -> list[tuple[str, str, int]]:
     return [(name, name, 0) for name in ("generative", "validation", "test")] + labels
 
 
-def write_scenes(size: Size, out: Path) -> Path:
+def write_scenes(size: Size, out: Path, processes: int) -> Path:
     """The scenes, once; splits of which there is none yet are drawn."""
     from pipelines.demo.procedural import write
 
     folder = out / "scenes"
     counts = folder / "counts.json"
     if not counts.exists() or json.loads(counts.read_text()) != size.scenes:
-        write(folder, seed=SCENES_SEED, counts=size.scenes, size=PIXELS, workers=size.processes)
+        write(folder, seed=SCENES_SEED, counts=size.scenes, size=PIXELS, workers=processes)
         counts.write_text(json.dumps(size.scenes) + "\n")
     return folder
 

@@ -4,7 +4,9 @@
     python -m experiments.report DIR
 
 Processes take one run after the other, each with one thread. A run that is interrupted begins
-again; a run is finished when its result.json is there.
+again; a run is finished when its result.json is there. `--only data` makes all that needs no
+training (on a machine without a GPU, say), and DIR without scenes/train/ is enough for the rest.
+With `--limit-seconds` no run is begun that late; the same command goes on with what is left.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -39,20 +42,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the whole experiment")
     parser.add_argument("--processes", type=int, default=0, help="at a time; default: the size's")
+    parser.add_argument("--only", choices=["data"], help="scenes, builds and the rows to beat")
+    parser.add_argument("--limit-seconds", type=float, default=math.inf, metavar="N")
     given = parser.parse_args(arguments)
-    run_all(load_size(given.size), given.out.resolve(), given.processes)
+    size, until = load_size(given.size), time.monotonic() + given.limit_seconds
+    left = run_all(size, given.out.resolve(), given.processes, not given.only, until)
+    if left and not given.only:
+        print(f"time is up: {left} runs are left")
     return 0
 
 
-def run_all(size: Size, out: Path, processes: int = 0) -> None:
-    """Everything that is not there yet, in order: data, the rows to beat, then runs."""
+def run_all(
+    size: Size, out: Path, processes: int = 0, runs: bool = True, until: float = math.inf
+) -> int:
+    """Everything that is not there yet, in order: data, the rows to beat, then runs if wanted.
+
+    until: when, on the monotonic clock, no more runs are begun. Returns how many are left.
+    """
     out.mkdir(parents=True, exist_ok=True)
     begin(size, out)
     pool = ProcessPoolExecutor(processes or size.processes, get_context("spawn"), _prepare)
     with pool:
         from experiments.data import wanted_builds, write_scenes
 
-        write_scenes(size, out)
+        write_scenes(size, out, processes or size.processes)
         builds = [
             pool.submit(_build, out, *one, size.samples.get(one[1], 0))
             for one in wanted_builds(size)
@@ -60,8 +73,10 @@ def run_all(size: Size, out: Path, processes: int = 0) -> None:
         for done in builds:
             done.result()
         pool.submit(_baselines, out).result()
-        _schedule(pool, processes or size.processes, size, out)
-    _note(out, "finished", _now())
+        left = _schedule(pool, processes or size.processes, size, out, until) if runs else 1
+    if not left:
+        _note(out, "finished", _now())
+    return left
 
 
 def begin(size: Size, out: Path) -> None:
@@ -100,15 +115,22 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _schedule(pool: ProcessPoolExecutor, processes: int, size: Size, out: Path) -> None:
+def _schedule(
+    pool: ProcessPoolExecutor, processes: int, size: Size, out: Path, until: float
+) -> int:
     """One run a process: always the first in the list whose pretraining is finished."""
     waiting = [run for run in all_runs(size) if not _finished(run, out)]
     going: dict[Future[None], Run] = {}
-    while waiting or going:
+    if waiting:
+        _note(out, "machine", machine())  # the data may have been made elsewhere
+    while True:
+        late = time.monotonic() >= until
         ready = [run for run in waiting if run.after is None or _finished(run.after, out)]
-        for run in ready[: processes - len(going)]:
+        for run in [] if late else ready[: processes - len(going)]:
             going[pool.submit(_one, run, size, out)] = run
             waiting.remove(run)
+        if not going:
+            return len(waiting)
         done, _ = wait(going, return_when=FIRST_COMPLETED)
         for future in done:
             run = going.pop(future)
@@ -182,7 +204,7 @@ def _one(run: Run, size: Size, out: Path) -> None:
     _once(folder / RESULT, lambda: result)
 
 
-def _note(out: Path, key: str, value: str) -> None:
+def _note(out: Path, key: str, value: Any) -> None:
     file = out / "experiment.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), key: value}, indent=1) + "\n")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from conftest import sums_of
 
+from benchmarks import gpu as gpu_bench
 from vbdata import plugins
+from vbdata.build import How, build
 from vbdata.nouns import Depth, Normals, Segments, moved
+from vbdata.recipe import Recipe
+from vbdata.storage import Folder
 
 NAMES = tuple(f"class {k}" for k in range(9))
 COLOURS = [[28 * k, 255 - 25 * k, (90 * k) % 256] for k in range(1, 10)]
@@ -76,6 +82,39 @@ def test_cpu_and_cuda_make_the_same_bytes(name: str) -> None:
             assert torch.equal(here, far.cpu())
             assert torch.equal(task.valid(label, params), task.valid(there, params).cpu())
             assert torch.equal(task.legal(here, params), task.legal(far, params).cpu())
+
+
+@gpu
+@pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
+def test_cuda_proves_what_the_cpu_proves(name: str) -> None:
+    task = plugins.task(name)
+    for seed in range(8):
+        label = label_of(task.NEEDS[0], seed)
+        there = label.cuda() if isinstance(label, torch.Tensor) else moved(label, "cuda")
+        for params in PARAMS[name]:
+            far = task.render(there, params)
+            assert task.roundtrip(there, far, params) <= task.TOLERANCE
+            assert not task.roundtrip(there, 255 - far, params) <= task.TOLERANCE
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
+def test_batches_are_drawn_as_single_images_are(device: str) -> None:
+    for bench in gpu_bench.benches(megapixels=0.02, batch=3):
+        batch = gpu_bench.pinned(gpu_bench.stacked(bench.labels), torch.device(device))
+        rgb, valid = gpu_bench.run(bench, batch, torch.device(device), 3, True)
+        singles = gpu_bench.joined([bench.draw(label, True) for label in bench.labels])
+        assert rgb.shape == (3, bench.geometry.height, bench.geometry.width, 3)
+        assert torch.equal(rgb, singles[0])
+        assert torch.equal(valid, singles[1])
+        assert 0 < valid.float().mean() < 1
+
+
+@gpu
+def test_a_build_on_cuda_has_the_same_bytes(
+    demo_recipe: Recipe, demo_build: Path, tmp_path: Path
+) -> None:
+    build(demo_recipe, Folder(str(tmp_path)), How(device="cuda"))
+    assert sums_of(tmp_path) == sums_of(demo_build)
 
 
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from experiments import report, report_tables
 from experiments import results as results_of
 from experiments.arms import ARMS, all_runs, config, mixture
 from experiments.arms import Run as RunOf
-from experiments.run import begin
+from experiments.run import begin, run_all
 from experiments.size import GENERATIVE, MANIFESTS, TASKS, load_size, task
 from experiments.statistics import interval, paired
 from pipelines import procedural
@@ -206,6 +208,26 @@ def test_a_folder_of_another_registration_is_refused(tmp_path: Path) -> None:
     file.write_text(json.dumps(said | {"registration_sha256": "0" * 64}))
     with pytest.raises(SystemExit, match="another size or registration"):
         begin(size, tmp_path)
+
+
+def test_data_is_made_apart_and_no_run_is_begun_late(tmp_path: Path) -> None:
+    size = load_size("ci")
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert run_all(size, here, 1, runs=False)
+    assert {path.name for path in (here / "builds").iterdir()} == {
+        "generative", "test", "validation", "vision-16-s1",
+    }  # fmt: skip
+    made = (here / "baselines.json").read_bytes()
+    shutil.rmtree(here / "scenes" / "train")  # what is carried to another machine
+    shutil.rmtree(here / "recipes")
+    here.rename(there)
+    assert run_all(size, there, 1, until=time.monotonic() - 1) == len(all_runs(size)) == 6
+    assert (there / "baselines.json").read_bytes() == made
+    assert not (there / "runs").exists()
+    assert not (there / "scenes" / "train").exists()
+    said = json.loads((there / "experiment.json").read_text())
+    assert "finished" not in said
+    assert said["machine"]["torch"] == torch.__version__
 
 
 def test_a_size_that_lacks_scenes_is_refused(

@@ -73,16 +73,18 @@ class Fixed:
 def batch_of(n: int, vision: bool) -> Batch:
     generator = torch.Generator().manual_seed(3)
     pixels = torch.randint(0, 256, (n, 3, 6, 8), generator=generator, dtype=torch.uint8)
+    valid = torch.rand(n, 6, 8, generator=generator) < 0.5
     return Batch(
         given=pixels.flip(0),
         target=pixels,
-        valid=torch.rand(n, 6, 8, generator=generator) < 0.5,
+        valid=valid,
         known=torch.ones(n, dtype=torch.bool),
         task=torch.zeros(n, dtype=torch.int64),
         vision=torch.full((n,), vision),
         t=torch.linspace(0, 0.99, n),
         noise=torch.arange(n) * 977,
         texts=("",) * n,
+        weight=int(valid.sum()),
     )
 
 

@@ -171,6 +171,7 @@ def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
     both = torch.empty((2, len(flat)), dtype=torch.int32, device=rgb.device)
     exact = True
     step = BLOCK if table.palette is PALETTES["rgb-cube"] else BLOCK // 16
+    step *= 64 if rgb.is_cuda else 1  # each block is waited for
     for start in range(0, len(flat), step):
         part, into = flat[start : start + step], both[:, start : start + step]
         unknown = _look_up(part, table, into) if exact else 1.0

@@ -69,9 +69,9 @@ def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
         return rgb
     half = (1.0 - label.xyz).mul_(127.5).add_(0.5)
     rgb = half.nan_to_num_(0.0).clamp_(0.0, 255.0).to(torch.uint8).movedim(-3, -1).contiguous()
-    rgb[~label.valid] = torch.tensor(INVALID, dtype=torch.uint8, device=rgb.device)
-    rgb[label.sky] = torch.tensor(SKY, dtype=torch.uint8, device=rgb.device)
-    return rgb
+    invalid, sky = torch.tensor((INVALID, SKY), dtype=torch.uint8, device=rgb.device)
+    rgb = torch.where(label.valid.unsqueeze(-1), rgb, invalid)
+    return torch.where(label.sky.unsqueeze(-1), sky, rgb)
 
 
 def valid(label: Normals, params: Mapping[str, Any]) -> Tensor:
@@ -95,6 +95,8 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
     """The largest angle in degrees; inf if a pixel came, went or turned to sky."""
+    import torch
+
     if (library := _library(label)) and rgb.is_contiguous():
         bounds = SHORTEST, LONGEST, compiled.packed(SKY), SKY_RADIUS**2
         vectors = compiled.address(_channel_values())
@@ -103,11 +105,11 @@ def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
         )
         return _degrees(farthest)
     found = decode(rgb, params)
-    if bool((found.valid != label.valid).any()) or bool((found.sky != label.sky).any()):
+    if bool(((found.valid != label.valid) | (found.sky != label.sky)).any()):
         return math.inf
     x, y, z = (found.xyz.movedim(-3, 0) - label.xyz.movedim(-3, 0)).unbind(0)
-    squared = (x * x + y * y + z * z)[label.valid]
-    return _degrees(float(squared.max()) if len(squared) else 0.0)
+    squared = torch.where(label.valid, x * x + y * y + z * z, 0.0)
+    return _degrees(float(squared.max()))
 
 
 def _degrees(squared_chord: float) -> float:

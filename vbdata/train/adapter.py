@@ -2,18 +2,20 @@
 
 A kind of model is a module with `Options`, a pydantic model of its keys in the config, and
 `make(options) -> Editor`. The file name is the kind: `model.py` beside this file is "flow", all
-others are files below `adapters/`. Released, Seeing, Timed and Tempering are what an editor may be
-beside: it is asked for by isinstance, so having the method is enough.
+others are files below `adapters/`. Released, Seeing, Tabled, Timed and Tempering are what an editor
+may be beside: it is asked for by isinstance, so having the method is enough.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor, device, nn
 
@@ -83,6 +85,19 @@ class Seeing(Protocol):
 
 
 @runtime_checkable
+class Tabled(Protocol):
+    """A model that can encode all texts once, without weights that are trained."""
+
+    def text_table(
+        self, texts: Sequence[str], where: device
+    ) -> Callable[[NDArray[np.int64], Tensor], Any]:
+        """A function of rows, here and as a tensor `where`: what encode_text gives for those texts,
+        bit for bit, made on the device alone.
+        """
+        ...
+
+
+@runtime_checkable
 class Timed(Protocol):
     """A model with a schedule of its own."""
 
@@ -102,10 +117,12 @@ class Tempering(Protocol):
         ...
 
 
-def conditioned(editor: Editor, rgb: Tensor, known: Tensor, texts: Sequence[str]) -> Condition:
-    """Encode reference pictures, float32[B, 3, H, W] in -1..1, and texts."""
-    found = Condition(editor.encode_image(rgb), known, None, rgb)
-    return reworded(editor, found, texts)
+def conditioned(
+    editor: Editor, rgb: Tensor, known: Tensor, texts: Sequence[str], text: Any = None
+) -> Condition:
+    """Encode reference pictures, float32[B, 3, H, W] in -1..1, and texts unless `text` is there."""
+    found = Condition(editor.encode_image(rgb), known, text, rgb)
+    return found if text is not None else reworded(editor, found, texts)
 
 
 def reworded(editor: Editor, condition: Condition, texts: Sequence[str]) -> Condition:

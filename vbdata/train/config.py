@@ -96,6 +96,7 @@ class Run(_Section):
     """How and how fast; free to change between a checkpoint and its resumption.
 
     workers: reading threads; prefetch: steps ahead; cache_gb: decoded samples kept in memory;
+    resident: all samples are read before the first step and kept on the device that trains;
     micro: samples in one forward pass (0 = all of the process); threads: of torch, each process
     (their number changes rounding); stop: last step of this session (0 = none); *_every in steps,
     0 = never; grid: rows of a picture of samples; grid_steps: of its sampler; wandb: true, or the
@@ -105,6 +106,7 @@ class Run(_Section):
     workers: Whole = 1
     prefetch: Count = 2
     cache_gb: Annotated[float, Field(ge=0)] = 1.0
+    resident: bool = False
     micro: Whole = 0
     device: str = "auto"
     threads: Count = 1

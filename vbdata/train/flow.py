@@ -79,7 +79,8 @@ class Sums(NamedTuple):
 def row_losses(editor: Editor, batch: Batch, config: Loss) -> Sums:
     """float32[B] each. The mean over a global batch is sum(loss) / sum(weight) over all of it."""
     x = editor.encode_image(scaled(batch.target))
-    condition = conditioned(editor, scaled(batch.given), batch.known, batch.texts)
+    given = scaled(batch.given)
+    condition = conditioned(editor, given, batch.known, batch.texts, batch.text)
     t = batch.t.view(-1, *[1] * (x.ndim - 1))
     z = t * x + (1 - t) * noise(batch.noise, tuple(x.shape[1:]))
     error = (editor.predict(z, batch.t, condition).float() - x) ** 2

@@ -11,15 +11,19 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vbdata.train.config import Config
-from vbdata.train.data import Corpus, Picture, fit
-from vbdata.train.sampling import Sampler, Step, draws
+from vbdata.train.data import Corpus, Ints, Picture, fit
+from vbdata.train.sampling import Draws, Sampler, Step, draws
+
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,8 @@ class Batch:
 
     given, target: uint8[B, 3, H, W]; valid: bool[B, H, W]; known: bool[B], whether there is a
     reference image (not blank, not dropped); texts: "" where dropped; task: int64[B], number in
-    Corpus.tasks; vision: bool[B]; t: float32[B]; noise: int64[B], keys.
+    Corpus.tasks; vision: bool[B]; t: float32[B]; noise: int64[B], keys; weight: number of valid
+    pixels; text: the texts as the model encodes them, if that is there already.
     """
 
     given: Tensor
@@ -40,10 +45,12 @@ class Batch:
     t: Tensor
     noise: Tensor
     texts: tuple[str, ...]
+    weight: int
+    text: Any = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device; the copy to a GPU does not wait."""
-        if device.type == "cpu":
+        if self.given.device.type == device.type:
             return self
         parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, part in parts.items():
@@ -63,12 +70,10 @@ class Loader:
         rank: int = 0,
         size: int = 1,
     ) -> None:
-        self._config, self.corpus, self._sampler = config, corpus, sampler
+        self.config, self.corpus, self.sampler = config, corpus, sampler
         tasks = corpus.tasks
-        self._task = np.array([tasks.index(task) for _, task in corpus.cells], np.int64)[
-            corpus.cell
-        ]
-        self._vision = np.array([task not in config.loss.generative for task in tasks])
+        self.task = np.array([tasks.index(task) for _, task in corpus.cells], np.int64)[corpus.cell]
+        self.vision = np.array([task not in config.loss.generative for task in tasks])
         share = config.batch // size
         self.slots = np.arange(rank * share, (rank + 1) * share)
         self._micro = config.run.micro or share
@@ -78,7 +83,7 @@ class Loader:
 
     def steps(self, start: int, stop: int) -> Iterator[tuple[int, list[Batch]]]:
         """(step, its micro-batches) for start <= step < stop."""
-        run, sampler = self._config.run, self._sampler
+        run, sampler = self.config.run, self.sampler
         assert sampler is not None, "a loader without a sampler has no order"
         if not run.workers:
             for number in range(start, stop):
@@ -108,46 +113,53 @@ class Loader:
         key = (row, step.width, step.height)
         found = self._cache.get(key)
         if found is None:
-            label = bool(self._vision[self._task[row]])
-            found = fit(self.corpus.picture(row), step.width, step.height, label)
+            found = self.fitted(*key)
             with self._lock:
                 if found.bytes <= self._room and key not in self._cache:
                     self._room -= found.bytes
                     self._cache[key] = found
         return found
 
+    def fitted(self, row: int, width: int, height: int) -> Picture:
+        """A sample of the corpus at a size, read and decoded."""
+        label = bool(self.vision[self.task[row]])
+        return fit(self.corpus.picture(row), width, height, label)
+
+    def cuts(self) -> list[Ints]:
+        """The slots of each micro-batch."""
+        starts = range(0, len(self.slots), self._micro)
+        return [self.slots[at : at + self._micro] for at in starts]
+
     def _batches(self, step: Step, pictures: Sequence[Picture]) -> list[Batch]:
-        cuts = range(0, len(self.slots), self._micro)
-        names = (self._config.seed, step.number)
-        return [
-            self.batch(step, self.slots[c : c + self._micro], pictures[c : c + self._micro], *names)
-            for c in cuts
-        ]
+        left = iter(pictures)
+        names = (self.config.seed, step.number)
+        return [self.batch(step, cut, list(islice(left, len(cut))), *names) for cut in self.cuts()]
+
+    def drawn(self, rows: Ints, slots: Ints, *names: str | int) -> tuple[Draws, Bools]:
+        """The random numbers of some slots, and whether each has a reference image."""
+        drawn = draws(self.config.loss, self.vision[self.task[rows]], *names, slots=slots)
+        return drawn, ~(self.corpus.blank[rows] | drawn.image)
 
     def batch(
-        self,
-        step: Step,
-        slots: np.ndarray[Any, Any],
-        pictures: Sequence[Picture],
-        *names: str | int,
+        self, step: Step, slots: Ints, pictures: Sequence[Picture], *names: str | int
     ) -> Batch:
         """Some slots as tensors; names key their random numbers."""
         rows = step.rows[slots]
-        task = self._task[rows]
-        vision = self._vision[task]
-        drawn = draws(self._config.loss, vision, *names, slots=slots)
-        blank = np.array([picture.blank for picture in pictures])
+        task = self.task[rows]
+        drawn, known = self.drawn(rows, slots, *names)
         texts = [p.text for p in pictures]
+        valid = np.stack([p.valid for p in pictures])
         return Batch(
             given=_stacked([p.given for p in pictures]).movedim(-1, 1),
             target=_stacked([p.target for p in pictures]).movedim(-1, 1),
-            valid=_stacked([p.valid for p in pictures]),
-            known=torch.from_numpy(~(blank | drawn.image)),
+            valid=torch.from_numpy(valid),
+            known=torch.from_numpy(known),
             task=torch.from_numpy(task),
-            vision=torch.from_numpy(vision),
+            vision=torch.from_numpy(self.vision[task]),
             t=torch.from_numpy(drawn.t.astype(np.float32)),
             noise=torch.from_numpy(drawn.noise.view(np.int64)),
             texts=tuple("" if d else t for d, t in zip(drawn.text, texts, strict=True)),
+            weight=int(valid.sum()),
         )
 
 

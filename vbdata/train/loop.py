@@ -32,6 +32,7 @@ from vbdata.train.loader import Batch, Loader
 from vbdata.train.log import Clock, Log, losses, peak_flops, said
 from vbdata.train.lora import add_lora
 from vbdata.train.parallel import World
+from vbdata.train.resident import Resident
 from vbdata.train.sampling import Sampler
 from vbdata.train.watch import Watch, mixture_lines
 
@@ -57,6 +58,7 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
         editor.module.to(world.device)
         flops = forward_flops(editor, loader, sampler.step(0), world.device)
         flops *= config.batch / world.size * (2 if config.lora.rank else 3)
+        feed = Resident(loader, editor, world.device) if run.resident else loader
         parallel.spread(editor, config, world)
         parameters = optim.trained(parallel.bare(editor))
         average = optim.Average(config.optim.ema, parameters)
@@ -74,9 +76,9 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
             watch = Watch(config, editor, average, loader, log, world, out)
             if world.first and not as_json:
                 print("\n".join(mixture_lines(corpus, sampler)), flush=True)
-            for step, batches in clock.timed(loader.steps(done, last)):
+            for step, batches in clock.timed(feed.steps(done, last)):
                 torch.manual_seed(word_of(config.seed, "torch", step, world.rank))
-                weight = sum(int(batch.valid.sum()) for batch in batches)
+                weight = sum(batch.weight for batch in batches)
                 total, stop = world.total(weight, float(stopping.is_set()))
                 rate = optim.set_rate(optimizer, config.optim, step, config.steps)
                 ours = backward(editor, batches, corpus, config, world, total)

@@ -12,11 +12,13 @@ stands), and a small transformer over the pieces is read by cross attention in e
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
@@ -28,6 +30,7 @@ NONE = 256  # no byte; a piece without any is padding
 WORD = re.compile(r"\w+|[^\w\s]")
 TEXT_STEP = 16  # texts are padded to multiples of this many pieces, so that few shapes occur
 Count = Annotated[int, Field(ge=1, le=65536)]
+Ints = NDArray[np.int64]
 
 
 class Options(BaseModel):
@@ -170,6 +173,11 @@ def pieces(text: str) -> list[bytes]:
     return [word[at : at + PIECE] for word in words for at in range(0, len(word), PIECE)]
 
 
+def padded(count: int) -> int:
+    """To which length a batch is padded whose longest text has so many pieces."""
+    return max(1, -(-count // TEXT_STEP)) * TEXT_STEP
+
+
 class FlowEditor:
     """The transformer behind the adapter's four verbs; pixels need no encoding."""
 
@@ -186,11 +194,26 @@ class FlowEditor:
 
     def encode_text(self, texts: Sequence[str], where: torch.device) -> Tensor:
         """int64[B, L, PIECE]: the bytes of the pieces (cut at text_length), padded with NONE."""
-        cut = [pieces(text)[: self.options.text_length] for text in texts]
-        length = max(1, -(-max(map(len, cut)) // TEXT_STEP)) * TEXT_STEP
+        cut = self._pieces(texts)
+        length = padded(max(map(len, cut)))
         raw = [row + [b""] * (length - len(row)) for row in cut]
         values = [[[*piece, *[NONE] * (PIECE - len(piece))] for piece in row] for row in raw]
         return torch.tensor(values).to(where, non_blocking=True)
+
+    def text_table(
+        self, texts: Sequence[str], where: torch.device
+    ) -> Callable[[Ints, Tensor], Any]:
+        """Tokens of all texts; those of some rows are as long as the longest of them."""
+        whole = self.encode_text(texts, where)
+        counts = np.array([len(row) for row in self._pieces(texts)])
+
+        def some(rows: Ints, at: Tensor) -> Tensor:
+            return whole[:, : padded(int(counts[rows].max()))].index_select(0, at)
+
+        return some
+
+    def _pieces(self, texts: Sequence[str]) -> list[list[bytes]]:
+        return [pieces(text)[: self.options.text_length] for text in texts]
 
     def predict(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """x, by the module."""

@@ -67,7 +67,8 @@ class Watch:
         if not validate and not draw:
             return False
         low = flow.lower_precision(self._config, self._world.device)
-        with evaluating(bare(self._editor), self._average.values), low:
+        plain = torch.compiler.set_stance("force_eager")  # other sizes would be compiled anew
+        with evaluating(bare(self._editor), self._average.values), low, plain:
             if validate and self._seen is not None:
                 numbers = self._validate(self._seen)
                 better = numbers["loss"] < self.best
