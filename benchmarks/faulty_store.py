@@ -130,10 +130,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version, timeout = "HTTP/1.1", 120
     server: _Server
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its base's name)
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802 (so for all: the base's way to name them)
+    def do_GET(self) -> None:
         """Pass a request on, or have it meet its fault."""
         proxy, body = self.server.proxy, self._body()
         kind = proxy.draw(f"{self.command} {self.path}")
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._pass(kind, body)
 
-    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):

@@ -130,7 +130,7 @@ def _recorded(out: Folder) -> dict[str, Any] | None:
 
 def _first_strange(out: Folder) -> str | None:
     """A file that no unfinished run of ours has left."""
-    if out.exists() and not out.fs.isdir(out.base):
+    if out.size("") >= 0:
         raise NotADirectoryError(out.base)
     return next((file.path for file in out.files() if not file.path.startswith("plan/")), None)
 

@@ -36,6 +36,7 @@ class TarWriter:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("wb")
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)  # what wids indices state
