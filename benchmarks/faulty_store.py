@@ -55,15 +55,15 @@ class Proxy:
     """What is at work between client and server; all of it may be changed while it is.
 
     url: where it listens; faults: what it draws from; matching: a regular expression of the
-    requests ("GET /bucket/key?query") that can meet any; hang_s: seconds of a hang; bytes_per_s:
-    of each body that is answered (0: unbounded); counts: requests by what became of them;
-    log: what was asked, and what became of it.
+    requests ("GET /bucket/key?query") that can meet any; hang_s: seconds of a hang; delay_s: of
+    each answer; bytes_per_s: of each body that is answered (0: unbounded); counts: requests by
+    what became of them; log: what was asked, and what became of it.
     """
 
     def __init__(self, upstream: str, faults: Faults, seed: int) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.url, self.faults, self.matching = "", faults, ""
-        self.hang_s, self.bytes_per_s = 60.0, 0
+        self.hang_s, self.delay_s, self.bytes_per_s = 60.0, 0.0, 0
         self.counts = Counter[str]()
         self.log: list[tuple[str, str]] = []
         self.stopping = threading.Event()
@@ -74,6 +74,10 @@ class Proxy:
         """Faults that the next matching requests meet, in this order ("passed": none)."""
         assert set(kinds) <= {*KINDS, *map(str, STATUSES), "passed"}, kinds
         self._next.extend(kinds)
+
+    def drop(self) -> None:
+        """Forget the faults that `next` has ordered."""
+        self._next.clear()
 
     def draw(self, asked: str) -> str:
         """What a request meets; counted."""
@@ -137,6 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Pass a request on, or have it meet its fault."""
         proxy, body = self.server.proxy, self._body()
         kind = proxy.draw(f"{self.command} {self.path}")
+        if proxy.delay_s:
+            proxy.stopping.wait(proxy.delay_s)
         if kind.isdigit():
             self._refuse(int(kind))
         elif kind in ("reset", "hang"):

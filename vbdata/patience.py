@@ -38,7 +38,8 @@ CODES = {
 }
 # errors of remote filesystems that pass, by the module that has them
 PASSING = (
-    *(("botocore.exceptions", n) for n in ("HTTPClientError", "IncompleteReadError")),
+    *(("botocore.exceptions", n) for n in ("HTTPClientError", "ConnectionError")),
+    *(("botocore.exceptions", n) for n in ("IncompleteReadError", "ReadTimeoutError")),
     *(("botocore.exceptions", n) for n in ("ResponseStreamingError", "FlexibleChecksumError")),
     *(("botocore.exceptions", n) for n in ("CredentialRetrievalError", "MetadataRetrievalError")),
     *(("botocore.parsers", n) for n in ("ResponseParserError",)),

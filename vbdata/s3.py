@@ -13,7 +13,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -80,12 +80,16 @@ def _promised(at: str, answer: Any, start: int, size: int) -> int:
 def _believable(bucket: str, at: str, answer: Any, data: bytes) -> bool:
     """Whether bytes are what their ETag tells of; if they came twice, the ETag is no MD5."""
     told = _told(bucket, answer)
-    if "-" in told or told in ("", found := _md5(data).hex()):
-        return True
-    if _doubted.pop(at, None) == found:
+    found = _md5(data).hex()
+    return "-" in told or told in ("", found) or _again(bucket, at, found)
+
+
+def _again(bucket: str, what: str, found: str) -> bool:
+    """Whether the same was found before, against the ETag: then ETags are no MD5 there."""
+    if _doubted.pop(what, None) == found:
         _other_etags.add(bucket)
         return True
-    _doubted[at] = found
+    _doubted[what] = found
     return False
 
 
@@ -101,7 +105,7 @@ def put(fs: Any, url: str, at: str, data: bytes) -> None:
     """Replace an object by one request. Raises OSError if it did not arrive whole."""
     bucket, key, _ = fs.split_path(at)
     send = partial(_send, fs, "put_object", data, Bucket=bucket, Key=key)
-    patiently(url, lambda: _arrived(fs, at, send(), _md5(data).hex(), lambda: data))
+    patiently(url, lambda: _arrived(fs, at, send(), data))
 
 
 def _send(fs: Any, method: str, data: bytes, **place: Any) -> Any:
@@ -110,17 +114,15 @@ def _send(fs: Any, method: str, data: bytes, **place: Any) -> Any:
     return called(fs, "call_s3", method, limit=limit_s(len(data)), Body=data, **place)
 
 
-def _arrived(fs: Any, at: str, answer: Any, etag: str, content: Callable[[], bytes]) -> None:
+def _arrived(fs: Any, at: str, answer: Any, data: bytes) -> None:
     """Raise Unsound if an upload is not in the store as it was sent."""
-    told = _told(fs.split_path(at)[0], answer)
+    told, etag = _told(fs.split_path(at)[0], answer), _md5(data).hex()
     if told == etag:
         return
-    found = get(fs, at) if told else None
-    if told and found != content():
+    if told and get(fs, at) != data:
         raise Unsound(f"{at}: what is stored is not what was sent: ETag {told}, expected {etag}")
-    size = int(called(fs, "info", at)["size"])
-    if not told and size != len(content()):
-        raise Unsound(f"{at}: {size} bytes are stored of {len(content())}")
+    if (size := int(called(fs, "info", at)["size"])) != len(data):
+        raise Unsound(f"{at}: {size} bytes are stored of {len(data)}")
 
 
 def put_file(fs: Any, url: str, at: str, file: Path) -> None:
@@ -149,8 +151,8 @@ def _put_parts(fs: Any, url: str, at: str, file: Path, size: int, place: dict[st
     def sent(number: int) -> dict[str, Any]:
         data = _piece(file, number * step, step)
         digests[number] = _md5(data)
-        send = partial(_send, fs, "upload_part", data, PartNumber=number + 1, **place)
-        return {"PartNumber": number + 1, "ETag": patiently(url, send)["ETag"]}
+        send = partial(_send_part, fs, at, data, PartNumber=number + 1, **place)
+        return {"PartNumber": number + 1, "ETag": patiently(url, send)}
 
     numbers = range(-(-size // step))
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -158,7 +160,31 @@ def _put_parts(fs: Any, url: str, at: str, file: Path, size: int, place: dict[st
     whole = _md5(b"".join(digests[number] for number in numbers)).hex()
     etag = f"{whole}-{len(parts)}"
     finish = partial(_completed, fs, at, place | {"MultipartUpload": {"Parts": parts}}, etag)
-    patiently(url, lambda: _arrived(fs, at, finish(), etag, file.read_bytes))
+    answer = patiently(url, finish)
+    if _told(place["Bucket"], answer) != etag and not _same(fs, url, at, file, size, step):
+        patiently(url, partial(called, fs, "rm_file", at))
+        raise OSError(f"{at}: what is stored is not what was sent, and was removed")
+
+
+def _send_part(fs: Any, at: str, data: bytes, **place: Any) -> str:
+    """The ETag of a part. Raises Unsound if it is not that of the data."""
+    answer = _send(fs, "upload_part", data, **place)
+    told = _told(place["Bucket"], answer)
+    what = f"{at} part {place['PartNumber']}"
+    if told not in ("", _md5(data).hex()) and not _again(place["Bucket"], what, told):
+        raise Unsound(f"{what}: its ETag {told} is not that of what was sent")
+    etag: str = answer["ETag"]
+    return etag
+
+
+def _same(fs: Any, url: str, at: str, file: Path, size: int, step: int) -> bool:
+    """Whether an object's bytes are those of a file, read back in pieces."""
+    if int(patiently(url, partial(called, fs, "info", at))["size"]) != size:
+        return False
+    return all(
+        patiently(url, partial(get, fs, at, start, step)) == _piece(file, start, step)
+        for start in range(0, size, step)
+    )
 
 
 def _completed(fs: Any, at: str, order: dict[str, Any], etag: str) -> Any:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from vbdata.filesystems import room
+
 BLOCK = 512
 LONGEST_NAME = 100
 LARGEST = 8**11 - 1
@@ -32,7 +34,8 @@ def header(name: str, size: int) -> bytes:
 class TarWriter:
     """Write samples one after the other; hashes as it writes and knows where each one starts.
 
-    Used as a context manager; `sha256`, `md5` and `size` are final after it closes.
+    Used as a context manager; `sha256`, `md5` and `size` are final after it closes. Raises OSError
+    that names the disk when that is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,12 +55,13 @@ class TarWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.offsets.append(self.size)
-            self._write(bytes(2 * BLOCK))
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        self._file.close()
+        with room(self._path):
+            if kind is None:
+                self.offsets.append(self.size)
+                self._write(bytes(2 * BLOCK))
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
 
     def add(self, key: str, members: Mapping[str, bytes]) -> None:
         """One sample: `key.extension` for each member, sorted by extension."""
@@ -83,7 +87,8 @@ class TarWriter:
         return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
 
     def _write(self, data: bytes) -> None:
-        self._file.write(data)
+        with room(self._path):
+            self._file.write(data)
         self._sha256.update(data)
         self._md5.update(data)
         self.size += len(data)
