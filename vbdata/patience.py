@@ -113,8 +113,9 @@ def _passes(err: BaseException) -> bool:
     if isinstance(response, dict):  # botocore
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return response.get("Error", {}).get("Code") in CODES or status in STATUSES
-    said = (getattr(err, name, None) for name in ("status", "status_code", "code"))
-    if any(str(status) in map(str, STATUSES) for status in said):  # aiohttp, Azure, gcsfs
+    names = ("status", "status_code", "code")  # aiohttp, Azure, gcsfs
+    said = next((getattr(err, name) for name in names if hasattr(err, name)), None)
+    if str(said) in map(str, STATUSES):
         return True
     kinds = ((sys.modules.get(module), name) for module, name in PASSING)
     return isinstance(err, tuple(getattr(m, name) for m, name in kinds if hasattr(m, name)))
