@@ -24,7 +24,7 @@ from packing import OFFICIAL, PACKERS, STORED, tarred, write, zipped
 from test_archives import FILES, same_for_the_reader
 from werkzeug.serving import make_server
 
-from vbdata import cache
+from vbdata import cache, patience
 from vbdata.build import How, build
 from vbdata.errors import SourceError
 from vbdata.recipe import load_recipe
@@ -67,9 +67,11 @@ def serving(app: Any) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +141,7 @@ def test_a_member_is_one_request_and_no_archive_is_fetched(s3: Log, tmp_path: Pa
     root = open_root([url])
     assert len(list(root.files("train2017"))) == 400
     indexed = len(s3.asked)
-    assert indexed <= 9, s3.asked
+    assert indexed <= 11, s3.asked
     assert s3.given < whole / 50
     s3.clear()
     for path in list(files)[::40]:
@@ -190,12 +192,14 @@ def test_parts_of_an_object(s3: Log) -> None:
 
 def test_archives_on_a_web_server(tmp_path: Path) -> None:
     """With ranges as any file server has them; one without them is refused in words."""
-    from flask import Flask, send_file
+    from flask import Flask, abort, send_file
 
     app, log = Flask(__name__), Log()
 
     @app.get("/<ranges>/<name>")
     def file(ranges: str, name: str) -> Any:
+        if not (tmp_path / name).exists():
+            abort(404)
         return send_file(tmp_path / name, conditional=ranges == "ranges")
 
     files = FILES | {"large": os.urandom(1 << 20)}
@@ -284,9 +288,11 @@ def test_an_endpoint_that_is_not_there_ends_in_words(
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         monkeypatch.setattr("s3fs.S3FileSystem.read_timeout", 0.2)
+        monkeypatch.setattr(patience, "FIRST_S", 2.0)
+        monkeypatch.setattr(patience, "PATIENCE_S", 2.0)  # another test had an answer
         fsspec.get_filesystem_class("s3").clear_instance_cache()
         start = time.monotonic()
         with pytest.raises(OSError, match=r"s3://data/x: .*(127.0.0.1|timeout|timed out)"):
             open_root(["s3://data/x"])
-        assert time.monotonic() - start < 60
+        assert time.monotonic() - start < 20
     fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -114,9 +114,10 @@ class Archive(Root):
             with self.open(path) as stream:
                 stream.seek(offset)
                 return stream.read(size)
-        if self._held[0] != path:
-            self._held = (path, self.read(path))
-        return self._held[1][offset : offset + size]
+        held = self._held  # another thread may replace it
+        if held[0] != path:
+            self._held = held = (path, self.read(path))
+        return held[1][offset : offset + size]
 
     def open(self, path: str) -> BinaryIO:
         """A member as a stream that can seek; its CRC-32 is compared if it is read through."""
@@ -173,12 +174,13 @@ class Archive(Root):
         """Where a member's data begins in the archive."""
         if not member.head:
             return member.offset
-        if path not in self._starts:
+        start = self._starts.get(path)
+        if start is None:
             if len(self._starts) >= 1024:
                 self._starts.clear()
             head = self._root.read_range(self._at, member.offset, archive_zip.LOCAL.size)
-            self._starts[path] = member.offset + self._data_start(path, head)
-        return self._starts[path]
+            self._starts[path] = start = member.offset + self._data_start(path, head)
+        return start
 
     def _data_start(self, path: str, head: bytes) -> int:
         try:

@@ -82,6 +82,9 @@ def reported(as_json: bool) -> Iterator[None]:
     except VbdataError as err:
         _print_error(type(err).__name__, str(err), as_json)
         raise typer.Exit(EXIT_RECIPE if isinstance(err, RecipeError) else EXIT_FAILED) from err
+    except OSError as err:  # the machine's or a store's: no fault of the program
+        _print_error(type(err).__name__, str(err), as_json)
+        raise typer.Exit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         _print_error("Interrupted", "what is finished is kept; run it again to go on", as_json)
         raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None
@@ -89,6 +92,8 @@ def reported(as_json: bool) -> Iterator[None]:
 
 def _print_error(kind: str, text: str, as_json: bool) -> None:
     from vbdata.errors import visible
+    from vbdata.secrets import redacted
 
+    text = redacted(text)
     line = events.line("error", kind=kind, text=text) if as_json else visible(f"vbdata: {text}")
     typer.echo(line, err=not as_json)

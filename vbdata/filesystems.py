@@ -1,8 +1,8 @@
 """What lies below a folder: the local disk's files, or an fsspec filesystem and its failures.
 
 Every failure of a remote filesystem becomes an OSError whose text names the URL, so that a worker
-tries again and a person can read it. No wait is without end: a connection times out
-after 5 s and an answer after 15 s (s3fs), each is tried a bounded number of times.
+tries again and a person can read it; keys are taken out of it. No wait is without end: a connection
+times out after 5 s and a silence after 15 s (s3fs), and only vbdata.patience tries again.
 """
 
 from __future__ import annotations
@@ -12,13 +12,21 @@ import io
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import fsspec
 
-TRIES = 2  # of one request by botocore, whose own default is 5; s3fs repeats timeouts 5 times
+from vbdata.patience import called, patiently
+from vbdata.secrets import redacted
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+TOLD = "make room"
+S3 = ("s3", "s3a")
+KNOWN = (*S3, "gs", "gcs", "abfs", "az")  # whose options we know
+CHECKSUMS = "AWS_REQUEST_CHECKSUM_CALCULATION"  # what botocore sends by itself
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 NOWHERE = (errno.ELOOP, errno.ENAMETOOLONG)  # links in a circle; a name that no disk has
 # bases of the errors of remote filesystems that are no OSError, by the module that has them
@@ -28,16 +36,39 @@ FOREIGN = (
     ("aiohttp", "ClientError"),
     ("gcsfs.retry", "HttpError"),
     ("azure.core.exceptions", "AzureError"),
+    ("botocore.parsers", "ResponseParserError"),
+    ("requests.exceptions", "RequestException"),
+    ("fsspec.exceptions", "FSTimeoutError"),
 )
 
 
 def connect(url: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a URL (fsspec keeps one a process) and the path inside it."""
-    if "s3" not in url.partition("://")[0]:
-        return fsspec.core.url_to_fs(url)
-    wanted = {"retries": {"total_max_attempts": TRIES}}
-    configured = fsspec.config.conf.get("s3", {}).get("config_kwargs") or {}
-    return fsspec.core.url_to_fs(url, s3={"config_kwargs": wanted | dict(configured)})
+    """The fsspec filesystem of a URL (fsspec keeps one a process) and the path inside it.
+
+    Listings are not remembered: other processes write to the same folder.
+    """
+    schemes = {part.partition("://")[0] for part in url.split("::")}
+    fs, path = fsspec.core.url_to_fs(url, **{s: _options(s) for s in schemes if s in KNOWN})
+    if hasattr(fs, "call_s3"):
+        fs.retries = 1
+    return fs, path
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if scheme in S3:
+        wanted: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
+        if CHECKSUMS not in os.environ:  # we send Content-MD5, which more kinds of store know
+            wanted["request_checksum_calculation"] = "when_required"
+        configured = fsspec.config.conf.get(scheme, {}).get("config_kwargs") or {}
+        options["config_kwargs"] = wanted | dict(configured)
+    return options
+
+
+def ask(url: str, fs: Any, name: str, *args: Any, **options: Any) -> Any:
+    """What a remote filesystem's method returns, tried again where that may help."""
+    with plain_errors(url):
+        return patiently(url, lambda: called(fs, name, *args, **options))
 
 
 @contextmanager
@@ -47,12 +78,34 @@ def plain_errors(url: str) -> Iterator[None]:
         yield
     except ABSENT:
         raise
-    except PermissionError as err:
-        raise PermissionError(f"{url}: access refused: {err}") from err
     except _failures() as err:
         if isinstance(err, OSError) and err.errno in NOWHERE:
             raise FileNotFoundError(err.errno, err.strerror, url) from err
-        raise OSError(f"{url}: {type(err).__name__}: {err}") from err
+        raise _plain(url, err) from None  # the cause's own text is not cleared of keys
+
+
+def _plain(url: str, err: Exception) -> OSError:
+    notes = "".join(f" ({note})" for note in getattr(err, "__notes__", ()))
+    if isinstance(err, PermissionError):
+        return PermissionError(redacted(f"{url}: access refused: {err}{notes}"))
+    return OSError(redacted(f"{url}: {type(err).__name__}: {err}{notes}"))
+
+
+@contextmanager
+def room(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Where the disk is full, say which one it is, and what to do."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in FULL or TOLD in str(err):
+            raise
+        elsewhere = ", or set TMPDIR to a folder on another disk" if _temporary(path) else ""
+        said = f"{err.strerror} ({TOLD}{elsewhere}; then run the same command again)"
+        raise OSError(err.errno, said, os.fspath(path)) from err
+
+
+def _temporary(path: str | os.PathLike[str]) -> bool:
+    return os.path.abspath(path).startswith(os.path.join(tempfile.gettempdir(), "vbdata-"))
 
 
 def version(info: dict[str, Any]) -> str:

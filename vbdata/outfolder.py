@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from vbdata.shard import read_receipt, receipt_path, write_receipt
 from vbdata.storage import Folder
 
 RECIPE = "plan/recipe.json"
+LOG = logging.getLogger(__name__)
 ORDER = "plan/order.json"  # the recipe as it was given, and where its data was
 
 
@@ -42,6 +44,7 @@ def refuse_others(recipe: Recipe, out: Folder) -> None:
 
 def claim(recipe: Recipe, out: Folder) -> None:
     """Write down whose folder this is. Raises BuildError if nothing can be written."""
+    drop_uploads(out)
     try:
         out.write(RECIPE, (json.dumps(recipe.canonical(), indent=1) + "\n").encode())
         out.write(ORDER, (json.dumps(_order(recipe), indent=1) + "\n").encode())
@@ -91,6 +94,17 @@ def unpublish(out: Folder) -> None:
             out.remove(stale)
 
 
+def drop_uploads(out: Folder) -> None:
+    """Drop what killed workers left of uploads; the build does without, if the store says no."""
+    try:
+        count = out.abort_uploads()
+    except (OSError, NotImplementedError) as err:
+        LOG.warning("%s: unfinished uploads, if any, stay: %s", out.url, err)
+        return
+    if count:
+        LOG.warning("%s: %d unfinished uploads of killed workers dropped", out.url, count)
+
+
 def sweep(out: Folder, tars: set[str], digests: set[str]) -> None:
     """Delete what no receipt of this build names, and what killed runs left behind."""
     wanted = {*tars, *(f"{tar}.idx" for tar in tars), *map(receipt_path, digests)}
@@ -99,6 +113,7 @@ def sweep(out: Folder, tars: set[str], digests: set[str]) -> None:
             if file.path not in wanted:
                 out.remove(file.path)
     if not out.local:
+        drop_uploads(out)
         return
     for part in Path(out.base).rglob(".*.part"):
         part.unlink(missing_ok=True)
@@ -130,7 +145,7 @@ def _recorded(out: Folder) -> dict[str, Any] | None:
 
 def _first_strange(out: Folder) -> str | None:
     """A file that no unfinished run of ours has left."""
-    if out.exists() and not out.fs.isdir(out.base):
+    if out.size("") >= 0:
         raise NotADirectoryError(out.base)
     return next((file.path for file in out.files() if not file.path.startswith("plan/")), None)
 

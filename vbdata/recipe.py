@@ -17,10 +17,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vbdata import plugins, yaml12
-from vbdata.errors import RecipeError
+from vbdata.errors import RecipeError, SourceError
 from vbdata.nouns import Source
 from vbdata.recipe_faults import recipe_faults, schema_faults
 from vbdata.recipe_holdouts import Holdout, holdout_faults, holdouts
+from vbdata.secrets import refuse_keys
 
 Exhaustion = Literal["repeat", "stop", "redistribute"]
 Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, decimal_places=30)]
@@ -204,6 +205,10 @@ def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
 
 
 def _beside(folder: Path, root: str) -> str:
+    try:
+        refuse_keys(root)
+    except SourceError as err:
+        raise RecipeError([str(err)]) from err
     try:
         return root if "://" in root else str((folder / Path(root).expanduser()).resolve())
     except (ValueError, RuntimeError, OSError) as err:

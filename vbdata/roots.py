@@ -46,7 +46,7 @@ def _layer(url: str, mount: bool) -> Root:
     if not folder.exists():
         raise SourceError(f"{folder.url} does not exist{_bucket(folder)}")
     above, _, name = folder.url.rpartition("/")
-    if not is_archive(name) or not folder.fs.isfile(folder.base):
+    if not is_archive(name) or folder.size("") < 0:
         return Mounted(folder) if mount else folder
     if not mount and name.lower().endswith(TARS):
         return OneFile(Folder(above or "/"), name)
@@ -56,8 +56,8 @@ def _layer(url: str, mount: bool) -> Root:
 
 def _bucket(folder: Folder) -> str:
     """What is missing above a missing folder of an object store."""
-    bucket = folder.base.partition("/")[0]
-    lost = not folder.local and bucket and not folder.fs.exists(bucket)
+    scheme, bucket = folder.url.partition("://")[0], folder.base.partition("/")[0]
+    lost = not folder.local and bucket and not Folder(f"{scheme}://{bucket}").exists()
     return f": there is no {bucket!r}" if lost else ""
 
 

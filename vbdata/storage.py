@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import get_ident
 from typing import Any, BinaryIO
 
 from fsspec.implementations.local import LocalFileSystem
 
+from vbdata import s3, stores
 from vbdata.abstract_root import AHEAD, Root, absent, safe
 from vbdata.errors import BadSample
 from vbdata.filesystems import (
@@ -20,15 +23,18 @@ from vbdata.filesystems import (
     listed,
     opened,
     plain_errors,
+    room,
     spelled,
     version,
     walk,
 )
 from vbdata.nouns import FileRef
+from vbdata.secrets import refuse_keys
+from vbdata.stores import MAX_FILE
 
 __all__ = ["AHEAD", "MAX_FILE", "Folder", "Root", "absent", "safe"]
 
-MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
+FETCHED = 8 << 20  # bytes of a remote file that are copied at once
 
 
 def _whole(file: BinaryIO, path: str) -> bytes:
@@ -40,9 +46,11 @@ def _whole(file: BinaryIO, path: str) -> bytes:
 
 
 class Folder(Root):
-    """A folder by path or fsspec URL."""
+    """A folder by path or fsspec URL. May be used by several threads at once."""
 
     def __init__(self, url: str) -> None:
+        """Connects to nothing yet. Raises SourceError for a URL with a key to the store in it."""
+        refuse_keys(url)
         self.url = url if "://" in url else str(Path(url).absolute())
 
     def __getstate__(self) -> dict[str, str]:
@@ -71,14 +79,14 @@ class Folder(Root):
 
     def exists(self, path: str = "") -> bool:
         """Whether a file or folder is there."""
-        try:
-            with plain_errors(self.url):
-                return bool(self.fs.exists(self.at(path)))
-        except ABSENT:
-            return False
+        if self.local:
+            return os.path.exists(self.at(path))
+        return stores.info(self.url, self.fs, self.at(path)) is not None
 
     def size(self, path: str) -> int:
-        """Bytes of a file, -1 if it is not there."""
+        """Bytes of a file, -1 if it is not there; of a root that is a file for ""."""
+        if not self.local:
+            return stores.size(self.url, self.fs, self.at(path))
         at = self.at(path)
         try:
             with plain_errors(self.url):
@@ -94,15 +102,18 @@ class Folder(Root):
         """
         at = self.at(path)
         try:
-            with plain_errors(self.url):
-                if self.local:
+            if self.local:
+                with plain_errors(self.url):
                     found = os.stat(at)
-                    return f"{os.path.realpath(at)}|{found.st_size}|{found.st_mtime_ns}"
-                info = self.fs.info(at)
-                said = version(info) or self.fs.ukey(at)
-                return f"{self.fs.unstrip_protocol(at)}|{info['size']}|{said}"
+                return f"{os.path.realpath(at)}|{found.st_size}|{found.st_mtime_ns}"
         except ABSENT as err:
             raise absent(path) from err
+        fs = self.fs
+        if (info := stores.info(self.url, fs, at)) is None:
+            raise absent(path)
+        with plain_errors(self.url):
+            said = version(info) or fs.ukey(at)
+        return f"{fs.unstrip_protocol(at)}|{info['size']}|{said}"
 
     def read(self, path: str) -> bytes:
         """A whole file. Raises BadSample("missing"); OSError if the machine fails."""
@@ -110,10 +121,11 @@ class Folder(Root):
             if self.local:
                 with opened(self.at(path)) as file:
                     return _whole(file, path)
-            with plain_errors(self.url):
-                return bytes(self.fs.cat_file(self.at(path)))
+            return stores.fetch(self.url, self.fs, self.at(path))
         except ABSENT as err:
             raise absent(path) from err
+        except OverflowError as err:
+            raise BadSample("too large", f"{err} bytes (at most {MAX_FILE} at once)", path) from err
 
     def read_range(self, path: str, offset: int, size: int) -> bytes:
         """Some bytes of a file, by one request."""
@@ -121,24 +133,12 @@ class Folder(Root):
             return b""
         try:
             if not self.local:
-                return self._fetch(path, offset, size)
+                return stores.fetch(self.url, self.fs, self.at(path), offset, size)
             with opened(self.at(path)) as file:
                 file.seek(offset)
                 return file.read(size)
         except ABSENT as err:
             raise absent(path) from err
-
-    def _fetch(self, path: str, offset: int, size: int) -> bytes:
-        try:
-            with plain_errors(self.url):
-                data = bytes(self.fs.cat_file(self.at(path), start=offset, end=offset + size))
-        except OSError:
-            if 0 <= self.size(path) <= offset:  # object stores call that an error
-                return b""
-            raise
-        if len(data) > size:
-            raise OSError(f"{self.url}/{path}: asked for {size} bytes, got {len(data)}: no ranges")
-        return data
 
     def open(self, path: str) -> BinaryIO:
         """A file as a buffered stream that can seek."""
@@ -156,9 +156,7 @@ class Folder(Root):
             found = {spelled(path): size for path, size in walk(top)}
             cut = len(spelled(self.base)) + 1
         else:
-            with plain_errors(self.url):
-                infos = self.fs.find(top, detail=True) if self.fs.isdir(top) else {}
-            found = {path: int(info["size"]) for path, info in infos.items()}
+            found = dict(stores.listed(self.url, self.fs, top, deep=True))
         for path in sorted(found):
             yield FileRef(path=path[cut:], size=found[path])
 
@@ -172,11 +170,10 @@ class Folder(Root):
         try:
             if self.local:
                 return {spelled(name): is_folder for name, is_folder in listed(top).items()}
-            with plain_errors(self.url):
-                infos = self.fs.ls(top, detail=True) if self.fs.isdir(top) else []
+            found = stores.listed(self.url, self.fs, top, deep=False)
+            return {path.rpartition("/")[2]: size < 0 for path, size in found}
         except ABSENT:
             return {}
-        return {Path(info["name"]).name: info["type"] == "directory" for info in infos}
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
@@ -188,42 +185,79 @@ class Folder(Root):
                 raise absent(path) from err
             yield Path(self.at(path))
             return
+        size = self.size(path)
+        if size < 0:
+            raise absent(path)
         with NamedTemporaryFile(prefix="vbdata-") as copy:
-            with plain_errors(self.url):
-                self.fs.get_file(self.at(path), copy.name)
+            with room(copy.name):
+                for offset in range(0, size, FETCHED):
+                    copy.write(self.read_range(path, offset, FETCHED))
+                copy.flush()
             yield Path(copy.name)
 
     def write(self, path: str, data: bytes) -> None:
         """Replace a file as a whole: a reader sees the old bytes or the new ones."""
         if not self.local:
-            with plain_errors(self.url):
-                self.fs.pipe_file(self.at(path), data)
+            stores.send(self.url, self.fs, self.at(path), data)
             return
-        target = Path(self.at(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        part.write_bytes(data)
-        part.replace(target)
+        with self._part(path) as part:
+            part.write_bytes(data)
 
     def put(self, local_file: Path, path: str) -> None:
         """Move a finished local file to its final name, in one step as its readers see it."""
-        target = self.at(path)
-        if self.local:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(local_file, target)
+        if not self.local:
+            stores.send(self.url, self.fs, self.at(path), local_file)
+            local_file.unlink()
             return
-        with plain_errors(self.url):
-            self.fs.put_file(str(local_file), target)
-        local_file.unlink()
+        target = Path(self.at(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            local_file.replace(target)
+        except OSError as err:
+            if err.errno != errno.EXDEV:
+                raise
+            with self._part(path) as part:  # it lies on another disk
+                shutil.copyfile(local_file, part)
+            local_file.unlink()
+
+    @contextmanager
+    def _part(self, path: str) -> Iterator[Path]:
+        """A name to write a local file under, before it gets its own; nothing stays of a failure.
+
+        Raises OSError that names the disk if that is full.
+        """
+        target = Path(self.at(path))
+        part = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.part")
+        with room(target.parent):
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                yield part
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
 
     def move(self, old: str, new: str) -> None:
         """Rename a file inside the folder."""
-        if self.local:
-            Path(self.at(new)).parent.mkdir(parents=True, exist_ok=True)
+        if not self.local:
+            stores.move(self.url, self.fs, self.at(old), self.at(new))
+            return
+        Path(self.at(new)).parent.mkdir(parents=True, exist_ok=True)
         with plain_errors(self.url):
             self.fs.mv(self.at(old), self.at(new))
 
     def remove(self, path: str) -> None:
         """Delete a file if it is there."""
-        if self.exists(path):
-            self.fs.rm_file(self.at(path))
+        if self.local:
+            Path(self.at(path)).unlink(missing_ok=True)
+        else:
+            stores.remove(self.url, self.fs, self.at(path))
+
+    def abort_uploads(self) -> int:
+        """Drop what killed processes left of uploads to a store; how many there were.
+
+        Raises OSError if the store does not say or let them go.
+        """
+        if self.local or not s3.speaks(self.fs):
+            return 0
+        with plain_errors(self.url):
+            return s3.abort_below(self.fs, self.url, self.base)

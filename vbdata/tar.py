@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from vbdata.filesystems import room
 from vbdata.stages import stage
 
 BLOCK = 512
@@ -34,10 +35,12 @@ def header(name: str, size: int) -> bytes:
 class TarWriter:
     """Write samples one after the other; hashes as it writes and knows where each one starts.
 
-    Used as a context manager; `sha256`, `md5` and `size` are final after it closes.
+    Used as a context manager; `sha256`, `md5` and `size` are final after it closes. Raises OSError
+    that names the disk when that is full.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("wb")
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)  # what wids indices state
@@ -53,13 +56,14 @@ class TarWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.offsets.append(self.size)
-            self._write(bytes(2 * BLOCK))
-            with stage("tar"):
-                self._file.flush()
-                os.fsync(self._file.fileno())
-        self._file.close()
+        with room(self._path):
+            if kind is None:
+                self.offsets.append(self.size)
+                self._write(bytes(2 * BLOCK))
+                with stage("tar"):
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+            self._file.close()
 
     def add(self, key: str, members: Mapping[str, bytes]) -> None:
         """One sample: `key.extension` for each member, sorted by extension."""
@@ -86,7 +90,7 @@ class TarWriter:
 
     def _write(self, *parts: bytes) -> None:
         size = sum(map(len, parts))
-        with stage("tar", size):
+        with stage("tar", size), room(self._path):
             self._file.writelines(parts)
         with stage("hash", size):
             for part in parts:

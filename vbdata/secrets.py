@@ -1,0 +1,62 @@
+"""Keys to a store stay where they belong: in the environment or the usual files, nowhere else.
+
+What a build is told by address is written into its folder, so an address with a key in it is
+refused; and the text of an error, which others wrote, is cleared of keys before it is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+from vbdata.errors import SourceError
+
+HIDDEN = "***"
+# as the AWS, Google and Azure libraries read them
+VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+MORE_VARIABLES = ("AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN")
+SHORTEST = 8  # characters of a key; what is shorter ("test") is also an ordinary word
+NAMES_OF_KEYS = r"key|token|secret|password|passwd|pwd|sig|signature|credential|auth|authorization"
+KEY_NAME = re.compile(rf"(^|[-_.]|x-(amz|goog)-)\w*({NAMES_OF_KEYS})(id)?$", re.IGNORECASE)
+IN_QUERY = re.compile(r"([?&;]([^=&\s'\"]+)=)([^&\s'\"<>)]+)")
+USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s'\"@]+@", re.IGNORECASE)
+AWS_KEY = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b")
+
+
+def refuse_keys(url: str) -> None:
+    """Raise SourceError if an address carries a key; the error does not repeat it."""
+    if "://" not in url:
+        return
+    for part in url.split("::"):
+        if fault := _fault(part):
+            raise SourceError(
+                f"{redacted(url)}: {fault}; addresses are written into the build. Put keys into "
+                "the environment (AWS_ACCESS_KEY_ID ...) or the usual files (~/.aws/credentials)"
+            )
+
+
+def _fault(url: str) -> str:
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return ""
+    if "@" in split.netloc:
+        return "an address with a user or a key before its '@' is refused"
+    named = [name for name, _ in parse_qsl(split.query) if KEY_NAME.search(name)]
+    return f"an address with {named[0]!r} in its query is refused" if named else ""
+
+
+def redacted(text: str) -> str:
+    """A text without keys: those of the environment, and what looks like one."""
+    for name in (*VARIABLES, *MORE_VARIABLES):
+        value = os.environ.get(name, "")
+        if len(value) >= SHORTEST:
+            text = text.replace(value, HIDDEN)
+    text = IN_QUERY.sub(_shown, USER.sub(rf"\1{HIDDEN}@", text))
+    return AWS_KEY.sub(HIDDEN, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    """One name=value of a query, its value hidden if the name tells of a key."""
+    return found[1] + (HIDDEN if KEY_NAME.search(found[2]) else found[3])
