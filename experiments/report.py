@@ -1,6 +1,6 @@
 """Write the report of an experiment from the JSON of its runs, as far as they are finished.
 
-python -m experiments.report DIR [--docs docs]     docs/experiment.md, docs/experiment/*.png
+python -m experiments.report DIR [--docs docs] [--name experiment]     docs/NAME.md, docs/NAME/*.png
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
     parser.add_argument("out", type=Path, help="what experiments.run wrote")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the report goes")
+    parser.add_argument("--name", default="experiment", help="of the page and of its pictures")
     given = parser.parse_args(arguments)
     results = load(given.out.resolve())
-    pictures = given.docs / "experiment"
+    pictures = given.docs / given.name
     pictures.mkdir(parents=True, exist_ok=True)
     figures.curves(results, pictures)
     columns = figures.grid(results, pictures)
     text = TEXT.read_text(encoding="utf-8")
-    for name, lines in sections(results, columns).items():
+    for name, lines in {**sections(results, columns), "folder": [given.name]}.items():
         text = text.replace(f"<!-- {name} -->", "\n".join(lines).strip())
-    (given.docs / "experiment.md").write_text(text, encoding="utf-8")
+    (given.docs / f"{given.name}.md").write_text(text, encoding="utf-8")
     return 0
 
 
@@ -53,6 +54,8 @@ def sections(results: Results, columns: list[str]) -> dict[str, list[str]]:
         "generative": list(tables.generative(results)),
         "mixtures": list(tables.mixtures(results)),
         "size": list(tables.size_of(results)),
+        "training scenes": [f"{results.size.scenes['train']:,}"],
+        "images": [images(results)],
         "columns": [f"{', '.join(columns[:-1])}; {columns[-1]}"],
     }
 
@@ -73,6 +76,15 @@ def status(results: Results) -> Iterator[str]:
         yield ""
         missing = wanted - done
         yield f"**Partial: {missing} runs are missing; intervals are over the seeds there are.**"
+
+
+def images(results: Results) -> str:
+    """How much training there was."""
+    batch = int(results.size.train["batch"])
+    tuned, longer = results.size.tuning, results.size.tuning + results.size.pretraining
+    return (
+        f"An arm on labels sees {tuned * batch:,} images, E {longer * batch:,}, of {batch} a step."
+    )
 
 
 def findings(results: Results) -> Iterator[str]:
