@@ -35,16 +35,19 @@ class How:
 
     ray: None = in this process, else an address or "local"; rehash: read finished shards again
     instead of trusting their size; retry: build again those that put records into quarantine;
-    reuse: earlier builds, from which samples are copied that would come out the same.
+    reuse: earlier builds, from which samples are copied that would come out the same;
+    workers: None = as many as the cluster has room for; patience_s: seconds without a step in a
+    shard after which its worker is taken for dead.
     """
 
-    workers: int = 1
+    workers: int | None = 1
     ray: str | None = None
     device: str = "cpu"
     gpus_per_worker: float = 0.0
     rehash: bool = False
     retry: bool = False
     reuse: tuple[str, ...] = ()
+    patience_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +195,7 @@ def _run(todo: Sequence[int], make: Callable[[int], Job], out: Folder, how: How)
             device=how.device,
             gpus_per_worker=how.gpus_per_worker,
             start_s=start_s,
+            silent_s=how.patience_s,
         )
     finally:
         ray_run.stop()
