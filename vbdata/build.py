@@ -23,7 +23,7 @@ from vbdata.plan import Plan, make_plan
 from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
 from vbdata.reuse import REUSED
-from vbdata.run import Done, Event, Failed, Retried, run_local
+from vbdata.run import Done, Event, Failed, Retried, check_device, run_local
 from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
 from vbdata.tally import warnings
@@ -94,7 +94,8 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
     What an earlier run of the same recipe finished is kept. Raises BuildError if the folder holds
     another recipe's build, if shards fail for good, or if more than max_bad is quarantined.
     """
-    _check_device(how.device)
+    if how.ray in (None, "local"):  # workers elsewhere look for themselves
+        check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
     with _work_folder(out) as work:
@@ -102,18 +103,6 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
         claim(recipe, out)
         write_plan(plan, work / "plan.parquet")
         return _build_plan(plan, out, how, watcher or Watcher())
-
-
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as err:
-        said = str(err).splitlines()[0]
-        raise BuildError(f"device {device!r} cannot be used: {said}; known: cpu, cuda") from err
 
 
 @contextmanager

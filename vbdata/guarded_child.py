@@ -30,6 +30,8 @@ def main() -> None:
 
     parent, job, url, device, alone = pickle.load(sys.stdin.buffer)  # noqa: S301 (our parent's)
     _die_with(parent)
+    # threads of a Ray worker block signals, and children inherit that
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash that is expected leaves no dump
     lines = os.dup(1)
     os.dup2(2, 1)

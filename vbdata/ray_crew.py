@@ -146,6 +146,8 @@ def lost(err: RayError, node: str) -> bool:
 
 def root_cause(err: RayError) -> str:
     """The root of a Ray error in one line."""
+    if "error raised in its creation task" in str(err):
+        return str(err).strip().splitlines()[-1]
     return cause(getattr(err, "cause", None) or err)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import ray
 from vbdata import alive
 from vbdata.guarded import build_guarded
 from vbdata.nouns import Job, Mark, Receipt, Row
-from vbdata.run import build_or_blame, one_thread
+from vbdata.run import build_or_blame, check_device, one_thread
 from vbdata.storage import Folder
 
 THREADS = 2  # concurrent calls: a build and a pulse
@@ -27,9 +26,17 @@ class Pulse(NamedTuple):
 
 
 class Worker:
-    """Builds shards, one call at a time. `pulse` may be called meanwhile."""
+    """Builds shards, one call at a time. `pulse` may be called meanwhile.
+
+    Raises BuildError where the device cannot be used.
+    """
 
     def __init__(self, out: str, device: str) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        one_thread()
+        check_device(device)
         self._out, self._device = Folder(out), device
         self._heard, self._at = time.monotonic(), ""
 
@@ -45,7 +52,6 @@ class Worker:
         import torch
 
         torch.set_num_threads(1)  # of this thread, in which all rendering is done
-        one_thread()
         with self._listening(job):
             if guarded:
                 return build_guarded(job, self._out, self._device, self._note)
@@ -54,10 +60,6 @@ class Worker:
     def pulse(self) -> Pulse:
         """How long the shard in work has been silent. No answer is one, too."""
         return Pulse(time.monotonic() - self._heard, self._at)
-
-    def pid(self) -> int:
-        """The process id."""
-        return os.getpid()
 
     @contextmanager
     def _listening(self, job: Job) -> Iterator[None]:

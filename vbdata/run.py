@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vbdata.errors import BuildError
 from vbdata.guarded import build_guarded
 from vbdata.nouns import Job, Receipt
 from vbdata.shard import build_shard
@@ -122,3 +123,16 @@ def one_thread() -> None:
     cv2.setNumThreads(1)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+def check_device(device: str) -> None:
+    """Raise BuildError if nothing can be rendered there."""
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as err:
+        said = str(err).splitlines()[0]
+        raise BuildError(f"device {device!r} cannot be used: {said}; known: cpu, cuda") from err
