@@ -1,4 +1,4 @@
-"""What a cluster does to a build at times; the bytes are those of a quiet one, the wait is bounded."""
+"""What a cluster does to builds at times: the bytes are those of a quiet one, no wait is endless."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_hangs_are_ended_and_the_slow_is_left_alone(
     shards = in_shards(quiet)
     kinds = ("sleep", "hold", "freeze")
     faults = {shards[n][2]: (kind, str(tmp_path / kind)) for n, kind in enumerate(kinds)}
-    slow = {record: ("slow", "") for record in shards[3]}
+    slow = dict.fromkeys(shards[3], ("slow", ""))
     recipe = faulty(tmp_path / "data", faults | slow)
     node(num_cpus=4)
     seen, began = Listener(), time.monotonic()

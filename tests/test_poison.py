@@ -12,7 +12,6 @@ from conftest import manifest_of, quarantine_of, sums_of
 from faulty import Listener, faulty
 
 from vbdata.build import How, build
-from vbdata.errors import BuildError
 from vbdata.recipe import Recipe
 from vbdata.storage import Folder
 from vbdata.verify import verify

@@ -80,7 +80,8 @@ def _child(
     mark: Mark | None = None
     stage, end = "", dict[str, Any]()
     with TemporaryDirectory(prefix="vbdata-") as scratch, _started(scratch) as child:
-        assert child.stdin and child.stdout
+        assert child.stdin
+        assert child.stdout
         with suppress(BrokenPipeError):
             child.stdin.write(told)
             child.stdin.close()

@@ -57,7 +57,7 @@ def stop() -> None:
 
 def room(gpus_per_worker: float) -> int:
     """How many workers the living nodes have room for, were they ours alone."""
-    return sum(_room_of(node["Resources"], gpus_per_worker) for node in ray.nodes() if alive(node))
+    return sum(_room_of(node["Resources"], gpus_per_worker) for node in _nodes() if alive(node))
 
 
 def alive(node: dict[str, Any]) -> bool:
@@ -67,7 +67,11 @@ def alive(node: dict[str, Any]) -> bool:
 
 def lives(node_id: str) -> bool:
     """Whether a node is there still."""
-    return any(node["NodeID"] == node_id and alive(node) for node in ray.nodes())
+    return any(node["NodeID"] == node_id and alive(node) for node in _nodes())
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return ray.nodes()  # type: ignore[no-untyped-call]
 
 
 def _room_of(resources: dict[str, float], gpus_per_worker: float) -> int:

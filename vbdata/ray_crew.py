@@ -1,4 +1,4 @@
-"""Who works: actors that are starting, idle or on a shard; hired as the cluster has room for them."""
+"""Who works: actors that start, idle or build; hired as the cluster has room for them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Crew:
         return max(1, room)  # one that waits lets an autoscaler know
 
     def _hire(self) -> None:
-        actor = (
+        actor: Any = (
             ray.remote(Worker)
             .options(
                 num_cpus=1,
