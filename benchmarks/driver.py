@@ -7,7 +7,8 @@ Two ways, each in a process of its own, on a Ray of this machine. "jobs": empty 
 runner, each with its tar, offsets and receipt, which leaves the driver's loop. "build": one-sample
 shards of benchmarks.tiny, the whole way from index to manifest. A line of JSON a run:
 
-shards_per_s: on the clock; driver_ms: processor time of the driver, all its threads, a shard;
+shards_per_s: on the clock; driver_ms: processor time of the driver, all its threads, a shard (both
+from the first shard on for jobs, of everything for a build);
 driver_mb, worker_mb: the largest resident sets of the driver and of a worker.
 """
 
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from benchmarks.marked import mark, workers
 
 SIZES = (1_000, 20_000)
 RECIPE = """
@@ -59,9 +61,7 @@ def main() -> None:
 def measured(what: str, shards: int, workers: int) -> dict[str, object]:
     """One run in this process."""
     with TemporaryDirectory(prefix="vbdata-driver-") as folder, _worker_peak() as peak:
-        clock, cpu = time.monotonic(), time.process_time()
-        WAYS[what](shards, workers, Path(folder))
-        clock, cpu = time.monotonic() - clock, time.process_time() - cpu
+        clock, cpu = WAYS[what](shards, workers, Path(folder))
     return {
         "what": what,
         "shards": shards,
@@ -73,7 +73,16 @@ def measured(what: str, shards: int, workers: int) -> dict[str, object]:
     }
 
 
-def _jobs(shards: int, workers: int, folder: Path) -> None:
+def _now() -> tuple[float, float]:
+    return time.monotonic(), time.process_time()
+
+
+def _since(began: tuple[float, float]) -> tuple[float, float]:
+    clock, cpu = _now()
+    return clock - began[0], cpu - began[1]
+
+
+def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
     from vbdata import ray_run
     from vbdata.nouns import Job
     from vbdata.run import Done
@@ -99,22 +108,28 @@ def _jobs(shards: int, workers: int, folder: Path) -> None:
     ray_run.start("local", workers)
     try:
         events = ray_run.run_ray(range(shards), make, Folder(str(folder)), workers=workers)
-        done = sum(isinstance(event, Done) for event in events)
+        assert isinstance(next(events), Done)
+        began = _now()
+        done = 1 + sum(isinstance(event, Done) for event in events)
+        spent = _since(began)
     finally:
         ray_run.stop()
     assert done == shards
+    return spent
 
 
-def _build(shards: int, workers: int, folder: Path) -> None:
+def _build(shards: int, workers: int, folder: Path) -> tuple[float, float]:
     from vbdata.build import How, build
     from vbdata.recipe import parse_recipe
     from vbdata.storage import Folder
 
     recipe = parse_recipe(RECIPE.format(shards=shards), "driver.yaml", folder, {})
+    began = _now()
     build(recipe, Folder(str(folder / "out")), How(ray="local", workers=workers))
+    return _since(began)
 
 
-WAYS: dict[str, Callable[[int, int, Path], None]] = {"jobs": _jobs, "build": _build}
+WAYS: dict[str, Callable[[int, int, Path], tuple[float, float]]] = {"jobs": _jobs, "build": _build}
 
 
 @contextmanager
@@ -124,21 +139,13 @@ def _worker_peak() -> Iterator[list[int]]:
 
     def watch() -> None:
         while not over.wait(1.0):
-            peak[0] = max([peak[0], *map(_peak_kb, _workers())])
+            peak[0] = max([peak[0], *map(_peak_kb, workers())])
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     yield peak
     over.set()
     thread.join()
-
-
-def _workers() -> Iterator[int]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            mine = f"VBDATA_DRIVER={os.getpid()}".encode() in (folder / "environ").read_bytes()
-            if mine and (folder / "cmdline").read_bytes().startswith(b"ray::Worker"):
-                yield int(folder.name)
 
 
 def _peak_kb(pid: int) -> int:
@@ -150,5 +157,5 @@ def _peak_kb(pid: int) -> int:
 
 
 if __name__ == "__main__":
-    os.environ["VBDATA_DRIVER"] = str(os.getpid())
+    mark()
     main()

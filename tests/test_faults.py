@@ -1,4 +1,4 @@
-"""What a cluster does to builds at times: the bytes are those of a quiet one, no wait is endless."""
+"""What clusters do to builds at times: the bytes stay those of a quiet one, no wait is endless."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from ray.cluster_utils import Cluster
 
 from vbdata.recipe import Recipe
 
-
 pytestmark = [
     pytest.mark.xdist_group("ray"),
     pytest.mark.skipif("VBDATA_RAY_JOB" not in os.environ, reason="VBDATA_RAY_JOB is not set"),
