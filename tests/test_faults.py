@@ -209,6 +209,25 @@ def test_an_interrupted_build_takes_its_workers_along(
     assert sums_of(out) == sums_of(quiet)
 
 
+def test_when_the_head_dies_the_driver_ends_and_claims_nothing(quiet: Path, tmp_path: Path) -> None:
+    recipe = faulty(tmp_path / "data", {n: ("gate", str(tmp_path / "gate")) for n in range(40)})
+    (tmp_path / "recipe.yaml").write_text(recipe.text)
+    words = ["build", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "out")]
+    paths = os.pathsep.join(filter(None, sys.path))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vbdata.cli", *words, "--workers", "1"],
+        env=os.environ | {"PYTHONPATH": paths, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    until(lambda: process.poll() is not None or ray_workers())
+    for pid in ours(b"/gcs_server"):
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(timeout=60) != 0
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    until(lambda: not ray_workers())
+
+
 @contextmanager
 def building(recipe: Recipe, out: Path, how: How, seen: Watcher | None = None) -> Iterator[None]:
     """A build that goes on meanwhile. Its errors come up at the end."""
@@ -230,11 +249,16 @@ def until(true: Callable[[], object]) -> None:
 
 def ray_workers() -> list[int]:
     """Processes of this test's Ray that build: named after their actor or its method."""
+    return ours(b"ray::Worker")
+
+
+def ours(name: bytes) -> list[int]:
+    """Processes started from here whose command begins with the name, or is a file of it."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            name = (folder / "cmdline").read_bytes()
-            parent = (folder / "environ").read_bytes()
-            if name.startswith(b"ray::Worker") and MARK in parent:
+            command = (folder / "cmdline").read_bytes().partition(b"\0")[0]
+            named = command.startswith(name) or command.endswith(name)
+            if named and MARK in (folder / "environ").read_bytes():
                 found.append(int(folder.name))
     return found

@@ -13,6 +13,7 @@ from vbdata import alive
 from vbdata.guarded import build_guarded
 from vbdata.nouns import Job, Mark, Receipt, Row
 from vbdata.run import build_or_blame, check_device, one_thread
+from vbdata.scratch import own_scratch
 from vbdata.storage import Folder
 
 THREADS = 2  # concurrent calls: a build and a pulse
@@ -34,6 +35,7 @@ class Worker:
     def __init__(self, out: str, device: str) -> None:
         import torch
 
+        own_scratch()
         torch.set_num_threads(1)
         one_thread()
         check_device(device)
