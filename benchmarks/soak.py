@@ -145,7 +145,7 @@ def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy)
     roots = list(_uploaded(recipe, folder / "data"))
     head = {"num_cpus": 0, "_system_config": QUICK}
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    rounds = []
+    rounds: list[dict[str, Any]] = []
     try:
         for _ in range(options.workers):
             cluster.add_node(num_cpus=1)
@@ -161,7 +161,7 @@ def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy)
         while not rounds or time.monotonic() < ends:
             rounds.append(_checked(soak.round(len(rounds)), folder / "quiet"))
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
     return {
         "minutes": round((time.monotonic() - soak.began) / 60, 1),
         "rounds": rounds,
