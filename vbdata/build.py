@@ -21,7 +21,7 @@ from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
 from vbdata.record import Record
 from vbdata.reuse import REUSED
-from vbdata.run import Done, Event, Retried, Workers, run_local
+from vbdata.run import Done, Event, Retried, Workers, check_device, run_local
 from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
 from vbdata.tally import warnings
@@ -34,16 +34,19 @@ class How:
 
     ray: None = in this process, else an address or "local"; rehash: read finished shards again
     instead of trusting their size; retry: build again those that put records into quarantine;
-    reuse: earlier builds, from which samples are copied that would come out the same.
+    reuse: earlier builds, from which samples are copied that would come out the same;
+    workers: None = as many as the cluster has room for; patience_s: seconds without a step in a
+    shard after which its worker is taken for dead.
     """
 
-    workers: int = 1
+    workers: int | None = 1
     ray: str | None = None
     device: str = "cpu"
     gpus_per_worker: float = 0.0
     rehash: bool = False
     retry: bool = False
     reuse: tuple[str, ...] = ()
+    patience_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
     What an earlier run of the same recipe finished is kept. Raises BuildError if the folder holds
     another recipe's build, if shards fail for good, or if more than max_bad is quarantined.
     """
-    _check_device(how.device)
+    if how.ray in (None, "local"):  # workers elsewhere look for themselves
+        check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
     with _work_folder(out) as work:
@@ -106,18 +110,6 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
         claim(recipe, out)
         write_plan(plan, work / "plan.parquet")
         return _build_plan(plan, out, how, watcher or Watcher())
-
-
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as err:
-        said = str(err).splitlines()[0]
-        raise BuildError(f"device {device!r} cannot be used: {said}; known: cpu, cuda") from err
 
 
 @contextmanager
@@ -211,6 +203,7 @@ def _run(todo: Sequence[int], make: Callable[[int], Job], out: Folder, how: How)
             device=how.device,
             gpus_per_worker=how.gpus_per_worker,
             start_s=start_s,
+            silent_s=how.patience_s,
         )
         yield from ray_metrics.counted(events)
     finally:

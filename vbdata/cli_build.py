@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,6 +50,14 @@ def build(
             "come out the same. Repeatable; a folder or a URL, also --out itself.",
         ),
     ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            metavar="SECONDS",
+            help="Without a step in its shard for so long, a worker is taken for dead.",
+        ),
+    ] = 900.0,
     lock: cli_lock.WriteLock = False,
     locked: cli_lock.Locked = False,
     lock_file: cli_lock.LockAt = None,
@@ -68,7 +77,7 @@ def build(
 
         vbdata build real.yaml --out out --root coco=images.zip --root coco=labels.zip
 
-        vbdata build recipe.yaml --out out --ray auto --workers 64     (inside a cluster)
+        vbdata build recipe.yaml --out out --ray auto                  (inside a cluster, all of it)
 
         vbdata build new-mixture.yaml --out new --reuse old --reuse s3://bucket/older
 
@@ -77,6 +86,7 @@ def build(
     with reported(as_json):
         against = cli_lock.locking(recipe, lock, locked, lock_file, as_json)
         how = _how(workers, ray, local, device, gpus_per_worker, rehash=rehash, reuse=reuse or ())
+        how = replace(how, patience_s=patience)
         _run(read_recipe(recipe, root), out, how, as_json, against)
 
 
@@ -153,7 +163,7 @@ def _how(
     from vbdata.build import How
 
     return How(
-        workers=workers or os.cpu_count() or 1,
+        workers=workers or (os.cpu_count() or 1 if local or ray == "local" else None),
         ray=None if local else ray,
         device=device,
         gpus_per_worker=gpus_per_worker,

@@ -29,7 +29,12 @@ Roots = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Ray actors; default: the machine's cores.")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Ray actors; default: the machine's cores, or as many as a running cluster has room "
+        "for, as its nodes come and go.",
+    ),
 ]
 Ray = Annotated[
     str, typer.Option(metavar="ADDRESS", help="A running cluster: 'auto' or ray://HOST:PORT.")

@@ -204,6 +204,9 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+Mark = tuple[str, str, str, int]  # source, task, id of the entry, pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One planned sample: `cell` = (source, task), the entry, and which pass over its source.
@@ -222,6 +225,11 @@ class Row:
         """What the mixture counts."""
         return self.source, self.task
 
+    @property
+    def mark(self) -> Mark:
+        """What tells it from every other row of its job, in any slot."""
+        return self.source, self.task, self.entry.id, self.pass_
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -230,7 +238,8 @@ class Job:
     rows: the samples by slot, then the spares in the order in which they step in;
     image: max_pixels, multiple_of, input; options: task -> keyword options of its `ask`;
     vocabulary: source -> all classes of its index as (name, countable);
-    reuse: origin -> samples of earlier builds (vbdata.reuse; in no digest).
+    reuse: origin -> samples of earlier builds (vbdata.reuse; in no digest);
+    killers: rows that end their process, and at which stage (vbdata.guarded; in no digest).
     """
 
     shard: int
@@ -247,6 +256,7 @@ class Job:
     roots: Mapping[str, tuple[str, ...]]
     digest: str
     reuse: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    killers: Mapping[Mark, str] = field(default_factory=dict)
 
     def key(self, slot: int) -> str:
         """The sample's key: its place in the whole data set."""

@@ -1,119 +1,175 @@
 """Run jobs on Ray: a map over actors that pull one shard at a time.
 
-The driver counts attempts itself, replaces actors that die or overrun their deadline, and waits
-nowhere without a timeout. No other module imports ray.
+The driver holds the numbers of the shards that wait and one job for each worker, counts attempts
+itself, replaces actors that die or fall silent, and waits nowhere without a timeout.
+A worker's death makes its shard a suspect, to be built in a child; a node's death does not.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
-from vbdata import ray_private
-from vbdata.errors import BuildError
 from vbdata.nouns import Job, Receipt
-from vbdata.run import (
-    ATTEMPTS,
-    Done,
-    Event,
-    Failed,
-    Retried,
-    Waiting,
-    Workers,
-    build_or_blame,
-    cause,
-    one_thread,
-)
+from vbdata.ray_cluster import START_S, start, stop
+from vbdata.ray_crew import Crew, Member, lost, root_cause
+from vbdata.run import ATTEMPTS, Done, Event, Failed, Retried, Workers
 from vbdata.storage import Folder
+from vbdata.suspects import Suspects
+
+__all__ = ["run_ray", "start", "stop"]
 
 TICK_S = 1.0
-SAY_EVERY_S = 30
-DEADLINE_S = 3600.0
 RESULT_S = 120.0  # to fetch a receipt that is ready
-START_S = 120.0  # for a worker to come up on this machine
-CLUSTER_START_S = 1800.0  # and on a cluster that may have to boot and furnish a node for it
-LOCAL_STORE_BYTES = 200 * 2**20
+SILENT_S = 900.0  # without a step in a shard, and its worker is taken for dead
+DEADLINE_S = 6 * 3600.0  # for a shard in which there are steps
+LOSSES = 50  # of nodes under one shard, which are none of its doing
 
 
-class Worker:
-    """Builds shards, one call at a time, on one thread."""
+@dataclass(slots=True, kw_only=True)
+class _Shift:
+    """A worker on a shard. heard: when it was last known to get on; at: with what."""
 
-    def __init__(self, out: str, device: str) -> None:
-        import torch
-
-        torch.set_num_threads(1)
-        one_thread()
-        self._out, self._device = Folder(out), device
-
-    def ready(self) -> int:
-        """The process id, once the constructor has run."""
-        return os.getpid()
-
-    def build(self, job: Job) -> Receipt | str:
-        """Build one shard, or say which fault of a plug-in ended it."""
-        return build_or_blame(job, self._out, self._device)
+    member: Member
+    number: int
+    since: float
+    heard: float
+    at: str = "the start"
+    pulse: Any = None
 
 
-@dataclass
-class _State:
-    """What the driver holds: shards waiting, their attempts, and who works on what."""
+@dataclass(kw_only=True)
+class _Run:
+    """What the driver holds: who works on what, and what is known of shards that went wrong."""
 
+    crew: Crew
+    make: Callable[[int], Job]
     waiting: deque[int]
-    attempts: dict[int, int] = field(default_factory=dict)
-    busy: dict[Any, tuple[Any, int, float]] = field(default_factory=dict)
-    idle: list[Any] = field(default_factory=list)
-    starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
-    failed_starts: int = 0
-    said_after: int = 0
+    silent_s: float
+    deadline_s: float
+    busy: dict[Any, _Shift] = field(default_factory=dict)
+    pulses: dict[Any, _Shift] = field(default_factory=dict)
+    attempts: Counter[int] = field(default_factory=Counter)
+    losses: Counter[int] = field(default_factory=Counter)
+    suspects: Suspects = field(default_factory=Suspects)
+    looked: float = 0.0
     said_alive: int = 0
 
+    def hand_out(self) -> None:
+        """Give every idle worker a shard."""
+        while self.crew.idle and self.waiting:
+            member, number = self.crew.idle.pop(), self.waiting.popleft()
+            job, now = self.make(number), time.monotonic()
+            ref = member.actor.build.remote(job, self.suspects.suspected(job))
+            self.busy[ref] = _Shift(member=member, number=number, since=now, heard=now)
 
-def start(address: str, workers: int) -> float:
-    """Connect to a cluster, or start one of this machine's own with room for the workers.
+    def collect(self) -> Iterator[Event]:
+        """Take what has come back: started workers, pulses, receipts, errors, deaths."""
+        refs = [*self.busy, *self.crew.starting, *self.pulses]
+        if not refs:
+            time.sleep(TICK_S)
+            return
+        done, _ = ray.wait(refs, num_returns=1, timeout=TICK_S)
+        if done:
+            done, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+        for ref in done:
+            if ref in self.busy:
+                yield self._finished(self.busy.pop(ref), ref)
+            elif ref in self.pulses:
+                self._felt(self.pulses.pop(ref), ref)
+            else:
+                self.crew.started(ref)
 
-    Returns the seconds that a worker may take to come up.
-    """
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
-    with _our_signals():
-        if address == "local":
-            ray_private.start(
-                num_cpus=workers,
-                include_dashboard=False,
-                object_store_memory=LOCAL_STORE_BYTES,
-                **quiet,
-            )
-            return START_S
+    def look_after(self) -> Iterator[Event]:
+        """Now and then: feel pulses, and end workers that are silent or overdue."""
+        now = time.monotonic()
+        if now - self.looked < min(TICK_S, self.silent_s / 8):
+            return
+        self.looked = now
+        for ref, shift in list(self.busy.items()):
+            if now - shift.heard > self.silent_s:
+                yield self._killed(ref, f"no sign of life for {self.silent_s:g} s")
+            elif now - shift.since > self.deadline_s:
+                yield self._killed(ref, f"no result after {self.deadline_s:g} s")
+            elif shift.pulse is None and now - shift.heard > self.silent_s / 4:
+                shift.pulse = shift.member.actor.pulse.remote()
+                self.pulses[shift.pulse] = shift
+
+    def count(self) -> Iterator[Event]:
+        """Say how many workers there are when that has changed."""
+        alive = len(self.busy) + len(self.crew.idle)
+        if alive != self.said_alive:
+            self.said_alive = alive
+            yield Workers(alive)
+
+    def end(self) -> None:
+        """Let nobody work on."""
+        for shift in self.busy.values():
+            ray.kill(shift.member.actor)
+        self.crew.dismiss()
+
+    def _finished(self, shift: _Shift, ref: Any) -> Event:
+        self.pulses.pop(shift.pulse, None)
         try:
-            ray.init(address=address, **quiet)
-        except (ValueError, ConnectionError, RuntimeError) as err:
-            raise BuildError(f"no Ray cluster at {address!r}: {cause(err)}") from err
-    return CLUSTER_START_S
+            made: Receipt | str = ray.get(ref, timeout=RESULT_S)
+        except RayTaskError as err:
+            self.crew.idle.append(shift.member)
+            return self._again(shift, root_cause(err))
+        except RayError as err:
+            ray.kill(shift.member.actor)
+            if lost(err, shift.member.node):
+                return self._lost(shift.number, root_cause(err))
+            self.suspects.shards.add(shift.number)
+            return self._again(shift, f"its worker died: {root_cause(err)}")
+        self.crew.idle.append(shift.member)
+        self._forget(shift.number)
+        if isinstance(made, str):
+            return Failed(shift.number, made)
+        self.suspects.learn(made)
+        return Done(made)
 
+    def _killed(self, ref: Any, why: str) -> Event:
+        shift = self.busy.pop(ref)
+        self.pulses.pop(shift.pulse, None)
+        ray.kill(shift.member.actor)
+        self.suspects.shards.add(shift.number)
+        return self._again(shift, f"{why}; last seen at {shift.at}")
 
-@contextmanager
-def _our_signals() -> Iterator[None]:
-    """ray.init puts its own handler on SIGTERM, which would end the build without a word."""
-    ours = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, ours)
+    def _felt(self, shift: _Shift, ref: Any) -> None:
+        shift.pulse = None
+        try:
+            quiet_s, at = ray.get(ref, timeout=TICK_S)
+        except RayError:  # the build that is lost with it tells the same
+            return
+        shift.heard, shift.at = max(shift.heard, time.monotonic() - quiet_s), at
 
+    def _again(self, shift: _Shift, cause: str) -> Event:
+        self.attempts[shift.number] += 1
+        if self.attempts[shift.number] >= ATTEMPTS:
+            self._forget(shift.number)
+            return Failed(shift.number, cause)
+        self.waiting.append(shift.number)
+        return Retried(shift.number, cause)
 
-def stop() -> None:
-    """Leave the cluster; one of our own ends with it."""
-    ray.shutdown()
-    ray_private.clear()
+    def _lost(self, number: int, cause: str) -> Event:
+        self.losses[number] += 1
+        if self.losses[number] > LOSSES:
+            self._forget(number)
+            return Failed(number, f"lost with its node {LOSSES} times: {cause}")
+        self.waiting.append(number)
+        return Retried(number, f"its node was lost: {cause}")
+
+    def _forget(self, number: int) -> None:
+        """What is decided takes no memory."""
+        self.attempts.pop(number, None)
+        self.losses.pop(number, None)
+        self.suspects.shards.discard(number)
 
 
 def run_ray(
@@ -121,139 +177,35 @@ def run_ray(
     make: Callable[[int], Job],
     out: Folder,
     *,
-    workers: int,
+    workers: int | None,
     device: str = "cpu",
     gpus_per_worker: float = 0.0,
     start_s: float = START_S,
+    silent_s: float = SILENT_S,
     deadline_s: float = DEADLINE_S,
 ) -> Iterator[Event]:
-    """Build shards on the connected cluster; raises BuildError if no worker can be started."""
-    remote = ray.remote(Worker).options(
-        num_cpus=1, num_gpus=gpus_per_worker, max_restarts=0, max_task_retries=0
+    """Build shards on the connected cluster; raises BuildError if no worker can be started.
+
+    workers: None = as many as the cluster has room for, as nodes come and go.
+    """
+    crew = Crew(
+        out=out, device=device, gpus_per_worker=gpus_per_worker, workers=workers, start_s=start_s
     )
-    state = _State(waiting=deque(numbers))
-    wanted = min(workers, len(numbers))
+    run = _Run(
+        crew=crew,
+        make=make,
+        waiting=deque(numbers),
+        silent_s=silent_s,
+        deadline_s=deadline_s,
+    )
     try:
-        while state.waiting or state.busy:
-            _hire(state, remote, out, device, wanted)
-            _hand_out(state, make)
-            yield from _collect(state)
-            _drop_slow_starts(state, start_s)
-            yield from _overdue(state, deadline_s)
-            yield from _pending(state)
-            yield from _crew(state)
+        while run.waiting or run.busy:
+            crew.staff(len(run.waiting), len(run.busy))
+            run.hand_out()
+            yield from run.collect()
+            crew.drop_slow()
+            yield from run.look_after()
+            yield from crew.pending(len(run.busy))
+            yield from run.count()
     finally:
-        for actor in [
-            *state.idle,
-            *(a for a, *_ in [*state.busy.values(), *state.starting.values()]),
-        ]:
-            ray.kill(actor)
-
-
-def _hire(state: _State, remote: Any, out: Folder, device: str, wanted: int) -> None:
-    """Start as many workers as are lacking and still of use."""
-    have = len(state.busy) + len(state.idle) + len(state.starting)
-    for _ in range(min(wanted, len(state.waiting) + len(state.busy)) - have):
-        actor = remote.remote(out.url, device)
-        state.starting[actor.ready.remote()] = (actor, time.monotonic())
-
-
-def _hand_out(state: _State, make: Callable[[int], Job]) -> None:
-    while state.idle and state.waiting:
-        number, actor = state.waiting.popleft(), state.idle.pop()
-        state.attempts[number] = state.attempts.get(number, 0) + 1
-        state.busy[actor.build.remote(make(number))] = (actor, number, time.monotonic())
-
-
-def _collect(state: _State) -> Iterator[Event]:
-    """Take what has come back: started workers, receipts, errors, deaths."""
-    refs = [*state.busy, *state.starting]
-    done, _ = ray.wait(refs, num_returns=1, timeout=TICK_S)
-    more, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
-    for ref in dict.fromkeys([*done, *more]):
-        if ref in state.starting:
-            _started(state, ref)
-        else:
-            yield _finished(state, ref)
-
-
-def _started(state: _State, ref: Any) -> None:
-    actor, _ = state.starting.pop(ref)
-    try:
-        ray.get(ref, timeout=TICK_S)
-    except RayError as err:
-        _start_failed(state, _cause(err))
-    else:
-        state.failed_starts = 0
-        state.idle.append(actor)
-
-
-def _start_failed(state: _State, cause: str) -> None:
-    state.failed_starts += 1
-    if state.failed_starts >= ATTEMPTS and not state.busy and not state.idle:
-        raise BuildError(f"no worker can be started: {cause}")
-
-
-def _finished(state: _State, ref: Any) -> Event:
-    actor, number, _ = state.busy.pop(ref)
-    try:
-        made: Receipt | str = ray.get(ref, timeout=RESULT_S)
-    except RayActorError as err:
-        return _again(state, number, f"its worker died: {_cause(err)}")
-    except RayTaskError as err:
-        state.idle.append(actor)
-        return _again(state, number, _cause(err))
-    except RayError as err:  # the result was lost with its node, or the like
-        ray.kill(actor)
-        return _again(state, number, _cause(err))
-    state.idle.append(actor)
-    return Failed(number, made) if isinstance(made, str) else Done(made)
-
-
-def _again(state: _State, number: int, cause: str) -> Event:
-    if state.attempts[number] >= ATTEMPTS:
-        return Failed(number, cause)
-    state.waiting.append(number)
-    return Retried(number, cause)
-
-
-def _drop_slow_starts(state: _State, start_s: float) -> None:
-    for ref, (actor, since) in list(state.starting.items()):
-        if time.monotonic() - since > start_s:
-            del state.starting[ref]
-            ray.kill(actor)
-            _start_failed(state, f"the cluster gave none within {start_s:g} s")
-
-
-def _pending(state: _State) -> Iterator[Event]:
-    """Say now and then that there is no worker yet."""
-    if not state.starting or state.busy or state.idle:
-        return
-    waited = int(time.monotonic() - min(since for _, since in state.starting.values()))
-    if waited >= state.said_after + SAY_EVERY_S:
-        state.said_after = waited
-        yield Waiting(waited)
-
-
-def _crew(state: _State) -> Iterator[Event]:
-    """Say how many workers there are when that has changed."""
-    alive = len(state.busy) + len(state.idle)
-    if alive != state.said_alive:
-        state.said_alive = alive
-        yield Workers(alive)
-
-
-def _overdue(state: _State, deadline_s: float) -> Iterator[Event]:
-    """Kill workers that take too long over a shard."""
-    now = time.monotonic()
-    for ref, (actor, number, since) in list(state.busy.items()):
-        if now - since > deadline_s:
-            del state.busy[ref]
-            ray.kill(actor)
-            yield _again(state, number, f"no result after {deadline_s:g} s")
-
-
-def _cause(err: RayError) -> str:
-    """The root of a Ray error in one line."""
-    root = getattr(err, "cause", None) or err
-    return cause(root)
+        run.end()

@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vbdata.errors import BuildError
+from vbdata.guarded import build_guarded
 from vbdata.nouns import Job, Receipt
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
+from vbdata.suspects import InWork, Suspects
 
 ATTEMPTS = 3
 LONGEST_CAUSE = 500  # characters of an error's text that are shown
@@ -64,16 +67,31 @@ Event = Done | Retried | Failed | Waiting | Workers
 def run_local(
     numbers: Sequence[int], make: Callable[[int], Job], out: Folder, device: str = "cpu"
 ) -> Iterator[Event]:
-    """Build shards one after the other in this process."""
+    """Build shards one after the other in this process.
+
+    A record that ends the process ends the run; the next run builds that shard in a child.
+    """
     one_thread()
+    note, suspects = InWork(out), Suspects()
     for number in numbers:
-        yield from _attempts(number, make(number), out, device)
+        job = make(number)
+        with note.noted(job):
+            guarded = job.digest == note.left or suspects.suspected(job)
+            for event in _attempts(job, out, device, guarded=guarded):
+                if isinstance(event, Done):
+                    suspects.learn(event.receipt)
+                yield event
 
 
-def _attempts(number: int, job: Job, out: Folder, device: str) -> Iterator[Event]:
+def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[Event]:
+    number = job.shard
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            made = build_or_blame(job, out, device)
+            made = (
+                build_guarded(job, out, device, lambda *_: None)
+                if guarded
+                else build_or_blame(job, out, device)
+            )
         except OSError as err:
             yield Retried(number, cause(err)) if attempt < ATTEMPTS else Failed(number, cause(err))
         else:
@@ -112,3 +130,16 @@ def one_thread() -> None:
     cv2.setNumThreads(1)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+def check_device(device: str) -> None:
+    """Raise BuildError if nothing can be rendered there."""
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as err:
+        said = str(err).splitlines()[0]
+        raise BuildError(f"device {device!r} cannot be used: {said}; known: cpu, cuda") from err

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
-from vbdata import plugins
+from vbdata import alive, plugins
 from vbdata.environment import environment
 from vbdata.errors import BadSample
 from vbdata.nouns import Job, Receipt, Row
@@ -135,15 +135,27 @@ def _first_good(
         stage = "load"
         try:
             with _Named(attempt):
+                if attempt.mark in job.killers:
+                    stage = job.killers[attempt.mark]
+                    raise _killer(attempt)
+                alive.step(attempt, stage)
                 if made := copied(attempt, job, roots[attempt.source], counts):
                     return made
                 loaded = load_row(attempt, job, roots[attempt.source])
                 stage = "render"
+                alive.step(attempt, stage)
                 return make_sample(attempt, loaded, job, device)
         except BadSample as bad:
             quarantine.append(_quarantine_line(attempt, row.slot, job, stage, bad))
         attempt = replace(spares.pop(0), slot=row.slot) if spares else None
     return None
+
+
+def _killer(row: Row) -> BadSample:
+    """What is known of a row that ends its process: the same on every machine."""
+    files = {kind: file.path for kind, file in row.entry.files.items()}
+    named = files.get("image") or next(iter(files.values()), "")
+    return BadSample("kills its worker", "its process ended without a word, alone as well", named)
 
 
 class _Named:

@@ -1,0 +1,161 @@
+"""What the driver costs a shard, and whether memory grows with the number of shards.
+
+    python -m benchmarks.driver                       # 1,000 and 20,000 shards, two workers
+    python -m benchmarks.driver --shards 3000 --what jobs
+
+Two ways, each in a process of its own, on a Ray of this machine. "jobs": empty jobs through the
+runner, each with its tar, offsets and receipt, which leaves the driver's loop. "build": one-sample
+shards of benchmarks.tiny, the whole way from index to manifest. A line of JSON a run:
+
+shards_per_s: on the clock; driver_ms: processor time of the driver, all its threads, a shard (both
+from the first shard on for jobs, of everything for a build);
+driver_mb, worker_mb: the largest resident sets of the driver and of a worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.marked import mark, workers
+
+SIZES = (1_000, 20_000)
+RECIPE = """
+name: driver
+seed: 1
+samples: {shards}
+shard_size: 1
+spares: 1
+sources:
+  tiny: {{dataset: benchmarks.tiny, root: ., records: {shards}, tasks: {{generate: 1}}}}
+"""
+
+
+def main() -> None:
+    """Measure each size and way in a process of its own, for peaks of their own."""
+    asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    asked.add_argument("--shards", type=int, nargs="*", default=list(SIZES))
+    asked.add_argument("--workers", type=int, default=2)
+    asked.add_argument("--what", nargs="*", choices=sorted(WAYS), default=sorted(WAYS))
+    asked.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = asked.parse_args()
+    for what in options.what:
+        for shards in options.shards:
+            if options.here:
+                print(json.dumps(measured(what, shards, options.workers)), flush=True)
+                continue
+            words = ["--here", "--what", what, "--shards", str(shards)]
+            command = [sys.executable, "-m", "benchmarks.driver", *words]
+            subprocess.run([*command, "--workers", str(options.workers)], check=True)
+
+
+def measured(what: str, shards: int, workers: int) -> dict[str, object]:
+    """One run in this process."""
+    with TemporaryDirectory(prefix="vbdata-driver-") as folder, _worker_peak() as peak:
+        clock, cpu = WAYS[what](shards, workers, Path(folder))
+    return {
+        "what": what,
+        "shards": shards,
+        "workers": workers,
+        "shards_per_s": round(shards / clock, 1),
+        "driver_ms": round(1000 * cpu / shards, 3),
+        "driver_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1),
+        "worker_mb": round(peak[0] / 1e3, 1),
+    }
+
+
+def _now() -> tuple[float, float]:
+    return time.monotonic(), time.process_time()
+
+
+def _since(began: tuple[float, float]) -> tuple[float, float]:
+    clock, cpu = _now()
+    return clock - began[0], cpu - began[1]
+
+
+def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
+    from vbdata import ray_run
+    from vbdata.nouns import Job
+    from vbdata.run import Done
+    from vbdata.storage import Folder
+
+    def make(number: int) -> Job:
+        return Job(
+            shard=number,
+            tar=f"shards/{number:06d}.tar",
+            first=0,
+            digits=8,
+            seed=0,
+            image={},
+            rows=(),
+            spares=(),
+            datasets={},
+            vocabulary={},
+            options={},
+            roots={},
+            digest=f"{number:064x}",
+        )
+
+    ray_run.start("local", workers)
+    try:
+        events = ray_run.run_ray(range(shards), make, Folder(str(folder)), workers=workers)
+        assert isinstance(next(events), Done)
+        began = _now()
+        done = 1 + sum(isinstance(event, Done) for event in events)
+        spent = _since(began)
+    finally:
+        ray_run.stop()
+    assert done == shards
+    return spent
+
+
+def _build(shards: int, workers: int, folder: Path) -> tuple[float, float]:
+    from vbdata.build import How, build
+    from vbdata.recipe import parse_recipe
+    from vbdata.storage import Folder
+
+    recipe = parse_recipe(RECIPE.format(shards=shards), "driver.yaml", folder, {})
+    began = _now()
+    build(recipe, Folder(str(folder / "out")), How(ray="local", workers=workers))
+    return _since(began)
+
+
+WAYS: dict[str, Callable[[int, int, Path], tuple[float, float]]] = {"jobs": _jobs, "build": _build}
+
+
+@contextmanager
+def _worker_peak() -> Iterator[list[int]]:
+    """The largest resident set of a worker below this process so far, in kB, once a second."""
+    peak, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            peak[0] = max([peak[0], *map(_peak_kb, workers())])
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    yield peak
+    over.set()
+    thread.join()
+
+
+def _peak_kb(pid: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    return 0
+
+
+if __name__ == "__main__":
+    mark()
+    main()

@@ -1,0 +1,249 @@
+"""A build under fire, again and again, against a quiet one: the bytes must be the same.
+
+    python -m benchmarks.soak --minutes 30 --workers 2
+
+The demo data, in many small shards, is read from and written to an S3 server of this machine
+behind a proxy that answers 5 % of the requests with an error or a reset and 1 % with silence. A
+Ray cluster of this machine has one node a worker. Every 20 s a worker or a node is killed with
+SIGKILL, now and then the driver, which is started again; a node that is lost is replaced. Rounds
+follow one another until time is up; the last one is finished. Prints JSON: the faults by kind, and
+each round's check. Exit code 1 if a byte differs or a sample is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ray.cluster_utils import Cluster
+
+from benchmarks.faulty_store import Faults, Proxy, faulty
+from benchmarks.marked import mark, workers
+from vbdata.demo import write_all
+from vbdata.recipe import load_recipe
+from vbdata.storage import Folder
+
+FIRE = Faults(error=0.035, reset=0.015, hang=0.01)
+HANG_S = 60.0
+KILL_EVERY_S = 20.0
+KILLS = {"worker": 6, "node": 3, "driver": 1}  # odds
+QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000}
+QUICK |= {"health_check_timeout_ms": 1000, "health_check_failure_threshold": 5}
+BUCKET = "soak"
+KEYS = {"AWS_ACCESS_KEY_ID": "soak", "AWS_SECRET_ACCESS_KEY": "soaksoak"}
+DEMO = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"
+
+
+@dataclass(kw_only=True)
+class Soak:
+    """What is at work. log: (seconds, what) of every kill and end of a driver."""
+
+    recipe: Path
+    roots: list[str]
+    cluster: Cluster
+    proxy: Proxy
+    luck: random.Random
+    ends: float
+    began: float = field(default_factory=time.monotonic)
+    log: list[tuple[float, str]] = field(default_factory=list)
+
+    def note(self, what: str) -> None:
+        """Write down what happened."""
+        self.log.append((round(time.monotonic() - self.began, 1), what))
+        print(json.dumps({"event": what, "at_s": self.log[-1][0]}), file=sys.stderr, flush=True)
+
+    def round(self, number: int) -> str:
+        """Build once under fire; the folder's address."""
+        out = f"s3://{BUCKET}/out-{number}"
+        self.proxy.faults = FIRE
+        while True:
+            driver = self._driver(out)
+            if self._killed(driver):
+                continue
+            said = driver.communicate()[1]
+            if driver.returncode == 0:
+                break
+            self.note(f"driver ended with {driver.returncode}: {said.strip()[-400:]}")
+        self.proxy.faults = Faults()
+        return out
+
+    def _driver(self, out: str) -> subprocess.Popen[str]:
+        words = ["build", str(self.recipe), "--out", out, "--ray", self.cluster.address]
+        command = [sys.executable, "-m", "vbdata.cli", *words, "--patience", "120", *self.roots]
+        return subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+
+    def _killed(self, driver: subprocess.Popen[str]) -> bool:
+        """Kill this and that until the driver ends; whether it was the driver that was killed."""
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                driver.wait(timeout=KILL_EVERY_S)
+                return False
+            if time.monotonic() > self.ends:
+                continue
+            (kind,) = self.luck.choices([*KILLS], [*KILLS.values()])
+            if kind == "driver":
+                driver.kill()
+                driver.communicate()
+                self.note("driver killed")
+                return True
+            self._kill_worker() if kind == "worker" else self._replace_node()
+
+    def _kill_worker(self) -> None:
+        if found := sorted(workers()):
+            with suppress(ProcessLookupError):
+                os.kill(self.luck.choice(found), signal.SIGKILL)
+                self.note("worker killed")
+
+    def _replace_node(self) -> None:
+        node = self.luck.choice(sorted(self.cluster.worker_nodes, key=id))
+        self.cluster.remove_node(node, allow_graceful=False)
+        self.note("node killed")
+        self.cluster.add_node(num_cpus=1)
+
+
+def main() -> int:
+    """The exit code."""
+    asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    asked.add_argument("--minutes", type=float, default=30.0)
+    asked.add_argument("--workers", type=int, default=2)
+    asked.add_argument("--samples", type=int, default=2000, help="Of one round.")
+    asked.add_argument("--shard-size", type=int, default=8)
+    asked.add_argument("--seed", type=int, default=0, help="Of the faults and kills.")
+    options = asked.parse_args()
+    mark()
+    with TemporaryDirectory(prefix="vbdata-soak-") as name:
+        folder = Path(name)
+        os.environ["VBDATA_CACHE"] = str(folder / "cache")
+        recipe = _recipe(folder, options.samples, options.shard_size)
+        _quiet(recipe, folder / "quiet")
+        with _served(folder) as upstream, faulty(upstream, seed=options.seed) as proxy:
+            result = _soak(options, recipe, folder, proxy)
+    print(json.dumps(result, indent=1))
+    return 0 if result["same_bytes"] and not result["lost_samples"] else 1
+
+
+def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy) -> dict[str, Any]:
+    os.environ.update(KEYS | {"AWS_ENDPOINT_URL": proxy.url, "AWS_DEFAULT_REGION": "us-east-1"})
+    proxy.hang_s = HANG_S
+    roots = list(_uploaded(recipe, folder / "data"))
+    head = {"num_cpus": 0, "_system_config": QUICK}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    rounds: list[dict[str, Any]] = []
+    try:
+        for _ in range(options.workers):
+            cluster.add_node(num_cpus=1)
+        ends = time.monotonic() + 60 * options.minutes
+        soak = Soak(
+            recipe=recipe,
+            roots=roots,
+            cluster=cluster,
+            proxy=proxy,
+            luck=random.Random(options.seed),
+            ends=ends,
+        )
+        while not rounds or time.monotonic() < ends:
+            rounds.append(_checked(soak.round(len(rounds)), folder / "quiet"))
+    finally:
+        cluster.shutdown()  # type: ignore[no-untyped-call]
+    return {
+        "minutes": round((time.monotonic() - soak.began) / 60, 1),
+        "rounds": rounds,
+        "same_bytes": all(one["same_bytes"] for one in rounds),
+        "lost_samples": sum(one["lost_samples"] for one in rounds),
+        "killed": Counter(what for _, what in soak.log if what.endswith("killed")),
+        "drivers_that_gave_up": [what for _, what in soak.log if what.startswith("driver ended")],
+        "requests": dict(proxy.counts),
+        "log": soak.log,
+    }
+
+
+def _checked(url: str, quiet: Path) -> dict[str, Any]:
+    """A finished build against the quiet one, and each of its files against its digest."""
+    out = Folder(url)
+    sums = out.read("SHA256SUMS").decode()
+    lines = [line.split("  ", 1) for line in sums.splitlines()]
+    wrong = [path for digest, path in lines if _sha256(out.read(path)) != digest]
+    planned = json.loads((quiet / "manifest.json").read_bytes())["samples"]
+    return {
+        "same_bytes": sums == (quiet / "SHA256SUMS").read_text() and not wrong,
+        "lost_samples": planned - json.loads(out.read("manifest.json"))["samples"],
+        "retries": json.loads(out.read("run.json"))["retries"],
+    }
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _recipe(folder: Path, samples: int, shard_size: int) -> Path:
+    """The demo recipe in small shards, with its data beside it."""
+    list(write_all(folder / "data", 0))
+    text = DEMO.read_text().replace("../demo/data", "data")
+    text = text.replace("samples: 96", f"samples: {samples}\nmax_passes: 1000")
+    path = folder / "soak.yaml"
+    path.write_text(text.replace("shard_size: 32", f"shard_size: {shard_size}"))
+    return path
+
+
+def _quiet(recipe: Path, out: Path) -> None:
+    words = ["build", str(recipe), "--local", "--out", str(out)]
+    subprocess.run([sys.executable, "-m", "vbdata.cli", *words], check=True, stdout=sys.stderr)
+
+
+def _uploaded(recipe: Path, data: Path) -> Iterator[str]:
+    """Put the data of the recipe's sources into the bucket; the options that say so."""
+    Folder(f"s3://{BUCKET}").fs.makedirs(BUCKET, exist_ok=True)
+    for source in load_recipe(recipe).sources:
+        url = f"s3://{BUCKET}/data/{source.name}"
+        for path in sorted((data / source.name).rglob("*")):
+            if path.is_file():
+                Folder(url).write(str(path.relative_to(data / source.name)), path.read_bytes())
+        yield f"--root={source.name}={url}"
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """An S3 server in a process of its own: rclone's if it is here, else moto's."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        at = f"127.0.0.1:{free.getsockname()[1]}"
+    rclone = Path(sys.executable).with_name("rclone")
+    (folder / "store" / BUCKET).mkdir(parents=True)
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", at.partition(":")[2]]
+    if rclone.exists():
+        keys = ",".join(KEYS.values())
+        words = ["serve", "s3", "--addr", at, "--auth-key", keys, "--config", os.devnull]
+        command = [str(rclone), *words, str(folder / "store")]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", int(at.partition(":")[2]))):
+                    break
+            time.sleep(0.1)
+        yield f"http://{at}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

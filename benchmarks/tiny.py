@@ -1,0 +1,51 @@
+"""A reader of records that cost next to nothing: 16 x 16 pixels and a caption, from the number.
+
+What is left of a build over them is the engine's own work. Recipes name it `benchmarks.tiny`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vbdata.nouns import Entry, FileRef, Sample
+
+if TYPE_CHECKING:
+    from vbdata.storage import Root
+
+LABELS = ("captions",)
+LICENSE = "CC0-1.0"
+HOMEPAGE = "https://creativecommons.org/publicdomain/zero/1.0/"
+
+SIDE = 16
+
+
+def index(root: Root, *, records: int = 1000) -> Iterator[Entry]:
+    """So many records, whatever is in the root."""
+    for number in range(records):
+        yield entry(number)
+
+
+def entry(number: int) -> Entry:
+    """One record."""
+    return Entry(
+        id=f"{number:08d}",
+        group=f"{number:08d}",
+        width=SIDE,
+        height=SIDE,
+        license=LICENSE,
+        files={"image": FileRef(path=f"{number:08d}.png", size=1)},
+        labels=LABELS,
+        captions=(f"a pattern with the number {number}",),
+    )
+
+
+def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
+    """Pixels that are a function of the number; no file is read."""
+    number = int(entry.id)
+    pixels = (np.arange(SIDE * SIDE * 3) * (number % 251 + 1) + number) % 256
+    return Sample(
+        image=pixels.astype(np.uint8).reshape(SIDE, SIDE, 3), labels={"captions": entry.captions}
+    )

@@ -1,0 +1,264 @@
+"""What clusters do to builds at times: the bytes stay those of a quiet one, no wait is endless."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import manifest_of, sums_of
+from faulty import Listener, faulty, in_shards
+from ray.cluster_utils import Cluster
+
+from vbdata import ray_run
+from vbdata.build import How, Watcher, build
+from vbdata.errors import BuildError
+from vbdata.recipe import Recipe
+from vbdata.storage import Folder
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+# A node that is gone is noticed after some 3 s, not 15.
+QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
+QUICK |= {"health_check_timeout_ms": 500, "health_check_failure_threshold": 4}
+STORE = 80 << 20  # bytes of object store
+MARK = f"VBDATA_TESTED_BY={os.getpid()}".encode()  # in the environment of what is started here
+os.environ.update([MARK.decode().split("=")])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head that builds nothing, and no other node yet."""
+    head = {"num_cpus": 0, "_system_config": QUICK, "object_store_memory": STORE}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture
+def node(cluster: Cluster) -> Iterator[Callable[..., Any]]:
+    """Adds nodes, which are gone after the test."""
+    added: list[Any] = []
+
+    def add(**options: Any) -> Any:
+        added.append(cluster.add_node(object_store_memory=STORE, **options))
+        return added[-1]
+
+    yield add
+    for one in added:
+        if one in cluster.worker_nodes:
+            cluster.remove_node(one, allow_graceful=False)
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 samples in 8 shards, built in-process and without faults. Read only."""
+    folder = tmp_path_factory.mktemp("quiet")
+    build(faulty(folder / "data", {}), Folder(str(folder / "out")), How())
+    return folder / "out"
+
+
+def test_hangs_are_ended_and_the_slow_is_left_alone(
+    node: Callable[..., Any], cluster: Cluster, quiet: Path, tmp_path: Path
+) -> None:
+    """Asleep, in C with the interpreter's lock held, stopped as a whole: once each."""
+    shards = in_shards(quiet)
+    kinds = ("sleep", "hold", "freeze")
+    faults = {shards[n][2]: (kind, str(tmp_path / kind)) for n, kind in enumerate(kinds)}
+    slow = dict.fromkeys(shards[3], ("slow", ""))
+    recipe = faulty(tmp_path / "data", faults | slow)
+    node(num_cpus=4)
+    seen, began = Listener(), time.monotonic()
+    how = How(ray=cluster.address, workers=4, patience_s=8)
+    build(recipe, Folder(str(tmp_path / "out")), how, seen)
+    assert time.monotonic() - began < 60
+    assert sums_of(tmp_path / "out") == sums_of(quiet)
+    assert sorted(event.shard for event in seen.retried) == [0, 1, 2]
+    for event in seen.retried:
+        assert "no sign of life for 8 s; last seen at " in event.cause
+    (asleep,) = [event.cause for event in seen.retried if event.shard == 0]
+    assert f"tiny / generate, record '{shards[0][2]:08d}' (load)" in asleep
+
+
+def test_a_record_that_always_hangs_is_named_and_the_rest_is_built(
+    node: Callable[..., Any], cluster: Cluster, quiet: Path, tmp_path: Path
+) -> None:
+    """No clock may decide what is in a build, so it is not left out."""
+    shards = in_shards(quiet)
+    recipe = faulty(tmp_path / "data", {shards[5][0]: ("hold", "")})
+    node(num_cpus=2)
+    began = time.monotonic()
+    how = How(ray=cluster.address, workers=2, patience_s=5)
+    with pytest.raises(BuildError, match="1 of 8 shards failed") as caught:
+        build(recipe, Folder(str(tmp_path / "out")), how)
+    assert time.monotonic() - began < 60
+    assert f"record '{shards[5][0]:08d}'" in str(caught.value)
+    assert len(list((tmp_path / "out" / "receipts").iterdir())) == 7
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    faulty(tmp_path / "data", {})
+    build(recipe, Folder(str(tmp_path / "out")), How())
+    assert sums_of(tmp_path / "out") == sums_of(quiet)
+
+
+def test_a_node_is_lost_and_another_one_comes(
+    node: Callable[..., Any],
+    cluster: Cluster,
+    quiet: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its shard is not to blame: it may fail no attempt, and still goes on."""
+    monkeypatch.setattr(ray_run, "ATTEMPTS", 1)
+    gate = tmp_path / "gate"
+    gated = [record for shard in in_shards(quiet)[2:] for record in shard]
+    recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in gated})
+    first, out, seen = node(num_cpus=1), tmp_path / "out", Listener()
+    with building(recipe, out, How(ray=cluster.address, workers=None), seen):
+        until(lambda: len(list(out.glob("receipts/*.json"))) == 2)
+        cluster.remove_node(first, allow_graceful=False)
+        node(num_cpus=2)
+        until(lambda: seen.retried and len(ray_workers()) == 2)
+        gate.touch()
+    assert sums_of(out) == sums_of(quiet)
+    assert len(seen.retried) == 1
+    assert seen.retried[0].cause.startswith("its node was lost: ")
+
+
+def test_a_share_of_a_gpu_and_workers_as_the_cluster_has_room(
+    node: Callable[..., Any], cluster: Cluster, quiet: Path, tmp_path: Path
+) -> None:
+    """Four share the one declared GPU; a node with room for one more comes, and goes."""
+    gate = tmp_path / "gate"
+    recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in range(40)})
+    node(num_cpus=6, num_gpus=1)
+    out, how = tmp_path / "out", How(ray=cluster.address, workers=None, gpus_per_worker=0.25)
+    with building(recipe, out, how):
+        until(lambda: len(ray_workers()) == 4)
+        more = node(num_cpus=1, num_gpus=1)
+        until(lambda: len(ray_workers()) == 5)
+        cluster.remove_node(more, allow_graceful=False)
+        until(lambda: len(ray_workers()) == 4)
+        gate.touch()
+    assert sums_of(out) == sums_of(quiet)
+
+
+def test_a_worker_that_cannot_start_ends_the_build_with_its_reason(
+    node: Callable[..., Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    node(num_cpus=2)
+    began = time.monotonic()
+    how = How(ray=cluster.address, workers=2, device="cuda:99")
+    with pytest.raises(BuildError, match=r"no worker can be started: .*CUDA"):
+        build(faulty(tmp_path / "data", {}), Folder(str(tmp_path / "out")), how)
+    assert time.monotonic() - began < 60
+
+
+def test_jobs_do_not_pile_up_in_a_small_object_store(
+    node: Callable[..., Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    """Jobs of 12 MB each through a store of 80 MB, and nothing is spilled to disk."""
+    recipe = faulty(tmp_path / "data", {}, samples=60, size=5, records=60, burden=1 << 20)
+    build(recipe, Folder(str(tmp_path / "quiet")), How())
+    node(num_cpus=2)
+    build(recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=2))
+    assert sums_of(tmp_path / "out") == sums_of(tmp_path / "quiet")
+    session = Path(cluster.head_node.get_session_dir_path())
+    assert not [path for path in session.rglob("ray_spilled_objects*/*") if path.is_file()]
+    assert len(manifest_of(tmp_path / "out")["shards"]) == 12
+
+
+def test_where_no_cluster_is_the_build_ends_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(BuildError, match=r"no Ray cluster at '127\.0\.0\.1:9'"):
+        build(faulty(tmp_path / "data", {}), Folder(str(tmp_path / "out")), How(ray="127.0.0.1:9"))
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_build_takes_its_workers_along(
+    quiet: Path, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    gated = [record for shard in in_shards(quiet)[2:] for record in shard]
+    recipe = faulty(tmp_path / "data", {n: ("gate", str(tmp_path / "gate")) for n in gated})
+    (tmp_path / "recipe.yaml").write_text(recipe.text)
+    out = tmp_path / "out"
+    words = ["build", str(tmp_path / "recipe.yaml"), "--out", str(out), "--workers", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vbdata.cli", *words],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    until(lambda: process.poll() is not None or list(out.glob("receipts/*.json")))
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    assert b"what is finished is kept" in said
+    assert not (out / "manifest.json").exists()
+    until(lambda: not ray_workers())
+    faulty(tmp_path / "data", {})
+    build(recipe, Folder(str(out)), How())
+    assert sums_of(out) == sums_of(quiet)
+
+
+def test_when_the_head_dies_the_driver_ends_and_claims_nothing(quiet: Path, tmp_path: Path) -> None:
+    recipe = faulty(tmp_path / "data", {n: ("gate", str(tmp_path / "gate")) for n in range(40)})
+    (tmp_path / "recipe.yaml").write_text(recipe.text)
+    words = ["build", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "out")]
+    paths = os.pathsep.join(filter(None, sys.path))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vbdata.cli", *words, "--workers", "1"],
+        env=os.environ | {"PYTHONPATH": paths, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    until(lambda: process.poll() is not None or ray_workers())
+    for pid in ours(b"/gcs_server"):
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(timeout=60) != 0
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    until(lambda: not ray_workers())
+
+
+@contextmanager
+def building(recipe: Recipe, out: Path, how: How, seen: Watcher | None = None) -> Iterator[None]:
+    """A build that goes on meanwhile. Its errors come up at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(build, recipe, Folder(str(out)), how, seen)
+        try:
+            yield
+        finally:
+            going.result(timeout=90)
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for it."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < 60
+        time.sleep(0.05)
+
+
+def ray_workers() -> list[int]:
+    """Processes of this test's Ray that build: named after their actor or its method."""
+    return ours(b"ray::Worker")
+
+
+def ours(name: bytes) -> list[int]:
+    """Processes started from here whose command begins with the name, or is a file of it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes().partition(b"\0")[0]
+            named = command.startswith(name) or command.endswith(name)
+            if named and MARK in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found

@@ -1,0 +1,77 @@
+"""The actor that builds shards: one call at a time on one thread, and a pulse on another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import ray
+
+from vbdata import alive
+from vbdata.guarded import build_guarded
+from vbdata.nouns import Job, Mark, Receipt, Row
+from vbdata.run import build_or_blame, check_device, one_thread
+from vbdata.scratch import own_scratch
+from vbdata.storage import Folder
+
+THREADS = 2  # concurrent calls: a build and a pulse
+
+
+class Pulse(NamedTuple):
+    """quiet_s: seconds since the last sign of life from the shard in work; at: what that was."""
+
+    quiet_s: float
+    at: str
+
+
+class Worker:
+    """Builds shards, one call at a time. `pulse` may be called meanwhile.
+
+    Raises BuildError where the device cannot be used.
+    """
+
+    def __init__(self, out: str, device: str) -> None:
+        import torch
+
+        own_scratch()
+        torch.set_num_threads(1)
+        one_thread()
+        check_device(device)
+        self._out, self._device = Folder(out), device
+        self._heard, self._at = time.monotonic(), ""
+
+    def ready(self) -> str:
+        """The id of this worker's node, once the constructor has run."""
+        return str(ray.get_runtime_context().get_node_id())
+
+    def build(self, job: Job, guarded: bool) -> Receipt | str:
+        """Build one shard, or say which fault of a plug-in ended it.
+
+        guarded: in a child process, whose death this one survives.
+        """
+        import torch
+
+        torch.set_num_threads(1)  # of this thread, in which all rendering is done
+        with self._listening(job):
+            if guarded:
+                return build_guarded(job, self._out, self._device, self._note)
+            return build_or_blame(job, self._out, self._device)
+
+    def pulse(self) -> Pulse:
+        """How long the shard in work has been silent. No answer is one, too."""
+        return Pulse(time.monotonic() - self._heard, self._at)
+
+    @contextmanager
+    def _listening(self, job: Job) -> Iterator[None]:
+        self._heard, self._at = time.monotonic(), "the start"
+        with alive.heard_by(self._step):
+            yield
+
+    def _step(self, row: Row, stage: str) -> None:
+        self._note(row.mark, stage)
+
+    def _note(self, mark: Mark, stage: str) -> None:
+        source, task, record, _ = mark
+        self._heard, self._at = time.monotonic(), f"{source} / {task}, record {record!r} ({stage})"

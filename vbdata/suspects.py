@@ -1,0 +1,65 @@
+"""Whom a runner suspects of ending its process: such shards are built in a child (vbdata.guarded).
+
+Nothing here decides a byte: a suspicion costs the start of a process, the verdict is the child's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from vbdata.nouns import Job, Receipt
+from vbdata.storage import Folder
+
+IN_WORK = "plan/in-work"  # the digest of the job that this process is building, in a local folder
+KILLER = "kills its worker"  # a reason of vbdata.errors
+
+
+class Suspects:
+    """Shards whose worker died, and records that killed one in another shard."""
+
+    def __init__(self) -> None:
+        self._records: set[tuple[str, str]] = set()
+        self.shards: set[int] = set()
+
+    def learn(self, receipt: Receipt) -> None:
+        """Remember the killers of a finished shard; the shard itself is a suspect no more."""
+        self.shards.discard(receipt.shard)
+        for line in receipt.quarantine:
+            if line["reason"] == KILLER:
+                self._records.add((line["source"], line["sample_id"]))
+
+    def suspected(self, job: Job) -> bool:
+        """Whether a job had better be built in a child."""
+        if job.shard in self.shards:
+            return True
+        rows = (*job.rows, *job.spares) if self._records else ()
+        return any((row.source, row.entry.id) in self._records for row in rows)
+
+
+class InWork:
+    """A note of the job in work, which stays behind only when its process is struck dead.
+
+    left: the digest of the job that an earlier process died over, "" if none did.
+    """
+
+    def __init__(self, out: Folder) -> None:
+        self._path = Path(out.at(IN_WORK)) if out.local else None
+        self.left = ""
+        if self._path:
+            with suppress(FileNotFoundError):
+                self.left = self._path.read_text()
+
+    @contextmanager
+    def noted(self, job: Job) -> Iterator[None]:
+        """Within, the note names this job."""
+        if self._path is None:
+            yield
+            return
+        with suppress(OSError):  # a full disk is the shard's to report
+            self._path.write_text(job.digest)
+        try:
+            yield
+        finally:
+            self._path.unlink(missing_ok=True)
