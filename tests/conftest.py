@@ -30,6 +30,11 @@ settings.load_profile("shared")
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL = REPOSITORY.parent / "shared" / "data"
 
+# Worker processes find the readers of tests/readers, too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")])
+)
+
 needs_real_data = pytest.mark.skipif(
     not REAL.is_dir(), reason="the real samples are not beside this checkout (their licences)"
 )

@@ -25,7 +25,7 @@ from vbdata.storage import Folder
 
 ray = pytest.importorskip("ray")
 
-from vbdata import ray_metrics, ray_private, ray_run  # noqa: E402
+from vbdata import ray_metrics, ray_private, ray_run, ray_worker  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -44,7 +44,7 @@ def running() -> Iterator[None]:
     os.environ[INTERVAL] = "500"
     try:
         ray_run.start("local", 1)
-        remote = ray.remote(ray_run.Worker).remote("/nonexistent", "cpu")
+        remote = ray.remote(ray_worker.Worker).remote("/nonexistent", "cpu")
         ray.get(remote.ready.remote(), timeout=60)
         yield
     finally:
