@@ -13,13 +13,12 @@ import multiprocessing
 from pathlib import Path
 
 import cv2
-import deflate
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import peer_render
 from pipelines import _rle
+from pipelines._hdf5 import read_array
 from transforms import _depth_codes, depth, normals
 from vbdata import compiled
 from vbdata.images import decode_png_raw
@@ -57,26 +56,10 @@ def draw_depth(path: str) -> tuple[Pixels, Pixels]:
     return paint(stored.astype(np.int32), colour_of()), valid
 
 
-def inflated(path: str) -> NDArray[np.float16]:
-    """The array of an HDF5 file as planes, its chunks inflated by libdeflate."""
-    with h5py.File(path, "r") as file:
-        found = file["dataset"]
-        out = np.empty((found.shape[2], *found.shape[:2]), np.float16)
-        turned = np.moveaxis(out, 0, -1)
-        for n in range(found.id.get_num_chunks()):
-            at = found.id.get_chunk_info(n).chunk_offset
-            raw = found.id.read_direct_chunk(at)[1]
-            size = 2 * int(np.prod(found.chunks))
-            chunk = np.frombuffer(deflate.zlib_decompress(raw, size), np.float16)
-            place = tuple(slice(a, a + c) for a, c in zip(at, found.chunks, strict=True))
-            spot = turned[place]
-            spot[...] = chunk.reshape(found.chunks)[tuple(slice(0, n) for n in spot.shape)]
-    return out
-
-
 def draw_normals(path: str) -> tuple[Pixels, Pixels]:
     """Unit length, then colours."""
-    planes = inflated(path)
+    stored = read_array(Path(path).read_bytes(), (480, 640, 3), np.float16)
+    planes = np.ascontiguousarray(np.moveaxis(stored, -1, 0))
     bits = planes.view(np.uint16) & np.uint16(0x7FFF)
     sky = (bits > 0x7C00).any(0)
     xyz, valid = np.empty(planes.shape, np.float32), np.empty(sky.shape, np.bool_)

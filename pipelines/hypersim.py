@@ -240,7 +240,7 @@ def _normals(root: Root, entry: Entry) -> Normals:
     if "entities" in entry.files:
         sky = _array(root, entry, "entities") == NOTHING
     else:
-        sky = _nan(stored).any(-1)
+        sky = _nowhere(stored)
     matrix = tuple(json.loads(entry.record)["M_cam_from_uv"])
     xyz, valid = orient(stored, directions(matrix, entry.width, entry.height), sky)
     if not valid.any():
@@ -250,10 +250,10 @@ def _normals(root: Root, entry: Entry) -> Normals:
     )
 
 
-def _nan(halves: NDArray[np.float16]) -> NDArray[np.bool_]:
-    """np.isnan, by the bits: twenty times as fast for float16."""
-    bits = halves.view(np.uint16) & np.uint16(0x7FFF)
-    return np.asarray(bits > 0x7C00)
+def _nowhere(stored: NDArray[np.float16]) -> NDArray[np.bool_]:
+    """bool[H, W]: where a part of a vector is NaN, by the bits: twenty times as fast as isnan."""
+    planes = (np.moveaxis(stored, -1, 0).view(np.uint16) & np.uint16(0x7FFF)) > 0x7C00
+    return np.asarray(planes[0] | planes[1] | planes[2])
 
 
 def _partition(root: Root, entry: Entry) -> partitions.Partition:

@@ -117,6 +117,13 @@ def position(metres: Tensor, table: Tables) -> Tensor:
 
 def positive(metres: Tensor, valid: Tensor) -> Tensor:
     """bool[...]: the valid depths that are neither NaN nor negative, which have codes."""
+    import torch
+
+    if library := compiled.library_for(float32=metres, bool=valid):
+        good = torch.empty_like(valid)
+        arrays = [compiled.address(each) for each in (metres, valid, good)]
+        library.vb_positive(*arrays[:2], valid.numel(), arrays[2])
+        return good
     return valid & (metres >= 0)
 
 

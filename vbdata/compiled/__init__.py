@@ -38,6 +38,7 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "vb_deflate": (c_uint64, (P, c_uint64, c_uint64, c_int, P)),
     "vb_depth_encode": (None, (P, P, N, c_int, P, P, P, c_int32, P)),
     "vb_depth_error": (c_double, (P, P, N, P, P, c_int32, c_double, c_int, c_double)),
+    "vb_positive": (None, (P, P, N, P)),
     "vb_normals_encode": (None, (P, P, P, N, c_uint32, c_uint32, P)),
     "vb_normals_error": (
         c_float,

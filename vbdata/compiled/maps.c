@@ -62,6 +62,11 @@ double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 
     return wrong ? INFINITY : most;
 }
 
+/* Which valid depths are neither NaN nor negative. */
+void vb_positive(const float *metres, const u8 *valid, int64_t n, u8 *good) {
+    for (int64_t k = 0; k < n; k++) good[k] = valid[k] & (metres[k] >= 0);
+}
+
 /* Normals: transforms/normals.py, render. xyz: float[3][n]. */
 void vb_normals_encode(const float *xyz, const u8 *valid, const u8 *sky, int64_t n,
                        uint32_t sky_colour, uint32_t invalid_colour, u8 *rgb) {
@@ -186,27 +191,42 @@ static inline u8 paeth(int a, int b, int c) {
     return (u8)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
 }
 
-/* Undo PNG's filters in place: `rows` of 1 + `length` bytes; to: the rows without their filters,
- * one after the other. Returns 0, or 1 for an unknown filter. Format: PNG, third edition, 9.2. */
+/* The three filters that look to the left, with the pixel before in registers: `pixel` is a constant
+ * where these are called. up is NULL above the first row. */
+static inline __attribute__((always_inline)) void left_row(const u8 *from, const u8 *up, u8 *to,
+                                                           int64_t length, const int filter, const int pixel) {
+    u8 left[8] = {0}, corner[8] = {0};
+    for (int64_t k = 0; k + pixel <= length; k += pixel)
+        for (int c = 0; c < pixel; c++) {
+            const u8 above = up ? up[k + c] : 0;
+            const u8 guess = filter == 1 ? left[c] : filter == 3 ? (left[c] + above) >> 1 : paeth(left[c], above, corner[c]);
+            left[c] = to[k + c] = from[k + c] + guess;
+            corner[c] = above;
+        }
+}
+
+#define LEFT_ROW(filter) \
+    switch (pixel) { \
+    case 1: left_row(from, up, to, length, filter, 1); break; \
+    case 2: left_row(from, up, to, length, filter, 2); break; \
+    case 3: left_row(from, up, to, length, filter, 3); break; \
+    default: left_row(from, up, to, length, filter, 6); break; \
+    }
+
+/* Undo PNG's filters: `rows` of 1 + `length` bytes, in pixels of 1, 2, 3 or 6, to rows without
+ * their filters, one after the other. Returns 0, or 1 for an unknown filter or pixel. Format: PNG,
+ * third edition, 9.2. */
 int vb_unfilter(const u8 *stream, int64_t rows, int64_t length, int pixel, u8 *to) {
+    if (pixel != 1 && pixel != 2 && pixel != 3 && pixel != 6) return 1;
     for (int64_t y = 0; y < rows; y++, to += length) {
-        const u8 *from = stream + y * (length + 1) + 1, *up = to - length;
-        const int filter = from[-1], first = y == 0;
-        int64_t k = 0;
-        if (filter > 4) return 1;
-        if (filter == 0 || (filter == 2 && first)) {
-            memcpy(to, from, length);
-        } else if (filter == 2) {
-            for (; k < length; k++) to[k] = from[k] + up[k];
-        } else if (filter == 1 || (filter == 4 && first)) {
-            memcpy(to, from, pixel);
-            for (k = pixel; k < length; k++) to[k] = from[k] + to[k - pixel];
-        } else if (filter == 3) {
-            for (; k < pixel; k++) to[k] = from[k] + ((first ? 0 : up[k]) >> 1);
-            for (; k < length; k++) to[k] = from[k] + ((to[k - pixel] + (first ? 0 : up[k])) >> 1);
-        } else {
-            for (; k < pixel; k++) to[k] = from[k] + up[k];
-            for (; k < length; k++) to[k] = from[k] + paeth(to[k - pixel], up[k], up[k - pixel]);
+        const u8 *from = stream + y * (length + 1) + 1, *up = y ? to - length : 0;
+        switch (from[-1]) {
+        case 0: memcpy(to, from, length); break;
+        case 1: LEFT_ROW(1) break;
+        case 2: for (int64_t k = 0; k < length; k++) to[k] = from[k] + (up ? up[k] : 0); break;
+        case 3: LEFT_ROW(3) break;
+        case 4: LEFT_ROW(4) break;
+        default: return 1;
         }
     }
     return 0;
