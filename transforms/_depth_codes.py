@@ -253,6 +253,8 @@ def _exact(text: str) -> Decimal:
 
 
 def _metres(f: Decimal, lam: Decimal, scale: Decimal) -> Decimal:
+    if lam == -3:  # the usual one, as a square root, which is ten times as fast
+        return abs(lam * scale * (1 - 1 / (1 - f).sqrt()))
     return abs(lam * scale * (1 - (1 - f) ** (1 / (lam + 1))))
 
 
