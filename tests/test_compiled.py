@@ -24,7 +24,7 @@ from pycocotools import mask as coco_mask
 from test_devices import PARAMS, label_of
 
 from pipelines import _rle
-from vbdata import compiled, deflate_plain, plugins, png, rounding
+from vbdata import compiled, deflate_plain, images, plugins, png, rounding
 from vbdata.images import decode_png_raw
 from vbdata.png import encode_png, encode_png16
 
@@ -142,6 +142,15 @@ def test_code_lengths_are_complete_and_within_their_limit() -> None:
         lengths = deflate_plain.code_lengths(weights[: 19 if limit == 7 else 40], limit)
         assert max(lengths) <= limit
         assert sum(2.0**-n for n in lengths if n) == 1
+
+
+@needs_compiler
+@given(st.data())
+def test_area_averages_are_those_of_exact_sums(data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 30))
+    rgb = data.draw(st_numpy.arrays(np.uint8, (height, width, 3)))
+    size = data.draw(st.integers(1, width)), data.draw(st.integers(1, height))
+    assert (images.shrink(rgb, *size) == by_plain(images.shrink, rgb, *size)).all()
 
 
 FILTERS = ("none", "sub", "up", "average", "paeth")

@@ -373,6 +373,29 @@ def test_shrink_is_the_exact_area_average(height: int, width: int, data: st.Data
             assert got[y, x, 0] == int(mean + Fraction(1, 2))
 
 
+@pytest.mark.parametrize(
+    ("size", "least", "found"),
+    [
+        ((64, 48), (32, 24), (32, 24)),
+        ((64, 48), (33, 24), (64, 48)),
+        ((64, 48), (9, 7), (16, 12)),
+        ((64, 48), (8, 6), (8, 6)),
+        ((62, 48), (8, 6), (31, 24)),
+        ((63, 48), (8, 6), (63, 48)),
+    ],
+)
+def test_a_jpeg_is_decoded_at_the_part_that_suffices(
+    size: tuple[int, int], least: tuple[int, int], found: tuple[int, int]
+) -> None:
+    rows, columns = np.mgrid[: size[1], : size[0]]
+    smooth = np.stack((rows * 4, columns * 3, rows + columns), -1).astype(np.uint8)
+    data = images.encode_jpeg(smooth)
+    part = images.decode_rgb(data, least=least)
+    assert (part.shape[1], part.shape[0]) == found
+    whole = images.shrink(images.decode_rgb(data), *found)
+    assert np.abs(part.astype(int) - whole).mean() < 2
+
+
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(256, 2**21), st.integers(1, 64))
 def test_geometry_only_shrinks_and_keeps_the_aspect(
     width: int, height: int, pixels: int, multiple: int

@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from vbdata import earlier
+from vbdata import earlier, plugins
 from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
 from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job, tar_path
-from vbdata.manifest import write_manifest
+from vbdata.manifest import MANIFEST, write_manifest
 from vbdata.nouns import Job, Receipt
 from vbdata.outfolder import claim, kept, refuse_others, sweep, unpublish
 from vbdata.plan import Plan, make_plan
@@ -26,6 +26,8 @@ from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
 from vbdata.tally import warnings
 from vbdata.times import Times
+
+Run = Callable[[Sequence[int], Callable[[int], Job]], Iterator[Event]]  # of shards by number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +107,11 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
         check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
-    with _work_folder(out) as work:
+    with _runner(recipe, out, how) as run, _work_folder(out) as work:
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
         claim(recipe, out)
         write_plan(plan, work / "plan.parquet")
-        return _build_plan(plan, out, how, watcher or Watcher())
+        return _build_plan(plan, out, how, watcher or Watcher(), run)
 
 
 @contextmanager
@@ -132,7 +134,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str, Any]:
+def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher, run: Run) -> dict[str, Any]:
     digests = job_digests(plan)
     folder = f"shards/{build_digest(digests)[:DIGEST_LENGTH]}"
     tars = [tar_path(plan, number, folder) for number in range(plan.shards)]
@@ -149,7 +151,7 @@ def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher) -> dict[str
     if todo:
         unpublish(out)
     with Record(out, how, Path(folder).name, warnings(plan)) as record:
-        _build_shards(plan, todo, make, out, how, watcher, record)
+        _build_shards(plan, todo, make, out, how, watcher, record, run)
         sweep(out, set(tars), set(digests))
         unpublish(out)
         return write_manifest(plan, (_receipt(out, digest) for digest in digests), out)
@@ -163,13 +165,14 @@ def _build_shards(
     how: How,
     watcher: Watcher,
     record: Record,
+    run: Run,
 ) -> None:
     """Build what is lacking. Raises BuildError if a shard is given up."""
     progress = _first_progress(plan, todo, how, record)
     record.kept = progress.shards_kept
     watcher.step(progress)
     with earlier.opened(how.reuse if todo else ()) as library:
-        for event in _run(todo, lambda number: library.equipped(make(number)), out, how):
+        for event in run(todo, lambda number: library.equipped(make(number))) if todo else ():
             record.add(event)
             progress = _advance(progress, event)
             watcher.step(progress)
@@ -187,27 +190,34 @@ def _receipt(out: Folder, digest: str) -> Receipt:
     return receipt
 
 
-def _run(todo: Sequence[int], make: Callable[[int], Job], out: Folder, how: How) -> Iterator[Event]:
-    if how.ray is None or not todo:
-        yield from run_local(todo, make, out, how.device)
+@contextmanager
+def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
+    """What builds shards, here or on Ray, which comes up while sources are indexed."""
+    if how.ray is None:
+        yield lambda todo, make: run_local(todo, make, out, how.device)
         return
-    from vbdata import ray_metrics, ray_run
+    from vbdata import ray_cluster, ray_metrics, ray_run
 
-    start_s = ray_run.start(how.ray, how.workers)
-    try:
-        events = ray_run.run_ray(
-            todo,
-            make,
-            out,
-            workers=how.workers,
-            device=how.device,
-            gpus_per_worker=how.gpus_per_worker,
-            start_s=start_s,
-            silent_s=how.patience_s,
-        )
-        yield from ray_metrics.counted(events)
-    finally:
-        ray_run.stop()
+    early = how.ray == "local" and not out.exists(MANIFEST)
+    uses = {(plugins.DATASETS, source.dataset) for source in recipe.sources}
+    uses |= {(plugins.TASKS, task) for source in recipe.sources for task in source.tasks}
+    with ray_cluster.connected(how.ray, how.workers, early) as ready:
+
+        def on_ray(todo: Sequence[int], make: Callable[[int], Job]) -> Iterator[Event]:
+            events = ray_run.run_ray(
+                todo,
+                make,
+                out,
+                workers=how.workers,
+                device=how.device,
+                gpus_per_worker=how.gpus_per_worker,
+                start_s=ready(),
+                silent_s=how.patience_s,
+                uses=tuple(sorted(uses)),
+            )
+            yield from ray_metrics.counted(events)
+
+        yield on_ray
 
 
 def _first_progress(plan: Plan, todo: Sequence[int], how: How, record: Record) -> Progress:

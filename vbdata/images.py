@@ -2,8 +2,11 @@
 
 Decoding never turns a picture by its EXIF tag: labels belong to the stored pixels. Alpha is left
 out, not blended; samples of 16 bits lose their lower ones; profiles and gamma change nothing.
-Nothing here depends on the processor: libjpeg-turbo's integer transforms and integer area averages
-only. Files are checked before they reach a decoder, for what would cost hours or all memory.
+Where a JPEG is to be shrunk to half its size or less and its sides can be halved, libjpeg-turbo
+makes it a half, a quarter or an eighth while it decodes, by smaller inverse transforms; exact area
+averages do the rest. Nothing here depends on the processor: integer transforms and integer area
+averages only. Files are checked before they reach a decoder, for what would cost hours or all
+memory.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from vbdata import jpeg, png, png_read
+from vbdata import compiled, jpeg, png, png_read
 from vbdata.errors import BadSample, Reason
 
 if TYPE_CHECKING:
@@ -77,14 +80,17 @@ def check_jpeg(data: bytes, file: str = "") -> None:
         _decode_jpeg(data, file, colorspace="GRAY", fastdct=True, min_height=1, min_width=1)
 
 
-def decode_rgb(data: bytes, file: str = "") -> Pixels:
+def decode_rgb(data: bytes, file: str = "", least: tuple[int, int] | None = None) -> Pixels:
     """Any JPEG or PNG as uint8 RGB [H, W, 3]; grey, CMYK, alpha and 16 bit are converted.
 
-    Raises BadSample("truncated", "undecodable" or "too large").
+    least: (width, height) that suffice: a JPEG then comes at a half, a quarter or an eighth of its
+    size, if its sides can be divided so. Raises BadSample("truncated", "undecodable", "too large").
     """
     if is_jpeg(data):
-        jpeg_header(data, file)
-        return _decode_jpeg(data, file, colorspace="RGB")
+        size = jpeg_header(data, file)[:2]
+        width, height = _part(size, least) if least else size
+        smaller = {"min_width": width, "min_height": height} if (width, height) != size else {}
+        return _decode_jpeg(data, file, colorspace="RGB", **smaller)
     whole, head = _drawn_png(data, file)
     if (head.colour, head.depth) == (2, 8):
         rgb = png_read.plain_samples(whole, head)
@@ -115,6 +121,14 @@ def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[n
     return stored
 
 
+def _part(size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
+    """An eighth, a quarter or a half of a size, in whole pixels, no less than `least`; or all."""
+    for n in (8, 4, 2):
+        if not (size[0] % n or size[1] % n or size[0] < n * least[0] or size[1] < n * least[1]):
+            return size[0] // n, size[1] // n
+    return size
+
+
 def encode_jpeg(rgb: Pixels) -> bytes:
     """JPEG 95, 4:4:4, of uint8 RGB [H, W, 3]."""
     data: bytes = simplejpeg.encode_jpeg(
@@ -124,8 +138,11 @@ def encode_jpeg(rgb: Pixels) -> bytes:
 
 
 def fit_rgb(rgb: Pixels, geometry: Geometry) -> Pixels:
-    """Scale by exact area averages, then crop. uint8 [H, W, 3] in and out."""
-    if geometry.scaled != geometry.source:
+    """Scale by exact area averages, then crop. uint8 [H, W, 3] in and out.
+
+    rgb: the source image, whole or decoded at a part of its size that is no less than `scaled`.
+    """
+    if geometry.scaled != (rgb.shape[1], rgb.shape[0]):
         rgb = shrink(rgb, *geometry.scaled)
     bottom, right = geometry.top + geometry.height, geometry.left + geometry.width
     return np.ascontiguousarray(rgb[geometry.top : bottom, geometry.left : right])
@@ -134,6 +151,12 @@ def fit_rgb(rgb: Pixels, geometry: Geometry) -> Pixels:
 def shrink(rgb: Pixels, width: int, height: int) -> Pixels:
     """Area average of uint8 [H, W, 3] at a smaller size; exact integers, rounded once, half up."""
     h, w, _ = rgb.shape
+    if (library := compiled.library()) and h * w <= MAX_PIXELS:
+        whole, found = np.ascontiguousarray(rgb), np.empty((height, width, 3), np.uint8)
+        sums = np.empty(3 * w, np.uint32)
+        arrays = [compiled.address(each) for each in (whole, sums, found)]
+        library.vb_shrink(arrays[0], h, w, height, width, *arrays[1:])
+        return found
     rows = _box_sums(rgb.astype(np.uint32), height)  # weights add up to h
     sums = _box_sums(rows.astype(np.uint64).transpose(1, 0, 2), width).transpose(1, 0, 2)
     area = np.uint64(h * w)

@@ -10,8 +10,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ray
@@ -48,6 +49,32 @@ def start(address: str, workers: int | None) -> float:
         except (ValueError, OSError, RuntimeError) as err:
             raise BuildError(f"no Ray cluster at {address!r}: {cause(err)}") from err
     return CLUSTER_START_S
+
+
+@contextmanager
+def connected(address: str, workers: int | None, early: bool) -> Iterator[Callable[[], float]]:
+    """What gives, and waits for, the seconds that a worker may take to come up (`start`).
+
+    early: begin to start at once, on a thread, so that there is time for other things meanwhile.
+    Within, the cluster stays; where nobody waited for it, none was joined.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="ray") as pool:
+        begun = pool.submit(start, address, workers) if early else None
+
+        def ready() -> float:
+            nonlocal begun
+            if begun is None:
+                begun = Future()
+                begun.set_result(start(address, workers))
+            return begun.result()
+
+        try:
+            yield ready
+        finally:
+            if begun is not None:
+                with suppress(BuildError):
+                    begun.result()
+                stop()
 
 
 def stop() -> None:

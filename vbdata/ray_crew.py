@@ -34,7 +34,7 @@ class Crew:
     """The workers of one run.
 
     workers: how many are wanted, None = as many as the cluster has room for, now and later;
-    start_s: seconds that one may take to come up.
+    start_s: seconds that one may take to come up; uses: plug-ins that they load first.
     """
 
     out: Folder
@@ -42,6 +42,7 @@ class Crew:
     gpus_per_worker: float
     workers: int | None
     start_s: float
+    uses: tuple[tuple[str, str], ...] = ()
     idle: list[Member] = field(default_factory=list)
     starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
     _failures: int = 0
@@ -118,7 +119,7 @@ class Crew:
                 max_restarts=0,
                 max_task_retries=0,
             )
-            .remote(self.out.url, self.device)
+            .remote(self.out.url, self.device, self.uses)
         )
         self.starting[actor.ready.remote()] = (actor, time.monotonic())
 

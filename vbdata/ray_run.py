@@ -183,13 +183,20 @@ def run_ray(
     start_s: float = START_S,
     silent_s: float = SILENT_S,
     deadline_s: float = DEADLINE_S,
+    uses: tuple[tuple[str, str], ...] = (),
 ) -> Iterator[Event]:
     """Build shards on the connected cluster; raises BuildError if no worker can be started.
 
-    workers: None = as many as the cluster has room for, as nodes come and go.
+    workers: None = as many as the cluster has room for, as nodes come and go; uses: plug-ins, as
+    package and name, that workers load before their first shard.
     """
     crew = Crew(
-        out=out, device=device, gpus_per_worker=gpus_per_worker, workers=workers, start_s=start_s
+        out=out,
+        device=device,
+        gpus_per_worker=gpus_per_worker,
+        workers=workers,
+        start_s=start_s,
+        uses=uses,
     )
     run = _Run(
         crew=crew,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import ray
 
-from vbdata import alive
+from vbdata import alive, compiled, plugins
 from vbdata.guarded import build_guarded
 from vbdata.nouns import Job, Mark, Receipt, Row
 from vbdata.run import build_or_blame, check_device, one_thread
@@ -29,16 +29,20 @@ class Pulse(NamedTuple):
 class Worker:
     """Builds shards, one call at a time. `pulse` may be called meanwhile.
 
+    uses: plug-ins to load now, not in the first shard; one that fails says so in its shards.
     Raises BuildError where the device cannot be used.
     """
 
-    def __init__(self, out: str, device: str) -> None:
+    def __init__(self, out: str, device: str, uses: tuple[tuple[str, str], ...] = ()) -> None:
         import torch
 
         own_scratch()
         torch.set_num_threads(1)
         one_thread()
         check_device(device)
+        compiled.library()
+        for plugin in uses:
+            plugins.usable(*plugin)
         self._out, self._device = Folder(out), device
         self._heard, self._at = time.monotonic(), ""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vbdata import ahead
 from vbdata.errors import BuildError
 from vbdata.guarded import build_guarded
 from vbdata.nouns import Job, Receipt
@@ -99,13 +100,16 @@ def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[
             return
 
 
-def build_or_blame(job: Job, out: Folder, device: str) -> Receipt | str:
+def build_or_blame(
+    job: Job, out: Folder, device: str, threads: int = ahead.THREADS
+) -> Receipt | str:
     """The receipt, or the fault of a plug-in, which another try would only repeat.
 
-    An OSError is the machine's fault and goes up, to be tried again.
+    threads: that load records ahead. An OSError is the machine's fault and goes up, to be tried
+    again.
     """
     try:
-        return build_shard(job, out, device)
+        return build_shard(job, out, device, threads)
     except OSError:
         raise
     except Exception as err:  # noqa: BLE001 (the runner: any fault of a plug-in ends its shard)

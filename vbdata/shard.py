@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
-from vbdata import alive, plugins
+from vbdata import ahead, alive, plugins
 from vbdata.environment import environment
 from vbdata.errors import BadSample
 from vbdata.nouns import Job, Receipt, Row
 from vbdata.reuse import Counts, copied
 from vbdata.roots import open_root
-from vbdata.sample import Made, load_row, make_sample
+from vbdata.sample import Loaded, Made, load_row, make_sample
 from vbdata.stages import Clock, stage
 from vbdata.storage import Folder, Root
 from vbdata.tar import TarWriter
@@ -32,15 +32,20 @@ from vbdata.timed import Timed
 OF_THE_RUN = ("reuse", "spent")  # fields of a receipt that are not written
 
 
-def build_shard(job: Job, out: Folder, device: str = "cpu") -> Receipt:
-    """Write the tar, its offsets and, last, its receipt; return the receipt."""
+def build_shard(
+    job: Job, out: Folder, device: str = "cpu", threads: int = ahead.THREADS
+) -> Receipt:
+    """Write the tar, its offsets and, last, its receipt; return the receipt.
+
+    threads: that load records ahead from storage that is far away.
+    """
     clock = Clock()
     with clock.at():
-        receipt = _built(job, out, device, clock)
+        receipt = _built(job, out, device, clock, threads)
     return replace(receipt, spent=clock.spent())
 
 
-def _built(job: Job, out: Folder, device: str, clock: Clock) -> Receipt:
+def _built(job: Job, out: Folder, device: str, clock: Clock, threads: int) -> Receipt:
     roots = {
         source: Timed(open_root(urls, mount=plugins.mounts(job.datasets[source])))
         for source, urls in job.roots.items()
@@ -54,11 +59,15 @@ def _built(job: Job, out: Folder, device: str, clock: Clock) -> Receipt:
     }
     with TemporaryDirectory(prefix="vbdata-", dir=_spool(job, out)) as temporary:
         path = Path(temporary) / "shard.tar"
-        with TarWriter(path) as tar:
+
+        def load_one(row: Row) -> Loaded:
+            return load_row(row, job, roots[row.source])
+
+        with TarWriter(path) as tar, ahead.ahead(job, load_one, clock, threads) as load:
             for row in job.rows:
                 with clock.at(*row.cell):
                     left = spares[row.cell]
-                    made = _first_good(row, left, job, roots, device, quarantine, counts)
+                    made = _first_good(row, left, job, roots, load, device, quarantine, counts)
                     if made is None:
                         shortfall.append(row.slot)
                         continue
@@ -125,6 +134,7 @@ def _first_good(
     spares: list[Row],
     job: Job,
     roots: Mapping[str, Root],
+    load: ahead.Load,
     device: str,
     quarantine: list[dict[str, Any]],
     counts: Counts,
@@ -141,7 +151,7 @@ def _first_good(
                 alive.step(attempt, stage)
                 if made := copied(attempt, job, roots[attempt.source], counts):
                     return made
-                loaded = load_row(attempt, job, roots[attempt.source])
+                loaded = load(attempt)
                 stage = "render"
                 alive.step(attempt, stage)
                 return make_sample(attempt, loaded, job, device)

@@ -15,19 +15,31 @@ enum { PART = 512, LANES = 16 };
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static inline void paint(u8 *rgb, uint32_t colour) { rgb[0] = colour; rgb[1] = colour >> 8; rgb[2] = colour >> 16; }
-static inline uint32_t packed(const u8 *rgb) { return (uint32_t)rgb[0] << 16 | rgb[1] << 8 | rgb[2]; }
+
+/* The same with one store, where another pixel follows that is painted after it. */
+static inline void paint_before(u8 *rgb, uint32_t colour) { memcpy(rgb, &colour, 4); }
+
+/* A pixel, R lowest; with one load where another follows. */
+static inline uint32_t colour_at(const u8 *rgb, int64_t k, int64_t n) {
+    uint32_t four;
+    if (k + 1 == n) return rgb[3 * k] | (uint32_t)rgb[3 * k + 1] << 8 | (uint32_t)rgb[3 * k + 2] << 16;
+    memcpy(&four, rgb + 3 * k, 4);
+    return four & 0xffffff;
+}
 
 /* Depth: transforms/_depth_codes.py, encode. colours: `codes` + 1 of them, R lowest; valid depths
  * are neither NaN nor negative. */
 void vb_depth_encode(const float *metres, const u8 *valid, int64_t n, int shift, const int32_t *base,
                      const float *cut, const uint32_t *colours, int32_t codes, u8 *rgb) {
     for (int64_t k = 0; k < n; k++) {
-        const int good = valid[k] && metres[k] >= 0;
+        const int good = valid[k] & (metres[k] >= 0);
         const float depth = good ? fabsf(metres[k]) : 0;
         uint32_t bits;
         memcpy(&bits, &depth, 4);
         const int32_t code = base[bits >> shift] + (depth >= cut[bits >> shift]);
-        paint(rgb + 3 * k, colours[good ? code : codes]);
+        const uint32_t colour = colours[good ? code : codes];
+        if (k + 1 < n) paint_before(rgb + 3 * k, colour);
+        else paint(rgb + 3 * k, colour);
     }
 }
 
@@ -45,8 +57,8 @@ double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 
         memset(code, 0, sizeof code); /* depth 0 is code 0, without error */
         for (int k = 0; k < size; k++) {
             const float d = metres[start + k];
-            const int good = valid[start + k] && d >= 0;
-            const int found = exact[packed(rgb + 3 * (start + k))] - 1;
+            const int good = valid[start + k] & (d >= 0);
+            const int found = exact[__builtin_bswap32(colour_at(rgb, start + k, n)) >> 8] - 1;
             wrong |= good != (found >= 0 && found < codes);
             depth[k] = good ? d : 0;
             code[k] = good ? found : 0;
@@ -134,7 +146,8 @@ int64_t vb_paint(const int32_t *ids, int64_t n, const uint32_t *table, int32_t c
     for (int64_t k = 0; k < n; k++) {
         if ((uint32_t)ids[k] >= (uint32_t)count) { outside++; continue; }
         seen[ids[k]] = 1;
-        paint(rgb + 3 * k, table[ids[k]]);
+        if (k + 1 < n) paint_before(rgb + 3 * k, table[ids[k]]);
+        else paint(rgb + 3 * k, table[ids[k]]);
     }
     return outside;
 }
@@ -143,9 +156,8 @@ int64_t vb_paint(const int32_t *ids, int64_t n, const uint32_t *table, int32_t c
 int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, const u8 *rgb) {
     int64_t wrong = 0;
     for (int64_t k = 0; k < n; k++) {
-        const u8 *p = rgb + 3 * k;
-        const uint32_t colour = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
-        wrong += (uint32_t)ids[k] >= (uint32_t)count || table[ids[k]] != colour;
+        const uint32_t id = (uint32_t)ids[k], there = id < (uint32_t)count ? table[id] : UINT32_MAX;
+        wrong += there != colour_at(rgb, k, n);
     }
     return wrong;
 }
@@ -182,6 +194,33 @@ void vb_orient(const uint16_t *stored, const float *ray, const u8 *sky, int64_t 
             for (int k = 0; k < size; k++)
                 xyz[c * n + start + k] = keep[k] > 0 ? sign[k] * v[c][k] : 0.0f;
         for (int k = 0; k < size; k++) valid[start + k] = keep[k] > 0;
+    }
+}
+
+/* Area averages of u8[h][w][3] at to_h x to_w, no larger: exact sums, rounded once, half up
+ * (vbdata/images.py, shrink). sums: uint32[3 w], for the source rows of one output row. */
+void vb_shrink(const u8 *from, int64_t h, int64_t w, int64_t to_h, int64_t to_w, uint32_t *sums, u8 *to) {
+    const double area = (double)(h * w);
+    for (int64_t y = 0; y < to_h; y++) {
+        const int64_t top = y * h, bottom = top + h; /* in parts of which a source row has to_h */
+        memset(sums, 0, sizeof(uint32_t) * 3 * w);
+        for (int64_t r = top / to_h; r * to_h < bottom; r++) {
+            const int64_t low = r * to_h > top ? r * to_h : top;
+            const uint32_t part = (uint32_t)(least((r + 1) * to_h, bottom) - low);
+            const u8 *row = from + r * 3 * w;
+            for (int64_t k = 0; k < 3 * w; k++) sums[k] += part * row[k];
+        }
+        for (int64_t x = 0; x < to_w; x++, to += 3) {
+            const int64_t left = x * w, right = left + w;
+            uint64_t sum[3] = {0, 0, 0};
+            for (int64_t c = left / to_w; c * to_w < right; c++) {
+                const int64_t low = c * to_w > left ? c * to_w : left;
+                const uint64_t part = (uint64_t)(least((c + 1) * to_w, right) - low);
+                for (int k = 0; k < 3; k++) sum[k] += part * sums[3 * c + k];
+            }
+            /* a quotient below a whole number is so by more than a double's rounding */
+            for (int k = 0; k < 3; k++) to[k] = (u8)((double)(sum[k] + (uint64_t)(h * w) / 2) / area);
+        }
     }
 }
 
