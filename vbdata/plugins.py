@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from vbdata import compiled
+
 DATASETS = "pipelines"
 TASKS = "transforms"
 DATASET_CONTRACT = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
@@ -141,8 +143,8 @@ def code_digest(package: str, name: str) -> str:
 
 @functools.cache
 def engine_digest() -> str:
-    """SHA-256 over the source of the engine's modules that decide bytes."""
-    return modules_digest(*ENGINE)
+    """SHA-256 over the source of the engine that decides bytes, compiled parts too."""
+    return _digest({name: _source(f"vbdata.{name}") for name in ENGINE} | compiled.sources())
 
 
 def modules_digest(*names: str) -> str:
