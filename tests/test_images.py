@@ -396,6 +396,14 @@ def test_a_jpeg_is_decoded_at_the_part_that_suffices(
     assert np.abs(part.astype(int) - whole).mean() < 2
 
 
+@pytest.mark.parametrize("height", [4095, 4097])
+def test_shrink_of_millions_of_pixels_loses_nothing(height: int) -> None:
+    """Sums of 32 bits hold up to 4096x4096 of them, longer ones the others."""
+    rgb = np.full((height, 4096, 3), 255, np.uint8)
+    rgb[:, ::2] = 254
+    assert (images.shrink(rgb, 64, 33) == 255).all()  # 254.5, half up
+
+
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(256, 2**21), st.integers(1, 64))
 def test_geometry_only_shrinks_and_keeps_the_aspect(
     width: int, height: int, pixels: int, multiple: int

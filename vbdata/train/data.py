@@ -212,11 +212,11 @@ def fit(picture: Picture, width: int, height: int, label: bool) -> Picture:
         source=(w, h), scaled=scaled, left=left, top=top, width=width, height=height
     )
     rows, columns = (nearest(h, scaled[1], top, height), nearest(w, scaled[0], left, width))
-    picked = np.ix_(rows, columns)
+    target = picture.target
     return picture._replace(
         given=_photograph(picture.given, geometry),
-        target=picture.target[picked] if label else _photograph(picture.target, geometry),
-        valid=picture.valid[picked],
+        target=target.take(rows, 0).take(columns, 1) if label else _photograph(target, geometry),
+        valid=picture.valid.take(rows, 0).take(columns, 1),
     )
 
 
