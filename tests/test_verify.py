@@ -24,6 +24,7 @@ from vbdata import images, verify_rows
 from vbdata.build import How, build
 from vbdata.columns import ROWS
 from vbdata.errors import BuildError
+from vbdata.export._build import open_build
 from vbdata.holdout import HOLDOUT
 from vbdata.manifest import canonical, manifest_digest
 from vbdata.png import encode_png
@@ -603,6 +604,28 @@ def test_rows_of_other_columns(
     pq.write_table(table, out / "manifest" / "train.parquet", row_group_size=8)
     forge(out)
     found(out, expected, sample=0)
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 20, 100])
+def test_rows_are_found_however_the_groups_lie(out: Path, size: int) -> None:
+    path = out / "manifest" / "train.parquet"
+    assert pq.ParquetFile(path).num_row_groups == 1, "three small shards share one"
+    pq.write_table(table_of(out), path, row_group_size=size)
+    forge(out)
+    assert faults_of(out) == []
+    assert examine(Folder(str(out)), sample=5).faults == ()
+    rows = [open_build(Folder(str(out))).rows(number) for number in range(3)]
+    assert [len(each) for each in rows] == [8, 8, 8]
+    assert [row for each in rows for row in each] == table_of(out).to_pylist()
+
+
+def test_rows_of_no_shard(out: Path) -> None:
+    more = table_of(out).slice(0, 1).to_pylist()
+    more[0]["shard"] = 7
+    table = pa.concat_tables([table_of(out), pa.Table.from_pylist(more, ROWS)])
+    pq.write_table(table, out / "manifest" / "train.parquet")
+    forge(out)
+    found(out, "25 rows, 24 in manifest.json", sample=0)
 
 
 def test_rows_after_the_last_shard(out: Path) -> None:

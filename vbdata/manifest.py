@@ -27,6 +27,7 @@ from vbdata.errors import BuildError
 from vbdata.exclusions import excluded_groups
 from vbdata.holdout import HOLDOUT
 from vbdata.jobs import build_digest
+from vbdata.json_bytes import json_bytes
 from vbdata.nouns import Entry, Receipt
 from vbdata.plan import Plan
 from vbdata.prompts import prompt_digest
@@ -43,7 +44,7 @@ QUARANTINE = "quarantine/quarantine.jsonl"
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no spaces to spare, in ASCII, with a last newline."""
-    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
+    return json_bytes(value, sort_keys=True)
 
 
 def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict[str, Any]:
