@@ -270,12 +270,10 @@ def test_the_commands_say_passes_and_warn(demo_data: Path, tmp_path: Path) -> No
     assert "max_passes" not in manifest["recipe"]
 
 
-def test_the_plan_is_written_a_row_group_a_shard(demo_recipe: Recipe, tmp_path: Path) -> None:
+def test_the_plans_file_says_what_the_jobs_are(demo_recipe: Recipe, tmp_path: Path) -> None:
     with planned(demo_recipe) as plan:
         write_plan(plan, tmp_path / "plan.parquet")
-        file = pq.ParquetFile(tmp_path / "plan.parquet")
-        assert file.num_row_groups == plan.shards
-        rows = file.read_row_group(1).to_pylist()
+        rows = read_shard(tmp_path / "plan.parquet", 1).to_pylist()
         job = make_job(plan, 1, "shards/x", "digest")
         flat = [(r.slot, r.source, r.task, r.entry.id, r.pass_) for r in (*job.rows, *job.spares)]
         keys = ("slot", "source", "task", "sample_id", "pass")
@@ -294,16 +292,31 @@ class Counted(io.BytesIO):
         return data
 
 
-def test_a_shard_is_read_without_the_others(demo_recipe: Recipe, tmp_path: Path) -> None:
-    with planned(replace(demo_recipe, samples=40_000, shard_size=4000)) as plan:
+@pytest.mark.parametrize(
+    ("size", "groups"),
+    [
+        (5000, [[k] for k in range(8)]),  # alone, from FEWEST rows on
+        (500, [[*range(k, min(k + 9, 80))] for k in range(0, 80, 9)]),
+    ],
+)
+def test_a_shard_is_read_without_the_others(
+    demo_recipe: Recipe, tmp_path: Path, size: int, groups: list[list[int]]
+) -> None:
+    with planned(replace(demo_recipe, samples=40_000, shard_size=size, spares=0)) as plan:
         write_plan(plan, tmp_path / "plan.parquet")
     data = (tmp_path / "plan.parquet").read_bytes()
     footer = int.from_bytes(data[-8:-4], "little") + 8
-    groups = pq.ParquetFile(tmp_path / "plan.parquet").metadata
+    about = pq.ParquetFile(tmp_path / "plan.parquet").metadata
+    shards = [
+        pq.ParquetFile(tmp_path / "plan.parquet").read_row_group(k)["shard"].unique().to_pylist()
+        for k in range(about.num_row_groups)
+    ]
+    assert shards == groups
     for number in (0, 7):
         file = Counted(data)
-        assert set(read_shard(file, number)["shard"].to_pylist()) == {number}
-        columns = [groups.row_group(number).column(k) for k in range(groups.num_columns)]
+        assert read_shard(file, number)["shard"].to_pylist() == [number] * size
+        group = about.row_group(number // len(groups[0]))
+        columns = [group.column(k) for k in range(about.num_columns)]
         own = sum(column.total_compressed_size for column in columns)
         assert file.given <= own + 2 * max(footer, 1 << 16)
         assert file.given < len(data)

@@ -21,7 +21,7 @@ from benchmarks.faulty_store import Faults, Proxy, faulty
 from vbdata import cache, patience
 from vbdata.build import How, build
 from vbdata.errors import BuildError, SourceError
-from vbdata.outfolder import ordered
+from vbdata.outfolder import lacking, ordered
 from vbdata.recipe import Recipe
 from vbdata.secrets import redacted, refuse_keys
 from vbdata.storage import Folder
@@ -81,6 +81,14 @@ def test_a_build_into_a_store_resumed_checked_and_reused(
     assert out.read("SHA256SUMS").decode() == sums_of(demo_build)
     assert verify(out) == []
     assert vbdata("stats", out.url).returncode == 0
+    lines = json.loads(out.read("manifest.json"))["shards"]
+    digests, tars = [line["job_sha256"] for line in lines], [line["tar"] for line in lines]
+    proxy.log.clear()
+    assert lacking(out, digests, tars) == []
+    assert len(proxy.log) == 2 * len(lines) + 2, "two listings; of each shard receipt and offsets"
+    proxy.log.clear()
+    assert lacking(Folder("s3://data/new"), digests * 99, tars * 99) == [*range(99 * len(lines))]
+    assert len(proxy.log) == 2
     run = build(demo_recipe, again := Folder("s3://data/again"), How(reuse=(out.url,)))
     assert again.read("SHA256SUMS").decode() == sums_of(demo_build)
     assert json.loads(again.read("run.json"))["reuse"]["reused"] == run["samples"]

@@ -24,6 +24,7 @@ from vbdata import images, verify_rows
 from vbdata.build import How, build
 from vbdata.columns import ROWS
 from vbdata.errors import BuildError
+from vbdata.export._build import open_build
 from vbdata.holdout import HOLDOUT
 from vbdata.manifest import canonical, manifest_digest
 from vbdata.png import encode_png
@@ -109,10 +110,9 @@ def rewrite(tar: Path, change: Callable[[str, dict[str, bytes]], None]) -> None:
 
 
 def rerow(out: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
-    """Write the rows again, a row group a shard, with those of each shard changed in place."""
+    """Write the rows again, those of shard 1 changed in place: a shard, a row group."""
     path = out / "manifest" / "train.parquet"
-    file = pq.ParquetFile(path)
-    shards = [file.read_row_group(k).to_pylist() for k in range(file.num_row_groups)]
+    shards = [table_of(out).slice(first, 8).to_pylist() for first in (0, 8, 16)]
     for number, rows in enumerate(shards):
         if number == 1:
             change(rows)
@@ -606,6 +606,28 @@ def test_rows_of_other_columns(
     found(out, expected, sample=0)
 
 
+@pytest.mark.parametrize("size", [1, 3, 8, 20, 100])
+def test_rows_are_found_however_the_groups_lie(out: Path, size: int) -> None:
+    path = out / "manifest" / "train.parquet"
+    assert pq.ParquetFile(path).num_row_groups == 1, "three small shards share one"
+    pq.write_table(table_of(out), path, row_group_size=size)
+    forge(out)
+    assert faults_of(out) == []
+    assert examine(Folder(str(out)), sample=5).faults == ()
+    rows = [open_build(Folder(str(out))).rows(number) for number in range(3)]
+    assert [len(each) for each in rows] == [8, 8, 8]
+    assert [row for each in rows for row in each] == table_of(out).to_pylist()
+
+
+def test_rows_of_no_shard(out: Path) -> None:
+    more = table_of(out).slice(0, 1).to_pylist()
+    more[0]["shard"] = 7
+    table = pa.concat_tables([table_of(out), pa.Table.from_pylist(more, ROWS)])
+    pq.write_table(table, out / "manifest" / "train.parquet")
+    forge(out)
+    found(out, "25 rows, 24 in manifest.json", sample=0)
+
+
 def test_rows_after_the_last_shard(out: Path) -> None:
     path = out / "manifest" / "train.parquet"
     groups = [table_of(out).slice(first, 8) for first in (0, 8, 16, 16)]
@@ -613,7 +635,7 @@ def test_rows_after_the_last_shard(out: Path) -> None:
         for group in groups:
             writer.write_table(group)
     forge(out)
-    found(out, "8 rows after those of the last shard", sample=0)
+    found(out, "16 rows of shard 2, 8 in manifest.json", sample=0)
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,14 @@ from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
 from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job, tar_path
 from vbdata.manifest import MANIFEST, write_manifest
-from vbdata.nouns import Job, Receipt
-from vbdata.outfolder import claim, kept, refuse_others, sweep, unpublish
+from vbdata.nouns import Job
+from vbdata.outfolder import claim, lacking, receipts, refuse_others, sweep, unpublish
 from vbdata.plan import Plan, make_plan
 from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
 from vbdata.record import Record
 from vbdata.reuse import REUSED
 from vbdata.run import Done, Event, Retried, Workers, check_device, run_local
-from vbdata.shard import read_receipt, receipt_path
 from vbdata.storage import Folder
 from vbdata.tally import warnings
 from vbdata.times import Times
@@ -143,18 +142,14 @@ def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher, run: Run) -
         return make_job(plan, number, folder, digests[number])
 
     watcher.planned(plan)
-    todo = [
-        number
-        for number in range(plan.shards)
-        if not kept(out, digests[number], tars[number], number, rehash=how.rehash, retry=how.retry)
-    ]
+    todo = lacking(out, digests, tars, rehash=how.rehash, retry=how.retry)
     if todo:
         unpublish(out)
     with Record(out, how, Path(folder).name, warnings(plan)) as record:
         _build_shards(plan, todo, make, out, how, watcher, record, run)
         sweep(out, set(tars), set(digests))
         unpublish(out)
-        return write_manifest(plan, (_receipt(out, digest) for digest in digests), out)
+        return write_manifest(plan, receipts(out, digests), out)
 
 
 def _build_shards(
@@ -181,13 +176,6 @@ def _build_shards(
     if record.failed:
         lines = [f"shard {f.shard:05d}: {f.cause}" for f in record.failed]
         raise BuildError(f"{len(lines)} of {plan.shards} shards failed:\n" + "\n".join(lines))
-
-
-def _receipt(out: Folder, digest: str) -> Receipt:
-    receipt = read_receipt(out, digest)
-    if receipt is None:
-        raise BuildError(f"the receipt {receipt_path(digest)} has gone while building")
-    return receipt
 
 
 @contextmanager

@@ -1,16 +1,18 @@
 """The manifest: what is in a finished build, to one sample, without time, host or path.
 
 manifest.json is canonical JSON; its digest leaves out the environment block. manifest/SPLIT.parquet
-has one row a sample and a row group a shard. What other libraries need to open the folder is made
-from the manifest by vbdata/publish/. SHA256SUMS covers every published file.
+has one row a sample, shard by shard, in row groups of whole shards (vbdata.row_groups). What other
+libraries need to open the folder is made from the manifest by vbdata/publish/. SHA256SUMS covers
+every published file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,10 +27,12 @@ from vbdata.errors import BuildError
 from vbdata.exclusions import excluded_groups
 from vbdata.holdout import HOLDOUT
 from vbdata.jobs import build_digest
+from vbdata.json_bytes import json_bytes
 from vbdata.nouns import Entry, Receipt
 from vbdata.plan import Plan
 from vbdata.prompts import prompt_digest
 from vbdata.publish import reader_files
+from vbdata.row_groups import together
 from vbdata.storage import Folder
 from vbdata.tally import Tally, cell_lines
 
@@ -40,7 +44,7 @@ QUARANTINE = "quarantine/quarantine.jsonl"
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no spaces to spare, in ASCII, with a last newline."""
-    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
+    return json_bytes(value, sort_keys=True)
 
 
 def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict[str, Any]:
@@ -57,16 +61,20 @@ def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict
         for name, index in plan.indices.items()
         for entry in index.faults()
     ]
+
+    def counted() -> Iterator[list[dict[str, Any]]]:
+        for receipt in receipts:
+            tally.add(receipt)
+            shards.append(_shard_line(receipt))
+            sums.update(_shard_sums(receipt))
+            quarantine.extend(receipt.quarantine)
+            yield [{**sample, "shard": receipt.shard} for sample in receipt.samples]
+
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         rows = Path(temporary) / "rows.parquet"
         with pq.ParquetWriter(rows, ROWS) as writer:
-            for receipt in receipts:
-                tally.add(receipt)
-                shards.append(_shard_line(receipt))
-                sums |= _shard_sums(receipt)
-                quarantine += receipt.quarantine
-                lines = [{**sample, "shard": receipt.shard} for sample in receipt.samples]
-                writer.write_table(pa.Table.from_pylist(lines, ROWS))
+            for some in together(counted(), len):
+                writer.write_table(pa.Table.from_pylist(list(chain(*some)), ROWS))
         rows_path = f"manifest/{plan.recipe.split}.parquet"
         sums[rows_path] = _file_sha256(rows)
         out.put(rows, rows_path)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from vbdata.environment import environment
 from vbdata.errors import BadSample, BuildError
+from vbdata.listed import Listed, asked
 from vbdata.manifest import MANIFEST, SUMS
 from vbdata.nouns import Receipt
 from vbdata.recipe import Recipe, first_difference, parse_recipe
@@ -65,26 +66,61 @@ def ordered(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
     return parse_recipe(text, f"{out.url}/{ORDER}", folder, known | dict(roots))
 
 
-def kept(
-    out: Folder, digest: str, tar: str, shard: int, *, rehash: bool = False, retry: bool = False
-) -> bool:
-    """Whether a finished shard can stay; it is moved to where this build wants it.
+def lacking(
+    out: Folder,
+    digests: Sequence[str],
+    tars: Sequence[str],
+    *,
+    rehash: bool = False,
+    retry: bool = False,
+) -> list[int]:
+    """Numbers of the shards that are still to be built; what can stay is moved to its tar's name.
 
     Its receipt must be of the same job and library versions, its tar of the right size and its
     offsets of the right bytes; with `rehash` the tar's bytes are read as well; with `retry` no
     record of it may be in quarantine.
     """
-    receipt = read_receipt(out, digest)
-    if receipt is None or receipt.environment != environment() or not _there(out, receipt, rehash):
-        return False
-    if retry and (receipt.quarantine or receipt.shortfall):
-        return False
-    if receipt.tar != tar:
-        out.move(f"{receipt.tar}.idx", f"{tar}.idx")
-        out.move(receipt.tar, tar)
-        receipt = replace(receipt, job=digest, tar=tar, shard=shard)
-        write_receipt(out, receipt)
-    return True
+    known = Listed(out.url, ("receipts", "shards"))
+
+    def standing(digest: str) -> Receipt | None:
+        receipt = read_receipt(known, digest)
+        if receipt is None or receipt.environment != environment():
+            return None
+        if not _there(known, receipt, rehash):
+            return None
+        return None if retry and (receipt.quarantine or receipt.shortfall) else receipt
+
+    found = []
+    for shard, receipt in enumerate(asked(known, standing, digests)):
+        if receipt is None:
+            found.append(shard)
+        elif receipt.tar != tars[shard]:
+            _rename(
+                known,
+                replace(receipt, job=digests[shard], tar=tars[shard], shard=shard),
+                receipt.tar,
+            )
+    return found
+
+
+def receipts(out: Folder, digests: Sequence[str]) -> Iterator[Receipt]:
+    """The receipts of finished shards, in order. Raises BuildError if one has gone."""
+    known = Listed(out.url, ("receipts",))
+
+    def finished(digest: str) -> Receipt | None:  # listings of some stores lag behind
+        return read_receipt(known, digest) or read_receipt(out, digest)
+
+    found = asked(out, finished, digests)
+    for digest, receipt in zip(digests, found, strict=True):
+        if receipt is None:
+            raise BuildError(f"the receipt {receipt_path(digest)} has gone while building")
+        yield receipt
+
+
+def _rename(out: Folder, receipt: Receipt, old: str) -> None:
+    out.move(f"{old}.idx", f"{receipt.tar}.idx")
+    out.move(old, receipt.tar)
+    write_receipt(out, receipt)
 
 
 def unpublish(out: Folder) -> None:

@@ -1,4 +1,6 @@
-"""The plan as a file: Parquet, a row group a shard, so that a reader of one shard reads only its.
+"""The plan as a file: Parquet, a row group a shard, or several small shards in one.
+
+A reader of one shard reads no more than the row group that has it, found by its statistics.
 
 Columns for people and for queries: ids as they are, names as dictionaries, the shard with its
 statistics. Numbers that follow from the place are coded as differences, next to no bytes.
@@ -6,19 +8,21 @@ statistics. Numbers that follow from the place are coded as differences, next to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata.blocks import Block
 from vbdata.errors import BadSample, BuildError
 from vbdata.plan import Plan
+from vbdata.row_groups import together
 from vbdata.storage import Folder
 
 PLAN = "plan/plan.parquet"  # in a build
@@ -43,17 +47,15 @@ CODING: dict[str, Any] = {
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """The plan as Parquet, a row group a shard. Raises BuildError if it cannot be written."""
+    """The plan as Parquet, whole shards a row group. Raises BuildError if it cannot be written."""
     ids = _ids(plan)
     names = _Names(cell.source for cell in plan.cells), _Names(cell.task for cell in plan.cells)
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(part, SCHEMA, **CODING) as out:
-            for block in plan.blocks():
-                table = _table(block, ids, names)
-                for _, rows, _ in block.shards():
-                    out.write_table(table.slice(rows.start, rows.stop - rows.start))
+            for some in together(_shards(plan, ids, names), len):
+                out.write_table(pa.concat_tables(some).combine_chunks())
         part.replace(path)
     except OSError as err:
         raise BuildError(f"{path} cannot be written: {err.strerror or err}") from err
@@ -77,7 +79,7 @@ def open_plan(place: str) -> Iterator[BinaryIO]:
 
 
 def read_shard(file: BinaryIO | Path, number: int) -> pa.Table:
-    """The rows of one shard of a plan's file, as in SCHEMA; no other shard's rows are read.
+    """The rows of one shard of a plan's file, as in SCHEMA; only its row group is read.
 
     Raises BuildError if the file is no plan, or has no such shard.
     """
@@ -85,12 +87,25 @@ def read_shard(file: BinaryIO | Path, number: int) -> pa.Table:
         with pq.ParquetFile(file) as plan:
             if plan.schema_arrow.names != SCHEMA.names:
                 raise BuildError(f"no plan: its columns are {', '.join(plan.schema_arrow.names)}")
-            shards = plan.num_row_groups
-            if not 0 <= number < shards:
-                raise BuildError(f"no shard {number}: the plan's are 0 to {shards - 1}")
-            return plan.read_row_group(number)
+            spans = list(_spans(plan))
+            groups = [k for k, (first, last) in enumerate(spans) if first <= number <= last]
+            if not groups:
+                last = max((last for _, last in spans), default=-1)
+                raise BuildError(f"no shard {number}: the plan's are 0 to {last}")
+            table = plan.read_row_groups(groups)
+            return table.filter(pc.equal(table["shard"], number))
     except (pa.ArrowInvalid, OSError) as err:
         raise BuildError(f"no plan can be read: {err}") from err
+
+
+def _spans(plan: pq.ParquetFile) -> Iterator[tuple[int, int]]:
+    """First and last shard of each row group. Raises BuildError if the file does not say."""
+    at = SCHEMA.names.index("shard")
+    for k in range(plan.num_row_groups):
+        about = plan.metadata.row_group(k).column(at).statistics
+        if about is None or not about.has_min_max:
+            raise BuildError("no plan: its row groups do not say which shards they have")
+        yield about.min, about.max
 
 
 class _Names:
@@ -104,6 +119,13 @@ class _Names:
 
     def column(self, cell: NDArray[Any]) -> pa.DictionaryArray:
         return pa.DictionaryArray.from_arrays(self._number[cell], self._values)
+
+
+def _shards(plan: Plan, ids: pa.Array, names: Sequence[_Names]) -> Iterator[pa.Table]:
+    for block in plan.blocks():
+        table = _table(block, ids, names)
+        for _, rows, _ in block.shards():
+            yield table.slice(rows.start, rows.stop - rows.start)
 
 
 def _table(block: Block, ids: pa.Array, names: Iterable[_Names]) -> pa.Table:

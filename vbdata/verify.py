@@ -35,10 +35,11 @@ from vbdata.verify_model import Manifest
 from vbdata.verify_rows import (
     UNREADABLE,
     WITHOUT_PIXELS,
+    Place,
     RowCheck,
     opened_rows,
-    read_rows,
-    row_groups,
+    read_each,
+    row_places,
 )
 from vbdata.verify_shards import Build, Checked, ShardJob, check_shard
 
@@ -95,12 +96,12 @@ def examine(
         return Report(faults=_printable(faults), unread=("rows and shards",))
     faults += capped(manifest_faults(manifest, sums, files))
     faults += quarantine_faults(out, manifest)
-    groups = _check_rows(out, manifest, faults)
-    if groups is None:
+    places = _check_rows(out, manifest, faults)
+    if places is None:
         return Report(faults=_printable(faults), unread=("the shards",))
     chosen = _chosen(manifest, sample, seed)
     jobs = [
-        ShardJob(shard, sums.get(shard.tar, shard.sha256), groups[number], chosen[number])
+        ShardJob(shard, sums.get(shard.tar, shard.sha256), places[number], chosen[number])
         for number, shard in enumerate(manifest.shards)
         if shard.tar in files and shard.tar in sums
     ]
@@ -122,20 +123,20 @@ def examine(
     )
 
 
-def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[range] | None:
-    """Check the rows; the row groups of each shard, if they can be read."""
+def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[Place] | None:
+    """Check the rows; where those of each shard lie, if they can be read."""
     check = RowCheck(out, manifest, faults)
     try:
         with opened_rows(out, manifest.rows) as file:
-            groups = row_groups(file, manifest)
-            for number, some in enumerate(groups):
-                faults += check.add(number, read_rows(file, some, WITHOUT_PIXELS))
+            places = row_places(file, manifest)
+            for number, rows in enumerate(read_each(file, places, WITHOUT_PIXELS)):
+                faults += check.add(number, rows)
     except UNREADABLE as err:
         said = "" if isinstance(err, BadSample) else f"{type(err).__name__}: "
         faults.append(f"{manifest.rows}: cannot be read: {said}{err}")
         return None
     faults += capped(check.finish())
-    return groups
+    return places
 
 
 def _chosen(manifest: Manifest, sample: int | None, seed: int) -> Sequence[tuple[int, ...] | None]:

@@ -1,16 +1,16 @@
 """The rows of a build against its manifest: every count, key, licence and held-out group.
 
-Rows come a shard at a time, so memory does not grow with the build but for 8 bytes a sample (which
-records a cell has had) and the held-out groups. No tar is opened.
+Rows come a row group at a time, so memory does not grow with the build but for 8 bytes a sample
+(which records a cell has had) and the held-out groups. No tar is opened.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -32,12 +32,20 @@ from vbdata.verify_model import Manifest
 # What Parquet's own code raises for a file that is none; ArrowInvalid is a ValueError.
 UNREADABLE = (ValueError, KeyError, TypeError, OSError, MemoryError, pa.ArrowException, BadSample)
 LONGEST = 16 << 20  # bytes of one text
-MOST_BYTES = 1 << 30  # of the rows of one shard in memory
+MOST_BYTES = 1 << 30  # of the rows of one row group in memory
 TEXTS = tuple(field.name for field in ROWS if pa.types.is_string(field.type))
 WITHOUT_PIXELS = tuple(name for name in ROWS.names if name not in ("instruction", "params"))
 
 NONE = np.empty(0, np.uint64)
-FULL = 1 << 20  # rows after which Parquet's writer begins another group
+EXTRA = 1 << 20  # rows too many among which the shard that has them is looked for
+
+
+class Place(NamedTuple):
+    """Where a shard's rows lie: in which row groups, from which row of these on, how many."""
+
+    groups: range
+    first: int
+    rows: int
 
 
 @contextmanager
@@ -56,27 +64,57 @@ def opened_rows(out: Folder, path: str) -> Iterator[pq.ParquetFile]:
         yield pq.ParquetFile(stream, read_dictionary=list(TEXTS))
 
 
-def row_groups(file: pq.ParquetFile, manifest: Manifest) -> list[range]:
-    """The row groups of each shard (one, unless it has more than a million rows).
+def row_places(file: pq.ParquetFile, manifest: Manifest) -> list[Place]:
+    """Where the rows of each shard lie, which follow one another in the manifest's order.
 
-    Raises ValueError if they do not go into the manifest's shards.
+    Raises ValueError if there are not as many as the manifest says.
     """
     sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
-    found, at = list[range](), 0
-    for number, shard in enumerate(manifest.shards):
-        first, rows = at, 0
-        while at < len(sizes) and (at == first or (sizes[at - 1] >= FULL and rows < shard.samples)):
-            rows, at = rows + sizes[at], at + 1
-        if rows != shard.samples:
-            raise ValueError(f"{rows} rows of shard {number}, {shard.samples} in {MANIFEST}")
-        found.append(range(first, at))
-    if at != len(sizes):
-        raise ValueError(f"{sum(sizes[at:])} rows after those of the last shard")
+    if min(sizes, default=0) < 0 or sum(sizes) != sum(s.samples for s in manifest.shards):
+        _refuse_counts(file, manifest, sum(sizes))
+    ends = np.cumsum([0, *sizes])
+    found, at = list[Place](), 0
+    for shard in manifest.shards:
+        first, last = np.searchsorted(ends, [at, at + shard.samples - 1], "right").tolist()
+        groups = range(first - 1, last) if shard.samples else range(0)
+        found.append(Place(groups, at - int(ends[first - 1]), shard.samples))
+        at += shard.samples
     return found
 
 
-def read_rows(file: pq.ParquetFile, groups: range, columns: Sequence[str]) -> pa.Table:
+def _refuse_counts(file: pq.ParquetFile, manifest: Manifest, total: int) -> NoReturn:
+    """Raise ValueError that names the first shard with too few rows or too many."""
+    if 0 <= total <= manifest.samples + EXTRA:
+        counts = Counter[int]()
+        for batch in file.iter_batches(columns=["shard"]):
+            counts.update(batch["shard"].to_pylist())
+        for number, shard in enumerate(manifest.shards):
+            if counts[number] != shard.samples:
+                said = f"{shard.samples} in {MANIFEST}"
+                raise ValueError(f"{counts[number]} rows of shard {number}, {said}")
+    raise ValueError(f"{total} rows, {manifest.samples} in {MANIFEST}")
+
+
+def read_rows(file: pq.ParquetFile, place: Place, columns: Sequence[str]) -> pa.Table:
     """Some columns of a shard's rows, decoded. Raises one of UNREADABLE."""
+    return next(read_each(file, [place], columns))
+
+
+def read_each(
+    file: pq.ParquetFile, places: Iterable[Place], columns: Sequence[str]
+) -> Iterator[pa.Table]:
+    """The same of several shards in turn; row groups that neighbours share are read once."""
+    groups, table = None, None
+    for place in places:
+        if table is None or place.groups != groups:
+            groups, table = place.groups, _read_groups(file, place.groups, columns)
+        rows = table.slice(place.first, place.rows)
+        if len(rows) != place.rows:
+            raise ValueError(f"{len(rows)} rows where there should be {place.rows}")
+        yield rows
+
+
+def _read_groups(file: pq.ParquetFile, groups: range, columns: Sequence[str]) -> pa.Table:
     for k in groups:
         if file.metadata.row_group(k).total_byte_size > MOST_BYTES:
             raise ValueError(f"row group {k} is larger than {MOST_BYTES} bytes")
@@ -99,7 +137,7 @@ def _refuse_long(name: str, column: pa.ChunkedArray) -> None:
             raise ValueError(f"a text of {sizes.max()} bytes in {name}")
         total += int((sizes.astype(np.float64) * counts).sum())
     if total > MOST_BYTES:
-        raise ValueError(f"{total} bytes of text in {name} of one shard")
+        raise ValueError(f"{total} bytes of text in {name} of one row group")
 
 
 class RowCheck:

@@ -22,7 +22,7 @@ from vbdata.tar import BLOCK, members
 from vbdata.tar_read import OFFSET, read_sample
 from vbdata.verify_files import capped
 from vbdata.verify_model import Shard
-from vbdata.verify_rows import UNREADABLE, opened_rows, read_rows
+from vbdata.verify_rows import UNREADABLE, Place, opened_rows, read_rows
 from vbdata.verify_samples import sample_faults
 
 END = 2 * BLOCK  # the zeros that close an archive
@@ -30,14 +30,14 @@ UNREACHABLE = (OSError, BadSample)
 
 
 class ShardJob(NamedTuple):
-    """What checking one shard needs. digest: its tar's in SHA256SUMS; groups: its rows' row groups.
+    """What checking one shard needs. digest: its tar's in SHA256SUMS; rows: where its rows lie.
 
     places: which samples to read, by place; None: all of them, and every byte.
     """
 
     shard: Shard
     digest: str
-    groups: range
+    rows: Place
     places: tuple[int, ...] | None
 
 
@@ -62,7 +62,7 @@ def check_shard(build: Build, job: ShardJob) -> Checked:
     try:
         with opened_rows(build.out, build.rows) as file:
             columns = ROWS.names if job.places is None or job.places else ["key"]
-            table = read_rows(file, job.groups, columns)
+            table = read_rows(file, job.rows, columns)
     except UNREADABLE as err:
         return Checked([f"{build.rows}: {job.shard.tar}: {_brief(err)}"], 0, 0)
     try:

@@ -19,22 +19,22 @@ from vbdata.storage import Folder
 from vbdata.verify_files import hash_fault, read_sums
 from vbdata.verify_manifest import manifest_faults, read_manifest
 from vbdata.verify_model import Manifest
-from vbdata.verify_rows import UNREADABLE, opened_rows, read_rows, row_groups
+from vbdata.verify_rows import UNREADABLE, Place, opened_rows, read_rows, row_places
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A finished build, opened. groups: row groups of each shard."""
+    """A finished build, opened. places: where the rows of each shard lie."""
 
     folder: Folder
     manifest: Manifest
-    groups: list[range]
+    places: list[Place]
 
     def rows(self, number: int) -> list[dict[str, Any]]:
         """The rows of a shard. Raises BuildError."""
         try:
             with opened_rows(self.folder, self.manifest.rows) as file:
-                table = read_rows(file, self.groups[number], ROWS.names)
+                table = read_rows(file, self.places[number], ROWS.names)
         except UNREADABLE as err:
             raise self.damaged(f"{self.manifest.rows}: {type(err).__name__}: {err}") from err
         rows: list[dict[str, Any]] = table.to_pylist()
@@ -75,7 +75,7 @@ def open_build(folder: Folder) -> Build:
         if faults or manifest is None:
             raise BuildError(f"{folder.url}: {faults[0]}; run vbdata verify")
         with opened_rows(folder, manifest.rows) as file:
-            groups = row_groups(file, manifest)
+            places = row_places(file, manifest)
     except UNREADABLE as err:
         raise BuildError(f"{folder.url} cannot be read: {err}; run vbdata verify") from err
-    return Build(folder, manifest, groups)
+    return Build(folder, manifest, places)

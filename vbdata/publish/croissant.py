@@ -82,6 +82,7 @@ def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, byt
     """The description, by path; sums: SHA-256 of the manifest's Parquet file, by path."""
     name, digest = manifest["name"], short_digest(manifest)
     rows = f"manifest/{manifest['split']}.parquet"
+    tars = [{"@id": shard["tar"]} for shard in manifest["shards"]]
     pictures = [member for member in members(manifest) if member.is_image]
     described = {
         "@context": CONTEXT,
@@ -97,7 +98,7 @@ def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, byt
         "distribution": [
             _file(rows, "application/x-parquet", sums[rows], "a row a sample"),
             *(_shard(shard) for shard in manifest["shards"]),
-            *(_file_set(member, manifest) for member in pictures),
+            *(_file_set(member, tars) for member in pictures),
         ],
         "recordSet": [_rows(rows), *(_images(member) for member in pictures)],
     }
@@ -121,13 +122,13 @@ def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
     return said | {"contentSize": f"{shard['bytes']} B"}
 
 
-def _file_set(member: Member, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _file_set(member: Member, tars: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": f"{_set(member)}-files",
         "name": f"{_set(member)}-files",
         "description": member.meaning,
-        "containedIn": [{"@id": shard["tar"]} for shard in manifest["shards"]],
+        "containedIn": tars,
         "encodingFormat": member.media_type,
         "includes": f"*.{member.extension}",
     }

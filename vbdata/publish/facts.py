@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vbdata.jobs import DIGEST_LENGTH
+from vbdata.json_bytes import json_bytes
 
 SPDX = re.compile(r"CC-BY(-NC)?(-SA|-ND)?-\d\.\d|CC0-1\.0|MIT|Apache-2\.0|BSD-[23]-Clause")
 
@@ -81,4 +81,4 @@ def summary(manifest: Mapping[str, Any]) -> str:
 
 def json_text(value: Any) -> bytes:
     """JSON in the order that it is given in, ASCII, with a last newline."""
-    return (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode()
+    return json_bytes(value)
