@@ -41,7 +41,6 @@ from vbdata.recipe import load_recipe
 from vbdata.storage import Folder
 
 FIRE = Faults(error=0.035, reset=0.015, hang=0.01)
-HANG_S = 60.0
 KILLS = {"worker": 6, "node": 3, "driver": 1}  # odds
 GIVES_UP = 8  # drivers in a row that end by themselves, with an error
 LATE_S = 900.0  # for the last round, when time is up
@@ -146,8 +145,10 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--minutes", type=float, default=30.0)
     asked.add_argument("--every", type=float, default=20.0, help="Seconds between two kills.")
+    asked.add_argument("--hang", type=float, default=30.0, help="Seconds of silence, then a reset.")
+    asked.add_argument("--log", type=Path, help="Gets a line for each request that met a fault.")
     asked.add_argument("--workers", type=int, default=2)
-    asked.add_argument("--samples", type=int, default=600, help="Of one round.")
+    asked.add_argument("--samples", type=int, default=300, help="Of one round.")
     asked.add_argument("--shard-size", type=int, default=8)
     asked.add_argument("--seed", type=int, default=0, help="Of the faults and kills.")
     options = asked.parse_args()
@@ -162,6 +163,9 @@ def main() -> int:
         _quiet(recipe, folder / "quiet")
         with _served(folder) as upstream, faulty(upstream, seed=options.seed) as proxy:
             result = _soak(options, recipe, folder, proxy)
+        if options.log:
+            met = [f"{kind}\t{asked}\n" for asked, kind in proxy.log if kind != "passed"]
+            options.log.write_text("".join(met))
     print(json.dumps(result, indent=1))
     sound = result["digests_equal"] and not result["samples_lost"] and not result["unfinished"]
     return 0 if sound else 1
@@ -169,7 +173,7 @@ def main() -> int:
 
 def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy) -> dict[str, Any]:
     os.environ.update(KEYS | {"AWS_ENDPOINT_URL": proxy.url, "AWS_DEFAULT_REGION": "us-east-1"})
-    proxy.hang_s = HANG_S
+    proxy.hang_s = options.hang
     roots = list(_uploaded(recipe, folder / "data"))
     head = {"num_cpus": 0, "_system_config": QUICK}
     cluster = Cluster(initialize_head=True, head_node_args=head)
