@@ -4,10 +4,12 @@
 
 The demo data, in many small shards, is read from and written to an S3 server of this machine
 behind a proxy that answers 5 % of the requests with an error or a reset and 1 % with silence. A
-Ray cluster of this machine has one node a worker. Every 20 s a worker or a node is killed with
-SIGKILL, now and then the driver, which is started again; a node that is lost is replaced. Rounds
-follow one another until time is up; the last one is finished. Prints JSON: the faults by kind, and
-each round's check. Exit code 1 if a byte differs or a sample is missing.
+Ray cluster of this machine has one node a worker. Every 20 s (`--every`) a worker or a node is
+killed with SIGKILL, now and then the driver, which is started again; a node that is lost is
+replaced. Rounds follow one another until time is up; the last is finished without kills. All that
+happens goes to stderr, a line of JSON each; at the end stdout gets the checks, the faults by kind
+and the kills. Exit code 1 if a byte differs, a sample is missing, or a build does not come to its
+end. All temporary files, also of those that were killed, lie in a folder that is removed.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 from ray.cluster_utils import Cluster
 
@@ -39,9 +41,9 @@ from vbdata.recipe import load_recipe
 from vbdata.storage import Folder
 
 FIRE = Faults(error=0.035, reset=0.015, hang=0.01)
-HANG_S = 60.0
-KILL_EVERY_S = 20.0
 KILLS = {"worker": 6, "node": 3, "driver": 1}  # odds
+GIVES_UP = 8  # drivers in a row that end by themselves, with an error
+LATE_S = 900.0  # for the last round, when time is up
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000}
 QUICK |= {"health_check_timeout_ms": 1000, "health_check_failure_threshold": 5}
 BUCKET = "soak"
@@ -51,7 +53,10 @@ DEMO = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"
 
 @dataclass(kw_only=True)
 class Soak:
-    """What is at work. log: (seconds, what) of every kill and end of a driver."""
+    """What is at work. said: what the driver writes; did: how often was killed what.
+
+    gave_up: the last words of drivers that ended with an error.
+    """
 
     recipe: Path
     roots: list[str]
@@ -59,62 +64,79 @@ class Soak:
     proxy: Proxy
     luck: random.Random
     ends: float
+    every_s: float
+    said: Path
+    number: int = 0
     began: float = field(default_factory=time.monotonic)
-    log: list[tuple[float, str]] = field(default_factory=list)
+    did: Counter[str] = field(default_factory=Counter)
+    gave_up: list[str] = field(default_factory=list)
 
     def note(self, what: str) -> None:
-        """Write down what happened."""
-        self.log.append((round(time.monotonic() - self.began, 1), what))
-        print(json.dumps({"event": what, "at_s": self.log[-1][0]}), file=sys.stderr, flush=True)
+        """Say what happened."""
+        at, requests = round(time.monotonic() - self.began, 1), self.proxy.counts.total()
+        line = {"at_s": at, "round": self.number, "event": what, "requests": requests}
+        print(json.dumps(line), file=sys.stderr, flush=True)
 
-    def round(self, number: int) -> str:
-        """Build once under fire; the folder's address."""
-        out = f"s3://{BUCKET}/out-{number}"
+    def round(self) -> str:
+        """Build once under fire; the folder's address. Raises TimeoutError if that has no end."""
+        out, errors = f"s3://{BUCKET}/out-{self.number}", 0
         self.proxy.faults = FIRE
         while True:
-            driver = self._driver(out)
-            if self._killed(driver):
-                continue
-            said = driver.communicate()[1]
-            if driver.returncode == 0:
+            with self.said.open("wb") as said:
+                driver = self._driver(out, said)
+                killed = self._killed(driver)
+            if not killed and driver.returncode == 0:
                 break
-            self.note(f"driver ended with {driver.returncode}: {said.strip()[-400:]}")
+            if not killed:
+                last = self.said.read_text(errors="replace").strip()[-400:]
+                self.gave_up.append(f"{driver.returncode}: {last}")
+                self.note(f"driver ended with {self.gave_up[-1]}")
+            errors = 0 if killed else errors + 1
+            if errors == GIVES_UP:
+                raise TimeoutError(f"round {self.number}: {errors} drivers in a row gave up")
         self.proxy.faults = Faults()
         return out
 
-    def _driver(self, out: str) -> subprocess.Popen[str]:
+    def _driver(self, out: str, said: IO[bytes]) -> subprocess.Popen[bytes]:
         words = ["build", str(self.recipe), "--out", out, "--ray", self.cluster.address]
         command = [sys.executable, "-m", "vbdata.cli", *words, "--patience", "120", *self.roots]
-        return subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        return subprocess.Popen(command, stdout=said, stderr=said)
 
-    def _killed(self, driver: subprocess.Popen[str]) -> bool:
+    def _killed(self, driver: subprocess.Popen[bytes]) -> bool:
         """Kill this and that until the driver ends; whether it was the driver that was killed."""
         while True:
             with suppress(subprocess.TimeoutExpired):
-                driver.wait(timeout=KILL_EVERY_S)
+                driver.wait(timeout=self.every_s)
                 return False
+            if time.monotonic() > self.ends + LATE_S:
+                driver.kill()
+                driver.wait()
+                raise TimeoutError(f"round {self.number}: no end {LATE_S:.0f} s after time was up")
             if time.monotonic() > self.ends:
+                self.note("the last round is being finished")
                 continue
             (kind,) = self.luck.choices([*KILLS], [*KILLS.values()])
             if kind == "driver":
                 driver.kill()
-                driver.communicate()
-                self.note("driver killed")
+                driver.wait()
+                self._did(kind)
                 return True
             self._kill_worker() if kind == "worker" else self._replace_node()
+
+    def _did(self, kind: str) -> None:
+        self.did[kind] += 1
+        self.note(f"{kind} killed")
 
     def _kill_worker(self) -> None:
         if found := sorted(workers()):
             with suppress(ProcessLookupError):
                 os.kill(self.luck.choice(found), signal.SIGKILL)
-                self.note("worker killed")
+                self._did("worker")
 
     def _replace_node(self) -> None:
         node = self.luck.choice(sorted(self.cluster.worker_nodes, key=id))
         self.cluster.remove_node(node, allow_graceful=False)
-        self.note("node killed")
+        self._did("node")
         self.cluster.add_node(num_cpus=1)
 
 
@@ -122,30 +144,41 @@ def main() -> int:
     """The exit code."""
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--minutes", type=float, default=30.0)
+    asked.add_argument("--every", type=float, default=20.0, help="Seconds between two kills.")
+    asked.add_argument("--hang", type=float, default=30.0, help="Seconds of silence, then a reset.")
+    asked.add_argument("--log", type=Path, help="Gets a line for each request that met a fault.")
     asked.add_argument("--workers", type=int, default=2)
-    asked.add_argument("--samples", type=int, default=2000, help="Of one round.")
+    asked.add_argument("--samples", type=int, default=300, help="Of one round.")
     asked.add_argument("--shard-size", type=int, default=8)
     asked.add_argument("--seed", type=int, default=0, help="Of the faults and kills.")
     options = asked.parse_args()
     mark()
-    with TemporaryDirectory(prefix="vbdata-soak-") as name:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         os.environ["VBDATA_CACHE"] = str(folder / "cache")
+        os.environ["TMPDIR"] = str(folder / "t")  # short: Ray's sockets lie below it
+        (folder / "t").mkdir()
         recipe = _recipe(folder, options.samples, options.shard_size)
         _quiet(recipe, folder / "quiet")
         with _served(folder) as upstream, faulty(upstream, seed=options.seed) as proxy:
             result = _soak(options, recipe, folder, proxy)
+        if options.log:
+            met = [f"{kind}\t{asked}\n" for asked, kind in proxy.log if kind != "passed"]
+            options.log.write_text("".join(met))
     print(json.dumps(result, indent=1))
-    return 0 if result["same_bytes"] and not result["lost_samples"] else 1
+    sound = result["digests_equal"] and not result["samples_lost"] and not result["unfinished"]
+    return 0 if sound else 1
 
 
 def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy) -> dict[str, Any]:
     os.environ.update(KEYS | {"AWS_ENDPOINT_URL": proxy.url, "AWS_DEFAULT_REGION": "us-east-1"})
-    proxy.hang_s = HANG_S
+    proxy.hang_s = options.hang
     roots = list(_uploaded(recipe, folder / "data"))
     head = {"num_cpus": 0, "_system_config": QUICK}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     rounds: list[dict[str, Any]] = []
+    unfinished = ""
     try:
         for _ in range(options.workers):
             cluster.add_node(num_cpus=1)
@@ -157,20 +190,30 @@ def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy)
             proxy=proxy,
             luck=random.Random(options.seed),
             ends=ends,
+            every_s=options.every,
+            said=folder / "driver.log",
         )
         while not rounds or time.monotonic() < ends:
-            rounds.append(_checked(soak.round(len(rounds)), folder / "quiet"))
+            soak.number = len(rounds)
+            rounds.append(_checked(soak.round(), folder / "quiet"))
+            soak.note(f"round checked: {rounds[-1]}")
+    except TimeoutError as err:
+        unfinished = str(err)
     finally:
         cluster.shutdown()  # type: ignore[no-untyped-call]
+    faults = {kind: n for kind, n in proxy.counts.items() if kind != "passed"}
     return {
         "minutes": round((time.monotonic() - soak.began) / 60, 1),
-        "rounds": rounds,
-        "same_bytes": all(one["same_bytes"] for one in rounds),
-        "lost_samples": sum(one["lost_samples"] for one in rounds),
-        "killed": Counter(what for _, what in soak.log if what.endswith("killed")),
-        "drivers_that_gave_up": [what for _, what in soak.log if what.startswith("driver ended")],
-        "requests": dict(proxy.counts),
-        "log": soak.log,
+        "rounds": len(rounds),
+        "samples": sum(one["samples"] for one in rounds),
+        "samples_lost": sum(one["samples_lost"] for one in rounds),
+        "digests_equal": bool(rounds) and all(one["digests_equal"] for one in rounds),
+        "retries": sum(one["retries"] for one in rounds),
+        "kills": dict(soak.did),
+        "requests": proxy.counts.total(),
+        "faults": faults,
+        "drivers_that_gave_up": soak.gave_up,
+        "unfinished": unfinished,
     }
 
 
@@ -181,9 +224,11 @@ def _checked(url: str, quiet: Path) -> dict[str, Any]:
     lines = [line.split("  ", 1) for line in sums.splitlines()]
     wrong = [path for digest, path in lines if _sha256(out.read(path)) != digest]
     planned = json.loads((quiet / "manifest.json").read_bytes())["samples"]
+    made = json.loads(out.read("manifest.json"))["samples"]
     return {
-        "same_bytes": sums == (quiet / "SHA256SUMS").read_text() and not wrong,
-        "lost_samples": planned - json.loads(out.read("manifest.json"))["samples"],
+        "digests_equal": sums == (quiet / "SHA256SUMS").read_text() and not wrong,
+        "samples": made,
+        "samples_lost": planned - made,
         "retries": json.loads(out.read("run.json"))["retries"],
     }
 
