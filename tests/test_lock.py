@@ -267,7 +267,7 @@ def test_code_that_changes_bytes_is_named_first(small: Path, data: Path, tmp_pat
     shutil.copy(small / "small.lock.json", folder)
     done = elsewhere(
         small, data, folder,
-        ("transforms/depth.py", "label.metres >= 0", "label.metres >= 9"),
+        ("transforms/depth.py", "label.valid", "(label.valid & (label.metres >= 9))"),
         ("transforms/prompts/depth.yaml", '{scale}."', '{scale}!"'),
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
