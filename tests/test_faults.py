@@ -18,7 +18,7 @@ from conftest import manifest_of, sums_of
 from faulty import Listener, faulty, in_shards
 from ray.cluster_utils import Cluster
 
-from vbdata import ray_crew, ray_run
+from vbdata import ray_run
 from vbdata.build import How, Watcher, build
 from vbdata.errors import BuildError
 from vbdata.recipe import Recipe
@@ -89,14 +89,9 @@ def test_hangs_are_ended_and_the_slow_is_left_alone(
 
 
 def test_a_record_that_always_hangs_is_named_and_the_rest_is_built(
-    node: Callable[..., Any],
-    cluster: Cluster,
-    quiet: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    node: Callable[..., Any], cluster: Cluster, quiet: Path, tmp_path: Path
 ) -> None:
     """No clock may decide what is in a build, so it is not left out."""
-    monkeypatch.setattr(ray_run, "ATTEMPTS", 2)
     shards = in_shards(quiet)
     recipe = faulty(tmp_path / "data", {shards[5][0]: ("hold", "")})
     node(num_cpus=2)
@@ -154,9 +149,8 @@ def test_a_share_of_a_gpu_and_workers_as_the_cluster_has_room(
 
 
 def test_a_worker_that_cannot_start_ends_the_build_with_its_reason(
-    node: Callable[..., Any], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    node: Callable[..., Any], cluster: Cluster, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(ray_crew, "ATTEMPTS", 2)
     node(num_cpus=2)
     began = time.monotonic()
     how = How(ray=cluster.address, workers=2, device="cuda:99")
@@ -220,7 +214,7 @@ def test_when_the_head_dies_the_driver_ends_and_claims_nothing(quiet: Path, tmp_
     paths = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
         [sys.executable, "-m", "vbdata.cli", *words, "--workers", "1"],
-        env=os.environ | {"PYTHONPATH": paths, "RAY_gcs_rpc_server_reconnect_timeout_s": "2"},
+        env=os.environ | {"PYTHONPATH": paths, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"},
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
