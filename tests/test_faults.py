@@ -121,12 +121,11 @@ def test_a_node_is_lost_and_another_one_comes(
     gated = [record for shard in in_shards(quiet)[2:] for record in shard]
     recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in gated})
     first, out, seen = node(num_cpus=1), tmp_path / "out", Listener()
-    with building(recipe, out, How(ray=cluster.address, workers=None), seen):
+    with building(gate, recipe, out, How(ray=cluster.address, workers=None), seen):
         until(lambda: len(list(out.glob("receipts/*.json"))) == 2)
         cluster.remove_node(first, allow_graceful=False)
         node(num_cpus=2)
         until(lambda: seen.retried and len(ray_workers()) == 2)
-        gate.touch()
     assert sums_of(out) == sums_of(quiet)
     assert len(seen.retried) == 1
     assert seen.retried[0].cause.startswith("its node was lost: ")
@@ -140,13 +139,12 @@ def test_a_share_of_a_gpu_and_workers_as_the_cluster_has_room(
     recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in range(40)})
     node(num_cpus=6, num_gpus=1)
     out, how = tmp_path / "out", How(ray=cluster.address, workers=None, gpus_per_worker=0.25)
-    with building(recipe, out, how):
+    with building(gate, recipe, out, how):
         until(lambda: len(ray_workers()) == 4)
         more = node(num_cpus=1, num_gpus=1)
         until(lambda: len(ray_workers()) == 5)
         cluster.remove_node(more, allow_graceful=False)
         until(lambda: len(ray_workers()) == 4)
-        gate.touch()
     assert sums_of(out) == sums_of(quiet)
 
 
@@ -229,13 +227,16 @@ def test_when_the_head_dies_the_driver_ends_and_claims_nothing(quiet: Path, tmp_
 
 
 @contextmanager
-def building(recipe: Recipe, out: Path, how: How, seen: Watcher | None = None) -> Iterator[None]:
-    """A build that goes on meanwhile. Its errors come up at the end."""
+def building(
+    gate: Path, recipe: Recipe, out: Path, how: How, seen: Watcher | None = None
+) -> Iterator[None]:
+    """A build that goes on meanwhile; then the gate opens. Its errors come up at the end."""
     with ThreadPoolExecutor(1) as pool:
         going = pool.submit(build, recipe, Folder(str(out)), how, seen)
         try:
             yield
         finally:
+            gate.touch()
             going.result(timeout=90)
 
 
