@@ -11,8 +11,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -60,20 +60,20 @@ def connected(address: str, workers: int | None, early: bool) -> Iterator[Callab
     """
     with ThreadPoolExecutor(1, thread_name_prefix="ray") as pool:
         begun = pool.submit(start, address, workers) if early else None
+        joined = early
 
         def ready() -> float:
-            nonlocal begun
-            if begun is None:
-                begun = Future()
-                begun.set_result(start(address, workers))
-            return begun.result()
+            nonlocal joined
+            joined = True
+            # on this thread Ray can see to signals
+            return begun.result() if begun else start(address, workers)
 
         try:
             yield ready
         finally:
-            if begun is not None:
-                with suppress(BuildError):
-                    begun.result()
+            if begun:
+                wait((begun,))
+            if joined:
                 stop()
 
 
