@@ -26,7 +26,7 @@ from tests.fuzz_damage import damage, lay_out
 from tests.fuzz_guard import Guard, limit_memory
 from tests.fuzz_values import SECRET
 from tests.fuzz_variants import Variant, variants
-from vbdata import plugins
+from vbdata import compiled, plugins
 from vbdata.errors import REASONS, BadSample, SourceError
 from vbdata.images import decode_rgb
 from vbdata.index import build_index
@@ -255,6 +255,7 @@ def main() -> None:
             plugins.resolve(package, name)
     for name in ("cv2", "h5py", "pyarrow.parquet", "pycocotools.mask"):
         importlib.import_module(name)
+    compiled.library()  # a compiler is started here, not by a reader
     guard = Guard(outside)
     limit_memory(megabytes << 20)
     print(json.dumps({"ready": True}), flush=True)
