@@ -77,14 +77,14 @@ def test_hangs_are_ended_and_the_slow_is_left_alone(
     recipe = faulty(tmp_path / "data", faults | slow)
     node(num_cpus=4)
     seen, began = Listener(), time.monotonic()
-    how = How(ray=cluster.address, workers=4, patience_s=8)
+    how = How(ray=cluster.address, workers=4, patience_s=10)
     build(recipe, Folder(str(tmp_path / "out")), how, seen)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 90
     assert sums_of(tmp_path / "out") == sums_of(quiet)
-    assert sorted(event.shard for event in seen.retried) == [0, 1, 2]
+    assert {event.shard for event in seen.retried} == {0, 1, 2}
     for event in seen.retried:
-        assert "no sign of life for 8 s; last seen at " in event.cause
-    (asleep,) = [event.cause for event in seen.retried if event.shard == 0]
+        assert "no sign of life for 10 s; last seen at " in event.cause
+    asleep = next(event.cause for event in seen.retried if event.shard == 0)
     assert f"tiny / generate, record '{shards[0][2]:08d}' (load)" in asleep
 
 
