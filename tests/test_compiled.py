@@ -23,6 +23,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from test_devices import PARAMS, label_of
 
+from benchmarks import pictures
 from pipelines import _rle
 from vbdata import compiled, deflate_plain, images, plugins, png, rounding
 from vbdata.images import decode_png_raw
@@ -112,7 +113,7 @@ def test_png_is_that_of_the_plain_encoder_and_reads_back(
 
 
 @needs_compiler
-@pytest.mark.parametrize("kind", ["noise", "skewed", "words", "sixteen"])
+@pytest.mark.parametrize("kind", ["noise", "skewed", "words", "normals", "sixteen"])
 def test_many_blocks_of_png(kind: str) -> None:
     """Codes at their longest, blocks that stop and start to look back, far and near matches."""
     rng = np.random.default_rng(5)
@@ -124,6 +125,9 @@ def test_many_blocks_of_png(kind: str) -> None:
     pixels = rng.integers(0, 256, (500, 200, 3), dtype=np.uint8)
     if kind == "skewed":
         pixels = (255 - rng.geometric(0.3, pixels.shape).clip(1, 255)).astype(np.uint8)
+    if kind == "normals":  # where looking back pays in some blocks and not in others
+        vectors = np.nan_to_num(pictures.normals(np.random.default_rng(3)).astype(np.float32))
+        pixels = np.floor(vectors * 127.5 + 128).astype(np.uint8)
     if kind == "words":
         word = rng.integers(0, 256, (64, 8, 3), dtype=np.uint8)
         pixels = word[rng.integers(0, 64, (500, 25))].reshape(500, 200, 3)
