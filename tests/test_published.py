@@ -50,7 +50,8 @@ def test_every_file_is_a_function_of_the_manifest(demo_build: Path) -> None:
         *(f".nv-meta/{name}" for name in (".info.json", "split.yaml", "dataset.yaml")),
         *(".nv-meta/crude.yaml", ".nv-meta/sample_loader.py"),
     }
-    for path, data in files.items():
+    for path, pieces in files.items():
+        data = b"".join(pieces)
         assert (demo_build / path).read_bytes() == data
         assert sums[path] == hashlib.sha256(data).hexdigest()
         assert str(demo_build.parent).encode() not in data
@@ -156,7 +157,7 @@ def test_names_follow_the_split_and_the_input(other: Path) -> None:
 
 def test_a_split_of_another_name_stands_beside_the_three_that_lint_reads(other: Path) -> None:
     manifest = manifest_of(other) | {"split": "extra"}
-    split = yaml.safe_load(energon.files(manifest)[".nv-meta/split.yaml"])
+    split = yaml.safe_load(b"".join(energon.files(manifest)[".nv-meta/split.yaml"]))
     assert list(split["split_parts"]) == ["train", "val", "test", "extra"]
 
 
@@ -172,7 +173,7 @@ def test_a_split_of_another_name_stands_beside_the_three_that_lint_reads(other: 
 )
 def test_the_licence_of_the_card(demo_build: Path, found: list[str], said: object) -> None:
     lines = [{"license": name, "commercial": False, "samples": 1, "sources": {}} for name in found]
-    head = head_of(card.files(manifest_of(demo_build) | {"licenses": lines})["README.md"])
+    head = head_of(b"".join(card.files(manifest_of(demo_build) | {"licenses": lines})["README.md"]))
     assert head["license"] == said
     assert ("license_name" in head) == (said == "other")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from vbdata import earlier, plugins
 from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
@@ -136,20 +138,22 @@ def _made(folder: Path) -> Path:
 def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher, run: Run) -> dict[str, Any]:
     digests = job_digests(plan)
     folder = f"shards/{build_digest(digests)[:DIGEST_LENGTH]}"
-    tars = [tar_path(plan, number, folder) for number in range(plan.shards)]
+
+    def tar(number: int) -> str:
+        return tar_path(plan, number, folder)
 
     def make(number: int) -> Job:
         return make_job(plan, number, folder, digests[number])
 
     watcher.planned(plan)
-    todo = lacking(out, digests, tars, rehash=how.rehash, retry=how.retry)
+    todo = lacking(out, digests, tar, rehash=how.rehash, retry=how.retry)
     if todo:
         unpublish(out)
     with Record(out, how, Path(folder).name, warnings(plan)) as record:
         _build_shards(plan, todo, make, out, how, watcher, record, run)
-        sweep(out, set(tars), set(digests))
+        sweep(out, tar, digests)
         unpublish(out)
-        return write_manifest(plan, receipts(out, digests), out)
+        return write_manifest(plan, folder, receipts(out, digests), out)
 
 
 def _build_shards(
@@ -209,8 +213,8 @@ def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
 
 
 def _first_progress(plan: Plan, todo: Sequence[int], how: How, record: Record) -> Progress:
-    kept = sorted(set(range(plan.shards)) - set(todo))
-    cells = tuple(int(n) for n in plan.table[kept].sum(axis=0)) if kept else ()
+    kept = np.setdiff1d(np.arange(plan.shards), todo)
+    cells = tuple(int(n) for n in plan.table[kept].sum(axis=0)) if len(kept) else ()
     samples = sum(cells)
     return Progress(
         event=None,

@@ -123,15 +123,18 @@ def walk(top: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[st
     try:
         found = os.stat(top)
         here = (found.st_dev, found.st_ino)
-        entries = [] if here in above else list(os.scandir(top))
+        if here in above:
+            return
+        entries = os.scandir(top)
     except ABSENT:
         return
-    for entry in entries:
-        there = _followed(entry)
-        if there and stat.S_ISDIR(there.st_mode):
-            yield from walk(entry.path, (*above, here))
-        elif there and stat.S_ISREG(there.st_mode):
-            yield entry.path, there.st_size
+    with entries:
+        for entry in entries:
+            there = _followed(entry)
+            if there and stat.S_ISDIR(there.st_mode):
+                yield from walk(entry.path, (*above, here))
+            elif there and stat.S_ISREG(there.st_mode):
+                yield entry.path, there.st_size
 
 
 def listed(top: str) -> dict[str, bool]:

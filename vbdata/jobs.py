@@ -5,8 +5,9 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -17,18 +18,62 @@ from vbdata.nouns import Entry, Job, Row
 from vbdata.plan import Cell, Plan
 from vbdata.prompts import prompt_digest
 
+SIZE = hashlib.sha256().digest_size
 DIGEST_LENGTH = 8  # hex digits of the build's digest in the shards' path
 CONVERTED_AT_ONCE = 1 << 16  # digests from text to bytes
 
 
-def build_digest(digests: Sequence[str]) -> str:
+def build_digest(digests: Iterable[str]) -> str:
     """SHA-256 over the digests of all jobs: the name of exactly these bytes."""
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+    whole = hashlib.sha256()
+    for digest in digests:
+        whole.update(digest.encode())
+    return whole.hexdigest()
 
 
-def job_digests(plan: Plan) -> list[str]:
+class JobDigests(Sequence[str]):
+    """SHA-256 digests as hexadecimal texts, in 32 bytes each."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        raw = bytearray()
+        for text in texts:
+            raw += bytes.fromhex(text)
+        self._raw = np.frombuffer(raw, f"S{SIZE}")  # what it strips, zeros at the end, is put back
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    @overload
+    def __getitem__(self, number: int) -> str: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[str]: ...
+    def __getitem__(self, number: int | slice) -> str | list[str]:
+        found = self._raw[number]
+        if isinstance(number, slice):
+            return [raw.ljust(SIZE, b"\0").hex() for raw in found.tolist()]
+        return bytes(found).ljust(SIZE, b"\0").hex()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JobDigests) and np.array_equal(self._raw, other._raw)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __contains__(self, text: object) -> bool:
+        try:
+            raw = bytes.fromhex(str(text))
+        except ValueError:
+            return False
+        at = int(np.searchsorted(self._sorted, raw))
+        return at < len(self) and len(raw) == SIZE and bool(self._sorted[at] == raw.rstrip(b"\0"))
+
+    @cached_property
+    def _sorted(self) -> NDArray[np.bytes_]:
+        return np.sort(self._raw)
+
+
+def job_digests(plan: Plan) -> JobDigests:
     """The digest of every shard's job, without building the jobs."""
-    return list(_digests(plan))
+    return JobDigests(_digests(plan))
 
 
 def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
@@ -141,13 +186,12 @@ def _cell_digest(plan: Plan, cell: Cell) -> str:
 
 def _contents(plan: Plan) -> NDArray[np.uint8]:
     """The digest of every entry of every source: uint8[records, 32]."""
-    size = hashlib.sha256().digest_size
-    contents = np.empty((sum(map(len, plan.indices.values())), size), np.uint8)
+    contents = np.empty((sum(map(len, plan.indices.values())), SIZE), np.uint8)
     start = 0
     for index in plan.indices.values():
         for batch in index.facts.select(["digest"]).to_batches(CONVERTED_AT_ONCE):
-            digits = batch.column(0).cast(pa.binary()).cast(pa.binary(2 * size)).buffers()[1]
+            digits = batch.column(0).cast(pa.binary()).cast(pa.binary(2 * SIZE)).buffers()[1]
             part = contents[start : start + len(batch)]
-            part[:] = np.frombuffer(binascii.unhexlify(digits), np.uint8).reshape(-1, size)
+            part[:] = np.frombuffer(binascii.unhexlify(digits), np.uint8).reshape(-1, SIZE)
             start += len(batch)
     return contents

@@ -1,17 +1,66 @@
-"""JSON as it is published: indented by one, ASCII, a last newline."""
+"""JSON as it is published: indented by one, ASCII, a last newline.
+
+It is written piece by piece, so that a long list needs no more memory than one of its elements.
+"""
 
 from __future__ import annotations
 
 import json
-from io import BytesIO, TextIOWrapper
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
+
+PIECE = 1 << 16  # bytes, about
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """An array whose elements are made when they are written."""
+
+    elements: Callable[[], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """An object whose members are made, in the order of their writing, when they are written."""
+
+    members: Callable[[], Iterable[tuple[str, Any]]]
 
 
 def json_bytes(value: Any, *, sort_keys: bool = False) -> bytes:
-    """The text of a value. Beside it no more is in memory: json.dumps would hold each token."""
-    data = BytesIO()
-    text = TextIOWrapper(data, encoding="ascii", newline="\n")
-    json.dump(value, text, sort_keys=sort_keys, indent=1, ensure_ascii=True)
-    text.write("\n")
-    text.flush()
-    return data.getvalue()
+    """The text of a value: JSON's own types, any mapping or iterable, Each and Pairs."""
+    return b"".join(json_pieces(value, sort_keys=sort_keys))
+
+
+def json_pieces(value: Any, *, sort_keys: bool = False) -> Iterator[bytes]:
+    """The same text in pieces."""
+    held: list[str] = []
+    size = 0
+    for token in chain(_tokens(value, sort_keys, "\n"), "\n"):
+        held.append(token)
+        size += len(token)
+        if size >= PIECE:
+            yield "".join(held).encode("ascii")
+            held, size = [], 0
+    yield "".join(held).encode("ascii")
+
+
+def _tokens(value: Any, sort_keys: bool, line: str) -> Iterator[str]:
+    """line: how a line of the value's own depth begins."""
+    if isinstance(value, Mapping | Pairs):
+        members = value.members() if isinstance(value, Pairs) else value.items()
+        brackets = "{}"
+        inside = ((f"{json.dumps(k)}: ", v) for k, v in (sorted(members) if sort_keys else members))
+    elif isinstance(value, Iterable | Each) and not isinstance(value, str):
+        brackets = "[]"
+        inside = (("", v) for v in (value.elements() if isinstance(value, Each) else value))
+    else:
+        yield json.dumps(value)
+        return
+    before = brackets[0]
+    for name, each in inside:
+        yield f"{before}{line} {name}"
+        yield from _tokens(each, sort_keys, f"{line} ")
+        before = ","
+    yield f"{line}{brackets[1]}" if before == "," else brackets

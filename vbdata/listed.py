@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from vbdata.storage import Folder
+from vbdata.storage import Folder, absent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,6 +40,12 @@ class Listed(Folder):
     def size(self, path: str) -> int:
         """Bytes of a file, -1 if it is not there."""
         return self._sizes.get(path, -1)
+
+    def read(self, path: str) -> bytes:
+        """A whole file. Raises BadSample("missing"); OSError if the machine fails."""
+        if path not in self._sizes:
+            raise absent(path)
+        return super().read(path)
 
     def write(self, path: str, data: bytes) -> None:
         """Replace a file."""

@@ -3,7 +3,7 @@
 manifest.json is canonical JSON; its digest leaves out the environment block. manifest/SPLIT.parquet
 has one row a sample, shard by shard, in row groups of whole shards (vbdata.row_groups). What other
 libraries need to open the folder is made from the manifest by vbdata/publish/. SHA256SUMS covers
-every published file.
+every published file. All of it is written line by line: memory does not grow with the shards.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal
+from heapq import merge
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,14 +28,16 @@ from vbdata.columns import ROWS
 from vbdata.environment import environment
 from vbdata.errors import BuildError
 from vbdata.exclusions import excluded_groups
+from vbdata.filesystems import room
 from vbdata.holdout import HOLDOUT
-from vbdata.jobs import build_digest
-from vbdata.json_bytes import json_bytes
+from vbdata.jobs import build_digest, tar_path
+from vbdata.json_bytes import json_bytes, json_pieces
 from vbdata.nouns import Entry, Receipt
 from vbdata.plan import Plan
 from vbdata.prompts import prompt_digest
 from vbdata.publish import reader_files
 from vbdata.row_groups import together
+from vbdata.shard_lines import ShardLines
 from vbdata.storage import Folder
 from vbdata.tally import Tally, cell_lines
 
@@ -47,56 +52,78 @@ def canonical(value: Any) -> bytes:
     return json_bytes(value, sort_keys=True)
 
 
-def write_manifest(plan: Plan, receipts: Iterable[Receipt], out: Folder) -> dict[str, Any]:
+def write_manifest(
+    plan: Plan, folder: str, receipts: Iterable[Receipt], out: Folder
+) -> dict[str, Any]:
     """Write quarantine, rows, manifest.json and SHA256SUMS; return the manifest.
 
-    Raises BuildError, with the quarantine written and no manifest, if nothing was built or more
-    than the recipe's max_bad is quarantined.
+    folder: that of the shards. Raises BuildError, with the quarantine written and no manifest, if
+    nothing was built or more than the recipe's max_bad is quarantined.
     """
-    tally = Tally(plan)
-    sums: dict[str, str] = {}
-    shards: list[dict[str, Any]] = []
-    quarantine: list[Mapping[str, Any]] = [
-        _index_fault(name, entry)
-        for name, index in plan.indices.items()
-        for entry in index.faults()
-    ]
-
-    def counted() -> Iterator[list[dict[str, Any]]]:
-        for receipt in receipts:
-            tally.add(receipt)
-            shards.append(_shard_line(receipt))
-            sums.update(_shard_sums(receipt))
-            quarantine.extend(receipt.quarantine)
-            yield [{**sample, "shard": receipt.shard} for sample in receipt.samples]
-
+    tally, shards = Tally(plan), ShardLines(lambda number: tar_path(plan, number, folder))
     with TemporaryDirectory(prefix="vbdata-") as temporary:
-        rows = Path(temporary) / "rows.parquet"
-        with pq.ParquetWriter(rows, ROWS) as writer:
-            for some in together(counted(), len):
-                writer.write_table(pa.Table.from_pylist(list(chain(*some)), ROWS))
-        rows_path = f"manifest/{plan.recipe.split}.parquet"
-        sums[rows_path] = _file_sha256(rows)
-        out.put(rows, rows_path)
-    _write_summed(out, QUARANTINE, _lines(quarantine), sums)
-    if plan.held.sets:
-        _write_summed(out, HOLDOUT, plan.held.table(), sums)
-    _judge(tally, plan.recipe.max_bad)
-    manifest = _manifest(plan, tally, shards)
-    for path, data in reader_files(manifest, sums).items():
-        _write_summed(out, path, data, sums)
-    _write_summed(out, MANIFEST, canonical(manifest), sums)
-    out.write(SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode())
+        press = _Press(out, Path(temporary))
+        rows = f"manifest/{plan.recipe.split}.parquet"
+        with press.printed(QUARANTINE) as quarantine:
+            quarantine.writelines(_index_faults(plan))
+            with press.printed(rows) as file, pq.ParquetWriter(file, ROWS) as writer:
+                for some in together(_counted(receipts, tally, shards, quarantine), len):
+                    writer.write_table(pa.Table.from_pylist(list(chain(*some)), ROWS))
+        if plan.held.sets:
+            press.print(HOLDOUT, [plan.held.table()])
+        _judge(tally, plan.recipe.max_bad)
+        manifest = _manifest(plan, tally, shards)
+        for path, pieces in reader_files(manifest, press.sums).items():
+            press.print(path, pieces)
+        press.print(MANIFEST, json_pieces(manifest, sort_keys=True))
+        sums = merge(shards.sums(), sorted(press.sums.items()))
+        press.print(SUMS, (f"{digest}  {path}\n".encode() for path, digest in sums))
     return manifest
 
 
-def _write_summed(out: Folder, path: str, data: bytes, sums: dict[str, str]) -> None:
-    out.write(path, data)
-    sums[path] = hashlib.sha256(data).hexdigest()
+def _counted(
+    receipts: Iterable[Receipt], tally: Tally, shards: ShardLines, quarantine: IO[bytes]
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one shard after the other, which is counted meanwhile."""
+    for receipt in receipts:
+        tally.add(receipt)
+        shards.add(receipt)
+        quarantine.writelines(map(_line, receipt.quarantine))
+        yield [{**sample, "shard": receipt.shard} for sample in receipt.samples]
 
 
-def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows).encode()
+@dataclass(frozen=True)
+class _Press:
+    """Publishes files: each is spooled, then put in place whole. sums: SHA-256 by path."""
+
+    out: Folder
+    spool: Path
+    sums: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def printed(self, path: str) -> Iterator[IO[bytes]]:
+        """A file to write into, which is published when it is complete."""
+        part = self.spool / path.replace("/", "-")
+        with room(self.spool), part.open("wb") as file:
+            yield file
+        with part.open("rb") as whole:
+            self.sums[path] = hashlib.file_digest(whole, "sha256").hexdigest()
+        self.out.put(part, path)
+
+    def print(self, path: str, pieces: Iterable[bytes]) -> None:
+        """Publish the pieces as one file."""
+        with self.printed(path) as file:
+            file.writelines(pieces)
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return (json.dumps(row, sort_keys=True) + "\n").encode()
+
+
+def _index_faults(plan: Plan) -> Iterator[bytes]:
+    for name, index in plan.indices.items():
+        for entry in index.faults():
+            yield _line(_index_fault(name, entry))
 
 
 def _judge(tally: Tally, max_bad: Decimal) -> None:
@@ -114,10 +141,13 @@ def _judge(tally: Tally, max_bad: Decimal) -> None:
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
     """SHA-256 of a manifest without its environment block and its digest."""
     kept = {k: v for k, v in manifest.items() if k not in ("environment", "digest")}
-    return hashlib.sha256(canonical(kept)).hexdigest()
+    digest = hashlib.sha256()
+    for piece in json_pieces(kept, sort_keys=True):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
-def _manifest(plan: Plan, tally: Tally, shards: list[dict[str, Any]]) -> dict[str, Any]:
+def _manifest(plan: Plan, tally: Tally, shards: ShardLines) -> dict[str, Any]:
     recipe = plan.recipe
     manifest = {
         "format": FORMAT,
@@ -125,7 +155,7 @@ def _manifest(plan: Plan, tally: Tally, shards: list[dict[str, Any]]) -> dict[st
         "split": recipe.split,
         "recipe": recipe.canonical(),
         "recipe_sha256": recipe.digest(),
-        "build_sha256": build_digest([shard["job_sha256"] for shard in shards]),
+        "build_sha256": build_digest(shard["job_sha256"] for shard in shards),
         "samples": sum(tally.realised.values()),
         "bytes": tally.bytes,
         "shortfall": tally.shortfall,
@@ -167,21 +197,6 @@ def _source_line(plan: Plan, name: str) -> dict[str, Any]:
     }
 
 
-def _shard_line(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "tar": receipt.tar,
-        "samples": len(receipt.samples),
-        "bytes": receipt.size,
-        "sha256": receipt.sha256,
-        "md5": receipt.md5,
-        "job_sha256": receipt.job,
-    }
-
-
-def _shard_sums(receipt: Receipt) -> dict[str, str]:
-    return {receipt.tar: receipt.sha256, f"{receipt.tar}.idx": receipt.index_sha256}
-
-
 def _index_fault(source: str, entry: Entry) -> dict[str, Any]:
     reason, _, detail = entry.fault.partition(": ")
     return {
@@ -194,8 +209,3 @@ def _index_fault(source: str, entry: Entry) -> dict[str, Any]:
         "file": entry.files["image"].path if "image" in entry.files else "",
         "key": "",
     }
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vbdata.environment import environment
@@ -22,8 +23,10 @@ from vbdata.shard import read_receipt, receipt_path, write_receipt
 from vbdata.storage import Folder
 
 RECIPE = "plan/recipe.json"
-LOG = logging.getLogger(__name__)
 ORDER = "plan/order.json"  # the recipe as it was given, and where its data was
+NUMBER = re.compile(r"-([0-9]{5,18})-of-[^/]*$")  # of a shard, in its tar's name
+PART = re.compile(r"(^|/)\.[^/]*\.part$")  # of a file that a killed process was writing
+LOG = logging.getLogger(__name__)
 
 
 def refuse_others(recipe: Recipe, out: Folder) -> None:
@@ -69,7 +72,7 @@ def ordered(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
 def lacking(
     out: Folder,
     digests: Sequence[str],
-    tars: Sequence[str],
+    tar: Callable[[int], str],
     *,
     rehash: bool = False,
     retry: bool = False,
@@ -78,7 +81,7 @@ def lacking(
 
     Its receipt must be of the same job and library versions, its tar of the right size and its
     offsets of the right bytes; with `rehash` the tar's bytes are read as well; with `retry` no
-    record of it may be in quarantine.
+    record of it may be in quarantine. tar: the path of a shard's tar by number.
     """
     known = Listed(out.url, ("receipts", "shards"))
 
@@ -94,23 +97,15 @@ def lacking(
     for shard, receipt in enumerate(asked(known, standing, digests)):
         if receipt is None:
             found.append(shard)
-        elif receipt.tar != tars[shard]:
-            _rename(
-                known,
-                replace(receipt, job=digests[shard], tar=tars[shard], shard=shard),
-                receipt.tar,
-            )
+        elif receipt.tar != tar(shard):
+            moved = replace(receipt, job=digests[shard], tar=tar(shard), shard=shard)
+            _rename(known, moved, receipt.tar)
     return found
 
 
 def receipts(out: Folder, digests: Sequence[str]) -> Iterator[Receipt]:
     """The receipts of finished shards, in order. Raises BuildError if one has gone."""
-    known = Listed(out.url, ("receipts",))
-
-    def finished(digest: str) -> Receipt | None:  # listings of some stores lag behind
-        return read_receipt(known, digest) or read_receipt(out, digest)
-
-    found = asked(out, finished, digests)
+    found = asked(out, lambda digest: read_receipt(out, digest), digests)
     for digest, receipt in zip(digests, found, strict=True):
         if receipt is None:
             raise BuildError(f"the receipt {receipt_path(digest)} has gone while building")
@@ -141,21 +136,41 @@ def drop_uploads(out: Folder) -> None:
         LOG.warning("%s: %d unfinished uploads of killed workers dropped", out.url, count)
 
 
-def sweep(out: Folder, tars: set[str], digests: set[str]) -> None:
-    """Delete what no receipt of this build names, and what killed runs left behind."""
-    wanted = {*tars, *(f"{tar}.idx" for tar in tars), *map(receipt_path, digests)}
-    for folder in ("shards", "receipts"):
-        for file in list(out.files(folder)):
-            if file.path not in wanted:
-                out.remove(file.path)
+def sweep(out: Folder, tar: Callable[[int], str], digests: Sequence[str]) -> None:
+    """Delete what no receipt of this build names, and what killed runs left behind.
+
+    tar: the path of a shard's tar by number.
+    """
+
+    def wanted(path: str) -> bool:
+        if path.startswith("receipts/"):
+            digest = PurePosixPath(path).stem
+            return path == receipt_path(digest) and digest in digests
+        number = NUMBER.search(path)
+        if number is None or int(number[1]) >= len(digests):
+            return False
+        return path.removesuffix(".idx") == tar(int(number[1]))
+
+    for top in ("shards", "receipts"):
+        for path in [path for path in out.paths(top) if not wanted(path)]:
+            out.remove(path)
     if not out.local:
         drop_uploads(out)
         return
-    for part in Path(out.base).rglob(".*.part"):
-        part.unlink(missing_ok=True)
-    for path in sorted(Path(out.base, "shards").rglob("*"), reverse=True):
-        if path.is_dir() and (path.name.startswith("vbdata-") or not any(path.iterdir())):
-            shutil.rmtree(path, ignore_errors=True)
+    for path in [path for path in out.paths() if PART.search(path)]:
+        out.remove(path)
+    _drop_empty(out.at("shards"))
+
+
+def _drop_empty(folder: str) -> None:
+    """Remove a local folder and those below it in which nothing is left."""
+    with suppress(FileNotFoundError):
+        with os.scandir(folder) as inside:
+            below = [each.path for each in inside if each.is_dir(follow_symlinks=False)]
+        for each in below:
+            _drop_empty(each)
+    with suppress(OSError):  # one that holds something stays
+        os.rmdir(folder)
 
 
 def _stated(out: Folder) -> list[str]:

@@ -110,13 +110,11 @@ def write_receipt(out: Folder, receipt: Receipt) -> None:
 
 def read_receipt(out: Folder, digest: str) -> Receipt | None:
     """The receipt of a job, if its shard is finished."""
-    if not out.exists(receipt_path(digest)):
-        return None
     try:
         plain = json.loads(out.read(receipt_path(digest)))
         lists = {key: tuple(plain[key]) for key in ("samples", "quarantine", "shortfall")}
         return Receipt(**plain | lists)
-    except (ValueError, TypeError, KeyError):  # cut short by a crash: the shard is not finished
+    except (BadSample, ValueError, TypeError, KeyError):  # not there, or cut short by a crash
         return None
 
 

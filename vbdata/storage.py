@@ -151,14 +151,21 @@ class Folder(Root):
 
     def files(self, below: str = "") -> Iterator[FileRef]:
         """All files below a folder, links followed, sorted by path."""
+        found = dict(self._below(below))
+        for path in sorted(found):
+            yield FileRef(path=path, size=found[path])
+
+    def paths(self, below: str = "") -> Iterator[str]:
+        """The paths of all files below a folder, in no order; of a local one, none is held."""
+        return (path for path, _ in self._below(below))
+
+    def _below(self, below: str) -> Iterator[tuple[str, int]]:
         top, cut = self.at(below), len(self.base) + 1
         if self.local:
-            found = {spelled(path): size for path, size in walk(top)}
             cut = len(spelled(self.base)) + 1
-        else:
-            found = dict(stores.listed(self.url, self.fs, top, deep=True))
-        for path in sorted(found):
-            yield FileRef(path=path[cut:], size=found[path])
+            return ((spelled(path)[cut:], size) for path, size in walk(top))
+        found = stores.listed(self.url, self.fs, top, deep=True)
+        return ((path[cut:], size) for path, size in found)
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted."""

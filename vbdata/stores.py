@@ -7,6 +7,7 @@ raise OSError that names the URL, and FileNotFoundError where something is not t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,18 +63,20 @@ def _get(fs: Any, at: str, offset: int, count: int | None, most: int) -> bytes:
     return data
 
 
-def listed(url: str, fs: Any, top: str, *, deep: bool) -> list[tuple[str, int]]:
+def listed(url: str, fs: Any, top: str, *, deep: bool) -> Iterator[tuple[str, int]]:
     """(path, size) of what lies below a folder, at any depth or directly; folders have size -1."""
     if s3.speaks(fs):
         with plain_errors(url):
-            return list(s3.listed(fs, url, top, deep=deep))
+            yield from s3.listed(fs, url, top, deep=deep)
+        return
     if not ask(url, fs, "isdir", top):
-        return []
+        return
     if deep:
-        infos = list(ask(url, fs, "find", top, detail=True, limit=LIST_S).values())
+        infos = ask(url, fs, "find", top, detail=True, limit=LIST_S).values()
     else:
         infos = ask(url, fs, "ls", top, detail=True, limit=LIST_S)
-    return [(i["name"], -1 if i["type"] == "directory" else int(i["size"])) for i in infos]
+    for info in infos:
+        yield info["name"], -1 if info["type"] == "directory" else int(info["size"])
 
 
 def send(url: str, fs: Any, at: str, content: bytes | Path) -> None:

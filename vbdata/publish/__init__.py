@@ -13,14 +13,19 @@ webdataset itself needs no file but the tars.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vbdata.publish import card, croissant, energon, wids
 
 
-def reader_files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, bytes]:
-    """All of these files by path; sums: SHA-256 of the tables that are written already."""
+def reader_files(
+    manifest: Mapping[str, Any], sums: Mapping[str, str]
+) -> dict[str, Iterable[bytes]]:
+    """All of these files by path, in pieces; sums: SHA-256 of the tables that are written already.
+
+    Pieces are made when they are asked for, once: a build may have more shards than memory holds.
+    """
     return {
         **card.files(manifest),
         **wids.files(manifest),

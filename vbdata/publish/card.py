@@ -8,7 +8,7 @@ those of https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -35,10 +35,10 @@ HUB = frozenset(
 )
 
 
-def files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
+def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
     """The card, by path."""
     head = yaml.safe_dump(_head(manifest), sort_keys=False, width=100)
-    return {PATH: f"---\n{head}---\n\n{_body(manifest)}".encode()}
+    return {PATH: [f"---\n{head}---\n\n{_body(manifest)}".encode()]}
 
 
 def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:

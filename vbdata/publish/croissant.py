@@ -11,12 +11,13 @@ tars, it is dated to the epoch, and whoever publishes it may set the day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from vbdata.columns import COLUMNS
+from vbdata.json_bytes import Each
 from vbdata.publish.facts import Member, json_text, licence_url, members, short_digest, summary
 
 PATH = "croissant.json"
@@ -78,12 +79,10 @@ KINDS = {
 SETS = {"input": "inputs", "target": "targets", "valid": "valid"}  # by member: the record set
 
 
-def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, bytes]:
+def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, Iterable[bytes]]:
     """The description, by path; sums: SHA-256 of the manifest's Parquet file, by path."""
     name, digest = manifest["name"], short_digest(manifest)
     rows = f"manifest/{manifest['split']}.parquet"
-    tars = [{"@id": shard["tar"]} for shard in manifest["shards"]]
-    pictures = [member for member in members(manifest) if member.is_image]
     described = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -95,14 +94,25 @@ def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, byt
         "datePublished": EPOCH,
         "citeAs": f"@misc{{{name}-{digest}, title={{{name}}}, note={{vbdata build {digest}}}}}",
         "isBasedOn": sorted({source["homepage"] for source in manifest["sources"]}),
-        "distribution": [
-            _file(rows, "application/x-parquet", sums[rows], "a row a sample"),
-            *(_shard(shard) for shard in manifest["shards"]),
-            *(_file_set(member, tars) for member in pictures),
-        ],
-        "recordSet": [_rows(rows), *(_images(member) for member in pictures)],
+        "distribution": Each(lambda: _distribution(rows, manifest, sums)),
+        "recordSet": [_rows(rows), *map(_images, _pictures(manifest))],
     }
     return {PATH: json_text(described)}
+
+
+def _distribution(
+    rows: str, manifest: Mapping[str, Any], sums: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    shards = manifest["shards"]
+    tars = Each(lambda: ({"@id": shard["tar"]} for shard in shards))
+    yield _file(rows, "application/x-parquet", sums[rows], "a row a sample")
+    yield from map(_shard, shards)
+    for member in _pictures(manifest):
+        yield _file_set(member, tars)
+
+
+def _pictures(manifest: Mapping[str, Any]) -> list[Member]:
+    return [member for member in members(manifest) if member.is_image]
 
 
 def _file(path: str, media_type: str, sha256: str, meaning: str) -> dict[str, Any]:
@@ -122,7 +132,7 @@ def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
     return said | {"contentSize": f"{shard['bytes']} B"}
 
 
-def _file_set(member: Member, tars: list[dict[str, str]]) -> dict[str, Any]:
+def _file_set(member: Member, tars: Each) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": f"{_set(member)}-files",

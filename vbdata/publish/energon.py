@@ -14,11 +14,12 @@ Source: flavors/webdataset/{metadata,structs,standard_webdataset}.py of megatron
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
+from vbdata.json_bytes import Pairs
 from vbdata.publish.facts import braces, input_extension, json_text
 
 VERSION = "7.4.1"  # whose layout this is
@@ -38,13 +39,12 @@ def sample_loader(raw):
 '''
 
 
-def files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
+def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
     """The files, by path."""
     picture, split = input_extension(manifest), manifest["split"]
-    info = {
-        "energon_version": VERSION,
-        "shard_counts": {shard["tar"]: shard["samples"] for shard in manifest["shards"]},
-    }
+    shards = manifest["shards"]
+    counts = Pairs(lambda: ((shard["tar"], shard["samples"]) for shard in shards))
+    info = {"energon_version": VERSION, "shard_counts": counts}
     parts: dict[str, list[str]] = {part: [] for part in PARTS} | {split: [braces(manifest)]}
     typed = {
         "sample_type": {"__module__": "megatron.energon", "__class__": "InterleavedSample"},
@@ -67,10 +67,10 @@ def files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
         ".nv-meta/split.yaml": _yaml({"split_parts": parts, "exclude": []}),
         ".nv-meta/dataset.yaml": _yaml(typed),
         ".nv-meta/crude.yaml": _yaml(crude),
-        ".nv-meta/sample_loader.py": LOADER.format(input=json.dumps(picture)).encode(),
+        ".nv-meta/sample_loader.py": [LOADER.format(input=json.dumps(picture)).encode()],
         "metadataset.yaml": _yaml(blend),
     }
 
 
-def _yaml(value: Any) -> bytes:
-    return yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False).encode()
+def _yaml(value: Any) -> list[bytes]:
+    return [yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False).encode()]

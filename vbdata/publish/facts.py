@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vbdata.jobs import DIGEST_LENGTH
-from vbdata.json_bytes import json_bytes
+from vbdata.json_bytes import json_pieces
 
 SPDX = re.compile(r"CC-BY(-NC)?(-SA|-ND)?-\d\.\d|CC0-1\.0|MIT|Apache-2\.0|BSD-[23]-Clause")
 
@@ -79,6 +79,6 @@ def summary(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def json_text(value: Any) -> bytes:
-    """JSON in the order that it is given in, ASCII, with a last newline."""
-    return json_bytes(value)
+def json_text(value: Any) -> Iterator[bytes]:
+    """JSON in the order that it is given in, in pieces."""
+    return json_pieces(value)

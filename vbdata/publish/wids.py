@@ -6,9 +6,10 @@ Source: wids/wids_specs.py and wids_index.py of webdataset 0.2.111.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from vbdata.json_bytes import Each
 from vbdata.publish.facts import json_text
 
 
@@ -17,20 +18,21 @@ def path(manifest: Mapping[str, Any]) -> str:
     return f"{manifest['split']}.wids.json"
 
 
-def files(manifest: Mapping[str, Any]) -> dict[str, bytes]:
+def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
     """The index, by path."""
     index = {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,
         "name": manifest["name"],
-        "shardlist": [
-            {
-                "url": shard["tar"],
-                "nsamples": shard["samples"],
-                "md5sum": shard["md5"],
-                "filesize": shard["bytes"],
-            }
-            for shard in manifest["shards"]
-        ],
+        "shardlist": Each(lambda: map(_shard, manifest["shards"])),
     }
     return {path(manifest): json_text(index)}
+
+
+def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "url": shard["tar"],
+        "nsamples": shard["samples"],
+        "md5sum": shard["md5"],
+        "filesize": shard["bytes"],
+    }
