@@ -18,7 +18,7 @@ from conftest import manifest_of, sums_of
 from faulty import Listener, faulty, in_shards
 from ray.cluster_utils import Cluster
 
-from vbdata import ray_run
+from vbdata import tries
 from vbdata.build import How, Watcher, build
 from vbdata.errors import BuildError
 from vbdata.recipe import Recipe
@@ -116,7 +116,7 @@ def test_a_node_is_lost_and_another_one_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its shard is not to blame: it may fail no attempt, and still goes on."""
-    monkeypatch.setattr(ray_run, "ATTEMPTS", 1)
+    monkeypatch.setattr(tries, "ATTEMPTS", 1)
     gate = tmp_path / "gate"
     gated = [record for shard in in_shards(quiet)[2:] for record in shard]
     recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in gated})
@@ -129,6 +129,27 @@ def test_a_node_is_lost_and_another_one_comes(
     assert sums_of(out) == sums_of(quiet)
     assert len(seen.retried) == 1
     assert seen.retried[0].cause.startswith("its node was lost: ")
+
+
+def test_workers_that_are_killed_from_outside_cost_their_shard_no_attempt(
+    node: Callable[..., Any], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first death makes the shard a suspect; from then on a child dies of its records."""
+    monkeypatch.setattr(tries, "ATTEMPTS", 2)
+    gate, seen = tmp_path / "gate", Listener()
+    recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in range(9)}, samples=5)
+    node(num_cpus=1)
+    out, how = tmp_path / "out", How(ray=cluster.address, workers=1)
+    with building(gate, recipe, out, how, seen):
+        for deaths in range(1, 4):
+            until(lambda: ours(b"ray::Worker.build"))
+            os.kill(ours(b"ray::Worker.build")[0], signal.SIGKILL)
+            until(lambda deaths=deaths: len(seen.retried) == deaths)
+    first, *others = [event.cause for event in seen.retried]
+    assert first.startswith("its worker died: ")
+    assert all(cause.startswith("its worker was ended from outside: ") for cause in others)
+    build(recipe, Folder(str(tmp_path / "again")), How())
+    assert sums_of(out) == sums_of(tmp_path / "again")
 
 
 def test_a_share_of_a_gpu_and_workers_as_the_cluster_has_room(

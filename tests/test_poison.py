@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from vbdata.recipe import Recipe
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
 from vbdata.suspects import IN_WORK, Suspects
+from vbdata.tries import ATTEMPTS, LOSSES, Struck, Tries
 from vbdata.verify import verify
 
 ray_group = pytest.mark.xdist_group("ray")
@@ -73,8 +75,12 @@ def test_what_is_done_to_a_process_from_outside_is_no_records_fault(tmp_path: Pa
     recipe = faulty(tmp_path / "data", {KILLER: ("killed", "")}, samples=8, size=8, records=8)
     with planned(recipe) as plan:
         job = make_job(plan, 0, "shards", "0" * 64)
-    with pytest.raises(OSError, match=rf"ended by SIGKILL at tiny .*'{KILLER:08d}' \(load\)"):
+    said = rf"ended by SIGKILL \(by hand or for want of memory\) at tiny .*'{KILLER:08d}' \(load\)"
+    with pytest.raises(Struck, match=said) as caught:
         build_guarded(job, Folder(str(tmp_path / "out")), "cpu", lambda *_: None)
+    assert caught.value.mark == ("tiny", "generate", f"{KILLER:08d}", 0)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.mark) == (str(caught.value), caught.value.mark)
 
 
 def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
@@ -89,3 +95,16 @@ def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
     line = {"reason": "kills its worker", "source": "tiny", "sample_id": record}
     suspects.learn(replace(made, quarantine=(line,)))
     assert [suspects.suspected(job) for job in jobs] == [False, True]
+
+
+def test_what_counts_against_a_shard() -> None:
+    tries, mark = Tries(), ("tiny", "generate", "00000007", 0)
+    assert [tries.failed(0, OSError()) for _ in range(ATTEMPTS)] == [True, True, False]
+    assert [tries.failed(1, Struck("", mark)) for _ in range(ATTEMPTS)] == [True, True, False]
+    for number, struck in ((2, lambda n: (*mark[:3], n)), (3, lambda n: None)):
+        found = [tries.failed(number, Struck("", struck(n))) for n in range(LOSSES + 1)]
+        assert found == [True] * LOSSES + [False]
+    assert [tries.lost(4) for _ in range(LOSSES + 1)] == [True] * LOSSES + [False]
+    assert tries.failed(4)
+    tries.forget(0)
+    assert tries.failed(0)

@@ -23,6 +23,7 @@ from typing import Any
 from vbdata.nouns import Job, Mark, Receipt
 from vbdata.shard import read_receipt
 from vbdata.storage import Folder
+from vbdata.tries import Struck
 
 TRIALS = 2  # times that an accused row is tried alone; with the accusation it makes three
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # no row's doing
@@ -42,6 +43,7 @@ class Death:
     def said(self) -> str:
         """In words."""
         how = f"by {signal.Signals(-self.code).name}" if self.code < 0 else f"with {self.code}"
+        how += " (by hand or for want of memory)" if -self.code == signal.SIGKILL else ""
         at = f" at {' / '.join(self.mark[:2])}, record {self.mark[2]!r}" if self.mark else ""
         return f"its process ended {how}{at} ({self.stage or 'before the first record'})"
 
@@ -49,7 +51,8 @@ class Death:
 def build_guarded(job: Job, out: Folder, device: str, heard: Heard) -> Receipt | str:
     """The receipt, or the fault of a plug-in, as vbdata.run.build_or_blame gives them.
 
-    Raises OSError if the machine is at fault, or if the process died and no row is to blame.
+    Raises Struck if the process was ended from outside, another OSError if the machine is at fault
+    or if the process died and no row is to blame.
     """
     while True:
         end = _child(job, out, device, heard)
@@ -61,14 +64,16 @@ def build_guarded(job: Job, out: Folder, device: str, heard: Heard) -> Receipt |
 
 def _convicted(end: Death, job: Job, out: Folder, device: str, heard: Heard) -> Mark:
     """The row that a death accuses, if it ends every process that it is tried in."""
-    if end.mark is None or end.mark in job.killers or -end.code in FROM_OUTSIDE:
+    if -end.code in FROM_OUTSIDE:
+        raise Struck(end.said, end.mark)
+    if end.mark is None or end.mark in job.killers:
         raise OSError(end.said)
     for _ in range(TRIALS):
         alone = _child(job, out, device, heard, alone=end.mark)
         if not isinstance(alone, Death):
             raise OSError(f"{end.said}; alone it does no harm")
         if -alone.code in FROM_OUTSIDE:
-            raise OSError(f"{end.said}; alone, {alone.said}")
+            raise Struck(f"{end.said}; alone, {alone.said}", end.mark)
     return end.mark
 
 

@@ -13,8 +13,9 @@ from ray.exceptions import RayActorError, RayError
 from vbdata import ray_cluster
 from vbdata.errors import BuildError
 from vbdata.ray_worker import THREADS, Worker
-from vbdata.run import ATTEMPTS, Waiting, cause
+from vbdata.run import Waiting, cause
 from vbdata.storage import Folder
+from vbdata.tries import ATTEMPTS
 
 ROOM_EVERY_S = 5.0
 SAY_EVERY_S = 30

@@ -1,27 +1,28 @@
 """Run jobs on Ray: a map over actors that pull one shard at a time.
 
-The driver holds the numbers of the shards that wait and one job for each worker, counts attempts
-itself, replaces actors that die or fall silent, and waits nowhere without a timeout.
-A worker's death makes its shard a suspect, to be built in a child; a node's death does not.
+The driver holds the numbers of the shards that wait and one job for each worker, counts what goes
+wrong itself (vbdata.tries), replaces actors that die or fall silent, and waits nowhere without a
+timeout. A worker's death makes its shard a suspect, to be built in a child; a node's does not.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
 from vbdata.nouns import Job, Receipt
 from vbdata.ray_cluster import START_S, start, stop
 from vbdata.ray_crew import Crew, Member, lost, root_cause
-from vbdata.run import ATTEMPTS, Done, Event, Failed, Retried, Workers
+from vbdata.run import Done, Event, Failed, Retried, Workers
 from vbdata.storage import Folder
 from vbdata.suspects import Suspects
+from vbdata.tries import Tries
 
 __all__ = ["run_ray", "start", "stop"]
 
@@ -29,15 +30,17 @@ TICK_S = 1.0
 RESULT_S = 120.0  # to fetch a receipt that is ready
 SILENT_S = 900.0  # without a step in a shard, and its worker is taken for dead
 DEADLINE_S = 6 * 3600.0  # for a shard in which there are steps
-LOSSES = 50  # of nodes under one shard, which are none of its doing
 
 
 @dataclass(slots=True, kw_only=True)
 class _Shift:
-    """A worker on a shard. heard: when it was last known to get on; at: with what."""
+    """A worker on a shard. guarded: in a child; heard: when it was last known to get on; at: with
+    what.
+    """
 
     member: Member
     number: int
+    guarded: bool
     since: float
     heard: float
     at: str = "the start"
@@ -55,8 +58,7 @@ class _Run:
     deadline_s: float
     busy: dict[Any, _Shift] = field(default_factory=dict)
     pulses: dict[Any, _Shift] = field(default_factory=dict)
-    attempts: Counter[int] = field(default_factory=Counter)
-    losses: Counter[int] = field(default_factory=Counter)
+    tries: Tries = field(default_factory=Tries)
     suspects: Suspects = field(default_factory=Suspects)
     looked: float = 0.0
     said_alive: int = 0
@@ -66,8 +68,9 @@ class _Run:
         while self.crew.idle and self.waiting:
             member, number = self.crew.idle.pop(), self.waiting.popleft()
             job, now = self.make(number), time.monotonic()
-            ref = member.actor.build.remote(job, self.suspects.suspected(job))
-            self.busy[ref] = _Shift(member=member, number=number, since=now, heard=now)
+            guarded = self.suspects.suspected(job)
+            shift = _Shift(member=member, number=number, guarded=guarded, since=now, heard=now)
+            self.busy[member.actor.build.remote(job, guarded)] = shift
 
     def collect(self) -> Iterator[Event]:
         """Take what has come back: started workers, pulses, receipts, errors, deaths."""
@@ -116,30 +119,40 @@ class _Run:
 
     def _finished(self, shift: _Shift, ref: Any) -> Event:
         self.pulses.pop(shift.pulse, None)
+        number = shift.number
         try:
             made: Receipt | str = ray.get(ref, timeout=RESULT_S)
         except RayTaskError as err:
             self.crew.idle.append(shift.member)
-            return self._again(shift, root_cause(err))
+            again = self.tries.failed(number, err.cause)
+            return self._decided(number, root_cause(err), again=again)
         except RayError as err:
-            ray.kill(shift.member.actor)
-            if lost(err, shift.member.node):
-                return self._lost(shift.number, root_cause(err))
-            self.suspects.shards.add(shift.number)
-            return self._again(shift, f"its worker died: {root_cause(err)}")
+            return self._died(shift, err)
         self.crew.idle.append(shift.member)
-        self._forget(shift.number)
+        self._forget(number)
         if isinstance(made, str):
-            return Failed(shift.number, made)
+            return Failed(number, made)
         self.suspects.learn(made)
         return Done(made)
+
+    def _died(self, shift: _Shift, err: RayError) -> Event:
+        """A worker is gone. What a record may do to one, it does to a child if there is one."""
+        ray.kill(shift.member.actor)
+        number, cause = shift.number, root_cause(err)
+        starved = isinstance(err, OutOfMemoryError)
+        if not starved and lost(err, shift.member.node):
+            return self._lost(number, f"its node was lost: {cause}")
+        if not starved and shift.guarded:
+            return self._lost(number, f"its worker was ended from outside: {cause}")
+        self.suspects.shards.add(number)
+        return self._again(number, f"its worker died: {cause}")
 
     def _killed(self, ref: Any, why: str) -> Event:
         shift = self.busy.pop(ref)
         self.pulses.pop(shift.pulse, None)
         ray.kill(shift.member.actor)
         self.suspects.shards.add(shift.number)
-        return self._again(shift, f"{why}; last seen at {shift.at}")
+        return self._again(shift.number, f"{why}; last seen at {shift.at}")
 
     def _felt(self, shift: _Shift, ref: Any) -> None:
         shift.pulse = None
@@ -149,26 +162,22 @@ class _Run:
             return
         shift.heard, shift.at = max(shift.heard, time.monotonic() - quiet_s), at
 
-    def _again(self, shift: _Shift, cause: str) -> Event:
-        self.attempts[shift.number] += 1
-        if self.attempts[shift.number] >= ATTEMPTS:
-            self._forget(shift.number)
-            return Failed(shift.number, cause)
-        self.waiting.append(shift.number)
-        return Retried(shift.number, cause)
+    def _decided(self, number: int, cause: str, *, again: bool) -> Event:
+        """Try a shard again, or give it up."""
+        if again:
+            self.waiting.append(number)
+            return Retried(number, cause)
+        self._forget(number)
+        return Failed(number, cause)
+
+    def _again(self, number: int, cause: str) -> Event:
+        return self._decided(number, cause, again=self.tries.failed(number))
 
     def _lost(self, number: int, cause: str) -> Event:
-        self.losses[number] += 1
-        if self.losses[number] > LOSSES:
-            self._forget(number)
-            return Failed(number, f"lost with its node {LOSSES} times: {cause}")
-        self.waiting.append(number)
-        return Retried(number, f"its node was lost: {cause}")
+        return self._decided(number, cause, again=self.tries.lost(number))
 
     def _forget(self, number: int) -> None:
-        """What is decided takes no memory."""
-        self.attempts.pop(number, None)
-        self.losses.pop(number, None)
+        self.tries.forget(number)
         self.suspects.shards.discard(number)
 
 

@@ -20,8 +20,8 @@ from vbdata.nouns import Job, Receipt
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
 from vbdata.suspects import InWork, Suspects
+from vbdata.tries import Tries
 
-ATTEMPTS = 3
 LONGEST_CAUSE = 500  # characters of an error's text that are shown
 
 
@@ -85,8 +85,8 @@ def run_local(
 
 
 def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[Event]:
-    number = job.shard
-    for attempt in range(1, ATTEMPTS + 1):
+    tries, number, again = Tries(), job.shard, True
+    while again:
         try:
             made = (
                 build_guarded(job, out, device, lambda *_: None)
@@ -94,7 +94,8 @@ def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[
                 else build_or_blame(job, out, device)
             )
         except OSError as err:
-            yield Retried(number, cause(err)) if attempt < ATTEMPTS else Failed(number, cause(err))
+            again = tries.failed(number, err)
+            yield Retried(number, cause(err)) if again else Failed(number, cause(err))
         else:
             yield Failed(number, made) if isinstance(made, str) else Done(made)
             return
