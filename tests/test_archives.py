@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import tarfile
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packing import DEFLATED, OFFICIAL, PACKERS, STORED, tarred, write, zipped
 
-from vbdata import archive_making, cache, plugins
+from vbdata import archive_making, cache, plugins, scratch
 from vbdata.build import How, build
 from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import FileRef
@@ -393,7 +394,8 @@ def test_the_cache_says_where_it_cannot_be(tmp_path: Path, monkeypatch: pytest.M
         open_root([path])
     monkeypatch.delenv(cache.VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(cache.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "_SHARED", [])
     assert open_root([path]).read("a.txt") == b"top"
     assert list((tmp_path / f"vbdata-cache-{os.getuid()}" / "tables").glob("*.arrow"))
     os.chmod(tmp_path / f"vbdata-cache-{os.getuid()}", 0o777)

@@ -33,9 +33,12 @@ def recipe_of_many_shards(demo_recipe: Recipe, tmp_path: Path) -> tuple[Path, li
 
 
 def start(recipe: Path, roots: list[str], out: Path) -> subprocess.Popen[bytes]:
-    """A driver in a process of its own."""
+    """A driver in a process of its own, with a folder for temporary files that is its kind's."""
     words = [sys.executable, "-m", "vbdata.cli", "build", str(recipe), "--local", "--json"]
-    return subprocess.Popen([*words, "--out", str(out), *roots], stdout=subprocess.DEVNULL)
+    words += ["--out", str(out), *roots]
+    (temporary := out.parent / "temporary").mkdir(exist_ok=True)
+    env = os.environ | {"TMPDIR": str(temporary)}
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, env=env)
 
 
 def tear(out: Path, luck: random.Random) -> None:
@@ -69,3 +72,4 @@ def test_kill_9_of_the_driver_at_random_moments(
     assert verify(Folder(str(out))) == []
     left = [path for path in out.rglob("*") if path.name.startswith((".", "vbdata-"))]
     assert [path for path in left if ".nv-meta" not in path.parts] == []
+    assert list((tmp_path / "temporary" / f"vbdata-{os.getuid()}").iterdir()) == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +121,33 @@ def test_two_workers_and_a_flaky_store_make_the_same_bytes(
     faults = sum(proxy.counts[kind] for kind in ("error", "reset", "lost", "cut", "short"))
     assert faults > 5  # of some hundred requests; which of them, the threads decide
     assert json.loads(out.read("run.json"))["retries"] == 0  # the stores were patient enough
+
+
+@ray_group
+def test_a_slow_store_holds_the_workers_back(
+    proxy: Proxy, demo_recipe: Recipe, tmp_path: Path
+) -> None:
+    """No more shards wait on disk than there are workers, and none begins before one is away."""
+    text = (REPOSITORY / "manifests" / "demo.yaml").read_text()
+    (tmp_path / "slow.yaml").write_text(re.sub(r"(?m)^shard_size:.*", "shard_size: 16", text))
+    (spool := tmp_path / "spool").mkdir()
+    words = ["build", str(tmp_path / "slow.yaml"), "--workers", "2", *roots_of(demo_recipe)]
+    command = [sys.executable, "-m", "vbdata.cli", *words, "--out", "s3://data/slow"]
+    proxy.delay_s = 0.1
+    try:
+        process = subprocess.Popen(
+            command, env=os.environ | {"TMPDIR": str(spool)}, stdout=subprocess.DEVNULL
+        )
+        most = 0
+        while process.poll() is None:
+            most = max(most, len(list(spool.rglob("shard.tar"))))
+            time.sleep(0.02)
+    finally:
+        proxy.delay_s = 0.0
+        process.kill()
+    assert process.returncode == 0
+    assert most == 2
+    assert len(json.loads(Folder("s3://data/slow").read("manifest.json"))["shards"]) == 6
 
 
 URLS = [

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vbdata.errors import SourceError
+from vbdata.scratch import shared
 
 VARIABLE = "VBDATA_CACHE"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -98,7 +99,7 @@ def _users() -> Path:
 def _temporary() -> Path:
     """A folder in the temporary one that nobody else can write. Raises SourceError."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    path = Path(tempfile.gettempdir()) / f"vbdata-cache-{user}"
+    path = shared() / f"vbdata-cache-{user}"
     if cause := _fault(path):
         raise SourceError(f"no cache can be kept in {path}: {cause}; set {VARIABLE}")
     found = path.lstat()

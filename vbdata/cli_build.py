@@ -176,9 +176,11 @@ def _how(
 def _run(
     recipe: Recipe, out: str, how: How, as_json: bool, against: cli_lock.Locking | None = None
 ) -> None:
+    from vbdata.scratch import own_scratch
     from vbdata.storage import Folder
     from vbdata.terminal import Terminal
 
+    own_scratch()
     with Terminal(as_json) as watcher:
         against = against or cli_lock.Locking()
         manifest = cli_lock.build_held(recipe, Folder(out), how, watcher, against)

@@ -22,6 +22,7 @@ from typing import Any
 
 from vbdata.nouns import Job, Mark, Receipt
 from vbdata.shard import read_receipt
+from vbdata.stages import Spent, StageTime
 from vbdata.storage import Folder
 from vbdata.tries import Struck
 
@@ -134,4 +135,6 @@ def _outcome(
     receipt = read_receipt(out, job.digest)
     if receipt is None:
         raise OSError("the receipt that a child wrote has gone")
-    return replace(receipt, reuse=end["reuse"])
+    seconds, stages = end["spent"]
+    spent = Spent(seconds, tuple(StageTime(*each) for each in stages))
+    return replace(receipt, reuse=end["reuse"], spent=spent)

@@ -54,7 +54,9 @@ def main() -> None:
 
 def _whole(job: Job, url: str, device: str) -> dict[str, Any]:
     made = build_or_blame(job, Folder(url), device, threads=0)  # so that the last word is true
-    return {"fault": made} if isinstance(made, str) else {"reuse": dict(made.reuse)}
+    if isinstance(made, str):
+        return {"fault": made}
+    return {"reuse": dict(made.reuse), "spent": made.spent}
 
 
 def _alone(job: Job, mark: Mark, device: str) -> dict[str, Any]:

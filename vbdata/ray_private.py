@@ -11,18 +11,20 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray._private import ray_constants
 
+from vbdata.scratch import claimed, shared
+
 # Ray's switch for Windows and macOS: off, a node is 127.0.0.1, and its servers listen nowhere else.
 LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 TOKEN_VARS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-LONGEST_BASE = 40  # characters; Ray's sockets lie below it, and their paths may have 107
+LONGEST = 39  # characters; Ray's sockets lie 68 below, and their paths may have 107
 
 _folders: list[str] = []
 
@@ -43,11 +45,11 @@ def clear() -> None:
 
 def _folder() -> str:
     """A folder inside a private one: Ray makes its own writable for all."""
-    base = tempfile.gettempdir()
-    base = base if len(base) <= LONGEST_BASE else "/tmp"  # noqa: S108 (mkdtemp makes it private)
-    above = tempfile.mkdtemp(prefix="vbdata-ray-", dir=base)
-    _folders.append(above)
-    return os.path.join(above, "ray")
+    above = claimed(shared())
+    if len(str(above)) > LONGEST:
+        above = claimed(Path("/tmp"))  # noqa: S108 (what is claimed is private)
+    _folders.append(str(above))
+    return str(above / "ray")
 
 
 @contextmanager
