@@ -1,7 +1,7 @@
 """A server of Cloud Storage's JSON API, in memory, as strict as its documentation says.
 
-Written from cloud.google.com/storage/docs (json_api/v1, performing-resumable-uploads, hashes-etags):
-an unfinished resumable upload shows no object, bytes that it has are ignored when they come again
+Written from cloud.google.com/storage/docs: json_api, performing-resumable-uploads, hashes-etags.
+An unfinished resumable upload shows no object, bytes that it has are ignored when they come again
 and a gap is refused, parts that are not the last are multiples of 256 KiB, a status query
 ("bytes */size") changes nothing, an MD5 that is stated and is not that of the bytes is a 400.
 """
@@ -76,7 +76,7 @@ class Server(ThreadingHTTPServer):
             raise Refused(400, "Required")
         md5 = base64.b64encode(hashlib.md5(data).digest()).decode()
         if told.get("md5Hash", md5) != md5:
-            said = f"Provided MD5 hash \"{told['md5Hash']}\" doesn't match calculated MD5 hash"
+            said = f'Provided MD5 hash "{told["md5Hash"]}" doesn\'t match calculated MD5 hash'
             raise Refused(400, f'{said} "{md5}".')
         now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         entry = {"kind": "storage#object", "name": name, "bucket": bucket, "size": str(len(data))}
@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
                 data = server.object(b1, k1)[1]
                 made = server.store(b2, {"name": k2}, data)
                 self.said({"kind": "storage#rewriteResponse", "done": True, "resource": made})
-            case ("POST" | "PUT" | "DELETE"), "upload", "storage", "v1", "b", name, "o":
+            case (("POST" | "PUT" | "DELETE"), "upload", "storage", "v1", "b", name, "o"):
                 self.upload(method, name, asked, body)
             case _:
                 raise Refused(404, "Not Found")
@@ -152,7 +152,10 @@ class Handler(BaseHTTPRequestHandler):
         return page
 
     def media(self, entry: Entry, data: bytes) -> None:
-        hashed = {"X-Goog-Hash": f"md5={entry['md5Hash']}", "X-Goog-Generation": entry["generation"]}
+        hashed = {
+            "X-Goog-Hash": f"md5={entry['md5Hash']}",
+            "X-Goog-Generation": entry["generation"],
+        }
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if not span:
             self.answered(200, hashed, data)

@@ -53,9 +53,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
 
 
 @pytest.fixture(autouse=True)
-def _quiet(
-    server: Server, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _quiet(server: Server, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
     proxy.drop()
     proxy.matching, proxy.faults = "", Faults()
@@ -137,9 +135,7 @@ def test_a_process_killed_in_mid_upload_shows_nothing(
     assert folder.abort_uploads() == 0  # nobody can list them; the store drops them
 
 
-def test_damage_on_the_way_is_refused_or_sent_again(
-    proxy: Proxy, big: tuple[Path, bytes]
-) -> None:
+def test_damage_on_the_way_is_refused_or_sent_again(proxy: Proxy, big: tuple[Path, bytes]) -> None:
     folder, (file, data) = Folder("gs://data/damage"), big
     proxy.matching = "^POST /upload"
     proxy.next("flip")
@@ -172,7 +168,7 @@ def test_an_upload_that_the_store_forgot_is_begun_anew(
     assert folder.read("big.tar") == data
     times = 100
     file.write_bytes(data)
-    with pytest.raises(OSError, match="gs://data/forgot: .*forgot the upload, 3 times"):
+    with pytest.raises(OSError, match=r"gs://data/forgot: .*forgot the upload, 3 times"):
         folder.put(file, "again.tar")
 
 

@@ -63,10 +63,9 @@ def proxy(scheme: str) -> Iterator[Proxy]:
 def store_of(scheme: str) -> Iterator[Proxy]:
     """moto, or our server of Cloud Storage, behind a proxy."""
     if scheme == "gs":
-        with gcs(BUCKET) as server, faulty(server.url) as proxy:
-            with pointed_at_gcs(proxy.url) as patch:
-                patch.setattr(gs, "SILENCE_S", 0.6)
-                yield proxy
+        with gcs(BUCKET) as own, faulty(own.url) as proxy, pointed_at_gcs(proxy.url) as patch:
+            patch.setattr(gs, "SILENCE_S", 0.6)
+            yield proxy
         return
     with moto() as server, faulty(server) as proxy, pointed_at(proxy.url) as patch:
         patch.setattr("s3fs.S3FileSystem.read_timeout", 0.6)
@@ -103,7 +102,10 @@ def test_a_read_is_whole_or_tried_again(proxy: Proxy, scheme: str, kind: str) ->
         proxy.next(kind)
         proxy.log.clear()
         assert read() == data
-        assert [what for asked, what in proxy.log if re.search(proxy.matching, asked)] == [kind, "passed"]
+        assert [what for asked, what in proxy.log if re.search(proxy.matching, asked)] == [
+            kind,
+            "passed",
+        ]
 
 
 def test_a_damaged_object_is_read_again(proxy: Proxy, scheme: str) -> None:
@@ -125,7 +127,9 @@ def test_a_range_past_the_end_is_no_fault(proxy: Proxy, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("kind", WRITE_KINDS)
-def test_a_write_arrives_whole_or_is_tried_again(proxy: Proxy, scheme: str, kind: str, tmp_path: Path) -> None:
+def test_a_write_arrives_whole_or_is_tried_again(
+    proxy: Proxy, scheme: str, kind: str, tmp_path: Path
+) -> None:
     folder, data = Folder(f"{scheme}://data/writes"), os.urandom(50_000)
     proxy.matching = WRITES[scheme]
     proxy.next(kind)
@@ -170,7 +174,9 @@ def test_a_store_that_stays_out_of_order_is_given_up_in_time(
     for kind in ("503", "hang", "cut", "reset"):
         proxy.next(*[kind] * 100)
         start = time.monotonic()
-        with pytest.raises(OSError, match=rf"{scheme}://data/out-of-order: .*after \d+ tries in \d+ s"):
+        with pytest.raises(
+            OSError, match=rf"{scheme}://data/out-of-order: .*after \d+ tries in \d+ s"
+        ):
             folder.read("x")
         assert time.monotonic() - start < 4
         proxy.drop()

@@ -5,7 +5,7 @@ length and, of a whole object, the MD5 that the store states. An upload states i
 store refuses what arrives damaged, and the MD5 that comes back is compared. Large files go up by a
 resumable upload: nothing is seen of it before its last byte, after a fault the store is asked how
 much it has, and it is cancelled if anything goes wrong (the store itself drops it after a week).
-gcsfs makes the connections, signs, and applies its own options; it asks once, vbdata.patience again.
+gcsfs makes the connections, signs and applies its own options, and is kept from asking twice.
 """
 
 from __future__ import annotations
@@ -168,7 +168,12 @@ def put(fs: Any, url: str, at: str, data: bytes) -> None:
     body = b"".join((head.encode(), data, f"\r\n--{mark}--\r\n".encode()))
     send = partial(called, fs, "call", "POST", _uploads(fs, bucket), limit=limit_s(len(data)))
     kind = {"Content-Type": f"multipart/related; boundary={mark}"}
-    more = {"uploadType": "multipart", "json_out": True, "headers": kind, "data": body}
+    more: dict[str, Any] = {
+        "uploadType": "multipart",
+        "json_out": True,
+        "headers": kind,
+        "data": body,
+    }
 
     def sent() -> None:
         if fault := _fault(send(**more), len(data), digest):
@@ -233,7 +238,7 @@ def _begun(fs: Any, at: str, size: int, digest: str) -> str:
     bucket, key, _ = fs.split_path(at)
     kind = {"X-Upload-Content-Type": KIND, "X-Upload-Content-Length": str(size)}
     place = f"{_uploads(fs, bucket)}?name={quote(key, safe='')}"
-    more = {"uploadType": "resumable", "headers": kind, "json": {"md5Hash": digest}}
+    more: dict[str, Any] = {"uploadType": "resumable", "headers": kind, "json": {"md5Hash": digest}}
     headers, _ = called(fs, "call", "POST", place, **more)
     session: str = headers["Location"]
     return session
