@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 import time
 import uuid
@@ -59,6 +60,8 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients hang up when they have waited enough: no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def bucket(self, name: str) -> dict[str, tuple[Entry, bytes]]:
         if name not in self.buckets:
@@ -152,10 +155,8 @@ class Handler(BaseHTTPRequestHandler):
         return page
 
     def media(self, entry: Entry, data: bytes) -> None:
-        hashed = {
-            "X-Goog-Hash": f"md5={entry['md5Hash']}",
-            "X-Goog-Generation": entry["generation"],
-        }
+        sums = {"crc32c": entry.get("crc32c"), "md5": entry.get("md5Hash")}
+        hashed = {"X-Goog-Hash": ",".join(f"{name}={sums[name]}" for name in sums if sums[name])}
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if not span:
             self.answered(200, hashed, data)

@@ -32,7 +32,7 @@ from object_stores import (
 from packing import DEFLATED, STORED, zipped
 
 from benchmarks.faulty_store import Proxy, faulty
-from vbdata import cache, gs, patience, s3
+from vbdata import cache, gs, gs_client, patience, s3
 from vbdata.errors import BadSample
 from vbdata.roots import open_root
 from vbdata.storage import Folder
@@ -64,7 +64,7 @@ def store_of(scheme: str) -> Iterator[Proxy]:
     """moto, or our server of Cloud Storage, behind a proxy."""
     if scheme == "gs":
         with gcs(BUCKET) as own, faulty(own.url) as proxy, pointed_at_gcs(proxy.url) as patch:
-            patch.setattr(gs, "SILENCE_S", 0.6)
+            patch.setattr(gs_client, "SILENCE_S", 0.6)
             yield proxy
         return
     with moto() as server, faulty(server) as proxy, pointed_at(proxy.url) as patch:

@@ -19,14 +19,14 @@ from typing import Any, BinaryIO
 
 import fsspec
 
-from vbdata import gs
+from vbdata import gs_client
 from vbdata.patience import called, patiently
 from vbdata.secrets import redacted
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 TOLD = "make room"
 S3 = ("s3", "s3a")
-KNOWN = (*S3, *gs.PROTOCOLS, "abfs", "az")  # whose options we know
+KNOWN = (*S3, *gs_client.PROTOCOLS, "abfs", "az")  # whose options we know
 CHECKSUMS = "AWS_REQUEST_CHECKSUM_CALCULATION"  # what botocore sends by itself
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 NOWHERE = (errno.ELOOP, errno.ENAMETOOLONG)  # links in a circle; a name that no disk has
@@ -56,8 +56,8 @@ def connect(url: str) -> tuple[Any, str]:
         fs, path = fsspec.core.url_to_fs(url, **{s: _options(s) for s in schemes if s in KNOWN})
     if hasattr(fs, "call_s3"):
         fs.retries = 1
-    elif gs.speaks(fs):
-        gs.ask_once(fs)
+    elif gs_client.speaks(fs):
+        gs_client.ask_once(fs)
     return fs, path
 
 
@@ -69,8 +69,8 @@ def _options(scheme: str) -> dict[str, Any]:
             wanted["request_checksum_calculation"] = "when_required"
         configured = _configured(scheme).get("config_kwargs") or {}
         options["config_kwargs"] = wanted | dict(configured)
-    elif scheme in gs.PROTOCOLS:
-        options |= gs.options({k for each in gs.PROTOCOLS for k in _configured(each)})
+    elif scheme in gs_client.PROTOCOLS:
+        options |= gs_client.options({k for each in gs_client.PROTOCOLS for k in _configured(each)})
     return options
 
 

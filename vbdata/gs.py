@@ -5,7 +5,7 @@ length and, of a whole object, the MD5 that the store states. An upload states i
 store refuses what arrives damaged, and the MD5 that comes back is compared. Large files go up by a
 resumable upload: nothing is seen of it before its last byte, after a fault the store is asked how
 much it has, and it is cancelled if anything goes wrong (the store itself drops it after a week).
-gcsfs makes the connections, signs and applies its own options, and is kept from asking twice.
+gcsfs makes the connections, signs and applies its own options (vbdata.gs_client).
 """
 
 from __future__ import annotations
@@ -16,92 +16,27 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fsspec import register_implementation
 from fsspec.asyn import sync
 
+from vbdata.gs_client import plainly, speaks
 from vbdata.patience import Unsound, called, limit_s, patiently
 
+__all__ = ["get", "listed", "put", "put_file", "speaks"]
+
 PART = 16 << 20  # bytes of one request of an upload; the protocol wants multiples of 256 KiB
-CONNECT_S, SILENCE_S = 5.0, 15.0  # as s3fs has them
 SESSIONS = 3  # times that a large file is begun anew
 KIND = "application/octet-stream"
 FIELDS = "items(name,size),prefixes,nextPageToken"
-PROTOCOLS = ("gs", "gcs")
-LOOKUPS = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 
 
 class _Again(OSError):
     """An upload that cannot go on, but may be begun anew."""
-
-
-def speaks(fs: Any) -> bool:
-    """Whether a filesystem is one of gcsfs."""
-    return "gs" in getattr(fs, "protocol", ()) and hasattr(fs, "batch_url_base")
-
-
-def options(configured: Set[str]) -> dict[str, Any]:
-    """What bounds the waits of gcsfs, unless its user has; `configured`: the options they set."""
-    from aiohttp import ClientTimeout
-
-    _without_lookups()
-    wait = ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-    return {} if "requests_timeout" in configured else {"requests_timeout": wait}
-
-
-def _without_lookups() -> None:
-    """Use the kind of gcsfs that does not ask what kind each bucket is, unless that is wished for.
-
-    It asks by gRPC, a minute long where that does not come through, and for nothing that we need.
-    """
-    if LOOKUPS in os.environ:
-        return
-    try:
-        from gcsfs.core import GCSFileSystem
-    except ImportError:  # fsspec says what to install
-        return
-    for name in PROTOCOLS:
-        register_implementation(name, GCSFileSystem, clobber=True)
-
-
-def ask_once(fs: Any) -> None:
-    """Have gcsfs ask once, and tell what is refused as others do."""
-    once = getattr(type(fs)._request, "__wrapped__", None)
-    if once and "_request" not in vars(fs):
-        fs._request = partial(_request, once, fs)
-
-
-async def _request(once: Any, fs: Any, *args: Any, **options: Any) -> Any:
-    with _plainly():
-        return await once(fs, *args, **options)
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """Errors of gcsfs as Python's own, where those say more."""
-    from gcsfs.retry import HttpError
-
-    try:
-        yield
-    except (HttpError, ValueError) as err:
-        code = getattr(err, "code", 400)
-        if code == 400 and "MD5" in str(err):  # "Provided MD5 hash ... doesn't match ..."
-            raise Unsound(str(err)) from None
-        if code == 401:
-            raise PermissionError(str(err)) from err
-        if code == 410:
-            raise FileNotFoundError(str(err)) from err
-        raise OSError(str(err)) from err
-    except OSError as err:
-        if str(err).startswith("Forbidden"):
-            raise PermissionError(str(err)) from err
-        raise
 
 
 def get(fs: Any, at: str, start: int = 0, size: int | None = None, most: int = 1 << 62) -> bytes:
@@ -119,14 +54,15 @@ async def _get(fs: Any, at: str, start: int, size: int | None, most: int) -> byt
 
     asked = {} if size is None else {"Range": f"bytes={start}-{start + size - 1}"}
     session, params = await fs._set_session(), fs._get_params({})
-    headers, wait = fs._get_headers(asked), fs.requests_timeout
+    with plainly():
+        headers, wait = fs._get_headers(asked), fs.requests_timeout
     async with asyncio.timeout(limit_s()):
         answer = await session.get(fs.url(at), params=params, headers=headers, timeout=wait)
     async with answer:
         if answer.status >= 400:
             async with asyncio.timeout(limit_s()):
                 said = await answer.read()
-            with _plainly():
+            with plainly():
                 validate_response(answer.status, said, at)
         length = answer.content_length or 0
         if length > most:
@@ -136,8 +72,8 @@ async def _get(fs: Any, at: str, start: int, size: int | None, most: int) -> byt
     if size is not None:
         if len(data) != (promised := _promised(at, answer.headers, start, size)):
             raise Unsound(f"{at}: {len(data)} bytes came of {promised}")
-    elif (told := _told(answer.headers)) not in ("", _md5(data)):
-        raise Unsound(f"{at}: what came is not what the MD5 {told} tells of")
+    elif fault := _damage(answer.headers, data):
+        raise Unsound(f"{at}: {fault}")
     return data
 
 
@@ -149,19 +85,29 @@ def _promised(at: str, headers: Mapping[str, str], start: int, size: int) -> int
     return min(size, int(said[2]) - start)
 
 
-def _told(headers: Any) -> str:
-    """The MD5 of a whole answer, "" if the store states none: composed, or sent unpacked."""
+def _damage(headers: Any, data: bytes) -> str:
+    """What is wrong with a whole object by the sums of its answer, "" if nothing is."""
     if headers.get("X-Goog-Stored-Content-Encoding", "identity") != "identity":
-        return ""
+        return ""  # it was unpacked on its way
     said = ",".join(headers.getall("X-Goog-Hash", ())).replace(" ", "").split(",")
-    return next((each[4:] for each in said if each.startswith("md5=")), "")
+    sums = dict(each.split("=", 1) for each in said if "=" in each)
+    found = _md5(data) if "md5" in sums else _crc32c(data)  # composed objects have no MD5
+    if (told := sums.get("md5") or sums.get("crc32c", found)) != found:
+        return f"what came is not what the store's sum {told} tells of"
+    return ""
+
+
+def _crc32c(data: bytes) -> str:
+    from google_crc32c import value
+
+    return base64.b64encode(value(data).to_bytes(4, "big")).decode()
 
 
 def put(fs: Any, url: str, at: str, data: bytes) -> None:
     """Replace an object by one request. Raises OSError if it did not arrive whole."""
     bucket, key, _ = fs.split_path(at)
     digest = _md5(data)
-    mark = f"vbdata-{hashlib.sha256(data).hexdigest()}"  # a boundary that is not in the data
+    mark = f"vbdata-{base64.b64decode(digest).hex()}"  # a boundary that is not in the data
     told = json.dumps({"name": key, "md5Hash": digest})
     head = f"--{mark}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{told}\r\n"
     head += f"--{mark}\r\nContent-Type: {KIND}\r\n\r\n"
