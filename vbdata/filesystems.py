@@ -2,7 +2,7 @@
 
 Every failure of a remote filesystem becomes an OSError whose text names the URL, so that a worker
 tries again and a person can read it; keys are taken out of it. No wait is without end: a connection
-times out after 5 s and a silence after 15 s (s3fs), and only vbdata.patience tries again.
+times out after 5 s and a silence after 15 s (s3fs, gcsfs), and only vbdata.patience tries again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import Any, BinaryIO
 
 import fsspec
 
+from vbdata import gs_client
 from vbdata.patience import called, patiently
 from vbdata.secrets import redacted
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 TOLD = "make room"
 S3 = ("s3", "s3a")
-KNOWN = (*S3, "gs", "gcs", "abfs", "az")  # whose options we know
+KNOWN = (*S3, *gs_client.PROTOCOLS, "abfs", "az")  # whose options we know
 CHECKSUMS = "AWS_REQUEST_CHECKSUM_CALCULATION"  # what botocore sends by itself
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 NOWHERE = (errno.ELOOP, errno.ENAMETOOLONG)  # links in a circle; a name that no disk has
@@ -34,7 +35,10 @@ FOREIGN = (
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
     ("aiohttp", "ClientError"),
+    ("json", "JSONDecodeError"),
     ("gcsfs.retry", "HttpError"),
+    ("gcsfs.retry", "NonRetryableError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
     ("azure.core.exceptions", "AzureError"),
     ("botocore.parsers", "ResponseParserError"),
     ("requests.exceptions", "RequestException"),
@@ -48,9 +52,12 @@ def connect(url: str) -> tuple[Any, str]:
     Listings are not remembered: other processes write to the same folder.
     """
     schemes = {part.partition("://")[0] for part in url.split("::")}
-    fs, path = fsspec.core.url_to_fs(url, **{s: _options(s) for s in schemes if s in KNOWN})
+    with plain_errors(url):
+        fs, path = fsspec.core.url_to_fs(url, **{s: _options(s) for s in schemes if s in KNOWN})
     if hasattr(fs, "call_s3"):
         fs.retries = 1
+    elif gs_client.speaks(fs):
+        gs_client.ask_once(fs)
     return fs, path
 
 
@@ -60,9 +67,17 @@ def _options(scheme: str) -> dict[str, Any]:
         wanted: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
         if CHECKSUMS not in os.environ:  # we send Content-MD5, which more kinds of store know
             wanted["request_checksum_calculation"] = "when_required"
-        configured = fsspec.config.conf.get(scheme, {}).get("config_kwargs") or {}
+        configured = _configured(scheme).get("config_kwargs") or {}
         options["config_kwargs"] = wanted | dict(configured)
+    elif scheme in gs_client.PROTOCOLS:
+        options |= gs_client.options({k for each in gs_client.PROTOCOLS for k in _configured(each)})
     return options
+
+
+def _configured(scheme: str) -> dict[str, Any]:
+    """What fsspec has been told of a scheme, by its files or the environment."""
+    found: dict[str, Any] = fsspec.config.conf.get(scheme, {})
+    return found
 
 
 def ask(url: str, fs: Any, name: str, *args: Any, **options: Any) -> Any:

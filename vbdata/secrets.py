@@ -17,11 +17,14 @@ HIDDEN = "***"
 VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 MORE_VARIABLES = ("AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN")
 SHORTEST = 8  # characters of a key; what is shorter ("test") is also an ordinary word
-NAMES_OF_KEYS = r"key|token|secret|password|passwd|pwd|sig|signature|credential|auth|authorization"
+# upload_id: of a resumable upload to Google's store; who knows it can write the object
+NAMES_OF_KEYS = (
+    r"key|token|secret|password|passwd|pwd|sig|signature|credential|auth|authorization|upload_"
+)
 KEY_NAME = re.compile(rf"(^|[-_.]|x-(amz|goog)-)\w*({NAMES_OF_KEYS})(id)?$", re.IGNORECASE)
 IN_QUERY = re.compile(r"([?&;]([^=&\s'\"]+)=)([^&\s'\"<>)]+)")
 USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s'\"@]+@", re.IGNORECASE)
-AWS_KEY = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b")
+KEY = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bya29\.[\w.-]+")  # Amazon's and Google's
 
 
 def refuse_keys(url: str) -> None:
@@ -54,7 +57,7 @@ def redacted(text: str) -> str:
         if len(value) >= SHORTEST:
             text = text.replace(value, HIDDEN)
     text = IN_QUERY.sub(_shown, USER.sub(rf"\1{HIDDEN}@", text))
-    return AWS_KEY.sub(HIDDEN, text)
+    return KEY.sub(HIDDEN, text)
 
 
 def _shown(found: re.Match[str]) -> str:

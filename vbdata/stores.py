@@ -1,8 +1,9 @@
 """What a folder does that lies behind an fsspec URL: whole answers, tried again, or a plain error.
 
-Stores of the S3 protocol are asked by vbdata.s3, all others through fsspec's own methods. Every
-function takes the URL, for messages and for vbdata.patience, the filesystem and a path in it. All
-raise OSError that names the URL, and FileNotFoundError where something is not there.
+Stores of the S3 protocol are asked by vbdata.s3 and Google's by vbdata.gs for bytes and listings;
+all others, and all else, through fsspec's own methods. Every function takes the URL, for messages
+and for vbdata.patience, the filesystem and a path in it. All raise OSError that names the URL, and
+FileNotFoundError where something is not there.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vbdata import s3
+from vbdata import gs, s3
 from vbdata.filesystems import ABSENT, ask, plain_errors
 from vbdata.patience import Unsound, called, limit_s, patiently
 
 MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
 WHOLE = 64 << 20  # bytes of a whole file for which a call has its time
 LIST_S = 900.0  # seconds that one listing may take
+
+
+def _spoken(fs: Any) -> Any:
+    """The module that speaks a filesystem's protocol, None where fsspec's methods have to do."""
+    return next((each for each in (s3, gs) if each.speaks(fs)), None)
 
 
 def info(url: str, fs: Any, at: str) -> dict[str, Any] | None:
@@ -38,7 +44,8 @@ def size(url: str, fs: Any, at: str) -> int:
 
 def fetch(url: str, fs: Any, at: str, offset: int = 0, count: int | None = None) -> bytes:
     """A file, or `count` bytes of it, fewer where it ends. Raises OverflowError above MAX_FILE."""
-    get = partial(s3.get if s3.speaks(fs) else _get, fs, at, offset, count, MAX_FILE)
+    store = _spoken(fs)
+    get = partial(store.get if store else _get, fs, at, offset, count, MAX_FILE)
     try:
         with plain_errors(url):
             return patiently(url, get)
@@ -49,7 +56,7 @@ def fetch(url: str, fs: Any, at: str, offset: int = 0, count: int | None = None)
 
 
 def _get(fs: Any, at: str, offset: int, count: int | None, most: int) -> bytes:
-    """The same once, from a store that is not S3's. Raises Unsound for a part of it."""
+    """The same once, by fsspec's methods. Raises Unsound for a part of it."""
     if count is None:
         return bytes(called(fs, "cat_file", at, limit=limit_s(min(WHOLE, most))))
     end = offset + count
@@ -65,9 +72,9 @@ def _get(fs: Any, at: str, offset: int, count: int | None, most: int) -> bytes:
 
 def listed(url: str, fs: Any, top: str, *, deep: bool) -> Iterator[tuple[str, int]]:
     """(path, size) of what lies below a folder, at any depth or directly; folders have size -1."""
-    if s3.speaks(fs):
+    if store := _spoken(fs):
         with plain_errors(url):
-            yield from s3.listed(fs, url, top, deep=deep)
+            yield from store.listed(fs, url, top, deep=deep)
         return
     if not ask(url, fs, "isdir", top):
         return
@@ -81,13 +88,14 @@ def listed(url: str, fs: Any, top: str, *, deep: bool) -> Iterator[tuple[str, in
 
 def send(url: str, fs: Any, at: str, content: bytes | Path) -> None:
     """Replace a file by bytes or a local file, and see that it is there as a whole."""
+    store = _spoken(fs)
     with plain_errors(url):
-        if not s3.speaks(fs):
+        if not store:
             patiently(url, partial(_send, fs, at, content))
         elif isinstance(content, bytes):
-            s3.put(fs, url, at, content)
+            store.put(fs, url, at, content)
         else:
-            s3.put_file(fs, url, at, content)
+            store.put_file(fs, url, at, content)
 
 
 def _send(fs: Any, at: str, content: bytes | Path) -> None:
