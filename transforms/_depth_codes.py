@@ -106,7 +106,7 @@ def thresholds(codes: int, lambda_: str, c: str) -> tuple[NDArray[np.float32], N
 
 def position(metres: Tensor, table: Tables) -> Tensor:
     """(N - 1) f(d) as float64: where a depth lies on the palette, unrounded."""
-    base = 1.0 - metres.double() / (table.lambda_ * table.c)
+    base = 1.0 - metres.double() * (1.0 / (table.lambda_ * table.c))
     if not table.power:
         return (1.0 - base.pow(table.lambda_ + 1.0)) * (len(table.palette.colours) - 1)
     raised = base
@@ -135,7 +135,7 @@ def error(metres: Tensor, valid: Tensor, rgb: Tensor, table: Tables) -> float:
     library = compiled.library_for(float32=metres, bool=valid, uint8=rgb)
     if library and table.power:
         arrays = [compiled.address(each) for each in (metres, valid, rgb, table.exact)]
-        numbers = (codes, table.lambda_ * table.c, table.power, float(codes - 1))
+        numbers = (codes, 1.0 / (table.lambda_ * table.c), table.power, float(codes - 1))
         return float(library.vb_depth_error(*arrays[:2], valid.numel(), *arrays[2:], *numbers))
     good = positive(metres, valid)
     code, squared = nearest(rgb, table)

@@ -11,6 +11,7 @@ memory.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -55,8 +56,29 @@ def size(data: bytes, file: str = "") -> tuple[int, int]:
     return head.width, head.height
 
 
+class _Last(threading.local):
+    """The JPEG whose headers this thread read last: each is asked for by several, one by one."""
+
+    data = b""
+    found: tuple[JpegHeader, jpeg.Head] | None = None
+
+
+_last = _Last()
+
+
 def jpeg_header(data: bytes, file: str = "") -> JpegHeader:
     """Size and kind of a JPEG from its headers. Raises BadSample."""
+    return _heads(data, file)[0]
+
+
+def _heads(data: bytes, file: str) -> tuple[JpegHeader, jpeg.Head]:
+    if _last.found is None or _last.data is not data:
+        _last.found = None
+        _last.data, _last.found = data, _read_heads(data, file)
+    return _last.found
+
+
+def _read_heads(data: bytes, file: str) -> tuple[JpegHeader, jpeg.Head]:
     head = jpeg.read_head(data, file)
     try:
         height, width, colour, _ = simplejpeg.decode_jpeg_header(data)
@@ -65,7 +87,7 @@ def jpeg_header(data: bytes, file: str = "") -> JpegHeader:
     _refuse_large(data, width, height, file)
     jpeg.refuse_endless(data, head, width * height, file)
     plain = head.common and head.orientation == 1 and colour in ("YCbCr", "RGB")
-    return JpegHeader(width, height, plain)
+    return JpegHeader(width, height, plain), head
 
 
 def check_jpeg(data: bytes, file: str = "") -> None:
@@ -75,8 +97,7 @@ def check_jpeg(data: bytes, file: str = "") -> None:
     every coded block is read (at an eighth of its size). Bits that were flipped inside coded data
     are found by neither, as by no decoder.
     """
-    jpeg_header(data, file)
-    if not jpeg.ends_well(data, jpeg.read_head(data, file)):
+    if not jpeg.ends_well(data, _heads(data, file)[1]):
         _decode_jpeg(data, file, colorspace="GRAY", fastdct=True, min_height=1, min_width=1)
 
 

@@ -29,6 +29,7 @@ typedef struct { uint8_t *to; uint64_t bits; int count; } Out;
 /* looked_up: whether pixels of this block are; number: of the block, from 0. */
 typedef struct {
     uint32_t tokens[BLOCK + 1], size, number, literal[3][LITERALS], distance[DISTANCES];
+    uint8_t of_length[LONGEST + 1]; /* symbols of match lengths */
     int looked_up;
 } Block;
 typedef struct { uint32_t weight; uint16_t symbol; } Leaf;
@@ -250,51 +251,76 @@ static int agreeing(const uint8_t *a, const uint8_t *b, int most) {
     return n;
 }
 
-/* One row: its filter's byte, then pixels. Eight bytes behind the last row can be read. */
-static uint64_t put_row(Out *out, Block *block, const uint8_t *stream, uint64_t at, uint64_t end,
-                        int pixel, uint32_t *last_seen, int *missed) {
+/* One row: its filter's byte, then pixels. Eight bytes behind the last row can be read. `pixel` is a
+ * constant where this is called. */
+static inline __attribute__((always_inline)) uint64_t put_row(
+    Out *out, Block *block, const uint8_t *stream, uint64_t at, uint64_t end, const int pixel,
+    uint32_t *last_seen, int *missed) {
+    const int shortest = pixel > 2 ? 2 * pixel : 4; /* bytes of a run */
     const uint32_t mask = (1u << 8 * pixel) - 1;
-    const int shortest = pixel > 2 ? 2 * pixel : 4;
-    block->tokens[block->size++] = BYTE | stream[at];
+    const uint64_t run = (1ull << 8 * shortest) - 1;
+    uint32_t size = block->size; /* not in memory: each token would wait for the last */
+    block->tokens[size++] = BYTE | stream[at];
     block->literal[0][stream[at++]]++;
     while (at < end) {
-        if (block->size >= BLOCK - 1) put_block(out, block, pixel, 0);
+        if (size >= BLOCK - 1) {
+            block->size = size;
+            put_block(out, block, pixel, 0);
+            size = 0;
+        }
         const uint64_t here = load64(stream + at);
         const uint32_t value = (uint32_t)here & mask;
         const int most = end - at < LONGEST ? (int)(end - at) : LONGEST;
         int length = 0;
         uint64_t distance = pixel;
-        if (at > (uint64_t)pixel && value == ((uint32_t)load64(stream + at - pixel) & mask)) {
+        if (at > (uint64_t)pixel && most >= shortest && !((here ^ load64(stream + at - pixel)) & run)) {
             length = agreeing(stream + at, stream + at - pixel, most);
             length -= length % pixel;
-            if (length < shortest) length = 0;
         }
         if (block->looked_up && length < 2 * FAR && (*missed < PATIENCE || !(at & 3))) {
             uint32_t *place = last_seen + (here * 0x9E3779B185EBCA87ull >> (64 - HASH_BITS));
             const uint64_t back = at - *place;
-            if (*place && back <= WINDOW && load64(stream + *place) == here) {
-                int found = agreeing(stream + at, stream + *place, most);
+            const uint8_t *there = stream + *place;
+            if (*place && back <= WINDOW && most >= FAR
+                && !((load64(there) ^ here) | (there[FAR - 1] ^ stream[at + FAR - 1]))) {
+                int found = agreeing(stream + at, there, most);
                 found -= found % pixel;
                 if (found >= FAR && found > length + 3) { length = found; distance = back; }
             }
             *place = (uint32_t)at;
         }
         if (length) {
-            int extra, bits;
+            int bits;
             uint32_t more;
-            block->tokens[block->size++] = MATCH | (uint32_t)length << 16 | (uint32_t)(distance - 1);
-            block->literal[0][257 + length_symbol(length, &extra, &bits)]++;
+            block->tokens[size++] = MATCH | (uint32_t)length << 16 | (uint32_t)(distance - 1);
+            block->literal[0][END + 1 + block->of_length[length]]++;
             block->distance[distance_symbol((uint32_t)distance, &more, &bits)]++;
             at += length;
             *missed = 0;
         } else {
-            block->tokens[block->size++] = value;
+            block->tokens[size++] = value;
             for (int c = 0; c < pixel; c++) block->literal[c][value >> 8 * c & 255]++;
             at += pixel;
             ++*missed;
         }
     }
+    block->size = size;
     return at;
+}
+
+static void put_rows(Out *out, Block *block, const uint8_t *stream, uint64_t rows, uint64_t length,
+                     int pixel, uint32_t *last_seen) {
+    uint64_t at = 0;
+    int missed = 0;
+    for (uint64_t row = 0; row < rows; row++) {
+        const uint64_t end = at + length;
+        if (block->size >= BLOCK - 1) put_block(out, block, pixel, 0);
+        switch (pixel) {
+        case 1: at = put_row(out, block, stream, at, end, 1, last_seen, &missed); break;
+        case 2: at = put_row(out, block, stream, at, end, 2, last_seen, &missed); break;
+        default: at = put_row(out, block, stream, at, end, 3, last_seen, &missed); break;
+        }
+    }
 }
 
 /* Deflate `rows` rows of `length` bytes, the filter's first, then pixels of 1 to 3 bytes.
@@ -305,14 +331,11 @@ uint64_t vb_deflate(const uint8_t *stream, uint64_t rows, uint64_t length, int p
     Block *block = calloc(1, sizeof *block);
     uint32_t *last_seen = calloc(1 << HASH_BITS, sizeof *last_seen);
     Out out = {to, 0, 0};
-    uint64_t at = 0;
-    int missed = 0;
     if (block && last_seen) {
+        int extra, bits;
         block->looked_up = 1;
-        for (uint64_t row = 0; row < rows; row++) {
-            if (block->size >= BLOCK - 1) put_block(&out, block, pixel, 0);
-            at = put_row(&out, block, stream, at, at + length, pixel, last_seen, &missed);
-        }
+        for (int k = 3; k <= LONGEST; k++) block->of_length[k] = (uint8_t)length_symbol(k, &extra, &bits);
+        put_rows(&out, block, stream, rows, length, pixel, last_seen);
         put_block(&out, block, pixel, 1);
         put(&out, 0, 7);
         flush(&out);

@@ -43,27 +43,42 @@ void vb_depth_encode(const float *metres, const u8 *valid, int64_t n, int shift,
     }
 }
 
+/* Depth: 1 + the code of each of `size` pixels, 0 for colours that have none. */
+static void codes_of(const u8 *rgb, int64_t start, int64_t n, int size, const int16_t *exact, int32_t *code) {
+    const u8 *at = rgb + 3 * start;
+    const int last = start + size == n; /* nothing follows it */
+    uint32_t four;
+    for (int k = 0; k < size - last; k++, at += 3) {
+        memcpy(&four, at, 4);
+        code[k] = exact[__builtin_bswap32(four) >> 8];
+    }
+    if (last) code[size - 1] = exact[__builtin_bswap32(colour_at(rgb, n - 1, n)) >> 8];
+}
+
 /* The largest error in code steps of a target's own decoding; infinity if a pixel came or went.
  *
- * exact: 1 + code of 2^24 packed colours, 0 for none; scale = lambda c; the position of a depth is
- * (1 - (1 - d / scale)^-power) steps. */
+ * exact: 1 + code of 2^24 packed colours, 0 for none; inverse = 1 / (lambda c); the position of a
+ * depth is (1 - (1 - d inverse)^-power) steps. */
 double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 *rgb,
-                      const int16_t *exact, int32_t codes, double scale, int power, double steps) {
+                      const int16_t *exact, int32_t codes, double inverse, int power, double steps) {
     double depth[PART], code[PART], base[PART], raised[PART], off[PART], worst[LANES] = {0}, most = 0;
-    int wrong = 0;
+    int32_t found[PART], good[PART], bits[PART], wrong = 0;
+    float shown[PART];
     for (int64_t start = 0; start < n; start += PART) {
         const int size = (int)least(PART, n - start);
-        memset(depth, 0, sizeof depth);
-        memset(code, 0, sizeof code); /* depth 0 is code 0, without error */
-        for (int k = 0; k < size; k++) {
-            const float d = metres[start + k];
-            const int good = valid[start + k] & (d >= 0);
-            const int found = exact[__builtin_bswap32(colour_at(rgb, start + k, n)) >> 8] - 1;
-            wrong |= good != (found >= 0 && found < codes);
-            depth[k] = good ? d : 0;
-            code[k] = good ? found : 0;
-        }
-        for (int k = 0; k < PART; k++) base[k] = raised[k] = 1.0 - depth[k] / scale;
+        for (int k = size; k < PART; k++) depth[k] = code[k] = 0; /* depth 0 is code 0, without error */
+        codes_of(rgb, start, n, size, exact, found);
+        /* bits under a mask: of a choice the compiler would make a branch */
+        memcpy(shown, metres + start, sizeof(float) * size);
+        memcpy(bits, shown, sizeof(float) * size);
+        for (int k = 0; k < size; k++) good[k] = -(shown[k] >= 0);
+        for (int k = 0; k < size; k++) good[k] &= -(int32_t)valid[start + k];
+        for (int k = 0; k < size; k++) wrong |= good[k] ^ -((uint32_t)(found[k] - 1) < (uint32_t)codes);
+        for (int k = 0; k < size; k++) bits[k] &= good[k];
+        memcpy(shown, bits, sizeof(float) * size);
+        for (int k = 0; k < size; k++) depth[k] = shown[k];
+        for (int k = 0; k < size; k++) code[k] = (found[k] - 1) & good[k];
+        for (int k = 0; k < PART; k++) base[k] = raised[k] = 1.0 - depth[k] * inverse;
         for (int p = 1; p < power; p++)
             for (int k = 0; k < PART; k++) raised[k] = raised[k] * base[k];
         for (int k = 0; k < PART; k++) off[k] = fabs((1.0 - 1.0 / raised[k]) * steps - code[k]);
