@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import math
 from itertools import product
+from operator import add
 from typing import Any, NamedTuple
 
 import deflate
@@ -118,9 +119,9 @@ def _inflate(
         if len(raw) != size:
             detail = f"HDF5: chunk at {corner} holds {len(raw)} bytes, not {size}"
             raise BadSample("undecodable", detail, file)
-        place = values[tuple(slice(at, at + n) for at, n in zip(corner, extent, strict=True))]
-        block = np.frombuffer(raw, values.dtype).reshape(extent)
-        place[...] = block[tuple(slice(n) for n in place.shape)]
+        place = values[tuple(map(slice, corner, map(add, corner, extent)))]
+        block = np.ndarray(extent, values.dtype, raw)
+        place[...] = block if place.shape == extent else block[tuple(map(slice, place.shape))]
 
 
 def _reason(data: bytes, message: str) -> Reason:

@@ -17,7 +17,6 @@ the sky's colour is read off a published output of that model.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,7 @@ SKY = (255, 0, 255)
 INVALID = (128, 128, 128)
 SHORTEST, LONGEST = 0.5, 1.4
 SKY_RADIUS = 60  # of 255; the nearest true normal is 93 from magenta
+STEP = 2.0 / 255.0  # of a component, for one of its channel
 UNIT_ERROR = 0.007  # sqrt(3) times half a step of 2 / 255
 
 
@@ -84,7 +84,8 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Normals:
     xyz, length = _vectors(rgb)
     good = (length >= SHORTEST) & (length <= LONGEST)
     sky = _within(rgb, SKY, SKY_RADIUS)
-    return Normals(xyz=xyz / length.clamp_min(1e-6).unsqueeze(-3), valid=good & ~sky, sky=sky)
+    unit = xyz * (1.0 / length.clamp_min(1e-6)).unsqueeze(-3)
+    return Normals(xyz=unit, valid=good & ~sky, sky=sky)
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
@@ -98,11 +99,8 @@ def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
     import torch
 
     if (library := _library(label)) and rgb.is_contiguous():
-        bounds = SHORTEST, LONGEST, compiled.packed(SKY), SKY_RADIUS**2
-        vectors = compiled.address(_channel_values())
-        farthest = library.vb_normals_error(
-            *_addresses(label), compiled.address(rgb), vectors, *bounds
-        )
+        bounds = STEP, SHORTEST, LONGEST, compiled.packed(SKY), SKY_RADIUS**2
+        farthest = library.vb_normals_error(*_addresses(label), compiled.address(rgb), *bounds)
         return _degrees(farthest)
     found = decode(rgb, params)
     if bool(((found.valid != label.valid) | (found.sky != label.sky)).any()):
@@ -130,20 +128,11 @@ def _addresses(label: Normals) -> tuple[int, int, int, int]:
     return arrays[0], arrays[1], arrays[2], label.valid.numel()
 
 
-@functools.cache
-def _channel_values() -> Tensor:
-    """float32[256]: the component that each value of a channel stands for."""
-    import torch
-
-    grey = torch.arange(256, dtype=torch.uint8).reshape(1, -1, 1).expand(-1, -1, 3)
-    return _vectors(grey)[0][0, 0].contiguous()
-
-
 def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:
     """float32[..., 3, H, W] as painted, and its length, float32[..., H, W]."""
     import torch
 
-    xyz = 1.0 - rgb.to(torch.float32).movedim(-1, -3) * (2.0 / 255.0)
+    xyz = 1.0 - rgb.to(torch.float32).movedim(-1, -3) * STEP
     x, y, z = xyz.unbind(-3)
     return xyz, sqrt(x * x + y * y + z * z)
 

@@ -42,7 +42,7 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "vb_normals_encode": (None, (P, P, P, N, c_uint32, c_uint32, P)),
     "vb_normals_error": (
         c_float,
-        (P, P, P, N, P, P, c_float, c_float, c_uint32, c_int32),
+        (P, P, P, N, P, c_float, c_float, c_float, c_uint32, c_int32),
     ),
     "vb_paint": (N, (P, N, P, c_int32, P, P)),
     "vb_painted_wrong": (N, (P, N, P, c_int32, P)),

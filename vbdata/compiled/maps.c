@@ -113,28 +113,34 @@ void vb_normals_encode(const float *xyz, const u8 *valid, const u8 *sky, int64_t
 }
 
 /* The largest squared chord between a valid normal and its colour's; infinity if a pixel came,
- * went or turned to sky. vectors: of the 256 channel values; lengths from shortest to longest are
+ * went or turned to sky. A component is 1 - channel x step; lengths from shortest to longest are
  * normals, colours within radius (squared) of the sky's are sky. */
 float vb_normals_error(const float *xyz, const u8 *valid, const u8 *sky, int64_t n, const u8 *rgb,
-                       const float *vectors, float shortest, float longest, uint32_t sky_colour,
+                       float step, float shortest, float longest, uint32_t sky_colour,
                        int32_t radius) {
     const int red = sky_colour & 255, green = sky_colour >> 8 & 255, blue = sky_colour >> 16 & 255;
     float x[PART], y[PART], z[PART], chord[PART] = {0}, worst[LANES] = {0}, most = 0;
-    u8 is_sky[PART], good[PART], wrong = 0;
+    u8 r[PART], g[PART], b[PART], is_sky[PART], good[PART], wrong = 0;
     for (int64_t start = 0; start < n; start += PART) {
         const int size = (int)least(PART, n - start);
         const float *there = xyz + start;
         for (int k = 0; k < size; k++) {
             const u8 *p = rgb + 3 * (start + k);
-            const int r = p[0] - red, g = p[1] - green, b = p[2] - blue;
-            is_sky[k] = r * r + g * g + b * b <= radius;
-            x[k] = vectors[p[0]]; y[k] = vectors[p[1]]; z[k] = vectors[p[2]];
+            r[k] = p[0]; g[k] = p[1]; b[k] = p[2];
+        }
+        for (int k = 0; k < size; k++) x[k] = 1.0f - r[k] * step;
+        for (int k = 0; k < size; k++) y[k] = 1.0f - g[k] * step;
+        for (int k = 0; k < size; k++) z[k] = 1.0f - b[k] * step;
+        for (int k = 0; k < size; k++) {
+            const int dr = r[k] - red, dg = g[k] - green, db = b[k] - blue;
+            is_sky[k] = dr * dr + dg * dg + db * db <= radius;
         }
         for (int k = 0; k < size; k++) {
             const float length = sqrtf(x[k] * x[k] + y[k] * y[k] + z[k] * z[k]);
-            const float dx = x[k] / length - there[k];
-            const float dy = y[k] / length - there[n + k];
-            const float dz = z[k] / length - there[2 * n + k];
+            const float inverse = 1.0f / length;
+            const float dx = x[k] * inverse - there[k];
+            const float dy = y[k] * inverse - there[n + k];
+            const float dz = z[k] * inverse - there[2 * n + k];
             chord[k] = dx * dx + dy * dy + dz * dz;
             good[k] = (length >= shortest) & (length <= longest);
         }
@@ -170,9 +176,12 @@ int64_t vb_paint(const int32_t *ids, int64_t n, const uint32_t *table, int32_t c
 /* How many pixels have another colour than their id's in the table. */
 int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, const u8 *rgb) {
     int64_t wrong = 0;
-    for (int64_t k = 0; k < n; k++) {
+    uint32_t found;
+    for (int64_t k = 0; k < n; k++, rgb += 3) {
         const uint32_t id = (uint32_t)ids[k], there = id < (uint32_t)count ? table[id] : UINT32_MAX;
-        wrong += there != colour_at(rgb, k, n);
+        if (k + 1 < n) memcpy(&found, rgb, 4);
+        else found = colour_at(rgb, 0, 1);
+        wrong += there != (found & 0xffffff);
     }
     return wrong;
 }
