@@ -146,6 +146,8 @@ def _corners(polygon: Any, height: int, width: int) -> NDArray[np.float64]:
         points = np.array(None)
     if points.ndim != 1 or points.dtype.kind not in "iuf":
         raise _garbled("polygon with coordinates that are not finite numbers")
+    if -min(height, width) <= points.min() and points.max() <= 2 * min(height, width):
+        return np.ascontiguousarray(points, np.float64)  # plainly so; NaN is not
     pairs = points.reshape(-1, 2)
     for low, high, extent in zip(pairs.min(0), pairs.max(0), (width, height), strict=True):
         if not (isfinite(low) and isfinite(high)):

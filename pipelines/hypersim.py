@@ -53,6 +53,7 @@ from pipelines import _records as records
 from pipelines._hdf5 import read_array
 from pipelines._hypersim_camera import Camera, directions, orient, pinhole, rays
 from pipelines._tonemap import tonemap
+from vbdata import compiled
 from vbdata.errors import BadSample, SourceError
 from vbdata.nouns import Depth, Download, Entry, Normals, Official, Sample, Segments
 
@@ -252,8 +253,13 @@ def _normals(root: Root, entry: Entry) -> Normals:
 
 def _nowhere(stored: NDArray[np.float16]) -> NDArray[np.bool_]:
     """bool[H, W]: where a part of a vector is NaN, by the bits: twenty times as fast as isnan."""
-    planes = (np.moveaxis(stored, -1, 0).view(np.uint16) & np.uint16(0x7FFF)) > 0x7C00
-    return np.asarray(planes[0] | planes[1] | planes[2])
+    planes = np.ascontiguousarray(np.moveaxis(stored, -1, 0)).view(np.uint16)
+    if library := compiled.library():
+        sky = np.empty(stored.shape[:2], np.bool_)
+        library.vb_nowhere(compiled.address(planes), sky.size, compiled.address(sky))
+        return sky
+    found = (planes & np.uint16(0x7FFF)) > 0x7C00
+    return np.asarray(found[0] | found[1] | found[2])
 
 
 def _partition(root: Root, entry: Entry) -> partitions.Partition:

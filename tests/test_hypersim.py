@@ -211,6 +211,19 @@ def reference(
     return np.where(away, -unit, unit), valid
 
 
+@pytest.mark.parametrize("loops", ["1", "0"], ids=["compiled", "plain"])
+def test_nowhere_is_where_any_part_is_nan(loops: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All half floats, in each part of a vector, whether or not planes lie apart."""
+    if loops == "0":
+        monkeypatch.setattr(compiled, "library", lambda: None)
+    every = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256).view(np.float16)
+    for part in range(3):
+        stored = np.ones((256, 256, 3), np.float16)
+        stored[..., part] = every
+        for laid in (stored, np.moveaxis(np.moveaxis(stored, -1, 0).copy(), 0, -1)):
+            assert np.array_equal(hypersim._nowhere(laid), np.isnan(every))
+
+
 @pytest.mark.parametrize("height", [1, 31, 32, 33, 100])
 @pytest.mark.parametrize("loops", ["1", "0"], ids=["compiled", "plain"])
 def test_normals_are_exact_to_the_bit(

@@ -51,6 +51,7 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "vb_paint_runs": (None, (P, N, c_uint8, P)),
     "vb_transpose": (None, (P, N, N, P)),
     "vb_orient": (None, (P, P, P, N, c_float, c_float, P, P)),
+    "vb_nowhere": (None, (P, N, P)),
     "vb_shrink": (None, (P, N, N, N, N, P, P)),
     "vb_unfilter": (c_int, (P, N, N, c_int, P)),
 }

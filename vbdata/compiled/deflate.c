@@ -188,7 +188,8 @@ static void join_matches(const uint16_t *words, const uint8_t *lengths, uint32_t
 static void put_joined(Out *out, uint32_t joined) { put(out, joined >> 5, joined & 31); }
 
 /* Write a block and empty it. pixel: bytes of a pixel. */
-static void put_block(Out *out, Block *block, int pixel, int final) {
+static void put_block(Out *whole, Block *block, int pixel, int final) {
+    Out here = *whole, *out = &here; /* in registers: what is written might be *whole, for all C knows */
     uint8_t literal_length[LITERALS], distance_length[DISTANCES];
     uint16_t literal[LITERALS], distance[DISTANCES];
     uint32_t weights[LITERALS];
@@ -235,6 +236,7 @@ static void put_block(Out *out, Block *block, int pixel, int final) {
     /* Bytes that come again are cheap as they are, too: a match has to cost less than 2/5 of what
      * so many bytes of this block cost on average. */
     block->looked_up = ++block->number % RETRY == 0 || 5 * far_bits * bytes < 2 * far_bytes * bits;
+    *whole = here;
     block->size = 0;
     memset(block->literal, 0, sizeof block->literal);
     memset(block->distance, 0, sizeof block->distance);

@@ -221,6 +221,13 @@ void vb_orient(const uint16_t *stored, const float *ray, const u8 *sky, int64_t 
     }
 }
 
+/* Where a part of a vector is NaN. stored: float16[3][n]. */
+void vb_nowhere(const uint16_t *stored, int64_t n, u8 *sky) {
+    const uint16_t *y = stored + n, *z = y + n;
+    for (int64_t k = 0; k < n; k++)
+        sky[k] = ((stored[k] & 0x7fff) > 0x7c00) | ((y[k] & 0x7fff) > 0x7c00) | ((z[k] & 0x7fff) > 0x7c00);
+}
+
 /* Area averages of u8[h][w][3] at to_h x to_w, no larger: exact sums, rounded once, half up
  * (vbdata/images.py, shrink). sums: uint32[3 w], for the source rows of one output row. */
 void vb_shrink(const u8 *from, int64_t h, int64_t w, int64_t to_h, int64_t to_w, uint32_t *sums, u8 *to) {
