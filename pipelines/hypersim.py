@@ -141,6 +141,12 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     return Sample(image=pixels, labels={k: readers[k](root, entry) for k in LABELS if k in kinds})
 
 
+def warm() -> None:
+    """Load what only reading needs."""
+    import h5py  # noqa: F401
+    import torch  # noqa: F401
+
+
 def _check(split: str, image: str, segments: bool) -> None:
     records.one_of("split", split, SPLITS)
     records.one_of("image", image, IMAGES)

@@ -43,3 +43,13 @@ def test_broken_contracts_are_named() -> None:
         plugins.resolve("transforms", "os.path")
     with pytest.raises(LookupError, match="no module 'nosuch' in pipelines"):
         plugins.dataset("nosuch")
+
+
+def test_what_a_plug_in_warms_is_there_before_its_first_sample() -> None:
+    from transforms import _depth_codes
+
+    _depth_codes.tables.cache_clear()
+    plugins.warm("transforms", "depth")
+    assert _depth_codes.tables.cache_info().currsize == 1
+    plugins.warm("transforms", "normals")  # has nothing to warm
+    plugins.warm("transforms", "nosuch")

@@ -66,6 +66,11 @@ def ask(
     return Ask(instruction=text, params=params)
 
 
+def warm() -> None:
+    """Make the tables of the usual palette."""
+    codes.tables("cpu", WALK, LAMBDA, C)
+
+
 def render(label: Depth, params: Mapping[str, Any]) -> Tensor:
     """uint8[..., H, W, 3] of float32[..., H, W] metres."""
     return codes.encode(label.metres, label.valid, _tables(label.metres, params))

@@ -100,6 +100,13 @@ def usable(package: str, name: str) -> ModuleType | None:
         return None
 
 
+def warm(package: str, name: str) -> None:
+    """Load a module, and what it would otherwise load or compute with its first sample (`warm`)."""
+    module = usable(package, name)
+    if module is not None and hasattr(module, "warm"):
+        module.warm()
+
+
 def dataset(name: str) -> ModuleType:
     """A dataset's module."""
     return resolve(DATASETS, name)

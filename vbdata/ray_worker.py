@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import ray
@@ -29,7 +29,7 @@ class Pulse(NamedTuple):
 class Worker:
     """Builds shards, one call at a time. `pulse` may be called meanwhile.
 
-    uses: plug-ins to load now, not in the first shard; one that fails says so in its shards.
+    uses: plug-ins to warm now, not in the first shard; one that fails says so in its shards.
     Raises BuildError where the device cannot be used.
     """
 
@@ -42,7 +42,8 @@ class Worker:
         check_device(device)
         compiled.library()
         for plugin in uses:
-            plugins.usable(*plugin)
+            with suppress(Exception):  # it is told of the first sample that it fails
+                plugins.warm(*plugin)
         self._out, self._device = Folder(out), device
         self._heard, self._at = time.monotonic(), ""
 
