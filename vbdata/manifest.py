@@ -69,6 +69,7 @@ def write_manifest(
             with press.printed(rows) as file, pq.ParquetWriter(file, ROWS) as writer:
                 for some in together(_counted(receipts, tally, shards, quarantine), len):
                     writer.write_table(pa.Table.from_pylist(list(chain(*some)), ROWS))
+                    some.clear()  # before the next rows come
         if plan.held.sets:
             press.print(HOLDOUT, [plan.held.table()])
         _judge(tally, plan.recipe.max_bad)
