@@ -84,9 +84,9 @@ def _since(began: tuple[float, float]) -> tuple[float, float]:
 
 def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
     from vbdata import ray_run
-    from vbdata.nouns import Job
     from vbdata.run import Done
     from vbdata.storage import Folder
+    from vbdata.work import Job
 
     def make(number: int) -> Job:
         return Job(

@@ -30,11 +30,12 @@ from vbdata import compiled, plugins
 from vbdata.errors import REASONS, BadSample, SourceError
 from vbdata.images import decode_rgb
 from vbdata.index import build_index
-from vbdata.nouns import Depth, Entry, Job, Normals, Row, Sample, Segments, Source
+from vbdata.nouns import Depth, Entry, Normals, Sample, Segments, Source
 from vbdata.roots import open_root
 from vbdata.run import one_thread
 from vbdata.sample import load_row, make_sample
 from vbdata.storage import Root
+from vbdata.work import Job, Row
 
 ENGINE_EVERY = 4  # cases of which one goes on to finished samples
 SAMPLES = 2  # a task

@@ -17,12 +17,12 @@ from vbdata.build import How, build, planned
 from vbdata.jobs import JobDigests, tar_path
 from vbdata.json_bytes import PIECE, Each, Pairs, json_bytes, json_pieces
 from vbdata.manifest import write_manifest
-from vbdata.nouns import Receipt
 from vbdata.outfolder import receipts, sweep
 from vbdata.recipe import parse_recipe
 from vbdata.shard import receipt_path
 from vbdata.shard_lines import ShardLines
 from vbdata.storage import Folder
+from vbdata.work import Receipt
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vbdata.build import Progress
-from vbdata.nouns import Receipt
 from vbdata.plan import Plan
 from vbdata.run import Done
+from vbdata.work import Receipt
 
 WINDOW_S = 300.0  # the pace is that of the last five minutes
 SNAPSHOT_S = 1.0

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from vbdata.nouns import Job, Row
 from vbdata.sample import Loaded
 from vbdata.stages import Clock, stage
+from vbdata.work import Job, Row
 
 THREADS = 4
 LOADED = 6  # records at most that are loaded or being loaded ahead

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from vbdata.nouns import Row
+from vbdata.work import Row
 
 Listener = Callable[[Row, str], None]  # told of a row and the stage that begins
 

@@ -16,7 +16,6 @@ from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
 from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job, tar_path
 from vbdata.manifest import MANIFEST, write_manifest
-from vbdata.nouns import Job
 from vbdata.outfolder import claim, lacking, receipts, refuse_others, sweep, unpublish
 from vbdata.plan import Plan, make_plan
 from vbdata.plan_file import write_plan
@@ -27,6 +26,7 @@ from vbdata.run import Done, Event, Retried, Workers, check_device, run_local
 from vbdata.storage import Folder
 from vbdata.tally import warnings
 from vbdata.times import Times
+from vbdata.work import Job
 
 Run = Callable[[Sequence[int], Callable[[int], Job]], Iterator[Event]]  # of shards by number
 

@@ -21,13 +21,14 @@ from vbdata.errors import BadSample, RecipeError, SourceError
 from vbdata.index import Index, build_index, guarded
 from vbdata.jobs import make_job
 from vbdata.mix import draw
-from vbdata.nouns import Download, Job, Official, Row, Source
+from vbdata.nouns import Download, Official, Source
 from vbdata.plan import Cell, Plan, make_plan
 from vbdata.recipe import Recipe
 from vbdata.roots import open_root
 from vbdata.run import one_thread
 from vbdata.sample import load_row, make_sample
 from vbdata.tally import warnings
+from vbdata.work import Job, Row
 
 SHOWN = 3  # examples of each kind of trouble
 

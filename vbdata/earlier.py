@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from vbdata.errors import RecipeError
 from vbdata.manifest import MANIFEST
-from vbdata.nouns import Job
 from vbdata.old_receipts import TABLE, Words, batches, draw_word, origin_word
 from vbdata.outfolder import RECIPE
 from vbdata.reuse import REUSED, Old
 from vbdata.sample import origin_sha256
 from vbdata.storage import Folder
+from vbdata.work import Job
 
 MOST = 16  # samples of one origin that a job is told of, besides those of its own draws
 

@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from vbdata.nouns import Job, Mark, Receipt
 from vbdata.shard import read_receipt
 from vbdata.stages import Spent, StageTime
 from vbdata.storage import Folder
 from vbdata.tries import Struck
+from vbdata.work import Job, Mark, Receipt
 
 TRIALS = 2  # times that an accused row is tried alone; with the accusation it makes three
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # no row's doing

@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vbdata import alive
-from vbdata.nouns import Job, Mark, Row
 from vbdata.run import build_or_blame, cause, one_thread
 from vbdata.storage import Folder
+from vbdata.work import Job, Mark, Row
 
 PR_SET_PDEATHSIG = 1
 

@@ -14,9 +14,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.nouns import Entry, Job, Row
+from vbdata.nouns import Entry
 from vbdata.plan import Cell, Plan
 from vbdata.prompts import prompt_digest
+from vbdata.work import Job, Row
 
 SIZE = hashlib.sha256().digest_size
 DIGEST_LENGTH = 8  # hex digits of the build's digest in the shards' path

@@ -32,7 +32,7 @@ from vbdata.filesystems import room
 from vbdata.holdout import HOLDOUT
 from vbdata.jobs import build_digest, tar_path
 from vbdata.json_bytes import json_bytes, json_pieces
-from vbdata.nouns import Entry, Receipt
+from vbdata.nouns import Entry
 from vbdata.plan import Plan
 from vbdata.prompts import prompt_digest
 from vbdata.publish import reader_files
@@ -40,6 +40,7 @@ from vbdata.row_groups import together
 from vbdata.shard_lines import ShardLines
 from vbdata.storage import Folder
 from vbdata.tally import Tally, cell_lines
+from vbdata.work import Receipt
 
 FORMAT = 1
 MANIFEST = "manifest.json"

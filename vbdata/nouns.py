@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vbdata.stages import Spent
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRef:
@@ -202,89 +200,6 @@ class Source:
     roots: tuple[str, ...]
     tasks: Mapping[str, Decimal]
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-Mark = tuple[str, str, str, int]  # source, task, id of the entry, pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One planned sample: `cell` = (source, task), the entry, and which pass over its source.
-
-    slot: place in the shard; -1 marks a spare.
-    """
-
-    slot: int
-    source: str
-    task: str
-    pass_: int
-    entry: Entry
-
-    @property
-    def cell(self) -> tuple[str, str]:
-        """What the mixture counts."""
-        return self.source, self.task
-
-    @property
-    def mark(self) -> Mark:
-        """What tells it from every other row of its job, in any slot."""
-        return self.source, self.task, self.entry.id, self.pass_
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """All that decides the bytes of one shard, and where to read (roots are in no digest).
-
-    rows: the samples by slot, then the spares in the order in which they step in;
-    image: max_pixels, multiple_of, input; options: task -> keyword options of its `ask`;
-    vocabulary: source -> all classes of its index as (name, countable);
-    reuse: origin -> samples of earlier builds (vbdata.reuse; in no digest);
-    killers: rows that end their process, and at which stage (vbdata.guarded; in no digest).
-    """
-
-    shard: int
-    tar: str
-    first: int
-    digits: int
-    seed: int
-    image: Mapping[str, Any]
-    rows: tuple[Row, ...]
-    spares: tuple[Row, ...]
-    datasets: Mapping[str, str]
-    vocabulary: Mapping[str, tuple[tuple[str, bool], ...]]
-    options: Mapping[str, Mapping[str, Any]]
-    roots: Mapping[str, tuple[str, ...]]
-    digest: str
-    reuse: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    killers: Mapping[Mark, str] = field(default_factory=dict)
-
-    def key(self, slot: int) -> str:
-        """The sample's key: its place in the whole data set."""
-        return f"{self.first + slot:0{self.digits}d}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What a finished shard holds; written last, so its presence is completion.
-
-    samples: one mapping a sample, in order; quarantine: one a damaged record that was tried;
-    shortfall: slots that stayed empty as no spare was left; and of this run, so not written,
-    reuse: what came of samples of earlier builds; spent: where the time went.
-    """
-
-    job: str
-    shard: int
-    tar: str
-    sha256: str
-    md5: str
-    size: int
-    index_sha256: str
-    environment: Mapping[str, str]
-    samples: tuple[Mapping[str, Any], ...]
-    quarantine: tuple[Mapping[str, Any], ...]
-    shortfall: tuple[int, ...]
-    reuse: Mapping[str, int] = field(default_factory=dict)
-    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

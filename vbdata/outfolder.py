@@ -17,10 +17,10 @@ from vbdata.environment import environment
 from vbdata.errors import BadSample, BuildError
 from vbdata.listed import Listed, asked
 from vbdata.manifest import MANIFEST, SUMS
-from vbdata.nouns import Receipt
 from vbdata.recipe import Recipe, first_difference, parse_recipe
 from vbdata.shard import read_receipt, receipt_path, write_receipt
 from vbdata.storage import Folder
+from vbdata.work import Receipt
 
 RECIPE = "plan/recipe.json"
 ORDER = "plan/order.json"  # the recipe as it was given, and where its data was

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 
 from ray.util.metrics import Counter, Gauge, Histogram
 
-from vbdata.nouns import Receipt
 from vbdata.run import Done, Event, Failed, Retried, Workers
+from vbdata.work import Receipt
 
 CELL = ("source", "task")
 BUCKETS_S = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0]

@@ -16,13 +16,13 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
-from vbdata.nouns import Job, Receipt
 from vbdata.ray_cluster import START_S, start, stop
 from vbdata.ray_crew import Crew, Member, lost, root_cause
 from vbdata.run import Done, Event, Failed, Retried, Workers
 from vbdata.storage import Folder
 from vbdata.suspects import Suspects
 from vbdata.tries import Tries
+from vbdata.work import Job, Receipt
 
 __all__ = ["run_ray", "start", "stop"]
 

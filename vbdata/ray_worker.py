@@ -11,10 +11,10 @@ import ray
 
 from vbdata import alive, compiled, plugins
 from vbdata.guarded import build_guarded
-from vbdata.nouns import Job, Mark, Receipt, Row
 from vbdata.run import build_or_blame, check_device, one_thread
 from vbdata.scratch import own_scratch
 from vbdata.storage import Folder
+from vbdata.work import Job, Mark, Receipt, Row
 
 THREADS = 2  # concurrent calls: a build and a pulse
 

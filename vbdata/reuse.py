@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from vbdata import plugins
 from vbdata.errors import BadSample, BuildError
-from vbdata.nouns import Job, Row
 from vbdata.reads import still
 from vbdata.sample import (
     Drawn,
@@ -30,6 +29,7 @@ from vbdata.sample import (
 )
 from vbdata.storage import Folder, Root
 from vbdata.tar_read import split_sample
+from vbdata.work import Job, Row
 
 REUSED = "reused"
 CHANGED = "the raw data has changed"

@@ -16,11 +16,11 @@ from pathlib import Path
 from vbdata import ahead
 from vbdata.errors import BuildError
 from vbdata.guarded import build_guarded
-from vbdata.nouns import Job, Receipt
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
 from vbdata.suspects import InWork, Suspects
 from vbdata.tries import Tries
+from vbdata.work import Job, Receipt
 
 LONGEST_CAUSE = 500  # characters of an error's text that are shown
 

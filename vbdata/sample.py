@@ -18,12 +18,13 @@ from vbdata import images, plugins
 from vbdata.errors import BadSample
 from vbdata.geometry import geometry_for
 from vbdata.index import entry_digest
-from vbdata.nouns import Ask, Geometry, Job, Label, Row, Sample, moved
+from vbdata.nouns import Ask, Geometry, Label, Sample, moved
 from vbdata.png import encode_png
 from vbdata.rand import Stream
 from vbdata.reads import Reads
 from vbdata.stages import stage
 from vbdata.storage import Root
+from vbdata.work import Job, Row
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,7 +20,6 @@ from typing import Any
 from vbdata import ahead, alive, plugins
 from vbdata.environment import environment
 from vbdata.errors import BadSample
-from vbdata.nouns import Job, Receipt, Row
 from vbdata.reuse import Counts, copied
 from vbdata.roots import open_root
 from vbdata.sample import Loaded, Made, load_row, make_sample
@@ -28,6 +27,7 @@ from vbdata.stages import Clock, stage
 from vbdata.storage import Folder, Root
 from vbdata.tar import TarWriter
 from vbdata.timed import Timed
+from vbdata.work import Job, Receipt, Row
 
 OF_THE_RUN = ("reuse", "spent")  # fields of a receipt that are not written
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tempfile import TemporaryFile
 from typing import Any, overload
 
-from vbdata.nouns import Receipt
+from vbdata.work import Receipt
 
 LINE = struct.Struct("<32s16s32s32sqq")  # tar, md5, job, offsets; samples, bytes
 IN_ORDER = 100_000  # shards whose numbers sort as text, being of five digits

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vbdata.nouns import Job, Receipt
 from vbdata.storage import Folder
+from vbdata.work import Job, Receipt
 
 IN_WORK = "plan/in-work"  # the digest of the job that this process is building, in a local folder
 KILLER = "kills its worker"  # a reason of vbdata.errors

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.licences import commercial
-from vbdata.nouns import Receipt
 from vbdata.plan import Plan
 from vbdata.rand import word_of
+from vbdata.work import Receipt
 
 
 class Tally:

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from vbdata.nouns import Receipt
 from vbdata.stages import STAGES
+from vbdata.work import Receipt
 
 Cell = tuple[str, str]
 

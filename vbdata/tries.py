@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from vbdata.nouns import Mark
+from vbdata.work import Mark
 
 ATTEMPTS = 3  # of a shard, and at a record under which processes are ended from outside
 LOSSES = 50  # of nodes and processes under one shard, which are none of its doing
