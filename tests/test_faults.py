@@ -89,9 +89,14 @@ def test_hangs_are_ended_and_the_slow_is_left_alone(
 
 
 def test_a_record_that_always_hangs_is_named_and_the_rest_is_built(
-    node: Callable[..., Any], cluster: Cluster, quiet: Path, tmp_path: Path
+    node: Callable[..., Any],
+    cluster: Cluster,
+    quiet: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No clock may decide what is in a build, so it is not left out."""
+    monkeypatch.setattr(tries, "ATTEMPTS", 2)
     shards = in_shards(quiet)
     recipe = faulty(tmp_path / "data", {shards[5][0]: ("hold", "")})
     node(num_cpus=2)
