@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from conftest import manifest_of, sums_of
 from faulty import Listener, faulty, in_shards
 from ray.cluster_utils import Cluster
 
 from vbdata import tries
-from vbdata.build import How, Watcher, build
+from vbdata.build import How, Progress, Watcher, build
 from vbdata.errors import BuildError
 from vbdata.recipe import Recipe
 from vbdata.storage import Folder
@@ -229,6 +231,25 @@ def test_an_interrupted_build_takes_its_workers_along(
     assert not (out / "manifest.json").exists()
     until(lambda: not ray_workers())
     faulty(tmp_path / "data", {})
+    build(recipe, Folder(str(out)), How())
+    assert sums_of(out) == sums_of(quiet)
+
+
+def test_an_interrupt_outside_of_ray_starts_no_other_ray(quiet: Path, tmp_path: Path) -> None:
+    """Workers end before their cluster, not when garbage is collected, which would start one."""
+
+    class Interrupts(Watcher):
+        def step(self, state: Progress) -> None:
+            if state.shards_done:
+                raise KeyboardInterrupt
+
+    recipe, out = faulty(tmp_path / "data", {}), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt) as caught:
+        build(recipe, Folder(str(out)), How(ray="local", workers=1), Interrupts())
+    del caught
+    gc.collect()
+    assert not ray.is_initialized()
+    until(lambda: not ray_workers())
     build(recipe, Folder(str(out)), How())
     assert sums_of(out) == sums_of(quiet)
 

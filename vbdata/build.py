@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,13 +22,13 @@ from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
 from vbdata.record import Record
 from vbdata.reuse import REUSED
-from vbdata.run import Done, Event, Retried, Workers, check_device, run_local
+from vbdata.run import Done, Event, Events, Retried, Workers, check_device, run_local
 from vbdata.storage import Folder
 from vbdata.tally import warnings
 from vbdata.times import Times
 from vbdata.work import Job
 
-Run = Callable[[Sequence[int], Callable[[int], Job]], Iterator[Event]]  # of shards by number
+Run = Callable[[Sequence[int], Callable[[int], Job]], Events]  # of shards by number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +171,12 @@ def _build_shards(
     record.kept = progress.shards_kept
     watcher.step(progress)
     with earlier.opened(how.reuse if todo else ()) as library:
-        for event in run(todo, lambda number: library.equipped(make(number))) if todo else ():
-            record.add(event)
-            progress = _advance(progress, event)
-            watcher.step(progress)
+        # closed here and now, whoever is interrupted: its workers end before their cluster does
+        with closing(run(todo, lambda number: library.equipped(make(number)))) as events:
+            for event in events:
+                record.add(event)
+                progress = _advance(progress, event)
+                watcher.step(progress)
         if how.reuse:
             record.reused = library.statement(record.reuse, record.samples)
     if record.failed:
@@ -195,7 +197,9 @@ def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
     uses |= {(plugins.TASKS, task) for source in recipe.sources for task in source.tasks}
     with ray_cluster.connected(how.ray, how.workers, early) as ready:
 
-        def on_ray(todo: Sequence[int], make: Callable[[int], Job]) -> Iterator[Event]:
+        def on_ray(todo: Sequence[int], make: Callable[[int], Job]) -> Events:
+            if not todo:
+                return
             events = ray_run.run_ray(
                 todo,
                 make,

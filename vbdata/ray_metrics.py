@@ -14,24 +14,25 @@ vbdata_workers                        alive now
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from ray.util.metrics import Counter, Gauge, Histogram
 
-from vbdata.run import Done, Event, Failed, Retried, Workers
+from vbdata.run import Done, Event, Events, Failed, Retried, Workers
 from vbdata.work import Receipt
 
 CELL = ("source", "task")
 BUCKETS_S = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0]
 
 
-def counted(events: Iterable[Event]) -> Iterator[Event]:
+def counted(events: Events) -> Events:
     """The same events, counted as they pass."""
     metrics = _Metrics()
     try:
-        for event in events:
-            metrics.add(event)
-            yield event
+        with closing(events):
+            for event in events:
+                metrics.add(event)
+                yield event
     finally:
         metrics.workers.set(0)
 

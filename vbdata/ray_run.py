@@ -18,7 +18,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
 from vbdata.ray_cluster import START_S, start, stop
 from vbdata.ray_crew import Crew, Member, lost, root_cause
-from vbdata.run import Done, Event, Failed, Retried, Workers
+from vbdata.run import Done, Event, Events, Failed, Retried, Workers
 from vbdata.storage import Folder
 from vbdata.suspects import Suspects
 from vbdata.tries import Tries
@@ -193,7 +193,7 @@ def run_ray(
     silent_s: float = SILENT_S,
     deadline_s: float = DEADLINE_S,
     uses: tuple[tuple[str, str], ...] = (),
-) -> Iterator[Event]:
+) -> Events:
     """Build shards on the connected cluster; raises BuildError if no worker can be started.
 
     workers: None = as many as the cluster has room for, as nodes come and go; uses: plug-ins, as

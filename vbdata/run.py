@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,11 +63,12 @@ class Workers:
 
 
 Event = Done | Retried | Failed | Waiting | Workers
+Events = Generator[Event, None, None]
 
 
 def run_local(
     numbers: Sequence[int], make: Callable[[int], Job], out: Folder, device: str = "cpu"
-) -> Iterator[Event]:
+) -> Events:
     """Build shards one after the other in this process.
 
     A record that ends the process ends the run; the next run builds that shard in a child.
