@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -107,11 +107,12 @@ def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
 
     ray_run.start("local", workers)
     try:
-        events = ray_run.run_ray(range(shards), make, Folder(str(folder)), workers=workers)
-        assert isinstance(next(events), Done)
-        began = _now()
-        done = 1 + sum(isinstance(event, Done) for event in events)
-        spent = _since(began)
+        out = Folder(str(folder))
+        with closing(ray_run.run_ray(range(shards), make, out, workers=workers)) as events:
+            next(event for event in events if isinstance(event, Done))
+            began = _now()
+            done = 1 + sum(isinstance(event, Done) for event in events)
+            spent = _since(began)
     finally:
         ray_run.stop()
     assert done == shards
