@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,7 +116,8 @@ def run(name: str, number: int, arguments: Sequence[str], out: Path, samples: in
                     look_at = now + TICK_S
                 if first is None and _begun(out):
                     first = now
-                time.sleep(BEGIN_TICK_S if first is None else TICK_S)
+                with suppress(subprocess.TimeoutExpired):  # its end is seen at once
+                    child.wait(BEGIN_TICK_S if first is None else TICK_S)
         finally:
             child.terminate()  # interrupted: leave nothing behind
         end = time.monotonic()

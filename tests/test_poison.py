@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -63,6 +64,8 @@ def test_a_killer_is_left_out_with_the_same_bytes_on_workers_and_in_process(
     assert manifest["cells"][0]["realised"] == 40
     assert manifest["cells"][0]["replaced"] == len(quarantine_of(tmp_path / "two"))
     assert verify(Folder(str(tmp_path / "two"))) == []
+    run = json.loads((tmp_path / "two" / "run.json").read_text())
+    assert run["time"]["shards"] == len(manifest["shards"]), "children tell their times, too"
 
     alone = tmp_path / "alone"
     assert in_a_process_of_its_own(recipe, alone) == -signal.SIGSEGV

@@ -60,8 +60,22 @@ def test_a_plan_without_statistics_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sort_keys", [False, True])
 @pytest.mark.parametrize(
-    "value", [{}, [], "é\n\u2028", {"b": [1, 2.5, 1e-9, None, True, {}], "a": {"x": []}}]
+    "value",
+    [
+        {},
+        [],
+        "é\n\u2028",
+        {"b": [1, 2.5, 1e-9, None, True, {}], "a": {"x": []}},
+        {2: 1, 1: [()]},
+        {None: 0},
+    ],
 )
 def test_published_json_is_that_of_the_library(value: Any, sort_keys: bool) -> None:
     text = json.dumps(value, sort_keys=sort_keys, indent=1) + "\n"
     assert json_bytes(value, sort_keys=sort_keys) == text.encode()
+
+
+def test_json_has_no_order_of_its_own() -> None:
+    for value in ({1, 2}, b"bytes", iter([1])):
+        with pytest.raises(TypeError):
+            json_bytes([value])

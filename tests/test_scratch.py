@@ -44,3 +44,13 @@ def test_the_dead_are_cleared_away_and_the_living_are_not(tmp_path: Path) -> Non
     for process in (living, third):
         process.kill()
         process.communicate(timeout=20)
+
+
+def test_a_folder_that_others_can_write_is_not_used(tmp_path: Path) -> None:
+    (squatted := tmp_path / f"vbdata-{os.getuid()}").mkdir()
+    squatted.chmod(0o777)
+    process, folder = started(tmp_path)
+    assert squatted not in folder.parents
+    assert tmp_path in folder.parents
+    process.kill()
+    process.communicate(timeout=20)

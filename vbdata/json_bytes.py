@@ -6,7 +6,7 @@ It is written piece by piece, so that a long list needs no more memory than one 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -29,7 +29,7 @@ class Pairs:
 
 
 def json_bytes(value: Any, *, sort_keys: bool = False) -> bytes:
-    """The text of a value: JSON's own types, any mapping or iterable, Each and Pairs."""
+    """The text of a value: JSON's own types, any mapping or sequence, Each and Pairs."""
     return b"".join(json_pieces(value, sort_keys=sort_keys))
 
 
@@ -51,8 +51,8 @@ def _tokens(value: Any, sort_keys: bool, line: str) -> Iterator[str]:
     if isinstance(value, Mapping | Pairs):
         members = value.members() if isinstance(value, Pairs) else value.items()
         brackets = "{}"
-        inside = ((f"{json.dumps(k)}: ", v) for k, v in (sorted(members) if sort_keys else members))
-    elif isinstance(value, Iterable | Each) and not isinstance(value, str):
+        inside = ((f"{_name(k)}: ", v) for k, v in (sorted(members) if sort_keys else members))
+    elif isinstance(value, Sequence | Each) and not isinstance(value, str | bytes):
         brackets = "[]"
         inside = (("", v) for v in (value.elements() if isinstance(value, Each) else value))
     else:
@@ -64,3 +64,8 @@ def _tokens(value: Any, sort_keys: bool, line: str) -> Iterator[str]:
         yield from _tokens(each, sort_keys, f"{line} ")
         before = ","
     yield f"{line}{brackets[1]}" if before == "," else brackets
+
+
+def _name(key: Any) -> str:
+    """A key as json.dumps has it: numbers, True and None become texts."""
+    return json.dumps(key if isinstance(key, str) else json.dumps(key))

@@ -25,7 +25,7 @@ from vbdata.work import Receipt
 RECIPE = "plan/recipe.json"
 ORDER = "plan/order.json"  # the recipe as it was given, and where its data was
 NUMBER = re.compile(r"-([0-9]{5,18})-of-[^/]*$")  # of a shard, in its tar's name
-PART = re.compile(r"(^|/)\.[^/]*\.part$")  # of a file that a killed process was writing
+SWEPT = ("shards", "receipts")  # where all that is wanted is known by name
 LOG = logging.getLogger(__name__)
 
 
@@ -151,14 +151,18 @@ def sweep(out: Folder, tar: Callable[[int], str], digests: Sequence[str]) -> Non
             return False
         return path.removesuffix(".idx") == tar(int(number[1]))
 
-    for top in ("shards", "receipts"):
+    for top in SWEPT:
         for path in [path for path in out.paths(top) if not wanted(path)]:
             out.remove(path)
     if not out.local:
         drop_uploads(out)
         return
-    for path in [path for path in out.paths() if PART.search(path)]:
-        out.remove(path)
+    for folder, below, names in os.walk(out.base):
+        if folder == out.base:
+            below[:] = [each for each in below if each not in SWEPT]
+        for name in names:
+            if name.startswith(".") and name.endswith(".part"):  # of what a killed process wrote
+                Path(folder, name).unlink(missing_ok=True)
     _drop_empty(out.at("shards"))
 
 

@@ -42,7 +42,7 @@ class Worker:
         check_device(device)
         compiled.library()
         for plugin in uses:
-            with suppress(Exception):  # it is told of the first sample that it fails
+            with suppress(Exception):  # its first sample will say so
                 plugins.warm(*plugin)
         self._out, self._device = Folder(out), device
         self._heard, self._at = time.monotonic(), ""

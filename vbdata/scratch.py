@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def claimed(top: Path) -> Path:
 
     base = top / f"vbdata-{os.getuid()}"
     base.mkdir(mode=0o700, exist_ok=True)
+    if not private(base):  # somebody else's, under the name that ours would have
+        base = Path(tempfile.mkdtemp(prefix="vbdata-", dir=top))
     turn = os.open(base, os.O_RDONLY)
     try:
         fcntl.flock(turn, fcntl.LOCK_EX)  # for moments only: others may be starting, too
@@ -50,11 +53,20 @@ def claimed(top: Path) -> Path:
     return Path(mine)
 
 
+def private(folder: Path) -> bool:
+    """Whether it is a folder, no link to one, and nobody but this user can write in it."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022 and found.st_uid == os.getuid()
+
+
 def _dead(folder: Path) -> bool:
     """Whether nobody holds the folder's lock any more."""
     import fcntl
 
-    at = os.open(folder, os.O_RDONLY)
+    try:
+        at = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # its process has just removed it
+        return False
     try:
         fcntl.flock(at, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
