@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vbdata.errors import SourceError
-from vbdata.scratch import shared
+from vbdata.scratch import private, shared
 
 VARIABLE = "VBDATA_CACHE"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -102,9 +101,7 @@ def _temporary() -> Path:
     path = shared() / f"vbdata-cache-{user}"
     if cause := _fault(path):
         raise SourceError(f"no cache can be kept in {path}: {cause}; set {VARIABLE}")
-    found = path.lstat()
-    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
-    if not private or found.st_uid != getattr(os, "getuid", lambda: found.st_uid)():
+    if not private(path):
         raise SourceError(f"{path} is not this user's alone; remove it or set {VARIABLE}")
     return path
 

@@ -56,7 +56,8 @@ def claimed(top: Path) -> Path:
 def private(folder: Path) -> bool:
     """Whether it is a folder, no link to one, and nobody but this user can write in it."""
     found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022 and found.st_uid == os.getuid()
+    mine = found.st_uid == getattr(os, "getuid", lambda: found.st_uid)()
+    return mine and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
 
 
 def _dead(folder: Path) -> bool:
