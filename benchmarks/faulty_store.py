@@ -75,6 +75,11 @@ class Proxy:
         assert set(kinds) <= {*KINDS, *map(str, STATUSES), "passed"}, kinds
         self._next.extend(kinds)
 
+    @property
+    def pending(self) -> int:
+        """How many of them no request has met yet."""
+        return len(self._next)
+
     def drop(self) -> None:
         """Forget the faults that `next` has ordered."""
         self._next.clear()

@@ -117,6 +117,42 @@ def test_a_damaged_object_is_read_again(proxy: Proxy, scheme: str) -> None:
     assert proxy.counts["flip"] == 1
 
 
+@pytest.mark.parametrize("kind", ["short", "flip"])
+def test_two_equal_answers_are_no_proof(proxy: Proxy, scheme: str, kind: str) -> None:
+    """Half of an object that comes twice, at once or at different times, is not taken for it."""
+    folder, data = Folder(f"{scheme}://data/reads"), os.urandom(10_000)
+    folder.write(f"twice-{kind}", data)
+    proxy.matching = reading(scheme, f"reads/twice-{kind}")
+    for order in ([kind, kind], [kind, "passed"], [kind]):
+        proxy.next(*order)
+        while proxy.pending:
+            assert folder.read(f"twice-{kind}") == data
+    assert proxy.counts[kind] == 4
+
+
+@only_s3
+def test_half_of_an_object_without_a_sum_is_no_whole(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The ETag of what went up in parts tells nothing of its bytes; their number does."""
+    monkeypatch.setattr(s3, "PART", 5 << 20)
+    folder, data = Folder("s3://data/reads"), os.urandom(11 << 20)
+    (file := tmp_path / "parts").write_bytes(data)
+    folder.put(file, "parts")
+    assert "-" in folder.fs.info("data/reads/parts")["ETag"]
+    proxy.matching = reading("s3", "reads/parts")
+    proxy.next("short", "short", "short")
+    assert folder.read("parts") == data
+    assert proxy.counts["short"] == 3
+
+
+def test_an_empty_object_is_read(proxy: Proxy, scheme: str) -> None:
+    folder = Folder(f"{scheme}://data/reads")
+    folder.write("empty", b"")
+    assert folder.read("empty") == b""
+    assert folder.size("empty") == 0
+
+
 def test_a_range_past_the_end_is_no_fault(proxy: Proxy, scheme: str) -> None:
     folder = Folder(f"{scheme}://data/reads")
     folder.write("z", b"0123456789")

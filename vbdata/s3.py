@@ -1,9 +1,10 @@
 """Requests to a store of the S3 protocol: whole answers only, uploads checked, none left behind.
 
-A GET is one request, and compared with the length and, where it can be, the MD5 that the store
-states. A PUT carries its MD5, so that a store refuses what arrives damaged, and the ETag that comes
-back is compared; large files go up in parts, which are aborted if anything goes wrong. All of it
-can be repeated. s3fs makes the connections, signs, and applies its own options.
+A GET is one request, and compared with the object's length (so it asks for a range even where it
+wants all) and, where it can be, the MD5 that the store states. A PUT carries its MD5, so that a
+store refuses what arrives damaged, and the ETag that comes back is compared; large files go up in
+parts, which are aborted if anything goes wrong. All of it can be repeated. s3fs makes the
+connections, signs, and applies its own options.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ MD5 = re.compile(r"[0-9a-f]{32}(-\d+)?")
 DIRECTORY_BUCKET = "--x-s3"  # whose ETags are no MD5, and which take none
 KMS = ("aws:kms", "aws:kms:dsse")
 
-_doubted: dict[str, str] = {}  # objects by address, whose ETag was not the MD5 of what came
+ENOUGH = 3  # times that the same comes against an ETag before that is taken to be no MD5
+
+# objects by address, whose ETag was not the MD5 of what came: that, and how often in a row
+_doubted: dict[str, tuple[str, int]] = {}
+_md5_etags: set[str] = set()  # buckets in which an ETag has been the MD5
 _other_etags: set[str] = set()  # buckets whose ETags are no MD5
 
 
@@ -51,7 +56,7 @@ def get(fs: Any, at: str, start: int = 0, size: int | None = None, most: int = 1
 
 async def _get(fs: Any, at: str, start: int, size: int | None, most: int) -> bytes:
     bucket, key, version = fs.split_path(at)
-    asked = {} if size is None else {"Range": f"bytes={start}-{start + size - 1}"}
+    asked = {"Range": f"bytes={start}-{'' if size is None else start + size - 1}"}
     asked |= {"VersionId": version} if version else {}
     async with asyncio.timeout(limit_s()):
         answer = await fs._call_s3("get_object", Bucket=bucket, Key=key, **asked)
@@ -61,36 +66,47 @@ async def _get(fs: Any, at: str, start: int, size: int | None, most: int) -> byt
         raise OverflowError(str(length))
     async with asyncio.timeout(limit_s(length)), answer["Body"] as body:
         data: bytes = await body.read()
-    promised = length if size is None else _promised(at, answer, start, size)
-    if len(data) != promised:
+    if len(data) != (promised := _promised(at, answer, start, size)):
         raise Unsound(f"{at}: {len(data)} bytes came of {promised}")
     if size is None and not _believable(bucket, at, answer, data):
         raise Unsound(f"{at}: what came is not what the ETag {answer['ETag']} tells of")
     return data
 
 
-def _promised(at: str, answer: Any, start: int, size: int) -> int:
-    """Bytes that an answer to a range has to have. Raises Unsound if it is none."""
+def _promised(at: str, answer: Any, start: int, size: int | None) -> int:
+    """Bytes that an answer has to have. Raises OSError if it is none to the range asked for."""
     said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.get("ContentRange") or "")
+    if not said and size is None:
+        return int(answer["ContentLength"])  # a store that knows no ranges gives all
     if not said or int(said[1]) != start:
         raise OSError(f"{at}: asked for {size} bytes, got {answer['ContentLength']}: no ranges")
-    return min(size, int(said[2]) - start)
+    left = int(said[2]) - start
+    return left if size is None else min(size, left)
 
 
 def _believable(bucket: str, at: str, answer: Any, data: bytes) -> bool:
-    """Whether bytes are what their ETag tells of; if they came twice, the ETag is no MD5."""
-    told = _told(bucket, answer)
-    found = _md5(data).hex()
-    return "-" in told or told in ("", found) or _again(bucket, at, found)
-
-
-def _again(bucket: str, what: str, found: str) -> bool:
-    """Whether the same was found before, against the ETag: then ETags are no MD5 there."""
-    if _doubted.pop(what, None) == found:
-        _other_etags.add(bucket)
+    """Whether bytes are what their ETag tells of, or came so often that it must be no MD5."""
+    told, found = _told(bucket, answer), _md5(data).hex()
+    if told == found:
+        _md5_etags.add(bucket)
+        _doubted.pop(at, None)
         return True
-    _doubted[what] = found
-    return False
+    return "-" in told or not told or _often(bucket, at, found)
+
+
+def _often(bucket: str, what: str, found: str) -> bool:
+    """Whether the same was found ENOUGH times in a row, against the ETag: that is no MD5.
+
+    Nor is any other in its bucket, unless one was.
+    """
+    before, times = _doubted.pop(what, ("", 0))
+    times = times + 1 if found == before else 1
+    if times < ENOUGH:
+        _doubted[what] = found, times
+        return False
+    if bucket not in _md5_etags:
+        _other_etags.add(bucket)
+    return True
 
 
 def _told(bucket: str, answer: Any) -> str:
@@ -119,7 +135,7 @@ def _arrived(fs: Any, at: str, answer: Any, data: bytes) -> None:
     told, etag = _told(fs.split_path(at)[0], answer), _md5(data).hex()
     if told == etag:
         return
-    if told and get(fs, at) != data:
+    if told and data and get(fs, at) != data:
         raise Unsound(f"{at}: what is stored is not what was sent: ETag {told}, expected {etag}")
     if (size := int(called(fs, "info", at)["size"])) != len(data):
         raise Unsound(f"{at}: {size} bytes are stored of {len(data)}")
@@ -171,7 +187,7 @@ def _send_part(fs: Any, at: str, data: bytes, **place: Any) -> str:
     answer = _send(fs, "upload_part", data, **place)
     told = _told(place["Bucket"], answer)
     what = f"{at} part {place['PartNumber']}"
-    if told not in ("", _md5(data).hex()) and not _again(place["Bucket"], what, told):
+    if told not in ("", _md5(data).hex()) and not _often(place["Bucket"], what, told):
         raise Unsound(f"{what}: its ETag {told} is not that of what was sent")
     etag: str = answer["ETag"]
     return etag

@@ -50,7 +50,7 @@ def fetch(url: str, fs: Any, at: str, offset: int = 0, count: int | None = None)
         with plain_errors(url):
             return patiently(url, get)
     except OSError as err:
-        if count and not isinstance(err, ABSENT) and 0 <= size(url, fs, at) <= offset:
+        if count != 0 and not isinstance(err, ABSENT) and 0 <= size(url, fs, at) <= offset:
             return b""  # stores call that an error
         raise
 
