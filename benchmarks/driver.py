@@ -2,13 +2,15 @@
 
     python -m benchmarks.driver                       # 1,000 and 20,000 shards, two workers
     python -m benchmarks.driver --shards 3000 --what jobs
+    python -m benchmarks.driver --shards 500 --what build --size 250
 
 Two ways, each in a process of its own, on a Ray of this machine. "jobs": empty jobs through the
-runner, each with its tar, offsets and receipt, which leaves the driver's loop. "build": one-sample
-shards of benchmarks.tiny, the whole way from index to manifest. A line of JSON a run:
+runner, each with its tar, offsets and receipt, which leaves the driver's loop. "build": shards of
+--size samples of benchmarks.tiny, the whole way from index to manifest. A line of JSON a run:
 
 shards_per_s: on the clock; driver_ms: processor time of the driver, all its threads, a shard (both
-from the first shard on for jobs, of everything for a build);
+from the first shard on for jobs, of everything for a build); loop_ms: the same between the first
+and the last shard of a build, without index, plan and manifest;
 driver_mb, worker_mb: the largest resident sets of the driver and of a worker.
 """
 
@@ -21,10 +23,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from benchmarks.marked import mark, workers
 
@@ -32,11 +36,11 @@ SIZES = (1_000, 20_000)
 RECIPE = """
 name: driver
 seed: 1
-samples: {shards}
-shard_size: 1
+samples: {samples}
+shard_size: {size}
 spares: 1
 sources:
-  tiny: {{dataset: benchmarks.tiny, root: ., records: {shards}, tasks: {{generate: 1}}}}
+  tiny: {{dataset: benchmarks.tiny, root: ., records: {samples}, tasks: {{generate: 1}}}}
 """
 
 
@@ -45,29 +49,35 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--shards", type=int, nargs="*", default=list(SIZES))
     asked.add_argument("--workers", type=int, default=2)
-    asked.add_argument("--what", nargs="*", choices=sorted(WAYS), default=sorted(WAYS))
+    asked.add_argument("--size", type=int, default=1, help="samples a shard, of a build")
+    asked.add_argument("--what", nargs="*", choices=WAYS, default=WAYS)
     asked.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = asked.parse_args()
     for what in options.what:
         for shards in options.shards:
             if options.here:
-                print(json.dumps(measured(what, shards, options.workers)), flush=True)
+                print(json.dumps(measured(what, shards, options)), flush=True)
                 continue
             words = ["--here", "--what", what, "--shards", str(shards)]
-            command = [sys.executable, "-m", "benchmarks.driver", *words]
-            subprocess.run([*command, "--workers", str(options.workers)], check=True)
+            words += ["--workers", str(options.workers), "--size", str(options.size)]
+            subprocess.run([sys.executable, "-m", "benchmarks.driver", *words], check=True)
 
 
-def measured(what: str, shards: int, workers: int) -> dict[str, object]:
+def measured(what: str, shards: int, options: argparse.Namespace) -> dict[str, object]:
     """One run in this process."""
     with TemporaryDirectory(prefix="vbdata-driver-") as folder, _worker_peak() as peak:
-        clock, cpu = WAYS[what](shards, workers, Path(folder))
+        if what == "jobs":
+            (clock, cpu), loop = _jobs(shards, options.workers, Path(folder)), None
+        else:
+            (clock, cpu), loop = _build(shards, options.workers, options.size, Path(folder))
     return {
         "what": what,
         "shards": shards,
-        "workers": workers,
+        "samples_a_shard": 0 if what == "jobs" else options.size,
+        "workers": options.workers,
         "shards_per_s": round(shards / clock, 1),
         "driver_ms": round(1000 * cpu / shards, 3),
+        "loop_ms": loop and round(1000 * loop / (shards - 1), 3),
         "driver_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1),
         "worker_mb": round(peak[0] / 1e3, 1),
     }
@@ -84,31 +94,37 @@ def _since(began: tuple[float, float]) -> tuple[float, float]:
 
 def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
     from vbdata import ray_run
-    from vbdata.run import Done
+    from vbdata.jobs import Jobs, code
+    from vbdata.run import Done, Todo
     from vbdata.storage import Folder
-    from vbdata.work import Job
+    from vbdata.work import Ticket
 
-    def make(number: int) -> Job:
-        return Job(
-            shard=number,
-            tar=f"shards/{number:06d}.tar",
-            first=0,
-            digits=8,
-            seed=0,
-            image={},
-            rows=(),
-            spares=(),
-            datasets={},
-            vocabulary={},
-            options={},
-            roots={},
-            digest=f"{number:064x}",
-        )
+    none = np.empty(0, np.uint8)
+    jobs = Jobs(
+        seed=0,
+        image={},
+        options={},
+        split="train",
+        samples=0,
+        shard_size=1,
+        shards=shards,
+        cells=(),
+        supplies={},
+        code=code(()),
+        folder="shards",
+    )
+
+    def ticket(number: int) -> Ticket:
+        digest = jobs.digest(number, none > 0, none, none, b"", 0)
+        record = none.astype(np.uint32)
+        return Ticket(shard=number, digest=digest, samples=0, cell=none, record=record, passes=none)
+
+    todo = Todo(numbers=range(shards), jobs=jobs, ticket=ticket, record=lambda *_: -1)
 
     ray_run.start("local", workers)
     try:
         out = Folder(str(folder))
-        with closing(ray_run.run_ray(range(shards), make, out, workers=workers)) as events:
+        with closing(ray_run.run_ray(todo, out, workers=workers)) as events:
             next(event for event in events if isinstance(event, Done))
             began = _now()
             done = 1 + sum(isinstance(event, Done) for event in events)
@@ -119,18 +135,30 @@ def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
     return spent
 
 
-def _build(shards: int, workers: int, folder: Path) -> tuple[float, float]:
-    from vbdata.build import How, build
+def _build(shards: int, workers: int, size: int, folder: Path) -> tuple[tuple[float, float], float]:
+    from vbdata.build import How, Progress, Watcher, build
     from vbdata.recipe import parse_recipe
+    from vbdata.run import Done
     from vbdata.storage import Folder
 
-    recipe = parse_recipe(RECIPE.format(shards=shards), "driver.yaml", folder, {})
+    class Loop(Watcher):
+        """Processor time at each shard's end."""
+
+        def __init__(self) -> None:
+            self.ends: list[float] = []
+
+        def step(self, state: Progress) -> None:
+            if isinstance(state.event, Done):
+                self.ends.append(time.process_time())
+
+    text = RECIPE.format(samples=shards * size, size=size)
+    recipe, loop = parse_recipe(text, "driver.yaml", folder, {}), Loop()
     began = _now()
-    build(recipe, Folder(str(folder / "out")), How(ray="local", workers=workers))
-    return _since(began)
+    build(recipe, Folder(str(folder / "out")), How(ray="local", workers=workers), loop)
+    return _since(began), loop.ends[-1] - loop.ends[0]
 
 
-WAYS: dict[str, Callable[[int, int, Path], tuple[float, float]]] = {"jobs": _jobs, "build": _build}
+WAYS = ("build", "jobs")
 
 
 @contextmanager

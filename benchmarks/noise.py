@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from vbdata import plugins
 from vbdata.build import planned
 from vbdata.demo import write_all
-from vbdata.jobs import make_job
 from vbdata.nouns import Depth, Normals, Segments
 from vbdata.recipe import load_recipe
 from vbdata.roots import open_root
 from vbdata.run import one_thread
 from vbdata.sample import ask_for
+from vbdata.tickets import make_job
 from vbdata.work import Row
 
 SIGMAS = (0, 2, 5, 8)

@@ -41,6 +41,11 @@ CLASSES, CLASSES_A_ENTRY, CAPTION_WORDS = 80, 3, 11
 SHAPES = 300  # different image sizes
 FAULTS = 0.001
 MADE_AT_ONCE = 1 << 18
+ENTRY = (
+    '{"id":"NUMBER","group":"","width":640,"height":480,"license":"","labels":[],"classes":[],'
+    '"files":[["image","images/x.jpg",1000]],"captions":[],"expressions":[],"instructions":[],'
+    '"camera":null,"fault":""}'
+)
 
 
 def main() -> None:
@@ -73,10 +78,10 @@ def plan(folder: str, rows: int, shard_size: int) -> None:
     """All of planning, stage by stage, on one thread."""
     pa.set_cpu_count(1)
     from vbdata.index import open_index
-    from vbdata.jobs import job_digests, make_job
     from vbdata.plan import make_plan
     from vbdata.plan_file import read_shard, write_plan
     from vbdata.recipe import parse_recipe
+    from vbdata.tickets import job_digests, make_job
 
     recipe = parse_recipe(recipe_text(rows, shard_size), "scale", Path(folder), {})
     path = Path(folder) / "plan.parquet"
@@ -163,18 +168,19 @@ def make_indices(folder: Path, entries: int) -> None:
 
 
 def _make_index(folder: Path, name: str, count: int, rng: np.random.Generator) -> None:
-    from vbdata.index import BATCH, FACTS, RECORDS
+    from vbdata.entries import BATCH, SCHEMA
+    from vbdata.index import FACTS
 
     with (
         pq.ParquetWriter(folder / f"{name}.parquet", FACTS) as facts,
         pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink,
-        pa.ipc.new_file(sink, RECORDS) as records,
+        pa.ipc.new_file(sink, SCHEMA) as stored,
     ):
         for first in range(0, count, MADE_AT_ONCE):
             number = np.arange(first, min(first + MADE_AT_ONCE, count))
             facts.write_table(_facts(name, number, rng), row_group_size=BATCH)
-            for batch in _records(number).to_batches(BATCH):
-                records.write_batch(batch)
+            for batch in _entries(number).to_batches(BATCH):
+                stored.write_batch(batch)
 
 
 def _facts(name: str, number: NDArray[np.int64], rng: np.random.Generator) -> pa.Table:
@@ -236,20 +242,15 @@ def _lists(values: pa.Array, each: int) -> pa.ListArray:
     return pa.ListArray.from_arrays(np.arange(0, len(values) + 1, each, dtype=np.int32), values)
 
 
-def _records(number: NDArray[np.int64]) -> pa.Table:
-    """One file an entry."""
-    from vbdata.index import RECORDS
+def _entries(number: NDArray[np.int64]) -> pa.Table:
+    """Entries with one file each, and as good as nothing else: they are only read."""
+    from vbdata.entries import SCHEMA
 
-    of_file = RECORDS.field("files").type.value_type
     digits = pc.utf8_lpad(pa.array(number).cast(pa.string()), 12, "0")
-    files = [
-        pa.repeat("image", len(number)),
-        pc.binary_join_element_wise("images/", digits, ".jpg", ""),
-        pa.array(number + 1000),
-    ]
-    lists = _lists(pa.StructArray.from_arrays(files, fields=[*of_file]), 1)
+    head, tail = ENTRY.split("NUMBER")
+    lines = pc.binary_join_element_wise(head, digits, tail, "").cast(pa.binary())
     empty = pa.repeat(pa.scalar(b"", pa.binary()), len(number))
-    return pa.table({"files": lists, "record": empty}, schema=RECORDS)
+    return pa.table({"entry": lines, "record": empty}, schema=SCHEMA)
 
 
 if __name__ == "__main__":

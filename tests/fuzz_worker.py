@@ -27,6 +27,7 @@ from tests.fuzz_guard import Guard, limit_memory
 from tests.fuzz_values import SECRET
 from tests.fuzz_variants import Variant, variants
 from vbdata import compiled, plugins
+from vbdata.entries import entry_digest
 from vbdata.errors import REASONS, BadSample, SourceError
 from vbdata.images import decode_rgb
 from vbdata.index import build_index
@@ -203,7 +204,8 @@ def _finish(
         able &= [needs <= set(o) and not f for o, f in zip(offered, faults, strict=True)]
         job = _job(reader, index.vocabulary)
         for entry in index.entries(np.flatnonzero(able)[:SAMPLES]):
-            _make(Row(slot=0, source="fuzz", task=name, pass_=0, entry=entry), job, root, outcome)
+            where = {"slot": 0, "source": "fuzz", "task": name, "pass_": 0}
+            _make(Row(**where, entry=entry, digest=entry_digest(entry)), job, root, outcome)
 
 
 def _make(row: Row, job: Job, root: Root, outcome: Outcome) -> None:

@@ -16,11 +16,11 @@ from vbdata import ahead
 from vbdata.ahead import LOADED
 from vbdata.build import How, build, planned
 from vbdata.errors import BadSample
-from vbdata.jobs import job_digests, make_job
 from vbdata.recipe import Recipe
 from vbdata.sample import Loaded
 from vbdata.stages import Clock
 from vbdata.storage import Folder
+from vbdata.tickets import job_digests, make_job
 from vbdata.work import Job, Row
 
 

@@ -26,7 +26,6 @@ from vbdata import plan as plan_module
 from vbdata.build import planned
 from vbdata.cli import app
 from vbdata.errors import BuildError, RecipeError
-from vbdata.jobs import job_digests, make_job
 from vbdata.mix import apportion, draw
 from vbdata.nouns import Source
 from vbdata.plan import Plan, make_plan
@@ -34,6 +33,7 @@ from vbdata.plan_file import open_plan, read_shard, write_plan
 from vbdata.rand import mix64, word_of
 from vbdata.recipe import Image, Recipe, load_recipe
 from vbdata.tally import cell_lines, hundredths, warnings
+from vbdata.tickets import job_digests, make_job
 
 Row = tuple[int, int, int, int]  # slot, cell, row, pass
 
@@ -152,7 +152,7 @@ def test_a_cell_that_nothing_can_serve(demo_recipe: Recipe, demo_data: Path) -> 
     )  # fmt: skip
     with planned(demo_recipe) as plan:
         index = plan.indices["kitti"]
-        none = replace(index, facts=index.facts.slice(0, 0), records=index.records.slice(0, 0))
+        none = replace(index, facts=index.facts.slice(0, 0))
         with pytest.raises(RecipeError, match=r"sources\.kitti\.tasks\.depth: none of"):
             make_plan(replace(demo_recipe, sources=(test_split,)), [none])
 

@@ -18,13 +18,14 @@ from faulty import Listener, faulty
 
 from vbdata.build import How, build, planned
 from vbdata.guarded import build_guarded
-from vbdata.jobs import make_job
 from vbdata.recipe import Recipe
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
 from vbdata.suspects import IN_WORK, Suspects
+from vbdata.tickets import Tickets, make_job
 from vbdata.tries import ATTEMPTS, LOSSES, Struck, Tries
 from vbdata.verify import verify
+from vbdata.work import Report
 
 ray_group = pytest.mark.xdist_group("ray")
 
@@ -90,14 +91,15 @@ def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
     recipe = faulty(tmp_path / "data", {}, samples=10, size=5, records=10)
     with planned(replace(recipe, spares=0)) as plan:
         jobs = [make_job(plan, number, "shards", str(number) * 64) for number in range(2)]
-    made = build_shard(jobs[0], Folder(str(tmp_path / "out")))
-    suspects = Suspects()
-    suspects.shards.add(0)
-    assert suspects.suspected(jobs[0])
-    record = jobs[1].rows[2].entry.id
-    line = {"reason": "kills its worker", "source": "tiny", "sample_id": record}
-    suspects.learn(replace(made, quarantine=(line,)))
-    assert [suspects.suspected(job) for job in jobs] == [False, True]
+        tickets = Tickets(plan)
+        made = Report.of(build_shard(jobs[0], Folder(str(tmp_path / "out"))))
+        suspects = Suspects(tickets.record)
+        suspects.shards.add(0)
+        assert suspects.suspected(tickets[0])
+        record = jobs[1].rows[2].entry.id
+        line = {"reason": "kills its worker", "source": "tiny", "sample_id": record}
+        suspects.learn(replace(made, quarantine=(line,)))
+        assert [suspects.suspected(tickets[number]) for number in range(2)] == [False, True]
 
 
 def test_what_counts_against_a_shard() -> None:

@@ -17,11 +17,13 @@ from pathlib import Path
 import pytest
 
 from vbdata.build import planned
-from vbdata.jobs import job_digests, make_job
+from vbdata.jobs import Jobs, code
 from vbdata.recipe import Recipe
 from vbdata.run import Done, Event, Failed, Retried, Workers
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
+from vbdata.tickets import job_digests, make_job
+from vbdata.work import Report
 
 ray = pytest.importorskip("ray")
 
@@ -44,12 +46,20 @@ def running() -> Iterator[None]:
     os.environ[INTERVAL] = "500"
     try:
         ray_run.start("local", 1)
-        remote = ray.remote(ray_worker.Worker).remote("/nonexistent", "cpu")
+        remote = ray.remote(ray_worker.Worker).remote("/nonexistent", "cpu", no_jobs())
         ray.get(remote.ready.remote(), timeout=60)
         yield
     finally:
         del os.environ[INTERVAL]
         ray_run.stop()
+
+
+def no_jobs() -> Jobs:
+    """Those of a build without sources."""
+    numbers = {"seed": 0, "samples": 0, "shard_size": 1, "shards": 0}
+    return Jobs(
+        image={}, options={}, split="train", cells=(), supplies={}, code=code(()), **numbers
+    )
 
 
 def family(pid: int) -> set[int]:
@@ -163,7 +173,7 @@ def test_prometheus_reads_what_was_built(demo_recipe: Recipe, tmp_path: Path) ->
     told: list[Event] = [
         Workers(3),
         Retried(0, "x"),
-        Done(replace(receipt, quarantine=(bad, bad))),
+        Done(replace(Report.of(receipt), quarantine=(bad, bad))),
         Failed(1, "x"),
     ]
 

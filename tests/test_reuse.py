@@ -27,13 +27,13 @@ from vbdata.build import How, build, planned
 from vbdata.earlier import opened
 from vbdata.errors import BadSample, BuildError, RecipeError
 from vbdata.images import decode_rgb, encode_jpeg
-from vbdata.jobs import make_job
 from vbdata.reads import Reads, still
 from vbdata.recipe import Recipe
 from vbdata.reuse import CHANGED, DAMAGED
 from vbdata.sample import pictures_sha256
 from vbdata.storage import Folder
 from vbdata.tar import TarWriter
+from vbdata.tickets import Tickets
 from vbdata.verify import verify
 
 NOT_OURS = "not a receipt of this version"
@@ -553,7 +553,7 @@ def test_a_sample_that_stands_twice_is_taken_once(
     for number in range(30):
         shutil.copy(first, old / "receipts" / f"{number:064d}.json")
     with planned(tiny) as plan, opened([str(old)]) as library:
-        job = library.equipped(make_job(plan, 0, "", ""))
+        job = library.equipped(Tickets(plan)[0], Tickets(plan).draws)
     assert len(job.reuse) > 4
     for olds in job.reuse.values():
         assert len({each.content for each in olds}) == len(olds)

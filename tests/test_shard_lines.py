@@ -14,7 +14,6 @@ from conftest import manifest_of, sums_of
 
 from benchmarks.driver import RECIPE
 from vbdata.build import How, build, planned
-from vbdata.jobs import JobDigests, tar_path
 from vbdata.json_bytes import PIECE, Each, Pairs, json_bytes, json_pieces
 from vbdata.manifest import write_manifest
 from vbdata.outfolder import receipts, sweep
@@ -22,6 +21,7 @@ from vbdata.recipe import parse_recipe
 from vbdata.shard import receipt_path
 from vbdata.shard_lines import ShardLines
 from vbdata.storage import Folder
+from vbdata.tickets import JobDigests, tar_path
 from vbdata.work import Receipt
 
 

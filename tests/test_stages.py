@@ -9,11 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 from vbdata.build import planned
-from vbdata.jobs import job_digests, make_job
 from vbdata.recipe import Recipe
 from vbdata.shard import build_shard, read_receipt, receipt_path
 from vbdata.stages import STAGES, Clock, stage
 from vbdata.storage import Folder
+from vbdata.tickets import job_digests, make_job
 
 
 def spin(seconds: float) -> None:

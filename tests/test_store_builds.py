@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import fsspec
 import pytest
 from conftest import REPOSITORY, sums_of
 from object_stores import BUCKET, KEY, SECRET, moto, pointed_at, rclone, rclone_program
+from ray.cluster_utils import Cluster
 
 from benchmarks.faulty_store import Faults, Proxy, faulty
 from vbdata import cache, patience
@@ -41,6 +43,14 @@ def proxy() -> Iterator[Proxy]:
         fsspec.get_filesystem_class("s3")().makedirs(BUCKET, exist_ok=True)
         proxy.hang_s = 2.0
         yield proxy
+
+
+@pytest.fixture
+def cluster(proxy: Proxy) -> Iterator[Cluster]:
+    """Whose workers find the store in their environment, and join no driver of this machine."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    yield cluster
+    cluster.shutdown()
 
 
 @pytest.fixture(autouse=True)
@@ -99,9 +109,9 @@ def test_a_build_into_a_store_resumed_checked_and_reused(
 
 @ray_group
 def test_two_workers_and_a_flaky_store_make_the_same_bytes(
-    proxy: Proxy, demo_recipe: Recipe, demo_build: Path
+    proxy: Proxy, cluster: Cluster, demo_recipe: Recipe, demo_build: Path
 ) -> None:
-    """Roots and output on the store, every tenth request a fault."""
+    """Roots and output on the store, every tenth request a fault; workers know no disk of ours."""
     data = {source.name: f"s3://data/raw/{source.name}" for source in demo_recipe.sources}
     for source in demo_recipe.sources:
         below = Path(source.roots[0])
@@ -113,7 +123,7 @@ def test_two_workers_and_a_flaky_store_make_the_same_bytes(
     proxy.faults = FLAKY
     try:
         recipe = ordered(order, {name: [url] for name, url in data.items()})
-        build(recipe, out, How(ray="local", workers=2))
+        build(recipe, out, How(ray=cluster.address, workers=2))
     finally:
         proxy.faults = Faults()
     assert out.read("SHA256SUMS").decode() == sums_of(demo_build)
@@ -121,6 +131,8 @@ def test_two_workers_and_a_flaky_store_make_the_same_bytes(
     faults = sum(proxy.counts[kind] for kind in ("error", "reset", "lost", "cut", "short"))
     assert faults > 5  # of some hundred requests; which of them, the threads decide
     assert json.loads(out.read("run.json"))["retries"] == 0  # the stores were patient enough
+    fetched = [asked for asked, _ in proxy.log if re.match(r"GET .*/plan/index/\w+\.arrow", asked)]
+    assert len({*fetched}) == len(recipe.sources), "entries came out of the store"
 
 
 @ray_group
@@ -140,7 +152,7 @@ def test_a_slow_store_holds_the_workers_back(
         )
         most = 0
         while process.poll() is None:
-            most = max(most, len(list(spool.rglob("shard.tar"))))
+            most = max(most, len(glob(f"{spool}/**/shard.tar", recursive=True)))
             time.sleep(0.02)
     finally:
         proxy.delay_s = 0.0

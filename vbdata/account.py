@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from vbdata.build import Progress
 from vbdata.plan import Plan
 from vbdata.run import Done
-from vbdata.work import Receipt
+from vbdata.work import Report
 
 WINDOW_S = 300.0  # the pace is that of the last five minutes
 SNAPSHOT_S = 1.0
@@ -53,7 +53,7 @@ class Account:
             self._start = self._clock()
             self._past = deque([(self._start, self._now())])
         elif isinstance(state.event, Done):
-            self._add(state.event.receipt)
+            self._add(state.event.report)
             self._remember()
 
     def pace(self) -> list[tuple[float, float]]:
@@ -80,19 +80,15 @@ class Account:
         while len(self._past) > 1 and now - self._past[1][0] >= WINDOW_S:
             self._past.popleft()
 
-    def _add(self, receipt: Receipt) -> None:
-        keys = set()
-        for sample in receipt.samples:
-            cell = self._by[sample["source"], sample["task"]]
-            cell.done, cell.made = cell.done + 1, cell.made + 1
-            keys.add(sample["key"])
-        tried = {}
-        for line in receipt.quarantine:
+    def _add(self, report: Report) -> None:
+        for name, count in report.samples.items():
+            cell = self._by[name]
+            cell.done, cell.made = cell.done + count, cell.made + count
+        for line in report.quarantine:
             self._by[line["source"], line["task"]].quarantined += 1
-            tried[line["key"]] = line["source"], line["task"]
-        for key, name in tried.items():
-            self._by[name].replaced += key in keys
-        for spent in receipt.spent.stages if receipt.spent else ():
+        for name, count in report.replaced.items():
+            self._by[name].replaced += count
+        for spent in report.spent.stages if report.spent else ():
             if spent.stage == "tar" and spent.source:
                 self._by[spent.source, spent.task].bytes += spent.bytes
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from vbdata import earlier, plugins
+from vbdata import earlier
 from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
-from vbdata.jobs import DIGEST_LENGTH, build_digest, job_digests, make_job, tar_path
+from vbdata.jobs import Jobs
 from vbdata.manifest import MANIFEST, write_manifest
 from vbdata.outfolder import claim, lacking, receipts, refuse_others, sweep, unpublish
 from vbdata.plan import Plan, make_plan
@@ -22,13 +22,24 @@ from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
 from vbdata.record import Record
 from vbdata.reuse import REUSED
-from vbdata.run import Done, Event, Events, Retried, Workers, check_device, run_local
+from vbdata.run import Done, Event, Events, Retried, Todo, Workers, check_device, run_local
 from vbdata.storage import Folder
 from vbdata.tally import warnings
+from vbdata.tickets import (
+    DIGEST_LENGTH,
+    Tickets,
+    build_digest,
+    job_digests,
+    jobs_of,
+    read_from,
+    tar_path,
+)
 from vbdata.times import Times
-from vbdata.work import Job
+from vbdata.work import Ticket
 
-Run = Callable[[Sequence[int], Callable[[int], Job]], Events]  # of shards by number
+PLAN_FOLDER = "plan"  # of an output folder: index, plan, and whose build it is
+
+Run = Callable[[Todo], Events]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,23 +119,32 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
         check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
-    with _runner(recipe, out, how) as run, _work_folder(out) as work:
+    with _runner(out, how) as run, _work_folder(out) as work:
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
         claim(recipe, out)
         write_plan(plan, work / "plan.parquet")
-        return _build_plan(plan, out, how, watcher or Watcher(), run)
+        jobs = _shared(jobs_of(plan), work, out, how)
+        return _build_plan(plan, jobs, out, how, watcher or Watcher(), run)
 
 
 @contextmanager
 def _work_folder(out: Folder) -> Iterator[Path]:
-    """Where index and plan are written: in the output folder, or uploaded to it at the end."""
+    """Where index and plan are written: in the output folder, or to be uploaded to it."""
     if out.local:
-        yield _made(Path(out.at("plan")))
+        yield _made(Path(out.at(PLAN_FOLDER)))
         return
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         yield Path(temporary)
-        for file in sorted(path for path in Path(temporary).rglob("*") if path.is_file()):
-            out.put(file, f"plan/{file.relative_to(temporary).as_posix()}")
+
+
+def _shared(jobs: Jobs, work: Path, out: Folder, how: How) -> Jobs:
+    """Upload index and plan; the jobs, for workers that find them where they are for all."""
+    if out.local:
+        return jobs
+    for file in sorted(path for path in work.rglob("*") if path.is_file()):
+        out.copy(file, f"{PLAN_FOLDER}/{file.relative_to(work).as_posix()}")
+    elsewhere = how.ray not in (None, "local")
+    return read_from(jobs, work, f"{out.url}/{PLAN_FOLDER}") if elsewhere else jobs
 
 
 def _made(folder: Path) -> Path:
@@ -135,81 +155,90 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _build_plan(plan: Plan, out: Folder, how: How, watcher: Watcher, run: Run) -> dict[str, Any]:
+def _build_plan(
+    plan: Plan, jobs: Jobs, out: Folder, how: How, watcher: Watcher, run: Run
+) -> dict[str, Any]:
     digests = job_digests(plan)
     folder = f"shards/{build_digest(digests)[:DIGEST_LENGTH]}"
 
     def tar(number: int) -> str:
         return tar_path(plan, number, folder)
 
-    def make(number: int) -> Job:
-        return make_job(plan, number, folder, digests[number])
-
+    tickets = Tickets(plan, digests.__getitem__)
     watcher.planned(plan)
-    todo = lacking(out, digests, tar, rehash=how.rehash, retry=how.retry)
-    if todo:
+    todo = Todo(
+        numbers=lacking(out, digests, tar, rehash=how.rehash, retry=how.retry),
+        jobs=replace(jobs, folder=folder),
+        ticket=tickets.__getitem__,
+        record=tickets.record,
+    )
+    if todo.numbers:
         unpublish(out)
     with Record(out, how, Path(folder).name, warnings(plan)) as record:
-        _build_shards(plan, todo, make, out, how, watcher, record, run)
+        progress = _first_progress(plan, todo.numbers, how, record)
+        with _equipped(todo, tickets, how, record) as equipped:
+            _build_shards(equipped, progress, watcher, record, run)
         sweep(out, tar, digests)
         unpublish(out)
         return write_manifest(plan, folder, receipts(out, digests), out)
 
 
+@contextmanager
+def _equipped(todo: Todo, tickets: Tickets, how: How, record: Record) -> Iterator[Todo]:
+    """The same, its tickets told of the samples of earlier builds that may serve."""
+    if not how.reuse:
+        yield todo
+        return
+    with earlier.opened(how.reuse if todo.numbers else ()) as library:
+
+        def ticket(number: int) -> Ticket:
+            return library.equipped(todo.ticket(number), tickets.draws)
+
+        try:
+            yield replace(todo, ticket=ticket)
+        finally:
+            record.reused = library.statement(record.reuse, record.samples)
+
+
 def _build_shards(
-    plan: Plan,
-    todo: Sequence[int],
-    make: Callable[[int], Job],
-    out: Folder,
-    how: How,
-    watcher: Watcher,
-    record: Record,
-    run: Run,
+    todo: Todo, progress: Progress, watcher: Watcher, record: Record, run: Run
 ) -> None:
     """Build what is lacking. Raises BuildError if a shard is given up."""
-    progress = _first_progress(plan, todo, how, record)
     record.kept = progress.shards_kept
     watcher.step(progress)
-    with earlier.opened(how.reuse if todo else ()) as library:
-        # closed here and now, whoever is interrupted: its workers end before their cluster does
-        with closing(run(todo, lambda number: library.equipped(make(number)))) as events:
-            for event in events:
-                record.add(event)
-                progress = _advance(progress, event)
-                watcher.step(progress)
-        if how.reuse:
-            record.reused = library.statement(record.reuse, record.samples)
+    # closed here and now, whoever is interrupted: its workers end before their cluster does
+    with closing(run(todo)) as events:
+        for event in events:
+            record.add(event)
+            progress = _advance(progress, event)
+            watcher.step(progress)
     if record.failed:
         lines = [f"shard {f.shard:05d}: {f.cause}" for f in record.failed]
-        raise BuildError(f"{len(lines)} of {plan.shards} shards failed:\n" + "\n".join(lines))
+        raise BuildError(f"{len(lines)} of {progress.shards} shards failed:\n" + "\n".join(lines))
 
 
 @contextmanager
-def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
+def _runner(out: Folder, how: How) -> Iterator[Run]:
     """What builds shards, here or on Ray, which comes up while sources are indexed."""
     if how.ray is None:
-        yield lambda todo, make: run_local(todo, make, out, how.device)
+        yield lambda todo: run_local(todo, out, how.device)
         return
     from vbdata import ray_cluster, ray_metrics, ray_run
 
     early = how.ray == "local" and not out.exists(MANIFEST)
-    uses = {(plugins.DATASETS, source.dataset) for source in recipe.sources}
-    uses |= {(plugins.TASKS, task) for source in recipe.sources for task in source.tasks}
     with ray_cluster.connected(how.ray, how.workers, early) as ready:
 
-        def on_ray(todo: Sequence[int], make: Callable[[int], Job]) -> Events:
-            if not todo:
+        def on_ray(todo: Todo) -> Events:
+            if not todo.numbers:
                 return
             events = ray_run.run_ray(
                 todo,
-                make,
                 out,
                 workers=how.workers,
                 device=how.device,
                 gpus_per_worker=how.gpus_per_worker,
                 start_s=ready(),
                 silent_s=how.patience_s,
-                uses=tuple(sorted(uses)),
             )
             yield from ray_metrics.counted(events)
 
@@ -242,13 +271,13 @@ def _advance(progress: Progress, event: Event) -> Progress:
     if not isinstance(event, Done):
         retries = progress.retries + isinstance(event, Retried)
         return replace(progress, event=event, retries=retries)
-    receipt = event.receipt
+    report = event.report
     return replace(
         progress,
         event=event,
         shards_done=progress.shards_done + 1,
-        samples_done=progress.samples_done + len(receipt.samples),
-        bytes=progress.bytes + receipt.size,
-        quarantined=progress.quarantined + len(receipt.quarantine),
-        reused=progress.reused + receipt.reuse.get(REUSED, 0),
+        samples_done=progress.samples_done + sum(report.samples.values()),
+        bytes=progress.bytes + report.size,
+        quarantined=progress.quarantined + len(report.quarantine),
+        reused=progress.reused + report.reuse.get(REUSED, 0),
     )

@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 
 from vbdata import plugins
+from vbdata.entries import entry_digest
 from vbdata.errors import BadSample, RecipeError, SourceError
 from vbdata.index import Index, build_index, guarded
-from vbdata.jobs import make_job
 from vbdata.mix import draw
 from vbdata.nouns import Download, Official, Source
 from vbdata.plan import Cell, Plan, make_plan
@@ -28,6 +28,7 @@ from vbdata.roots import open_root
 from vbdata.run import one_thread
 from vbdata.sample import load_row, make_sample
 from vbdata.tally import warnings
+from vbdata.tickets import make_job
 from vbdata.work import Job, Row
 
 SHOWN = 3  # examples of each kind of trouble
@@ -135,11 +136,10 @@ def _counts(index: Index) -> Iterator[Finding]:
 def _missing(index: Index) -> dict[str, list[str]]:
     """Files that records name and the root does not have, by role."""
     found: dict[str, list[str]] = {}
-    for batch in index.records.select(["files"]).to_batches():
-        for files in batch.column(0).to_pylist():
-            for file in files or ():
-                if file["size"] < 0:
-                    found.setdefault(file["role"], []).append(file["path"])
+    for entry in index.stored:
+        for role, file in entry.files.items():
+            if file.size < 0:
+                found.setdefault(role, []).append(file.path)
     return found
 
 
@@ -171,7 +171,14 @@ def _trial(plan: Plan, cell: Cell, samples: int) -> Finding:
     troubles: list[str] = []
     reasons: Counter[str] = Counter()
     for entry in entries:
-        row = Row(slot=0, source=cell.source, task=cell.task, pass_=0, entry=entry)
+        row = Row(
+            slot=0,
+            source=cell.source,
+            task=cell.task,
+            pass_=0,
+            entry=entry,
+            digest=entry_digest(entry),
+        )
         try:
             make_sample(row, load_row(row, job, root), job, "cpu")
         except BadSample as bad:

@@ -8,7 +8,7 @@ samples that may serve for it, and its worker decides (vbdata.reuse).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 
 from vbdata.errors import RecipeError
 from vbdata.manifest import MANIFEST
-from vbdata.old_receipts import TABLE, Words, batches, draw_word, origin_word
+from vbdata.old_receipts import TABLE, Words, batches, origin_word
 from vbdata.outfolder import RECIPE
 from vbdata.reuse import REUSED, Old
-from vbdata.sample import origin_sha256
 from vbdata.storage import Folder
-from vbdata.work import Job
+from vbdata.work import Ticket
 
 MOST = 16  # samples of one origin that a job is told of, besides those of its own draws
 
@@ -41,15 +40,14 @@ class Library:
         sizes = [table.get_batch(n).num_rows for n in range(table.num_record_batches)]
         self._starts = np.cumsum([0, *sizes], dtype=np.int64)
 
-    def equipped(self, job: Job) -> Job:
-        """The job, told of the earlier samples that may serve for its rows and spares."""
+    def equipped(self, ticket: Ticket, draws: Callable[[Ticket], Mapping[str, set[int]]]) -> Ticket:
+        """The ticket, told of the earlier samples that may serve for its rows and spares.
+
+        draws: their origins, and by which draws they would be taken (vbdata.tickets).
+        """
         if not len(self._words):
-            return job
-        draws: dict[str, set[int]] = {}
-        for row in (*job.rows, *job.spares):
-            draw = draw_word(job.seed, row.source, row.pass_)
-            draws.setdefault(origin_sha256(row, job), set()).add(draw)
-        return replace(job, reuse=self._found(draws))
+            return ticket
+        return replace(ticket, reuse=self._found(draws(ticket)))
 
     def statement(self, counts: Mapping[str, int], built: int) -> dict[str, Any]:
         """What a run of `built` samples has reused, and why not the rest, for people and scripts.

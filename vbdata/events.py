@@ -70,7 +70,7 @@ def _told(state: Progress) -> tuple[str, dict[str, Any]]:
             return "waiting", {"seconds": seconds}
         case Workers():
             return "workers", {}
-        case Done(receipt):
-            took = round(receipt.spent.seconds, 3) if receipt.spent else None
-            return "shard", {"shard": receipt.shard, "bytes": receipt.size, "seconds": took}
+        case Done(report):
+            took = round(report.spent.seconds, 3) if report.spent else None
+            return "shard", {"shard": report.shard, "bytes": report.size, "seconds": took}
     return "progress", {}

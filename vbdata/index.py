@@ -1,7 +1,7 @@
 """Index a source: run its reader's `index`, check what it yields, keep it as two files.
 
 NAME.parquet has the facts that planning asks about, one row an entry; NAME.arrow has, in the same
-order, file references and annotation records, memory-mapped so that any row is one page away.
+order, the entries themselves, for those who make samples of them (vbdata.entries).
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata import index_cache, plugins
+from vbdata.entries import BATCH, Entries, Writer, entry_digest
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import ClassFact, Entry, Expression, FileRef, Source
+from vbdata.nouns import Entry, Source
 from vbdata.rand import word_of
 from vbdata.roots import open_root
 from vbdata.storage import Root
-
-BATCH = 4096
 
 FACTS = pa.schema(
     [
@@ -63,26 +62,15 @@ FACTS = pa.schema(
         ("fault", pa.string()),
     ]
 )
-RECORDS = pa.schema(
-    [
-        (
-            "files",
-            pa.list_(
-                pa.struct([("role", pa.string()), ("path", pa.string()), ("size", pa.int64())])
-            ),
-        ),
-        ("record", pa.binary()),
-    ]
-)
 
 
 @dataclass(frozen=True)
 class Index:
-    """A source's entries. facts: columns in memory; records: memory-mapped."""
+    """A source's entries. facts: columns in memory; stored: the entries in their file."""
 
     source: Source
     facts: pa.Table
-    records: pa.Table
+    stored: Entries
     fingerprint: str
 
     def __len__(self) -> int:
@@ -103,9 +91,7 @@ class Index:
 
     def entries(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Entry]:
         """The entries of some rows, in that order."""
-        at = np.asarray(rows, np.int64)
-        facts, records = _dicts(self.facts, at), _dicts(self.records, at)
-        return [_entry(fact, record) for fact, record in zip(facts, records, strict=True)]
+        return self.stored.take(rows)
 
     def faults(self) -> list[Entry]:
         """Entries that the reader found unusable."""
@@ -130,29 +116,24 @@ def build_index(source: Source, folder: Path) -> Index:
 
 
 def open_index(source: Source, folder: Path) -> Index:
-    """The two files of an index: facts in memory, records memory-mapped."""
-    records = pa.ipc.open_file(pa.memory_map(str(folder / f"{source.name}.arrow"))).read_all()
+    """The two files of an index: facts in memory, entries where they are."""
     with pq.ParquetFile(folder / f"{source.name}.parquet", pre_buffer=False) as file:
         facts = file.read()  # in few chunks and, unlike read_table, in no more than their size
     fingerprint = hashlib.sha256()
     for batch in facts.select(["digest"]).to_batches(BATCH):
         fingerprint.update("".join(batch.column(0).to_pylist()).encode())
-    return Index(source, facts, records, fingerprint.hexdigest())
+    return Index(source, facts, Entries(folder / f"{source.name}.arrow"), fingerprint.hexdigest())
 
 
 def _write(source: Source, root: Root, files: tuple[Path, Path]) -> None:
     """Run the reader, and write what it yields as two files."""
     for file in files:
         file.unlink(missing_ok=True)  # it may be linked to the cache's
-    with (
-        pq.ParquetWriter(files[0], FACTS) as facts,
-        pa.OSFile(str(files[1]), "wb") as sink,
-        pa.ipc.new_file(sink, RECORDS) as records,
-    ):
+    with pq.ParquetWriter(files[0], FACTS) as facts, Writer(files[1]) as stored:
         entries = _checked(source, root)
         while batch := list(islice(entries, BATCH)):
-            facts.write_table(pa.Table.from_pylist([_fact_row(e) for e in batch], FACTS))
-            records.write_table(pa.Table.from_pylist([_record_row(e) for e in batch], RECORDS))
+            rows = [_fact_row(entry) for entry in stored.write(batch)]
+            facts.write_table(pa.Table.from_pylist(rows, FACTS))
 
 
 def _checked(source: Source, root: Root) -> Iterator[Entry]:
@@ -181,33 +162,6 @@ def guarded(what: str, roots: Sequence[str], mount: bool = True) -> Iterator[Roo
         raise SourceError(f"{what} at {place}: {name}{err}") from err
 
 
-def entry_digest(entry: Entry) -> str:
-    """SHA-256 of all that an index says of one record."""
-    said = (
-        *(entry.id, entry.group, entry.width, entry.height, entry.license, entry.labels),
-        [(role, file.path, file.size) for role, file in sorted(entry.files.items())],
-        [(fact.name, fact.thing, fact.instances, fact.smallest) for fact in entry.classes],
-        [(expression.text, expression.targets) for expression in entry.expressions],
-        *(entry.captions, entry.instructions, entry.camera, entry.fault),
-        hashlib.sha256(entry.record).digest(),
-    )
-    return hashlib.sha256(repr(said).encode()).hexdigest()
-
-
-def _dicts(table: pa.Table, at: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Some rows, in that order, each from its own chunk: Table.take would first join all chunks."""
-    chunks = table.to_batches()
-    ends = np.cumsum([len(chunk) for chunk in chunks])
-    which = np.searchsorted(ends, at, side="right")
-    rows = [
-        row
-        for k in np.unique(which)
-        for row in chunks[k].take(pa.array(at[which == k] - ends[k] + len(chunks[k]))).to_pylist()
-    ]
-    back = np.argsort(np.argsort(which, kind="stable"))
-    return [rows[k] for k in back]
-
-
 def _fact_row(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
@@ -225,30 +179,3 @@ def _fact_row(entry: Entry) -> dict[str, Any]:
         "camera": list(entry.camera or ()),
         "fault": entry.fault,
     }
-
-
-def _record_row(entry: Entry) -> dict[str, Any]:
-    files = [(role, file.path, file.size) for role, file in sorted(entry.files.items())]
-    return {"files": files, "record": entry.record}
-
-
-def _entry(fact: dict[str, Any], record: dict[str, Any]) -> Entry:
-    camera = fact["camera"]
-    return Entry(
-        id=fact["id"],
-        group=fact["group"],
-        width=fact["width"],
-        height=fact["height"],
-        license=fact["license"],
-        files={f["role"]: FileRef(path=f["path"], size=f["size"]) for f in record["files"]},
-        labels=tuple(fact["labels"]),
-        classes=tuple(ClassFact(**c) for c in fact["classes"]),
-        captions=tuple(fact["captions"]),
-        expressions=tuple(
-            Expression(text=e["text"], targets=tuple(e["targets"])) for e in fact["expressions"]
-        ),
-        instructions=tuple(fact["instructions"]),
-        camera=(camera[0], camera[1], camera[2], camera[3]) if camera else None,
-        record=record["record"],
-        fault=fact["fault"],
-    )

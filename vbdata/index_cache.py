@@ -28,7 +28,7 @@ from vbdata.watched import Watched
 KEPT = 4  # indices of one reader and options: as many places or states of the data
 TRACE = "trace.json"
 NEW = "new-"  # a folder that is being written
-FILES = ("facts.parquet", "records.arrow")
+FILES = ("facts.parquet", "entries.arrow")
 
 
 class _Traced(Watched):
@@ -88,7 +88,7 @@ class Shelf:
 
     def __init__(self, dataset: str, options: Mapping[str, Any]) -> None:
         code = plugins.code_digest(plugins.DATASETS, dataset)
-        engine = plugins.modules_digest("index", "index_cache", *plugins.ENGINE)
+        engine = plugins.modules_digest("index", "index_cache", "entries", *plugins.ENGINE)
         names = [dataset, code, engine, environment()]
         text = json.dumps([*names, options], sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:32]

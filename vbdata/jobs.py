@@ -1,108 +1,187 @@
-"""From a plan to jobs: each one holds all that decides its shard's bytes, and its digest."""
+"""From a ticket to a job, where the job is done: what all jobs share, and how one is made.
+
+A driver sends this once to every worker and then a ticket a shard, some bytes a row; the worker
+reads the entries itself. So that it makes the very job that was planned, it refuses to work with
+other code than the driver's, and a ticket whose rows, by the digests of their entries, are not
+those that it has found.
+"""
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from vbdata import plugins
+from vbdata import near, plugins
+from vbdata.entries import Entries, entry_digest
+from vbdata.errors import BuildError
 from vbdata.nouns import Entry
-from vbdata.plan import Cell, Plan
 from vbdata.prompts import prompt_digest
-from vbdata.work import Job, Row
+from vbdata.work import Cell, Job, Row, Ticket
 
-SIZE = hashlib.sha256().digest_size
-DIGEST_LENGTH = 8  # hex digits of the build's digest in the shards' path
-CONVERTED_AT_ONCE = 1 << 16  # digests from text to bytes
+ENGINE, PROMPTS = "vbdata", "prompts"
 
 
-def build_digest(digests: Iterable[str]) -> str:
-    """SHA-256 over the digests of all jobs: the name of exactly these bytes."""
-    whole = hashlib.sha256()
-    for digest in digests:
-        whole.update(digest.encode())
-    return whole.hexdigest()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """A source, for those who make its samples.
+
+    first: place of its first entry among those of all sources; entries: the file that has them, by
+    path or URL; sha256: of that file, where it is not local.
+    """
+
+    dataset: str
+    roots: tuple[str, ...]
+    vocabulary: tuple[tuple[str, bool], ...]
+    first: int
+    entries: str
+    sha256: str = ""
 
 
-class JobDigests(Sequence[str]):
-    """SHA-256 digests as hexadecimal texts, in 32 bytes each."""
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    """What all jobs of a build have in common.
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        raw = bytearray()
-        for text in texts:
-            raw += bytes.fromhex(text)
-        self._raw = np.frombuffer(raw, f"S{SIZE}")  # what it strips, zeros at the end, is put back
+    cells: the mixture's, with the digest of all that makes samples of entries in each;
+    code: what decides bytes, and its digest; folder: that of the shards.
+    """
 
-    def __len__(self) -> int:
-        return len(self._raw)
+    seed: int
+    image: Mapping[str, Any]
+    options: Mapping[str, Mapping[str, Any]]
+    split: str
+    samples: int
+    shard_size: int
+    shards: int
+    cells: tuple[tuple[Cell, str], ...]
+    supplies: Mapping[str, Supply]
+    code: Mapping[str, str]
+    folder: str = ""
 
-    @overload
-    def __getitem__(self, number: int) -> str: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[str]: ...
-    def __getitem__(self, number: int | slice) -> str | list[str]:
-        found = self._raw[number]
-        if isinstance(number, slice):
-            return [raw.ljust(SIZE, b"\0").hex() for raw in found.tolist()]
-        return bytes(found).ljust(SIZE, b"\0").hex()
+    @property
+    def plugins(self) -> list[tuple[str, str]]:
+        """Readers and tasks that they use, as package and name."""
+        readers = {(plugins.DATASETS, supply.dataset) for supply in self.supplies.values()}
+        return sorted(readers | {(plugins.TASKS, task) for (_, task), _ in self.cells})
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, JobDigests) and np.array_equal(self._raw, other._raw)
+    def ready(self) -> None:
+        """Have the entries at hand. Raises BuildError if the code or a file is not the driver's."""
+        mine = code(self.plugins)
+        if others := [name for name in self.code if self.code[name] != mine.get(name)]:
+            raise BuildError(f"this worker has other code than the driver: {', '.join(others)}")
+        _ = self._opened
 
-    def __contains__(self, text: object) -> bool:
-        try:
-            raw = bytes.fromhex(str(text))
-        except ValueError:
-            return False
-        at = int(np.searchsorted(self._sorted, raw))
-        return at < len(self) and len(raw) == SIZE and bool(self._sorted[at] == raw.rstrip(b"\0"))
+    def checked(self, ticket: Ticket) -> Job:
+        """A shard's job. Raises BuildError if it is not the one that was planned; OSError."""
+        job = self.job(ticket)
+        rows = bytes.fromhex("".join(row.digest for row in (*job.rows, *job.spares)))
+        used = np.bincount(ticket.cell, minlength=len(self.cells)) > 0
+        found = self.digest(ticket.shard, used, ticket.cell, ticket.passes, rows, ticket.samples)
+        if found != ticket.digest:
+            places = sorted({self.supplies[name].entries for name in job.roots})
+            raise BuildError(
+                f"shard {ticket.shard}: the index has changed since the build began: "
+                f"{', '.join(places)}"
+            )
+        return job
+
+    def job(self, ticket: Ticket) -> Job:
+        """A shard's job, as the ticket says."""
+        rows = tuple(self._rows(ticket))
+        used = {row.source for row in rows}
+        supplies = {name: supply for name, supply in self.supplies.items() if name in used}
+        return Job(
+            shard=ticket.shard,
+            tar=tar_name(self.folder, self.split, ticket.shard, self.shards),
+            first=ticket.shard * self.shard_size,
+            digits=key_digits(self.samples),
+            seed=self.seed,
+            image=self.image,
+            rows=rows[: ticket.samples],
+            spares=rows[ticket.samples :],
+            datasets={name: supply.dataset for name, supply in supplies.items()},
+            vocabulary={name: supply.vocabulary for name, supply in supplies.items()},
+            options=self.options,
+            roots={name: supply.roots for name, supply in supplies.items()},
+            digest=ticket.digest,
+            reuse=ticket.reuse,
+        )
+
+    def digest(
+        self,
+        number: int,
+        used: NDArray[np.bool_],
+        cell: NDArray[Any],
+        passes: NDArray[Any],
+        entries: bytes | memoryview,
+        samples: int,
+    ) -> str:
+        """SHA-256 of a shard's rows by entry content, of the code that makes them, and settings.
+
+        Hashed are a head as JSON, then the columns of the rows: which of the head's cells, which
+        pass, and the digest of the entry. used: bool[cells], those of the shard.
+        """
+        head = self._head | {
+            "first": number * self.shard_size,
+            "cells": [self.cells[c][1] for c in np.flatnonzero(used)],
+            "samples": samples,
+            "spares": len(cell) - samples,
+        }
+        digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+        digest.update((used.cumsum() - 1).astype("<u4")[cell].data)
+        digest.update(passes.astype("<i8").data)
+        digest.update(entries)
+        return digest.hexdigest()
 
     @cached_property
-    def _sorted(self) -> NDArray[np.bytes_]:
-        return np.sort(self._raw)
+    def _head(self) -> dict[str, Any]:
+        return {
+            "engine": self.code[ENGINE],
+            "prompts": self.code[PROMPTS],
+            "seed": self.seed,
+            "image": self.image,
+            "digits": key_digits(self.samples),
+        }
+
+    def _rows(self, ticket: Ticket) -> Iterator[Row]:
+        cells = [self.cells[c][0] for c in ticket.cell.tolist()]
+        passes = ticket.passes.tolist()
+        for k, entry in enumerate(self._of(ticket, [source for source, _ in cells])):
+            yield Row(
+                slot=k if k < ticket.samples else -1,
+                source=cells[k][0],
+                task=cells[k][1],
+                pass_=passes[k],
+                entry=entry,
+                digest=entry_digest(entry),
+            )
+
+    def _of(self, ticket: Ticket, sources: list[str]) -> Iterable[Entry]:
+        found: dict[int, Entry] = {}
+        source = np.array(sources)
+        for name in sorted({*sources}):
+            at = np.flatnonzero(source == name)
+            rows = ticket.record[at].astype(np.int64) - self.supplies[name].first
+            found |= zip(at.tolist(), self._opened[name].take(rows), strict=True)
+        return (found[k] for k in range(len(sources)))
+
+    @cached_property
+    def _opened(self) -> dict[str, Entries]:
+        return {n: Entries(near.copy(s.entries, s.sha256)) for n, s in self.supplies.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def job_digests(plan: Plan) -> JobDigests:
-    """The digest of every shard's job, without building the jobs."""
-    return JobDigests(_digests(plan))
-
-
-def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
-    """The job of one shard, to be written below `folder`."""
-    part = plan.shard(number)
-    rows = _rows(plan, part)
-    samples = int((part["slot"] >= 0).sum())
-    recipe = plan.recipe
-    used = {row.source for row in rows}
-    sources = [s for s in recipe.sources if s.name in used]
-    return Job(
-        shard=number,
-        tar=tar_path(plan, number, folder),
-        first=number * recipe.shard_size,
-        digits=key_digits(recipe.samples),
-        seed=recipe.seed,
-        image=recipe.image.model_dump(),
-        rows=tuple(rows[:samples]),
-        spares=tuple(rows[samples:]),
-        datasets={s.name: s.dataset for s in sources},
-        vocabulary={s.name: plan.indices[s.name].vocabulary for s in sources},
-        options=recipe.tasks,
-        roots={s.name: s.roots for s in sources},
-        digest=digest,
-    )
-
-
-def tar_path(plan: Plan, number: int, folder: str) -> str:
+def tar_name(folder: str, split: str, number: int, shards: int) -> str:
     """Where a shard lies in the output folder."""
-    return f"{folder}/{plan.recipe.split}-{number:05d}-of-{plan.shards:05d}.tar"
+    return f"{folder}/{split}-{number:05d}-of-{shards:05d}.tar"
 
 
 def key_digits(samples: int) -> int:
@@ -110,87 +189,7 @@ def key_digits(samples: int) -> int:
     return max(8, len(str(samples)))
 
 
-def _rows(plan: Plan, part: dict[str, Any]) -> list[Row]:
-    entries: list[Entry | None] = [None] * len(part["slot"])
-    source = np.array([cell.source for cell in plan.cells])[part["cell"]]
-    for name in np.unique(source).tolist():
-        at = np.flatnonzero(source == name)
-        found = plan.indices[name].entries(part["row"][at])
-        for place, one in zip(at.tolist(), found, strict=True):
-            entries[place] = one
-    rows = []
-    for k, entry in enumerate(entries):
-        cell = plan.cells[part["cell"][k]]
-        assert entry is not None
-        rows.append(
-            Row(
-                slot=int(part["slot"][k]),
-                source=cell.source,
-                task=cell.task,
-                pass_=int(part["pass"][k]),
-                entry=entry,
-            )
-        )
-    return rows
-
-
-def _digests(plan: Plan) -> Iterator[str]:
-    """SHA-256 of each shard's rows by entry content, of the code that makes them, and settings.
-
-    Hashed are a head as JSON, then the columns of the rows: which of the head's cells, which pass,
-    and the digest of the entry.
-    """
-    contents, cells = _contents(plan), [_cell_digest(plan, cell) for cell in plan.cells]
-    for block in plan.blocks():
-        passes = block.passes.astype("<i8")
-        entries = np.take(contents, block.record, axis=0)
-        for number, rows, samples in block.shards():
-            used = plan.table[number] > 0
-            head = _head(plan, number) | {
-                "cells": [cells[c] for c in np.flatnonzero(used)],
-                "samples": samples,
-                "spares": rows.stop - rows.start - samples,
-            }
-            digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-            cell = (used.cumsum() - 1).astype("<u4")[block.cell[rows]]
-            for column in (cell, passes[rows], entries[rows]):
-                digest.update(column.data)
-            yield digest.hexdigest()
-
-
-def _head(plan: Plan, number: int) -> dict[str, Any]:
-    recipe = plan.recipe
-    return {
-        "engine": plugins.engine_digest(),
-        "prompts": prompt_digest(),
-        "seed": recipe.seed,
-        "image": recipe.image.model_dump(),
-        "first": number * recipe.shard_size,
-        "digits": key_digits(recipe.samples),
-    }
-
-
-def _cell_digest(plan: Plan, cell: Cell) -> str:
-    """SHA-256 of all that makes a cell's samples from its entries."""
-    (dataset,) = (s.dataset for s in plan.recipe.sources if s.name == cell.source)
-    said = {
-        "source": cell.source,
-        "dataset": [dataset, plugins.code_digest(plugins.DATASETS, dataset)],
-        "vocabulary": plan.indices[cell.source].vocabulary,
-        "task": [cell.task, plugins.code_digest(plugins.TASKS, cell.task)],
-        "options": plan.recipe.tasks.get(cell.task, {}),
-    }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _contents(plan: Plan) -> NDArray[np.uint8]:
-    """The digest of every entry of every source: uint8[records, 32]."""
-    contents = np.empty((sum(map(len, plan.indices.values())), SIZE), np.uint8)
-    start = 0
-    for index in plan.indices.values():
-        for batch in index.facts.select(["digest"]).to_batches(CONVERTED_AT_ONCE):
-            digits = batch.column(0).cast(pa.binary()).cast(pa.binary(2 * SIZE)).buffers()[1]
-            part = contents[start : start + len(batch)]
-            part[:] = np.frombuffer(binascii.unhexlify(digits), np.uint8).reshape(-1, SIZE)
-            start += len(batch)
-    return contents
+def code(used: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What decides bytes, with its digest: the engine, the prompts, and plug-ins."""
+    mine = {f"{package} {name}": plugins.code_digest(package, name) for package, name in used}
+    return {ENGINE: plugins.engine_digest(), PROMPTS: prompt_digest()} | mine

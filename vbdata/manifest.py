@@ -30,7 +30,6 @@ from vbdata.errors import BuildError
 from vbdata.exclusions import excluded_groups
 from vbdata.filesystems import room
 from vbdata.holdout import HOLDOUT
-from vbdata.jobs import build_digest, tar_path
 from vbdata.json_bytes import json_bytes, json_pieces
 from vbdata.nouns import Entry
 from vbdata.plan import Plan
@@ -40,6 +39,7 @@ from vbdata.row_groups import together
 from vbdata.shard_lines import ShardLines
 from vbdata.storage import Folder
 from vbdata.tally import Tally, cell_lines
+from vbdata.tickets import build_digest, tar_path
 from vbdata.work import Receipt
 
 FORMAT = 1

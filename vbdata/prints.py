@@ -17,10 +17,10 @@ from rich.table import Table
 
 from vbdata.doctor import Finding
 from vbdata.errors import RecipeError, choices, visible
-from vbdata.jobs import make_job
 from vbdata.plan import Plan
 from vbdata.sample import ask_for
 from vbdata.tally import cell_lines, warnings
+from vbdata.tickets import Tickets, jobs_of
 
 COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated", "passes")
 
@@ -69,10 +69,11 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
 def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
     """The first prompts of the plan, by key."""
     found: list[dict[str, str]] = []
+    jobs, tickets = jobs_of(plan), Tickets(plan)
     for number in range(plan.shards):
         if len(found) >= count:
             break
-        job = make_job(plan, number, "", "")
+        job = jobs.job(tickets[number])
         for row in job.rows[: count - len(found)]:
             text = ask_for(row, job).instruction
             found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
@@ -84,9 +85,9 @@ def print_prompts(plan: Plan, task: str, count: int) -> None:
     if task not in {cell.task for cell in plan.cells}:
         known = sorted({cell.task for cell in plan.cells})
         raise RecipeError([f"the recipe has no task {task!r}{choices(task, known)}"])
-    printed = 0
+    jobs, tickets, printed = jobs_of(plan), Tickets(plan), 0
     for number in range(plan.shards):
-        job = make_job(plan, number, "", "")
+        job = jobs.job(tickets[number])
         for row in (row for row in (*job.rows, *job.spares) if row.task == task):
             if printed < count:
                 print(visible(ask_for(row, job).instruction))

@@ -35,7 +35,7 @@ class Crew:
     """The workers of one run.
 
     workers: how many are wanted, None = as many as the cluster has room for, now and later;
-    start_s: seconds that one may take to come up; uses: plug-ins that they load first.
+    start_s: seconds that one may take to come up; jobs: what they are to know, in Ray's store.
     """
 
     out: Folder
@@ -43,7 +43,7 @@ class Crew:
     gpus_per_worker: float
     workers: int | None
     start_s: float
-    uses: tuple[tuple[str, str], ...] = ()
+    jobs: Any
     idle: list[Member] = field(default_factory=list)
     starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
     _failures: int = 0
@@ -120,7 +120,7 @@ class Crew:
                 max_restarts=0,
                 max_task_retries=0,
             )
-            .remote(self.out.url, self.device, self.uses)
+            .remote(self.out.url, self.device, self.jobs)
         )
         self.starting[actor.ready.remote()] = (actor, time.monotonic())
 

@@ -13,13 +13,12 @@ vbdata_workers                        alive now
 
 from __future__ import annotations
 
-from collections import Counter as Counts
 from contextlib import closing
 
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from vbdata.run import Done, Event, Events, Failed, Retried, Workers
-from vbdata.work import Receipt
+from vbdata.work import Report
 
 CELL = ("source", "task")
 BUCKETS_S = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0]
@@ -54,8 +53,8 @@ class _Metrics:
     def add(self, event: Event) -> None:
         """Count an event."""
         match event:
-            case Done(receipt):
-                self._add_shard(receipt)
+            case Done(report):
+                self._add_shard(report)
             case Retried():
                 self.retries.inc()
             case Failed():
@@ -63,17 +62,16 @@ class _Metrics:
             case Workers(alive):
                 self.workers.set(alive)
 
-    def _add_shard(self, receipt: Receipt) -> None:
+    def _add_shard(self, report: Report) -> None:
         self.shards.inc()
-        cells = Counts((sample["source"], sample["task"]) for sample in receipt.samples)
-        for cell, count in cells.items():
+        for cell, count in report.samples.items():
             self.samples.inc(count, dict(zip(CELL, cell, strict=True)))
-        for line in receipt.quarantine:
+        for line in report.quarantine:
             self.quarantined.inc(1, {name: line[name] for name in (*CELL, "reason")})
-        if receipt.spent is None:
+        if report.spent is None:
             return
-        self.seconds.observe(receipt.spent.seconds)
-        for time in receipt.spent.stages:
+        self.seconds.observe(report.spent.seconds)
+        for time in report.spent.stages:
             tags = {"source": time.source, "task": time.task}
             if time.seconds > 0:
                 self.stages.inc(time.seconds, tags | {"stage": time.stage})

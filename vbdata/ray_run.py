@@ -1,6 +1,6 @@
 """Run jobs on Ray: a map over actors that pull one shard at a time.
 
-The driver holds the numbers of the shards that wait and one job for each worker, counts what goes
+The driver holds the numbers of the shards that wait and hands out tickets, counts what goes
 wrong itself (vbdata.tries), replaces actors that die or fall silent, and waits nowhere without a
 timeout. A worker's death makes its shard a suspect, to be built in a child; a node's does not.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,11 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
 from vbdata.ray_cluster import START_S, start, stop
 from vbdata.ray_crew import Crew, Member, lost, root_cause
-from vbdata.run import Done, Event, Events, Failed, Retried, Workers
+from vbdata.run import Done, Event, Events, Failed, Retried, Todo, Workers
 from vbdata.storage import Folder
 from vbdata.suspects import Suspects
 from vbdata.tries import Tries
-from vbdata.work import Job, Receipt
+from vbdata.work import Report, Ticket
 
 __all__ = ["run_ray", "start", "stop"]
 
@@ -52,14 +52,14 @@ class _Run:
     """What the driver holds: who works on what, and what is known of shards that went wrong."""
 
     crew: Crew
-    make: Callable[[int], Job]
+    ticket: Callable[[int], Ticket]
+    suspects: Suspects
     waiting: deque[int]
     silent_s: float
     deadline_s: float
     busy: dict[Any, _Shift] = field(default_factory=dict)
     pulses: dict[Any, _Shift] = field(default_factory=dict)
     tries: Tries = field(default_factory=Tries)
-    suspects: Suspects = field(default_factory=Suspects)
     looked: float = 0.0
     said_alive: int = 0
 
@@ -67,10 +67,10 @@ class _Run:
         """Give every idle worker a shard."""
         while self.crew.idle and self.waiting:
             member, number = self.crew.idle.pop(), self.waiting.popleft()
-            job, now = self.make(number), time.monotonic()
-            guarded = self.suspects.suspected(job)
+            ticket, now = self.ticket(number), time.monotonic()
+            guarded = self.suspects.suspected(ticket)
             shift = _Shift(member=member, number=number, guarded=guarded, since=now, heard=now)
-            self.busy[member.actor.build.remote(job, guarded)] = shift
+            self.busy[member.actor.build.remote(ticket, guarded)] = shift
 
     def collect(self) -> Iterator[Event]:
         """Take what has come back: started workers, pulses, receipts, errors, deaths."""
@@ -121,7 +121,7 @@ class _Run:
         self.pulses.pop(shift.pulse, None)
         number = shift.number
         try:
-            made: Receipt | str = ray.get(ref, timeout=RESULT_S)
+            made: Report | str = ray.get(ref, timeout=RESULT_S)
         except RayTaskError as err:
             self.crew.idle.append(shift.member)
             again = self.tries.failed(number, err.cause)
@@ -182,8 +182,7 @@ class _Run:
 
 
 def run_ray(
-    numbers: Sequence[int],
-    make: Callable[[int], Job],
+    todo: Todo,
     out: Folder,
     *,
     workers: int | None,
@@ -192,12 +191,10 @@ def run_ray(
     start_s: float = START_S,
     silent_s: float = SILENT_S,
     deadline_s: float = DEADLINE_S,
-    uses: tuple[tuple[str, str], ...] = (),
 ) -> Events:
     """Build shards on the connected cluster; raises BuildError if no worker can be started.
 
-    workers: None = as many as the cluster has room for, as nodes come and go; uses: plug-ins, as
-    package and name, that workers load before their first shard.
+    workers: None = as many as the cluster has room for, as nodes come and go.
     """
     crew = Crew(
         out=out,
@@ -205,12 +202,13 @@ def run_ray(
         gpus_per_worker=gpus_per_worker,
         workers=workers,
         start_s=start_s,
-        uses=uses,
+        jobs=ray.put(todo.jobs),
     )
     run = _Run(
         crew=crew,
-        make=make,
-        waiting=deque(numbers),
+        ticket=todo.ticket,
+        suspects=Suspects(todo.record),
+        waiting=deque(todo.numbers),
         silent_s=silent_s,
         deadline_s=deadline_s,
     )

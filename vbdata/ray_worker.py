@@ -10,11 +10,13 @@ from typing import NamedTuple
 import ray
 
 from vbdata import alive, compiled, plugins
+from vbdata.errors import BuildError
 from vbdata.guarded import build_guarded
+from vbdata.jobs import Jobs
 from vbdata.run import build_or_blame, check_device, one_thread
 from vbdata.scratch import own_scratch
 from vbdata.storage import Folder
-from vbdata.work import Job, Mark, Receipt, Row
+from vbdata.work import Mark, Report, Row, Ticket
 
 THREADS = 2  # concurrent calls: a build and a pulse
 
@@ -29,11 +31,12 @@ class Pulse(NamedTuple):
 class Worker:
     """Builds shards, one call at a time. `pulse` may be called meanwhile.
 
-    uses: plug-ins to warm now, not in the first shard; one that fails says so in its shards.
-    Raises BuildError where the device cannot be used.
+    jobs: what those that it will be given share; their plug-ins are warmed now, not in the first
+    shard, and one that fails says so in its shards. Raises BuildError where the device, or its
+    code or files for these jobs, cannot be used.
     """
 
-    def __init__(self, out: str, device: str, uses: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, out: str, device: str, jobs: Jobs) -> None:
         import torch
 
         own_scratch()
@@ -41,17 +44,18 @@ class Worker:
         one_thread()
         check_device(device)
         compiled.library()
-        for plugin in uses:
+        jobs.ready()
+        for plugin in jobs.plugins:
             with suppress(Exception):  # its first sample will say so
                 plugins.warm(*plugin)
-        self._out, self._device = Folder(out), device
+        self._out, self._device, self._jobs = Folder(out), device, jobs
         self._heard, self._at = time.monotonic(), ""
 
     def ready(self) -> str:
         """The id of this worker's node, once the constructor has run."""
         return str(ray.get_runtime_context().get_node_id())
 
-    def build(self, job: Job, guarded: bool) -> Receipt | str:
+    def build(self, ticket: Ticket, guarded: bool) -> Report | str:
         """Build one shard, or say which fault of a plug-in ended it.
 
         guarded: in a child process, whose death this one survives.
@@ -59,17 +63,23 @@ class Worker:
         import torch
 
         torch.set_num_threads(1)  # of this thread, in which all rendering is done
-        with self._listening(job):
+        with self._listening():
+            try:
+                job = self._jobs.checked(ticket)
+            except BuildError as err:
+                return str(err)
             if guarded:
-                return build_guarded(job, self._out, self._device, self._note)
-            return build_or_blame(job, self._out, self._device)
+                made = build_guarded(job, self._out, self._device, self._note)
+            else:
+                made = build_or_blame(job, self._out, self._device)
+            return made if isinstance(made, str) else Report.of(made)
 
     def pulse(self) -> Pulse:
         """How long the shard in work has been silent. No answer is one, too."""
         return Pulse(time.monotonic() - self._heard, self._at)
 
     @contextmanager
-    def _listening(self, job: Job) -> Iterator[None]:
+    def _listening(self) -> Iterator[None]:
         self._heard, self._at = time.monotonic(), "the start"
         with alive.heard_by(self._step):
             yield

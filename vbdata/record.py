@@ -66,9 +66,9 @@ class Record:
             self.failed.append(event)
         if isinstance(event, Done):
             self.built += 1
-            self.samples += len(event.receipt.samples)
-            self.reuse.update(event.receipt.reuse)
-            self.times.add(event.receipt)
+            self.samples += sum(event.report.samples.values())
+            self.reuse.update(event.report.reuse)
+            self.times.add(event.report)
         self.retries += isinstance(event, Retried)
 
     def _go_on(self) -> None:

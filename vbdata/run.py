@@ -1,7 +1,7 @@
 """Run jobs in this process; and what every runner tells its caller.
 
-A runner takes shard numbers and a function that makes a job of one, and yields events. It ends
-when each shard has been reported as Done or Failed.
+A runner takes what is to do and yields events. It ends when each shard has been reported as Done
+or Failed.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 from vbdata import ahead
 from vbdata.errors import BuildError
 from vbdata.guarded import build_guarded
+from vbdata.jobs import Jobs
 from vbdata.shard import build_shard
 from vbdata.storage import Folder
 from vbdata.suspects import InWork, Suspects
 from vbdata.tries import Tries
-from vbdata.work import Job, Receipt
+from vbdata.work import Job, Receipt, Report, Ticket
 
 LONGEST_CAUSE = 500  # characters of an error's text that are shown
 
@@ -29,7 +30,7 @@ LONGEST_CAUSE = 500  # characters of an error's text that are shown
 class Done:
     """A shard is finished and its receipt is written."""
 
-    receipt: Receipt
+    report: Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +67,33 @@ Event = Done | Retried | Failed | Waiting | Workers
 Events = Generator[Event, None, None]
 
 
-def run_local(
-    numbers: Sequence[int], make: Callable[[int], Job], out: Folder, device: str = "cpu"
-) -> Events:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Todo:
+    """What a runner is to do: shards by number, what their jobs share, and the ticket of each.
+
+    record: the place of an entry, by source and id (vbdata.tickets).
+    """
+
+    numbers: Sequence[int]
+    jobs: Jobs
+    ticket: Callable[[int], Ticket]
+    record: Callable[[str, str], int]
+
+
+def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
     """Build shards one after the other in this process.
 
     A record that ends the process ends the run; the next run builds that shard in a child.
     """
     one_thread()
-    note, suspects = InWork(out), Suspects()
-    for number in numbers:
-        job = make(number)
-        with note.noted(job):
-            guarded = job.digest == note.left or suspects.suspected(job)
-            for event in _attempts(job, out, device, guarded=guarded):
+    note, suspects = InWork(out), Suspects(todo.record)
+    for number in todo.numbers:
+        ticket = todo.ticket(number)
+        with note.noted(ticket.digest):
+            guarded = ticket.digest == note.left or suspects.suspected(ticket)
+            for event in _attempts(todo.jobs.checked(ticket), out, device, guarded=guarded):
                 if isinstance(event, Done):
-                    suspects.learn(event.receipt)
+                    suspects.learn(event.report)
                 yield event
 
 
@@ -98,7 +110,7 @@ def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[
             again = tries.failed(number, err)
             yield Retried(number, cause(err)) if again else Failed(number, cause(err))
         else:
-            yield Failed(number, made) if isinstance(made, str) else Done(made)
+            yield Failed(number, made) if isinstance(made, str) else Done(Report.of(made))
             return
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from vbdata import images, plugins
 from vbdata.errors import BadSample
 from vbdata.geometry import geometry_for
-from vbdata.index import entry_digest
 from vbdata.nouns import Ask, Geometry, Label, Sample, moved
 from vbdata.png import encode_png
 from vbdata.rand import Stream
@@ -142,13 +141,20 @@ def origin_sha256(row: Row, job: Job) -> str:
     That is the entry, the code of its reader, its task and the engine, the geometry and the kind
     of input: not the place in the data set, the source's name, the seed or the mixture.
     """
+    return origin_of(
+        job.datasets[row.source], row.task, job.image["input"], _geometry(row, job), row.digest
+    )
+
+
+def origin_of(dataset: str, task: str, kind: str, geometry: Geometry, entry: str) -> str:
+    """The same of a reader, a task, the kind of input, a geometry and an entry's digest."""
     said = (
         plugins.engine_digest(),
-        plugins.code_digest(plugins.DATASETS, job.datasets[row.source]),
-        plugins.code_digest(plugins.TASKS, row.task),
-        job.image["input"],
-        _geometry(row, job),
-        entry_digest(row.entry),
+        plugins.code_digest(plugins.DATASETS, dataset),
+        plugins.code_digest(plugins.TASKS, task),
+        kind,
+        geometry,
+        entry,
     )
     return hashlib.sha256(repr(said).encode()).hexdigest()
 

@@ -210,10 +210,18 @@ class Folder(Root):
         with self._part(path) as part:
             part.write_bytes(data)
 
+    def copy(self, local_file: Path, path: str) -> None:
+        """Copy a local file here; a reader sees all of it or nothing."""
+        if not self.local:
+            stores.send(self.url, self.fs, self.at(path), local_file)
+            return
+        with self._part(path) as part:
+            shutil.copyfile(local_file, part)
+
     def put(self, local_file: Path, path: str) -> None:
         """Move a finished local file to its final name, in one step as its readers see it."""
         if not self.local:
-            stores.send(self.url, self.fs, self.at(path), local_file)
+            self.copy(local_file, path)
             local_file.unlink()
             return
         target = Path(self.at(path))
@@ -223,8 +231,7 @@ class Folder(Root):
         except OSError as err:
             if err.errno != errno.EXDEV:
                 raise
-            with self._part(path) as part:  # it lies on another disk
-                shutil.copyfile(local_file, part)
+            self.copy(local_file, path)  # it lies on another disk
             local_file.unlink()
 
     @contextmanager

@@ -5,37 +5,39 @@ Nothing here decides a byte: a suspicion costs the start of a process, the verdi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vbdata.storage import Folder
-from vbdata.work import Job, Receipt
+from vbdata.work import Report, Ticket
 
 IN_WORK = "plan/in-work"  # the digest of the job that this process is building, in a local folder
 KILLER = "kills its worker"  # a reason of vbdata.errors
 
 
 class Suspects:
-    """Shards whose worker died, and records that killed one in another shard."""
+    """Shards whose worker died, and records that killed one in another shard.
 
-    def __init__(self) -> None:
-        self._records: set[tuple[str, str]] = set()
+    record: the place of an entry, by source and id, as tickets tell it.
+    """
+
+    def __init__(self, record: Callable[[str, str], int]) -> None:
+        self._record, self._records = record, set[int]()
         self.shards: set[int] = set()
 
-    def learn(self, receipt: Receipt) -> None:
+    def learn(self, report: Report) -> None:
         """Remember the killers of a finished shard; the shard itself is a suspect no more."""
-        self.shards.discard(receipt.shard)
-        for line in receipt.quarantine:
+        self.shards.discard(report.shard)
+        for line in report.quarantine:
             if line["reason"] == KILLER:
-                self._records.add((line["source"], line["sample_id"]))
+                self._records.add(self._record(line["source"], line["sample_id"]))
 
-    def suspected(self, job: Job) -> bool:
-        """Whether a job had better be built in a child."""
-        if job.shard in self.shards:
+    def suspected(self, ticket: Ticket) -> bool:
+        """Whether a shard had better be built in a child."""
+        if ticket.shard in self.shards:
             return True
-        rows = (*job.rows, *job.spares) if self._records else ()
-        return any((row.source, row.entry.id) in self._records for row in rows)
+        return bool(self._records) and not self._records.isdisjoint(ticket.record.tolist())
 
 
 class InWork:
@@ -52,13 +54,13 @@ class InWork:
                 self.left = self._path.read_text()
 
     @contextmanager
-    def noted(self, job: Job) -> Iterator[None]:
+    def noted(self, digest: str) -> Iterator[None]:
         """Within, the note names this job."""
         if self._path is None:
             yield
             return
         with suppress(OSError):  # a full disk is the shard's to report
-            self._path.write_text(job.digest)
+            self._path.write_text(digest)
         try:
             yield
         finally:

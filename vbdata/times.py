@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vbdata.stages import STAGES
-from vbdata.work import Receipt
-
-Cell = tuple[str, str]
+from vbdata.work import Cell, Report
 
 
 class Times:
@@ -27,15 +25,15 @@ class Times:
         self._seconds: dict[tuple[Cell, str], float] = {}
         self._bytes = Counter[tuple[Cell, str]]()
 
-    def add(self, receipt: Receipt) -> None:
+    def add(self, report: Report) -> None:
         """Count a shard that was built now."""
-        if receipt.spent is None:
+        if report.spent is None:
             return
         self.shards += 1
-        self.shard_seconds += receipt.spent.seconds
-        self.longest = max(self.longest, receipt.spent.seconds)
-        self.samples.update((sample["source"], sample["task"]) for sample in receipt.samples)
-        for time in receipt.spent.stages:
+        self.shard_seconds += report.spent.seconds
+        self.longest = max(self.longest, report.spent.seconds)
+        self.samples.update(report.samples)
+        for time in report.spent.stages:
             self._count((time.source, time.task), time.stage, time.seconds, time.bytes)
 
     def go_on(self, said: Mapping[str, Any]) -> None:

@@ -16,9 +16,9 @@ from fractions import Fraction
 from pydantic import ValidationError
 
 from vbdata.errors import BadSample
-from vbdata.jobs import DIGEST_LENGTH, build_digest
 from vbdata.manifest import FORMAT, MANIFEST, QUARANTINE, SUMS, manifest_digest
 from vbdata.storage import Folder
+from vbdata.tickets import DIGEST_LENGTH, build_digest
 from vbdata.verify_files import LARGEST, MOST, read_bounded
 from vbdata.verify_model import Manifest, Shard
 

@@ -1,7 +1,10 @@
-"""The nouns of building: a planned row, a job, which is a shard to be made, and its receipt."""
+"""The nouns of building: a planned row, a job, which is a shard to be made, its receipt, and what
+a driver is told of both.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from vbdata.nouns import Entry
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vbdata.stages import Spent
 
 Mark = tuple[str, str, str, int]  # source, task, id of the entry, pass
@@ -18,7 +24,7 @@ Mark = tuple[str, str, str, int]  # source, task, id of the entry, pass
 class Row:
     """One planned sample: `cell` = (source, task), the entry, and which pass over its source.
 
-    slot: place in the shard; -1 marks a spare.
+    slot: place in the shard; -1 marks a spare; digest: of the entry (vbdata.entries).
     """
 
     slot: int
@@ -26,6 +32,7 @@ class Row:
     task: str
     pass_: int
     entry: Entry
+    digest: str
 
     @property
     def cell(self) -> tuple[str, str]:
@@ -71,6 +78,23 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """Which rows a shard has, in some bytes: with what all shards share (vbdata.jobs), a Job.
+
+    samples: how many of the rows are no spares; cell: unsigned[rows]; record: uint32[rows], a
+    place among the entries of all sources; passes: unsigned[rows]; reuse: as in Job.
+    """
+
+    shard: int
+    digest: str
+    samples: int
+    cell: NDArray[Any]
+    record: NDArray[np.uint32]
+    passes: NDArray[Any]
+    reuse: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a finished shard holds; written last, so its presence is completion.
 
@@ -92,3 +116,37 @@ class Receipt:
     shortfall: tuple[int, ...]
     reuse: Mapping[str, int] = field(default_factory=dict)
     spent: Spent | None = None
+
+
+Cell = tuple[str, str]  # source, task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a driver is told of a finished shard, whose receipt has the rest.
+
+    samples, replaced: how many by cell, and how many of them stand for a damaged record.
+    """
+
+    shard: int
+    size: int
+    samples: Mapping[Cell, int]
+    replaced: Mapping[Cell, int]
+    quarantine: tuple[Mapping[str, Any], ...]
+    reuse: Mapping[str, int]
+    spent: Spent | None
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Report:
+        """The report of a shard."""
+        made = {sample["key"] for sample in receipt.samples}
+        tried = {line["key"]: (line["source"], line["task"]) for line in receipt.quarantine}
+        return cls(
+            shard=receipt.shard,
+            size=receipt.size,
+            samples=Counter((sample["source"], sample["task"]) for sample in receipt.samples),
+            replaced=Counter(cell for key, cell in tried.items() if key in made),
+            quarantine=receipt.quarantine,
+            reuse=receipt.reuse,
+            spent=receipt.spent,
+        )
