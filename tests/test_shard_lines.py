@@ -29,7 +29,7 @@ from vbdata.work import Receipt
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three shards of one tiny sample each. Read only."""
     folder = tmp_path_factory.mktemp("made")
-    recipe = parse_recipe(RECIPE.format(shards=3), "tiny.yaml", folder, {})
+    recipe = parse_recipe(RECIPE.format(samples=3, size=1), "tiny.yaml", folder, {})
     build(recipe, Folder(str(folder / "out")), How())
     return folder / "out"
 
@@ -132,7 +132,7 @@ def test_json_is_written_in_pieces_as_in_one() -> None:
 
 def published(shards: int, receipt: Receipt, folder: Path) -> int:
     """Publish so many shards, which are no files; bytes of the largest memory meanwhile."""
-    recipe = parse_recipe(RECIPE.format(shards=shards), "tiny.yaml", folder, {})
+    recipe = parse_recipe(RECIPE.format(samples=shards, size=1), "tiny.yaml", folder, {})
     (sample,) = receipt.samples
 
     def all_of_them() -> Iterator[Receipt]:

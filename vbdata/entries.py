@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from vbdata.errors import SourceError
 from vbdata.nouns import ClassFact, Entry, Expression, FileRef
 
-BATCH = 4096
+BATCH = 512
 SCHEMA = pa.schema([("entry", pa.binary()), ("record", pa.binary())])
 
 

@@ -29,6 +29,8 @@ from vbdata.rand import word_of
 from vbdata.roots import open_root
 from vbdata.storage import Root
 
+GROUP = 4096  # rows of the facts that are written, and read, at once
+
 FACTS = pa.schema(
     [
         ("id", pa.string()),
@@ -120,8 +122,9 @@ def open_index(source: Source, folder: Path) -> Index:
     with pq.ParquetFile(folder / f"{source.name}.parquet", pre_buffer=False) as file:
         facts = file.read()  # in few chunks and, unlike read_table, in no more than their size
     fingerprint = hashlib.sha256()
-    for batch in facts.select(["digest"]).to_batches(BATCH):
+    for batch in facts.select(["digest"]).to_batches(GROUP):
         fingerprint.update("".join(batch.column(0).to_pylist()).encode())
+    pa.default_memory_pool().release_unused()
     return Index(source, facts, Entries(folder / f"{source.name}.arrow"), fingerprint.hexdigest())
 
 
@@ -131,9 +134,15 @@ def _write(source: Source, root: Root, files: tuple[Path, Path]) -> None:
         file.unlink(missing_ok=True)  # it may be linked to the cache's
     with pq.ParquetWriter(files[0], FACTS) as facts, Writer(files[1]) as stored:
         entries = _checked(source, root)
-        while batch := list(islice(entries, BATCH)):
-            rows = [_fact_row(entry) for entry in stored.write(batch)]
-            facts.write_table(pa.Table.from_pylist(rows, FACTS))
+        while group := list(islice(_tables(entries, stored), GROUP // BATCH)):
+            facts.write_table(pa.concat_tables(group))
+    pa.default_memory_pool().release_unused()
+
+
+def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
+    """Store entries, BATCH at a time, for their Python objects are large; their facts."""
+    while batch := list(islice(entries, BATCH)):
+        yield pa.Table.from_pylist([_fact_row(entry) for entry in stored.write(batch)], FACTS)
 
 
 def _checked(source: Source, root: Root) -> Iterator[Entry]:

@@ -91,7 +91,12 @@ def _counted(
         tally.add(receipt)
         shards.add(receipt)
         quarantine.writelines(map(_line, receipt.quarantine))
-        yield [{**sample, "shard": receipt.shard} for sample in receipt.samples]
+        yield [_row(sample, receipt.shard) for sample in receipt.samples]
+
+
+def _row(sample: Mapping[str, Any], shard: int) -> dict[str, Any]:
+    """What the manifest says of a sample; its receipt says more."""
+    return {name: shard if name == "shard" else sample[name] for name in ROWS.names}
 
 
 @dataclass(frozen=True)

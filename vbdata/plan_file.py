@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,9 +55,10 @@ def write_plan(plan: Plan, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(part, SCHEMA, **CODING) as out:
-            for some in together(_shards(plan, ids, names), len):
-                out.write_table(pa.concat_tables(some).combine_chunks())
+            for some in together(_shards(plan, ids, names), lambda each: len(each[1])):
+                out.write_table(_joined(some))
         part.replace(path)
+        pa.default_memory_pool().release_unused()
     except OSError as err:
         raise BuildError(f"{path} cannot be written: {err.strerror or err}") from err
 
@@ -121,11 +123,22 @@ class _Names:
         return pa.DictionaryArray.from_arrays(self._number[cell], self._values)
 
 
-def _shards(plan: Plan, ids: pa.Array, names: Sequence[_Names]) -> Iterator[pa.Table]:
+def _shards(plan: Plan, ids: pa.Array, names: Sequence[_Names]) -> Iterator[tuple[pa.Table, range]]:
+    """A table of many shards, and which of its rows are those of one."""
     for block in plan.blocks():
         table = _table(block, ids, names)
         for _, rows, _ in block.shards():
-            yield table.slice(rows.start, rows.stop - rows.start)
+            yield table, range(rows.start, rows.stop)
+
+
+def _joined(shards: Sequence[tuple[pa.Table, range]]) -> pa.Table:
+    """Consecutive shards as one table."""
+    parts = []
+    for _, same in groupby(shards, lambda each: id(each[0])):
+        run = list(same)
+        start, stop = run[0][1].start, run[-1][1].stop
+        parts.append(run[0][0].slice(start, stop - start))
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def _table(block: Block, ids: pa.Array, names: Iterable[_Names]) -> pa.Table:
