@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayError, RayTaskError
 
 from vbdata.ray_cluster import START_S, start, stop
 from vbdata.ray_crew import Crew, Member, lost, root_cause
@@ -145,6 +145,8 @@ class _Run:
         if not starved and shift.guarded:
             return self._lost(number, f"its worker was ended from outside: {cause}")
         self.suspects.shards.add(number)
+        if isinstance(err, ActorUnavailableError):  # what became of it, or its node, is not known
+            return self._lost(number, f"its worker was lost: {cause}")
         return self._again(number, f"its worker died: {cause}")
 
     def _killed(self, ref: Any, why: str) -> Event:
