@@ -145,7 +145,7 @@ def test_a_cut_archive_is_refused_by_name(tmp_path: Path, kind: str) -> None:
         ("x.tar", b"<!DOCTYPE html>" * 90, "is no whole tar"),
         ("x.tar", zipped(FILES), "is no whole tar"),
         ("x.tgz", b"", "is no whole tar"),
-        ("x.tgz", gzip.compress(b"text" * 999), "is no whole tar"),
+        ("x.tgz", gzip.compress(b"text" * 999, mtime=0), "is no whole tar"),
         ("x.zip", zipped(FILES)[9:], "runs into|is cut or garbled|is no zip"),
     ],
 )

@@ -135,7 +135,8 @@ def test_a_node_is_lost_and_another_one_comes(
         until(lambda: seen.retried and len(ray_workers()) == 2)
     assert sums_of(out) == sums_of(quiet)
     assert len(seen.retried) == 1
-    assert seen.retried[0].cause.startswith("its node was lost: ")
+    # Ray may not know yet that it is the node
+    assert seen.retried[0].cause.startswith(("its node was lost: ", "its worker was lost: "))
 
 
 def test_workers_that_are_killed_from_outside_cost_their_shard_no_attempt(
