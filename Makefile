@@ -33,9 +33,8 @@ lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
 	$(BIN)/vbdata demo-data demo/data
 	$(BIN)/vbdata build manifests/demo.yaml --out demo/build --local --lock
 
-# Three processes on two cores: some wait for clusters and stores that stumble.
-test: check ## everything that CI runs: check, then the tests on three processes
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+test: check ## everything that CI runs: check, then the tests on two processes
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Debian's package; the tests of `make test` use it, too, where it is installed.
 browser: setup ## the report in headless Chromium (Debian: apt-get install --no-install-recommends chromium)

@@ -188,18 +188,70 @@ def test_a_worker_that_cannot_start_ends_the_build_with_its_reason(
     assert time.monotonic() - began < 60
 
 
-def test_jobs_do_not_pile_up_in_a_small_object_store(
+def test_no_job_goes_through_an_object_store_that_others_have_filled(
     node: Callable[..., Any], cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Jobs of 12 MB each through a store of 80 MB, and nothing is spilled to disk."""
+    """Annotations of 12 MB a shard beside stores of 80 MB, of which the head's is full."""
     recipe = faulty(tmp_path / "data", {}, samples=60, size=5, records=60, burden=1 << 20)
     build(recipe, Folder(str(tmp_path / "quiet")), How())
     node(num_cpus=2)
-    build(recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=2))
+    with filled(cluster):
+        build(recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=2))
     assert sums_of(tmp_path / "out") == sums_of(tmp_path / "quiet")
     session = Path(cluster.head_node.get_session_dir_path())
     assert not [path for path in session.rglob("ray_spilled_objects*/*") if path.is_file()]
     assert len(manifest_of(tmp_path / "out")["shards"]) == 12
+
+
+@contextmanager
+def filled(cluster: Cluster) -> Iterator[None]:
+    """Another driver holds most of the head's object store."""
+    code = (
+        "import ray, sys\n"
+        f"ray.init(address={cluster.address!r})\n"
+        f"held = [ray.put(bytes({STORE // 10})) for _ in range(9)]\n"
+        "print('full', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as driver:
+        assert driver.stdout
+        assert driver.stdin
+        assert any(line == "full\n" for line in driver.stdout)
+        yield
+        driver.stdin.close()
+
+
+def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
+    quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray ends its worker, again and again; how much memory there is may decide no byte."""
+    monkeypatch.setattr(tries, "ATTEMPTS", 2)
+    recipe = faulty(tmp_path / "data", {in_shards(quiet)[5][0]: ("eat", "")})
+    lines = map(str.split, Path("/proc/meminfo").read_text().splitlines())
+    memory = {name: int(count) << 10 for name, count, *_ in lines}
+    spare = memory["MemAvailable:"] - (4 << 30)
+    if spare < 2 << 30:
+        pytest.skip("it needs 6 GiB of free memory, so that Ray ends nobody else")
+    limit = 1 - spare / memory["MemTotal:"]
+    monitor = {"memory_usage_threshold": limit, "memory_monitor_refresh_ms": 100}
+    head = {"num_cpus": 2, "_system_config": QUICK | monitor, "object_store_memory": STORE}
+    cluster, seen, began = (
+        Cluster(initialize_head=True, head_node_args=head),
+        Listener(),
+        time.monotonic(),
+    )
+    try:
+        with pytest.raises(BuildError, match=r"1 of 8 shards failed:\n.*OutOfMemoryError"):
+            build(recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=1), seen)
+    finally:
+        cluster.shutdown()
+    assert time.monotonic() - began < 90
+    assert [event.shard for event in seen.retried] == [5]
+    assert len(list((tmp_path / "out" / "receipts").iterdir())) == 7
+    faulty(tmp_path / "data", {})
+    build(recipe, Folder(str(tmp_path / "out")), How())
+    assert sums_of(tmp_path / "out") == sums_of(quiet)
 
 
 def test_where_no_cluster_is_the_build_ends_at_once(tmp_path: Path) -> None:
@@ -228,6 +280,7 @@ def test_an_interrupted_build_takes_its_workers_along(
     process.send_signal(sent)
     _, said = process.communicate(timeout=60)
     assert process.returncode == code, said
+    assert b"*** SIG" not in said, "Ray's own handler ran"
     assert b"what is finished is kept" in said
     assert not (out / "manifest.json").exists()
     until(lambda: not ray_workers())

@@ -34,20 +34,19 @@ def start(address: str, workers: int | None) -> float:
     """
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
-    with _our_signals():
-        if address == "local":
-            ray_private.start(
-                num_cpus=workers,
-                include_dashboard=False,
-                object_store_memory=LOCAL_STORE_BYTES,
-                **quiet,
-            )
-            return START_S
-        try:
-            _knock(address)
-            ray.init(address=address, **quiet)
-        except (ValueError, OSError, RuntimeError) as err:
-            raise BuildError(f"no Ray cluster at {address!r}: {cause(err)}") from err
+    if address == "local":
+        ray_private.start(
+            num_cpus=workers,
+            include_dashboard=False,
+            object_store_memory=LOCAL_STORE_BYTES,
+            **quiet,
+        )
+        return START_S
+    try:
+        _knock(address)
+        ray.init(address=address, **quiet)
+    except (ValueError, OSError, RuntimeError) as err:
+        raise BuildError(f"no Ray cluster at {address!r}: {cause(err)}") from err
     return CLUSTER_START_S
 
 
@@ -65,8 +64,8 @@ def connected(address: str, workers: int | None, early: bool) -> Iterator[Callab
         def ready() -> float:
             nonlocal joined
             joined = True
-            # on this thread Ray can see to signals
-            return begun.result() if begun else start(address, workers)
+            with _our_signals():
+                return begun.result() if begun else start(address, workers)
 
         try:
             yield ready
@@ -121,8 +120,13 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _our_signals() -> Iterator[None]:
-    """ray.init puts its own handler on SIGTERM, which would end the build without a word."""
+    """ray.init puts handlers of its own on SIGTERM, whose printing may crash what they interrupt.
+
+    On another thread it does so, too, below Python's.
+    """
     ours = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, ours)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vbdata.storage import Root
 
 LABELS, LICENSE, HOMEPAGE = tiny.LABELS, tiny.LICENSE, tiny.HOMEPAGE
+BITE, LARDER = 128 << 20, 8 << 30  # bytes
 
 
 def index(root: Root, *, records: int = 40, burden: int = 0) -> Iterator[Entry]:
@@ -58,6 +59,14 @@ def hold_the_lock() -> None:
     ctypes.PyDLL(None).sleep(600)
 
 
+def eat() -> None:
+    """All memory, until somebody ends it (but no more than LARDER)."""
+    eaten = []
+    while len(eaten) < LARDER // BITE:
+        eaten.append(bytes([len(eaten) % 250 + 1]) * BITE)
+        time.sleep(0.02)
+
+
 ACTS: dict[str, Callable[[], object]] = {
     "exit": lambda: os._exit(3),
     "crash": crash,
@@ -66,4 +75,5 @@ ACTS: dict[str, Callable[[], object]] = {
     "hold": hold_the_lock,
     "freeze": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "slow": lambda: time.sleep(0.4),
+    "eat": eat,
 }
