@@ -136,9 +136,10 @@ def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
 
 
 def _build(shards: int, workers: int, size: int, folder: Path) -> tuple[tuple[float, float], float]:
-    from vbdata.build import How, Progress, Watcher, build
+    from vbdata.build import How, build
     from vbdata.recipe import parse_recipe
     from vbdata.run import Done
+    from vbdata.state import Progress, Watcher
     from vbdata.storage import Folder
 
     class Loop(Watcher):

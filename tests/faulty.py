@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from vbdata.build import Progress, Watcher
 from vbdata.recipe import Recipe, parse_recipe
 from vbdata.run import Failed, Retried
+from vbdata.state import Progress, Watcher
 
 TEXT = """
 name: faulty

@@ -25,10 +25,11 @@ from conftest import demo_recipe_over, manifest_of, quarantine_of, sums_of
 from ray.cluster_utils import Cluster
 
 from vbdata import plugins
-from vbdata.build import How, Progress, Watcher, build
+from vbdata.build import How, build
 from vbdata.errors import BuildError, SourceError
 from vbdata.recipe import Recipe
 from vbdata.run import Retried
+from vbdata.state import Progress, Watcher
 from vbdata.storage import Folder
 from vbdata.verify import verify
 

@@ -21,9 +21,10 @@ from faulty import Listener, faulty, in_shards
 from ray.cluster_utils import Cluster
 
 from vbdata import tries
-from vbdata.build import How, Progress, Watcher, build
+from vbdata.build import How, build
 from vbdata.errors import BuildError
 from vbdata.recipe import Recipe
+from vbdata.state import Progress, Watcher
 from vbdata.storage import Folder
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -191,7 +192,7 @@ def test_a_worker_that_cannot_start_ends_the_build_with_its_reason(
 def test_no_job_goes_through_an_object_store_that_others_have_filled(
     node: Callable[..., Any], cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Annotations of 12 MB a shard beside stores of 80 MB, of which the head's is full."""
+    """Annotations of 12 MB a shard beside stores of 80 MB; the head's is as full as can be."""
     recipe = faulty(tmp_path / "data", {}, samples=60, size=5, records=60, burden=1 << 20)
     build(recipe, Folder(str(tmp_path / "quiet")), How())
     node(num_cpus=2)
@@ -205,11 +206,11 @@ def test_no_job_goes_through_an_object_store_that_others_have_filled(
 
 @contextmanager
 def filled(cluster: Cluster) -> Iterator[None]:
-    """Another driver holds most of the head's object store."""
+    """Another driver holds of the head's object store what it can before Ray spills it."""
     code = (
         "import ray, sys\n"
         f"ray.init(address={cluster.address!r})\n"
-        f"held = [ray.put(bytes({STORE // 10})) for _ in range(9)]\n"
+        f"held = [ray.put(bytes({STORE // 10})) for _ in range(7)]\n"
         "print('full', flush=True)\n"
         "sys.stdin.read()\n"
     )
@@ -225,8 +226,8 @@ def filled(cluster: Cluster) -> Iterator[None]:
 def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
     quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray ends its worker, again and again; how much memory there is may decide no byte."""
-    monkeypatch.setattr(tries, "ATTEMPTS", 2)
+    """Ray ends its worker, and that is an attempt: how much memory there is decides no byte."""
+    monkeypatch.setattr(tries, "ATTEMPTS", 1)
     recipe = faulty(tmp_path / "data", {in_shards(quiet)[5][0]: ("eat", "")})
     lines = map(str.split, Path("/proc/meminfo").read_text().splitlines())
     memory = {name: int(count) << 10 for name, count, *_ in lines}
@@ -247,7 +248,7 @@ def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
     finally:
         cluster.shutdown()
     assert time.monotonic() - began < 90
-    assert [event.shard for event in seen.retried] == [5]
+    assert not seen.retried
     assert len(list((tmp_path / "out" / "receipts").iterdir())) == 7
     faulty(tmp_path / "data", {})
     build(recipe, Folder(str(tmp_path / "out")), How())

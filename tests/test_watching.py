@@ -18,13 +18,14 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from vbdata.account import Account, Cell, clock_text
-from vbdata.build import How, Progress, Watcher, build, planned
+from vbdata.build import How, build, planned
 from vbdata.cli import app
 from vbdata.errors import BuildError
 from vbdata.live import View
 from vbdata.recipe import Recipe
 from vbdata.run import Done, Retried, Waiting, Workers
 from vbdata.stages import STAGES
+from vbdata.state import Progress, Watcher
 from vbdata.stats_time import show
 from vbdata.storage import Folder
 from vbdata.terminal import Terminal

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vbdata.build import Progress
 from vbdata.plan import Plan
 from vbdata.run import Done
+from vbdata.state import Progress
 from vbdata.work import Report
 
 WINDOW_S = 300.0  # the pace is that of the last five minutes

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
-from vbdata import earlier
+from vbdata import earlier, state
 from vbdata.errors import BuildError
 from vbdata.index import Index, build_index
 from vbdata.jobs import Jobs
@@ -21,8 +19,8 @@ from vbdata.plan import Plan, make_plan
 from vbdata.plan_file import write_plan
 from vbdata.recipe import Recipe
 from vbdata.record import Record
-from vbdata.reuse import REUSED
-from vbdata.run import Done, Event, Events, Retried, Todo, Workers, check_device, run_local
+from vbdata.run import Events, Todo, check_device, run_local
+from vbdata.state import Progress, Watcher
 from vbdata.storage import Folder
 from vbdata.tally import warnings
 from vbdata.tickets import (
@@ -34,7 +32,6 @@ from vbdata.tickets import (
     read_from,
     tar_path,
 )
-from vbdata.times import Times
 from vbdata.work import Ticket
 
 PLAN_FOLDER = "plan"  # of an output folder: index, plan, and whose build it is
@@ -61,40 +58,6 @@ class How:
     retry: bool = False
     reuse: tuple[str, ...] = ()
     patience_s: float = 900.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What a watcher of the build is told after each event.
-
-    times: sums over the shards so far, of earlier runs as well; kept: samples of each cell of the
-    plan that an earlier run has finished.
-    """
-
-    event: Event | None
-    shards_done: int
-    shards_kept: int
-    shards: int
-    samples_done: int
-    samples_kept: int
-    samples: int
-    bytes: int
-    quarantined: int
-    reused: int = 0
-    retries: int = 0
-    workers: int = 0
-    times: Times = field(default_factory=Times)
-    kept: tuple[int, ...] = ()
-
-
-class Watcher:
-    """Follows a build; this one is silent."""
-
-    def planned(self, plan: Plan) -> None:
-        """The mixture is known; no pixel has been read."""
-
-    def step(self, state: Progress) -> None:
-        """Something happened; the first time, nothing yet."""
 
 
 def index_sources(recipe: Recipe, folder: Path) -> list[Index]:
@@ -175,7 +138,8 @@ def _build_plan(
     if todo.numbers:
         unpublish(out)
     with Record(out, how, Path(folder).name, warnings(plan)) as record:
-        progress = _first_progress(plan, todo.numbers, how, record)
+        here = int(how.ray is None and bool(todo.numbers))
+        progress = state.first(plan, todo.numbers, here, record.times)
         with _equipped(todo, tickets, how, record) as equipped:
             _build_shards(equipped, progress, watcher, record, run)
         sweep(out, tar, digests)
@@ -210,7 +174,7 @@ def _build_shards(
     with closing(run(todo)) as events:
         for event in events:
             record.add(event)
-            progress = _advance(progress, event)
+            progress = state.advanced(progress, event)
             watcher.step(progress)
     if record.failed:
         lines = [f"shard {f.shard:05d}: {f.cause}" for f in record.failed]
@@ -243,41 +207,3 @@ def _runner(out: Folder, how: How) -> Iterator[Run]:
             yield from ray_metrics.counted(events)
 
         yield on_ray
-
-
-def _first_progress(plan: Plan, todo: Sequence[int], how: How, record: Record) -> Progress:
-    kept = np.setdiff1d(np.arange(plan.shards), todo)
-    cells = tuple(int(n) for n in plan.table[kept].sum(axis=0)) if len(kept) else ()
-    samples = sum(cells)
-    return Progress(
-        event=None,
-        shards_done=len(kept),
-        shards_kept=len(kept),
-        shards=plan.shards,
-        samples_done=samples,
-        samples_kept=samples,
-        samples=plan.recipe.samples,
-        bytes=0,
-        quarantined=0,
-        workers=int(how.ray is None and bool(todo)),
-        times=record.times,
-        kept=cells,
-    )
-
-
-def _advance(progress: Progress, event: Event) -> Progress:
-    if isinstance(event, Workers):
-        return replace(progress, event=event, workers=event.alive)
-    if not isinstance(event, Done):
-        retries = progress.retries + isinstance(event, Retried)
-        return replace(progress, event=event, retries=retries)
-    report = event.report
-    return replace(
-        progress,
-        event=event,
-        shards_done=progress.shards_done + 1,
-        samples_done=progress.samples_done + sum(report.samples.values()),
-        bytes=progress.bytes + report.size,
-        quarantined=progress.quarantined + len(report.quarantine),
-        reused=progress.reused + report.reuse.get(REUSED, 0),
-    )

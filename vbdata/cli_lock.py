@@ -12,9 +12,10 @@ from vbdata import events
 from vbdata.cli_common import EXIT_FAILED, BuildFolder, Json, reported
 
 if TYPE_CHECKING:
-    from vbdata.build import How, Watcher
+    from vbdata.build import How
     from vbdata.lock import Lock as LockFile
     from vbdata.recipe import Recipe
+    from vbdata.state import Watcher
     from vbdata.storage import Folder
 
 WriteLock = Annotated[

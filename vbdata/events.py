@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vbdata.build import Progress
     from vbdata.plan import Plan
+    from vbdata.state import Progress
 
 
 def line(event: str, **fields: Any) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -76,6 +77,12 @@ class Jobs:
         if others := [name for name in self.code if self.code[name] != mine.get(name)]:
             raise BuildError(f"this worker has other code than the driver: {', '.join(others)}")
         _ = self._opened
+
+    def warm(self) -> None:
+        """Load plug-ins now, not in the first shard; one that fails will say so in its shards."""
+        for plugin in self.plugins:
+            with suppress(Exception):
+                plugins.warm(*plugin)
 
     def checked(self, ticket: Ticket) -> Job:
         """A shard's job. Raises BuildError if it is not the one that was planned; OSError."""

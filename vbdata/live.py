@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vbdata.account import Account, Cell, clock_text
-from vbdata.build import Progress
+from vbdata.state import Progress
 
 WIDE = 100  # columns from which heads are not shortened
 OTHER_LINES = 11  # of the screen, besides those of the cells

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vbdata import plugins
-from vbdata.build import Progress, Watcher
 from vbdata.environment import environment
 from vbdata.errors import BuildError
 from vbdata.index import Index
@@ -35,6 +34,7 @@ from vbdata.plan import Plan
 from vbdata.plan_file import write_plan
 from vbdata.prompts import prompt_digest
 from vbdata.sketch import Sketch
+from vbdata.state import Progress, Watcher
 from vbdata.storage import Folder
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import ray
 
-from vbdata import alive, compiled, plugins
+from vbdata import alive, compiled
 from vbdata.errors import BuildError
 from vbdata.guarded import build_guarded
 from vbdata.jobs import Jobs
@@ -45,9 +45,7 @@ class Worker:
         check_device(device)
         compiled.library()
         jobs.ready()
-        for plugin in jobs.plugins:
-            with suppress(Exception):  # its first sample will say so
-                plugins.warm(*plugin)
+        jobs.warm()
         self._out, self._device, self._jobs = Folder(out), device, jobs
         self._heard, self._at = time.monotonic(), ""
 

@@ -86,6 +86,8 @@ def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
     A record that ends the process ends the run; the next run builds that shard in a child.
     """
     one_thread()
+    if todo.numbers:
+        todo.jobs.warm()
     note, suspects = InWork(out), Suspects(todo.record)
     for number in todo.numbers:
         ticket = todo.ticket(number)

@@ -11,12 +11,12 @@ from rich.live import Live
 
 from vbdata import events
 from vbdata.account import Account, clock_text
-from vbdata.build import Progress as State
-from vbdata.build import Watcher
 from vbdata.live import View
 from vbdata.plan import Plan
 from vbdata.prints import COLUMNS, console, mixture, print_barred, print_warnings
 from vbdata.run import Failed, Retried, Waiting
+from vbdata.state import Progress as State
+from vbdata.state import Watcher
 from vbdata.tally import cell_lines
 
 PLAIN_EVERY_S = 10.0
