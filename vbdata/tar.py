@@ -9,6 +9,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from vbdata.stages import stage
 BLOCK = 512
 LONGEST_NAME = 100
 LARGEST = 8**11 - 1
+AT_ONCE = 4 << 20  # bytes that are written to the disk while the next ones are made
 
 
 def header(name: str, size: int) -> bytes:
@@ -46,6 +48,9 @@ class TarWriter:
         self._md5 = hashlib.md5(usedforsecurity=False)  # what wids indices state
         self.size = 0
         self.offsets: list[int] = []
+        self._syncs = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._syncing: Future[None] | None = None
+        self._to_sync = AT_ONCE  # the size from which on the next part goes to the disk
 
     def __enter__(self) -> TarWriter:
         return self
@@ -57,10 +62,12 @@ class TarWriter:
         trace: TracebackType | None,
     ) -> None:
         with room(self._path):
+            self._syncs.shutdown()
             if kind is None:
                 self.offsets.append(self.size)
                 self._write(bytes(2 * BLOCK))
                 with stage("tar"):
+                    self._synced()
                     self._file.flush()
                     os.fsync(self._file.fileno())
             self._file.close()
@@ -73,6 +80,17 @@ class TarWriter:
             data = members[extension]
             parts += (header(f"{key}.{extension}", len(data)), data, bytes(-len(data) % BLOCK))
         self._write(*parts)
+        if self.size >= self._to_sync and (self._syncing is None or self._syncing.done()):
+            with room(self._path):
+                self._synced()
+            self._syncing = self._syncs.submit(os.fdatasync, self._file.fileno())
+            self._to_sync = self.size + AT_ONCE
+
+    def _synced(self) -> None:
+        """Raise what went wrong on the way to the disk, which is told but once."""
+        if self._syncing:
+            self._syncing.result()
+            self._syncing = None
 
     @property
     def sha256(self) -> str:
