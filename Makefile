@@ -34,7 +34,7 @@ lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
 	$(BIN)/vbdata build manifests/demo.yaml --out demo/build --local --lock
 
 test: check ## everything that CI runs: check, then the tests on two processes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 # Debian's package; the tests of `make test` use it, too, where it is installed.
 browser: setup ## the report in headless Chromium (Debian: apt-get install --no-install-recommends chromium)

@@ -3,13 +3,14 @@
     python -m benchmarks.soak --minutes 30 --workers 2
 
 The demo data, in many small shards, is read from and written to an S3 server of this machine
-behind a proxy that answers 5 % of the requests with an error or a reset and 1 % with silence. A
-Ray cluster of this machine has one node a worker. Every 20 s (`--every`) a worker or a node is
-killed with SIGKILL, now and then the driver, which is started again; a node that is lost is
-replaced. Rounds follow one another until time is up; the last is finished without kills. All that
-happens goes to stderr, a line of JSON each; at the end stdout gets the checks, the faults by kind
-and the kills. Exit code 1 if a byte differs, a sample is missing, or a build does not come to its
-end. All temporary files, also of those that were killed, lie in a folder that is removed.
+behind a proxy that answers 5 % of the requests with an error, a reset or half of what was asked
+for, and 1 % with silence. A Ray cluster of this machine has one node a worker. Every 20 s
+(`--every`) a worker or a node is killed with SIGKILL, now and then the driver, which is started
+again; a node that is lost is replaced. Rounds follow one another until time is up; the last is
+finished without kills. All that happens goes to stderr, a line of JSON each; at the end stdout gets
+the checks, the faults by kind and the kills. Exit code 1 if a byte differs, a sample is missing, or
+a build does not come to its end. All temporary files, also of those that were killed, lie in a
+folder that is removed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from vbdata.demo import write_all
 from vbdata.recipe import load_recipe
 from vbdata.storage import Folder
 
-FIRE = Faults(error=0.035, reset=0.015, hang=0.01)
+FIRE = Faults(error=0.03, reset=0.008, lost=0.004, cut=0.004, short=0.004, hang=0.01)
 KILLS = {"worker": 6, "node": 3, "driver": 1}  # odds
 GIVES_UP = 8  # drivers in a row that end by themselves, with an error
 LATE_S = 900.0  # for the last round, when time is up

@@ -33,7 +33,7 @@ from vbdata.state import Progress, Watcher
 from vbdata.storage import Folder
 from vbdata.verify import verify
 
-ray_group = pytest.mark.xdist_group("ray")
+ray_group = pytest.mark.xdist_group("ray builds")
 
 
 @ray_group

@@ -27,7 +27,7 @@ from vbdata.tries import ATTEMPTS, LOSSES, Struck, Tries
 from vbdata.verify import verify
 from vbdata.work import Report
 
-ray_group = pytest.mark.xdist_group("ray")
+ray_group = pytest.mark.xdist_group("ray builds")
 
 KILLER = 7
 

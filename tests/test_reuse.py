@@ -37,7 +37,7 @@ from vbdata.tickets import Tickets
 from vbdata.verify import verify
 
 NOT_OURS = "not a receipt of this version"
-ray_group = pytest.mark.xdist_group("ray")
+ray_group = pytest.mark.xdist_group("ray builds")
 
 Shape = tuple[Any, ...]
 # What of a row decides its pictures, the code and the raw bytes left aside.

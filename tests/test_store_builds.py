@@ -31,7 +31,7 @@ from vbdata.secrets import redacted, refuse_keys
 from vbdata.storage import Folder
 from vbdata.verify import verify
 
-ray_group = pytest.mark.xdist_group("ray")
+ray_group = pytest.mark.xdist_group("ray builds")
 FLAKY = Faults(error=0.06, reset=0.02, lost=0.02, cut=0.02, short=0.02, flip=0.0, hang=0.005)
 
 

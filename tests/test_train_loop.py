@@ -203,7 +203,7 @@ def test_the_command_is_quick_to_load() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.xdist_group("ray")
+@pytest.mark.xdist_group("ray builds")
 def test_ray_train_runs_the_same_training(demo_build: Path, tmp_path: Path) -> None:
     from vbdata.train.ray_run import train_on_ray
 
