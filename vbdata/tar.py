@@ -83,7 +83,7 @@ class TarWriter:
         if self.size >= self._to_sync and (self._syncing is None or self._syncing.done()):
             with room(self._path):
                 self._synced()
-            self._syncing = self._syncs.submit(os.fdatasync, self._file.fileno())
+            self._syncing = self._syncs.submit(os.fsync, self._file.fileno())
             self._to_sync = self.size + AT_ONCE
 
     def _synced(self) -> None:
