@@ -11,7 +11,8 @@ Runs stay runs until they are painted. Polygons are checked before they are draw
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice, pairwise
 from math import isfinite
 from typing import Any
 
@@ -21,10 +22,32 @@ from numpy.typing import NDArray
 from vbdata import compiled
 from vbdata.errors import BadSample
 
-FEW_RUNS = 4096  # of a polygon; more are made room for when they come
+FEW_RUNS = 8192  # of polygons; more are made room for when they come
 MAX_GROUPS = 7  # of one run: 35 bits, more than any picture has pixels
 
 Runs = NDArray[np.int64]  # lengths: of zeros, of ones, of zeros, ...; all pixels in all
+
+
+def many_runs(segmentations: Sequence[Any], height: int, width: int) -> list[Runs | None]:
+    """The masks of those annotations that are plain lists of polygons, all drawn at one go.
+
+    None for each other one: `runs` has its mask, or says what is wrong with it.
+    """
+    found: list[Runs | None] = [None] * len(segmentations)
+    library = compiled.library()
+    places = [k for k, each in enumerate(segmentations) if _are_polygons(each)] if library else []
+    polygons = [polygon for k in places for polygon in segmentations[k]]
+    numbers = list(chain.from_iterable(polygons))
+    if not {int, float}.issuperset(map(type, numbers)):
+        return found
+    points = np.array(numbers)
+    if not numbers or points.dtype.kind not in "iuf" or not _near(points, height, width):
+        return found
+    points = np.ascontiguousarray(points, np.float64)
+    masks = iter(_drawn(library, points, [len(each) // 2 for each in polygons], height, width))
+    for k in places:
+        found[k] = _union(library, list(islice(masks, len(segmentations[k]))))
+    return found
 
 
 def runs(segmentation: Any, height: int, width: int) -> Runs:
@@ -51,7 +74,7 @@ def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray
     layers = list(masks)
     # bytes if they suffice: a quarter of the memory to write and to transpose
     small = max((number for number, _ in layers), default=0) < 256
-    if small and (library := compiled.library()):
+    if layers and small and (library := compiled.library()):
         return _painted(library, layers, height, width)
     import cv2
 
@@ -65,16 +88,17 @@ def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray
 
 
 def _painted(
-    library: Any, layers: Iterable[tuple[int, Runs]], height: int, width: int
+    library: Any, layers: Sequence[tuple[int, Runs]], height: int, width: int
 ) -> NDArray[np.int32]:
     """The same, a run at a time."""
-    columns = np.zeros((width, height), np.uint8)
-    for number, mask in layers:
-        assert mask.sum() == columns.size
-        runs = np.ascontiguousarray(mask)
-        library.vb_paint_runs(compiled.address(runs), len(runs), number, compiled.address(columns))
+    runs = np.concatenate([mask for _, mask in layers])
+    counts = np.array([len(mask) for _, mask in layers], np.int64)
+    numbers = np.array([number for number, _ in layers], np.uint8)
+    columns = np.empty((width, height), np.uint8)
     ids = np.empty((height, width), np.int32)
-    library.vb_transpose(compiled.address(columns), height, width, compiled.address(ids))
+    given = (*map(compiled.address, (runs, counts, numbers)), len(layers), height, width)
+    painted = library.vb_label_map(*given, compiled.address(columns), compiled.address(ids))
+    assert painted == len(layers), f"the runs of layer {painted} are not {height} x {width}"
     return ids
 
 
@@ -101,43 +125,59 @@ def _from_polygons(polygons: list[Any], height: int, width: int) -> Runs:
         raise _garbled("empty list of polygons")
     corners = [_corners(polygon, height, width) for polygon in polygons]
     if library := compiled.library():
-        return _drawn(library, corners, height, width)
+        counts = [len(points) // 2 for points in corners]
+        return _union(library, _drawn(library, np.concatenate(corners), counts, height, width))
     from pycocotools import mask as coco_mask
 
     return unpack(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))["counts"])
 
 
-def _drawn(library: Any, corners: list[NDArray[np.float64]], height: int, width: int) -> Runs:
-    """The union of polygons, as pycocotools draws them."""
-    found: Runs | None = None
-    for points in corners:
-        mask = _polygon(library, points, height, width)
-        if found is None:
-            found = mask
-            continue
-        both = np.empty(len(found) + len(mask), np.int64)
-        pair = (compiled.address(found), len(found), compiled.address(mask), len(mask))
-        found = both[: library.vb_union(*pair, compiled.address(both))].copy()
-    assert found is not None
-    return found
-
-
-def _polygon(library: Any, points: NDArray[np.float64], height: int, width: int) -> Runs:
+def _drawn(
+    library: Any, points: NDArray[np.float64], corners: list[int], height: int, width: int
+) -> list[Runs]:
+    """The masks of polygons as pycocotools draws them. points: x, y of all; corners: of each."""
+    sizes, counts = np.array(corners, np.int64), np.empty(len(corners), np.int64)
+    given = (compiled.address(points), compiled.address(sizes), len(sizes), height, width)
     room = FEW_RUNS
     while True:
         runs = np.empty(room, np.int64)
-        shape = (compiled.address(points), len(points) // 2, height, width)
-        count = library.vb_polygon(*shape, compiled.address(runs), room)
-        if not count:
-            raise MemoryError(f"no memory to draw a polygon of {len(points) // 2} corners")
-        if count > 0:
-            return runs[:count].copy()
-        room = -count
+        found = library.vb_polygons(*given, compiled.address(runs), room, compiled.address(counts))
+        if not found:
+            raise MemoryError(f"no memory to draw polygons of {len(points) // 2} corners")
+        if found > 0:
+            return [runs[a:b] for a, b in pairwise([0, *counts.cumsum().tolist()])]
+        room = -found
+
+
+def _union(library: Any, masks: list[Runs]) -> Runs:
+    found = masks[0]
+    for mask in masks[1:]:
+        both = np.empty(len(found) + len(mask), np.int64)
+        pair = (compiled.address(found), len(found), compiled.address(mask), len(mask))
+        found = both[: library.vb_union(*pair, compiled.address(both))]
+    return found
+
+
+def _are_polygons(segmentation: Any) -> bool:
+    """Whether it is a list of lists of three or more pairs."""
+    return (
+        isinstance(segmentation, list) and bool(segmentation) and all(map(_is_even, segmentation))
+    )
+
+
+def _is_even(polygon: Any) -> bool:
+    return isinstance(polygon, list) and len(polygon) >= 6 and not len(polygon) % 2
+
+
+def _near(points: NDArray[Any], height: int, width: int) -> bool:
+    """Whether all are plainly at most a picture's size outside of it; NaN is not."""
+    least = min(height, width)
+    return bool(-least <= points.min() and points.max() <= 2 * least)
 
 
 def _corners(polygon: Any, height: int, width: int) -> NDArray[np.float64]:
     """x, y, x, y, ...; raises BadSample unless three or more, at most a picture's size outside."""
-    if not isinstance(polygon, list) or len(polygon) % 2 or len(polygon) < 6:
+    if not _is_even(polygon):
         size = f"{len(polygon)} numbers" if isinstance(polygon, list) else repr(polygon)[:40]
         raise _garbled(f"polygon of {size}; expected an even number, 6 or more")
     try:
@@ -146,8 +186,8 @@ def _corners(polygon: Any, height: int, width: int) -> NDArray[np.float64]:
         points = np.array(None)
     if points.ndim != 1 or points.dtype.kind not in "iuf":
         raise _garbled("polygon with coordinates that are not finite numbers")
-    if -min(height, width) <= points.min() and points.max() <= 2 * min(height, width):
-        return np.ascontiguousarray(points, np.float64)  # plainly so; NaN is not
+    if _near(points, height, width):
+        return np.ascontiguousarray(points, np.float64)
     pairs = points.reshape(-1, 2)
     for low, high, extent in zip(pairs.min(0), pairs.max(0), (width, height), strict=True):
         if not (isfinite(low) and isfinite(high)):

@@ -265,7 +265,11 @@ def _painted(
     entry: Entry, parts: list[dict[str, Any]], shapes: list[Any], on_top: Collection[int] = ()
 ) -> NDArray[np.int32]:
     """Number of the topmost mask at each pixel, from 1."""
-    masks = [_runs(entry, *both) for both in zip(parts, shapes, strict=True)]
+    drawn = _rle.many_runs(shapes, entry.height, entry.width)
+    masks = [
+        _runs(entry, part, shape) if mask is None else mask
+        for part, shape, mask in zip(parts, shapes, drawn, strict=True)
+    ]
     order = sorted(
         range(len(parts)),
         key=lambda k: (k in on_top, not parts[k]["crowd"], -_rle.area(masks[k]), parts[k]["id"]),

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
-from ctypes import c_double, c_float, c_int, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_double, c_float, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,9 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     ),
     "vb_paint": (N, (P, N, P, c_int32, P, P)),
     "vb_painted_wrong": (N, (P, N, P, c_int32, P)),
-    "vb_polygon": (N, (P, N, N, N, P, N)),
+    "vb_polygons": (N, (P, P, N, N, N, P, N, P)),
     "vb_union": (N, (P, N, P, N, P)),
-    "vb_paint_runs": (None, (P, N, c_uint8, P)),
-    "vb_transpose": (None, (P, N, N, P)),
+    "vb_label_map": (N, (P, P, P, N, N, N, P, P)),
     "vb_orient": (None, (P, P, P, N, c_float, c_float, P, P)),
     "vb_nowhere": (None, (P, N, P)),
     "vb_shrink": (None, (P, N, N, N, N, P, P)),

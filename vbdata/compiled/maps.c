@@ -11,7 +11,7 @@
 typedef uint8_t u8;
 
 /* Values that are worked on at a time: separate loops over small arrays become vector code. */
-enum { PART = 512, LANES = 16 };
+enum { PART = 512, LANES = 16, GROUP = 32 };
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static inline void paint(u8 *rgb, uint32_t colour) { rgb[0] = colour; rgb[1] = colour >> 8; rgb[2] = colour >> 16; }
@@ -160,28 +160,60 @@ float vb_normals_error(const float *xyz, const u8 *valid, const u8 *sky, int64_t
     return wrong ? INFINITY : most;
 }
 
+/* Whether GROUP ids are the same; a label map's mostly are. */
+static inline int alike(const int32_t *ids) {
+    int32_t apart = 0;
+    for (int k = 0; k < GROUP; k++) apart |= ids[k] ^ ids[0];
+    return !apart;
+}
+
+static inline void fill(u8 *group, uint32_t colour) {
+    for (int k = 0; k < GROUP; k++) paint(group + 3 * k, colour);
+}
+
 /* Ids to colours by a table of `count`; seen: u8[count], 1 for the ids that are there. Returns how
  * many ids are outside the table; they stay unpainted. */
 int64_t vb_paint(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, u8 *seen, u8 *rgb) {
-    int64_t outside = 0;
-    for (int64_t k = 0; k < n; k++) {
-        if ((uint32_t)ids[k] >= (uint32_t)count) { outside++; continue; }
-        seen[ids[k]] = 1;
-        if (k + 1 < n) paint_before(rgb + 3 * k, table[ids[k]]);
-        else paint(rgb + 3 * k, table[ids[k]]);
+    u8 group[3 * GROUP];
+    int64_t outside = 0, filled = -1;
+    for (int64_t start = 0; start < n; start += GROUP) {
+        const int size = (int)least(GROUP, n - start);
+        const uint32_t id = (uint32_t)ids[start];
+        if (size == GROUP && id < (uint32_t)count && alike(ids + start)) {
+            if (id != filled) fill(group, table[id]);
+            filled = id;
+            seen[id] = 1;
+            memcpy(rgb + 3 * start, group, sizeof group);
+            continue;
+        }
+        for (int64_t k = start; k < start + size; k++) {
+            if ((uint32_t)ids[k] >= (uint32_t)count) { outside++; continue; }
+            seen[ids[k]] = 1;
+            if (k + 1 < n) paint_before(rgb + 3 * k, table[ids[k]]);
+            else paint(rgb + 3 * k, table[ids[k]]);
+        }
     }
     return outside;
 }
 
 /* How many pixels have another colour than their id's in the table. */
 int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, const u8 *rgb) {
-    int64_t wrong = 0;
-    uint32_t found;
-    for (int64_t k = 0; k < n; k++, rgb += 3) {
-        const uint32_t id = (uint32_t)ids[k], there = id < (uint32_t)count ? table[id] : UINT32_MAX;
-        if (k + 1 < n) memcpy(&found, rgb, 4);
-        else found = colour_at(rgb, 0, 1);
-        wrong += there != (found & 0xffffff);
+    u8 group[3 * GROUP];
+    int64_t wrong = 0, filled = -1;
+    for (int64_t start = 0; start < n; start += GROUP) {
+        const int size = (int)least(GROUP, n - start);
+        const uint32_t first = (uint32_t)ids[start];
+        if (size == GROUP && first < (uint32_t)count && alike(ids + start)) {
+            if (first != filled) fill(group, table[first]);
+            filled = first;
+            u8 apart = 0;
+            for (int k = 0; k < 3 * GROUP; k++) apart |= group[k] ^ rgb[3 * start + k];
+            if (!apart) continue;
+        }
+        for (int64_t k = start; k < start + size; k++) {
+            const uint32_t id = (uint32_t)ids[k];
+            wrong += id >= (uint32_t)count || table[id] != colour_at(rgb, k, n);
+        }
     }
     return wrong;
 }

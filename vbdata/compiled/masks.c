@@ -1,46 +1,59 @@
 /* COCO's masks: polygons to runs as pycocotools draws them, packed runs, runs to label maps.
  *
  * A mask is runs of zeros and ones in turn, down the columns, zeros first, as int64 lengths.
- * pycocotools' rasteriser (maskApi.c, rleFrPoly) is matched step for step: corners at five times the
- * size, edges walked a step at a time along their longer axis, and where a walk changes its column
- * the mask changes at that height.
+ * pycocotools' rasteriser (maskApi.c, rleFrPoly) takes corners at five times the size and walks the
+ * edges a step at a time along their longer axis; where a walk goes from fine column 5 c + 2 to the
+ * next, or back, the mask changes in column c, at the lesser height of the two points. Only these
+ * pairs of points are computed here, each as it does.
  */
-#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FINER = 5 };
+enum {
+    FINER = 5,
+    BEFORE = 2,  /* of 5: the fine column in whose middle a column's middle lies */
+    FEW = 4096,  /* changes that are put in order a column at a time */
+};
 
-typedef struct { uint32_t *changes; int64_t count, height, width; int x, y, begun; } Walk;
+/* Where a mask changes, its pixels counted down the columns. */
+typedef struct { uint32_t column, place; } Change;
+typedef struct { Change *changes; int64_t count, height, width; } Outline;
 
-/* What x86 makes of a double that is no int (an edge without length divides 0 by 0). */
-static int whole(double value) { return value == value ? (int)value : INT_MIN; }
-
-/* The next point of the outline, in fine pixels. */
-static void step(Walk *walk, int x, int y) {
-    if (walk->begun && x != walk->x) {
-        const double column = ((x < walk->x ? x : x - 1) + 0.5) / FINER - 0.5;
-        double height = ((y < walk->y ? y : walk->y) + 0.5) / FINER - 0.5;
-        if (floor(column) == column && column >= 0 && column <= walk->width - 1) {
-            height = ceil(height < 0 ? 0 : height > walk->height ? walk->height : height);
-            walk->changes[walk->count++] = (uint32_t)((int)column * (int)walk->height + (int)height);
-        }
-    }
-    walk->x = x; walk->y = y; walk->begun = 1;
+static void change(Outline *outline, int64_t column, int fine) {
+    const double height = (fine + 0.5) / FINER - 0.5;
+    const double whole = ceil(height < 0 ? 0 : height > outline->height ? outline->height : height);
+    const int64_t place = column * outline->height + (int64_t)whole;
+    outline->changes[outline->count++] = (Change){(uint32_t)column, (uint32_t)place};
 }
 
-static void edge(Walk *walk, int x0, int y0, int x1, int y1) {
+/* The first step of a steep walk from fine column x that is on the other side of `before`. */
+static int crossing(int x, double slope, int steps, int before) {
+    const int right = slope > 0;
+    int t = (int)((before + 0.5 - x) / slope); /* as it would be without rounding */
+    t = t < 1 ? 1 : t > steps ? steps : t;
+    while (t > 1 && ((int)(x + slope * (t - 1) + 0.5) > before) == right) t--;
+    while (t < steps && ((int)(x + slope * t + 0.5) > before) != right) t++;
+    return t;
+}
+
+/* An edge, walked from the lesser to the greater coordinate along its longer axis. */
+static void edge(Outline *outline, int x0, int y0, int x1, int y1) {
     const int across = abs(x1 - x0), down = abs(y1 - y0), flat = across >= down;
-    const int turned = flat ? x0 > x1 : y0 > y1, steps = flat ? across : down;
-    const int x = turned ? x1 : x0, y = turned ? y1 : y0;
-    const double slope = flat ? (double)(turned ? y0 - y1 : y1 - y0) / across
-                              : (double)(turned ? x0 - x1 : x1 - x0) / down;
-    for (int k = 0; k <= steps; k++) {
-        const int t = turned ? steps - k : k;
-        if (flat) step(walk, x + t, whole(y + slope * t + 0.5));
-        else step(walk, whole(x + slope * t + 0.5), y + t);
+    if (!across) return;
+    if (flat ? x0 > x1 : y0 > y1) { edge(outline, x1, y1, x0, y0); return; }
+    const double slope = flat ? (double)(y1 - y0) / across : (double)(x1 - x0) / down;
+    const int low = x0 < x1 ? x0 : x1, high = low + across;
+    for (int64_t c = low > BEFORE ? (low - BEFORE + FINER - 1) / FINER : 0; c < outline->width; c++) {
+        const int before = (int)(FINER * c) + BEFORE, t = before - x0;
+        if (before >= high) break;
+        if (flat) {
+            const int a = (int)(y0 + slope * t + 0.5), b = (int)(y0 + slope * (t + 1) + 0.5);
+            change(outline, c, a < b ? a : b);
+        } else {
+            change(outline, c, y0 + crossing(x0, slope, down, before) - 1);
+        }
     }
 }
 
@@ -49,44 +62,80 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Runs between sorted changes; two changes at one place are none. Returns their number. */
-static int64_t between(const uint32_t *changes, int64_t count, int64_t *runs) {
+/* The places of the changes in order. starts: room for a number a column and two more. */
+static void sort(const Outline *outline, uint32_t *starts, uint32_t *places) {
+    const int64_t n = outline->count;
+    if (n > FEW) {
+        for (int64_t k = 0; k < n; k++) places[k] = outline->changes[k].place;
+        qsort(places, n, sizeof *places, ascending);
+        return;
+    }
+    memset(starts, 0, sizeof *starts * (outline->width + 2));
+    for (int64_t k = 0; k < n; k++) starts[outline->changes[k].column + 1]++;
+    for (int64_t c = 0; c < outline->width; c++) starts[c + 1] += starts[c];
+    for (int64_t k = 0; k < n; k++)
+        places[starts[outline->changes[k].column]++] = outline->changes[k].place;
+    for (int64_t k = 1; k < n; k++) { /* within a column */
+        const uint32_t place = places[k];
+        int64_t j = k;
+        for (; j > 0 && places[j - 1] > place; j--) places[j] = places[j - 1];
+        places[j] = place;
+    }
+}
+
+/* Runs between places in order; two changes at one place are none. Returns their number. */
+static int64_t between(const uint32_t *places, int64_t count, int64_t *runs) {
     int64_t n = 0;
-    uint32_t before = 0;
-    runs[n++] = changes[0];
+    runs[n++] = places[0];
     for (int64_t k = 1; k < count; k++) {
-        before = changes[k - 1];
-        if (changes[k] > before) runs[n++] = changes[k] - before;
-        else if (++k < count) runs[n - 1] += changes[k] - changes[k - 1];
+        if (places[k] > places[k - 1]) runs[n++] = places[k] - places[k - 1];
+        else if (++k < count) runs[n - 1] += places[k] - places[k - 1];
     }
     return n;
 }
 
-/* The runs of a polygon of x, y pairs in a picture. Returns their number; if there is no `room` for
- * them, less than 0: of how many there would have to be; 0: no memory. */
-int64_t vb_polygon(const double *xy, int64_t corners, int64_t height, int64_t width, int64_t *runs, int64_t room) {
-    Walk walk = {0, 0, height, width, 0, 0, 0};
-    int64_t points = 0, found;
-    int *fine = malloc(sizeof(int) * 2 * (corners + 1));
-    if (!fine) return 0;
+/* The changes of a polygon of x, y pairs. fine: room for one pair more. */
+static void outline_of(Outline *outline, const double *xy, int64_t corners, int *fine) {
+    outline->count = 0;
     for (int64_t k = 0; k < 2 * corners; k++) fine[k] = (int)(FINER * xy[k] + 0.5);
     fine[2 * corners] = fine[0]; fine[2 * corners + 1] = fine[1];
-    for (int64_t k = 0; k < corners; k++) {
-        const int across = abs(fine[2 * k] - fine[2 * k + 2]), down = abs(fine[2 * k + 1] - fine[2 * k + 3]);
-        points += (across > down ? across : down) + 1;
+    for (const int *at = fine; at < fine + 2 * corners; at += 2) edge(outline, at[0], at[1], at[2], at[3]);
+    const int64_t pixels = outline->height * outline->width;
+    outline->changes[outline->count++] = (Change){(uint32_t)outline->width, (uint32_t)pixels};
+}
+
+/* The changes that a polygon has at most. */
+static int64_t most_changes(const double *xy, int64_t corners) {
+    double across = 0;
+    for (int64_t k = 1; k < corners; k++) across += fabs(xy[2 * k] - xy[2 * k - 2]);
+    across += corners ? fabs(xy[0] - xy[2 * corners - 2]) : 0;
+    return (int64_t)across + 2 * corners + 2;
+}
+
+/* The runs of polygons of x, y pairs in a picture, one after the other; corners, counts: of each.
+ * Returns the number of all; if there is no `room` for them, less than 0: how much would do; 0: no
+ * memory. */
+int64_t vb_polygons(const double *xy, const int64_t *corners, int64_t polygons, int64_t height,
+                    int64_t width, int64_t *runs, int64_t room, int64_t *counts) {
+    int64_t largest = 0, most = 0, all = 0, found = 0;
+    const double *at = xy;
+    for (int64_t p = 0; p < polygons; at += 2 * corners[p++]) {
+        const int64_t changes = most_changes(at, corners[p]);
+        all += changes;
+        most = changes > most ? changes : most;
+        largest = corners[p] > largest ? corners[p] : largest;
     }
-    walk.changes = malloc(sizeof(uint32_t) * (points + 1));
-    if (!walk.changes) { free(fine); return 0; }
-    for (int64_t k = 0; k < corners; k++)
-        edge(&walk, fine[2 * k], fine[2 * k + 1], fine[2 * k + 2], fine[2 * k + 3]);
-    walk.changes[walk.count++] = (uint32_t)(height * width);
-    found = -walk.count;
-    if (walk.count <= room) {
-        qsort(walk.changes, walk.count, sizeof(uint32_t), ascending);
-        found = between(walk.changes, walk.count, runs);
-    }
-    free(walk.changes);
-    free(fine);
+    if (all > room) return -all;
+    Outline outline = {malloc(sizeof(Change) * most), 0, height, width};
+    uint32_t *starts = malloc(sizeof *starts * (width + 2)), *places = malloc(sizeof *places * most);
+    int *fine = malloc(sizeof *fine * 2 * (largest + 1));
+    if (outline.changes && starts && places && fine)
+        for (int64_t p = 0; p < polygons; xy += 2 * corners[p++]) {
+            outline_of(&outline, xy, corners[p], fine);
+            sort(&outline, starts, places);
+            found += counts[p] = between(places, outline.count, runs + found);
+        }
+    free(outline.changes); free(starts); free(places); free(fine);
     return found;
 }
 
@@ -106,21 +155,48 @@ int64_t vb_union(const int64_t *a, int64_t a_count, const int64_t *b, int64_t b_
     return n;
 }
 
-/* Paint a mask as `number` into u8[width][height]. */
-void vb_paint_runs(const int64_t *runs, int64_t count, uint8_t number, uint8_t *columns) {
-    int64_t at = 0;
-    for (int64_t k = 0; k < count; at += runs[k++])
-        if (k & 1) memset(columns + at, number, runs[k]);
+/* Eight columns of eight pixels to as many rows. */
+static void turn(const uint8_t *columns, int64_t height, int64_t width, int32_t *rows) {
+    uint64_t eight[8], apart = 0;
+    for (int x = 0; x < 8; x++) memcpy(eight + x, columns + x * height, 8);
+    for (int x = 1; x < 8; x++) apart |= eight[x] ^ eight[0];
+    if (!(apart | (eight[0] ^ (eight[0] & 255) * 0x0101010101010101u))) { /* all one number */
+        for (int y = 0; y < 8; y++)
+            for (int x = 0; x < 8; x++) rows[y * width + x] = (int32_t)(eight[0] & 255);
+        return;
+    }
+    for (int y = 0; y < 8; y++)
+        for (int x = 0; x < 8; x++) rows[y * width + x] = (int32_t)(eight[x] >> 8 * y & 255);
 }
 
 /* u8[width][height] to int32[height][width], in tiles that fit the cache. */
-void vb_transpose(const uint8_t *columns, int64_t height, int64_t width, int32_t *rows) {
+static void transpose(const uint8_t *columns, int64_t height, int64_t width, int32_t *rows) {
     enum { TILE = 32 };
-    for (int64_t top = 0; top < height; top += TILE)
-        for (int64_t left = 0; left < width; left += TILE) {
-            const int64_t bottom = top + TILE < height ? top + TILE : height;
-            const int64_t right = left + TILE < width ? left + TILE : width;
-            for (int64_t y = top; y < bottom; y++)
-                for (int64_t x = left; x < right; x++) rows[y * width + x] = columns[x * height + y];
+    const int64_t whole_down = height - height % 8, whole_across = width - width % 8;
+    for (int64_t top = 0; top < whole_down; top += TILE)
+        for (int64_t x = 0; x < whole_across; x += 8)
+            for (int64_t y = top; y < top + TILE && y < whole_down; y += 8)
+                turn(columns + x * height + y, height, width, rows + y * width + x);
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = y < whole_down ? whole_across : 0; x < width; x++)
+            rows[y * width + x] = columns[x * height + y];
+}
+
+/* Layers of masks to a label map: the number of the last one over each pixel, 0 where none is.
+ * runs: of all layers, one after the other; counts, numbers: of each. columns: u8[width][height].
+ * Returns how many layers were painted: those before one whose runs are not all of the picture. */
+int64_t vb_label_map(const int64_t *runs, const int64_t *counts, const uint8_t *numbers, int64_t layers,
+                     int64_t height, int64_t width, uint8_t *columns, int32_t *rows) {
+    const int64_t pixels = height * width;
+    memset(columns, 0, pixels);
+    for (int64_t n = 0; n < layers; runs += counts[n++]) {
+        int64_t left = pixels;
+        for (int64_t k = 0; k < counts[n]; left -= runs[k++]) {
+            if (runs[k] < 0 || runs[k] > left) return n;
+            if (k & 1) memset(columns + pixels - left, numbers[n], runs[k]);
         }
+        if (left) return n;
+    }
+    transpose(columns, height, width, rows);
+    return layers;
 }
