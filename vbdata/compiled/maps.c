@@ -55,35 +55,47 @@ static void codes_of(const u8 *rgb, int64_t start, int64_t n, int size, const in
     if (last) code[size - 1] = exact[__builtin_bswap32(colour_at(rgb, n - 1, n)) >> 8];
 }
 
+/* The largest of `worst` and the errors in code steps of PART depths. The same for each number of a
+ * vector, as LANES of them; `power` is a constant where this is called for few. */
+static inline __attribute__((always_inline)) void worst_of(
+    const float *depth, const int32_t *code, double inverse, const int power, double steps, double *worst) {
+    for (int k = 0; k < PART; k += LANES)
+        for (int j = 0; j < LANES; j++) {
+            const double base = 1.0 - depth[k + j] * inverse;
+            double raised = base;
+            for (int p = 1; p < power; p++) raised = raised * base;
+            const double off = fabs((1.0 - 1.0 / raised) * steps - code[k + j]);
+            worst[j] = off > worst[j] ? off : worst[j];
+        }
+}
+
 /* The largest error in code steps of a target's own decoding; infinity if a pixel came or went.
  *
  * exact: 1 + code of 2^24 packed colours, 0 for none; inverse = 1 / (lambda c); the position of a
  * depth is (1 - (1 - d inverse)^-power) steps. */
 double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 *rgb,
                       const int16_t *exact, int32_t codes, double inverse, int power, double steps) {
-    double depth[PART], code[PART], base[PART], raised[PART], off[PART], worst[LANES] = {0}, most = 0;
-    int32_t found[PART], good[PART], bits[PART], wrong = 0;
-    float shown[PART];
+    double worst[LANES] = {0}, most = 0;
+    int32_t found[PART], code[PART], good[PART], bits[PART], wrong = 0;
+    float depth[PART];
     for (int64_t start = 0; start < n; start += PART) {
         const int size = (int)least(PART, n - start);
-        for (int k = size; k < PART; k++) depth[k] = code[k] = 0; /* depth 0 is code 0, without error */
         codes_of(rgb, start, n, size, exact, found);
+        memcpy(depth, metres + start, sizeof(float) * size);
+        memcpy(bits, depth, sizeof(float) * size);
+        for (int k = size; k < PART; k++) bits[k] = code[k] = 0; /* depth 0 is code 0, without error */
         /* bits under a mask: of a choice the compiler would make a branch */
-        memcpy(shown, metres + start, sizeof(float) * size);
-        memcpy(bits, shown, sizeof(float) * size);
-        for (int k = 0; k < size; k++) good[k] = -(shown[k] >= 0);
+        for (int k = 0; k < size; k++) good[k] = -(depth[k] >= 0);
         for (int k = 0; k < size; k++) good[k] &= -(int32_t)valid[start + k];
         for (int k = 0; k < size; k++) wrong |= good[k] ^ -((uint32_t)(found[k] - 1) < (uint32_t)codes);
         for (int k = 0; k < size; k++) bits[k] &= good[k];
-        memcpy(shown, bits, sizeof(float) * size);
-        for (int k = 0; k < size; k++) depth[k] = shown[k];
         for (int k = 0; k < size; k++) code[k] = (found[k] - 1) & good[k];
-        for (int k = 0; k < PART; k++) base[k] = raised[k] = 1.0 - depth[k] * inverse;
-        for (int p = 1; p < power; p++)
-            for (int k = 0; k < PART; k++) raised[k] = raised[k] * base[k];
-        for (int k = 0; k < PART; k++) off[k] = fabs((1.0 - 1.0 / raised[k]) * steps - code[k]);
-        for (int k = 0; k < PART; k += LANES)
-            for (int j = 0; j < LANES; j++) worst[j] = off[k + j] > worst[j] ? off[k + j] : worst[j];
+        memcpy(depth, bits, sizeof depth);
+        switch (power) {
+        case 1: worst_of(depth, code, inverse, 1, steps, worst); break;
+        case 2: worst_of(depth, code, inverse, 2, steps, worst); break;
+        default: worst_of(depth, code, inverse, power, steps, worst); break;
+        }
     }
     for (int j = 0; j < LANES; j++) most = worst[j] > most ? worst[j] : most;
     return wrong ? INFINITY : most;
@@ -97,18 +109,24 @@ void vb_positive(const float *metres, const u8 *valid, int64_t n, u8 *good) {
 /* Normals: transforms/normals.py, render. xyz: float[3][n]. */
 void vb_normals_encode(const float *xyz, const u8 *valid, const u8 *sky, int64_t n,
                        uint32_t sky_colour, uint32_t invalid_colour, u8 *rgb) {
-    for (int64_t k = 0; k < n; k++) {
-        for (int c = 0; c < 3; c++) {
-            float half = (1.0f - xyz[c * n + k]) * 127.5f;
-            half = half + 0.5f;
-            half = half >= 0.0f ? half : 0.0f; /* NaN is black, too */
-            half = half <= 255.0f ? half : 255.0f;
-            rgb[3 * k + c] = (u8)half;
-        }
-    }
-    for (int64_t k = 0; k < n; k++) {
-        if (sky[k]) paint(rgb + 3 * k, sky_colour);
-        else if (!valid[k]) paint(rgb + 3 * k, invalid_colour);
+    uint32_t colour[PART], is_sky[PART], good[PART];
+    for (int64_t start = 0; start < n; start += PART) {
+        const int size = (int)least(PART, n - start), last = start + size == n;
+        for (int k = 0; k < size; k++) colour[k] = 0;
+        for (int c = 0; c < 3; c++)
+            for (int k = 0; k < size; k++) {
+                float half = (1.0f - xyz[c * n + start + k]) * 127.5f;
+                half = half + 0.5f;
+                half = half >= 0.0f ? half : 0.0f; /* NaN is black, too */
+                half = half <= 255.0f ? half : 255.0f;
+                colour[k] |= (uint32_t)(int32_t)half << 8 * c;
+            }
+        for (int k = 0; k < size; k++) is_sky[k] = -(uint32_t)sky[start + k];
+        for (int k = 0; k < size; k++) good[k] = -(uint32_t)valid[start + k];
+        for (int k = 0; k < size; k++) colour[k] = (colour[k] & good[k]) | (invalid_colour & ~good[k]);
+        for (int k = 0; k < size; k++) colour[k] = (colour[k] & ~is_sky[k]) | (sky_colour & is_sky[k]);
+        for (int k = 0; k < size - last; k++) paint_before(rgb + 3 * (start + k), colour[k]);
+        if (last) paint(rgb + 3 * (n - 1), colour[size - 1]);
     }
 }
 
