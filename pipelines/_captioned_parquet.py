@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -83,7 +82,7 @@ def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
 
 def read(root: Root, entry: Entry) -> bytes:
     """The bytes of an entry's image, of the size that it promises. Raises BadSample."""
-    record, path = json.loads(entry.record), entry.files["image"].path
+    record, path = records.unpack(entry.record), entry.files["image"].path
     dictionary = record["dictionary"]
     place = Place(Page(*record["page"]), Page(*dictionary) if dictionary else None)
     value = pages.values(root, path, place, record["codec"], record["levels"])[record["number"]]

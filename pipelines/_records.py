@@ -11,6 +11,8 @@ import struct
 from collections.abc import Collection
 from typing import Any, TypeGuard, cast
 
+import orjson
+
 from vbdata import images
 from vbdata.errors import BadSample, Reason, SourceError, choices
 from vbdata.nouns import Entry, FileRef
@@ -45,6 +47,18 @@ def text(value: object) -> TypeGuard[str]:
 def pack(value: Any) -> bytes:
     """The one compact JSON text of a value."""
     return ENCODER.encode(value).encode()
+
+
+def unpack(text: bytes) -> Any:
+    """The value of a JSON text that was packed, or taken out of a dataset's own file.
+
+    The second may hold what only `json` reads: NaN, halves of surrogate pairs. Whole numbers of
+    more than 64 bits are floats.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 def sizes(root: Root, below: str) -> dict[str, int]:

@@ -41,7 +41,6 @@ webdataset/webdataset (keys); apache/parquet-format.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -129,7 +128,7 @@ def _image(root: Root, entry: Entry) -> bytes:
     """The image, of the size that the entry promises. Raises BadSample."""
     if not entry.record:
         return records.read_image(root, entry)
-    record, path = json.loads(entry.record), entry.files["image"].path
+    record, path = records.unpack(entry.record), entry.files["image"].path
     if "page" in record:
         return parquet.read(root, entry)
     span = Span(*record["member"])

@@ -30,7 +30,6 @@ al., "Microsoft COCO", ECCV 2014; Kirillov et al., CVPR 2019; Caesar et al., "CO
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -241,13 +240,13 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
     import torch
 
     head, _, texts = entry.record.partition(b"\n")
-    record = json.loads(head)
+    record = records.unpack(head)
     parts, other = record["parts"], record["other"]
     if record["segments"] == "panoptic":
         ids = panoptic.numbers(root, entry, [part["id"] for part in parts])
         valid = ids > 0
     else:
-        shapes = [annotation.get("segmentation") for annotation in json.loads(texts)]
+        shapes = [annotation.get("segmentation") for annotation in records.unpack(texts)]
         ids = _painted(entry, parts, shapes[: len(parts)], on_top)
         valid = np.ones(ids.shape, np.bool_)
         if record["segments"] == "stuff":

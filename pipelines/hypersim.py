@@ -39,7 +39,6 @@ et al., "Hypersim", ICCV 2021; flip rule: Marigold, preprocess_hypersim_normals.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -213,7 +212,7 @@ def _array(root: Root, entry: Entry, key: str, *tail: int) -> NDArray[Any]:
 
 
 def _rays(entry: Entry) -> NDArray[np.float64]:
-    return rays(tuple(json.loads(entry.record)["M_cam_from_uv"]), entry.width, entry.height)
+    return rays(tuple(records.unpack(entry.record)["M_cam_from_uv"]), entry.width, entry.height)
 
 
 def _tonemapped(root: Root, entry: Entry) -> NDArray[np.uint8]:
@@ -248,7 +247,7 @@ def _normals(root: Root, entry: Entry) -> Normals:
         sky = _array(root, entry, "entities") == NOTHING
     else:
         sky = _nowhere(stored)
-    matrix = tuple(json.loads(entry.record)["M_cam_from_uv"])
+    matrix = tuple(records.unpack(entry.record)["M_cam_from_uv"])
     xyz, valid = orient(stored, directions(matrix, entry.width, entry.height), sky)
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a normal", entry.files["normals"].path)

@@ -34,7 +34,6 @@ and its toolbox (camera_params, get_projection_mask); cleinc/bts.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
@@ -91,7 +90,7 @@ def index(
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The frame (a JPEG as it is, or uint8[480, 640, 3]) and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
-    record = json.loads(entry.record)
+    record = records.unpack(entry.record)
     if "frame" in record:
         return _load_labeled(root, entry, kinds, record)
     image, found = records.read_image(root, entry), dict[str, Any]()

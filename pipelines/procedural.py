@@ -27,7 +27,6 @@ Each scene is a group of its own; the caption, the edit and the labels of one sc
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -193,7 +192,7 @@ def _camera(said: Any) -> tuple[float, float, float, float]:
 def _array(root: Root, entry: Entry, name: str) -> NDArray[Any]:
     """A scene's part of an array. Raises BadSample."""
     kind, channels = ARRAYS[name]
-    record = json.loads(entry.record)
+    record = records.unpack(entry.record)
     shape = (entry.height, entry.width, *([channels] if channels else []))
     size = math.prod(shape) * np.dtype(kind).itemsize
     path = entry.files[name].path
@@ -241,7 +240,7 @@ def _normals(root: Root, entry: Entry) -> Normals:
 def _segments(root: Root, entry: Entry) -> SegmentsLabel:
     import torch
 
-    named = json.loads(entry.record)["segments"]
+    named = records.unpack(entry.record)["segments"]
     ids = _array(root, entry, "ids").astype(np.int32)
     if int(ids.max()) > len(named):
         detail = f"segment {int(ids.max())}, its line has {len(named)}"

@@ -31,7 +31,6 @@ clip-filtered and osunlp/MagicBrush (names of columns); github.com/webdataset/we
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -108,7 +107,7 @@ def _read(root: Root, entry: Entry, role: str) -> bytes:
     """One of the two images, of the size that the entry promises. Raises BadSample."""
     if not entry.record:
         return records.read_image(root, entry, role)
-    span, path = Span(*json.loads(entry.record)[role]), entry.files[role].path
+    span, path = Span(*records.unpack(entry.record)[role]), entry.files[role].path
     data = tars.read(root, path, span)
     records.check_image(data, entry, f"{path}/{span.name}")
     return data

@@ -39,7 +39,6 @@ Gaidon et al., "Virtual Worlds as Proxy", CVPR 2016; Marigold's choice of variat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -113,7 +112,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
         if "normals" in kinds and entry.camera:
             labels["normals"] = depth.normals(stored, entry.camera)
     if "segments" in kinds:
-        record = json.loads(entry.record)
+        record = records.unpack(entry.record)
         labels["segments"] = segmentation.segments(root, entry, record["colors"], record["tracks"])
     return Sample(image=image, labels=labels)
 

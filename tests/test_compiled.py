@@ -25,6 +25,7 @@ from test_devices import PARAMS, label_of
 
 from benchmarks import pictures
 from pipelines import _rle
+from transforms import _colours as colours
 from vbdata import compiled, deflate_plain, images, plugins, png, rounding
 from vbdata.images import decode_png_raw
 from vbdata.png import encode_png, encode_png16
@@ -200,24 +201,72 @@ def test_every_filter_of_others_is_undone(colour: int, depth: int) -> None:
         assert (found.reshape(height, -1) == wanted).all()
 
 
-@needs_compiler
-@given(st.data())
-def test_polygons_are_those_of_pycocotools(data: st.DataObject) -> None:
-    height, width = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 50))
+@st.composite
+def polygons_in(draw: st.DrawFn, height: int, width: int) -> list[list[float]]:
+    """One to three polygons that reach a picture's size out of it, or follow its pixels."""
     x = st.floats(-width, 2 * width) | st.integers(0, width).map(float)
     y = st.floats(-height, 2 * height) | st.integers(0, height).map(float)
     corners = st.lists(st.tuples(x, y), min_size=3, max_size=8)
-    polygons = [
-        [value for corner in polygon for value in corner]
-        for polygon in data.draw(st.lists(corners, min_size=1, max_size=3))
-    ]
-    shape = (height, width)
+    drawn = draw(st.lists(corners, min_size=1, max_size=3))
+    return [[value for corner in polygon for value in corner] for polygon in drawn]
+
+
+@needs_compiler
+@given(st.data())
+def test_polygons_are_those_of_pycocotools(data: st.DataObject) -> None:
+    shape = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 50))
+    polygons = data.draw(polygons_in(*shape))
     theirs = coco_mask.merge(coco_mask.frPyObjects(polygons, *shape))
     ours = _rle.runs(polygons, *shape)
     assert ours.tolist() == _rle.unpack(theirs["counts"]).tolist()
     painted = _rle.paint([(7, ours)], *shape)
     assert (painted == coco_mask.decode(theirs) * 7).all()
     assert (painted == by_plain(_rle.paint, [(7, ours)], *shape)).all()
+
+
+@needs_compiler
+@given(st.data())
+def test_polygons_drawn_at_one_go_are_those_drawn_alone(data: st.DataObject) -> None:
+    least = data.draw(st.integers(2, 40))  # how far out at one go: twice the shorter side
+    plain = data.draw(st.lists(polygons_in(least, least), max_size=5))
+    masks = _rle.many_runs(plain, least, least + 3)
+    for mask, polygons in zip(masks, plain, strict=True):
+        assert mask is not None
+        assert mask.tolist() == _rle.runs(polygons, least, least + 3).tolist()
+    odd = [{"counts": [least * least], "size": [least, least]}, [], None, [[1, 2, 3, 4]], "runs"]
+    masks = _rle.many_runs([*odd, *plain], least, least + 3)
+    assert [mask is None for mask in masks] == [True] * len(odd) + [False] * len(plain)
+
+
+@needs_compiler
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), True, "1", None, 10**30, 41, -21])
+def test_a_polygon_that_is_not_plain_is_left_to_be_looked_at_alone(number: Any) -> None:
+    plain, odd = [[1, 1, 9, 1, 9, 9]], [[1, 1, 9, 1, 9, number]]
+    assert _rle.many_runs([plain, odd], 20, 20) == [None, None]
+
+
+@needs_compiler
+def test_runs_that_are_not_all_of_a_picture_are_not_painted() -> None:
+    good = np.array([3, 2, 1])
+    for bad in ([3, 2, 2], [3, 2], [3, -1, 4], [2**62, 2**62, 6]):
+        with pytest.raises(AssertionError, match="layer 1 are not 2 x 3"):
+            _rle.paint([(1, good), (2, np.array(bad))], 2, 3)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(1, 80)), min_size=1, max_size=9), st.data()
+)
+def test_a_pixel_of_another_colour_is_found(
+    runs: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    palette: list[colours.Rgb] = [(0, 0, 0), (255, 0, 0), (1, 2, 3), (255, 0, 1), (9, 9, 9)]
+    ids = torch.tensor([id_ for id_, count in runs for _ in range(count)] + [1], dtype=torch.int32)
+    rgb = colours.paint(ids, palette)
+    assert (rgb == torch.tensor(palette, dtype=torch.uint8)[ids.long()]).all()
+    assert colours.has_colours(rgb, ids, palette) == bool(compiled.library())
+    at = data.draw(st.integers(0, rgb.numel() - 1))
+    rgb.view(-1)[at] ^= data.draw(st.integers(1, 255))
+    assert not colours.has_colours(rgb, ids, palette)
 
 
 @needs_compiler

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import _json_text as json_text
+from pipelines import _records as records
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
 VALUES = st.recursive(
@@ -51,6 +52,25 @@ def test_all_that_json_reads_is_read(top: Any, noted: Any, indent: Any, plain: b
                 assert same(kept, {key: all_[key] for key in KEPT if key in all_})
         found = found | {"annotations": wanted["annotations"]}
     assert same(found, wanted)
+
+
+@given(VALUES, st.booleans())
+def test_a_record_is_what_json_reads(value: Any, plain: bool) -> None:
+    text = json.dumps(value, ensure_ascii=plain).encode("utf-8", "surrogatepass")
+    wanted = json.loads(
+        text, parse_int=lambda digits: int(digits) if small(digits) else float(digits)
+    )
+    assert same(records.unpack(text), wanted)
+
+
+def small(digits: str) -> bool:
+    return -(2**63) <= int(digits) < 2**64
+
+
+@pytest.mark.parametrize("text", [b"", b"[1,]", b"{'a': 1}", b"\xff", b"[1] 2"])
+def test_a_record_that_is_no_json_is_refused(text: bytes) -> None:
+    with pytest.raises((json.JSONDecodeError, UnicodeDecodeError)):
+        records.unpack(text)
 
 
 SMALL = '{ "a" : 1, "annotations" : [ {"id": 1, "x": [1.5, -2e3]} , 5,{} ], "b" : {"c": null} } '
