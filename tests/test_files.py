@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pickle
 import tarfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from PIL import Image
 from vbdata.errors import BadSample
 from vbdata.png import encode_png
 from vbdata.storage import Folder, safe
-from vbdata.tar import TarWriter, header, members
+from vbdata.tar import AT_ONCE, TarWriter, header, members
 
 shapes = st.one_of(
     st.tuples(st.integers(1, 40), st.integers(1, 40)),
@@ -70,6 +72,28 @@ def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
         path.write_bytes(data[:end])
         with pytest.raises(ValueError, match="end"):
             list(members(path))
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_disk_that_says_only_once_that_it_lost_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    told = threading.Event()
+
+    def fsync(_: int) -> None:
+        if not told.is_set():
+            told.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write() -> None:
+        with TarWriter(tmp_path / "a.tar") as tar:
+            for key in range(parts):
+                tar.add(str(key), {"bin": bytes(AT_ONCE)})
+                assert told.wait(60)
+
+    monkeypatch.setattr("vbdata.tar.os.fsync", fsync)
+    with pytest.raises(OSError, match=r"No space left .*a\.tar"):
+        write()
 
 
 @pytest.mark.parametrize(
