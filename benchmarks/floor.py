@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from benchmarks import peer_render
@@ -73,9 +74,15 @@ def draw_normals(path: str) -> tuple[Pixels, Pixels]:
 
 def draw_semantic(label: str) -> tuple[Pixels, Pixels]:
     """Runs painted into ids, then one look-up a pixel."""
-    parts = json.loads(label)
+    parts = orjson.loads(label)
     numbers = {name: k for k, name in enumerate(sorted({name for name, _ in parts}), 1)}
-    masks = [(numbers[name], _rle.runs(polygons, 480, 640)) for name, polygons in parts]
+    drawn = _rle.many_runs([polygons for _, polygons in parts], 480, 640)
+    masks = [
+        (numbers[name], mask)
+        for (name, _), mask in zip(parts, drawn, strict=True)
+        if mask is not None
+    ]
+    assert len(masks) == len(parts), label
     masks.sort(key=lambda each: -_rle.area(each[1]))
     ids = _rle.paint(masks, 480, 640)
     colours = np.random.default_rng(len(label)).integers(64, 256, (len(numbers) + 1, 4), np.uint32)
