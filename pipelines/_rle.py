@@ -23,6 +23,7 @@ from vbdata import compiled
 from vbdata.errors import BadSample
 
 FEW_RUNS = 8192  # of polygons; more are made room for when they come
+MOST_RUNS = 1 << 23  # of an annotation's polygons, which may cross all columns at every corner
 MAX_GROUPS = 7  # of one run: 35 bits, more than any picture has pixels
 
 Runs = NDArray[np.int64]  # lengths: of zeros, of ones, of zeros, ...; all pixels in all
@@ -44,6 +45,8 @@ def many_runs(segmentations: Sequence[Any], height: int, width: int) -> list[Run
     if not numbers or points.dtype.kind not in "iuf" or not _near(points, height, width):
         return found
     points = np.ascontiguousarray(points, np.float64)
+    if _most_runs(points) > MOST_RUNS:
+        return found
     masks = iter(_drawn(library, points, [len(each) // 2 for each in polygons], height, width))
     for k in places:
         found[k] = _union(library, list(islice(masks, len(segmentations[k]))))
@@ -124,12 +127,19 @@ def _from_polygons(polygons: list[Any], height: int, width: int) -> Runs:
     if not polygons:
         raise _garbled("empty list of polygons")
     corners = [_corners(polygon, height, width) for polygon in polygons]
+    points, counts = np.concatenate(corners), [len(each) // 2 for each in corners]
+    if (most := _most_runs(points)) > MOST_RUNS:
+        raise _garbled(f"polygons of {sum(counts)} corners that might be {most} runs")
     if library := compiled.library():
-        counts = [len(points) // 2 for points in corners]
-        return _union(library, _drawn(library, np.concatenate(corners), counts, height, width))
+        return _union(library, _drawn(library, points, counts, height, width))
     from pycocotools import mask as coco_mask
 
     return unpack(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))["counts"])
+
+
+def _most_runs(points: NDArray[np.float64]) -> int:
+    """A bound for the runs of polygons: one a column that an edge crosses, there and back."""
+    return 2 * int(np.abs(np.diff(points[::2])).sum()) + len(points)
 
 
 def _drawn(

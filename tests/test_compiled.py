@@ -27,6 +27,7 @@ from benchmarks import pictures
 from pipelines import _rle
 from transforms import _colours as colours
 from vbdata import compiled, deflate_plain, images, plugins, png, rounding
+from vbdata.errors import BadSample
 from vbdata.images import decode_png_raw
 from vbdata.png import encode_png, encode_png16
 
@@ -274,6 +275,15 @@ def test_a_polygon_of_more_runs_than_were_made_room_for() -> None:
     comb = [v for k in range(6000) for v in (float(k // 2 % 99), float(k % 2 * 90))]
     theirs = coco_mask.merge(coco_mask.frPyObjects([comb], 99, 99))
     assert _rle.runs([comb], 99, 99).tolist() == _rle.unpack(theirs["counts"]).tolist()
+
+
+def test_a_polygon_that_would_eat_all_memory_is_refused() -> None:
+    shape = (999, 999)
+    comb = [float(v) for k in range(5000) for v in (k % 2 * 999, k % 7)]
+    for draw in (lambda: _rle.runs([comb], *shape), lambda: by_plain(_rle.runs, [comb], *shape)):
+        with pytest.raises(BadSample, match="polygons of 5000 corners that might be 9998002 runs"):
+            draw()
+    assert _rle.many_runs([[comb], [[0, 0, 9, 0, 9, 9]]], *shape) == [None, None]
 
 
 def test_a_compiler_that_fails_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
