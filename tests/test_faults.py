@@ -32,6 +32,9 @@ pytestmark = pytest.mark.xdist_group("ray")
 # A node that is gone is noticed after some 3 s, not 15.
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
 QUICK |= {"health_check_timeout_ms": 500, "health_check_failure_threshold": 4}
+# Ray tells the dead cluster's agent its metrics still when a later one of this process ends, and
+# waits up to a minute for an answer.
+QUICK |= {"enable_metrics_collection": False}
 STORE = 80 << 20  # bytes of object store
 MARK = f"VBDATA_TESTED_BY={os.getpid()}".encode()  # in the environment of what is started here
 os.environ.update([MARK.decode().split("=")])
