@@ -31,9 +31,9 @@ static void change(Outline *outline, int64_t column, int fine) {
 /* The first step of a steep walk from fine column x that is on the other side of `before`. */
 static int crossing(int x, double slope, int steps, int before) {
     const int right = slope > 0;
-    int t = (int)((before + 0.5 - x) / slope); /* as it would be without rounding */
+    /* never beyond: a step before is off by the slope, which is far more than rounding is */
+    int t = (int)((before + 0.5 - x) / slope);
     t = t < 1 ? 1 : t > steps ? steps : t;
-    while (t > 1 && ((int)(x + slope * (t - 1) + 0.5) > before) == right) t--;
     while (t < steps && ((int)(x + slope * t + 0.5) > before) != right) t++;
     return t;
 }
