@@ -171,11 +171,13 @@ def _union(library: Any, masks: list[Runs]) -> Runs:
 def _are_polygons(segmentation: Any) -> bool:
     """Whether it is a list of lists of three or more pairs."""
     return (
-        isinstance(segmentation, list) and bool(segmentation) and all(map(_is_even, segmentation))
+        isinstance(segmentation, list)
+        and bool(segmentation)
+        and all(map(_is_polygon, segmentation))
     )
 
 
-def _is_even(polygon: Any) -> bool:
+def _is_polygon(polygon: Any) -> bool:
     return isinstance(polygon, list) and len(polygon) >= 6 and not len(polygon) % 2
 
 
@@ -187,7 +189,7 @@ def _near(points: NDArray[Any], height: int, width: int) -> bool:
 
 def _corners(polygon: Any, height: int, width: int) -> NDArray[np.float64]:
     """x, y, x, y, ...; raises BadSample unless three or more, at most a picture's size outside."""
-    if not _is_even(polygon):
+    if not _is_polygon(polygon):
         size = f"{len(polygon)} numbers" if isinstance(polygon, list) else repr(polygon)[:40]
         raise _garbled(f"polygon of {size}; expected an even number, 6 or more")
     try:

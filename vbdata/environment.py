@@ -12,6 +12,7 @@ PACKAGES = (
     "opencv-python-headless",
     "simplejpeg",
     "deflate",
+    "orjson",
     "h5py",
     "pycocotools",
     "pyarrow",

@@ -55,8 +55,8 @@ static void codes_of(const u8 *rgb, int64_t start, int64_t n, int size, const in
     if (last) code[size - 1] = exact[__builtin_bswap32(colour_at(rgb, n - 1, n)) >> 8];
 }
 
-/* The largest of `worst` and the errors in code steps of PART depths. The same for each number of a
- * vector, as LANES of them; `power` is a constant where this is called for few. */
+/* The largest errors in code steps of PART depths into `worst`, LANES of them side by side. `power` is
+ * a constant where this is called, for the usual ones. */
 static inline __attribute__((always_inline)) void worst_of(
     const float *depth, const int32_t *code, double inverse, const int power, double steps, double *worst) {
     for (int k = 0; k < PART; k += LANES)
