@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import peer_render
-from transforms import _depth_codes as codes_of
 from transforms import depth
+from transforms.parts import depth_codes as codes_of
 
 Members = dict[str, bytes]
 Pixels = NDArray[np.uint8]

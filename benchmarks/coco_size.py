@@ -67,8 +67,8 @@ def index(root: str, out: str) -> dict[str, float]:
     """Index the files as a build does; the process's peak memory is that of the whole."""
     os.environ["VBDATA_CACHE"] = f"{out}-cache"
     shutil.rmtree(f"{out}-cache", ignore_errors=True)
-    from vbdata.index import build_index
-    from vbdata.nouns import Source
+    from vbdata.core.types import Source
+    from vbdata.index.index import build_index
 
     before = _peak()
     start = time.perf_counter()

@@ -93,11 +93,11 @@ def _since(began: tuple[float, float]) -> tuple[float, float]:
 
 
 def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
-    from vbdata import ray_run
-    from vbdata.jobs import Jobs, code
-    from vbdata.run import Done, Todo
-    from vbdata.storage import Folder
-    from vbdata.work import Ticket
+    from vbdata.jobs.job import Ticket
+    from vbdata.jobs.shared import Jobs, code
+    from vbdata.run.local import Done, Todo
+    from vbdata.run.ray import run as ray_run
+    from vbdata.storage.folder import Folder
 
     none = np.empty(0, np.uint8)
     jobs = Jobs(
@@ -136,11 +136,11 @@ def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
 
 
 def _build(shards: int, workers: int, size: int, folder: Path) -> tuple[tuple[float, float], float]:
-    from vbdata.build import How, build
-    from vbdata.recipe import parse_recipe
-    from vbdata.run import Done
-    from vbdata.state import Progress, Watcher
-    from vbdata.storage import Folder
+    from vbdata.engine.build import How, build
+    from vbdata.engine.progress import Progress, Watcher
+    from vbdata.recipe.recipe import parse_recipe
+    from vbdata.run.local import Done
+    from vbdata.storage.folder import Folder
 
     class Loop(Watcher):
         """Processor time at each shard's end."""

@@ -18,13 +18,14 @@ import orjson
 from numpy.typing import NDArray
 
 from benchmarks import peer_render
-from pipelines import _rle
-from pipelines._hdf5 import read_array
-from transforms import _depth_codes, depth, normals
-from vbdata import compiled
-from vbdata.images import decode_png_raw
-from vbdata.png import encode_png
-from vbdata.tar import TarWriter
+from pipelines.formats import rle as _rle
+from pipelines.formats.hdf5 import read_array
+from transforms import depth, normals
+from transforms.parts import depth_codes as _depth_codes
+from vbdata.core import compiled
+from vbdata.core.images import decode_png_raw
+from vbdata.core.png import encode_png
+from vbdata.shard.tar import TarWriter
 
 cv2.setNumThreads(1)
 

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 from vbdata import plugins
-from vbdata.geometry import geometry_for
-from vbdata.nouns import Depth, Geometry, Label, Normals, Segments, moved
+from vbdata.core.geometry import geometry_for
+from vbdata.core.types import Depth, Geometry, Label, Normals, Segments, moved
 
 SEED = 20261126
 CLASSES = tuple(f"thing {k}" for k in range(12))

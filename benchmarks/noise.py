@@ -21,15 +21,15 @@ import torch
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.build import planned
+from vbdata.core.types import Depth, Normals, Segments
 from vbdata.demo import write_all
-from vbdata.nouns import Depth, Normals, Segments
-from vbdata.recipe import load_recipe
-from vbdata.roots import open_root
-from vbdata.run import one_thread
-from vbdata.sample import ask_for
-from vbdata.tickets import make_job
-from vbdata.work import Row
+from vbdata.engine.build import planned
+from vbdata.jobs.job import Row
+from vbdata.jobs.tickets import make_job
+from vbdata.recipe.recipe import load_recipe
+from vbdata.run.local import one_thread
+from vbdata.shard.sample import ask_for
+from vbdata.sources.open import open_root
 
 SIGMAS = (0, 2, 5, 8)
 RECIPE = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"

@@ -1,4 +1,4 @@
-"""Contender: vbdata itself, through `vbdata.build.build`, on Ray or (--local) in this process."""
+"""Contender: vbdata itself, by `vbdata.engine.build`, on Ray or (--local) in this process."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="that renders")
     given = parser.parse_args()
 
-    from vbdata.build import How, build
-    from vbdata.recipe import load_recipe
-    from vbdata.storage import Folder
+    from vbdata.engine.build import How, build
+    from vbdata.recipe.recipe import load_recipe
+    from vbdata.storage.folder import Folder
 
     with TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder) / "bench.yaml"

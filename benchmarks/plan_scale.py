@@ -4,9 +4,8 @@
 
 Five sources of four tasks each: 20 cells with decimal weights, on entries that number 15 % of the
 rows (15 million for 100 million), so that cells are read in several passes. The indices are files
-as `vbdata.index` writes them, with made-up entries (hashes are random bits); they are made once in
-DIR. A fresh process then opens them, plans, and reads one shard back: all by the engine's own
-functions, with pyarrow kept to one thread. A line of JSON a stage; `peak_gb` is the largest
+as `vbdata.index.index` writes them, with made-up entries (hashes are random bits), once, in DIR.
+A fresh process then opens them, plans, and reads one shard back: all by the engine's own functions, with pyarrow kept to one thread. A line of JSON a stage; `peak_gb` is the largest
 resident size of the process so far, with the indices in it.
 """
 
@@ -77,11 +76,11 @@ def recipe_text(rows: int, shard_size: int) -> str:
 def plan(folder: str, rows: int, shard_size: int) -> None:
     """All of planning, stage by stage, on one thread."""
     pa.set_cpu_count(1)
-    from vbdata.index import open_index
-    from vbdata.plan import make_plan
-    from vbdata.plan_file import read_shard, write_plan
-    from vbdata.recipe import parse_recipe
-    from vbdata.tickets import job_digests, make_job
+    from vbdata.index.index import open_index
+    from vbdata.jobs.tickets import job_digests, make_job
+    from vbdata.planning.file import read_shard, write_plan
+    from vbdata.planning.plan import make_plan
+    from vbdata.recipe.recipe import parse_recipe
 
     recipe = parse_recipe(recipe_text(rows, shard_size), "scale", Path(folder), {})
     path = Path(folder) / "plan.parquet"
@@ -168,8 +167,8 @@ def make_indices(folder: Path, entries: int) -> None:
 
 
 def _make_index(folder: Path, name: str, count: int, rng: np.random.Generator) -> None:
-    from vbdata.entries import BATCH, SCHEMA
-    from vbdata.index import FACTS
+    from vbdata.index.entries import BATCH, SCHEMA
+    from vbdata.index.index import FACTS
 
     with (
         pq.ParquetWriter(folder / f"{name}.parquet", FACTS) as facts,
@@ -185,7 +184,7 @@ def _make_index(folder: Path, name: str, count: int, rng: np.random.Generator) -
 
 def _facts(name: str, number: NDArray[np.int64], rng: np.random.Generator) -> pa.Table:
     """Facts of some entries; ids and groups tell the number in twelve digits."""
-    from vbdata.index import FACTS
+    from vbdata.index.index import FACTS
 
     count = len(number)
     shape = rng.integers(SHAPES, size=count)
@@ -244,7 +243,7 @@ def _lists(values: pa.Array, each: int) -> pa.ListArray:
 
 def _entries(number: NDArray[np.int64]) -> pa.Table:
     """Entries with one file each, and as good as nothing else: they are only read."""
-    from vbdata.entries import SCHEMA
+    from vbdata.index.entries import SCHEMA
 
     digits = pc.utf8_lpad(pa.array(number).cast(pa.string()), 12, "0")
     head, tail = ENTRY.split("NUMBER")

@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import inputs
 from benchmarks.ours import RECIPE
-from vbdata.build import How, build
-from vbdata.recipe import Recipe, parse_recipe
-from vbdata.storage import Folder
+from vbdata.engine.build import How, build
+from vbdata.recipe.recipe import Recipe, parse_recipe
+from vbdata.storage.folder import Folder
 
 SHARD = 50
 WEIGHTS = {"coco": Decimal("0.2"), "kitti": Decimal("0.35"), "hypersim": Decimal("0.45")}

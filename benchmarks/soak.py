@@ -38,8 +38,8 @@ from ray.cluster_utils import Cluster
 from benchmarks.faulty_store import Faults, Proxy, faulty
 from benchmarks.marked import mark, workers
 from vbdata.demo import write_all
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
+from vbdata.recipe.recipe import load_recipe
+from vbdata.storage.folder import Folder
 
 FIRE = Faults(error=0.03, reset=0.008, lost=0.004, cut=0.004, short=0.004, hang=0.01)
 KILLS = {"worker": 6, "node": 3, "driver": 1}  # odds
@@ -100,7 +100,7 @@ class Soak:
 
     def _driver(self, out: str, said: IO[bytes]) -> subprocess.Popen[bytes]:
         words = ["build", str(self.recipe), "--out", out, "--ray", self.cluster.address]
-        command = [sys.executable, "-m", "vbdata.cli", *words, "--patience", "120", *self.roots]
+        command = [sys.executable, "-m", "vbdata", *words, "--patience", "120", *self.roots]
         return subprocess.Popen(command, stdout=said, stderr=said)
 
     def _killed(self, driver: subprocess.Popen[bytes]) -> bool:
@@ -250,7 +250,7 @@ def _recipe(folder: Path, samples: int, shard_size: int) -> Path:
 
 def _quiet(recipe: Path, out: Path) -> None:
     words = ["build", str(recipe), "--local", "--out", str(out)]
-    subprocess.run([sys.executable, "-m", "vbdata.cli", *words], check=True, stdout=sys.stderr)
+    subprocess.run([sys.executable, "-m", "vbdata", *words], check=True, stdout=sys.stderr)
 
 
 def _uploaded(recipe: Path, data: Path) -> Iterator[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vbdata.nouns import Entry, FileRef, Sample
+from vbdata.core.types import Entry, FileRef, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LABELS = ("captions",)
 LICENSE = "CC0-1.0"

@@ -12,9 +12,9 @@ from experiments.arms import ARMS
 from experiments.results import HEADLINE, Results
 from experiments.score import shown
 from experiments.statistics import interval
-from vbdata import images
-from vbdata.storage import Folder
-from vbdata.train.truth import BuildTruth
+from vbdata.core import images
+from vbdata.evaluation.truth import BuildTruth
+from vbdata.storage.folder import Folder
 
 COLOURS = {"A": "#d62728", "B": "#1f77b4", "C": "#2ca02c", "D": "#ff7f0e", "E": "#9467bd"}
 MARKS = {"A": "o", "B": "s", "C": "^", "D": "D", "E": "v"}

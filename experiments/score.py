@@ -13,13 +13,13 @@ import torch
 
 from experiments.size import task
 from transforms import depth
-from vbdata.nouns import Depth
-from vbdata.run import one_thread
-from vbdata.storage import Folder
-from vbdata.train.evaluate import Options, evaluate
-from vbdata.train.evaluate_predictions import PredictionFolder
+from vbdata.core.types import Depth
+from vbdata.evaluation.evaluate import Options, evaluate
+from vbdata.evaluation.predictions import PredictionFolder
+from vbdata.evaluation.truth import BuildTruth
+from vbdata.run.local import one_thread
+from vbdata.storage.folder import Folder
 from vbdata.train.predict import predict
-from vbdata.train.truth import BuildTruth
 
 SHOWN = 2  # samples of each task, of other seeds' scenes, whose answers are kept as pictures
 NOISE_SEED = 0

@@ -45,19 +45,18 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipelines import _captioned_files as files
-from pipelines import _captioned_parquet as parquet
-from pipelines import _captioned_records as pair
-from pipelines import _own_records as own
-from pipelines import _records as records
-from pipelines import _tars as tars
-from pipelines._captioned_records import Names, bare, captioned, faulty
-from pipelines._tars import Parts, Span
+from pipelines.formats import tars
+from pipelines.formats.tars import Parts, Span
+from pipelines.parts import own_records as own
+from pipelines.parts import records
+from pipelines.parts.captioned import files, parquet
+from pipelines.parts.captioned import records as pair
+from pipelines.parts.captioned.records import Names, bare, captioned, faulty
+from vbdata.core.types import Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Entry, FileRef, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = pair.LICENSE
 LABELS = pair.LABELS

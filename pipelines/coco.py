@@ -37,18 +37,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import _coco_json as coco_json
-from pipelines import _coco_official as release
-from pipelines import _coco_png as panoptic
-from pipelines import _records as records
-from pipelines import _rle
-from pipelines._coco_json import Category, Picture, Table, garbled
+from pipelines.formats import rle as _rle
+from pipelines.parts import records
+from pipelines.parts.coco import annotations as coco_json
+from pipelines.parts.coco import official as release
+from pipelines.parts.coco import png as panoptic
+from pipelines.parts.coco.annotations import Category, Picture, Table, garbled
+from vbdata.core.types import Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Entry, Official, Sample, Segments
-from vbdata.storage import safe
+from vbdata.storage.folder import safe
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-4.0"
 HOMEPAGE = "https://cocodataset.org/#download"

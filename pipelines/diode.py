@@ -38,14 +38,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines import _npy as npy
-from pipelines import _records as records
+from pipelines.formats import npy
+from pipelines.parts import records
+from vbdata.core.images import MAX_PIXELS
+from vbdata.core.types import Depth, Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import MAX_PIXELS
-from vbdata.nouns import Depth, Download, Entry, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "MIT"
 HOMEPAGE = "https://diode-dataset.org"

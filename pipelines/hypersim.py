@@ -21,12 +21,12 @@ Conventions and traps:
   or not finite, else made unit, and turned where normal . ray > 1e-3.
 - Where render_entity_id is -1 there is nothing: depth and normals are NaN; the normals' sky. For
   a camera without these files, sky is where a normal is NaN. Depth is valid where finite and > 0.
-- Segments: pipelines/_hypersim_segments.py. Which classes are in a frame stands in its pixels only,
-  so they are off unless a recipe says `segments: true`: its index then opens two files a frame,
+- Segments: parts/hypersim/segments.py. Which classes are in a frame stands in its pixels only, so
+  they are off unless a recipe says `segments: true`: its index then opens two files a frame,
   8 ms of one core (8 minutes for all of train, once), where depth and normals need no file opened.
   A frame without both files, or on which nobody labelled anything, does not offer them; a damaged
   one is a fault of its frame.
-- Tone mapping: pipelines/_tonemap.py; without render_entity_id every pixel counts as valid.
+- Tone mapping: parts/hypersim/tonemap.py; without render_entity_id every pixel counts as valid.
 
 Frames are those of the split CSV's partition in the public release, as far as they are on disk: a
 camera offers a kind if any of its frames has that file, a frame of which nothing is there is no
@@ -46,18 +46,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import _hypersim_segments as partitions
-from pipelines import _hypersim_tables as tables
-from pipelines import _records as records
-from pipelines._hdf5 import read_array
-from pipelines._hypersim_camera import Camera, directions, orient, pinhole, rays
-from pipelines._tonemap import tonemap
-from vbdata import compiled
+from pipelines.formats.hdf5 import read_array
+from pipelines.parts import records
+from pipelines.parts.hypersim import segments as partitions
+from pipelines.parts.hypersim import tables
+from pipelines.parts.hypersim.camera import Camera, directions, orient, pinhole, rays
+from pipelines.parts.hypersim.tonemap import tonemap
+from vbdata.core import compiled
+from vbdata.core.types import Depth, Download, Entry, Normals, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Depth, Download, Entry, Normals, Official, Sample, Segments
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-SA-3.0"
 HOMEPAGE = "https://github.com/apple/ml-hypersim"

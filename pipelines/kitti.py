@@ -15,7 +15,7 @@ to camera 0, does not enter planar z.
 A frame is an entry if it has a depth file, or lies between two that have one (then the depth file
 is missing). Ground truth adds up 5 frames to both sides, so a drive's first and last 5 raw frames
 have none: no entries. Files and folders whose names are not of this pattern are not KITTI's. The
-names of the drives of both parts and of Eigen's test set are in pipelines/_kitti_drives.py.
+names of the drives of both parts and of Eigen's test set are in pipelines/parts/kitti/drives.py.
 
 Sources: devkit readme of the depth benchmark; Geiger et al., "Vision meets Robotics", IJRR 2013;
 Uhrig et al., "Sparsity Invariant CNNs", 3DV 2017.
@@ -30,14 +30,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipelines import _kitti_drives as drives
-from pipelines import _records as records
-from vbdata import images
+from pipelines.parts import records
+from pipelines.parts.kitti import drives
+from vbdata.core import images
+from vbdata.core.types import Depth, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Depth, Entry, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_depth.php?benchmark=depth_prediction"

@@ -38,16 +38,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import _coded_segments as coded
-from pipelines import _records as records
-from pipelines._coded_segments import Kind
-from pipelines._kitti_semantic_drives import IMAGES, group
-from vbdata import images
+from pipelines.parts import coded_segments as coded
+from pipelines.parts import records
+from pipelines.parts.coded_segments import Kind
+from pipelines.parts.kitti.semantic_drives import IMAGES, group
+from vbdata.core import images
+from vbdata.core.types import Download, Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Download, Entry, Official, Sample, Segments
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015"

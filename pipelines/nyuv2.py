@@ -40,19 +40,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines import _coded_segments as coded
-from pipelines import _nyuv2_labels as labels
-from pipelines import _records as records
-from pipelines._coded_segments import Kind, Part
-from pipelines._nyuv2_labels import REGIONS
-from pipelines._nyuv2_mat import ARRAYS, HEIGHT, WIDTH, Mat
-from pipelines._nyuv2_names import kinds as kinds_of
-from pipelines._nyuv2_splits import splits
+from pipelines.parts import coded_segments as coded
+from pipelines.parts import records
+from pipelines.parts.coded_segments import Kind, Part
+from pipelines.parts.nyuv2 import labels
+from pipelines.parts.nyuv2.labels import REGIONS
+from pipelines.parts.nyuv2.mat import ARRAYS, HEIGHT, WIDTH, Mat
+from pipelines.parts.nyuv2.names import kinds as kinds_of
+from pipelines.parts.nyuv2.splits import splits
+from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Download, Entry, FileRef, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "unknown"
 HOMEPAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"

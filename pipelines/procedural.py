@@ -35,16 +35,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import _npy as npy
-from pipelines import _own_records as own
-from pipelines import _records as records
+from pipelines.formats import npy
+from pipelines.parts import own_records as own
+from pipelines.parts import records
+from vbdata.core.images import MAX_PIXELS
+from vbdata.core.types import (
+    ClassFact,
+    Depth,
+    Entry,
+    Expression,
+    FileRef,
+    Normals,
+    Official,
+    Sample,
+)
+from vbdata.core.types import Segments as SegmentsLabel
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import MAX_PIXELS
-from vbdata.nouns import ClassFact, Depth, Entry, Expression, FileRef, Normals, Official, Sample
-from vbdata.nouns import Segments as SegmentsLabel
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "Apache-2.0"
 HOMEPAGE = "https://github.com/google-research/kubric"  # what such scenes are like, at full size

@@ -25,7 +25,7 @@ images. The split `test` of unc is testA (people) and testB (other objects) toge
 - a ref that is garbled, repeats a ref_id or sent_id, or names an image or annotation that
   instances.json does not have (with an area), is a fault of its own, stray-000000 and on; the
   image keeps its other refs. Images without a ref in the split are no entries.
-- the pickles are read by an allow-list of opcodes (pipelines/_plain_pickle.py): nothing runs.
+- the pickles are read by an allow-list of opcodes (formats/plain_pickle.py): nothing runs.
 
 Sources: github.com/lichengunc/refer (README, refer.py); Kazemzadeh et al., "ReferItGame", EMNLP
 2014; Yu et al., ECCV 2016; Mao et al., "Generation and Comprehension", CVPR 2016.
@@ -36,17 +36,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pipelines import _coco_json as coco_json
-from pipelines import _records as records
-from pipelines import _refcoco_refs as refs_of
 from pipelines import coco
-from pipelines._coco_json import Picture
-from pipelines._refcoco_refs import Ref, with_area
+from pipelines.parts import records
+from pipelines.parts.coco import annotations as coco_json
+from pipelines.parts.coco.annotations import Picture
+from pipelines.parts.refcoco import refs as refs_of
+from pipelines.parts.refcoco.refs import Ref, with_area
+from vbdata.core.types import Download, Entry, Expression, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Download, Entry, Expression, FileRef, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "Apache-2.0 and CC-BY-4.0"
 HOMEPAGE = "https://github.com/lichengunc/refer"

@@ -35,16 +35,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines import _records as records
-from pipelines import _tars as tars
-from pipelines import _triplet_records as triplet
-from pipelines._tars import Parts, Span
+from pipelines.formats import tars
+from pipelines.formats.tars import Parts, Span
+from pipelines.parts import records
+from pipelines.parts.triplets import records as triplet
+from vbdata.core.types import Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Entry, FileRef, Official, Sample
-from vbdata.storage import safe
+from vbdata.storage.folder import safe
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "unknown: set by whoever made the triplets"
 HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"

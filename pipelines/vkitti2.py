@@ -43,15 +43,15 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from pipelines import _records as records
-from pipelines import _vkitti_depth as depth
-from pipelines import _vkitti_segments as segmentation
-from pipelines._vkitti_frames import IMAGES, Places, frames, variation
+from pipelines.parts import records
+from pipelines.parts.vkitti import depth
+from pipelines.parts.vkitti import segments as segmentation
+from pipelines.parts.vkitti.frames import IMAGES, Places, frames, variation
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import SourceError
-from vbdata.nouns import Download, Entry, Official, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://europe.naverlabs.com/proxy-virtual-worlds-vkitti-2/"

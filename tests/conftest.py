@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from vbdata.build import How, build
 from vbdata.demo import write_all
-from vbdata.recipe import Recipe, load_recipe
-from vbdata.run import one_thread
-from vbdata.storage import Folder
+from vbdata.engine.build import How, build
+from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.run.local import one_thread
+from vbdata.storage.folder import Folder
 
 # Two processes share two cores here, so slowness says nothing; CI tries the same cases every time.
 settings.register_profile(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from vbdata.recipe import Recipe, parse_recipe
-from vbdata.run import Failed, Retried
-from vbdata.state import Progress, Watcher
+from vbdata.engine.progress import Progress, Watcher
+from vbdata.recipe.recipe import Recipe, parse_recipe
+from vbdata.run.local import Failed, Retried
 
 TEXT = """
 name: faulty

@@ -26,17 +26,18 @@ from tests.fuzz_damage import damage, lay_out
 from tests.fuzz_guard import Guard, limit_memory
 from tests.fuzz_values import SECRET
 from tests.fuzz_variants import Variant, variants
-from vbdata import compiled, plugins
-from vbdata.entries import entry_digest
+from vbdata import plugins
+from vbdata.core import compiled
+from vbdata.core.images import decode_rgb
+from vbdata.core.types import Depth, Entry, Normals, Sample, Segments, Source
 from vbdata.errors import REASONS, BadSample, SourceError
-from vbdata.images import decode_rgb
-from vbdata.index import build_index
-from vbdata.nouns import Depth, Entry, Normals, Sample, Segments, Source
-from vbdata.roots import open_root
-from vbdata.run import one_thread
-from vbdata.sample import load_row, make_sample
-from vbdata.storage import Root
-from vbdata.work import Job, Row
+from vbdata.index.entries import entry_digest
+from vbdata.index.index import build_index
+from vbdata.jobs.job import Job, Row
+from vbdata.run.local import one_thread
+from vbdata.shard.sample import load_row, make_sample
+from vbdata.sources.open import open_root
+from vbdata.storage.folder import Root
 
 ENGINE_EVERY = 4  # cases of which one goes on to finished samples
 SAMPLES = 2  # a task
@@ -158,7 +159,7 @@ def _check_image(sample: Sample, entry: Entry) -> None:
 
 
 def _check_label(kind: str, label: Any, entry: Entry) -> None:
-    """Raise Broken unless a label is what vbdata.nouns says."""
+    """Raise Broken unless a label is what vbdata.core.types says."""
     size = (entry.height, entry.width)
     good = True
     if isinstance(label, Depth):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from vbdata.build import How, build
-from vbdata.cli import app
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
+from vbdata.cli.app import app
+from vbdata.engine.build import How, build
+from vbdata.recipe.recipe import load_recipe
+from vbdata.storage.folder import Folder
 
 SMALL = """\
 name: small

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from conftest import manifest_of
 
-from vbdata.columns import ROWS
-from vbdata.storage import Folder
+from vbdata.manifest.columns import ROWS
+from vbdata.storage.folder import Folder
 
 TOGETHER = 30  # shards in one row group of a large build: fewer of them are quicker to write
 

@@ -12,16 +12,16 @@ import fsspec
 import pytest
 from conftest import demo_recipe_over, sums_of
 
-from vbdata import ahead
-from vbdata.ahead import LOADED
-from vbdata.build import How, build, planned
+from vbdata.engine.build import How, build, planned
 from vbdata.errors import BadSample
-from vbdata.recipe import Recipe
-from vbdata.sample import Loaded
-from vbdata.stages import Clock
-from vbdata.storage import Folder
-from vbdata.tickets import job_digests, make_job
-from vbdata.work import Job, Row
+from vbdata.jobs.job import Job, Row
+from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.machine.stages import Clock
+from vbdata.recipe.recipe import Recipe
+from vbdata.shard import prefetch as ahead
+from vbdata.shard.prefetch import LOADED
+from vbdata.shard.sample import Loaded
+from vbdata.storage.folder import Folder
 
 
 @pytest.fixture(scope="module")

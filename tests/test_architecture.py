@@ -88,7 +88,7 @@ def test_only_the_ray_runner_imports_ray() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from vbdata.cli import app\n"
+        "import sys; from vbdata.cli.app import app\n"
         "try: app(['--help'])\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'ray', 'pyarrow', 'cv2', 'numpy', 'fsspec'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"

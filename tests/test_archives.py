@@ -23,12 +23,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packing import DEFLATED, OFFICIAL, PACKERS, STORED, tarred, write, zipped
 
-from vbdata import archive_making, cache, plugins, scratch
-from vbdata.build import How, build
+from vbdata import plugins
+from vbdata.core.types import FileRef
+from vbdata.engine.build import How, build
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import FileRef
-from vbdata.roots import open_root
-from vbdata.storage import Folder, Root
+from vbdata.machine import cache, scratch
+from vbdata.sources import members as archive_making
+from vbdata.sources.open import open_root
+from vbdata.storage.folder import Folder, Root
 
 FILES = {
     "a/one.txt": b"1",

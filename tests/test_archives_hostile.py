@@ -18,9 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packing import DEFLATED, PACKERS, STORED, tarred, write, zipped
 
-from vbdata import archive_making, archives, cache
 from vbdata.errors import BadSample, SourceError
-from vbdata.roots import open_root
+from vbdata.machine import cache
+from vbdata.sources import archive as archives
+from vbdata.sources import members as archive_making
+from vbdata.sources.open import open_root
 
 FILES = {"a/one.txt": b"1" * 400, "a/two.bin": bytes(range(256)) * 40, "b": b"bb"}
 UNSAFE = (

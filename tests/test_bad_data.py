@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import _plain_pickle as plain_pickle
+from pipelines.formats import plain_pickle
 from tests.fuzz_files import HTML, chunk, png_of, saved
 from tests.fuzz_values import bombs, exploits
-from vbdata import images, jpeg, png_read
+from vbdata.core import images, jpeg, png_read
 from vbdata.errors import LONGEST, REASONS, BadSample, Reason, SourceError
-from vbdata.storage import Folder
-from vbdata.tar import LARGEST, header, members
+from vbdata.shard.tar import LARGEST, header, members
+from vbdata.storage.folder import Folder
 
 PICTURE = np.indices((48, 64)).sum(0).astype(np.uint8)[..., None].repeat(3, 2)
 PHOTO = Image.fromarray(PICTURE)

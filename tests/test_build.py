@@ -25,13 +25,13 @@ from conftest import demo_recipe_over, manifest_of, quarantine_of, sums_of
 from ray.cluster_utils import Cluster
 
 from vbdata import plugins
-from vbdata.build import How, build
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build
+from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError, SourceError
-from vbdata.recipe import Recipe
-from vbdata.run import Retried
-from vbdata.state import Progress, Watcher
-from vbdata.storage import Folder
-from vbdata.verify import verify
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.local import Retried
+from vbdata.storage.folder import Folder
 
 ray_group = pytest.mark.xdist_group("ray builds")
 
@@ -121,7 +121,7 @@ def test_the_same_bytes_in_another_process_zone_locale_and_hash_seed(
         "TMPDIR": str(tmp_path),
     }
     subprocess.run(
-        [sys.executable, "-m", "vbdata.cli", "build", str(recipe), "--local", "--json",
+        [sys.executable, "-m", "vbdata", "build", str(recipe), "--local", "--json",
          "--out", str(tmp_path / "out"), *roots],
         check=True, env=os.environ | strange, capture_output=True,
     )  # fmt: skip

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from pipelines import _tars as tars
 from pipelines import captioned, triplets
 from pipelines.demo import captioned as demo
+from pipelines.formats import tars
+from vbdata.core.images import decode_rgb, encode_jpeg
+from vbdata.core.png import encode_png
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import decode_rgb, encode_jpeg
-from vbdata.nouns import Entry
-from vbdata.png import encode_png
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 WIDTH, HEIGHT = 40, 30
 ROW = {"file_name": "a.jpg", "text": "a cat"}

@@ -14,14 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import _captioned_bits as bits
-from pipelines import _captioned_pages as pages
 from pipelines import captioned
+from pipelines.parts.captioned import bits, pages
+from vbdata.core.images import encode_jpeg
+from vbdata.core.png import encode_png
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import encode_jpeg
-from vbdata.nouns import Entry
-from vbdata.png import encode_png
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 RGB = np.random.default_rng(3).integers(0, 256, (40, 20, 20, 3), np.uint8)
 DATA = [encode_png(rgb) if k % 3 else encode_jpeg(rgb) for k, rgb in enumerate(RGB)]

@@ -17,8 +17,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from vbdata.cli import app
-from vbdata.recipe import Recipe
+from vbdata.cli.app import app
+from vbdata.recipe.recipe import Recipe
 
 RECIPE = str(Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml")
 
@@ -127,7 +127,7 @@ def test_an_interrupted_build_says_so_and_goes_on(
     out, recipe = tmp_path / "out", tmp_path / "long.yaml"
     recipe.write_text(Path(RECIPE).read_text().replace("samples: 96", "samples: 256"))
     build = ["build", str(recipe), "--local", "--out", str(out), *roots]
-    command = [sys.executable, "-m", "vbdata.cli", *build]
+    command = [sys.executable, "-m", "vbdata", *build]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ
     )

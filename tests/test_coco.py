@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
 
-from pipelines import _rle, coco
+from pipelines import coco
 from pipelines.demo import coco as demo
 from pipelines.demo.scene import Truth
+from pipelines.formats import rle as _rle
+from vbdata.core.images import check_jpeg, decode_rgb, encode_jpeg, jpeg_header
+from vbdata.core.types import Entry, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import check_jpeg, decode_rgb, encode_jpeg, jpeg_header
-from vbdata.nouns import Entry, Segments
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "coco"
 real = pytest.mark.skipif(not REAL.exists(), reason="no real COCO samples beside the repository")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vbdata import codecs
-from vbdata.cli import app
+from vbdata.cli.app import app
 from vbdata.codecs import CodecError
 from vbdata.errors import BadSample, RecipeError
 

@@ -24,12 +24,14 @@ from pycocotools import mask as coco_mask
 from test_devices import PARAMS, label_of
 
 from benchmarks import pictures
-from pipelines import _rle
-from transforms import _colours as colours
-from vbdata import compiled, deflate_plain, images, plugins, png, rounding
+from pipelines.formats import rle as _rle
+from transforms.parts import colours
+from vbdata import plugins
+from vbdata.core import compiled, images, png, rounding
+from vbdata.core import deflate as deflate_plain
+from vbdata.core.images import decode_png_raw
+from vbdata.core.png import encode_png, encode_png16
 from vbdata.errors import BadSample
-from vbdata.images import decode_png_raw
-from vbdata.png import encode_png, encode_png16
 
 needs_compiler = pytest.mark.skipif(
     compiled.library() is None, reason="no C compiler, so nothing is compiled"
@@ -79,7 +81,7 @@ def test_square_roots_are_rounded_once() -> None:
 
 
 def test_an_id_without_a_colour_is_an_error() -> None:
-    from transforms import _colours
+    from transforms.parts import colours as _colours
 
     ids = torch.tensor([[0, 3]], dtype=torch.int32)
     for verb in (_colours.paint, lambda *both: by_plain(_colours.paint, *both)):
@@ -288,7 +290,7 @@ def test_a_polygon_that_would_eat_all_memory_is_refused() -> None:
 
 def test_a_compiler_that_fails_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
     code = (
-        "import numpy as np; from vbdata.png import encode_png;"
+        "import numpy as np; from vbdata.core.png import encode_png;"
         "print(len(encode_png(np.eye(9, dtype=np.uint8))))"
     )
     for compiler, cause in (("false", "exit code 1"), ("/no/such/cc", "No such file")):

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from transforms import _colours as colours
-from transforms import _components as parts
 from transforms import instance
-from vbdata.rand import Stream
+from transforms.parts import colours
+from transforms.parts import components as parts
+from vbdata.core.rng import Stream
 
 Ids = NDArray[np.int32]
 Rgb = NDArray[np.uint8]

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from vbdata import plugins
-from vbdata.build import index_sources
-from vbdata.images import decode_rgb
-from vbdata.index import Index, build_index
-from vbdata.nouns import Depth, Entry, Normals, Segments, Source
-from vbdata.rand import Stream
-from vbdata.recipe import Recipe
-from vbdata.storage import Folder
+from vbdata.core.images import decode_rgb
+from vbdata.core.rng import Stream
+from vbdata.core.types import Depth, Entry, Normals, Segments, Source
+from vbdata.engine.build import index_sources
+from vbdata.index.index import Index, build_index
+from vbdata.recipe.recipe import Recipe
+from vbdata.storage.folder import Folder
 
 DATASETS = plugins.names(plugins.DATASETS)
 TASKS = plugins.names(plugins.TASKS)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, sums_of
 
-from vbdata.recipe import Recipe
-from vbdata.storage import Folder
-from vbdata.verify import verify
+from vbdata.checks.verify import verify
+from vbdata.recipe.recipe import Recipe
+from vbdata.storage.folder import Folder
 
 KILLS = int(os.environ.get("VBDATA_KILLS", "4"))
 
@@ -35,7 +35,7 @@ def recipe_of_many_shards(demo_recipe: Recipe, tmp_path: Path) -> tuple[Path, li
 
 def start(recipe: Path, roots: list[str], out: Path) -> subprocess.Popen[bytes]:
     """A driver in a process of its own, with a folder for temporary files that is its kind's."""
-    words = [sys.executable, "-m", "vbdata.cli", "build", str(recipe), "--local", "--json"]
+    words = [sys.executable, "-m", "vbdata", "build", str(recipe), "--local", "--json"]
     words += ["--out", str(out), *roots]
     (temporary := out.parent / "temporary").mkdir(exist_ok=True)
     env = os.environ | {"TMPDIR": str(temporary)}

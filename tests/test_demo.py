@@ -27,7 +27,7 @@ from pipelines.demo.outlines import polygons, run_lengths
 from pipelines.demo.patterns import PATTERNS, Paint
 from pipelines.demo.scene import Truth, lens_of, looking, pinhole
 from pipelines.demo.solids import Array, Box, Cylinder, Plane, Point, Solid, Sphere
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 SIZES = {"coco": 7, "kitti": 11, "hypersim": 2}
 AGAIN = {**SIZES, "kitti": 2}  # its files do not depend on how many there are

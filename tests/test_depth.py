@@ -11,11 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms import _depth_codes as codes
 from transforms import depth
-from transforms._palettes import PALETTES
-from vbdata.nouns import Depth, Entry
-from vbdata.rand import Stream
+from transforms.parts import depth_codes as codes
+from transforms.parts.palettes import PALETTES
+from vbdata.core.rng import Stream
+from vbdata.core.types import Depth, Entry
 
 PARAMS = {"palette": depth.WALK, "lambda": depth.LAMBDA, "c": depth.C}
 WALK = PALETTES[depth.WALK].colours

@@ -12,10 +12,10 @@ from conftest import sums_of
 
 from benchmarks import gpu as gpu_bench
 from vbdata import plugins
-from vbdata.build import How, build
-from vbdata.nouns import Depth, Normals, Segments, moved
-from vbdata.recipe import Recipe
-from vbdata.storage import Folder
+from vbdata.core.types import Depth, Normals, Segments, moved
+from vbdata.engine.build import How, build
+from vbdata.recipe.recipe import Recipe
+from vbdata.storage.folder import Folder
 
 NAMES = tuple(f"class {k}" for k in range(9))
 COLOURS = [[28 * k, 255 - 25 * k, (90 * k) % 256] for k in range(1, 10)]

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from locks import build_small, run
 
-from vbdata.diff import Diff, compare
-from vbdata.lock_make import make_lock
-from vbdata.manifest import canonical, manifest_digest
-from vbdata.storage import Folder
+from vbdata.locks.diff import Diff, compare
+from vbdata.locks.make import make_lock
+from vbdata.manifest.write import canonical, manifest_digest
+from vbdata.storage.folder import Folder
 
 
 def rows(out: Path) -> list[dict[str, Any]]:

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipelines import _npy as npy
 from pipelines import diode
 from pipelines.demo import diode as demo
+from pipelines.formats import npy
+from vbdata.core.types import Depth, Entry
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Depth, Entry
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 WIDTH, HEIGHT = 16, 12
 AT = "val/indoors/scene_00019/scan_00183"

@@ -10,12 +10,12 @@ import pytest
 from conftest import demo_recipe_over, manifest_of, quarantine_of, sums_of
 from typer.testing import CliRunner
 
-from vbdata.build import How, build
-from vbdata.cli import app
-from vbdata.doctor import Finding, examine
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
-from vbdata.verify import verify
+from vbdata.checks.verify import verify
+from vbdata.cli.app import app
+from vbdata.engine.build import How, build
+from vbdata.engine.doctor import Finding, examine
+from vbdata.recipe.recipe import load_recipe
+from vbdata.storage.folder import Folder
 
 RECIPE = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"
 

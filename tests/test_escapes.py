@@ -12,13 +12,13 @@ from conftest import REPOSITORY
 from rich.text import Text
 from typer.testing import CliRunner
 
-from vbdata import tar
-from vbdata.cli import app
+from vbdata.cli.app import app
+from vbdata.engine.folder import unpublish
 from vbdata.errors import BadSample, RecipeError, visible
-from vbdata.outfolder import unpublish
-from vbdata.prints import SafeConsole, console
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
+from vbdata.recipe.recipe import load_recipe
+from vbdata.shard import tar
+from vbdata.storage.folder import Folder
+from vbdata.terminal.tables import SafeConsole, console
 
 DEMO = REPOSITORY / "manifests" / "demo.yaml"
 OUT = ("../x", "..", ".", "", "/etc/x", "a/b", "a\\b", "a\0b", "a:b", "x\x1b[31m", "\u202ex", "x\n")

@@ -14,17 +14,17 @@ import typer
 from conftest import demo_recipe_over
 from typer.testing import CliRunner
 
-from vbdata.build import How, build
-from vbdata.cli_eval import eval_
+from vbdata.cli.eval import eval_
+from vbdata.core.images import encode_jpeg
+from vbdata.core.png import encode_png
+from vbdata.engine.build import How, build
 from vbdata.errors import BuildError, RecipeError
-from vbdata.images import encode_jpeg
-from vbdata.png import encode_png
-from vbdata.storage import Folder
-from vbdata.train import evaluate_pieces
-from vbdata.train.evaluate import Options, evaluate
-from vbdata.train.evaluate_predictions import PredictionFolder
-from vbdata.train.evaluate_report import faulty
-from vbdata.train.truth import BuildTruth, kind_of
+from vbdata.evaluation import pieces as evaluate_pieces
+from vbdata.evaluation.evaluate import Options, evaluate
+from vbdata.evaluation.predictions import PredictionFolder
+from vbdata.evaluation.report import faulty
+from vbdata.evaluation.truth import BuildTruth, kind_of
+from vbdata.storage.folder import Folder
 
 app = typer.Typer()
 app.command()(eval_)

@@ -11,12 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbdata.nouns import Depth, Geometry, Normals
-from vbdata.train.evaluate import Options
-from vbdata.train.evaluate_protocols import protocols, published
-from vbdata.train.metrics_depth import DepthMeter, aligned, crop_mask, depth_scores
-from vbdata.train.metrics_images import ImagesMeter, psnr, ssim
-from vbdata.train.metrics_normals import NormalsMeter, angles
+from vbdata.core.types import Depth, Geometry, Normals
+from vbdata.evaluation.evaluate import Options
+from vbdata.evaluation.metrics.depth import DepthMeter, aligned, crop_mask, depth_scores
+from vbdata.evaluation.metrics.images import ImagesMeter, psnr, ssim
+from vbdata.evaluation.metrics.normals import NormalsMeter, angles
+from vbdata.evaluation.protocols import protocols, published
 
 
 def same(width: int, height: int) -> Geometry:

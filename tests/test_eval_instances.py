@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbdata.nouns import Geometry
-from vbdata.train.metrics_instances import InstancesMeter, confidence
-from vbdata.train.metrics_matching import Instances, assigned, overlaps
+from vbdata.core.types import Geometry
+from vbdata.evaluation.metrics.instances import InstancesMeter, confidence
+from vbdata.evaluation.metrics.matching import Instances, assigned, overlaps
 
 ANY = Geometry(source=(1, 1), scaled=(1, 1), left=0, top=0, width=1, height=1)
 Pair = tuple[Instances, Instances]

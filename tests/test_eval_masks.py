@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbdata.nouns import Geometry, Segments
-from vbdata.train.metrics_classes import ClassesMeter
-from vbdata.train.metrics_regions import RegionsMeter
+from vbdata.core.types import Geometry, Segments
+from vbdata.evaluation.metrics.classes import ClassesMeter
+from vbdata.evaluation.metrics.regions import RegionsMeter
 
 ANY = Geometry(source=(1, 1), scaled=(1, 1), left=0, top=0, width=1, height=1)
 

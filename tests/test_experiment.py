@@ -23,12 +23,12 @@ from experiments.statistics import interval, paired
 from pipelines import procedural
 from pipelines.demo import procedural as demo
 from vbdata import plugins
+from vbdata.core.rng import Stream
 from vbdata.errors import RecipeError
-from vbdata.rand import Stream
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
+from vbdata.evaluation.truth import kind_of
+from vbdata.recipe.recipe import load_recipe
+from vbdata.storage.folder import Folder
 from vbdata.train.config import check_config
-from vbdata.train.truth import kind_of
 
 
 @pytest.fixture(scope="module")

@@ -29,16 +29,17 @@ from PIL import Image
 from test_cli import run
 from test_verify import flip, forge, rerow, tars
 
-from vbdata import codecs, images
-from vbdata.build import How, build
+from vbdata import codecs
+from vbdata.core import images
+from vbdata.engine.build import How, build
 from vbdata.errors import BuildError, RecipeError
 from vbdata.export import format_of, names
-from vbdata.export._nouns import Item, Options, Summary
 from vbdata.export._run import export
-from vbdata.manifest import canonical
-from vbdata.recipe import Recipe
-from vbdata.storage import Folder
-from vbdata.tar import TarWriter, members
+from vbdata.export.options import Item, Options, Summary
+from vbdata.manifest.write import canonical
+from vbdata.recipe.recipe import Recipe
+from vbdata.shard.tar import TarWriter, members
+from vbdata.storage.folder import Folder
 
 FORMATS = ("ai-toolkit", "diffsynth", "diffusion-pipe", "imagefolder", "musubi")
 BLANK_TASK = "generate"

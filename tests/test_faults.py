@@ -20,12 +20,12 @@ from conftest import manifest_of, sums_of
 from faulty import Listener, faulty, in_shards
 from ray.cluster_utils import Cluster
 
-from vbdata import tries
-from vbdata.build import How, build
+from vbdata.engine.build import How, build
+from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError
-from vbdata.recipe import Recipe
-from vbdata.state import Progress, Watcher
-from vbdata.storage import Folder
+from vbdata.recipe.recipe import Recipe
+from vbdata.run import attempts as tries
+from vbdata.storage.folder import Folder
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -275,7 +275,7 @@ def test_an_interrupted_build_takes_its_workers_along(
     out = tmp_path / "out"
     words = ["build", str(tmp_path / "recipe.yaml"), "--out", str(out), "--workers", "2"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "vbdata.cli", *words],
+        [sys.executable, "-m", "vbdata", *words],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -318,7 +318,7 @@ def test_when_the_head_dies_the_driver_ends_and_claims_nothing(quiet: Path, tmp_
     words = ["build", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "out")]
     paths = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
-        [sys.executable, "-m", "vbdata.cli", *words, "--workers", "1"],
+        [sys.executable, "-m", "vbdata", *words, "--workers", "1"],
         env=os.environ | {"PYTHONPATH": paths, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"},
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

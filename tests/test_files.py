@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from vbdata.core.png import encode_png
 from vbdata.errors import BadSample
-from vbdata.png import encode_png
-from vbdata.storage import Folder, safe
-from vbdata.tar import AT_ONCE, TarWriter, header, members
+from vbdata.shard.tar import AT_ONCE, TarWriter, header, members
+from vbdata.storage.folder import Folder, safe
 
 shapes = st.one_of(
     st.tuples(st.integers(1, 40), st.integers(1, 40)),
@@ -91,7 +91,7 @@ def test_a_disk_that_says_only_once_that_it_lost_a_part(
                 tar.add(str(key), {"bin": bytes(AT_ONCE)})
                 assert told.wait(60)
 
-    monkeypatch.setattr("vbdata.tar.os.fsync", fsync)
+    monkeypatch.setattr("vbdata.shard.tar.os.fsync", fsync)
     with pytest.raises(OSError, match=r"No space left .*a\.tar"):
         write()
 

@@ -17,14 +17,16 @@ from gcs_server import Server, gcs
 from object_stores import BUCKET, pointed_at_gcs
 
 from benchmarks.faulty_store import Faults, Proxy, faulty
-from vbdata import cache, gs, gs_client, patience
-from vbdata.build import How, build
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build
+from vbdata.engine.folder import ordered
 from vbdata.errors import BadSample
-from vbdata.outfolder import ordered
-from vbdata.recipe import Recipe
-from vbdata.secrets import redacted
-from vbdata.storage import Folder
-from vbdata.verify import verify
+from vbdata.machine import cache
+from vbdata.recipe.recipe import Recipe
+from vbdata.storage import gs, gs_client
+from vbdata.storage import retry as patience
+from vbdata.storage.folder import Folder
+from vbdata.storage.secrets import redacted
 
 pytest.importorskip("gcsfs")
 
@@ -109,8 +111,8 @@ def test_nothing_is_seen_of_an_upload_before_its_end(
 KILLED = """
 import sys
 from pathlib import Path
-from vbdata import gs
-from vbdata.storage import Folder
+from vbdata.storage import gs
+from vbdata.storage.folder import Folder
 gs.PART = 1 << 20
 Folder(sys.argv[1]).put(Path(sys.argv[2]), "big.tar")
 """
@@ -228,7 +230,15 @@ def test_google_s_keys_are_taken_out_of_texts() -> None:
 
 def words_of(recipe: Recipe, out: str) -> list[str]:
     roots = [f"--root={source.name}={source.roots[0]}" for source in recipe.sources]
-    line = [sys.executable, "-m", "vbdata.cli", "build", "manifests/demo.yaml", "--local", *roots]
+    line = [
+        sys.executable,
+        "-m",
+        "vbdata.cli.app",
+        "build",
+        "manifests/demo.yaml",
+        "--local",
+        *roots,
+    ]
     return [*line, "--out", out]
 
 

@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import manifest_of
 
-from vbdata.build import How, build, planned
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build, planned
 from vbdata.errors import RecipeError, SourceError
-from vbdata.holdout import HOLDOUT
-from vbdata.licences import commercial
-from vbdata.manifest import SUMS, canonical, manifest_digest
-from vbdata.recipe import Recipe, load_recipe
-from vbdata.storage import Folder
-from vbdata.verify import verify
+from vbdata.manifest.write import SUMS, canonical, manifest_digest
+from vbdata.planning.holdout import HOLDOUT
+from vbdata.recipe.licences import commercial
+from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.storage.folder import Folder
 
 TEXT = """\
 name: guarded
@@ -258,7 +258,7 @@ def test_all_records_refused(tmp_path: Path, demo_data: Path) -> None:
 def test_the_plan_says_what_is_barred(tmp_path: Path, demo_data: Path) -> None:
     from typer.testing import CliRunner
 
-    from vbdata.cli import app
+    from vbdata.cli.app import app
 
     recipe_of(tmp_path, demo_data, "holdout: [refcoco-val]\n")
     path = str(tmp_path / "recipe.yaml")

@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines import _hdf5, _tonemap, hypersim
-from pipelines import _hypersim_tables as tables
-from pipelines._hypersim_camera import Camera, directions, orient, pinhole, rays
+from pipelines import hypersim
 from pipelines.demo import hypersim as demo
-from vbdata import compiled
+from pipelines.formats import hdf5 as _hdf5
+from pipelines.parts.hypersim import tables
+from pipelines.parts.hypersim import tonemap as _tonemap
+from pipelines.parts.hypersim.camera import Camera, directions, orient, pinhole, rays
+from vbdata.core import compiled
+from vbdata.core.images import decode_rgb, encode_jpeg
+from vbdata.core.types import Depth, Entry, Normals
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import decode_rgb, encode_jpeg
-from vbdata.nouns import Depth, Entry, Normals
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "hypersim"
 real = pytest.mark.skipif(not REAL.exists(), reason="no real Hypersim samples here")

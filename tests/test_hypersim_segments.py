@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from test_hypersim import HEIGHT, REAL, WIDTH, first, geometry, hdf5, real, tree
 
-from pipelines import _hypersim_segments as partitions
 from pipelines import hypersim
 from pipelines.demo import hypersim as demo
+from pipelines.parts.hypersim import segments as partitions
 from vbdata.errors import BadSample, SourceError
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 UNCOUNTED = {"", *partitions.STUFF}
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from vbdata import images, jpeg
+from vbdata.core import images, jpeg
+from vbdata.core.geometry import geometry_for
+from vbdata.core.png import encode_png
 from vbdata.errors import BadSample
-from vbdata.geometry import geometry_for
-from vbdata.png import encode_png
-from vbdata.sample import _Picture
+from vbdata.shard.sample import _Picture
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> images.Pixels:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from vbdata import index as index_module
 from vbdata import plugins
-from vbdata.index import Index, build_index
-from vbdata.nouns import Source
+from vbdata.core.types import Source
+from vbdata.index import index as index_module
+from vbdata.index.index import Index, build_index
 
 DATASETS = ("coco", "kitti", "hypersim", "refcoco", "triplets")
 
@@ -107,12 +107,12 @@ def test_other_options_and_a_failure(demo_data: Path, tmp_path: Path, runs: list
 def test_an_index_of_other_code_is_made_again(
     demo_data: Path, tmp_path: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an index says of a record is decided by vbdata/index.py, too."""
+    """What an index says of a record is decided by vbdata/index/index.py, too."""
     indexed(demo_data / "kitti", "kitti", tmp_path / "a")
     source = plugins._source
 
     def changed(full: str) -> str:
-        return source(full) + "#" * (full == "vbdata.index")
+        return source(full) + "#" * (full == "vbdata.index.index")
 
     monkeypatch.setattr(plugins, "_source", changed)
     indexed(demo_data / "kitti", "kitti", tmp_path / "b")

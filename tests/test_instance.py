@@ -11,12 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms import _colours as colours
 from transforms import instance
+from transforms.parts import colours
+from vbdata.core.rng import Stream
+from vbdata.core.types import ClassFact, Entry, Segments
 from vbdata.errors import BadSample
-from vbdata.index import FACTS
-from vbdata.nouns import ClassFact, Entry, Segments
-from vbdata.rand import Stream
+from vbdata.index.index import FACTS
 
 PARAMS = {"class": "car", "background": [0, 0, 0]}
 SLACK = settings(deadline=None, max_examples=60)

@@ -15,15 +15,16 @@ from conftest import sums_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbdata import cache, near
-from vbdata.build import How, build, planned
-from vbdata.entries import BATCH, Entries, Writer, entry_digest
+from vbdata.core.types import ClassFact, Entry, Expression, FileRef
+from vbdata.engine.build import How, build, planned
 from vbdata.errors import BuildError, SourceError
-from vbdata.nouns import ClassFact, Entry, Expression, FileRef
-from vbdata.plan import Plan
-from vbdata.recipe import Recipe
-from vbdata.storage import Folder
-from vbdata.tickets import Tickets, job_digests, jobs_of, make_job, read_from
+from vbdata.index.entries import BATCH, Entries, Writer, entry_digest
+from vbdata.jobs.tickets import Tickets, job_digests, jobs_of, make_job, read_from
+from vbdata.machine import cache
+from vbdata.planning.plan import Plan
+from vbdata.recipe.recipe import Recipe
+from vbdata.storage import replica as near
+from vbdata.storage.folder import Folder
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
 NUMBERS = st.integers(0, 2**40)
@@ -206,7 +207,7 @@ def test_a_store_has_the_plan_before_the_first_shard(
         seen.append(out.exists("plan/plan.parquet") and out.exists("plan/index/coco.arrow"))
         return False
 
-    monkeypatch.setattr("vbdata.suspects.Suspects.suspected", look)
+    monkeypatch.setattr("vbdata.run.suspects.Suspects.suspected", look)
     build(demo_recipe, out, How())
     assert seen == [True] * 3
     assert out.read("SHA256SUMS").decode() == sums_of(demo_build)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from pipelines import kitti
 from pipelines.demo import kitti as demo
+from vbdata.core.types import Depth, Entry
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import Depth, Entry
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "kitti"
 real = pytest.mark.skipif(not REAL.exists(), reason="no real KITTI samples beside the repository")

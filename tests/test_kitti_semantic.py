@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines import kitti_semantic as kitti
-from pipelines._kitti_semantic_drives import group
 from pipelines.demo import kitti_semantic as demo
+from pipelines.parts.kitti.semantic_drives import group
+from vbdata.core.types import ClassFact, Entry, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import ClassFact, Entry, Segments
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 WIDTH, HEIGHT = 12, 6
 ROAD, BUILDING, SKY, PERSON, CAR = 7, 11, 23, 24, 26

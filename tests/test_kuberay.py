@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from vbdata.cli import app
+from vbdata.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 

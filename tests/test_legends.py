@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms import _colours as colours
 from transforms import refer, semantic
-from vbdata.nouns import ClassFact, Entry, Expression, Segments
-from vbdata.rand import Stream
+from transforms.parts import colours
+from vbdata.core.rng import Stream
+from vbdata.core.types import ClassFact, Entry, Expression, Segments
 
 VOCABULARY = tuple(f"kind {k}" for k in range(12))
 WORDS = tuple((name, True) for name in VOCABULARY)

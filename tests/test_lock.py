@@ -17,14 +17,15 @@ import pytest
 from conftest import REPOSITORY, demo_recipe_over, manifest_of, sums_of
 from locks import build_small, run, write_recipe
 
-from vbdata import lock, plugins
-from vbdata.environment import environment
+from vbdata import plugins
 from vbdata.errors import BuildError, RecipeError
-from vbdata.index_cache import Shelf
-from vbdata.lock import read_lock
-from vbdata.lock_make import TRACE, make_lock
-from vbdata.roots import open_root
-from vbdata.storage import Folder
+from vbdata.index.cache import Shelf
+from vbdata.locks import lock
+from vbdata.locks.lock import read_lock
+from vbdata.locks.make import TRACE, make_lock
+from vbdata.machine.environment import environment
+from vbdata.sources.open import open_root
+from vbdata.storage.folder import Folder
 
 DEMO = REPOSITORY / "manifests" / "demo.lock.json"
 
@@ -244,7 +245,7 @@ def elsewhere(small: Path, data: Path, folder: Path, *edits: tuple[str, str, str
     recipe = write_recipe(folder, data)
     arguments = ["build", recipe, "--local", "--locked", "--out", folder / "out"]
     return subprocess.run(
-        [sys.executable, "-m", "vbdata.cli", *map(str, arguments)],
+        [sys.executable, "-m", "vbdata", *map(str, arguments)],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True,
     )  # fmt: skip
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vbdata.mix import apportion, draw, hash_order, redistribute, schedule
-from vbdata.rand import mix64
-from vbdata.recipe import parse_recipe
+from vbdata.core.rng import mix64
+from vbdata.planning.mixture import apportion, draw, hash_order, redistribute, schedule
+from vbdata.recipe.recipe import parse_recipe
 
 decimals = st.decimals(min_value=0, max_value=10, places=4).map(Fraction)
 mixtures = st.lists(decimals, min_size=1, max_size=64).filter(lambda w: sum(w) > 0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from transforms import _colours as colours
 from transforms import normals
-from vbdata.nouns import Normals
-from vbdata.rand import Stream
+from transforms.parts import colours
+from vbdata.core.rng import Stream
+from vbdata.core.types import Normals
 
 
 def one_normal(x: float, y: float, z: float) -> list[int]:

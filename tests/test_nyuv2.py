@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines import _nyuv2_mat as mat
 from pipelines import nyuv2
-from pipelines._nyuv2_labels import REGIONS
-from pipelines._nyuv2_names import kinds
-from pipelines._nyuv2_splits import splits
 from pipelines.demo import nyuv2 as demo
 from pipelines.demo.nyuv2_mat import write_labeled, write_splits
+from pipelines.parts.nyuv2 import mat
+from pipelines.parts.nyuv2.labels import REGIONS
+from pipelines.parts.nyuv2.names import kinds
+from pipelines.parts.nyuv2.splits import splits
+from vbdata.core.types import ClassFact, Depth, Entry, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import ClassFact, Depth, Entry, Segments
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 SIZE = (480, 640)
 NAMES = ("book", "wall", "unknown", "refridgerator", "books", "box of  paper")

@@ -22,18 +22,18 @@ import pytest
 from conftest import REPOSITORY, demo_recipe_over
 from typer.testing import CliRunner
 
-from vbdata import plan as plan_module
-from vbdata.build import planned
-from vbdata.cli import app
+from vbdata.cli.app import app
+from vbdata.core.rng import mix64, word_of
+from vbdata.core.types import Source
+from vbdata.engine.build import planned
 from vbdata.errors import BuildError, RecipeError
-from vbdata.mix import apportion, draw
-from vbdata.nouns import Source
-from vbdata.plan import Plan, make_plan
-from vbdata.plan_file import open_plan, read_shard, write_plan
-from vbdata.rand import mix64, word_of
-from vbdata.recipe import Image, Recipe, load_recipe
-from vbdata.tally import cell_lines, hundredths, warnings
-from vbdata.tickets import job_digests, make_job
+from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.manifest.tally import cell_lines, hundredths, warnings
+from vbdata.planning import plan as plan_module
+from vbdata.planning.file import open_plan, read_shard, write_plan
+from vbdata.planning.mixture import apportion, draw
+from vbdata.planning.plan import Plan, make_plan
+from vbdata.recipe.recipe import Image, Recipe, load_recipe
 
 Row = tuple[int, int, int, int]  # slot, cell, row, pass
 

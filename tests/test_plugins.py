@@ -46,7 +46,7 @@ def test_broken_contracts_are_named() -> None:
 
 
 def test_what_a_plug_in_warms_is_there_before_its_first_sample() -> None:
-    from transforms import _depth_codes
+    from transforms.parts import depth_codes as _depth_codes
 
     _depth_codes.tables.cache_clear()
     plugins.warm("transforms", "depth")

@@ -16,16 +16,16 @@ import pytest
 from conftest import manifest_of, quarantine_of, sums_of
 from faulty import Listener, faulty
 
-from vbdata.build import How, build, planned
-from vbdata.guarded import build_guarded
-from vbdata.recipe import Recipe
-from vbdata.shard import build_shard
-from vbdata.storage import Folder
-from vbdata.suspects import IN_WORK, Suspects
-from vbdata.tickets import Tickets, make_job
-from vbdata.tries import ATTEMPTS, LOSSES, Struck, Tries
-from vbdata.verify import verify
-from vbdata.work import Report
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build, planned
+from vbdata.jobs.job import Report
+from vbdata.jobs.tickets import Tickets, make_job
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.attempts import ATTEMPTS, LOSSES, Struck, Tries
+from vbdata.run.guarded import build_guarded
+from vbdata.run.suspects import IN_WORK, Suspects
+from vbdata.shard.shard import build_shard
+from vbdata.storage.folder import Folder
 
 ray_group = pytest.mark.xdist_group("ray builds")
 
@@ -35,8 +35,8 @@ KILLER = 7
 def in_a_process_of_its_own(recipe: Recipe, out: Path) -> int:
     """Build without Ray in another process; its exit code."""
     code = (
-        "import sys; from pathlib import Path; from vbdata.build import How, build\n"
-        "from vbdata.recipe import parse_recipe; from vbdata.storage import Folder\n"
+        "import sys; from pathlib import Path; from vbdata.engine.build import How, build\n"
+        "from vbdata.recipe.recipe import parse_recipe; from vbdata.storage.folder import Folder\n"
         "recipe = parse_recipe(sys.argv[1], 'faulty.yaml', Path(sys.argv[2]), {})\n"
         "build(recipe, Folder(sys.argv[3]), How())"
     )

@@ -12,7 +12,7 @@ from pipelines import procedural
 from pipelines.demo import procedural as demo
 from pipelines.demo.procedural_scene import MANNERS, UNSEEN
 from vbdata.errors import BadSample, SourceError
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 
 @pytest.fixture(scope="module")

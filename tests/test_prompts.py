@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from transforms import _colours as colours
 from transforms import depth, refer, semantic
+from transforms.parts import colours
 from vbdata import plugins
-from vbdata.english import plural, sentence, series
-from vbdata.nouns import ClassFact, Entry, Expression
-from vbdata.prompts import (
+from vbdata.core.english import plural, sentence, series
+from vbdata.core.prompts import (
     Choice,
     Slot,
     Text,
@@ -28,7 +27,8 @@ from vbdata.prompts import (
     templates,
     wording,
 )
-from vbdata.rand import Stream, T
+from vbdata.core.rng import Stream, T
+from vbdata.core.types import ClassFact, Entry, Expression
 
 PALETTES = (depth.WALK, *depth.OTHERS)
 TASKS = plugins.names(plugins.TASKS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from transforms import depth, normals
-from vbdata.nouns import Depth, Normals, Segments, moved
+from vbdata.core.types import Depth, Normals, Segments, moved
 
 sides = st.integers(1, 12)
 palettes = st.sampled_from(["rgb-cube", "plasma", "inferno", "viridis", "grey"])
@@ -64,7 +64,7 @@ def test_normals(like: torch.Tensor, seed: int, none: bool) -> None:
 @settings(deadline=None, max_examples=60)
 @given(sides, sides, sides, sides, st.integers(0, 2**32 - 1))
 def test_labels_shrink_to_true_values_only(h: int, w: int, nh: int, nw: int, seed: int) -> None:
-    from vbdata.nouns import Geometry
+    from vbdata.core.types import Geometry
 
     height, width = max(h, nh), max(w, nw)
     geometry = Geometry(source=(width, height), scaled=(nw, nh), left=0, top=0, width=nw, height=nh)

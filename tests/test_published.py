@@ -21,13 +21,13 @@ from conftest import manifest_of, sums_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbdata.build import How, build
-from vbdata.columns import COLUMNS
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build
+from vbdata.manifest.columns import COLUMNS
 from vbdata.publish import card, energon, reader_files, tables
-from vbdata.recipe import Recipe, parse_recipe
-from vbdata.storage import Folder
-from vbdata.tar import members
-from vbdata.verify import verify
+from vbdata.recipe.recipe import Recipe, parse_recipe
+from vbdata.shard.tar import members
+from vbdata.storage.folder import Folder
 
 KINDS = {str: pa.string(), bool: pa.bool_()}
 

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from vbdata.rand import Stream, key_of, mix64
+from vbdata.core.rng import Stream, key_of, mix64
 
 
 def test_the_stream_is_blake2b_of_names_and_counter() -> None:

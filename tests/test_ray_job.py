@@ -17,7 +17,7 @@ import pytest
 from conftest import REPOSITORY, sums_of
 from ray.cluster_utils import Cluster
 
-from vbdata.recipe import Recipe
+from vbdata.recipe.recipe import Recipe
 
 pytestmark = [
     pytest.mark.xdist_group("ray"),

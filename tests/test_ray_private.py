@@ -16,18 +16,21 @@ from pathlib import Path
 
 import pytest
 
-from vbdata.build import planned
-from vbdata.jobs import Jobs, code
-from vbdata.recipe import Recipe
-from vbdata.run import Done, Event, Failed, Retried, Workers
-from vbdata.shard import build_shard
-from vbdata.storage import Folder
-from vbdata.tickets import job_digests, make_job
-from vbdata.work import Report
+from vbdata.engine.build import planned
+from vbdata.jobs.job import Report
+from vbdata.jobs.shared import Jobs, code
+from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.local import Done, Event, Failed, Retried, Workers
+from vbdata.shard.shard import build_shard
+from vbdata.storage.folder import Folder
 
 ray = pytest.importorskip("ray")
 
-from vbdata import ray_metrics, ray_private, ray_run, ray_worker  # noqa: E402
+from vbdata.run.ray import metrics as ray_metrics  # noqa: E402
+from vbdata.run.ray import private as ray_private  # noqa: E402
+from vbdata.run.ray import run as ray_run  # noqa: E402
+from vbdata.run.ray import worker as ray_worker  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("ray")
 

@@ -11,7 +11,7 @@ from conftest import REPOSITORY, manifest_of
 
 from vbdata import plugins
 from vbdata.errors import REASONS
-from vbdata.recipe import _Recipe, load_recipe
+from vbdata.recipe.recipe import _Recipe, load_recipe
 
 README = (REPOSITORY / "README.md").read_text()
 

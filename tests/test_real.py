@@ -22,10 +22,10 @@ from PIL import Image
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
-from vbdata.build import How, build
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
-from vbdata.verify import verify
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build
+from vbdata.recipe.recipe import load_recipe
+from vbdata.storage.folder import Folder
 
 pytestmark = [needs_real_data, pytest.mark.xdist_group("real")]
 

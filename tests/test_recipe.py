@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vbdata.errors import RecipeError
-from vbdata.recipe import load_recipe
+from vbdata.recipe.recipe import load_recipe
 
 GOOD = """
 name: smoke

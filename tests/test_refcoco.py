@@ -16,14 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import _plain_pickle as plain_pickle
 from pipelines import coco, refcoco
 from pipelines.demo import coco as coco_demo
 from pipelines.demo import refcoco as demo
+from pipelines.formats import plain_pickle
+from vbdata.core.images import encode_jpeg
+from vbdata.core.types import Entry, Expression, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import encode_jpeg
-from vbdata.nouns import Entry, Expression, Segments
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "refer"
 real = pytest.mark.skipif(not REAL.exists(), reason="no real refer samples beside the repository")

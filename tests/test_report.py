@@ -15,12 +15,12 @@ from conftest import manifest_of, quarantine_of
 from pages import CountingFolder, Page, changed, many_times
 from typer.testing import CliRunner
 
-from vbdata.build import How, build
-from vbdata.cli import app
+from vbdata.cli.app import app
+from vbdata.engine.build import How, build
 from vbdata.errors import BuildError
-from vbdata.recipe import Recipe, load_recipe
-from vbdata.report.page import Options, page
-from vbdata.storage import Folder
+from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.storage.folder import Folder
+from vbdata.view.report.page import Options, page
 
 FEW = Options(samples=2, decoded=20)
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=pwned=2>\"'&amp;\0\x1b\u202e"

@@ -13,8 +13,8 @@ from pages import changed
 from PIL import Image
 from test_report import FEW, HOSTILE
 
-from vbdata.report.page import page
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
+from vbdata.view.report.page import page
 
 pytestmark = needs_chromium
 

@@ -16,12 +16,14 @@ from conftest import manifest_of
 from markupsafe import Markup
 from pages import changed
 
-from vbdata import tar
-from vbdata.browse import browsing
+from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import BuildError
-from vbdata.nouns import Depth, Normals, Segments
-from vbdata.report import charts
-from vbdata.report.measures import (
+from vbdata.manifest.browse import browsing
+from vbdata.shard import tar
+from vbdata.shard.tar_read import read_sample, split_sample
+from vbdata.storage.folder import Folder
+from vbdata.view.report import charts
+from vbdata.view.report.measures import (
     NEAREST,
     PER_DECADE,
     ROW_COLUMNS,
@@ -31,8 +33,6 @@ from vbdata.report.measures import (
     NormalCounts,
     measure_rows,
 )
-from vbdata.storage import Folder
-from vbdata.tar_read import read_sample, split_sample
 
 
 def test_picked_samples_are_their_own_bytes(demo_build: Path) -> None:

@@ -22,19 +22,20 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import demo_recipe_over, quarantine_of, sums_of
 
-from vbdata import plugins, prompts
-from vbdata.build import How, build, planned
-from vbdata.earlier import opened
+from vbdata import plugins
+from vbdata.checks.verify import verify
+from vbdata.core import prompts
+from vbdata.core.images import decode_rgb, encode_jpeg
+from vbdata.engine.build import How, build, planned
+from vbdata.engine.earlier import opened
 from vbdata.errors import BadSample, BuildError, RecipeError
-from vbdata.images import decode_rgb, encode_jpeg
-from vbdata.reads import Reads, still
-from vbdata.recipe import Recipe
-from vbdata.reuse import CHANGED, DAMAGED
-from vbdata.sample import pictures_sha256
-from vbdata.storage import Folder
-from vbdata.tar import TarWriter
-from vbdata.tickets import Tickets
-from vbdata.verify import verify
+from vbdata.jobs.tickets import Tickets
+from vbdata.recipe.recipe import Recipe
+from vbdata.shard.reads import Reads, still
+from vbdata.shard.reuse import CHANGED, DAMAGED
+from vbdata.shard.sample import pictures_sha256
+from vbdata.shard.tar import TarWriter
+from vbdata.storage.folder import Folder
 
 NOT_OURS = "not a receipt of this version"
 ray_group = pytest.mark.xdist_group("ray builds")
@@ -606,7 +607,7 @@ def test_a_folder_without_a_build_is_refused_at_once(small: Recipe, tmp_path: Pa
 
 
 def run_cli(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "vbdata.cli", *words]
+    command = [sys.executable, "-m", "vbdata", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
 
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from vbdata.errors import BuildError
-from vbdata.json_bytes import json_bytes
-from vbdata.plan_file import SCHEMA, read_shard
-from vbdata.row_groups import FEWEST, together
+from vbdata.manifest.json_text import json_bytes
+from vbdata.planning.file import SCHEMA, read_shard
+from vbdata.planning.row_groups import FEWEST, together
 
 
 @pytest.mark.parametrize(

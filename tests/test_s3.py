@@ -24,12 +24,13 @@ from packing import OFFICIAL, PACKERS, STORED, tarred, write, zipped
 from test_archives import FILES, same_for_the_reader
 from werkzeug.serving import make_server
 
-from vbdata import cache, patience
-from vbdata.build import How, build
+from vbdata.engine.build import How, build
 from vbdata.errors import SourceError
-from vbdata.recipe import load_recipe
-from vbdata.roots import open_root
-from vbdata.storage import Folder, Root
+from vbdata.machine import cache
+from vbdata.recipe.recipe import load_recipe
+from vbdata.sources.open import open_root
+from vbdata.storage import retry as patience
+from vbdata.storage.folder import Folder, Root
 from vbdata.train.data import open_builds
 
 

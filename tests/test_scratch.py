@@ -9,7 +9,7 @@ from pathlib import Path
 
 CODE = """
 import tempfile
-from vbdata.scratch import own_scratch
+from vbdata.machine.scratch import own_scratch
 own_scratch()
 folder = tempfile.mkdtemp(prefix="vbdata-")
 open(f"{folder}/shard.tar", "wb").write(b"half")

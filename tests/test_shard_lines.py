@@ -13,16 +13,16 @@ import pytest
 from conftest import manifest_of, sums_of
 
 from benchmarks.driver import RECIPE
-from vbdata.build import How, build, planned
-from vbdata.json_bytes import PIECE, Each, Pairs, json_bytes, json_pieces
-from vbdata.manifest import write_manifest
-from vbdata.outfolder import receipts, sweep
-from vbdata.recipe import parse_recipe
-from vbdata.shard import receipt_path
-from vbdata.shard_lines import ShardLines
-from vbdata.storage import Folder
-from vbdata.tickets import JobDigests, tar_path
-from vbdata.work import Receipt
+from vbdata.engine.build import How, build, planned
+from vbdata.engine.folder import receipts, sweep
+from vbdata.jobs.job import Receipt
+from vbdata.jobs.tickets import JobDigests, tar_path
+from vbdata.manifest.json_text import PIECE, Each, Pairs, json_bytes, json_pieces
+from vbdata.manifest.shard_lines import ShardLines
+from vbdata.manifest.write import write_manifest
+from vbdata.recipe.recipe import parse_recipe
+from vbdata.shard.shard import receipt_path
+from vbdata.storage.folder import Folder
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_lines_and_sums_are_those_of_the_receipts(made: Path) -> None:
 def test_sums_are_sorted_as_text_when_numbers_outgrow_their_zeros(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vbdata.shard_lines.IN_ORDER", 10)
+    monkeypatch.setattr("vbdata.manifest.shard_lines.IN_ORDER", 10)
     lines, receipt = ShardLines(lambda number: f"shards/{number}-of-12.tar"), one_of(made)
     for _ in range(12):
         lines.add(receipt)
@@ -155,7 +155,7 @@ def test_memory_does_not_grow_with_the_shards_that_are_published(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is 17 bytes: the index's, to count different records."""
-    monkeypatch.setattr("vbdata.row_groups.FEWEST", 500)
+    monkeypatch.setattr("vbdata.planning.row_groups.FEWEST", 500)
     receipt, peaks = one_of(made), []
     for shards in (1_000, 6_000):
         (tmp_path / str(shards)).mkdir()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vbdata.sketch import PLAIN, TAIL, Digests, Sketch, compare
+from vbdata.locks.sketch import PLAIN, TAIL, Digests, Sketch, compare
 
 NAMES = st.dictionaries(
     st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40),

@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from vbdata.build import planned
-from vbdata.recipe import Recipe
-from vbdata.shard import build_shard, read_receipt, receipt_path
-from vbdata.stages import STAGES, Clock, stage
-from vbdata.storage import Folder
-from vbdata.tickets import job_digests, make_job
+from vbdata.engine.build import planned
+from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.machine.stages import STAGES, Clock, stage
+from vbdata.recipe.recipe import Recipe
+from vbdata.shard.shard import build_shard, read_receipt, receipt_path
+from vbdata.storage.folder import Folder
 
 
 def spin(seconds: float) -> None:

@@ -16,13 +16,13 @@ from rich.console import Console
 from test_holdout import TEXT, groups_of, recipe_of
 from typer.testing import CliRunner
 
-from vbdata.build import How, build, planned
-from vbdata.cli import app
-from vbdata.licences import commercial
-from vbdata.recipe import Recipe, load_recipe
-from vbdata.report.page import Options, page
-from vbdata.stats import COUNTS, print_statement, statement
-from vbdata.storage import Folder
+from vbdata.cli.app import app
+from vbdata.engine.build import How, build, planned
+from vbdata.recipe.licences import commercial
+from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.storage.folder import Folder
+from vbdata.view.report.page import Options, page
+from vbdata.view.stats import COUNTS, print_statement, statement
 
 HELD = "holdout: [refcoco-val, {file: ids.txt}]\n"
 

@@ -22,14 +22,15 @@ from object_stores import BUCKET, KEY, SECRET, moto, pointed_at, rclone, rclone_
 from ray.cluster_utils import Cluster
 
 from benchmarks.faulty_store import Faults, Proxy, faulty
-from vbdata import cache, patience
-from vbdata.build import How, build
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build
+from vbdata.engine.folder import lacking, ordered
 from vbdata.errors import BuildError, SourceError
-from vbdata.outfolder import lacking, ordered
-from vbdata.recipe import Recipe
-from vbdata.secrets import redacted, refuse_keys
-from vbdata.storage import Folder
-from vbdata.verify import verify
+from vbdata.machine import cache
+from vbdata.recipe.recipe import Recipe
+from vbdata.storage import retry as patience
+from vbdata.storage.folder import Folder
+from vbdata.storage.secrets import redacted, refuse_keys
 
 ray_group = pytest.mark.xdist_group("ray builds")
 FLAKY = Faults(error=0.06, reset=0.02, lost=0.02, cut=0.02, short=0.02, flip=0.0, hang=0.005)
@@ -59,7 +60,7 @@ def _fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def vbdata(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "vbdata.cli", *words]
+    line = [sys.executable, "-m", "vbdata", *words]
     return subprocess.run(line, capture_output=True, text=True, cwd=REPOSITORY, timeout=280, **more)
 
 
@@ -144,7 +145,7 @@ def test_a_slow_store_holds_the_workers_back(
     (tmp_path / "slow.yaml").write_text(re.sub(r"(?m)^shard_size:.*", "shard_size: 16", text))
     (spool := tmp_path / "spool").mkdir()
     words = ["build", str(tmp_path / "slow.yaml"), "--workers", "2", *roots_of(demo_recipe)]
-    command = [sys.executable, "-m", "vbdata.cli", *words, "--out", "s3://data/slow"]
+    command = [sys.executable, "-m", "vbdata", *words, "--out", "s3://data/slow"]
     proxy.delay_s = 0.1
     try:
         process = subprocess.Popen(

@@ -32,10 +32,12 @@ from object_stores import (
 from packing import DEFLATED, STORED, zipped
 
 from benchmarks.faulty_store import Proxy, faulty
-from vbdata import cache, gs, gs_client, patience, s3
 from vbdata.errors import BadSample
-from vbdata.roots import open_root
-from vbdata.storage import Folder
+from vbdata.machine import cache
+from vbdata.sources.open import open_root
+from vbdata.storage import gs, gs_client, s3
+from vbdata.storage import retry as patience
+from vbdata.storage.folder import Folder
 
 MIB = 1 << 20
 READ_KINDS = ("500", "503", "429", "reset", "lost", "cut", "short", "hang")
@@ -302,8 +304,8 @@ def test_an_upload_that_fails_leaves_nothing(
 KILLED = """
 import sys
 from pathlib import Path
-from vbdata import s3
-from vbdata.storage import Folder
+from vbdata.storage import s3
+from vbdata.storage.folder import Folder
 s3.PART = 5 << 20
 Folder(sys.argv[1]).put(Path(sys.argv[2]), "big.tar")
 """

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pipelines.demo import coco as scenes
+from vbdata.core.surface import normals_from_depth
 from vbdata.errors import BadSample
-from vbdata.surface import normals_from_depth
 
 NO_SKY = torch.zeros(40, 50, dtype=torch.bool)
 

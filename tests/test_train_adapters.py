@@ -20,18 +20,18 @@ pytest.importorskip("diffusers", reason="the real editors need vbdata[editors]")
 import tiny_pipelines
 
 from vbdata.errors import RecipeError
-from vbdata.storage import Folder
+from vbdata.evaluation.evaluate import Options
+from vbdata.evaluation.truth import BuildTruth
+from vbdata.storage.folder import Folder
 from vbdata.train import checkpoint, flow
 from vbdata.train.adapter import Condition, conditioned, make_editor, reworded
 from vbdata.train.adapters import _shared
 from vbdata.train.adapters._ceiling import ceiling, round_trip
 from vbdata.train.adapters._export import export_lora
 from vbdata.train.config import Lora, load_config
-from vbdata.train.evaluate import Options
 from vbdata.train.loop import train
 from vbdata.train.lora import add_lora
 from vbdata.train.predict import load_trained
-from vbdata.train.truth import BuildTruth
 
 KINDS = sorted(tiny_pipelines.BUILDERS)
 FLOWS = [kind for kind in KINDS if kind != "instruct_pix2pix"]

@@ -13,8 +13,9 @@ import torch
 import train_runs as runs
 from conftest import manifest_of
 
-from vbdata import images, tar
+from vbdata.core import images
 from vbdata.errors import BuildError
+from vbdata.shard import tar
 from vbdata.train.config import Config
 from vbdata.train.data import Corpus, Picture, fit, nearest, open_builds
 from vbdata.train.loader import Batch, Loader

@@ -13,7 +13,7 @@ import torch
 import train_runs as runs
 from torch import Tensor, nn
 
-from vbdata.rand import mix64
+from vbdata.core.rng import mix64
 from vbdata.train import flow, optim
 from vbdata.train.adapter import Condition
 from vbdata.train.config import Config, Loss, Optim

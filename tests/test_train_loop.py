@@ -16,11 +16,12 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
-from vbdata import images, plugins
-from vbdata.build import How, build
+from vbdata import plugins
+from vbdata.core import images
+from vbdata.engine.build import How, build
 from vbdata.errors import BuildError, RecipeError
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
+from vbdata.recipe.recipe import load_recipe
+from vbdata.storage.folder import Folder
 from vbdata.train.loop import train
 from vbdata.train.predict import predict
 
@@ -195,7 +196,7 @@ def test_the_command_says_what_is_wrong(demo_build: Path, tmp_path: Path) -> Non
 
 def test_the_command_is_quick_to_load() -> None:
     code = (
-        "import sys, vbdata.cli_train\n"
+        "import sys, vbdata.cli.train\n"
         "heavy = {'torch', 'ray', 'pyarrow', 'cv2', 'numpy', 'pydantic'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
@@ -205,7 +206,7 @@ def test_the_command_is_quick_to_load() -> None:
 
 @pytest.mark.xdist_group("ray builds")
 def test_ray_train_runs_the_same_training(demo_build: Path, tmp_path: Path) -> None:
-    from vbdata.train.ray_run import train_on_ray
+    from vbdata.train.ray import train_on_ray
 
     config = runs.tiny(demo_build, steps=4)
     train_on_ray(config, tmp_path / "ray", "local", 2)

@@ -12,7 +12,7 @@ import torch
 import train_runs as runs
 from test_train_data import assert_same
 
-from vbdata import images
+from vbdata.core import images
 from vbdata.train.adapter import Tabled, make_editor
 from vbdata.train.config import Config
 from vbdata.train.data import open_builds

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vbdata.errors import RecipeError
-from vbdata.mix import apportion
+from vbdata.planning.mixture import apportion
 from vbdata.train.config import Config, Loss
 from vbdata.train.data import Corpus
 from vbdata.train.sampling import Sampler, bucket_sizes, cell_weights, draws

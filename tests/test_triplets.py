@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from pipelines import _records as records
-from pipelines import _tars as tars
 from pipelines import triplets
 from pipelines.demo import triplets as demo
+from pipelines.formats import tars
+from pipelines.parts import records
+from vbdata.core.images import decode_rgb, encode_jpeg
+from vbdata.core.png import encode_png
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
-from vbdata.images import decode_rgb, encode_jpeg
-from vbdata.nouns import Entry
-from vbdata.png import encode_png
-from vbdata.storage import Folder
+from vbdata.storage.folder import Folder
 
 WIDTH, HEIGHT = 40, 30
 ROW = {"input_image": "a.jpg", "edited_image": "b.jpg", "instruction": "Make it blue."}

@@ -20,19 +20,20 @@ from conftest import REPOSITORY, manifest_of
 from test_cli import run
 from test_s3 import Log, s3, upload
 
-from vbdata import images, verify_rows
-from vbdata.build import How, build
-from vbdata.columns import ROWS
+from vbdata.checks import rows as verify_rows
+from vbdata.checks.files import LARGEST, MOST
+from vbdata.checks.verify import examine, verify
+from vbdata.core import images
+from vbdata.core.png import encode_png
+from vbdata.engine.build import How, build
 from vbdata.errors import BuildError
 from vbdata.export._build import open_build
-from vbdata.holdout import HOLDOUT
-from vbdata.manifest import canonical, manifest_digest
-from vbdata.png import encode_png
-from vbdata.recipe import load_recipe
-from vbdata.storage import Folder
-from vbdata.tar import TarWriter, members
-from vbdata.verify import examine, verify
-from vbdata.verify_files import LARGEST, MOST
+from vbdata.manifest.columns import ROWS
+from vbdata.manifest.write import canonical, manifest_digest
+from vbdata.planning.holdout import HOLDOUT
+from vbdata.recipe.recipe import load_recipe
+from vbdata.shard.tar import TarWriter, members
+from vbdata.storage.folder import Folder
 
 __all__ = ["s3"]  # a fixture
 Plant = Callable[[Path], None]

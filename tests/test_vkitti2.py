@@ -15,14 +15,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipelines import _vkitti_depth, _vkitti_segments, vkitti2
+from pipelines import vkitti2
 from pipelines.demo import vkitti2 as demo
 from pipelines.demo.scene import Truth
 from pipelines.demo.vkitti2_street import COLORS, OFFICIAL
+from pipelines.parts.vkitti import depth as _vkitti_depth
+from pipelines.parts.vkitti import segments as _vkitti_segments
+from vbdata.core.surface import normals_from_depth
+from vbdata.core.types import ClassFact, Depth, Entry, Normals, Segments
 from vbdata.errors import BadSample, SourceError
-from vbdata.nouns import ClassFact, Depth, Entry, Normals, Segments
-from vbdata.storage import Folder
-from vbdata.surface import normals_from_depth
+from vbdata.storage.folder import Folder
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 real = pytest.mark.skipif(not (REAL / "vkitti2").exists(), reason="no real Virtual KITTI 2 samples")

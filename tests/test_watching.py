@@ -17,18 +17,18 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
-from vbdata.account import Account, Cell, clock_text
-from vbdata.build import How, build, planned
-from vbdata.cli import app
+from vbdata.cli.app import app
+from vbdata.engine.build import How, build, planned
+from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError
-from vbdata.live import View
-from vbdata.recipe import Recipe
-from vbdata.run import Done, Retried, Waiting, Workers
-from vbdata.stages import STAGES
-from vbdata.state import Progress, Watcher
-from vbdata.stats_time import show
-from vbdata.storage import Folder
-from vbdata.terminal import Terminal
+from vbdata.machine.stages import STAGES
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.local import Done, Retried, Waiting, Workers
+from vbdata.storage.folder import Folder
+from vbdata.terminal.account import Account, Cell, clock_text
+from vbdata.terminal.live import View
+from vbdata.terminal.watcher import Terminal
+from vbdata.view.stats_time import show
 
 
 def screen(width: int, height: int = 40) -> Console:

@@ -57,7 +57,7 @@ def command(config: Path, out: Path, *settings: str, processes: int = 1) -> list
     """`vbdata train` as a process of its own, or as several under torchrun."""
     start = [*torchrun(processes), "-m"] if processes > 1 else [sys.executable, "-m"]
     sets = [part for one in settings for part in ("--set", one)]
-    return [*start, "vbdata.cli_train", str(config), "--out", str(out), *sets]
+    return [*start, "vbdata.cli.train", str(config), "--out", str(out), *sets]
 
 
 def run(config: Path, out: Path, *settings: str, processes: int = 1) -> str:

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms import _depth_codes as codes
-from transforms._palettes import PALETTES
-from vbdata.nouns import Ask, Depth, Entry
-from vbdata.prompts import phrase, prompt
-from vbdata.rand import Stream
-from vbdata.rounding import sqrt
+from transforms.parts import depth_codes as codes
+from transforms.parts.palettes import PALETTES
+from vbdata.core.prompts import phrase, prompt
+from vbdata.core.rng import Stream
+from vbdata.core.rounding import sqrt
+from vbdata.core.types import Ask, Depth, Entry
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms._identity import decode, legal, render, roundtrip, valid
-from vbdata.english import sentence
-from vbdata.nouns import Ask, Entry
-from vbdata.prompts import prompt
-from vbdata.rand import Stream
+from transforms.parts.identity import decode, legal, render, roundtrip, valid
+from vbdata.core.english import sentence
+from vbdata.core.prompts import prompt
+from vbdata.core.rng import Stream
+from vbdata.core.types import Ask, Entry
 
 if TYPE_CHECKING:
     import pyarrow as pa

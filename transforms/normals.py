@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata import compiled
-from vbdata.nouns import Ask, Entry, Normals
-from vbdata.prompts import prompt
-from vbdata.rand import Stream
-from vbdata.rounding import sqrt
+from vbdata.core import compiled
+from vbdata.core.prompts import prompt
+from vbdata.core.rng import Stream
+from vbdata.core.rounding import sqrt
+from vbdata.core.types import Ask, Entry, Normals
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms import _colours as colours
-from transforms import _legend
-from transforms._legend import decode, legal
-from vbdata.english import series
-from vbdata.nouns import Ask, Entry, Expression, Segments
-from vbdata.prompts import phrase, prompt
-from vbdata.rand import Stream
+from transforms.parts import colours
+from transforms.parts import legend as _legend
+from transforms.parts.legend import decode, legal
+from vbdata.core.english import series
+from vbdata.core.prompts import phrase, prompt
+from vbdata.core.rng import Stream
+from vbdata.core.types import Ask, Entry, Expression, Segments
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vbdata import plugins
+from vbdata.core.images import Pixels, decode_png_raw, decode_rgb
+from vbdata.core.png import encode_png, encode_png16
+from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import RecipeError, VbdataError, choices
-from vbdata.images import Pixels, decode_png_raw, decode_rgb
-from vbdata.nouns import Depth, Normals, Segments
-from vbdata.png import encode_png, encode_png16
 
 if TYPE_CHECKING:
     from torch import Tensor

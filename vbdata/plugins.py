@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from vbdata import compiled
+from vbdata.core import compiled
 
 DATASETS = "pipelines"
 TASKS = "transforms"
@@ -43,22 +43,22 @@ UNUSABLE = (LookupError, ImportError, SyntaxError, ValueError, TypeError, Attrib
 
 # The engine's own modules whose code decides bytes.
 ENGINE = (
-    "nouns",
-    "rand",
-    "images",
-    "jpeg",
-    "rounding",
-    "surface",
-    "geometry",
-    "png",
-    "png_read",
-    "deflate_plain",
-    "tar",
-    "english",
-    "prompts",
-    "reads",
-    "sample",
-    "shard",
+    "core.types",
+    "core.rng",
+    "core.images",
+    "core.jpeg",
+    "core.rounding",
+    "core.surface",
+    "core.geometry",
+    "core.png",
+    "core.png_read",
+    "core.deflate",
+    "shard.tar",
+    "core.english",
+    "core.prompts",
+    "shard.reads",
+    "shard.sample",
+    "shard.shard",
 )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from transforms import generate
-from vbdata.nouns import Ask, Entry
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
+from vbdata.core.types import Ask, Entry
 
 
 def __getattr__(part: str) -> Any:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from transforms import _colours as colours
 from transforms import instance
 from transforms.instance import ask as ask_in_any_colours
-from vbdata.english import plural
-from vbdata.nouns import Ask, Entry, Segments
-from vbdata.rand import Stream
+from transforms.parts import colours
+from vbdata.core.english import plural
+from vbdata.core.rng import Stream
+from vbdata.core.types import Ask, Entry, Segments
 
 
 def __getattr__(part: str) -> Any:

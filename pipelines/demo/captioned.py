@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pipelines.demo.captions import captions
 from pipelines.demo.caster import develop, shoot
 from pipelines.demo.places import room, street
-from vbdata.images import encode_jpeg
-from vbdata.rand import Stream
+from vbdata.core.images import encode_jpeg
+from vbdata.core.rng import Stream
 
 SIZES = ((160, 120), (120, 160), (144, 144), (161, 101))
 SEEN = 40  # pixels of a surface that is spoken of

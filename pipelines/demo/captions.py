@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipelines.demo.caster import Surface
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FLOORS = {

@@ -13,16 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.demo.patterns import Paint, Rgb, noise, reflectance
-from pipelines.demo.solids import (
-    Array,
-    Point,
-    Solid,
-    bounding_sphere,
-    chart,
-    dot,
-    hit,
-    normal,
-)
+from pipelines.demo.solids import Array, Point, Solid, bounding_sphere, chart, dot, hit, normal
 
 GAMMA = 2.2
 Ball = tuple[Point, float]  # centre and radius

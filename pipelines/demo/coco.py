@@ -24,8 +24,8 @@ from pipelines.demo.caster import develop, shoot
 from pipelines.demo.outlines import Mask, box, polygons, run_lengths
 from pipelines.demo.places import room, street
 from pipelines.demo.scene import Truth
-from vbdata.images import encode_jpeg
-from vbdata.rand import Stream
+from vbdata.core.images import encode_jpeg
+from vbdata.core.rng import Stream
 
 Record = dict[str, Any]
 

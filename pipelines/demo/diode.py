@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipelines.demo.caster import develop, shoot
 from pipelines.demo.places import room, street
 from pipelines.demo.scene import Truth, lens_of
-from vbdata.rand import Stream, mix64, word_of
+from vbdata.core.rng import Stream, mix64, word_of
 
 WIDTH, HEIGHT = 128, 96
 LENS = lens_of(886.81 / 8, 927.06 / 8, 512 / 8, 384 / 8)

@@ -30,8 +30,8 @@ from pipelines.demo.hypersim_tables import (
 from pipelines.demo.places import furnished, room_camera, room_size
 from pipelines.demo.scene import Truth
 from pipelines.demo.solids import Array, dot
-from vbdata.images import encode_jpeg
-from vbdata.rand import Stream, mix64, word_of
+from vbdata.core.images import encode_jpeg
+from vbdata.core.rng import Stream, mix64, word_of
 
 EXCLUDED = 3  # keyframes after the public ones; the first scene's first of them has files
 DEFECTIVE = "ai_001_001/1"  # the frame whose normals are flipped, zero, too long or NaN

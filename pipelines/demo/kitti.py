@@ -18,7 +18,7 @@ from pipelines.demo.caster import Camera, Frame, develop, shoot
 from pipelines.demo.places import avenue
 from pipelines.demo.scene import Truth, lens_of, looking
 from pipelines.demo.solids import Array
-from vbdata.rand import Stream, mix64, word_of
+from vbdata.core.rng import Stream, mix64, word_of
 
 EDGE = 5  # frames at either end of a drive that have no ground truth
 RANGE = 85.0  # metres

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.demo.caster import Camera, develop, shoot
 from pipelines.demo.places import avenue
 from pipelines.demo.scene import Truth, lens_of, looking
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 SHAPES = {0: (310, 94), 2: (310, 94), 3: (309, 93), 155: (306, 92), 157: (306, 93)}  # by frame
 FAR = 30.0  # metres beyond which cars are not told apart

@@ -11,7 +11,7 @@ from pipelines.demo.patterns import Paint, Rgb
 from pipelines.demo.scene import Region, colour, furnish, looking, pinhole
 from pipelines.demo.solids import Bounds, Plane, Point
 from pipelines.demo.things import Maker, block, moved
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 INF = math.inf
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.demo.caster import GAMMA, Camera, Frame, Scene, shoot
 from pipelines.demo.procedural_scene import MANNERS, scene
 from pipelines.demo.procedural_words import Segment, captions, edit, expressions
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 SIZE = 32
 LEAST = 12  # pixels of a thing that is spoken of

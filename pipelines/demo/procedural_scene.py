@@ -15,7 +15,7 @@ from pipelines.demo.places import sun
 from pipelines.demo.scene import Region, furnish, looking, pinhole
 from pipelines.demo.solids import Box, Plane, Point
 from pipelines.demo.things import Maker, ball, block, extent, moved, paint, rod, thing
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 SHAPES = ("ball", "box", "pillar")
 HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")

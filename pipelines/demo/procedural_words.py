@@ -15,8 +15,8 @@ from pipelines.demo.procedural_scene import (
     stands,
 )
 from pipelines.demo.scene import project
-from vbdata.english import plural
-from vbdata.rand import Stream
+from vbdata.core.english import plural
+from vbdata.core.rng import Stream
 
 PLACES = {"room": "in a room", "field": "in a field"}
 THIRDS = ("on the left", "in the middle", "on the right")

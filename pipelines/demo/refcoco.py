@@ -20,7 +20,7 @@ import numpy as np
 from pipelines.demo import coco
 from pipelines.demo.outlines import Mask, box
 from pipelines.demo.scene import Truth
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 SPLITS = ("train", "train", "val", "train", "testA", "train", "testB", "train")
 IMAGES = "images/mscoco/images/train2014"

@@ -16,7 +16,7 @@ from pipelines.demo.caster import Camera, Frame, Scene, Surface
 from pipelines.demo.patterns import COLOURS
 from pipelines.demo.solids import Array, Point, dot
 from pipelines.demo.things import Maker, extent, moved
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 Region = tuple[float, float, float, float]  # x from, x to, y from, y to, in metres
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pipelines.demo.caster import Part, Surface
 from pipelines.demo.patterns import COLOURS, Paint
 from pipelines.demo.solids import Box, Cylinder, Plane, Point, Sphere
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 Maker = Callable[[Stream, str], Surface]
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pipelines.demo.caster import Camera, Frame, Part, Scene, Surface, develop, shoot
 from pipelines.demo.patterns import COLOURS, Rgb
 from pipelines.demo.places import room
-from vbdata.images import encode_jpeg
-from vbdata.rand import Stream
+from vbdata.core.images import encode_jpeg
+from vbdata.core.rng import Stream
 
 SIZES = ((160, 120), (120, 160), (160, 128))
 SEEN = 250  # pixels of a thing that is worth an edit

@@ -21,8 +21,8 @@ from PIL import Image
 from pipelines.demo.caster import Camera, Frame, Scene, develop, shoot
 from pipelines.demo.scene import Truth, lens_of, looking
 from pipelines.demo.vkitti2_street import COLORS, OFFICIAL, street, tracks_of
-from vbdata.images import encode_jpeg
-from vbdata.rand import Stream
+from vbdata.core.images import encode_jpeg
+from vbdata.core.rng import Stream
 
 WIDTH, HEIGHT = 310, 94
 FOCUS = (181.2522, 181.2522, 154.5, 46.5)  # fx, fy, cx, cy in pixels

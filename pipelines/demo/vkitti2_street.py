@@ -8,7 +8,7 @@ from pipelines.demo import places, things
 from pipelines.demo.caster import Part, Scene, Surface
 from pipelines.demo.scene import colour
 from pipelines.demo.things import Maker, block, moved, paint
-from vbdata.rand import Stream
+from vbdata.core.rng import Stream
 
 COLORS = {
     "Terrain": (210, 0, 200),

@@ -28,9 +28,9 @@ os.environ |= {
 
 from truth import Truth, truth_of  # noqa: E402
 
-from vbdata.build import How, build  # noqa: E402
-from vbdata.recipe import Recipe  # noqa: E402
-from vbdata.storage import Folder  # noqa: E402
+from vbdata.engine.build import How, build  # noqa: E402
+from vbdata.recipe.recipe import Recipe  # noqa: E402
+from vbdata.storage.folder import Folder  # noqa: E402
 
 Make = Callable[..., Path]
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from vbdata.tar import members
+from vbdata.shard.tar import members
 
 Pixels = NDArray[np.uint8]
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from truth import Truth
 
-from vbdata.export._nouns import Options
 from vbdata.export._run import export
-from vbdata.storage import Folder
+from vbdata.export.options import Options
+from vbdata.storage.folder import Folder
 
 PAIRS = {"original_image": "input", "edited_image": "target.png"}
 TEXT2IMAGE = {"image": "target.png"}

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import tiny
-from vbdata.nouns import Entry, Sample
+from vbdata.core.types import Entry, Sample
 
 if TYPE_CHECKING:
-    from vbdata.storage import Root
+    from vbdata.storage.folder import Root
 
 LABELS, LICENSE, HOMEPAGE = tiny.LABELS, tiny.LICENSE, tiny.HOMEPAGE
 BITE, LARDER = 128 << 20, 8 << 30  # bytes

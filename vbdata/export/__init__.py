@@ -20,7 +20,7 @@ import pkgutil
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from vbdata.export._nouns import Format
+    from vbdata.export.options import Format
 
 
 def names() -> list[str]:

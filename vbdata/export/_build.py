@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vbdata.columns import ROWS
+from vbdata.checks.files import hash_fault, read_sums
+from vbdata.checks.manifest import manifest_faults, read_manifest
+from vbdata.checks.rows import UNREADABLE, Place, opened_rows, read_rows, row_places
 from vbdata.errors import BuildError
-from vbdata.manifest import MANIFEST, SUMS
-from vbdata.storage import Folder
-from vbdata.verify_files import hash_fault, read_sums
-from vbdata.verify_manifest import manifest_faults, read_manifest
-from vbdata.verify_model import Manifest
-from vbdata.verify_rows import UNREADABLE, Place, opened_rows, read_rows, row_places
+from vbdata.manifest.columns import ROWS
+from vbdata.manifest.model import Manifest
+from vbdata.manifest.write import MANIFEST, SUMS
+from vbdata.storage.folder import Folder
 
 
 @dataclass(frozen=True, slots=True)

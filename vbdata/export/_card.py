@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vbdata.export._nouns import Format, Summary
 from vbdata.export._sizes import all_sizes, told
-from vbdata.licences import commercial
+from vbdata.export.options import Format, Summary
+from vbdata.recipe.licences import commercial
 
 DECODE = """\
 ## Decode

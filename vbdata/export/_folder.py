@@ -14,14 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
+from vbdata.checks.files import LINE
 from vbdata.errors import BadSample, BuildError
-from vbdata.export._nouns import Format, Summary
 from vbdata.export._shard import STATE, read_done
-from vbdata.licences import commercial
-from vbdata.manifest import SUMS, canonical
-from vbdata.recipe import first_difference
-from vbdata.storage import Folder
-from vbdata.verify_files import LINE
+from vbdata.export.options import Format, Summary
+from vbdata.manifest.write import SUMS, canonical
+from vbdata.recipe.licences import commercial
+from vbdata.recipe.recipe import first_difference
+from vbdata.storage.folder import Folder
 
 DONE = "export.json"
 ORDER = f"{STATE}/order.json"

@@ -11,9 +11,9 @@ from vbdata.errors import BadSample, BuildError, RecipeError, choices
 from vbdata.export import format_of
 from vbdata.export._build import Build, open_build
 from vbdata.export._folder import claim, finish, read_report, tidy
-from vbdata.export._nouns import BLANKS, Options, Summary
 from vbdata.export._shard import done_path, export_shard
-from vbdata.storage import Folder
+from vbdata.export.options import BLANKS, Options, Summary
+from vbdata.storage.folder import Folder
 
 Step = Callable[[int, int], None]  # shards written, of how many
 

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from vbdata.export._build import Build
-from vbdata.export._nouns import PAIRS, TEXT2IMAGE, Format, Item, Options
-from vbdata.storage import Folder
-from vbdata.tar import members
+from vbdata.export.options import PAIRS, TEXT2IMAGE, Format, Item, Options
+from vbdata.shard.tar import members
+from vbdata.storage.folder import Folder
 
 STATE = ".vbdata-export"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # of a key or a task, as a file's name

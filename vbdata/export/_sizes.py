@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from vbdata.export._nouns import Part
+from vbdata.export.options import Part
 
 MULTIPLE = 16  # of pixels a side: what the autoencoders of today's editors need
 MOST_BUCKETS = 32

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from vbdata.export._nouns import Item, Part, Summary
 from vbdata.export._sizes import all_sizes, side
+from vbdata.export.options import Item, Part, Summary
 
 TRAINER = "ai-toolkit"
 HOMEPAGE = "https://github.com/ostris/ai-toolkit"

@@ -10,8 +10,8 @@ examples/qwen_image/model_training/lora/Qwen-Image-Edit.sh of the repository.
 
 from __future__ import annotations
 
-from vbdata.export._nouns import Item, Part, Summary
 from vbdata.export._sizes import all_sizes, largest
+from vbdata.export.options import Item, Part, Summary
 
 TRAINER = "DiffSynth-Studio"
 HOMEPAGE = "https://github.com/modelscope/DiffSynth-Studio"

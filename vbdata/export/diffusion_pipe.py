@@ -10,9 +10,9 @@ tdrussell/diffusion-pipe examples/flux_kontext_dataset.toml, examples/dataset.to
 
 from __future__ import annotations
 
-from vbdata.export._nouns import Item, Summary
 from vbdata.export._sizes import all_sizes, distinct, ratios, side
 from vbdata.export._toml import toml
+from vbdata.export.options import Item, Summary
 
 TRAINER = "diffusion-pipe"
 HOMEPAGE = "https://github.com/tdrussell/diffusion-pipe"

@@ -18,9 +18,9 @@ import hashlib
 
 import yaml
 
-from vbdata.export._nouns import Item, Summary
 from vbdata.export._sizes import all_sizes, side
-from vbdata.manifest import canonical
+from vbdata.export.options import Item, Summary
+from vbdata.manifest.write import canonical
 
 TRAINER = "diffusers (imagefolder)"
 HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"

@@ -11,9 +11,9 @@ flux_kontext_cache_latents.py.
 
 from __future__ import annotations
 
-from vbdata.export._nouns import Item, Part, Summary
 from vbdata.export._sizes import all_sizes, largest
 from vbdata.export._toml import toml
+from vbdata.export.options import Item, Part, Summary
 
 TRAINER = "musubi-tuner"
 HOMEPAGE = "https://github.com/kohya-ss/musubi-tuner"

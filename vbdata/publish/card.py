@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from vbdata import plugins
-from vbdata.columns import COLUMNS
+from vbdata.manifest.columns import COLUMNS
 from vbdata.publish import tables
 from vbdata.publish.facts import glob, members, short_digest, summary
 from vbdata.publish.rebuild import recipe_text

@@ -16,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from vbdata.columns import COLUMNS
-from vbdata.json_bytes import Each
+from vbdata.manifest.columns import COLUMNS
+from vbdata.manifest.json_text import Each
 from vbdata.publish.facts import Member, json_text, licence_url, members, short_digest, summary
 
 PATH = "croissant.json"

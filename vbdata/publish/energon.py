@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from vbdata.json_bytes import Pairs
+from vbdata.manifest.json_text import Pairs
 from vbdata.publish.facts import braces, input_extension, json_text
 
 VERSION = "7.4.1"  # whose layout this is

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from vbdata.json_bytes import json_pieces
-from vbdata.tickets import DIGEST_LENGTH
+from vbdata.jobs.tickets import DIGEST_LENGTH
+from vbdata.manifest.json_text import json_pieces
 
 SPDX = re.compile(r"CC-BY(-NC)?(-SA|-ND)?-\d\.\d|CC0-1\.0|MIT|Apache-2\.0|BSD-[23]-Clause")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vbdata import plugins
-from vbdata.columns import COLUMNS
+from vbdata.manifest.columns import COLUMNS
 from vbdata.publish.facts import members
 
 LONGEST = 100  # characters of a text from the data

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vbdata.json_bytes import Each
+from vbdata.manifest.json_text import Each
 from vbdata.publish.facts import json_text
 
 

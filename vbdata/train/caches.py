@@ -27,8 +27,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from vbdata import cache
 from vbdata.errors import SourceError
+from vbdata.machine import cache
 
 Keep = Literal["no", "memory", "disk"]
 LARGE = 1 << 20  # bytes of a file whose digest is worth keeping

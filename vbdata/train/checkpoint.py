@@ -28,7 +28,7 @@ from torch.distributed.checkpoint.state_dict_loader import load as load_shards
 from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 
 from vbdata.errors import BuildError
-from vbdata.recipe import first_difference
+from vbdata.recipe.recipe import first_difference
 from vbdata.train.adapter import Editor
 from vbdata.train.parallel import World, whole
 

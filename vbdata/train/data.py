@@ -16,11 +16,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vbdata import images, tar
+from vbdata.core import images
+from vbdata.core.types import Geometry
 from vbdata.errors import BadSample, BuildError
-from vbdata.manifest import MANIFEST, manifest_digest
-from vbdata.nouns import Geometry
-from vbdata.storage import Folder
+from vbdata.manifest.write import MANIFEST, manifest_digest
+from vbdata.shard import tar
+from vbdata.storage.folder import Folder
 
 COLUMNS = ["key", "shard", "source", "task", "width", "height", "blank_input"]
 Cell = tuple[str, str]  # (source, task)

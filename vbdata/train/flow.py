@@ -17,14 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vbdata.train.adapter import (
-    Condition,
-    Editor,
-    Tempering,
-    Timed,
-    conditioned,
-    reworded,
-)
+from vbdata.train.adapter import Condition, Editor, Tempering, Timed, conditioned, reworded
 from vbdata.train.config import Config, Loss
 from vbdata.train.data import Corpus
 from vbdata.train.loader import Batch

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from vbdata.core.rng import word_of
 from vbdata.errors import BuildError, RecipeError
-from vbdata.rand import word_of
 from vbdata.train import checkpoint, flow, optim, parallel
 from vbdata.train.adapter import Editor, Released, make_editor
 from vbdata.train.config import Config

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from vbdata.core.rng import mix64, word_of
 from vbdata.errors import BuildError, choices
-from vbdata.rand import mix64, word_of
 from vbdata.train import checkpoint, flow
 from vbdata.train.adapter import Editor, conditioned
 from vbdata.train.config import Config

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.core.rng import mix64, word_of
 from vbdata.errors import RecipeError, choices
-from vbdata.mix import apportion
-from vbdata.rand import mix64, word_of
+from vbdata.planning.mixture import apportion
 from vbdata.train.config import Config, Loss
 from vbdata.train.data import Corpus
 

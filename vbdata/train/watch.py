@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from vbdata.rand import mix64, word_of
+from vbdata.core.rng import mix64, word_of
 from vbdata.train import checkpoint, flow
 from vbdata.train.adapter import Editor, conditioned
 from vbdata.train.config import Config

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vbdata.evaluation.evaluate import Options, evaluate
+from vbdata.evaluation.report import Report
+from vbdata.evaluation.truth import BuildTruth
 from vbdata.train import flow
 from vbdata.train.adapters._shared import LatentEditor
 from vbdata.train.data import nearest
-from vbdata.train.evaluate import Options, evaluate
-from vbdata.train.evaluate_report import Report
 from vbdata.train.sampling import bucket_sizes
-from vbdata.train.truth import BuildTruth
 
 Pixels = NDArray[np.uint8]
 

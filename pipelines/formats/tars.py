@@ -1,0 +1,89 @@
+"""WebDataset tars: which bytes belong to which sample, without reading the images.
+
+A key is a member's path up to the first dot of its name, the rest is the extension. Text members
+(.txt, .json) are read on the way. Works on any filesystem that can read a part of a file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vbdata.errors import BadSample
+from vbdata.sources.tar_members import DAMAGE, headers
+from vbdata.storage.streams import Window
+
+if TYPE_CHECKING:
+    from vbdata.storage.folder import Root
+
+WINDOW = 1 << 16  # bytes that are fetched at once
+MAX_TEXT = 1 << 20  # bytes
+
+
+class Span(NamedTuple):
+    """Where a member's bytes are in its tar."""
+
+    name: str
+    offset: int
+    size: int
+
+
+@dataclass(slots=True)
+class Parts:
+    """The members of a sample by extension. twice: an extension that it has two of, or ""."""
+
+    spans: dict[str, Span] = field(default_factory=dict)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    twice: str = ""
+
+    def table(self) -> dict[str, Any]:
+        """The object of its .json, {} without one. Raises BadSample("garbled annotation")."""
+        try:
+            value = json.loads(self.texts.get("json", b"{}"))
+        except (ValueError, RecursionError) as err:
+            raise BadSample("garbled annotation", f"its .json is not JSON: {err}") from err
+        if not isinstance(value, dict):
+            raise BadSample("garbled annotation", f"its .json is a {type(value).__name__}")
+        return value
+
+
+def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSample | None]:
+    """The samples of a tar by key, in its order, and what is wrong with the tar, if anything."""
+    found: dict[str, Parts] = {}
+    stream = io.BufferedReader(Stream(root, path, size), WINDOW)
+    try:
+        for member in headers(stream, size):
+            full = member.name.encode("utf-8", "backslashreplace").decode()
+            above, slash, name = full.rpartition("/")
+            stem, dot, extension = name.partition(".")
+            if not (member.isreg() and stem and dot) or member.issparse():
+                continue
+            parts = found.setdefault(above + slash + stem, Parts())
+            parts.twice = extension if extension in parts.spans else parts.twice
+            parts.spans[extension] = Span(full, member.offset_data, member.size)
+            if extension.endswith(("txt", "json")) and member.size <= MAX_TEXT:
+                stream.seek(member.offset_data)
+                parts.texts[extension] = stream.read(member.size)
+    except BadSample as bad:
+        return found, bad
+    except DAMAGE as err:
+        return found, BadSample("truncated", f"{err} (tar of {size} bytes)")
+    return found, None
+
+
+def read(root: Root, path: str, span: Span) -> bytes:
+    """A member's bytes. Raises BadSample."""
+    data = root.read_range(path, span.offset, span.size)
+    if len(data) < span.size:
+        raise BadSample("truncated", f"{span.name}: {len(data)} of {span.size} bytes", path)
+    return data
+
+
+class Stream(Window):
+    """A file of a root as a raw stream that can seek."""
+
+    def __init__(self, root: Root, path: str, size: int) -> None:
+        super().__init__(partial(root.read_range, path), size)

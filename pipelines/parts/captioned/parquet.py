@@ -1,0 +1,232 @@
+"""The pairs of captioned.py in a Parquet file: what its rows say, and in which page an image is."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipelines.formats.tars import WINDOW, Stream
+from pipelines.parts import own_records as own
+from pipelines.parts import records
+from pipelines.parts.captioned import pages
+from pipelines.parts.captioned.pages import Chunk, Page, Place
+from pipelines.parts.captioned.records import BYTES, CAPTIONS, Names, bare, captioned, faulty, named
+from vbdata.core.types import Entry, FileRef
+from vbdata.errors import BadSample, SourceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from vbdata.storage.folder import Root
+
+END = b"PAR1"  # a file's last bytes
+MAX_ROWS = 1 << 22  # in a group; writers make a quarter of it by themselves
+LAST = 10**9  # rows of a file: more would not sort by their ids
+FACTS = ("width", "height", "group", "scene", "license")
+
+
+class _Shape(NamedTuple):
+    """Where things are in every row group. leaf, levels: of the images; caption: its column."""
+
+    leaf: int
+    levels: int
+    caption: str
+    columns: list[str]
+
+
+class _Group(NamedTuple):
+    """A row group. first: number of its first row in the file; rows: what each says."""
+
+    number: int
+    first: int
+    chunk: Chunk
+    rows: list[dict[str, Any]]
+
+
+def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
+    """An entry a row. A file that cannot be opened is one fault, and so is a row group.
+
+    Raises SourceError for names that are not there.
+    """
+    import pyarrow.parquet as pq
+
+    stream = io.BufferedReader(Stream(root, file.path, file.size), WINDOW)
+    try:
+        if root.read_range(file.path, max(0, file.size - len(END)), len(END)) != END:
+            raise BadSample("truncated", f"Parquet of {file.size} bytes without its end")
+        with _damage():
+            opened = pq.ParquetFile(stream, pre_buffer=False)
+    except BadSample as bad:
+        yield faulty(bare(f"{file.path}/"), bad, file.path)
+        return
+    shape, first = _shape(opened, file.path, wanted), 0
+    for number in range(opened.num_row_groups):
+        count = opened.metadata.row_group(number).num_rows
+        if not count:
+            continue
+        try:
+            if not 0 <= count <= MAX_ROWS or first + count > LAST:
+                raise BadSample("too large", f"a row group of {count} rows (at most {MAX_ROWS})")
+            group = _group(opened, number, first, shape, file.size)
+        except BadSample as bad:
+            yield _lost(file, first, count, bad)
+            if not 0 <= count <= MAX_ROWS or first + count > LAST:
+                return
+        else:
+            yield from _of_group(root, file, group, shape)
+        first += count
+
+
+def read(root: Root, entry: Entry) -> bytes:
+    """The bytes of an entry's image, of the size that it promises. Raises BadSample."""
+    record, path = records.unpack(entry.record), entry.files["image"].path
+    dictionary = record["dictionary"]
+    place = Place(Page(*record["page"]), Page(*dictionary) if dictionary else None)
+    value = pages.values(root, path, place, record["codec"], record["levels"])[record["number"]]
+    if value is None:
+        raise BadSample("missing", f"row {record['row']} has no image bytes", path)
+    data = bytes(value)
+    records.check_image(data, entry, f"{path}, row {record['row']}")
+    return data
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """What pyarrow says of garbled bytes, as a BadSample."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as err:
+        if isinstance(err, OSError) and err.errno is not None:
+            raise  # the machine's
+        raise BadSample("undecodable", f"Parquet: {err!s:.200}") from err
+
+
+def _shape(opened: Any, path: str, wanted: Names) -> _Shape:
+    """Which columns are read. Raises SourceError."""
+    leaves, schema, names = {}, opened.schema, opened.schema_arrow.names
+    for number in range(len(schema)):
+        leaf = schema.column(number)
+        is_bytes = leaf.physical_type == "BYTE_ARRAY" and leaf.logical_type.type != "STRING"
+        if is_bytes and not leaf.max_repetition_level:
+            leaves[leaf.path.removesuffix(".bytes")] = number
+    image = named("image_key", wanted.image, BYTES, leaves, f"columns of bytes in {path}")
+    caption = named("caption_key", wanted.caption, CAPTIONS, names, path)
+    levels = schema.column(leaves[image]).max_definition_level
+    columns = [caption, *(name for name in FACTS if name in names and name != caption)]
+    if twice := [name for name in columns if names.count(name) > 1]:
+        raise SourceError(f"{path}: two columns {twice[0]!r}")
+    return _Shape(leaves[image], levels, caption, columns)
+
+
+def _group(opened: Any, number: int, first: int, shape: _Shape, size: int) -> _Group:
+    """A row group's texts, and where its images are. Raises BadSample."""
+    about = opened.metadata.row_group(number)
+    column = about.column(shape.leaf)
+    starts = [column.data_page_offset, column.dictionary_page_offset]
+    start = min((at for at in starts if at), default=0)  # old writers say 0 for no dictionary
+    length, codec = column.total_compressed_size, column.compression
+    if not 0 < start <= start + length <= size or column.num_values != about.num_rows:
+        detail = f"{column.num_values} images of {about.num_rows} rows, bytes {start} + {length}"
+        raise BadSample("undecodable", f"Parquet of {size} bytes: {detail}")
+    if codec not in (*pages.CODECS, "UNCOMPRESSED"):
+        raise BadSample("undecodable", f"Parquet: images packed with {codec}")
+    with _damage():
+        table = opened.read_row_group(number, columns=shape.columns, use_threads=False)
+        found = [_listed(table[name]) for name in shape.columns]
+    rows = [dict(zip(shape.columns, said, strict=True)) for said in zip(*found, strict=True)]
+    return _Group(number, first, Chunk(start, length, len(rows), codec, shape.levels), rows)
+
+
+def _listed(column: pa.ChunkedArray) -> list[Any]:
+    """A column's values; bytes that are no UTF-8 become half surrogates, which are no text."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        column = column.cast(pa.large_binary())
+    elif pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+        column = column.cast(pa.list_(pa.binary()))
+    return [_plain(value) for value in column.to_pylist()]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON would have it: texts, and whole numbers also where they are floats."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None if value != value else value
+    return value
+
+
+def _of_group(root: Root, file: FileRef, group: _Group, shape: _Shape) -> Iterator[Entry]:
+    """The entries of a row group, and one for all that come after damage."""
+    done = 0
+    try:
+        for place in pages.scan(root, file.path, group.chunk):
+            yield from _of_page(root, file, group, shape, place, done)
+            done += place.page.rows
+    except BadSample as bad:
+        yield _lost(file, group.first + done, len(group.rows) - done, bad)
+
+
+def _of_page(
+    root: Root, file: FileRef, group: _Group, shape: _Shape, place: Place, done: int
+) -> Iterator[Entry]:
+    """The entries of a page. done: rows of the group before it."""
+    rows = group.rows[done : done + place.page.rows]
+    known = all(row.get("width") and row.get("height") for row in rows)
+    chunk = group.chunk
+    bad, pictures = None, list[memoryview | None]()
+    try:
+        if not known:
+            pictures = pages.values(root, file.path, place, chunk.codec, chunk.levels)
+    except BadSample as err:
+        bad = err
+    for number, row in enumerate(rows):
+        at = group.first + done + number
+        record = {
+            "group": group.number,
+            "row": at,
+            "page": place.page,
+            "number": number,
+            "dictionary": place.dictionary,
+            "codec": chunk.codec,
+            "levels": chunk.levels,
+        }
+        entry = replace(_bare(file, at), files={"image": file}, record=records.pack(record))
+        try:
+            if bad:
+                raise bad
+            entry = captioned(entry, row, row[shape.caption])
+            yield entry if known else _measured(entry, pictures[number])
+        except BadSample as err:
+            yield faulty(entry, err, f"row {at} of {file.path}")
+
+
+def _measured(entry: Entry, picture: memoryview | None) -> Entry:
+    """The entry with its size, by its image's first bytes. Raises BadSample."""
+    if picture is None:
+        raise BadSample("missing", "no image bytes")
+    head = bytes(picture[: own.HEAD])
+    found = records.head_size(head) or records.head_size(bytes(picture))
+    if not found:
+        raise own.unreadable(head, "its image")
+    return entry if entry.width else own.sized(entry, found)
+
+
+def _bare(file: FileRef, row: int) -> Entry:
+    return bare(f"{file.path}/{row:09d}")
+
+
+def _lost(file: FileRef, first: int, count: int, bad: BadSample) -> Entry:
+    """One fault for all rows from the first on."""
+    return faulty(_bare(file, first), bad, f"rows {first} to {first + count - 1} of {file.path}")

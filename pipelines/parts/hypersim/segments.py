@@ -1,0 +1,122 @@
+"""Hypersim's semantic and semantic_instance images as segments: which class, which instance.
+
+semantic: 1 to 40, the classes of NYU40, -1 where nobody labelled; semantic_instance: numbers of
+the scene, from 1 (thousands in a scene with bookshelves), -1 where there is none. The two were
+labelled independently (issue #49): an instance may have parts of several classes.
+
+- a segment is all pixels of one class and instance, so parts of different classes are apart.
+- wall, floor and ceiling are stuff, as public panoptic code for NYU40 has them, and so are, by our
+  choice, the three rests, other structure, furniture and prop: no kind of thing that a prompt could
+  count. Stuff is one segment a class, whatever its instances. The other 34 classes are things.
+- a thing's pixels without an instance are one crowd a class: things, but not told apart.
+- unlabelled is void, not valid, also if it has an instance.
+- segments are numbered by class, in a class by instance, its crowd first.
+
+Sources: ml-hypersim, code/cpp/tools/scene_annotation_tool/semantic_label_descs.csv,
+code/python/tools/scene_generate_images_semantic_segmentation.py, issues #12, #49 and #101; Gupta
+et al., CVPR 2013 (NYU40).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.core.types import ClassFact
+from vbdata.errors import BadSample
+
+if TYPE_CHECKING:
+    from vbdata.core.types import Segments
+
+NYU40 = (  # class 1 and on; in the table: bookshelf, floormat, showercurtain, otherstructure ...
+    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf"),
+    *("picture", "counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror"),
+    *("floor mat", "clothes", "ceiling", "books", "refrigerator", "television", "paper", "towel"),
+    *("shower curtain", "box", "whiteboard", "person", "nightstand", "toilet", "sink", "lamp"),
+    *("bathtub", "bag", "other structure", "other furniture", "other prop"),
+)
+STUFF = {"wall", "floor", "ceiling", "other structure", "other furniture", "other prop"}
+NOBODY = -1  # labelled this pixel; or it has no instance
+
+_CLASS = 1 << 16  # of a key: class x 65536 + instance, 0 for stuff and for crowds
+_IS_STUFF = np.array([False, *(name in STUFF for name in NYU40)])
+
+
+class Partition(NamedTuple):
+    """ids: int32[H, W], 0 = void; keys, sizes: int64[n], a segment's key (_CLASS) and pixels."""
+
+    ids: NDArray[np.int32]
+    keys: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    @property
+    def names(self) -> list[str]:
+        """The segments' classes."""
+        return [NYU40[key // _CLASS - 1] for key in self.keys.tolist()]
+
+    @property
+    def crowds(self) -> list[bool]:
+        """Which segments are things that nobody told apart."""
+        pairs = zip(self.names, self.keys.tolist(), strict=True)
+        return [name not in STUFF and key % _CLASS == 0 for name, key in pairs]
+
+
+def partition(
+    semantic: NDArray[np.int16], instance: NDArray[np.int16], files: tuple[str, str]
+) -> Partition:
+    """The segments of both images, int16[H, W]. files: their paths, for BadSample."""
+    line, number = semantic.ravel(), instance.ravel()
+    # looked at once for each run along the rows: neighbours mostly have the same labels
+    change = (line[1:] != line[:-1]) | (number[1:] != number[:-1])
+    starts = np.concatenate(([0], np.flatnonzero(change) + 1))
+    lengths = np.diff(starts, append=len(line))
+    kind, number = line[starts].astype(np.int64), number[starts].astype(np.int64)
+    if (strange := (kind == 0) | (kind < NOBODY) | (kind > len(NYU40))).any():
+        detail = f"class {kind[strange][0]}, expected -1 or 1 to {len(NYU40)}"
+        raise BadSample("unknown category", detail, files[0])
+    if (strange := (number == 0) | (number < NOBODY)).any():
+        detail = f"instance {number[strange][0]}, expected -1 or 1 and on"
+        raise BadSample("out of range", detail, files[1])
+    void = kind == NOBODY
+    alone = (number > 0) & ~_IS_STUFF[np.where(void, 0, kind)]
+    key = np.where(void, 0, kind * _CLASS + np.where(alone, number, 0))
+    keys, places = np.unique(np.append(0, key), return_inverse=True)  # void is always the first
+    sizes = np.bincount(places[1:], weights=lengths, minlength=len(keys)).astype(np.int64)
+    ids = np.repeat(places[1:].astype(np.int32), lengths).reshape(semantic.shape)
+    return Partition(ids, keys[1:], sizes[1:])
+
+
+def facts(found: Partition) -> tuple[ClassFact, ...]:
+    """What an index says of a frame, by class name."""
+    areas: dict[str, list[int]] = {}
+    for name, crowd, size in zip(found.names, found.crowds, found.sizes.tolist(), strict=True):
+        known = areas.setdefault(name, [])
+        if name not in STUFF and not crowd:
+            known.append(size)
+    return tuple(
+        ClassFact(
+            name=name,
+            thing=name not in STUFF,
+            instances=len(known),
+            smallest=min(known, default=0),
+        )
+        for name, known in sorted(areas.items())
+    )
+
+
+def segments(found: Partition) -> Segments:
+    """The label."""
+    import torch
+
+    from vbdata.core.types import Segments
+
+    ids = torch.from_numpy(found.ids)
+    return Segments(
+        ids=ids,
+        classes=tuple(found.names),
+        things=tuple(name not in STUFF for name in found.names),
+        crowds=tuple(found.crowds),
+        valid=ids > 0,
+    )

@@ -1,0 +1,142 @@
+"""The refer API's pickles of refs, checked: what is called what, in which split.
+
+A ref is a dict of ref_id, ann_id, category_id, image_id, split, file_name, sent_ids and sentences,
+each a dict of sent_id, sent, raw and tokens (github.com/lichengunc/refer, refer.py).
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipelines.formats import plain_pickle
+from pipelines.parts import records
+from pipelines.parts.coco import annotations as coco_json
+from pipelines.parts.coco.annotations import Picture, garbled
+from vbdata.errors import BadSample, SourceError
+
+if TYPE_CHECKING:
+    from vbdata.storage.folder import Root
+
+KNOWN = {"train", "val", "test", "testA", "testB", "testC"}  # what a ref may say (refer.py)
+TESTS = {"test", "testA", "testB", "testC"}
+MAX_TEXT = 1000  # characters of a sentence; the longest of RefCOCOg has some 200
+
+
+class Ref(NamedTuple):
+    """A checked record: what an annotation is called."""
+
+    image: int
+    annotation: int
+    texts: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Numbers that may come once: else one sentence, shared by all refs, outgrows all memory."""
+
+    refs: set[int] = field(default_factory=set)
+    sentences: set[int] = field(default_factory=set)
+
+
+def read(root: Root, path: str) -> list[Any]:
+    """The records of a file, unchecked. Raises SourceError."""
+    listed = plain_pickle.read(root, path)
+    if not isinstance(listed, list):
+        raise SourceError(f"{path}: holds a {type(listed).__name__}, expected a list")
+    return listed
+
+
+def images(listed: list[Any], split: str) -> Iterator[int]:
+    """The image ids that a split's refs name, as far as they do, whatever else is wrong."""
+    for record in listed:
+        try:
+            if _split_of(record) in _wanted(split):
+                yield _number(record, "image_id")
+        except BadSample:
+            continue  # the index tells of it
+
+
+def by_image(
+    listed: list[Any], split: str, pictures: dict[int, Picture]
+) -> tuple[dict[int, list[Ref]], list[str]]:
+    """The split's refs by image id, and what is wrong with those that have no place."""
+    found: dict[int, list[Ref]] = {}
+    bad: list[str] = []
+    seen = _Seen()
+    for place, record in enumerate(listed):
+        try:
+            if _split_of(record) in _wanted(split):
+                ref = _ref(record, seen)
+                _check_target(ref, pictures)
+                found.setdefault(ref.image, []).append(ref)
+        except BadSample as err:
+            bad.append(f"ref {place} of the file: {err.detail}")
+    return found, bad
+
+
+def _wanted(split: str) -> set[str]:
+    return TESTS if split == "test" else {split}
+
+
+def _split_of(record: Any) -> str:
+    split = record.get("split") if isinstance(record, dict) else None
+    if not isinstance(split, str) or split not in KNOWN:
+        raise garbled(f"its split is {_brief(split)}, expected one of {', '.join(sorted(KNOWN))}")
+    return split
+
+
+def _ref(record: dict[str, Any], seen: _Seen) -> Ref:
+    """A record, checked. Raises BadSample."""
+    number, image, annotation = (_number(record, k) for k in ("ref_id", "image_id", "ann_id"))
+    sentences = record.get("sentences")
+    if not isinstance(sentences, list):
+        raise garbled(f"its sentences are {type(sentences).__name__}, expected a list")
+    _once("ref_id", number, seen.refs)
+    texts = [_sentence(sentence, seen) for sentence in sentences]
+    return Ref(image, annotation, tuple(filter(None, texts)))
+
+
+def _sentence(sentence: Any, seen: _Seen) -> str:
+    """A sentence's text with single spaces, perhaps empty."""
+    sentence = sentence if isinstance(sentence, dict) else {}
+    number, text = _number(sentence, "sent_id"), sentence.get("sent")
+    if not isinstance(text, str) or len(text) > MAX_TEXT or not records.text(text):
+        said = f"sentence {number} is {_brief(text)}"
+        raise garbled(f"{said}, expected text of {MAX_TEXT} characters at most")
+    _once("sent_id", number, seen.sentences)
+    return " ".join(text.split())
+
+
+def _number(record: dict[str, Any], key: str) -> int:
+    value = record.get(key)
+    if not records.whole(value) or value >= coco_json.MAX_ID:
+        raise garbled(f"its {key} is {_brief(value)}, expected a number")
+    return value
+
+
+def _brief(value: Any) -> str:
+    """A value in some words; the plain repr of lists that hold each other has no end."""
+    return reprlib.repr(value)[:60]
+
+
+def _once(key: str, number: int, seen: set[int]) -> None:
+    if number in seen:
+        raise garbled(f"{key} {number} is that of an earlier one")
+    seen.add(number)
+
+
+def _check_target(ref: Ref, pictures: dict[int, Picture]) -> None:
+    """Raise BadSample if instances.json does not have the image or the annotation."""
+    picture = pictures.get(ref.image)
+    if picture is None or not picture.image:
+        raise garbled(f"instances.json has no image {ref.image}")
+    if not any(a.get("id") == ref.annotation for a in with_area(picture)):
+        raise garbled(f"image {ref.image} has no annotation {ref.annotation} with an area")
+
+
+def with_area(picture: Picture) -> list[dict[str, Any]]:
+    """An image's annotations that have a mask."""
+    return [annotation for annotation in picture.masks if annotation.get("area") != 0]

@@ -1,0 +1,202 @@
+"""Where Virtual KITTI 2's files lie, and the entries of one variation of a scene."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipelines.parts import records
+from pipelines.parts.vkitti import segments as segmentation
+from pipelines.parts.vkitti import tables
+from pipelines.parts.vkitti.segments import Part, Track
+from vbdata.core.images import MAX_PIXELS
+from vbdata.core.types import Entry
+from vbdata.errors import BadSample
+
+if TYPE_CHECKING:
+    from vbdata.storage.folder import Root
+
+IMAGES = {
+    "rgb": ("rgb", "jpg"),
+    "depth": ("depth", "png"),
+    "classSegmentation": ("classgt", "png"),
+    "instanceSegmentation": ("instancegt", "png"),
+}  # modality -> stem and suffix of its files
+ROLES = {
+    "image": "rgb",
+    "depth": "depth",
+    "classes": "classSegmentation",
+    "instances": "instanceSegmentation",
+}
+TEXTS = "textgt"
+
+SIZE = (1242, 375)  # of all official images; where not one of a camera's images can be read
+HEAD = 1 << 12
+
+
+class Places:
+    """The trees of a root: for each modality the scenes in trees of its own, then in the root."""
+
+    def __init__(self, root: Root) -> None:
+        here = root.folders()
+        spelled = {name.lower(): name for name in here}
+        self._root = root
+        self._trees: dict[str, list[tuple[str, set[str]]]] = {}
+        for what in (*IMAGES, TEXTS):
+            names = (spelled.get(f"{before}{what}".lower()) for before in ("vkitti_2.0.3_", ""))
+            own = [(f"{name}/", set(root.folders(name))) for name in names if name]
+            self._trees[what] = [*own, ("", set(here))]
+
+    def folders(self, at: str) -> dict[str, str]:
+        """Modality -> its folder of "SceneXX/Y", if there is one."""
+        found: dict[str, str] = {}
+        for what in IMAGES:
+            for top in self._tops(what, at):
+                below = self._root.folders(f"{top}{at}/frames")
+                for name in [name for name in below if name.lower() == what.lower()]:
+                    found.setdefault(what, f"{top}{at}/frames/{name}")
+        return found
+
+    def text(self, at: str, name: str) -> str | None:
+        """The path of a text file of "SceneXX/Y", if there is one."""
+        paths = (f"{top}{at}/{name}.txt" for top in self._tops(TEXTS, at))
+        return next(filter(self._root.exists, paths), None)
+
+    def _tops(self, what: str, at: str) -> Iterator[str]:
+        scene = at.partition("/")[0]
+        yield from (top for top, scenes in self._trees[what] if scene in scenes)
+
+
+class Variation(NamedTuple):
+    """What the frames of one variation of a scene share; None: there is no such file."""
+
+    at: str
+    group: str
+    license: str
+    folders: Mapping[str, str]
+    colors: tables.Colors | None
+    lenses: Mapping[tables.View, tables.Focus] | None
+    tracks: Mapping[int, str]
+    boxes: Mapping[tables.View, Mapping[int, int]]
+
+
+def variation(root: Root, places: Places, at: str, group: str, license: str) -> Variation:
+    """Find the folders and read the text files of "SceneXX/Y". Raises SourceError."""
+    paths = {name: places.text(at, name) for name in ("colors", "intrinsic", "info", "bbox")}
+    return Variation(
+        at=at,
+        group=group,
+        license=license,
+        folders=places.folders(at),
+        colors=tables.colors(root, path) if (path := paths["colors"]) else None,
+        lenses=tables.lenses(root, path) if (path := paths["intrinsic"]) else None,
+        tracks=tables.tracks(root, path) if (path := paths["info"]) else {},
+        boxes=tables.boxes(root, path) if (path := paths["bbox"]) else {},
+    )
+
+
+def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Iterator[Entry]:
+    """A camera's frames, each number of which there is a file; none without images or labels.
+
+    opened: whether the class and instance images are opened for the facts.
+    """
+    known = {
+        what: records.sizes(root, f"{folder}/Camera_{camera}")
+        for what, folder in shared.folders.items()
+    }
+    numbers = {what: _numbers(what, paths) for what, paths in known.items()}
+    offered = {what for what, found in numbers.items() if found}
+    labels = _labels(offered, shared)
+    if not labels or "rgb" not in offered:
+        return
+    width, height = _size(root, [path for path, size in known["rgb"].items() if size])
+    for number in sorted(set().union(*numbers.values())):
+        files = {
+            role: records.file_ref(_path(shared, what, camera, number), known[what])
+            for role, what in ROLES.items()
+            if what in offered
+        }
+        entry = Entry(
+            id=f"{shared.at}/Camera_{camera}/{number:05d}",
+            group=shared.group,
+            width=width,
+            height=height,
+            license=shared.license,
+            files=files,
+            labels=labels,
+        )
+        try:
+            yield _told(root, entry, shared, (number, camera), opened)
+        except BadSample as bad:
+            yield replace(entry, fault=f"{bad.reason}: {bad.detail}")
+
+
+def _path(shared: Variation, what: str, camera: int, number: int) -> str:
+    stem, suffix = IMAGES[what]
+    return f"{shared.folders[what]}/Camera_{camera}/{stem}_{number:05d}.{suffix}"
+
+
+def _numbers(what: str, paths: Mapping[str, int]) -> set[int]:
+    """The frames of which there is a file; files of other names are not Virtual KITTI's."""
+    stem, suffix = IMAGES[what]
+    form = re.compile(rf".*/Camera_\d/{stem}_(\d{{5}})\.{suffix}")
+    return {int(found[1]) for path in paths if (found := form.fullmatch(path))}
+
+
+def _labels(offered: set[str], shared: Variation) -> tuple[str, ...]:
+    """The kinds that a camera's files can yield."""
+    can = {
+        "depth": "depth" in offered,
+        "normals": "depth" in offered and shared.lenses is not None,
+        "segments": "classSegmentation" in offered and shared.colors is not None,
+    }
+    return tuple(kind for kind, able in can.items() if able)
+
+
+def _size(root: Root, paths: Sequence[str]) -> tuple[int, int]:
+    """(width, height) by the first header that can be read: a camera's images have one size."""
+    for path in paths:
+        try:
+            size = records.head_size(root.read_range(path, 0, HEAD))
+        except BadSample:  # comes out again when that frame is loaded
+            continue
+        if size and 0 < size[0] * size[1] <= MAX_PIXELS:
+            return size
+    return SIZE
+
+
+def _told(root: Root, entry: Entry, shared: Variation, view: tables.View, opened: bool) -> Entry:
+    """The entry with what the text files, or its images, say of it. Raises BadSample."""
+    if shared.lenses is not None:
+        if view not in shared.lenses:
+            at = f"frame {view[0]}, camera {view[1]}"
+            raise BadSample("garbled annotation", f"intrinsic.txt has no row of {at}")
+        entry = replace(entry, camera=shared.lenses[view])
+    if "segments" not in entry.labels or shared.colors is None:
+        return entry
+    tracks: list[Track] = []
+    if opened:
+        vehicles = [track for track in shared.tracks.items() if track[1] in tables.VEHICLES]
+        tracks, facts = segmentation.seen(root, entry, shared.colors, sorted(vehicles))
+    elif "instances" in entry.files and shared.tracks:
+        visible = _boxed(shared, view)
+        tracks = [track for track, _ in visible]
+        parts = [(Part(tables.CLASSES[label], True, False), size) for (_, label), size in visible]
+        facts = segmentation.facts(parts)
+    else:
+        facts = ()
+    record = {"colors": shared.colors, "tracks": tracks}
+    return replace(entry, classes=facts, record=records.pack(record))
+
+
+def _boxed(shared: Variation, view: tables.View) -> list[tuple[Track, int]]:
+    """The vehicles that bbox.txt lists as visible, and their pixels. Raises BadSample."""
+    visible = []
+    for track, size in sorted(shared.boxes.get(view, {}).items()):
+        if track not in shared.tracks:
+            raise BadSample("garbled annotation", f"bbox.txt has track {track}, info.txt has not")
+        if size > 0 and shared.tracks[track] in tables.VEHICLES:
+            visible.append(((track, shared.tracks[track]), size))
+    return visible

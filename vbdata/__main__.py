@@ -1,0 +1,5 @@
+"""`python -m vbdata`: the command line."""
+
+from vbdata.cli.app import app
+
+app()

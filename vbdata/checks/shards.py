@@ -1,0 +1,175 @@
+"""One shard against its rows: its bytes, its members, its offsets; whole, or some samples by range.
+
+Whole: the tar is read once from end to end. By range: the offsets are checked against the tar's
+size and the number of samples, and the chosen samples are read where they say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from vbdata.checks.files import capped
+from vbdata.checks.rows import UNREADABLE, Place, opened_rows, read_rows
+from vbdata.checks.samples import sample_faults
+from vbdata.errors import BadSample, BuildError
+from vbdata.manifest.columns import ROWS
+from vbdata.manifest.model import Shard
+from vbdata.manifest.write import SUMS
+from vbdata.shard.tar import BLOCK, members
+from vbdata.shard.tar_read import OFFSET, read_sample
+from vbdata.storage.folder import Folder
+
+END = 2 * BLOCK  # the zeros that close an archive
+UNREACHABLE = (OSError, BadSample)
+
+
+class ShardJob(NamedTuple):
+    """What checking one shard needs. digest: its tar's in SHA256SUMS; rows: where its rows lie.
+
+    places: which samples to read, by place; None: all of them, and every byte.
+    """
+
+    shard: Shard
+    digest: str
+    rows: Place
+    places: tuple[int, ...] | None
+
+
+class Build(NamedTuple):
+    """What all shards of a build have in common."""
+
+    out: Folder
+    rows: str
+    input_kind: str
+
+
+class Checked(NamedTuple):
+    """samples: how many were read; bytes: of the tars and ranges that were read."""
+
+    faults: list[str]
+    samples: int
+    bytes: int
+
+
+def check_shard(build: Build, job: ShardJob) -> Checked:
+    """All that is wrong with a shard."""
+    try:
+        with opened_rows(build.out, build.rows) as file:
+            columns = ROWS.names if job.places is None or job.places else ["key"]
+            table = read_rows(file, job.rows, columns)
+    except UNREADABLE as err:
+        return Checked([f"{build.rows}: {job.shard.tar}: {_brief(err)}"], 0, 0)
+    try:
+        found = _whole(build, job, table) if job.places is None else _some(build, job, table)
+    except UNREACHABLE as err:
+        found = Checked([f"{job.shard.tar}: cannot be read: {_brief(err)}"], 0, 0)
+    return found
+
+
+def _whole(build: Build, job: ShardJob, table: pa.Table) -> Checked:
+    tar, faults = job.shard.tar, list[str]()
+    offsets: list[int] = []
+    keys: list[str] = []
+    with build.out.local_copy(tar) as path:
+        size = path.stat().st_size
+        if _digest(path, "sha256") != job.digest:
+            faults.append(f"{tar}: its SHA-256 is not the one in {SUMS}")
+        if job.shard.md5 not in (None, _digest(path, "md5")):
+            faults.append(f"{tar}: its MD5 is not the one in the manifest")
+        faults += capped(_read_tar(path, build, job, table, offsets, keys))
+    if keys != table["key"].to_pylist():
+        faults.append(f"{tar}: its keys are not those of the manifest's rows, in order")
+    faults += _index_faults(
+        build.out, job.shard, np.asarray([*offsets, max(size - END, 0)], np.uint64)
+    )
+    return Checked(faults, len(keys), size)
+
+
+def _read_tar(
+    path: Path, build: Build, job: ShardJob, table: pa.Table, offsets: list[int], keys: list[str]
+) -> Iterator[str]:
+    """Faults of all samples of a tar; their offsets and keys are noted."""
+    places = {key: place for place, key in enumerate(table["key"].to_pylist())}
+    parts: dict[str, bytes] = {}
+
+    def finished() -> Iterator[str]:
+        if keys:
+            row = _row(table, places.get(keys[-1]))
+            for fault in sample_faults(parts, row, build.input_kind) if row else ["no row of it"]:
+                yield f"{job.shard.tar}: {keys[-1]}: {fault}"
+        parts.clear()
+
+    try:
+        for member in members(path):
+            if not keys or keys[-1] != member.key:
+                yield from finished()
+                keys.append(member.key)
+                offsets.append(member.offset)
+            if member.extension in parts:
+                yield f"{job.shard.tar}: {member.key}: two members {member.extension}"
+            parts[member.extension] = member.data
+    except ValueError as err:
+        yield f"{job.shard.tar}: {err}"
+    yield from finished()
+
+
+def _some(build: Build, job: ShardJob, table: pa.Table) -> Checked:
+    """The offsets as far as they can be checked without the tar, and the chosen samples."""
+    faults = list(_index_faults(build.out, job.shard, None))
+    if faults:
+        return Checked(faults, 0, 0)
+    read = 0
+    for place in job.places or ():
+        row = _row(table, place) or {}
+        try:
+            parts = read_sample(build.out, job.shard.tar, place, row["key"])
+        except BuildError:
+            faults.append(f"{job.shard.tar}: {row['key']} is not where the offsets say")
+            continue
+        read += sum(map(len, parts.values()))
+        found = sample_faults(parts, row, build.input_kind)
+        faults += [f"{job.shard.tar}: {row['key']}: {fault}" for fault in found]
+    return Checked(faults, len(job.places or ()), read)
+
+
+def _index_faults(out: Folder, shard: Shard, right: np.ndarray[Any, Any] | None) -> Iterator[str]:
+    """What is wrong with the offsets; right: those of the tar, where it was read."""
+    index, wanted = f"{shard.tar}.idx", OFFSET * (shard.samples + 1)
+    size = out.size(index)
+    if size < 0:
+        return  # missing, which the listing has said
+    if size != wanted:
+        yield f"{index}: {size} bytes, {wanted} for {shard.samples} samples"
+        return
+    found = np.frombuffer(out.read(index), "<u8")
+    if right is not None:
+        if not np.array_equal(found, right):
+            yield f"{index}: the offsets are not those of the samples"
+        return
+    rising = bool((found[1:] > found[:-1]).all()) and not (found % BLOCK).any()
+    if found[0] or int(found[-1]) != shard.bytes - END or not rising:
+        yield f"{index}: no offsets of {shard.samples} samples in {shard.bytes} bytes"
+
+
+def _row(table: pa.Table, place: int | None) -> Mapping[str, Any] | None:
+    if place is None:
+        return None
+    row: Mapping[str, Any] = table.slice(place, 1).to_pylist()[0]
+    return row
+
+
+def _digest(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(kind, usedforsecurity=False)
+        ).hexdigest()
+
+
+def _brief(err: BaseException) -> str:
+    return f"{type(err).__name__}: {err}" if str(err) else type(err).__name__

@@ -1,0 +1,206 @@
+"""`vbdata verify`: read a finished build from nothing but its files and say what is wrong with it.
+
+Every fault is one line. What is checked, from the outside in:
+
+    verify_files     SHA256SUMS: files missing, extra or changed
+    verify_manifest  manifest.json against its digest, its own parts, the sums and the quarantine
+    verify_rows      the rows against the manifest: counts, keys, licences, held-out groups
+    verify_shards    tars and offsets against the rows
+    verify_samples   members against the row: json, prompt, sizes, colours that the task can draw
+
+All of it, or with `sample` only so many samples of the tars, read by range; the rest stays. A build
+may be hostile: numbers, paths and texts of it are checked before they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from multiprocessing import get_context
+
+import numpy as np
+
+from vbdata import plugins
+from vbdata.checks.files import capped, hash_fault, listing_faults, read_sums
+from vbdata.checks.manifest import manifest_faults, quarantine_faults, read_manifest
+from vbdata.checks.rows import (
+    UNREADABLE,
+    WITHOUT_PIXELS,
+    Place,
+    RowCheck,
+    opened_rows,
+    read_each,
+    row_places,
+)
+from vbdata.checks.shards import Build, Checked, ShardJob, check_shard
+from vbdata.core.rng import Stream
+from vbdata.errors import BadSample, BuildError
+from vbdata.manifest.model import Manifest
+from vbdata.manifest.write import MANIFEST, SUMS
+from vbdata.run.local import one_thread
+from vbdata.storage.folder import Folder
+
+READERS_AT_ONCE = 16  # requests under way when samples are read by range
+Step = Callable[[int, int], None]  # shards checked, of how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an examination has found. read: samples whose pixels were; unread: what was not, and
+    notes: what a judge of the result should know, a sentence each.
+    """
+
+    faults: tuple[str, ...]
+    shards: int = 0
+    samples: int = 0
+    read: int = 0
+    bytes: int = 0
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def verify(out: Folder) -> list[str]:
+    """All faults of a build, none if it is whole. Raises BuildError if there is no build."""
+    return list(examine(out).faults)
+
+
+def examine(
+    out: Folder,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    step: Step = lambda done, of: None,
+) -> Report:
+    """Examine a build: whole, or with `sample` so many samples of its tars, chosen by the seed.
+
+    The report does not depend on workers. Raises BuildError if there is no build.
+    """
+    try:
+        files = {file.path: file.size for file in out.files()}
+    except OSError as err:
+        raise BuildError(f"{out.url} cannot be read: {err}") from err
+    if MANIFEST not in files or SUMS not in files:
+        raise BuildError(f"{out.url} holds no finished build: {MANIFEST} or {SUMS} is missing")
+    faults: list[str] = []
+    sums = read_sums(out, faults)
+    faults += listing_faults(sums, files)
+    manifest = read_manifest(out, faults)
+    tars = {shard.tar for shard in manifest.shards} if manifest else set()
+    hashed = (path for path in sums if path in files and path not in tars)
+    faults += capped(f for f in (hash_fault(out, path, sums[path]) for path in hashed) if f)
+    if manifest is None:
+        return Report(faults=_printable(faults), unread=("rows and shards",))
+    faults += capped(manifest_faults(manifest, sums, files))
+    faults += quarantine_faults(out, manifest)
+    places = _check_rows(out, manifest, faults)
+    if places is None:
+        return Report(faults=_printable(faults), unread=("the shards",))
+    chosen = _chosen(manifest, sample, seed)
+    jobs = [
+        ShardJob(shard, sums.get(shard.tar, shard.sha256), places[number], chosen[number])
+        for number, shard in enumerate(manifest.shards)
+        if shard.tar in files and shard.tar in sums
+    ]
+    build, checked = Build(out, manifest.rows, manifest.recipe.image.input), list[Checked]()
+    step(0, len(jobs))
+    for result in _mapped(build, jobs, workers, by_range=sample is not None):
+        checked.append(result)
+        faults += result.faults
+        step(len(checked), len(jobs))
+    read, size = sum(each.samples for each in checked), sum(each.bytes for each in checked)
+    return Report(
+        faults=_printable(faults),
+        shards=len(checked),
+        samples=manifest.samples,
+        read=read,
+        bytes=size,
+        unread=() if sample is None else _unread(manifest, read),
+        notes=tuple(_notes(manifest)),
+    )
+
+
+def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[Place] | None:
+    """Check the rows; where those of each shard lie, if they can be read."""
+    check = RowCheck(out, manifest, faults)
+    try:
+        with opened_rows(out, manifest.rows) as file:
+            places = row_places(file, manifest)
+            for number, rows in enumerate(read_each(file, places, WITHOUT_PIXELS)):
+                faults += check.add(number, rows)
+    except UNREADABLE as err:
+        said = "" if isinstance(err, BadSample) else f"{type(err).__name__}: "
+        faults.append(f"{manifest.rows}: cannot be read: {said}{err}")
+        return None
+    faults += capped(check.finish())
+    return places
+
+
+def _chosen(manifest: Manifest, sample: int | None, seed: int) -> Sequence[tuple[int, ...] | None]:
+    """Places of the samples to read in each shard: one in each of so many equal strata."""
+    if sample is None:
+        return [None] * len(manifest.shards)
+    total, rng = manifest.samples, Stream("verify", seed)
+    count = min(sample, total)
+    edges = [k * total // max(count, 1) for k in range(count + 1)]
+    ends = np.cumsum([shard.samples for shard in manifest.shards])
+    chosen: list[list[int]] = [[] for _ in manifest.shards]
+    for start, end in pairwise(edges):
+        position = start + rng.integer(end - start)
+        number = int(np.searchsorted(ends, position, side="right"))
+        chosen[number].append(position - int(ends[number]) + manifest.shards[number].samples)
+    return [tuple(places) for places in chosen]
+
+
+def _mapped(build: Build, jobs: list[ShardJob], workers: int, by_range: bool) -> Iterator[Checked]:
+    """Check shards side by side, in their order: requests by threads, pixels by processes."""
+    work = partial(check_shard, build)
+    if by_range:
+        with ThreadPoolExecutor(READERS_AT_ONCE) as pool:
+            yield from _ordered(pool, work, jobs)
+    elif min(workers, len(jobs)) <= 1 or build.out.url.startswith("memory://"):
+        yield from map(work, jobs)
+    else:
+        count = min(workers, len(jobs))
+        with ProcessPoolExecutor(count, get_context("spawn"), initializer=one_thread) as pool:
+            try:
+                yield from _ordered(pool, work, jobs)
+            except BrokenExecutor as err:
+                raise BuildError(f"a process died, perhaps for want of memory: {err}") from err
+
+
+def _ordered(
+    pool: Executor, work: Callable[[ShardJob], Checked], jobs: Iterable[ShardJob]
+) -> Iterator[Checked]:
+    try:
+        yield from pool.map(work, jobs)
+    except BaseException:  # an interrupt: what waits is not begun
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+def _unread(manifest: Manifest, read: int) -> tuple[str, ...]:
+    size = sum(shard.bytes for shard in manifest.shards)
+    return (
+        f"{manifest.samples - read} of {manifest.samples} samples",
+        f"the SHA-256 of {len(manifest.shards)} tars ({size / 1e9:.2f} GB)",
+    )
+
+
+def _notes(manifest: Manifest) -> Iterator[str]:
+    for task in sorted({cell.task for cell in manifest.cells}):
+        known = plugins.usable(plugins.TASKS, task)
+        if known and manifest.code.tasks.get(task) != plugins.code_digest(plugins.TASKS, task):
+            yield f"the code of {task} has changed since; its colours were judged by today's"
+
+
+def _printable(faults: Iterable[str]) -> tuple[str, ...]:
+    """Faults as one line each that no terminal obeys: names in them may come from anyone."""
+    return tuple("".join(map(_shown, fault[:1000])) for fault in faults)
+
+
+def _shown(letter: str) -> str:
+    return letter if letter.isprintable() else repr(letter)[1:-1]

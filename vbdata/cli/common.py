@@ -1,0 +1,104 @@
+"""What the commands share: options, and how errors become text and exit codes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vbdata.terminal import events
+
+if TYPE_CHECKING:
+    from vbdata.recipe.recipe import Recipe
+
+EXIT_FAILED, EXIT_RECIPE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.yaml).")]
+BuildFolder = Annotated[str, typer.Argument(metavar="DIR", help="A build: a folder or a URL.")]
+Roots = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--root",
+        metavar="SOURCE=URL",
+        help="Where a source's data lies: a folder, zip or tar, on disk or any fsspec URL. "
+        "Repeatable; a source named twice is read from both.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Ray actors; default: the machine's cores, or as many as a running cluster has room "
+        "for, as its nodes come and go.",
+    ),
+]
+Ray = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="A running cluster: 'auto' or ray://HOST:PORT.")
+]
+Local = Annotated[
+    bool, typer.Option("--local", help="In this process, without Ray. The bytes are the same.")
+]
+Device = Annotated[str, typer.Option(help="Where labels are rendered: cpu, cuda.")]
+GpusPerWorker = Annotated[
+    float, typer.Option(min=0.0, help="GPU share of each actor, such as 0.25.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Lines of JSON for scripts.")]
+
+
+def read_recipe(path: Path, roots: list[str] | None) -> Recipe:
+    """A recipe with the roots that `--root SOURCE=URL` overrides. Raises RecipeError."""
+    from vbdata.recipe.recipe import load_recipe
+
+    return load_recipe(path, given_roots(roots))
+
+
+def given_roots(roots: list[str] | None) -> dict[str, list[str]]:
+    """`--root SOURCE=URL` by source; one named twice has both. Raises RecipeError."""
+    from vbdata.errors import RecipeError
+
+    pairs = [item.partition("=") for item in roots or ()]
+    wrong = [f"--root {name}: expected SOURCE=URL" for name, equals, url in pairs if not url]
+    if wrong:
+        raise RecipeError(wrong)
+    given: dict[str, list[str]] = {}
+    for name, _, url in pairs:
+        given.setdefault(name, []).append(url)
+    return given
+
+
+@contextmanager
+def reported(as_json: bool) -> Iterator[None]:
+    """Turn errors meant for people into text on stderr and an exit code."""
+    from vbdata.errors import RecipeError, VbdataError
+
+    terminated: list[int] = []
+
+    def terminate(number: int, _: Any) -> None:
+        terminated.append(number)  # Ray raises a KeyboardInterrupt of its own in place of ours
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except VbdataError as err:
+        _print_error(type(err).__name__, str(err), as_json)
+        raise typer.Exit(EXIT_RECIPE if isinstance(err, RecipeError) else EXIT_FAILED) from err
+    except OSError as err:  # the machine's or a store's: no fault of the program
+        _print_error(type(err).__name__, str(err), as_json)
+        raise typer.Exit(EXIT_FAILED) from None
+    except KeyboardInterrupt:
+        _print_error("Interrupted", "what is finished is kept; run it again to go on", as_json)
+        raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None
+
+
+def _print_error(kind: str, text: str, as_json: bool) -> None:
+    from vbdata.errors import visible
+    from vbdata.storage.secrets import redacted
+
+    text = redacted(text)
+    line = events.line("error", kind=kind, text=text) if as_json else visible(f"vbdata: {text}")
+    typer.echo(line, err=not as_json)

@@ -1,0 +1,95 @@
+"""`vbdata export`: a build as folders, for trainers that want those."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from vbdata.cli.common import BuildFolder, Json, reported
+
+if TYPE_CHECKING:
+    from vbdata.export.options import Blank
+
+
+def export(
+    folder: BuildFolder,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT", help="imagefolder, ai-toolkit, diffusion-pipe, diffsynth or musubi."
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="A new folder.")],
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Only this task; repeatable.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="Only this source; repeatable.")
+    ] = None,
+    split_by_task: Annotated[
+        bool, typer.Option("--split-by-task", help="A folder of its own for each task.")
+    ] = False,
+    blank: Annotated[
+        str,
+        typer.Option(
+            help="Samples without an input image: apart, in a folder of their own; keep, with a "
+            "black control image; skip."
+        ),
+    ] = "apart",
+    masks: Annotated[
+        bool, typer.Option(help="Masks of valid pixels, for trainers that read them.")
+    ] = True,
+    workers: Annotated[int | None, typer.Option(min=1, help="Shards at once.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a build's samples as target, control image and caption, as a trainer wants them.
+
+    The images are the build's bytes, the names its keys. README.md in the folder says how to train
+    with it and which licences it carries; vbdata.jsonl keeps what decoders need. An export that was
+    interrupted goes on; the tars are checked against the manifest while they are read.
+
+    Examples:
+
+        vbdata export demo/build --to imagefolder --out demo/folder
+
+        vbdata export out --to diffusion-pipe --out pairs --task depth --task normals
+
+        vbdata export s3://bucket/out --to musubi --out pairs --source kitti --split-by-task
+    """
+    with reported(as_json):
+        import os
+
+        from vbdata.export._run import export as run
+        from vbdata.export.options import Options
+        from vbdata.storage.folder import Folder
+        from vbdata.terminal.progress import Steps
+
+        options = Options(
+            format=to,
+            tasks=tuple(task or ()),
+            sources=tuple(source or ()),
+            split_by_task=split_by_task,
+            blank=cast("Blank", blank),
+            masks=masks,
+        )
+        count = workers or min(8, os.cpu_count() or 1)
+        with Steps("shards", as_json) as step:
+            report = run(Folder(folder), Folder(out), options, workers=count, step=step)
+        _print(out, report, as_json)
+
+
+def _print(out: str, report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"event": "exported", "out": out, **report}))
+        return
+    for part in report["parts"]:
+        given = "with control images" if part["control"] else "without an input image"
+        masks = ", masks" if part["mask"] else ""
+        print(f"{out}/{part['part']}: {part['samples']} samples {given}{masks}")
+    if report["skipped_without_input"]:
+        print(f"{report['skipped_without_input']} samples without an input image were left out")
+    names = sorted({line["license"] for line in report["licenses"]})
+    print(f"licences: {', '.join(names)}")
+    print(f"{report['samples']} samples; {out}/README.md says how to train with them")

@@ -1,0 +1,172 @@
+"""`vbdata lock` and `diff`, and what `vbdata build` does with a lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vbdata.cli.common import EXIT_FAILED, BuildFolder, Json, reported
+from vbdata.terminal import events
+
+if TYPE_CHECKING:
+    from vbdata.engine.build import How
+    from vbdata.engine.progress import Watcher
+    from vbdata.locks.lock import Lock as LockFile
+    from vbdata.recipe.recipe import Recipe
+    from vbdata.storage.folder import Folder
+
+WriteLock = Annotated[
+    bool, typer.Option("--lock", help="Write the finished build's lock: NAME.lock.json.")
+]
+Locked = Annotated[
+    bool, typer.Option("--locked", help="Fail unless the build is what its lock says.")
+]
+LockAt = Annotated[
+    Path | None,
+    typer.Option(
+        "--lock-file", metavar="FILE", help="The lock; default: beside the recipe, NAME.lock.json."
+    ),
+]
+Side = Annotated[str, typer.Argument(help="A build, folder or URL, or a lock file (.json).")]
+
+
+def lock(
+    folder: BuildFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The lock; default: manifests/NAME.lock.json."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the lock of a finished build: what `vbdata build --locked` holds another against.
+
+    Examples:
+
+        vbdata lock demo/build
+
+        vbdata lock s3://bucket/out --out manifests/real.lock.json
+    """
+    with reported(as_json):
+        from vbdata.locks.lock import SUFFIX
+        from vbdata.locks.make import make_lock
+        from vbdata.storage.folder import Folder
+
+        made = make_lock(Folder(folder))
+        _write(made, out or Path("manifests") / f"{made.name}{SUFFIX}", as_json)
+
+
+def diff(
+    a: Side,
+    b: Side,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Examples of each kind of difference that are shown.")
+    ] = 5,
+    members: Annotated[
+        bool, typer.Option("--members", help="Read the shards that differ, to compare images.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what changed between two builds or locks: recipe, sources, code, counts, samples, shards.
+
+    A sample is the same if source, task, record and pass are; locks do not know single samples.
+    Exit code 0 if at most library versions differ, 1 if more does, 2 if one cannot be read.
+
+    Examples:
+
+        vbdata diff old/build new/build
+
+        vbdata diff manifests/demo.lock.json demo/build --json
+
+        vbdata diff s3://bucket/old out --members --limit 20
+    """
+    with reported(as_json):
+        from vbdata.errors import BuildError, RecipeError
+        from vbdata.locks.diff import compare
+        from vbdata.terminal import diff as diff_print
+
+        try:
+            found = compare(a, b, limit=limit, members=members)
+        except BuildError as err:  # 1 is the exit code of builds that differ
+            raise RecipeError([str(err)]) from err
+        diff_print.show(found, as_json)
+        if not found.same:
+            raise typer.Exit(EXIT_FAILED)
+
+
+@dataclass(frozen=True)
+class Locking:
+    """What a build does with a lock: write it, be held against it (`held`), or nothing."""
+
+    path: Path = Path()
+    write: bool = False
+    held: LockFile | None = None
+    as_json: bool = False
+
+
+def locking(recipe: Path, write: bool, locked: bool, file: Path | None, as_json: bool) -> Locking:
+    """What the options ask for. Raises RecipeError if they contradict, or for a broken lock."""
+    from vbdata.errors import RecipeError
+    from vbdata.locks.lock import beside, read_lock
+
+    if write and locked:
+        raise RecipeError(["--lock and --locked: a build writes its lock or is held against it"])
+    if file and not write and not locked:
+        raise RecipeError(["--lock-file: only together with --lock or --locked"])
+    path = file or beside(recipe)
+    return Locking(path, write, read_lock(str(path)) if locked else None, as_json)
+
+
+def build_held(
+    recipe: Recipe, out: Folder, how: How, watcher: Watcher, against: Locking
+) -> dict[str, Any]:
+    """Build, and hold the build against a lock if there is one; finished shards are read again.
+
+    Raises LockError, a BuildError, for a build that is not what its lock says.
+    """
+    from vbdata.engine.build import build
+
+    if against.held is None:
+        return build(recipe, out, how, watcher)
+    from vbdata.locks.inputs import Locked
+
+    def say(text: str) -> None:
+        shown = f"vbdata: {against.path}: {text}"
+        if against.as_json:
+            shown = events.line("lock", lock=str(against.path), text=text)
+        typer.echo(shown, err=not against.as_json)
+
+    check = Locked(against.held, str(against.path), out, watcher, say)
+    manifest = build(recipe, out, replace(how, rehash=True), check)
+    check.finish()
+    return manifest
+
+
+def finish(against: Locking, out: Folder) -> None:
+    """Write the lock, or say that the build is what its lock says."""
+    if against.write:
+        from vbdata.locks.make import make_lock
+
+        _write(make_lock(out), against.path, against.as_json)
+    elif against.held is not None:
+        line = events.line("locked", lock=str(against.path), digest=against.held.digest)
+        said = f"locked: the same bytes as {against.path} has"
+        typer.echo(line if against.as_json else said)
+
+
+def _write(made: LockFile, path: Path, as_json: bool) -> None:
+    from vbdata.errors import BuildError
+
+    text = made.text()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="ascii", newline="\n")
+    except OSError as err:
+        raise BuildError(f"{path} cannot be written: {err.strerror}") from err
+    line = events.line("lock written", lock=str(path), digest=made.digest, bytes=len(text))
+    said = f"{path}: {len(made.shards)} shards, {made.samples} samples, digest {made.digest[:16]}"
+    typer.echo(line if as_json else said)

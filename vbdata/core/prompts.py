@@ -1,0 +1,231 @@
+"""Instructions from templates: YAML files beside the tasks, filled by a keyed stream.
+
+The keys of a file:
+    version     an integer, raised with every change of wording
+    slots       each slot, and what it stands for
+    templates   sentences; one that is to come up more often is a mapping to its weight
+    NAMEs       for a slot NAME: phrases to fill it with, in lists under keys of the task's choosing
+
+A template or phrase has alternatives, `[a depth map|the depth]`, which may nest. A template has
+slots, `{legend}`, and says each of them once whichever alternatives are taken. One template is
+chosen, then each alternative; what fills a slot is never expanded.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Any, TypeAlias
+
+import yaml
+
+from vbdata.core.rng import Stream
+from vbdata.errors import choices
+
+_PIECE = re.compile(r"\{[a-z_]+\}|[^][|{}]+|.")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for what the task says."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A place for one of several texts."""
+
+    options: tuple[Text, ...]
+
+
+Text: TypeAlias = tuple[str | Slot | Choice, ...]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A task's file, checked. turns: the templates, each as often as its weight."""
+
+    version: int
+    slots: frozenset[str]
+    templates: tuple[str, ...]
+    turns: tuple[Text, ...]
+    phrases: Mapping[str, Mapping[str, tuple[Text, ...]]]
+
+
+def prompt(task: str, rng: Stream, /, **slots: str) -> str:
+    """One instruction. Raises KeyError unless just the slots of the task's file are given."""
+    words = wording(task)
+    if slots.keys() != words.slots:
+        needed, given = ", ".join(sorted(words.slots)), ", ".join(sorted(slots))
+        raise KeyError(
+            f"{task}.yaml has the slots {needed or 'none'}, given were {given or 'none'}"
+        )
+    return _fill(rng.choice(words.turns), rng, slots)
+
+
+def phrase(task: str, name: str, key: str, rng: Stream, /) -> str:
+    """One of the phrases that the task's file has under name, key. Raises KeyError for neither."""
+    phrases = wording(task).phrases.get(name, {})
+    if key not in phrases:
+        raise KeyError(f"{task}.yaml has no {name} for {key!r}" + choices(key, phrases))
+    return _fill(rng.choice(phrases[key]), rng, {})
+
+
+def templates(task: str) -> tuple[str, ...]:
+    """The templates of a task, in the order of its file."""
+    return wording(task).templates
+
+
+@functools.cache
+def wording(task: str) -> Wording:
+    """The file of a task. Raises ValueError if it is malformed."""
+    file = f"{task}.yaml"
+    return read(file, (_folder() / file).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def prompt_digest() -> str:
+    """SHA-256 over all template files, by name."""
+    digest = hashlib.sha256()
+    for item in sorted(_folder().iterdir(), key=lambda item: item.name):
+        if item.name.endswith(".yaml"):
+            digest.update(item.name.encode() + b"\0" + item.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def read(file: str, text: str) -> Wording:
+    """The content of a template file. Raises ValueError with the file's name and the template."""
+    try:
+        return _wording(yaml.safe_load(text))
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def _folder() -> Traversable:
+    return importlib.resources.files("transforms") / "prompts"
+
+
+def _fill(text: Text, rng: Stream, slots: Mapping[str, str]) -> str:
+    said = []
+    for part in text:
+        if isinstance(part, Choice):
+            said.append(_fill(rng.choice(part.options), rng, slots))
+        else:
+            said.append(slots[part.name] if isinstance(part, Slot) else part)
+    return "".join(said)
+
+
+def _wording(content: Any) -> Wording:
+    top = _mapping(content, "the file")
+    version, slots = top.get("version"), _mapping(top.get("slots", {}), "slots")
+    if type(version) is not int or version < 1:
+        raise ValueError(f"version must be an integer from 1, not {version!r}")
+    sets = {f"{slot}s" for slot in slots}
+    if unknown := sorted(top.keys() - {"version", "slots", "templates"} - sets):
+        known = ", ".join(["version", "slots", "templates", *sorted(sets)])
+        raise ValueError(f"unknown key {unknown[0]!r}. Known: {known}")
+    weights = _weights(_list(top.get("templates"), "templates"))
+    trees = {text: _tree(text, sorted(slots)) for text in weights}
+    return Wording(
+        version=version,
+        slots=frozenset(slots),
+        templates=tuple(weights),
+        turns=tuple(trees[text] for text, weight in weights.items() for _ in range(weight)),
+        phrases={name: _phrases(name, top[name]) for name in sorted(sets & top.keys())},
+    )
+
+
+def _weights(items: Sequence[Any]) -> dict[str, int]:
+    weights: dict[str, int] = {}
+    for item in items:
+        pair = list(item.items()) if isinstance(item, dict) else [(item, 1)]
+        if len(pair) != 1 or type(pair[0][0]) is not str or type(pair[0][1]) is not int:
+            raise ValueError(f"a template is a text, or one text and its weight, not {item!r}")
+        text, weight = " ".join(pair[0][0].split()), pair[0][1]
+        if not text or text in weights or weight < 1:
+            raise ValueError(f"template {text!r} is empty, or there twice, or weighs {weight}")
+        weights[text] = weight
+    return weights
+
+
+def _phrases(name: str, content: Any) -> dict[str, tuple[Text, ...]]:
+    found = {}
+    for key, items in _mapping(content, name).items():
+        texts = [_spaced(item, f"{name}: {key}") for item in _list(items, f"{name}: {key}")]
+        if len(set(texts)) < len(texts):
+            raise ValueError(f"{name}: {key} has a phrase twice")
+        found[key] = tuple(_tree(text, []) for text in texts)
+    return found
+
+
+def _spaced(item: Any, where: str) -> str:
+    """A phrase with single spaces; it may begin with one."""
+    if not isinstance(item, str):
+        raise ValueError(f"{where}: a phrase is a text, not {item!r}")
+    return " " * item.startswith(" ") + " ".join(item.split())
+
+
+def _mapping(content: Any, where: str) -> dict[str, Any]:
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ValueError(f"{where} must be a mapping with names for keys, not {content!r:.80}")
+    return content
+
+
+def _list(content: Any, where: str) -> list[Any]:
+    if not isinstance(content, list) or not content:
+        raise ValueError(f"{where} must be a list of at least one text, not {content!r:.80}")
+    return content
+
+
+def _tree(text: str, slots: Sequence[str]) -> Text:
+    """The parts of a template or phrase, which must say just these slots, each once."""
+    try:
+        tree = _parse(text)
+        said = _said(tree)
+        if said != list(slots):
+            raise ValueError(f"says the slots {said}, must say {list(slots)}, each once")
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from error
+    return tree
+
+
+def _parse(text: str) -> Text:
+    nest: list[list[list[str | Slot | Choice]]] = [[[]]]  # open choices, each a list of options
+    for piece in _PIECE.findall(text):
+        inside = len(nest) > 1
+        if piece == "[":
+            nest.append([[]])
+        elif piece == "|" and inside:
+            nest[-1].append([])
+        elif piece == "]" and inside:
+            options = tuple(tuple(option) for option in nest.pop())
+            if len(set(options)) < max(2, len(options)):
+                raise ValueError("an alternative stands alone or twice in its brackets")
+            nest[-1][-1].append(Choice(options))
+        elif piece in "]|{}":
+            raise ValueError(f"stray {piece!r}")
+        else:
+            nest[-1][-1].append(Slot(piece[1:-1]) if piece[0] == "{" else piece)
+    if len(nest) > 1:
+        raise ValueError("'[' without ']'")
+    return tuple(nest[0][0])
+
+
+def _said(text: Text) -> list[str]:
+    """The slots of a text, sorted, which must not hang on the alternatives taken."""
+    names: list[str] = []
+    for part in text:
+        if isinstance(part, Slot):
+            names.append(part.name)
+        elif isinstance(part, Choice):
+            first, *others = (_said(option) for option in part.options)
+            if any(other != first for other in others):
+                raise ValueError("alternatives of one choice say different slots")
+            names += first
+    return sorted(names)

@@ -1,0 +1,212 @@
+"""`vbdata build`: index, plan, shards, manifest, in that order, resuming what is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from vbdata.engine import earlier
+from vbdata.engine import progress as state
+from vbdata.engine.folder import claim, lacking, receipts, refuse_others, sweep, unpublish
+from vbdata.engine.progress import Progress, Watcher
+from vbdata.engine.run_record import Record
+from vbdata.errors import BuildError
+from vbdata.index.index import Index, build_index
+from vbdata.jobs.job import Ticket
+from vbdata.jobs.shared import Jobs
+from vbdata.jobs.tickets import (
+    DIGEST_LENGTH,
+    Tickets,
+    build_digest,
+    job_digests,
+    jobs_of,
+    read_from,
+    tar_path,
+)
+from vbdata.manifest.tally import warnings
+from vbdata.manifest.write import MANIFEST, write_manifest
+from vbdata.planning.file import write_plan
+from vbdata.planning.plan import Plan, make_plan
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.local import Events, Todo, check_device, run_local
+from vbdata.storage.folder import Folder
+
+PLAN_FOLDER = "plan"  # of an output folder: index, plan, and whose build it is
+
+Run = Callable[[Todo], Events]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """Where and how fast, never what.
+
+    ray: None = in this process, else an address or "local"; rehash: read finished shards again
+    instead of trusting their size; retry: build again those that put records into quarantine;
+    reuse: earlier builds, from which samples are copied that would come out the same;
+    workers: None = as many as the cluster has room for; patience_s: seconds without a step in a
+    shard after which its worker is taken for dead.
+    """
+
+    workers: int | None = 1
+    ray: str | None = None
+    device: str = "cpu"
+    gpus_per_worker: float = 0.0
+    rehash: bool = False
+    retry: bool = False
+    reuse: tuple[str, ...] = ()
+    patience_s: float = 900.0
+
+
+def index_sources(recipe: Recipe, folder: Path) -> list[Index]:
+    """Index all sources of a recipe into a local folder."""
+    return [build_index(source, folder) for source in recipe.sources]
+
+
+@contextmanager
+def planned(recipe: Recipe) -> Iterator[Plan]:
+    """A plan whose index lives in a temporary folder."""
+    with TemporaryDirectory(prefix="vbdata-") as folder:
+        yield make_plan(recipe, index_sources(recipe, Path(folder)))
+
+
+def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None) -> dict[str, Any]:
+    """Build a recipe into a folder and return the manifest.
+
+    What an earlier run of the same recipe finished is kept. Raises BuildError if the folder holds
+    another recipe's build, if shards fail for good, or if more than max_bad is quarantined.
+    """
+    if how.ray in (None, "local"):  # workers elsewhere look for themselves
+        check_device(how.device)
+    earlier.refuse_strangers(how.reuse)
+    refuse_others(recipe, out)
+    with _runner(out, how) as run, _work_folder(out) as work:
+        plan = make_plan(recipe, index_sources(recipe, work / "index"))
+        claim(recipe, out)
+        write_plan(plan, work / "plan.parquet")
+        jobs = _shared(jobs_of(plan), work, out, how)
+        return _build_plan(plan, jobs, out, how, watcher or Watcher(), run)
+
+
+@contextmanager
+def _work_folder(out: Folder) -> Iterator[Path]:
+    """Where index and plan are written: in the output folder, or to be uploaded to it."""
+    if out.local:
+        yield _made(Path(out.at(PLAN_FOLDER)))
+        return
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        yield Path(temporary)
+
+
+def _shared(jobs: Jobs, work: Path, out: Folder, how: How) -> Jobs:
+    """Upload index and plan; the jobs, for workers that find them where they are for all."""
+    if out.local:
+        return jobs
+    for file in sorted(path for path in work.rglob("*") if path.is_file()):
+        out.copy(file, f"{PLAN_FOLDER}/{file.relative_to(work).as_posix()}")
+    elsewhere = how.ray not in (None, "local")
+    return read_from(jobs, work, f"{out.url}/{PLAN_FOLDER}") if elsewhere else jobs
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise BuildError(f"{folder.parent} cannot be used: {err.strerror}") from err
+    return folder
+
+
+def _build_plan(
+    plan: Plan, jobs: Jobs, out: Folder, how: How, watcher: Watcher, run: Run
+) -> dict[str, Any]:
+    digests = job_digests(plan)
+    folder = f"shards/{build_digest(digests)[:DIGEST_LENGTH]}"
+
+    def tar(number: int) -> str:
+        return tar_path(plan, number, folder)
+
+    tickets = Tickets(plan, digests.__getitem__)
+    watcher.planned(plan)
+    todo = Todo(
+        numbers=lacking(out, digests, tar, rehash=how.rehash, retry=how.retry),
+        jobs=replace(jobs, folder=folder),
+        ticket=tickets.__getitem__,
+        record=tickets.record,
+    )
+    if todo.numbers:
+        unpublish(out)
+    with Record(out, how, Path(folder).name, warnings(plan)) as record:
+        here = int(how.ray is None and bool(todo.numbers))
+        progress = state.first(plan, todo.numbers, here, record.times)
+        with _equipped(todo, tickets, how, record) as equipped:
+            _build_shards(equipped, progress, watcher, record, run)
+        sweep(out, tar, digests)
+        unpublish(out)
+        return write_manifest(plan, folder, receipts(out, digests), out)
+
+
+@contextmanager
+def _equipped(todo: Todo, tickets: Tickets, how: How, record: Record) -> Iterator[Todo]:
+    """The same, its tickets told of the samples of earlier builds that may serve."""
+    if not how.reuse:
+        yield todo
+        return
+    with earlier.opened(how.reuse if todo.numbers else ()) as library:
+
+        def ticket(number: int) -> Ticket:
+            return library.equipped(todo.ticket(number), tickets.draws)
+
+        try:
+            yield replace(todo, ticket=ticket)
+        finally:
+            record.reused = library.statement(record.reuse, record.samples)
+
+
+def _build_shards(
+    todo: Todo, progress: Progress, watcher: Watcher, record: Record, run: Run
+) -> None:
+    """Build what is lacking. Raises BuildError if a shard is given up."""
+    record.kept = progress.shards_kept
+    watcher.step(progress)
+    # closed here and now, whoever is interrupted: its workers end before their cluster does
+    with closing(run(todo)) as events:
+        for event in events:
+            record.add(event)
+            progress = state.advanced(progress, event)
+            watcher.step(progress)
+    if record.failed:
+        lines = [f"shard {f.shard:05d}: {f.cause}" for f in record.failed]
+        raise BuildError(f"{len(lines)} of {progress.shards} shards failed:\n" + "\n".join(lines))
+
+
+@contextmanager
+def _runner(out: Folder, how: How) -> Iterator[Run]:
+    """What builds shards, here or on Ray, which comes up while sources are indexed."""
+    if how.ray is None:
+        yield lambda todo: run_local(todo, out, how.device)
+        return
+    from vbdata.run.ray import cluster as ray_cluster
+    from vbdata.run.ray import metrics as ray_metrics
+    from vbdata.run.ray import run as ray_run
+
+    early = how.ray == "local" and not out.exists(MANIFEST)
+    with ray_cluster.connected(how.ray, how.workers, early) as ready:
+
+        def on_ray(todo: Todo) -> Events:
+            if not todo.numbers:
+                return
+            events = ray_run.run_ray(
+                todo,
+                out,
+                workers=how.workers,
+                device=how.device,
+                gpus_per_worker=how.gpus_per_worker,
+                start_s=ready(),
+                silent_s=how.patience_s,
+            )
+            yield from ray_metrics.counted(events)
+
+        yield on_ray

@@ -1,0 +1,203 @@
+"""`vbdata doctor`: examine the raw data of a recipe before a long build, and write nothing.
+
+For each source: is the root there, which official downloads are not, what does the index count
+against the official total, which records are faulty or lack files; then a few records of each task
+are read, drawn and proven, as a build would. Last, the plan: does the mixture come out at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+
+from vbdata import plugins
+from vbdata.core.types import Download, Official, Source
+from vbdata.errors import BadSample, RecipeError, SourceError
+from vbdata.index.entries import entry_digest
+from vbdata.index.index import Index, build_index, guarded
+from vbdata.jobs.job import Job, Row
+from vbdata.jobs.tickets import make_job
+from vbdata.manifest.tally import warnings
+from vbdata.planning.mixture import draw
+from vbdata.planning.plan import Cell, Plan, make_plan
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.local import one_thread
+from vbdata.shard.sample import load_row, make_sample
+from vbdata.sources.open import open_root
+
+SHOWN = 3  # examples of each kind of trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the examination. fail: the recipe cannot be built; remedies: what to do."""
+
+    source: str
+    level: Literal["ok", "warn", "fail"]
+    text: str
+    remedies: tuple[str, ...] = ()
+
+
+def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
+    """Everything that can be said of a recipe's data, reading `samples` records of each cell."""
+    one_thread()
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        indices: list[Index] = []
+        for source in recipe.sources:
+            yield from _downloads(source)
+            try:
+                index = build_index(source, Path(temporary))
+            except SourceError as err:
+                yield Finding(source=source.name, level="fail", text=str(err))
+                continue
+            indices.append(index)
+            yield from _counts(index)
+        if len(indices) < len(recipe.sources):
+            return
+        try:
+            plan = make_plan(recipe, indices)
+        except (RecipeError, SourceError) as err:
+            for line in str(err).splitlines():
+                yield Finding(source="recipe", level="fail", text=line)
+            return
+        yield from _exclusions(plan)
+        for text in warnings(plan):
+            yield Finding(source="recipe", level="warn", text=text)
+        for cell in plan.cells:
+            yield _trial(plan, cell, samples)
+
+
+def official(source: Source) -> Official:
+    """What a source's official release holds; nothing for data of one's own."""
+    module = plugins.dataset(source.dataset)
+    if not hasattr(module, "official"):
+        return Official(entries=None, downloads=())
+    found: Official = module.official(**source.options)
+    return found
+
+
+def _downloads(source: Source) -> Iterator[Finding]:
+    """Which parts of the official release are not below the root, and where they are to be had."""
+    try:
+        wanted = official(source).downloads
+        mount = plugins.mounts(source.dataset)
+        with guarded(f"source {source.name!r}", source.roots, mount) as root:
+            absent = [d for d in wanted if not any(map(root.exists, (d.path, *d.also)))]
+    except SourceError as err:
+        urls = [_where(d) for d in _wanted(source)]
+        yield Finding(source=source.name, level="fail", text=str(err), remedies=tuple(urls))
+        return
+    if absent:
+        text = f"not below the root: {', '.join(d.path for d in absent)}"
+        remedies = tuple(_where(d) for d in absent)
+        yield Finding(source=source.name, level="warn", text=text, remedies=remedies)
+    elif wanted:
+        text = f"all {len(wanted)} parts of the official release that it reads are there"
+        yield Finding(source=source.name, level="ok", text=text)
+
+
+def _wanted(source: Source) -> Sequence[Download]:
+    try:
+        return official(source).downloads
+    except SourceError:  # a wrong option, which is what the caller reports
+        return ()
+
+
+def _where(download: Download) -> str:
+    name = f" ({download.archive})" if download.archive else ""
+    return f"{download.path}{name}: {download.url}"
+
+
+def _counts(index: Index) -> Iterator[Finding]:
+    """How many records there are, are faulty, and lack files."""
+    name, total = index.source.name, official(index.source).entries
+    text, level = f"{len(index):,} records", "ok"
+    if total is not None:
+        text += f" of {total:,} in the official release ({len(index) / total:.2%})"
+        level = "ok" if len(index) == total else "warn"
+    yield Finding(source=name, level="warn" if level == "warn" else "ok", text=text)
+    faults: dict[str, list[str]] = {}
+    for entry in index.faults():
+        faults.setdefault(entry.fault.partition(": ")[0], []).append(f"{entry.id}: {entry.fault}")
+    for reason, found in sorted(faults.items()):
+        text = f"{len(found):,} records are faulty: {reason}"
+        yield Finding(source=name, level="warn", text=text, remedies=tuple(found[:SHOWN]))
+    for role, paths in sorted(_missing(index).items()):
+        text = f"{len(paths):,} {role} files are missing"
+        yield Finding(source=name, level="warn", text=text, remedies=tuple(paths[:SHOWN]))
+
+
+def _missing(index: Index) -> dict[str, list[str]]:
+    """Files that records name and the root does not have, by role."""
+    found: dict[str, list[str]] = {}
+    for entry in index.stored:
+        for role, file in entry.files.items():
+            if file.size < 0:
+                found.setdefault(role, []).append(file.path)
+    return found
+
+
+def _exclusions(plan: Plan) -> Iterator[Finding]:
+    for line in plan.held.lines():
+        text = f"{line['set']}: {line['groups']:,} groups are held out"
+        level: Literal["ok", "warn"] = "warn" if line["unmatched"] else "ok"
+        if line["unmatched"]:
+            text += f", {line['unmatched']:,} lines match no source"
+        yield Finding(source="recipe", level=level, text=text)
+    for name, causes in plan.barred.items():
+        for cause, count in causes.items():
+            if count:
+                total = len(plan.indices[name])
+                text = f"{count:,} of {total:,} records are barred by {cause}"
+                yield Finding(source=name, level="ok", text=text)
+
+
+def _trial(plan: Plan, cell: Cell, samples: int) -> Finding:
+    """Read, draw and prove some records of a cell, chosen by the recipe's seed."""
+    words = plan.indices[cell.source].words[cell.rows]
+    count = min(samples, len(cell.rows))
+    which, _ = draw(words, count, plan.recipe.seed, "doctor", cell.source, cell.task)
+    entries = plan.indices[cell.source].entries(np.sort(cell.rows[which]))
+    job = make_job(plan, 0, "", "")
+    source = plan.indices[cell.source].source
+    job = _with(job, source, plan)
+    root = open_root(source.roots, mount=plugins.mounts(source.dataset))
+    troubles: list[str] = []
+    reasons: Counter[str] = Counter()
+    for entry in entries:
+        row = Row(
+            slot=0,
+            source=cell.source,
+            task=cell.task,
+            pass_=0,
+            entry=entry,
+            digest=entry_digest(entry),
+        )
+        try:
+            make_sample(row, load_row(row, job, root), job, "cpu")
+        except BadSample as bad:
+            reasons[bad.reason] += 1
+            troubles.append(f"{entry.id}: {bad}")
+    text = f"{cell.task}: {len(cell.rows):,} records can serve for {cell.count:,} samples; "
+    text += f"{len(entries) - len(troubles)} of {len(entries)} read as a trial are good"
+    if reasons:
+        text += f" ({', '.join(f'{n} {reason}' for reason, n in reasons.most_common())})"
+    level: Literal["ok", "warn", "fail"] = "ok"
+    if troubles:
+        level = "fail" if len(troubles) == len(entries) else "warn"
+    return Finding(source=cell.source, level=level, text=text, remedies=tuple(troubles[:SHOWN]))
+
+
+def _with(job: Job, source: Source, plan: Plan) -> Job:
+    """The job with a source that its own shard may not use."""
+    from dataclasses import replace
+
+    datasets: dict[str, Any] = {**job.datasets, source.name: source.dataset}
+    vocabulary = {**job.vocabulary, source.name: plan.indices[source.name].vocabulary}
+    return replace(job, datasets=datasets, vocabulary=vocabulary)

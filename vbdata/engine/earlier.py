@@ -1,0 +1,139 @@
+"""Earlier builds whose samples may be copied: one table of them, looked up by origin.
+
+It is made of receipts, so builds that were never finished serve as well. The table is a temporary
+Arrow file that is mapped, not loaded; 16 bytes a sample are held in memory. A job is told of the
+samples that may serve for it, and its worker decides (vbdata.shard.reuse).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vbdata.engine.folder import RECIPE
+from vbdata.engine.old_receipts import TABLE, Words, batches, origin_word
+from vbdata.errors import RecipeError
+from vbdata.jobs.job import Ticket
+from vbdata.manifest.write import MANIFEST
+from vbdata.shard.reuse import REUSED, Old
+from vbdata.storage.folder import Folder
+
+MOST = 16  # samples of one origin that a job is told of, besides those of its own draws
+
+
+class Library:
+    """The samples of earlier builds. tally: by folder, what it offers and what is left out."""
+
+    def __init__(self, table: Any, words: Words, tally: Mapping[str, Counter[str]]) -> None:
+        self._table, self.tally = table, tally
+        self._order = np.argsort(words, kind="stable")
+        self._words = words[self._order]
+        sizes = [table.get_batch(n).num_rows for n in range(table.num_record_batches)]
+        self._starts = np.cumsum([0, *sizes], dtype=np.int64)
+
+    def equipped(self, ticket: Ticket, draws: Callable[[Ticket], Mapping[str, set[int]]]) -> Ticket:
+        """The ticket, told of the earlier samples that may serve for its rows and spares.
+
+        draws: their origins, and by which draws they would be taken (vbdata.jobs.tickets).
+        """
+        if not len(self._words):
+            return ticket
+        return replace(ticket, reuse=self._found(draws(ticket)))
+
+    def statement(self, counts: Mapping[str, int], built: int) -> dict[str, Any]:
+        """What a run of `built` samples has reused, and why not the rest, for people and scripts.
+
+        counts: what came of the samples that its jobs were told of.
+        """
+        reused = counts.get(REUSED, 0)
+        return {
+            "reused": reused,
+            "rendered": built - reused,
+            "refused": {cause: n for cause, n in sorted(counts.items()) if cause != REUSED},
+            "folders": {url: dict(tally) for url, tally in self.tally.items()},
+        }
+
+    def _found(self, draws: Mapping[str, set[int]]) -> dict[str, tuple[Old, ...]]:
+        wanted = np.array([origin_word(origin) for origin in draws], np.uint64)
+        first, last = (np.searchsorted(self._words, wanted, side) for side in ("left", "right"))
+        spans = [self._order[a:b] for a, b in zip(first, last, strict=True)]
+        lines = self._lines(np.unique(np.concatenate(spans)))
+        return {
+            origin: tuple(_chosen([lines[number] for number in span.tolist()], mine))
+            for (origin, mine), span in zip(draws.items(), spans, strict=True)
+            if len(span)
+        }
+
+    def _lines(self, numbers: NDArray[np.int64]) -> dict[int, dict[str, Any]]:
+        """Some lines of the table, by number."""
+        of_batch = np.searchsorted(self._starts, numbers, "right") - 1
+        lines: dict[int, dict[str, Any]] = {}
+        for batch in np.unique(of_batch).tolist():
+            mine = numbers[of_batch == batch]
+            at = pa.array(mine - self._starts[batch])
+            found = self._table.get_batch(batch).take(at).to_pylist()
+            lines |= dict(zip(mine.tolist(), found, strict=True))
+        return lines
+
+
+def _chosen(lines: Sequence[dict[str, Any]], draws: set[int]) -> Iterator[Old]:
+    """All of the wanted draws, whose params are the same if nothing has changed; some others.
+
+    No two of the same content: the first stands in the folder that was named first.
+    """
+    contents: set[str] = set()
+    others = 0
+    for line in sorted(lines, key=lambda line: line["draw"] not in draws):
+        if line["content"] in contents:
+            continue
+        others += line["draw"] not in draws
+        if others > MOST:
+            return
+        contents.add(line["content"])
+        yield Old(**{name: line[name] for name in Old._fields})
+
+
+def refuse_strangers(urls: Iterable[str]) -> None:
+    """Raise RecipeError that names each folder that holds no build, finished or not."""
+    faults = []
+    for url in urls:
+        folder = Folder(url)
+        try:
+            if not folder.exists(RECIPE) and not folder.exists(MANIFEST):
+                faults.append(f"--reuse {url}: no build is there")
+        except (OSError, ValueError, ImportError) as err:
+            faults.append(f"--reuse {url}: {type(err).__name__}: {err}")
+    if faults:
+        raise RecipeError(faults)
+
+
+@contextmanager
+def opened(urls: Sequence[str]) -> Iterator[Library]:
+    """The samples of some builds as they are now. Raises BuildError if one cannot be listed."""
+    tally: dict[str, Counter[str]] = {url: Counter() for url in urls}
+    words = [np.empty(0, np.uint64)]
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        path = Path(temporary) / "earlier.arrow"
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, TABLE) as writer:
+            for url in dict.fromkeys(urls):
+                for batch, keys in batches(_now(Folder(url)), tally[url]):
+                    writer.write_batch(batch)
+                    words.append(keys)
+        with pa.memory_map(str(path)) as mapped:
+            yield Library(pa.ipc.open_file(mapped), np.concatenate(words), tally)
+
+
+def _now(folder: Folder) -> Folder:
+    """The folder, with nothing remembered of what was in it."""
+    if not folder.local:
+        folder.fs.invalidate_cache()
+    return folder

@@ -1,0 +1,225 @@
+"""The output folder between runs: whose it is, which shards are finished, what must go."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from vbdata.errors import BadSample, BuildError
+from vbdata.jobs.job import Receipt
+from vbdata.machine.environment import environment
+from vbdata.manifest.write import MANIFEST, SUMS
+from vbdata.recipe.recipe import Recipe, first_difference, parse_recipe
+from vbdata.shard.shard import read_receipt, receipt_path, write_receipt
+from vbdata.storage.folder import Folder
+from vbdata.storage.listing import Listed, asked
+
+RECIPE = "plan/recipe.json"
+ORDER = "plan/order.json"  # the recipe as it was given, and where its data was
+NUMBER = re.compile(r"-([0-9]{5,18})-of-[^/]*$")  # of a shard, in its tar's name
+SWEPT = ("shards", "receipts")  # where all that is wanted is known by name
+LOG = logging.getLogger(__name__)
+
+
+def refuse_others(recipe: Recipe, out: Folder) -> None:
+    """Raise BuildError if the folder holds another recipe's build, or something else."""
+    try:
+        old = _recorded(out)
+        strange = None if old else _first_strange(out)
+    except (OSError, ValueError, ImportError) as err:
+        raise BuildError(f"{out.url} cannot be used: {type(err).__name__}: {err}") from err
+    if strange:
+        raise BuildError(f"{out.url} is not empty and holds no build ({strange}); choose another")
+    difference = first_difference(old, _plain(recipe)) if old else None
+    if difference:
+        raise BuildError(
+            f"{out.url} holds the build of another recipe: {difference}. "
+            "Choose another folder, or delete this one."
+        )
+
+
+def claim(recipe: Recipe, out: Folder) -> None:
+    """Write down whose folder this is. Raises BuildError if nothing can be written."""
+    drop_uploads(out)
+    try:
+        out.write(RECIPE, (json.dumps(recipe.canonical(), indent=1) + "\n").encode())
+        out.write(ORDER, (json.dumps(_order(recipe), indent=1) + "\n").encode())
+    except (OSError, ValueError) as err:
+        raise BuildError(f"{out.url} cannot be used: {type(err).__name__}: {err}") from err
+
+
+def ordered(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
+    """The recipe that a folder was built of; roots: where data is now, by source or held-out set.
+
+    Raises BuildError if the folder holds no build, RecipeError if the recipe is no longer right.
+    """
+    try:
+        order = json.loads(out.read(ORDER))
+        text, folder, known = order["recipe"], Path(order["folder"]), dict(order["roots"])
+    except (BadSample, OSError, ValueError, KeyError, TypeError) as err:
+        raise BuildError(f"{out.url} holds no build that can be tried again: {err}") from err
+    return parse_recipe(text, f"{out.url}/{ORDER}", folder, known | dict(roots))
+
+
+def lacking(
+    out: Folder,
+    digests: Sequence[str],
+    tar: Callable[[int], str],
+    *,
+    rehash: bool = False,
+    retry: bool = False,
+) -> list[int]:
+    """Numbers of the shards that are still to be built; what can stay is moved to its tar's name.
+
+    Its receipt must be of the same job and library versions, its tar of the right size and its
+    offsets of the right bytes; with `rehash` the tar's bytes are read as well; with `retry` no
+    record of it may be in quarantine. tar: the path of a shard's tar by number.
+    """
+    known = Listed(out.url, ("receipts", "shards"))
+
+    def standing(digest: str) -> Receipt | None:
+        receipt = read_receipt(known, digest)
+        if receipt is None or receipt.environment != environment():
+            return None
+        if not _there(known, receipt, rehash):
+            return None
+        return None if retry and (receipt.quarantine or receipt.shortfall) else receipt
+
+    found = []
+    for shard, receipt in enumerate(asked(known, standing, digests)):
+        if receipt is None:
+            found.append(shard)
+        elif receipt.tar != tar(shard):
+            moved = replace(receipt, job=digests[shard], tar=tar(shard), shard=shard)
+            _rename(known, moved, receipt.tar)
+    return found
+
+
+def receipts(out: Folder, digests: Sequence[str]) -> Iterator[Receipt]:
+    """The receipts of finished shards, in order. Raises BuildError if one has gone."""
+    found = asked(out, lambda digest: read_receipt(out, digest), digests)
+    for digest, receipt in zip(digests, found, strict=True):
+        if receipt is None:
+            raise BuildError(f"the receipt {receipt_path(digest)} has gone while building")
+        yield receipt
+
+
+def _rename(out: Folder, receipt: Receipt, old: str) -> None:
+    out.move(f"{old}.idx", f"{receipt.tar}.idx")
+    out.move(old, receipt.tar)
+    write_receipt(out, receipt)
+
+
+def unpublish(out: Folder) -> None:
+    """Take back an earlier run's statement, cards and all, before its shards change."""
+    for stale in (*_stated(out), MANIFEST, SUMS):
+        with suppress(BadSample):  # a damaged list may name what is no path
+            out.remove(stale)
+
+
+def drop_uploads(out: Folder) -> None:
+    """Drop what killed workers left of uploads; the build does without, if the store says no."""
+    try:
+        count = out.abort_uploads()
+    except (OSError, NotImplementedError) as err:
+        LOG.warning("%s: unfinished uploads, if any, stay: %s", out.url, err)
+        return
+    if count:
+        LOG.warning("%s: %d unfinished uploads of killed workers dropped", out.url, count)
+
+
+def sweep(out: Folder, tar: Callable[[int], str], digests: Sequence[str]) -> None:
+    """Delete what no receipt of this build names, and what killed runs left behind.
+
+    tar: the path of a shard's tar by number.
+    """
+
+    def wanted(path: str) -> bool:
+        if path.startswith("receipts/"):
+            digest = PurePosixPath(path).stem
+            return path == receipt_path(digest) and digest in digests
+        number = NUMBER.search(path)
+        if number is None or int(number[1]) >= len(digests):
+            return False
+        return path.removesuffix(".idx") == tar(int(number[1]))
+
+    for top in SWEPT:
+        for path in [path for path in out.paths(top) if not wanted(path)]:
+            out.remove(path)
+    if not out.local:
+        drop_uploads(out)
+        return
+    for folder, below, names in os.walk(out.base):
+        if folder == out.base:
+            below[:] = [each for each in below if each not in SWEPT]
+        for name in names:
+            if name.startswith(".") and name.endswith(".part"):  # of what a killed process wrote
+                Path(folder, name).unlink(missing_ok=True)
+    _drop_empty(out.at("shards"))
+
+
+def _drop_empty(folder: str) -> None:
+    """Remove a local folder and those below it in which nothing is left."""
+    with suppress(FileNotFoundError):
+        with os.scandir(folder) as inside:
+            below = [each.path for each in inside if each.is_dir(follow_symlinks=False)]
+        for each in below:
+            _drop_empty(each)
+    with suppress(OSError):  # one that holds something stays
+        os.rmdir(folder)
+
+
+def _stated(out: Folder) -> list[str]:
+    """What an earlier run published besides its shards."""
+    if not out.exists(SUMS):
+        return []
+    lines = out.read(SUMS).decode("utf-8", "replace").splitlines()
+    return [path for line in lines if not (path := line[66:]).startswith("shards/")]
+
+
+def _recorded(out: Folder) -> dict[str, Any] | None:
+    """The recipe of the build in the folder, from its plan or else from its manifest."""
+    for path, key in ((RECIPE, None), (MANIFEST, "recipe")):
+        if out.exists(path):
+            try:
+                found = json.loads(out.read(path))
+                recipe: dict[str, Any] = found[key] if key else found
+                return recipe
+            except (ValueError, KeyError, TypeError, BadSample):
+                continue
+    return None
+
+
+def _first_strange(out: Folder) -> str | None:
+    """A file that no unfinished run of ours has left."""
+    if out.size("") >= 0:
+        raise NotADirectoryError(out.base)
+    return next((file.path for file in out.files() if not file.path.startswith("plan/")), None)
+
+
+def _there(out: Folder, receipt: Receipt, rehash: bool) -> bool:
+    index = f"{receipt.tar}.idx"
+    if out.size(receipt.tar) != receipt.size or not out.exists(index):
+        return False
+    if hashlib.sha256(out.read(index)).hexdigest() != receipt.index_sha256:
+        return False
+    return not rehash or out.sha256(receipt.tar) == receipt.sha256
+
+
+def _order(recipe: Recipe) -> dict[str, Any]:
+    roots = {each.name: each.roots for each in recipe.holdout if each.dataset}
+    roots |= {source.name: source.roots for source in recipe.sources}
+    return {"recipe": recipe.text, "folder": recipe.folder, "roots": roots}
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(recipe.canonical()))
+    return found

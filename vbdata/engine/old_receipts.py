@@ -1,0 +1,177 @@
+"""The receipts of an earlier build as lines of a table, or why they are of no use.
+
+They may be old, cut short or made to deceive, so everything is checked that a copy relies on:
+types, digests' form, the versions of libraries, and that the offsets of a tar lead into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import struct
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
+
+from vbdata.core.rng import word_of
+from vbdata.core.types import FileRef
+from vbdata.errors import BadSample, BuildError
+from vbdata.machine.environment import environment
+from vbdata.shard.reuse import content_sha256
+from vbdata.shard.tar import BLOCK
+from vbdata.storage.folder import Folder
+
+FOLDER = "receipts"
+AT_ONCE = 16  # receipts that are read at once
+LARGEST = 1 << 30  # bytes of a receipt
+OFFSET = struct.calcsize("<Q")
+
+Words = NDArray[np.uint64]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+# The fields of vbdata.shard.reuse.Old, and a word for what the prompt was drawn by.
+TABLE = pa.schema(
+    [
+        ("content", pa.string()),
+        ("folder", pa.string()),
+        ("tar", pa.string()),
+        ("key", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("pictures_sha256", pa.string()),
+        ("raw_sha256", pa.string()),
+        ("reads", pa.string()),
+        ("valid_share", pa.float64()),
+        ("roundtrip_error", pa.float64()),
+        ("draw", pa.uint64()),
+    ]
+)
+
+
+class _Sample(BaseModel):
+    """What a receipt says of a sample, as far as it is needed here."""
+
+    key: str
+    source: str
+    seed: int
+    pass_: int = Field(alias="pass")
+    params: str
+    origin_sha256: Sha256
+    pictures_sha256: Sha256
+    raw_sha256: Sha256
+    reads: str
+    valid_share: float = Field(gt=0, le=1)
+    roundtrip_error: float = Field(ge=0, allow_inf_nan=False)
+
+
+class _Receipt(BaseModel):
+    """What is needed of a receipt."""
+
+    tar: str
+    size: int
+    index_sha256: Sha256
+    environment: dict[str, str]
+    samples: list[_Sample]
+
+
+class _Useless(Exception):
+    """Why no sample of a receipt can be copied."""
+
+
+def draw_word(seed: int, source: str, pass_: int) -> int:
+    """A word for what a prompt is drawn by, besides its entry and task."""
+    return word_of(seed, source, pass_)
+
+
+def origin_word(origin: str) -> int:
+    """The first 64 bits of an origin's digest."""
+    return int(origin[:16], 16)
+
+
+def batches(folder: Folder, tally: Counter[str]) -> Iterator[tuple[pa.RecordBatch, Words]]:
+    """The samples of each receipt that is right, with the first words of their origins.
+
+    Counts shards, samples and, by cause, receipts that are left out. Raises BuildError if the
+    folder cannot be listed.
+    """
+    try:
+        files = [file for file in folder.files(FOLDER) if file.path.endswith(".json")]
+    except (OSError, ValueError) as err:
+        raise BuildError(f"{folder.url} cannot be read: {type(err).__name__}: {err}") from err
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(lambda file: _read(folder, file), files):
+            tally["shards"] += 1
+            if isinstance(found, str):
+                tally[found] += 1
+            else:
+                tally["samples"] += len(found[1])
+                yield found
+
+
+def _read(folder: Folder, file: FileRef) -> tuple[pa.RecordBatch, Words] | str:
+    """A receipt as lines of the table, or why not: in few different words."""
+    try:
+        return _checked(folder, file)
+    except _Useless as why:
+        return str(why)
+    except ValidationError as err:
+        first = err.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+        return f"not a receipt of this version ({where or 'as a whole'}: {first['type']})"
+    except BadSample as bad:
+        return f"its receipt or tar cannot be read ({bad.reason})"
+    except (OSError, ValueError) as err:
+        return f"its receipt or tar cannot be read ({type(err).__name__})"
+
+
+def _checked(folder: Folder, file: FileRef) -> tuple[pa.RecordBatch, Words]:
+    if file.size > LARGEST:
+        raise _Useless(f"its receipt is larger than {LARGEST} bytes")
+    receipt = _Receipt.model_validate_json(folder.read(file.path))
+    if others := _other_versions(receipt.environment):
+        raise _Useless(f"made by other versions: {others}")
+    places = itertools.pairwise(_offsets(folder, receipt))
+    lines = [
+        {
+            **sample.model_dump(exclude={"source", "seed", "pass_", "params", "origin_sha256"}),
+            "content": content_sha256(sample.origin_sha256, sample.params),
+            "folder": folder.url,
+            "tar": receipt.tar,
+            "offset": start,
+            "size": end - start,
+            "draw": draw_word(sample.seed, sample.source, sample.pass_),
+        }
+        for sample, (start, end) in zip(receipt.samples, places, strict=True)
+    ]
+    words = [origin_word(sample.origin_sha256) for sample in receipt.samples]
+    return pa.RecordBatch.from_pylist(lines, TABLE), np.array(words, np.uint64)
+
+
+def _offsets(folder: Folder, receipt: _Receipt) -> tuple[int, ...]:
+    """Where each sample begins, and the end of the last. Raises _Useless."""
+    if folder.size(receipt.tar) != receipt.size:
+        raise _Useless("its tar is missing or of another size")
+    packed = folder.read(f"{receipt.tar}.idx")
+    if hashlib.sha256(packed).hexdigest() != receipt.index_sha256:
+        raise _Useless("its tar's offsets are damaged")
+    if len(packed) != OFFSET * (len(receipt.samples) + 1):
+        raise _Useless("its tar's offsets are not one a sample")
+    offsets = struct.unpack(f"<{len(packed) // OFFSET}Q", packed)
+    growing = all(start < end for start, end in itertools.pairwise(offsets))
+    if not growing or offsets[-1] + 2 * BLOCK != receipt.size:
+        raise _Useless("its tar's offsets lead out of it")
+    return offsets
+
+
+def _other_versions(there: Mapping[str, str]) -> str:
+    """Which versions of a receipt are not ours."""
+    here = environment()
+    names = sorted(n for n in here.keys() | there.keys() if here.get(n) != there.get(n))
+    said = (f"{n:.40} {there.get(n, 'none'):.20}, here {here.get(n, 'none')}" for n in names[:10])
+    return "; ".join(said)

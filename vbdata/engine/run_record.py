@@ -1,0 +1,108 @@
+"""run.json: how the last run of a build went. Times and machine; in no digest.
+
+Written when a run starts ("running"), and again when it ends: "built", "failed" or "interrupted".
+One that still says "running" was killed. `time` is summed over `runs` runs, as long as they were
+of the same build.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from dataclasses import asdict
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from vbdata.engine.times import Times
+from vbdata.errors import BadSample
+from vbdata.manifest.write import canonical
+from vbdata.run.local import Done, Event, Failed, Retried
+from vbdata.storage.folder import Folder
+
+if TYPE_CHECKING:
+    from vbdata.engine.build import How
+
+RUN = "run.json"
+LONGEST_ERROR = 4000  # characters
+
+
+class Record:
+    """Counts the events of a run; as a context manager it writes run.json at both ends."""
+
+    def __init__(self, out: Folder, how: How, build: str, warnings: list[str]) -> None:
+        self._out, self._how, self._build, self._warnings = out, how, build, warnings
+        self._start = time.monotonic()
+        self.failed: list[Failed] = []
+        self.retries = self.built = self.samples = self.kept = 0
+        self.reuse = Counter[str]()
+        self.reused: dict[str, Any] | None = None
+        self.times, self.runs = Times(), 1
+
+    def __enter__(self) -> Record:
+        self._go_on()
+        self._write("running")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._write("built")
+            return
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
+        try:
+            self._write("interrupted" if stopped else "failed", error)
+        except OSError as err:  # the first error is the one to report
+            error.add_note(f"{RUN} could not be written either: {err}")
+
+    def add(self, event: Event) -> None:
+        """Count an event."""
+        if isinstance(event, Failed):
+            self.failed.append(event)
+        if isinstance(event, Done):
+            self.built += 1
+            self.samples += sum(event.report.samples.values())
+            self.reuse.update(event.report.reuse)
+            self.times.add(event.report)
+        self.retries += isinstance(event, Retried)
+
+    def _go_on(self) -> None:
+        """Take over the times of earlier runs of the same build."""
+        try:
+            if not self._out.exists(RUN):
+                return
+            said = json.loads(self._out.read(RUN))
+            if said["build"] == self._build:
+                times, runs = Times(), int(said["runs"]) + 1
+                times.go_on(said["time"])
+                self.times, self.runs = times, runs
+        except (LookupError, TypeError, ValueError, AttributeError, BadSample):
+            return  # cut short, or of an older version
+
+    def _write(self, status: str, error: BaseException | None = None) -> None:
+        seconds = time.monotonic() - self._start
+        run: dict[str, Any] = {
+            "status": status,
+            "build": self._build,
+            "runs": self.runs,
+            "seconds": round(seconds, 3),
+            "samples_per_second": round(self.samples / seconds, 3) if seconds else 0.0,
+            "shards_built": self.built,
+            "shards_kept": self.kept,
+            "shards_failed": len(self.failed),
+            "retries": self.retries,
+            "how": asdict(self._how),
+            "cpus": os.cpu_count(),
+            "warnings": self._warnings,
+            "time": self.times.block(),
+        }
+        if error is not None:
+            run["error"] = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+        if self.reused is not None:
+            run["reuse"] = self.reused
+        self._out.write(RUN, canonical(run))

@@ -1,0 +1,93 @@
+"""Edited images: how near the answer is to the one edit that the data set has.
+
+    psnr   10 log10(255^2 / mean squared error) over all pixels and channels, dB; capped at 100,
+           which is what an exact copy has
+    ssim   Wang et al. (IEEE TIP 13(4), 2004): Gaussian window of 11 x 11, sigma 1.5, K1 = 0.01,
+           K2 = 0.03, L = 255, the mean over RGB channels and over the pixels at which the window
+           lies inside the image; undefined for an image under 11 pixels wide or high
+
+Means over images. Both reward copying the input where an edit is small, so the row of the copied
+input stands beside them; whether the instruction was followed is not measured.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vbdata.core.images import Pixels
+from vbdata.core.types import Geometry
+from vbdata.evaluation.metrics.meter import Floats, Means, Value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST_DB = 100.0
+WINDOW, SIGMA = 11, 1.5
+RIM = WINDOW // 2
+C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def psnr(answer: Pixels, truth: Pixels) -> float:
+    """dB of uint8[H, W, 3] against uint8[H, W, 3]."""
+    import cv2
+
+    # exact: an integer below 2**53
+    square = cv2.norm(answer, truth, cv2.NORM_L2SQR) / answer.size
+    return min(MOST_DB, 10 * math.log10(255.0**2 / square)) if square else MOST_DB
+
+
+def ssim(answer: Pixels, truth: Pixels) -> Value:
+    """Structural similarity of uint8[H, W, 3] images; None if the window does not fit."""
+    if min(truth.shape[:2]) < WINDOW:
+        return None
+    shares = [_ssim(answer[..., k], truth[..., k]) for k in range(3)]
+    return sum(shares) / 3
+
+
+def _ssim(answer: Pixels, truth: Pixels) -> float:
+    """Of one channel, uint8[H, W]."""
+    x, y = answer.astype(np.float32), truth.astype(np.float32)
+    mx, my = _local(x), _local(y)
+    squares, both = mx * mx + my * my, mx * my
+    spread = _local(x * x + y * y) - squares
+    shared = _local(x * y) - both
+    top = (2 * both + np.float32(C1)) * (2 * shared + np.float32(C2))
+    top /= (squares + np.float32(C1)) * (spread + np.float32(C2))
+    return float(top.mean(dtype=np.float64))
+
+
+def _local(values: Floats) -> Floats:
+    """Weighted means of the windows that lie inside, float32[H - 10, W - 10]."""
+    import cv2
+
+    kernel = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_32F)
+    means = cv2.sepFilter2D(values, cv2.CV_32F, kernel, kernel)
+    return np.asarray(means[RIM:-RIM, RIM:-RIM], np.float32)
+
+
+@dataclass
+class ImagesMeter:
+    """Means over images."""
+
+    means: Means = field(default_factory=Means)
+
+    def add(self, truth: Tensor, answer: Tensor, geometry: Geometry) -> None:
+        """Score an image: uint8[H, W, 3] both."""
+        one, other = answer.numpy(), truth.numpy()
+        self.means.add({"psnr": psnr(one, other), "ssim": ssim(one, other)})
+
+    def merge(self, later: ImagesMeter) -> None:
+        """Take up the images that come after these."""
+        self.means.merge(later.means)
+
+    def result(self) -> dict[str, Value]:
+        """Means over images."""
+        return self.means.result()
+
+    def per_class(self) -> dict[str, Value]:
+        """Images have no classes."""
+        return {}

@@ -1,0 +1,104 @@
+"""Depth and normals as the raw data has them, fitted to a build's geometry but never drawn.
+
+Against this truth the score of the build's own targets is the ceiling: what quantisation costs.
+Masks are drawn exactly and need no raw data.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from vbdata import plugins
+from vbdata.core.types import Entry, moved
+from vbdata.errors import BuildError, RecipeError, choices
+from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
+from vbdata.index.index import guarded
+from vbdata.sources.open import open_root
+from vbdata.storage.folder import Root
+
+RAW_KINDS = ("depth", "normals")
+
+
+class RawTruth:
+    """The raw records of some of a build's sources. Picklable."""
+
+    def __init__(
+        self, build: BuildTruth, roots: Mapping[str, Sequence[str]], keys: Sequence[str]
+    ) -> None:
+        """roots: source -> where its data lies; keys: the samples that will be asked for.
+
+        Raises RecipeError for an unknown source, BuildError if a record is not there any more.
+        """
+        known = build.manifest["recipe"]["sources"]
+        wrong = [
+            f"--root {name}: no such source{choices(name, known)}" for name in set(roots) - {*known}
+        ]
+        if wrong:
+            raise RecipeError(sorted(wrong))
+        self._roots = {name: tuple(urls) for name, urls in roots.items()}
+        self._entries: dict[tuple[str, str], Entry] = {}
+        for name in self._roots:
+            spec = known[name]
+            if any(kind_of(task) in RAW_KINDS for task in spec["tasks"]):
+                self._find(name, spec, build.sample_ids(name, keys))
+
+    def _find(self, name: str, spec: Mapping[str, Any], wanted: set[str]) -> None:
+        reader, urls = plugins.dataset(spec["dataset"]), self._roots[name]
+        options = _options(reader.index, spec["options"])
+        with guarded(f"source {name!r}", urls, plugins.mounts(spec["dataset"])) as root:
+            for entry in reader.index(root, **options):
+                if entry.id in wanted:
+                    self._entries[name, entry.id] = entry
+                    wanted.discard(entry.id)
+        if wanted:
+            raise BuildError(
+                f"source {name!r} at {', '.join(urls)} lacks {len(wanted)} records that the build "
+                f"was made of, the first being {min(wanted)!r}"
+            )
+
+    def of_source(self, name: str) -> bool:
+        """Whether the raw data of a source is at hand."""
+        return name in self._roots
+
+    def has(self, row: Row) -> bool:
+        """Whether the raw label of a sample is at hand."""
+        return row.source in self._roots and kind_of(row.task) in RAW_KINDS
+
+    def sharpened(self, truth: Truth) -> Truth:
+        """The same sample with the raw label in place of its target's.
+
+        Valid where both are: a depth that is nearer or farther than any code is still scored.
+        """
+        row = truth.row
+        if not self.has(row):
+            return truth
+        import torch
+
+        kind = plugins.task(row.task).NEEDS[0]
+        reader = plugins.dataset(row.dataset)
+        entry = self._entries[row.source, row.sample_id]
+        root = _opened(self._roots[row.source], plugins.mounts(row.dataset))
+        sample = reader.load(root, entry, (kind,))
+        label = moved(sample.labels[kind], "cpu").fit(row.geometry)
+        valid = label.valid & torch.from_numpy(truth.valid)
+        return replace(truth, label=replace(label, valid=valid))
+
+
+@functools.lru_cache(maxsize=16)
+def _opened(urls: tuple[str, ...], mount: bool) -> Root:
+    return open_root(urls, mount=mount)
+
+
+def _options(index: Any, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's options as it had them: a manifest keeps decimals as texts."""
+    defaults = {name: p.default for name, p in plugins.options(index).items()}
+    return {
+        name: Decimal(value)
+        if isinstance(value, str) and isinstance(defaults.get(name), int | float | Decimal)
+        else value
+        for name, value in stored.items()
+    }

@@ -1,0 +1,188 @@
+"""Hold a build against a lock: before the first pixel what it is made of, after the last its bytes.
+
+What the lock promises (recipe, sources, plan; then shards and rows) fails the build, one sentence a
+difference. Code and library versions only explain: they are the likely cause of other bytes, and
+worth a warning where the bytes are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from vbdata import plugins
+from vbdata.core.prompts import prompt_digest
+from vbdata.engine.progress import Progress, Watcher
+from vbdata.errors import BuildError
+from vbdata.index.index import Index
+from vbdata.locks.changes import (
+    SourceChange,
+    code_changes,
+    environment_changes,
+    files_of,
+    holdout_changes,
+    listed,
+    recipe_changes,
+    shown,
+    source_changes,
+)
+from vbdata.locks.lock import FORMAT, Cell, Lock
+from vbdata.locks.make import INDEX, code_part, held_part, make_lock, plan_sha256, source_part
+from vbdata.locks.outputs import made_differences
+from vbdata.locks.sketch import Sketch
+from vbdata.machine.environment import environment
+from vbdata.planning.file import write_plan
+from vbdata.planning.plan import Plan
+from vbdata.storage.folder import Folder
+
+
+class LockError(BuildError):
+    """A build that is not what its lock says. causes: code and versions that differ too."""
+
+    def __init__(
+        self, name: str, faults: Sequence[str], causes: Sequence[str], *, built: bool
+    ) -> None:
+        self.faults, self.causes = tuple(faults), tuple(causes)
+        besides = [f"{'likely cause' if built else 'besides'}: {cause}" for cause in causes]
+        lines = [*besides, *faults] if built else [*faults, *besides]
+        super().__init__(f"this is not what {name} says:\n" + "\n".join(lines))
+
+
+class Locked(Watcher):
+    """Passes a build's progress on, and stops one that is not what a lock says.
+
+    say: takes what differs without having changed a byte so far.
+    """
+
+    def __init__(
+        self, lock: Lock, name: str, out: Folder, inner: Watcher, say: Callable[[str], None]
+    ) -> None:
+        self._lock, self._name, self._out, self._inner, self._say = lock, name, out, inner, say
+        self.causes: list[str] = []
+
+    def planned(self, plan: Plan) -> None:
+        """Compare all that is known before a pixel is read. Raises LockError."""
+        new = planned_lock(plan, self._out)
+        faults = list(input_differences(self._lock, new, plan.indices))
+        self.causes = causes(self._lock, new)
+        if faults:
+            raise LockError(self._name, faults, self.causes, built=False)
+        for cause in self.causes:
+            self._say(f"{cause}; whether the bytes are the same will be seen")
+        self._inner.planned(plan)
+
+    def step(self, state: Progress) -> None:
+        """Pass it on."""
+        self._inner.step(state)
+
+    def finish(self) -> None:
+        """Compare the finished build. Raises LockError."""
+        faults = list(made_differences(self._lock, make_lock(self._out), self._out))
+        if faults:
+            raise LockError(self._name, faults, self.causes, built=True)
+
+
+def planned_lock(plan: Plan, out: Folder) -> Lock:
+    """What a lock would say before the build: nothing of shards and rows."""
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        path = Path(temporary) / "plan.parquet"
+        write_plan(plan, path)
+        planned = plan_sha256(path)
+    folder = Path(out.at(INDEX)) if out.local else None
+    tasks = sorted({cell.task for cell in plan.cells})
+    code = {
+        "engine": plugins.engine_digest(),
+        "prompts": prompt_digest(),
+        "tasks": {task: plugins.code_digest(plugins.TASKS, task) for task in tasks},
+    }
+    recipe, nothing = plan.recipe, Sketch().digests()
+    return Lock(
+        format=FORMAT,
+        name=recipe.name,
+        split=recipe.split,
+        recipe=recipe.canonical(),
+        recipe_sha256=recipe.digest(),
+        holdout=[held_part(line) for line in plan.held.lines()],
+        sources=[source_part(_line(i), i, folder) for i in plan.indices.values()],
+        plan_sha256=planned,
+        code=code_part(code),
+        samples=recipe.samples,
+        bytes=0,
+        cells=[Cell(source=c.source, task=c.task, samples=c.count) for c in plan.cells],
+        rows={},
+        raw=nothing,
+        quarantine=nothing,
+        shards=[],
+        environment=environment(),
+    )
+
+
+def _line(index: Index) -> dict[str, Any]:
+    """A source's line, as it will stand in the manifest."""
+    dataset = index.source.dataset
+    return {
+        "source": index.source.name,
+        "dataset": dataset,
+        "license": plugins.dataset(dataset).LICENSE,
+        "entries": len(index),
+        "faults": len(index.faults()),
+        "fingerprint": index.fingerprint,
+        "code": plugins.code_digest(plugins.DATASETS, dataset),
+    }
+
+
+def input_differences(old: Lock, new: Lock, indices: Mapping[str, Index]) -> Iterator[str]:
+    """Recipe, sources, held-out sets and plan: a sentence for each difference."""
+    for change in recipe_changes(old, new):
+        yield f"the recipe's {change.key} is {shown(change.new)}, in the lock {shown(change.old)}"
+    for changed in source_changes(old, new):
+        yield from _source_differences(changed, indices[changed.source])
+    for change in holdout_changes(old, new):
+        yield f"held-out set {change.key!r} has {change.new}, in the lock {change.old}"
+    same = old.recipe == new.recipe and not any(map(_is_other, source_changes(old, new)))
+    if same and old.plan_sha256 and old.plan_sha256 != new.plan_sha256:
+        yield "the plan is another, although recipe and sources are the same: the code that plans"
+
+
+def _is_other(changed: SourceChange) -> bool:
+    return any(value.key == "fingerprint" for value in changed.values)
+
+
+def _source_differences(changed: SourceChange, index: Index) -> Iterator[str]:
+    """Which files and records of a source are not those of the lock."""
+    if not _is_other(changed):
+        return
+    what, files, records = f"source {changed.source!r}", changed.files, changed.records
+    yield from listed(what, "file", "is not the file of the lock", files.changed)
+    yield from listed(what, "file", "is not in the lock", files.came)
+    yield from listed(what, "file", "of the lock is not there", files.went)
+    named = [f"{name!r}{files_of(index, name)}" for name in records.changed]
+    yield from listed(what, "record", "is not as it is in the lock", named)
+    named = [f"{name!r}{files_of(index, name)}" for name in records.came]
+    yield from listed(what, "record", "is not in the lock", named)
+    yield from listed(what, "record", "of the lock is not there", map(repr, records.went))
+    counts = [value.old for value in changed.values if value.key == "entries"]
+    if counts:
+        yield f"{what}: it has {len(index)} records, in the lock {counts[0]}"
+    if not records.whole or not any((records.changed, records.came, records.went)):
+        yield f"{what}: its index is another, and too many records differ to name all"
+
+
+def causes(old: Lock, new: Lock) -> list[str]:
+    """Libraries and code that differ, a sentence each, libraries first."""
+    libraries = [
+        f"{c.key} is {shown(c.new)}, in the lock {shown(c.old)}"
+        for c in environment_changes(old, new)
+    ]
+    keys = [change.key for change in code_changes(old, new)]
+    for whole, part in (
+        ("the engine", "engine module"),
+        ("prompts as a whole", "prompts of"),
+    ):
+        if any(key.startswith(part) for key in keys):
+            keys = [key for key in keys if key != whole]
+    prompts = [key for key in keys if key.startswith("prompts")]
+    code = [f"the code of {key} is not the lock's" for key in keys if key not in prompts]
+    return [*libraries, *code, *(f"the {key} are not the lock's" for key in prompts)]

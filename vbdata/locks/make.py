@@ -1,0 +1,291 @@
+"""Make the lock of a finished build from nothing but its folder, or one part of it from a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from vbdata import plugins
+from vbdata.core import prompts
+from vbdata.core import types as nouns
+from vbdata.errors import BadSample, BuildError
+from vbdata.index.index import Index, open_index
+from vbdata.locks import lock
+from vbdata.locks.lock import SMALL, Lock
+from vbdata.locks.sketch import SHORT, Digests, Sketch
+from vbdata.manifest.write import MANIFEST, QUARANTINE, SUMS, manifest_digest
+from vbdata.shard.tar import members
+from vbdata.storage.folder import Folder
+
+PLAN = "plan/plan.parquet"
+INDEX = "plan/index"
+TRACE = ".trace.json"  # what a reader asked of its root, beside its index
+BATCH = 1 << 16  # rows in memory at once
+MEMBER = 8  # hex digits of a member's digest
+
+
+def make_lock(out: Folder) -> Lock:
+    """The lock of a finished build. Raises BuildError if it is none, or its files are damaged."""
+    manifest = read_manifest(out)
+    rows_path = f"manifest/{manifest['split']}.parquet"
+    with out.local_copy(rows_path) as path:
+        if _sha256(path) != _sums(out).get(rows_path):
+            raise _damaged(out, f"{rows_path} is not the file that {SUMS} has")
+        rows, raw = _rows(path)
+    known = {line["source"]: line for line in manifest["sources"]}
+    with open_indices(out, list(known.values())) as (indices, folder):
+        sources = [source_part(line, indices.get(name), folder) for name, line in known.items()]
+    parts = {
+        "format": lock.FORMAT,
+        **{key: manifest[key] for key in ("name", "split", "recipe", "recipe_sha256")},
+        **{key: manifest[key] for key in ("samples", "bytes", "environment")},
+        "holdout": [held_part(line) for line in manifest["holdout"]],
+        "sources": sources,
+        "plan_sha256": _plan_sha256(out),
+        "code": code_part(manifest["code"]),
+        "cells": [
+            lock.Cell(source=c["source"], task=c["task"], samples=c["realised"])
+            for c in manifest["cells"]
+        ],
+        "rows": rows,
+        "raw": raw,
+        "quarantine": _quarantine(out),
+        "shards": [_shard_part(line) for line in manifest["shards"]],
+        "members": _members(out, manifest) if manifest["samples"] <= SMALL else {},
+    }
+    made = Lock(**parts)
+    return made.model_copy(update={"digest": made.own_digest()})
+
+
+def read_manifest(out: Folder) -> dict[str, Any]:
+    """manifest.json, if its digest is right. Raises BuildError."""
+    try:
+        manifest: dict[str, Any] = json.loads(out.read(MANIFEST))
+        right = manifest_digest(manifest) == manifest["digest"]
+    except BadSample as err:
+        raise BuildError(f"{out.url} holds no finished build: {MANIFEST} is missing") from err
+    except (OSError, ValueError, ImportError, KeyError, TypeError, AttributeError) as err:
+        raise BuildError(f"{out.url} holds no build: {type(err).__name__}: {err}") from err
+    if not right:
+        raise _damaged(out, f"{MANIFEST} was edited: its digest is not that of its content")
+    return manifest
+
+
+@contextmanager
+def open_indices(
+    out: Folder, lines: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[dict[str, Index], Path]]:
+    """The indices that a build keeps, by source, and where; none if it keeps none any more.
+
+    Raises BuildError if one is of another state of the data than the manifest.
+    """
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        folder = Path(out.at(INDEX)) if out.local else Path(temporary)
+        indices = {}
+        for line in lines:
+            name = line["source"]
+            facts, records, trace = (
+                f"{INDEX}/{name}{ending}" for ending in (".parquet", ".arrow", TRACE)
+            )
+            if not out.exists(facts) or not out.exists(records):
+                continue
+            if not out.local:
+                for file in filter(out.exists, (facts, records, trace)):
+                    with out.local_copy(file) as copy:
+                        shutil.copyfile(copy, folder / Path(file).name)
+            source = nouns.Source(name=name, dataset=line["dataset"], roots=(), tasks={})
+            indices[name] = open_index(source, folder)
+            if indices[name].fingerprint != line["fingerprint"]:
+                raise _damaged(out, f"{facts} is of another state of the data than {MANIFEST}")
+        yield indices, folder
+
+
+def source_part(line: Mapping[str, Any], index: Index | None, folder: Path | None) -> lock.Source:
+    """A source, from its line in a manifest, its index, and the folder with the index's trace."""
+    keys = ("source", "dataset", "license", "entries", "faults", "fingerprint", "code")
+    trace = folder / f"{line['source']}{TRACE}" if folder else None
+    return lock.Source(
+        **{key: line[key] for key in keys},
+        records=_records(index) if index is not None else None,
+        files=_files(trace) if trace and trace.exists() else None,
+    )
+
+
+def _records(index: Index) -> Digests:
+    found = Sketch()
+    for at in range(0, len(index), BATCH):
+        part = index.facts.slice(at, BATCH)
+        found.add(part["id"].to_pylist(), part["digest"].to_pylist())
+    return found.digests()
+
+
+def _files(trace: Path) -> Digests:
+    """The files that a reader read whole to make its index."""
+    lines = json.loads(trace.read_text())
+    read = {line[1]: line[-1] for line in lines if line[0] in ("read", "whole")}
+    found = Sketch()
+    found.add(list(read), list(read.values()))
+    return found.digests()
+
+
+def held_part(line: Mapping[str, Any]) -> lock.Held:
+    """A held-out set, from its line in a manifest."""
+    return lock.Held(set=line["set"], groups=line["groups"], sha256=line["sha256"])
+
+
+def code_part(code: Mapping[str, Any]) -> lock.Code:
+    """A manifest's block of code, in more detail where it is the code that runs here and now."""
+    modules, templates = {}, {}
+    if code["engine"] == plugins.engine_digest():
+        modules = {name: plugins.modules_digest(name)[:SHORT] for name in plugins.ENGINE}
+    if code["prompts"] == prompts.prompt_digest():
+        templates = {task: _wording(task) for task in code["tasks"] if "." not in task}
+    return lock.Code(
+        engine=code["engine"],
+        prompts=code["prompts"],
+        tasks=code["tasks"],
+        modules=modules,
+        templates=templates,
+    )
+
+
+def _wording(task: str) -> str:
+    """A digest of what a task's template file says."""
+    words = prompts.wording(task)
+    phrases = sorted((key, sorted(value.items())) for key, value in words.phrases.items())
+    said = (words.version, sorted(words.slots), words.templates, words.turns, phrases)
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:SHORT]
+
+
+def plan_sha256(path: Path) -> str:
+    """SHA-256 of a plan's rows, however the Parquet file is encoded."""
+    with pq.ParquetFile(path) as file:
+        columns = _Columns(file.schema_arrow.names)
+        for batch in file.iter_batches(BATCH):
+            columns.add(batch)
+    return hashlib.sha256(json.dumps(columns.digests(), sort_keys=True).encode()).hexdigest()
+
+
+def _plan_sha256(out: Folder) -> str:
+    if not out.exists(PLAN):
+        return ""
+    with out.local_copy(PLAN) as path:
+        return plan_sha256(path)
+
+
+class _Columns:
+    """SHA-256 of each column of a Parquet file: of its values, and of the lengths of texts."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._digests = {name: (hashlib.sha256(), hashlib.sha256()) for name in names}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Some rows, as many as there are at once."""
+        for name, digests in self._digests.items():
+            for digest, data in zip(digests, _values(batch[name]), strict=True):
+                digest.update(data)
+
+    def digests(self) -> dict[str, str]:
+        """By column, of all rows so far."""
+        pairs = {n: a.digest() + b.digest() for n, (a, b) in self._digests.items()}
+        return {name: hashlib.sha256(pair).hexdigest() for name, pair in pairs.items()}
+
+
+def _values(column: pa.Array) -> tuple[bytes, bytes]:
+    """The lengths of a column's texts and the texts, or its numbers, little-endian."""
+    if column.null_count:
+        raise BuildError("a column of the rows has empty places; this is not a file of ours")
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if not pa.types.is_string(column.type):
+        numbers = column.to_numpy(zero_copy_only=False)
+        return b"", numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()
+    offsets = np.frombuffer(column.buffers()[1], "<i4")
+    offsets = offsets[column.offset : column.offset + len(column) + 1]
+    text = column.buffers()[2]
+    data = text[int(offsets[0]) : int(offsets[-1])].to_pybytes() if text else b""
+    return np.diff(offsets).astype("<i4").tobytes(), data
+
+
+def _rows(path: Path) -> tuple[dict[str, str], Digests]:
+    """Digests of the columns, and of each sample's raw files by source, task, id and key."""
+    raw = Sketch()
+    with pq.ParquetFile(path) as file:
+        columns = _Columns(file.schema_arrow.names)
+        for batch in file.iter_batches(BATCH):
+            columns.add(batch)
+            names = (batch[name] for name in ("source", "task", "sample_id", "key"))
+            said = pc.binary_join_element_wise(*names, "\t")
+            raw.add(said.to_pylist(), batch["raw_sha256"].to_pylist())
+    return {name: digest[:SHORT] for name, digest in columns.digests().items()}, raw.digests()
+
+
+def _quarantine(out: Folder) -> Digests:
+    """Digests of why records were quarantined, by source, task, id and key."""
+    found = {}
+    for text in out.read(QUARANTINE).decode().splitlines():
+        line = json.loads(text)
+        name = "\t".join(line[key] for key in ("source", "task", "sample_id", "key"))
+        found[name] = hashlib.sha256(line["reason"].encode()).hexdigest()
+    sketch = Sketch()
+    sketch.add(list(found), list(found.values()))
+    return sketch.digests()
+
+
+def _shard_part(line: Mapping[str, Any]) -> lock.Shard:
+    return lock.Shard(
+        sha256=line["sha256"],
+        samples=line["samples"],
+        bytes=line["bytes"],
+        job=line["job_sha256"][:SHORT],
+    )
+
+
+def _members(out: Folder, manifest: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The first digits of every member's SHA-256, by key and extension."""
+    found: dict[str, dict[str, str]] = {}
+    for shard in manifest["shards"]:
+        for key, extension, digest in member_digests(out, shard["tar"], shard["sha256"]):
+            found.setdefault(key, {})[extension] = digest
+    return found
+
+
+def member_digests(out: Folder, tar: str, sha256: str) -> Iterator[tuple[str, str, str]]:
+    """Key, extension and digest of all members of a shard. Raises BuildError if it is damaged."""
+    try:
+        with out.local_copy(tar) as path:
+            if _sha256(path) != sha256:
+                raise _damaged(out, f"{tar} is not the file that {MANIFEST} has")
+            for member in members(path):
+                digest = hashlib.sha256(member.data).hexdigest()[:MEMBER]
+                yield member.key, member.extension, digest
+    except (BadSample, ValueError) as err:
+        raise _damaged(out, f"{tar}: {err}") from err
+
+
+def _sums(out: Folder) -> dict[str, str]:
+    try:
+        lines = out.read(SUMS).decode("utf-8", "replace").splitlines()
+    except BadSample as err:
+        raise BuildError(f"{out.url} holds no finished build: {SUMS} is missing") from err
+    return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _damaged(out: Folder, what: str) -> BuildError:
+    return BuildError(f"{out.url}: {what}; run vbdata verify, or build it again")

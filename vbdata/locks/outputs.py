@@ -1,0 +1,132 @@
+"""What of a finished build differs from its lock: shards, samples, members, rows, quarantine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from vbdata.index.index import Index
+from vbdata.locks.changes import SHOWN, differing, files_of
+from vbdata.locks.lock import SMALL, Lock
+from vbdata.locks.make import open_indices, read_manifest
+from vbdata.manifest.write import QUARANTINE
+from vbdata.storage.folder import Folder
+
+NAMES = ("source", "task", "sample_id", "key")
+
+Rows = Callable[[Sequence[str]], dict[str, dict[str, Any]]]
+
+
+def made_differences(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
+    """A sentence for each thing that the lock promises and that `out` has otherwise."""
+    bad = _shards(old, new)
+    columns = [name for name in old.rows if old.rows[name] != new.rows.get(name)]
+    columns += [name for name in new.rows if name not in old.rows]
+    if not bad and not columns and len(old.shards) == len(new.shards):
+        return
+    manifest = read_manifest(out)
+    rows = _rows_of(out, manifest)
+    if len(old.shards) != len(new.shards):
+        yield f"there are {len(new.shards)} shards, in the lock {len(old.shards)}"
+    for number in bad[:SHOWN]:
+        tar, a, b = manifest["shards"][number]["tar"], old.shards[number], new.shards[number]
+        counts = f" ({b.samples} samples, in the lock {a.samples})" * (a.samples != b.samples)
+        yield (
+            f"shard {number}, {tar}: SHA-256 {b.sha256[:16]}..., in the lock {a.sha256[:16]}..."
+            + counts
+        )
+    if len(bad) > SHOWN:
+        yield f"{len(bad) - SHOWN} more of {len(new.shards)} shards have other bytes"
+    with open_indices(out, manifest["sources"]) as (indices, _):
+        yield from _quarantined(old, new, out)
+        yield from _raw(old, new, rows, indices)
+    if bad:
+        yield from _members(old, new, rows)
+    if columns:
+        yield f"the manifest's rows differ in {', '.join(columns)}"
+
+
+def _shards(old: Lock, new: Lock) -> list[int]:
+    """Numbers of the shards that both have, with other bytes."""
+    pairs = enumerate(zip(old.shards, new.shards, strict=False))
+    return [number for number, (a, b) in pairs if a.sha256 != b.sha256]
+
+
+def _quarantined(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
+    """Records that are damaged here and were not, and the other way round."""
+    found = differing(old.quarantine, new.quarantine)
+    fresh = {_key(name) for name in (*found.came, *found.changed)}
+    lines = [json.loads(text) for text in out.read(QUARANTINE).decode().splitlines()]
+    lines = [line for line in lines if line["key"] in fresh]
+    for line in lines[:SHOWN]:
+        why = f"{line['reason']}: {line['detail']} [{line['file']}]"
+        yield f"quarantined, and not so in the lock: {_named(line)}: {why}"
+    if len(lines) > SHOWN or not found.whole:
+        yield f"{new.quarantine.count} records are quarantined, in the lock {old.quarantine.count}"
+    for name in found.went[:SHOWN]:
+        yield f"quarantined in the lock, and not so here: {_plain(name)}"
+
+
+def _raw(old: Lock, new: Lock, rows: Rows, indices: Mapping[str, Index]) -> Iterator[str]:
+    """Samples whose raw files are others, and keys under which another sample stands."""
+    found = differing(old.raw, new.raw)
+    for row in rows([_key(name) for name in found.changed]).values():
+        index = indices.get(row["source"])
+        files = files_of(index, row["sample_id"]) if index else ""
+        yield f"the raw files of sample {_named(row)} are not those of the lock{files}"
+    if len(found.changed) > SHOWN:
+        yield f"the raw files of {len(found.changed) - SHOWN} more samples are not the lock's"
+    here = rows([_key(name) for name in found.went])
+    for name in sorted(found.went, key=_key)[:SHOWN]:
+        key = _key(name)
+        now = f"sample {_named(here[key])}" if key in here else f"there is no sample {key}"
+        yield f"{now}, but in the lock {_plain(name)}"
+    if not found.whole:
+        yield "the raw files of too many samples differ to name all"
+
+
+def _members(old: Lock, new: Lock, rows: Rows) -> Iterator[str]:
+    """The first sample of which a member differs, and how many there are."""
+    if not old.members:
+        yield (
+            f"a lock of more than {SMALL} samples does not say which members differ; "
+            "if its build is at hand, vbdata diff does"
+        )
+        return
+    both = sorted(old.members.keys() & new.members.keys())
+    keys = [key for key in both if old.members[key] != new.members[key]]
+    for key, row in rows(keys[:1]).items():
+        a, b = old.members[key], new.members[key]
+        differ = ", ".join(each for each in sorted(a | b) if a.get(each) != b.get(each))
+        yield f"the first of {len(keys)} samples that differ is {_named(row)}: {differ}"
+
+
+def _rows_of(out: Folder, manifest: Mapping[str, Any]) -> Rows:
+    """The manifest's rows by key, of the first few of some keys."""
+
+    def rows(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        wanted = sorted(keys)[:SHOWN]
+        if not wanted:
+            return {}
+        with out.local_copy(f"manifest/{manifest['split']}.parquet") as path:
+            table = pq.read_table(path, columns=[*NAMES], filters=[("key", "in", wanted)])
+        return {row["key"]: row for row in table.to_pylist()}
+
+    return rows
+
+
+def _key(name: str) -> str:
+    return name.rpartition("\t")[2]
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['key']} ({row['source']} / {row['task']}, record {row['sample_id']!r})"
+
+
+def _plain(name: str) -> str:
+    """The same of what a sketch holds, which may be the end of it."""
+    *parts, key = name.split("\t")
+    return f"{key} ({' / '.join(parts)})"

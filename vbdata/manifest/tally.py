@@ -1,0 +1,134 @@
+"""The mixture in numbers: what was asked of each cell, what is planned, what a build holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata import plugins
+from vbdata.core.rng import word_of
+from vbdata.jobs.job import Receipt
+from vbdata.planning.plan import Plan
+from vbdata.recipe.licences import commercial
+
+
+class Tally:
+    """Counts receipts as they pass: a bit for each entry of the index, however many samples."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._words = {name: np.sort(index.words) for name, index in plan.indices.items()}
+        self._seen: dict[tuple[str, str], NDArray[np.bool_]] = {}
+        self.realised: Counter[tuple[str, str]] = Counter()
+        self.quarantined: Counter[tuple[str, str]] = Counter()
+        self.replaced: Counter[tuple[str, str]] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.licenses: Counter[tuple[str, str]] = Counter()
+        self.errors: dict[str, tuple[int, float, float]] = {}
+        self.shortfall = 0
+        self.bytes = 0
+
+    def add(self, receipt: Receipt) -> None:
+        """Count one receipt."""
+        filled = {sample["key"] for sample in receipt.samples}
+        for sample in receipt.samples:
+            cell = (sample["source"], sample["task"])
+            self.realised[cell] += 1
+            self._see(cell, sample["sample_id"])
+            count, total, largest = self.errors.get(sample["task"], (0, 0.0, 0.0))
+            error = sample["roundtrip_error"]
+            self.errors[sample["task"]] = (count + 1, total + error, max(largest, error))
+            self.licenses[sample["license"], sample["source"]] += 1
+        for line in receipt.quarantine:
+            self.quarantined[line["source"], line["task"]] += 1
+            self.reasons[line["reason"]] += 1
+        for key, cell in {q["key"]: (q["source"], q["task"]) for q in receipt.quarantine}.items():
+            self.replaced[cell] += key in filled
+        self.shortfall += len(receipt.shortfall)
+        self.bytes += receipt.size
+
+    def roundtrip(self) -> dict[str, dict[str, Any]]:
+        """By task: largest and mean error of the targets' own decoding, in the task's unit."""
+        return {
+            name: {
+                "unit": plugins.task(name).UNIT,
+                "tolerance": plugins.task(name).TOLERANCE,
+                "largest": largest,
+                "mean": round(total / count, 9),
+            }
+            for name, (count, total, largest) in sorted(self.errors.items())
+        }
+
+    def license_lines(self) -> list[dict[str, Any]]:
+        """The roll-up of licences: samples of each source, and whether commercial use is known
+        to be allowed.
+        """
+        return [
+            {
+                "license": name,
+                "commercial": commercial(name),
+                "samples": sum(n for (found, _), n in self.licenses.items() if found == name),
+                "sources": {s: n for (f, s), n in sorted(self.licenses.items()) if f == name},
+            }
+            for name in sorted({name for name, _ in self.licenses})
+        ]
+
+    def unique(self, cell: tuple[str, str]) -> int:
+        """Distinct samples of a cell."""
+        return int(self._seen[cell].sum()) if cell in self._seen else 0
+
+    def _see(self, cell: tuple[str, str], sample_id: str) -> None:
+        words = self._words[cell[0]]
+        if cell not in self._seen:
+            self._seen[cell] = np.zeros(len(words), np.bool_)
+        self._seen[cell][np.searchsorted(words, np.uint64(word_of(sample_id)))] = True
+
+
+def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any]]:
+    """The mixture, a line a cell: what was asked, what is planned and, with a tally, what is."""
+    total = sum((cell.weight for cell in plan.cells), Fraction(0))
+    for cell in plan.cells:
+        key = (cell.source, cell.task)
+        line: dict[str, Any] = {
+            "source": cell.source,
+            "task": cell.task,
+            "requested": f"{float(cell.weight / total * plan.recipe.samples):.4f}",
+            "share": f"{float(cell.weight / total):.6f}",
+            "apportioned": cell.count,
+            "eligible": len(cell.rows),
+            "unique": cell.unique,
+            "repeated": cell.count - cell.unique,
+            "passes": hundredths(cell.passes),
+        }
+        if tally is not None:
+            line |= {
+                "unique": tally.unique(key),
+                "repeated": tally.realised[key] - tally.unique(key),
+                "passes": hundredths(Fraction(tally.realised[key], len(cell.rows))),
+                "realised": tally.realised[key],
+                "quarantined": tally.quarantined[key],
+                "replaced": tally.replaced[key],
+            }
+        yield line
+
+
+def warnings(plan: Plan) -> list[str]:
+    """What is allowed but seldom meant: cells that are read more often than max_passes."""
+    most = plan.recipe.max_passes
+    return [
+        f"{cell.name}: {hundredths(cell.passes)} passes over {len(cell.rows)} samples, more than "
+        f"max_passes = {most}: lower its weight or samples, add data, let exhaustion be "
+        "'redistribute', or raise max_passes"
+        for cell in plan.cells
+        if cell.passes > Fraction(most)
+    ]
+
+
+def hundredths(number: Fraction) -> str:
+    """A number >= 0 with two decimals, correctly rounded, half to even."""
+    whole, rest = divmod(round(number * 100), 100)
+    return f"{whole}.{rest:02d}"

@@ -1,0 +1,218 @@
+"""The manifest: what is in a finished build, to one sample, without time, host or path.
+
+manifest.json is canonical JSON; its digest leaves out the environment block. manifest/SPLIT.parquet
+has one row a sample, shard by shard, in row groups of whole shards (planning.row_groups). What
+other libraries need to open the folder is made from the manifest by vbdata/publish/. SHA256SUMS
+covers every published file. All of it is written line by line: memory does not grow with the shards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from heapq import merge
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vbdata import plugins
+from vbdata.core.prompts import prompt_digest
+from vbdata.core.types import Entry
+from vbdata.errors import BuildError
+from vbdata.jobs.job import Receipt
+from vbdata.jobs.tickets import build_digest, tar_path
+from vbdata.machine.environment import environment
+from vbdata.manifest.columns import ROWS
+from vbdata.manifest.json_text import json_bytes, json_pieces
+from vbdata.manifest.shard_lines import ShardLines
+from vbdata.manifest.tally import Tally, cell_lines
+from vbdata.planning.exclusions import excluded_groups
+from vbdata.planning.holdout import HOLDOUT
+from vbdata.planning.plan import Plan
+from vbdata.planning.row_groups import together
+from vbdata.publish import reader_files
+from vbdata.storage.filesystems import room
+from vbdata.storage.folder import Folder
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+QUARANTINE = "quarantine/quarantine.jsonl"
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces to spare, in ASCII, with a last newline."""
+    return json_bytes(value, sort_keys=True)
+
+
+def write_manifest(
+    plan: Plan, folder: str, receipts: Iterable[Receipt], out: Folder
+) -> dict[str, Any]:
+    """Write quarantine, rows, manifest.json and SHA256SUMS; return the manifest.
+
+    folder: that of the shards. Raises BuildError, with the quarantine written and no manifest, if
+    nothing was built or more than the recipe's max_bad is quarantined.
+    """
+    tally, shards = Tally(plan), ShardLines(lambda number: tar_path(plan, number, folder))
+    with TemporaryDirectory(prefix="vbdata-") as temporary:
+        press = _Press(out, Path(temporary))
+        rows = f"manifest/{plan.recipe.split}.parquet"
+        with press.printed(QUARANTINE) as quarantine:
+            quarantine.writelines(_index_faults(plan))
+            with press.printed(rows) as file, pq.ParquetWriter(file, ROWS) as writer:
+                for some in together(_counted(receipts, tally, shards, quarantine), len):
+                    writer.write_table(pa.Table.from_pylist(list(chain(*some)), ROWS))
+                    some.clear()  # before the next rows come
+        if plan.held.sets:
+            press.print(HOLDOUT, [plan.held.table()])
+        _judge(tally, plan.recipe.max_bad)
+        manifest = _manifest(plan, tally, shards)
+        for path, pieces in reader_files(manifest, press.sums).items():
+            press.print(path, pieces)
+        press.print(MANIFEST, json_pieces(manifest, sort_keys=True))
+        sums = merge(shards.sums(), sorted(press.sums.items()))
+        press.print(SUMS, (f"{digest}  {path}\n".encode() for path, digest in sums))
+    return manifest
+
+
+def _counted(
+    receipts: Iterable[Receipt], tally: Tally, shards: ShardLines, quarantine: IO[bytes]
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one shard after the other, which is counted meanwhile."""
+    for receipt in receipts:
+        tally.add(receipt)
+        shards.add(receipt)
+        quarantine.writelines(map(_line, receipt.quarantine))
+        yield [_row(sample, receipt.shard) for sample in receipt.samples]
+
+
+def _row(sample: Mapping[str, Any], shard: int) -> dict[str, Any]:
+    """What the manifest says of a sample; its receipt says more."""
+    return {name: shard if name == "shard" else sample[name] for name in ROWS.names}
+
+
+@dataclass(frozen=True)
+class _Press:
+    """Publishes files: each is spooled, then put in place whole. sums: SHA-256 by path."""
+
+    out: Folder
+    spool: Path
+    sums: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def printed(self, path: str) -> Iterator[IO[bytes]]:
+        """A file to write into, which is published when it is complete."""
+        part = self.spool / path.replace("/", "-")
+        with room(self.spool), part.open("wb") as file:
+            yield file
+        with part.open("rb") as whole:
+            self.sums[path] = hashlib.file_digest(whole, "sha256").hexdigest()
+        self.out.put(part, path)
+
+    def print(self, path: str, pieces: Iterable[bytes]) -> None:
+        """Publish the pieces as one file."""
+        with self.printed(path) as file:
+            file.writelines(pieces)
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return (json.dumps(row, sort_keys=True) + "\n").encode()
+
+
+def _index_faults(plan: Plan) -> Iterator[bytes]:
+    for name, index in plan.indices.items():
+        for entry in index.faults():
+            yield _line(_index_fault(name, entry))
+
+
+def _judge(tally: Tally, max_bad: Decimal) -> None:
+    bad, made = tally.quarantined.total(), tally.realised.total()
+    reasons = ", ".join(f"{n} {reason}" for reason, n in tally.reasons.most_common())
+    if not made:
+        raise BuildError(f"no sample could be made; {bad} rows are quarantined: {reasons}")
+    if Decimal(bad) > max_bad * (made + bad):
+        raise BuildError(
+            f"{bad} of {made + bad} rows that were tried are quarantined ({reasons}), more than "
+            f"max_bad = {max_bad} allows; see {QUARANTINE}"
+        )
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest without its environment block and its digest."""
+    kept = {k: v for k, v in manifest.items() if k not in ("environment", "digest")}
+    digest = hashlib.sha256()
+    for piece in json_pieces(kept, sort_keys=True):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _manifest(plan: Plan, tally: Tally, shards: ShardLines) -> dict[str, Any]:
+    recipe = plan.recipe
+    manifest = {
+        "format": FORMAT,
+        "name": recipe.name,
+        "split": recipe.split,
+        "recipe": recipe.canonical(),
+        "recipe_sha256": recipe.digest(),
+        "build_sha256": build_digest(shard["job_sha256"] for shard in shards),
+        "samples": sum(tally.realised.values()),
+        "bytes": tally.bytes,
+        "shortfall": tally.shortfall,
+        "cells": list(cell_lines(plan, tally)),
+        "sources": [_source_line(plan, name) for name in plan.indices],
+        "roundtrip": tally.roundtrip(),
+        "licenses": tally.license_lines(),
+        "holdout": plan.held.lines(),
+        "quarantine": dict(sorted(tally.reasons.items())),
+        "code": {
+            "engine": plugins.engine_digest(),
+            "prompts": prompt_digest(),
+            "tasks": {t: plugins.code_digest(plugins.TASKS, t) for t in _tasks(plan)},
+        },
+        "shards": shards,
+        "environment": environment(),
+    }
+    return manifest | {"digest": manifest_digest(manifest)}
+
+
+def _tasks(plan: Plan) -> list[str]:
+    return sorted({cell.task for cell in plan.cells})
+
+
+def _source_line(plan: Plan, name: str) -> dict[str, Any]:
+    index = plan.indices[name]
+    module = plugins.dataset(index.source.dataset)
+    return {
+        "source": name,
+        "dataset": index.source.dataset,
+        "license": module.LICENSE,
+        "homepage": module.HOMEPAGE,
+        "entries": len(index),
+        "faults": len(index.faults()),
+        "barred": dict(plan.barred[name]),
+        **excluded_groups(plan, name),
+        "fingerprint": index.fingerprint,
+        "code": plugins.code_digest(plugins.DATASETS, index.source.dataset),
+    }
+
+
+def _index_fault(source: str, entry: Entry) -> dict[str, Any]:
+    reason, _, detail = entry.fault.partition(": ")
+    return {
+        "source": source,
+        "task": "",
+        "sample_id": entry.id,
+        "stage": "index",
+        "reason": reason,
+        "detail": detail,
+        "file": entry.files["image"].path if "image" in entry.files else "",
+        "key": "",
+    }

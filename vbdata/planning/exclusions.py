@@ -1,0 +1,48 @@
+"""What may not be drawn of a source, for the statement: groups, records, and by what cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from vbdata.planning.holdout import excluded
+from vbdata.planning.plan import Plan
+
+Mask = NDArray[np.bool_]
+
+
+def excluded_groups(plan: Plan, name: str) -> dict[str, Any]:
+    """A source's `groups`, `groups_excluded` of them by all causes, and `excluded`, a line a cause.
+
+    The causes are the held-out sets, and the licence policy where it refuses anything. A group
+    counts as excluded if none of its records is left.
+    """
+    index, held = plan.indices[name], plan.held
+    groups = index.facts["group"].combine_chunks()
+    barred = excluded(index, held, plan.recipe.licence_policy)
+    causes = {("holdout", each): _among(groups, held.sets[each]) for each in sorted(held.sets)}
+    if plan.barred[name]["licence"]:
+        causes["licence", plan.recipe.licence_policy] = barred["licence"]
+    return {
+        "groups": pc.count_distinct(groups).as_py(),
+        "groups_excluded": _lost(groups, np.logical_or.reduce([*barred.values()])),
+        "excluded": [
+            {"cause": cause, "set": each, "groups": _lost(groups, mask), "records": int(mask.sum())}
+            for (cause, each), mask in causes.items()
+        ],
+    }
+
+
+def _among(groups: pa.Array, held: tuple[str, ...]) -> Mask:
+    mask = pc.is_in(groups, pa.array(held, pa.string()))
+    return np.asarray(mask.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _lost(groups: pa.Array, mask: Mask) -> int:
+    """Groups of which the mask leaves no record."""
+    kept = groups.filter(pa.array(~mask))
+    return int(pc.count_distinct(groups).as_py() - pc.count_distinct(kept).as_py())

@@ -1,0 +1,218 @@
+"""Plan a build: which sample stands in which slot of which shard. No pixel is read.
+
+Eligibility first, then apportionment, then draws in whole passes, then a schedule over shards,
+then a seeded shuffle inside each shard. All columnar; the plan is a function of recipe and index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.core.rng import word_of
+from vbdata.errors import RecipeError
+from vbdata.index.index import Index
+from vbdata.planning.blocks import Block, Dealt, arrange
+from vbdata.planning.eligible import eligible_rows, fits_in, refuse_sources, state
+from vbdata.planning.holdout import Held, excluded, resolve
+from vbdata.planning.mixture import (
+    Ints,
+    Places,
+    apportion,
+    draw,
+    hash_order,
+    redistribute,
+    schedule,
+)
+from vbdata.recipe.recipe import Recipe
+
+BLOCK_ROWS = 1 << 18  # arranged at once: some 10 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One (source, task) of the mixture. rows: index rows that can serve; count: apportioned."""
+
+    source: str
+    task: str
+    weight: Fraction
+    rows: Ints
+    count: int = 0
+
+    @property
+    def name(self) -> str:
+        """As it is written in tables and errors."""
+        return f"{self.source} / {self.task}"
+
+    @property
+    def unique(self) -> int:
+        """Distinct samples among the planned ones."""
+        return min(self.count, len(self.rows))
+
+    @property
+    def passes(self) -> Fraction:
+        """The effective number of passes: how often each of the cell's samples is planned."""
+        return Fraction(self.count, len(self.rows))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A whole plan. cells: the mixture; table: int64[shards, cells], samples of each shard.
+
+    held: what is held out; barred: entries that may not be drawn, by source and cause. A record is
+    an entry's place among those of all sources, one source after the other.
+    """
+
+    recipe: Recipe
+    indices: dict[str, Index]
+    cells: tuple[Cell, ...]
+    table: Ints
+    held: Held
+    barred: Mapping[str, Mapping[str, int]]
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+        return len(self.table)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """int64[shards + 1, cells]: samples of each cell before a shard."""
+        return np.vstack([np.zeros((1, len(self.cells)), np.int64), self.table.cumsum(0)])
+
+    @cached_property
+    def offsets(self) -> Ints:
+        """int64[cells]: the record of the first entry of each cell's source."""
+        before, at = {}, 0
+        for name, index in self.indices.items():
+            before[name], at = at, at + len(index)
+        return np.array([before[cell.source] for cell in self.cells], np.int64)
+
+    @cached_property
+    def draws(self) -> list[tuple[Places, NDArray[Any]]]:
+        """For each cell: records and passes, the planned samples first, then all spares."""
+        drawn = []
+        for cell, offset in zip(self.cells, self.offsets, strict=True):
+            spares = self.shards * self.recipe.spares if cell.count else 0
+            if self.recipe.exhaustion != "repeat":
+                spares = min(spares, len(cell.rows) - cell.count)
+            words = self.indices[cell.source].words[cell.rows]
+            names = (self.recipe.seed, "draw", cell.source, cell.task)
+            which, passes = draw(words, cell.count + spares, *names)
+            drawn.append(((cell.rows + offset).astype(np.uint32)[which], passes))
+        return drawn
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows in the plan's order, some shards at a time."""
+        several = max(1, BLOCK_ROWS // self.recipe.shard_size)
+        for first in range(0, self.shards, several):
+            yield self.block(first, min(first + several, self.shards))
+
+    def block(self, first: int, last: int) -> Block:
+        """The rows of the shards first .. last - 1."""
+        cells = range(len(self.cells))
+        shuffles = (
+            hash_order(
+                np.arange(self.table[number].sum(), dtype=np.uint64),
+                word_of(self.recipe.seed, "order", number),
+            )
+            for number in range(first, last)
+        )
+        return arrange(
+            first,
+            [self._samples(c, first, last) for c in cells],
+            [self._spares(c, first, last) for c in cells],
+            shuffles,
+        )
+
+    def shard(self, number: int) -> dict[str, Ints]:
+        """slot, cell, row, pass of one shard: samples by slot, then spares by cell."""
+        block = self.block(number, number + 1)
+        cell = block.cell.astype(np.int64)
+        return {
+            "slot": block.slot.astype(np.int64),
+            "cell": cell,
+            "row": block.record - self.offsets[cell],
+            "pass": block.passes.astype(np.int64),
+        }
+
+    def _samples(self, c: int, first: int, last: int) -> Dealt:
+        records, passes = self.draws[c]
+        span = slice(self.starts[first, c], self.starts[last, c])
+        return Dealt(records=records[span], passes=passes[span], counts=self.table[first:last, c])
+
+    def _spares(self, c: int, first: int, last: int) -> Dealt:
+        """Spares belong to a shard's number; one without samples of the cell leaves them out."""
+        records, passes = self.draws[c]
+        each = self.recipe.spares
+        place = np.arange(first * each, last * each).reshape(last - first, each)
+        place += self.cells[c].count
+        used = (place < len(records)) & (self.table[first:last, c] > 0)[:, None]
+        place = place[used]
+        return Dealt(records=records[place], passes=passes[place], counts=used.sum(axis=1))
+
+
+def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
+    """Exclude, apportion and schedule. Raises RecipeError for cells that nothing can serve."""
+    by_name = {index.source.name: index for index in indices}
+    held = resolve(recipe, indices)
+    causes = {name: excluded(index, held, recipe.licence_policy) for name, index in by_name.items()}
+    barred = {name: {c: int(m.sum()) for c, m in masks.items()} for name, masks in causes.items()}
+    refuse_sources(recipe, by_name, barred)
+    fits = {
+        name: fits_in(index, recipe.image) & ~np.logical_or.reduce([*causes[name].values()])
+        for name, index in by_name.items()
+    }
+    cells = [
+        Cell(source=s.name, task=t, weight=Fraction(s.tasks[t]), rows=rows)
+        for s in recipe.sources
+        for t, rows in eligible_rows(by_name[s.name], list(s.tasks), fits[s.name]).items()
+    ]
+    counts = _counts(recipe, cells, by_name, barred)
+    cells = [replace(cell, count=n) for cell, n in zip(cells, counts, strict=True)]
+    table = schedule(counts, recipe.shard_size)
+    return Plan(
+        recipe=recipe,
+        indices=by_name,
+        cells=tuple(cells),
+        table=table,
+        held=held,
+        barred=barred,
+    )
+
+
+def _counts(
+    recipe: Recipe,
+    cells: Sequence[Cell],
+    indices: Mapping[str, Index],
+    barred: Mapping[str, Mapping[str, int]],
+) -> list[int]:
+    """Samples of each cell, under the recipe's rule for cells that run out."""
+    empty = [cell for cell in cells if not len(cell.rows)]
+    if empty:
+        raise RecipeError(
+            f"sources.{c.source}.tasks.{c.task}: none of the source's "
+            f"{state(indices[c.source], barred[c.source])} can serve this task"
+            for c in empty
+        )
+    weights, have = [cell.weight for cell in cells], [len(cell.rows) for cell in cells]
+    counts = apportion(weights, recipe.samples)
+    if recipe.exhaustion == "redistribute":
+        try:
+            return redistribute(weights, recipe.samples, have)
+        except ValueError as err:
+            raise RecipeError([f"samples: {err}"]) from err
+    over = [i for i in range(len(cells)) if counts[i] > have[i]]
+    if recipe.exhaustion == "stop" and over:
+        raise RecipeError(
+            f"sources.{cells[i].source}.tasks.{cells[i].task}: needs {counts[i]} samples, has "
+            f"{have[i]}, and exhaustion is 'stop' (or: repeat, redistribute)"
+            for i in over
+        )
+    return counts

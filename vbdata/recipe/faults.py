@@ -1,0 +1,162 @@
+"""What can be wrong with a recipe: each fault a line with key, value and the known choices."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from vbdata import plugins
+from vbdata.errors import choices
+from vbdata.recipe.licences import forbidden
+
+SOURCE_KEYS = ("dataset", "root", "tasks")
+
+
+def recipe_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Faults that the schema cannot see: names of plug-ins, options, weights, overrides."""
+    yield from _plug_in_faults(raw)
+    yield from _task_option_faults(raw)
+    yield from _root_faults(raw, roots)
+    yield from _licence_faults(raw)
+
+
+def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Faults in how sources name datasets, options and tasks."""
+    for name, source in _mapping(raw.get("sources")).items():
+        source = _mapping(source)
+        tasks = _mapping(source.get("tasks"))
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", str(name)):
+            yield f"sources.{name}: a name is letters, digits, '-' and '_'"
+        labels = None
+        if isinstance(source.get("dataset"), str):
+            module, fault = _module(plugins.DATASETS, source["dataset"])
+            if fault:
+                yield f"sources.{name}.dataset: {fault}"
+            else:
+                labels = {*module.LABELS, "image"}
+                yield from _option_faults(str(name), source, module)
+        for task in tasks:
+            yield from _task_faults(str(name), str(task), source.get("dataset"), labels)
+
+
+def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterator[str]:
+    known = plugins.options(module.index)
+    for key, value in source.items():
+        if key not in known and key not in SOURCE_KEYS:
+            yield f"sources.{name}.{key}: unknown key{choices(key, [*known, *SOURCE_KEYS])}"
+        elif key in known and not isinstance(value, str | int | Decimal | list):
+            yield f"sources.{name}.{key}: should be a text, number or list, got {_shown(value)}"
+
+
+def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) -> Iterator[str]:
+    module, fault = _module(plugins.TASKS, task)
+    if fault:
+        yield f"sources.{name}.tasks.{task}: {fault}"
+    elif labels is not None and not labels.issuperset(module.NEEDS):
+        lacking = ", ".join(sorted(set(module.NEEDS) - labels))
+        able = [t for t in plugins.names(plugins.TASKS) if labels >= set(plugins.task(t).NEEDS)]
+        yield (
+            f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {lacking}"
+            f"; it can serve: {', '.join(able) or 'nothing'}"
+        )
+
+
+def _task_option_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Faults in the options of tasks: names, types, and shares outside 0 to 1."""
+    for task, given in _mapping(raw.get("tasks")).items():
+        module, fault = _module(plugins.TASKS, str(task))
+        if fault:
+            yield f"tasks.{task}: {fault}"
+            continue
+        known = plugins.options(module.ask)
+        for key, value in _mapping(given).items():
+            if key not in known:
+                yield f"tasks.{task}.{key}: unknown key{choices(key, known)}"
+            elif isinstance(known[key].default, float) and not _is_share(value):
+                yield f"tasks.{task}.{key}: should be a share from 0 to 1, got {_shown(value)}"
+        if hasattr(module, "check_options"):
+            yield from _refused(str(task), module, known, _mapping(given))
+
+
+def _refused(
+    task: str, module: Any, known: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+) -> Iterator[str]:
+    """What the task itself says of the options, if their names and types are right."""
+    try:
+        module.check_options(**{k: type(known[k].default)(v) for k, v in given.items()})
+    except (ValueError, ArithmeticError) as err:
+        yield f"tasks.{task}: {err}"
+    except KeyError:
+        return
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _module(package: str, name: str) -> tuple[Any, str]:
+    """(module, "") or (None, what is wrong with the name)."""
+    if plugins.module_name(package, name) is None:
+        kind = "dataset" if package == plugins.DATASETS else "task"
+        return None, f"unknown {kind} {name!r}{choices(name, plugins.names(package))}"
+    try:
+        return plugins.resolve(package, name), ""
+    except plugins.UNUSABLE as err:
+        kind = "" if isinstance(err, LookupError) else f"{type(err).__name__}: "
+        return None, f"{name!r} cannot be used: {kind}{err}"
+
+
+def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    known = [str(name) for name in _mapping(raw.get("sources"))]
+    listed = raw.get("holdout")
+    for item in listed if isinstance(listed, list) else ():
+        known.append(str(item.get("set")) if isinstance(item, dict) else str(item))
+    for name in roots:
+        if name not in known:
+            yield f"--root {name}: no such source or held-out set{choices(name, known)}"
+
+
+def _licence_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Sources whose licence as a whole forbids what the policy asks for; records are looked at
+    when the mixture is planned.
+    """
+    if raw.get("licence_policy") != "commercial":
+        return
+    for name, source in _mapping(raw.get("sources")).items():
+        dataset = _mapping(source).get("dataset")
+        module, _ = _module(plugins.DATASETS, dataset) if isinstance(dataset, str) else (None, "")
+        if module and forbidden(module.LICENSE):
+            yield (
+                f"sources.{name}: licence_policy is 'commercial', and {dataset!r} is "
+                f"{module.LICENSE}"
+            )
+
+
+def schema_faults(
+    err: ValidationError, model: type[BaseModel], below: Mapping[str, type[BaseModel]]
+) -> Iterator[str]:
+    """What pydantic found; below: the models of keys that hold a mapping of their own."""
+    for fault in err.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            known = below.get(str(fault["loc"][0]), model).model_fields
+            yield f"{key}: unknown key{choices(fault['loc'][-1], known)}"
+        elif fault["type"] == "missing":
+            yield f"{key}: missing"
+        else:
+            message = fault["msg"].replace("Input should be", "should be")
+            yield f"{key}: {message}, got {_shown(fault['input'])}"
+
+
+def _shown(value: object) -> str:
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, dict) else {}

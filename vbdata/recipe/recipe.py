@@ -1,0 +1,239 @@
+"""Read and check a recipe: everything that decides what is built, and nothing else.
+
+A recipe is a YAML file (safe subset; numbers keep their decimals exactly). Every fault is found
+before work starts and all are reported at once, each with file, key, value and the known choices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vbdata import plugins
+from vbdata.core.types import Source
+from vbdata.errors import RecipeError, SourceError
+from vbdata.recipe import yaml12
+from vbdata.recipe.faults import recipe_faults, schema_faults
+from vbdata.recipe.holdouts import Holdout, holdout_faults, holdouts
+from vbdata.storage.secrets import refuse_keys
+
+Exhaustion = Literal["repeat", "stop", "redistribute"]
+Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, decimal_places=30)]
+
+
+class Image(BaseModel):
+    """Output geometry and input coding. max_pixels only ever shrinks; None = native size."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_pixels: Annotated[int, Field(ge=1, strict=True)] | None = None
+    multiple_of: Annotated[int, Field(ge=1, le=256, strict=True)] = 1
+    input: Literal["jpg", "png"] = "jpg"
+
+
+class _Source(BaseModel):
+    """One entry below `sources:`; further keys are options of the dataset's reader."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    dataset: str
+    root: str | Annotated[list[str], Field(min_length=1)]
+    tasks: Annotated[dict[str, Weight], Field(min_length=1)]
+
+
+class _Recipe(BaseModel):
+    """The schema of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+    samples: Annotated[int, Field(ge=1, le=10**10, strict=True)]
+    shard_size: Annotated[int, Field(ge=1, le=10**7, strict=True)] = 1000
+    split: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")] = "train"
+    image: Image = Image()
+    spares: Annotated[int, Field(ge=0, le=1000, strict=True)] = 4
+    exhaustion: Exhaustion = "repeat"
+    max_passes: Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=40)] = Decimal(4)
+    max_bad: Annotated[Decimal, Field(ge=0, le=1, max_digits=40)] = Decimal("0.05")
+    licence_policy: Literal["any", "commercial"] = "any"
+    holdout: list[Any] = []
+    tasks: dict[str, dict[str, Any]] = {}
+    sources: Annotated[dict[str, _Source], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A checked recipe, sources in the file's order.
+
+    spares: replacement rows a cell a shard; max_passes: passes over a cell above which a plan
+    warns, which decides no bytes; max_bad: largest quarantined share of the rows tried; holdout:
+    sets whose groups never enter; tasks: options of tasks by name; text, folder: the file
+    as it was read, and where paths in it begin.
+    """
+
+    name: str
+    seed: int
+    samples: int
+    shard_size: int
+    split: str
+    image: Image
+    spares: int
+    exhaustion: Exhaustion
+    max_passes: Decimal
+    max_bad: Decimal
+    licence_policy: str
+    holdout: tuple[Holdout, ...]
+    tasks: Mapping[str, Mapping[str, Any]]
+    sources: tuple[Source, ...]
+    text: str
+    folder: str
+
+    def canonical(self) -> dict[str, Any]:
+        """What decides the bytes, as JSON values: no roots, decimals as strings."""
+        plain = {
+            "name": self.name,
+            "seed": self.seed,
+            "samples": self.samples,
+            "shard_size": self.shard_size,
+            "split": self.split,
+            "image": self.image.model_dump(),
+            "spares": self.spares,
+            "exhaustion": self.exhaustion,
+            "max_bad": _plain(self.max_bad),
+            "licence_policy": self.licence_policy,
+            "holdout": [each.canonical() for each in self.holdout],
+            "tasks": _plain(self.tasks),
+            "sources": {
+                s.name: {
+                    "dataset": s.dataset,
+                    "tasks": {task: _plain(weight) for task, weight in s.tasks.items()},
+                    "options": {key: _plain(value) for key, value in s.options.items()},
+                }
+                for s in self.sources
+            },
+        }
+        return plain
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical recipe; the order of the sources counts (it breaks ties)."""
+        text = json.dumps(self.canonical(), separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_recipe(path: Path, roots: Mapping[str, str | Sequence[str]] | None = None) -> Recipe:
+    """Read, check and resolve a recipe; roots override those of sources and held-out sets by name.
+
+    Raises RecipeError with every fault.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as err:
+        raise RecipeError([f"{path}: cannot be read: {err.strerror}"]) from err
+    except UnicodeDecodeError as err:
+        raise RecipeError([f"{path}: not valid YAML: {err}"]) from err
+    given = {
+        name: (at,) if isinstance(at, str) else tuple(at) for name, at in (roots or {}).items()
+    }
+    return parse_recipe(text, str(path), path.parent, given)
+
+
+def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequence[str]]) -> Recipe:
+    """A recipe's text, checked and resolved; name: for messages; folder: where its paths begin.
+
+    Raises RecipeError with every fault.
+    """
+    try:
+        raw = yaml12.load(text)
+    except yaml12.FAULTS as err:
+        raise RecipeError([f"{name}: not valid YAML: {err}"]) from err
+    if not isinstance(raw, dict):
+        raise RecipeError([f"{name}: a recipe is a mapping of keys, got {type(raw).__name__}"])
+    faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots)]
+    parsed: _Recipe | None = None
+    try:
+        parsed = _Recipe.model_validate(raw)
+    except ValidationError as err:
+        faults = [*schema_faults(err, _Recipe, {"image": Image}), *faults]
+    if parsed is not None and not any(w for s in parsed.sources.values() for w in s.tasks.values()):
+        faults.append("sources.*.tasks: the weights add up to 0; at least one must be above 0")
+    if faults or parsed is None:
+        raise RecipeError([f"{name}: {fault}" for fault in faults])
+    return _resolved(parsed, text, folder, roots)
+
+
+def _resolved(
+    parsed: _Recipe, text: str, folder: Path, roots: Mapping[str, Sequence[str]]
+) -> Recipe:
+    given = {name: tuple(_beside(Path(), url) for url in urls) for name, urls in roots.items()}
+
+    def place(root: str | list[str]) -> tuple[str, ...]:
+        return tuple(_beside(folder, url) for url in ([root] if isinstance(root, str) else root))
+
+    sources = []
+    for name, source in parsed.sources.items():
+        wanted = {task: weight for task, weight in source.tasks.items() if weight > 0}
+        sources.append(
+            Source(
+                name=name,
+                dataset=source.dataset,
+                roots=given.get(name) or place(source.root),
+                tasks=wanted,
+                options=dict(source.model_extra or {}),
+            )
+        )
+    read = {source.dataset: source.roots for source in reversed(sources)}
+    plain = {key: getattr(parsed, key) for key in _Recipe.model_fields}
+    plain |= {"sources": tuple(s for s in sources if s.tasks), "tasks": _task_options(parsed)}
+    plain |= {"holdout": holdouts(parsed.holdout, folder, given, read, place)}
+    return Recipe(**plain, text=text, folder=str(folder.absolute()))
+
+
+def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
+    """Options by task, each as the type of its default."""
+    typed = {}
+    for task, options in parsed.tasks.items():
+        known = plugins.options(plugins.task(task).ask)
+        typed[task] = {key: type(known[key].default)(value) for key, value in options.items()}
+    return typed
+
+
+def _beside(folder: Path, root: str) -> str:
+    try:
+        refuse_keys(root)
+    except SourceError as err:
+        raise RecipeError([str(err)]) from err
+    try:
+        return root if "://" in root else str((folder / Path(root).expanduser()).resolve())
+    except (ValueError, RuntimeError, OSError) as err:
+        raise RecipeError([f"root {root!r} is no path: {err}"]) from err
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(v) for v in value]
+    return value
+
+
+def first_difference(old: Any, new: Any, key: str = "") -> str | None:
+    """The first key in which two canonical recipes differ, with both values; None if equal."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for part in [*old, *(k for k in new if k not in old)]:
+            below = f"{key}.{part}" if key else str(part)
+            found = first_difference(old.get(part), new.get(part), below)
+            if found:
+                return found
+        return None if list(old) == list(new) else f"{key}: order {list(old)} -> {list(new)}"
+    return None if old == new else f"{key}: {old!r} -> {new!r}"

@@ -1,0 +1,67 @@
+"""A Ray of this machine's own that nobody else reaches: loopback, a token, a private folder.
+
+Left alone, Ray on Linux listens on all interfaces, whatever `_node_ip_address` says, keeps its
+token where everybody may read it, and its sockets where everybody may exchange them. Here every
+port is opened on loopback only; who connects has to show a token made for this process, which
+stands in its environment alone; and sockets and logs lie in a folder that only this user may enter.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+
+from vbdata.machine.scratch import claimed, shared
+
+# Ray's switch for Windows and macOS: off, a node is 127.0.0.1, and its servers listen nowhere else.
+LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+TOKEN_VARS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+LONGEST = 39  # characters; Ray's sockets lie 68 below, and their paths may have 107
+
+_folders: list[str] = []
+
+
+def start(**options: Any) -> None:
+    """ray.init of a cluster of our own, with these options; a token of the user's own stays."""
+    if not any(name in os.environ for name in TOKEN_VARS[1:]):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    with _loopback():
+        ray.init(address="local", dashboard_host="127.0.0.1", _temp_dir=_folder(), **options)
+
+
+def clear() -> None:
+    """Delete the folders of clusters that have ended, logs and all."""
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
+def _folder() -> str:
+    """A folder inside a private one: Ray makes its own writable for all."""
+    above = claimed(shared())
+    if len(str(above)) > LONGEST:
+        above = claimed(Path("/tmp"))  # noqa: S108 (what is claimed is private)
+    _folders.append(str(above))
+    return str(above / "ray")
+
+
+@contextmanager
+def _loopback() -> Iterator[None]:
+    """Let a cluster that starts now take 127.0.0.1 for its node's address."""
+    before, clusters = os.environ.get(LOOPBACK_VAR), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[LOOPBACK_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False  # read from the variable when ray was imported
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = clusters
+        os.environ.pop(LOOPBACK_VAR)
+        if before is not None:
+            os.environ[LOOPBACK_VAR] = before

@@ -1,0 +1,91 @@
+"""The actor that builds shards: one call at a time on one thread, and a pulse on another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import ray
+
+from vbdata.core import compiled
+from vbdata.errors import BuildError
+from vbdata.jobs.job import Mark, Report, Row, Ticket
+from vbdata.jobs.shared import Jobs
+from vbdata.machine.scratch import own_scratch
+from vbdata.run.guarded import build_guarded
+from vbdata.run.local import build_or_blame, check_device, one_thread
+from vbdata.shard import heartbeat as alive
+from vbdata.storage.folder import Folder
+
+THREADS = 2  # concurrent calls: a build and a pulse
+
+
+class Pulse(NamedTuple):
+    """quiet_s: seconds since the last sign of life from the shard in work; at: what that was."""
+
+    quiet_s: float
+    at: str
+
+
+class Worker:
+    """Builds shards, one call at a time. `pulse` may be called meanwhile.
+
+    jobs: what those that it will be given share; their plug-ins are warmed now, not in the first
+    shard, and one that fails says so in its shards. Raises BuildError where the device, or its
+    code or files for these jobs, cannot be used.
+    """
+
+    def __init__(self, out: str, device: str, jobs: Jobs) -> None:
+        import torch
+
+        own_scratch()
+        torch.set_num_threads(1)
+        one_thread()
+        check_device(device)
+        compiled.library()
+        jobs.ready()
+        jobs.warm()
+        self._out, self._device, self._jobs = Folder(out), device, jobs
+        self._heard, self._at = time.monotonic(), ""
+
+    def ready(self) -> str:
+        """The id of this worker's node, once the constructor has run."""
+        return str(ray.get_runtime_context().get_node_id())
+
+    def build(self, ticket: Ticket, guarded: bool) -> Report | str:
+        """Build one shard, or say which fault of a plug-in ended it.
+
+        guarded: in a child process, whose death this one survives.
+        """
+        import torch
+
+        torch.set_num_threads(1)  # of this thread, in which all rendering is done
+        with self._listening():
+            try:
+                job = self._jobs.checked(ticket)
+            except BuildError as err:
+                return str(err)
+            if guarded:
+                made = build_guarded(job, self._out, self._device, self._note)
+            else:
+                made = build_or_blame(job, self._out, self._device)
+            return made if isinstance(made, str) else Report.of(made)
+
+    def pulse(self) -> Pulse:
+        """How long the shard in work has been silent. No answer is one, too."""
+        return Pulse(time.monotonic() - self._heard, self._at)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        self._heard, self._at = time.monotonic(), "the start"
+        with alive.heard_by(self._step):
+            yield
+
+    def _step(self, row: Row, stage: str) -> None:
+        self._note(row.mark, stage)
+
+    def _note(self, mark: Mark, stage: str) -> None:
+        source, task, record, _ = mark
+        self._heard, self._at = time.monotonic(), f"{source} / {task}, record {record!r} ({stage})"

@@ -1,0 +1,286 @@
+"""Make one sample: read a record, fit it to the output size, ask, render, encode.
+
+A pure function of a planned row; everything that can be wrong with a record is a BadSample.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata import plugins
+from vbdata.core import images
+from vbdata.core.geometry import geometry_for
+from vbdata.core.png import encode_png
+from vbdata.core.rng import Stream
+from vbdata.core.types import Ask, Geometry, Label, Sample, moved
+from vbdata.errors import BadSample
+from vbdata.jobs.job import Job, Row
+from vbdata.machine.stages import stage
+from vbdata.shard.reads import Reads
+from vbdata.storage.folder import Root
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BLANK = 0  # the value of a blank input's pixels
+
+
+class Made(NamedTuple):
+    """A finished sample: tar members by extension, and its line in the receipt."""
+
+    members: dict[str, bytes]
+    facts: dict[str, Any]
+
+
+class Drawn(NamedTuple):
+    """What costs time to make: the pictures by extension, and what was measured on the way.
+
+    raw_sha256: of all bytes that were read for them; reads: by which questions (shard.reads).
+    """
+
+    pictures: Mapping[str, bytes]
+    pictures_sha256: str
+    valid_share: float
+    roundtrip_error: float
+    raw_sha256: str
+    reads: str
+
+
+class Loaded(NamedTuple):
+    """A record in memory: what the task draws, and the input image as it will stand in the tar."""
+
+    label: Label | images.Pixels
+    geometry: Geometry
+    input: bytes
+    raw_sha256: str
+    reads: str
+
+
+def load_row(row: Row, job: Job, root: Root) -> Loaded:
+    """Read and decode a record, and make its input image."""
+    reads, spec, entry = Reads(root), job.image, row.entry
+    task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
+    with stage("decode") as span:
+        sample: Sample = reader.load(reads, entry, tuple(k for k in task.NEEDS if k != "image"))
+        span.bytes = reads.size_read
+    geometry = _geometry(row, job)
+    picture = _Picture(sample.image, geometry, entry.files["image"].path)
+    if task.BLANK_INPUT:
+        encoded = _blank(geometry.width, geometry.height, spec["input"])
+    else:
+        with stage("encode") as span:
+            encoded = picture.encoded(spec["input"])
+            span.bytes = len(encoded)
+    kind = task.NEEDS[0]
+    label = picture.pixels if kind == "image" else sample.labels[kind]
+    if kind != "image" and isinstance(label, bytes | np.ndarray):
+        file = entry.files[kind].path if kind in entry.files else ""
+        label = _Picture(label, geometry, file).pixels
+    return Loaded(label, geometry, encoded, reads.bytes_sha256, reads.noted)
+
+
+def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
+    """Ask, render and encode. Geometry first, colours last."""
+    task = plugins.task(row.task)
+    with stage("render") as span:
+        ask = ask_for(row, job)
+        label = _label(loaded, device)
+        target: Tensor = task.render(label, ask.params)
+        span.bytes = target.nbytes
+    with stage("prove", target.nbytes):
+        error = _proven(row.task, label, target, ask)
+    with stage("render"):
+        valid = task.valid(label, ask.params).cpu().numpy()
+        good = int(np.count_nonzero(valid))
+    if not good:
+        raise BadSample("all invalid", "no valid pixel is left in the output image")
+    full, sparse = good == valid.size, 2 * good < valid.size
+    with stage("encode") as span:
+        pictures = {
+            f"input.{job.image['input']}": loaded.input,
+            "target.png": encode_png(target.cpu().numpy(), sparse=sparse),
+            "valid.png": _full_png(*valid.shape) if full else _mask_png(valid, sparse),
+        }
+        span.bytes = len(pictures["target.png"]) + len(pictures["valid.png"])
+    drawn = Drawn(
+        pictures=pictures,
+        pictures_sha256=pictures_sha256(pictures),
+        valid_share=round(good / valid.size, 6),
+        roundtrip_error=error,
+        raw_sha256=loaded.raw_sha256,
+        reads=loaded.reads,
+    )
+    return finished(row, job, ask, drawn)
+
+
+def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
+    """Put the words to the pictures: a sample's members, and its line in the receipt."""
+    facts = _facts(row, job, _geometry(row, job), ask)
+    members = {
+        **drawn.pictures,
+        "instruction.txt": ask.instruction.encode(),
+        "json": json.dumps(facts, sort_keys=True, separators=(",", ":")).encode(),
+    }
+    more = {
+        "instruction": ask.instruction,
+        "origin_sha256": origin_sha256(row, job),
+        **{name: value for name, value in drawn._asdict().items() if name != "pictures"},
+    }
+    return Made(members, facts | more)
+
+
+def origin_sha256(row: Row, job: Job) -> str:
+    """Digest of all but the raw bytes and the prompt's params that decides a row's pictures.
+
+    That is the entry, the code of its reader, its task and the engine, the geometry and the kind
+    of input: not the place in the data set, the source's name, the seed or the mixture.
+    """
+    return origin_of(
+        job.datasets[row.source], row.task, job.image["input"], _geometry(row, job), row.digest
+    )
+
+
+def origin_of(dataset: str, task: str, kind: str, geometry: Geometry, entry: str) -> str:
+    """The same of a reader, a task, the kind of input, a geometry and an entry's digest."""
+    said = (
+        plugins.engine_digest(),
+        plugins.code_digest(plugins.DATASETS, dataset),
+        plugins.code_digest(plugins.TASKS, task),
+        kind,
+        geometry,
+        entry,
+    )
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def pictures_sha256(pictures: Mapping[str, bytes]) -> str:
+    """Digest of pictures by extension, whatever the sample's key."""
+    digest = hashlib.sha256()
+    with stage("hash", sum(map(len, pictures.values()))):
+        for extension in sorted(pictures):
+            digest.update(f"{extension} {len(pictures[extension])}\n".encode())
+            digest.update(pictures[extension])
+    return digest.hexdigest()
+
+
+def params_text(params: Mapping[str, Any]) -> str:
+    """What the decoder must know, as it stands in a sample's json."""
+    return json.dumps(params, sort_keys=True, separators=(",", ":"))
+
+
+def _proven(name: str, label: Any, target: Tensor, ask: Ask) -> float:
+    """The error of the target's own decoding, in the task's unit. Above its tolerance is a bug."""
+    task = plugins.task(name)
+    error: float = task.roundtrip(label, target, ask.params)
+    if not error <= task.TOLERANCE:
+        raise BadSample(
+            "round trip",
+            f"a bug: the target decodes to its label only within {error:g} {task.UNIT}, "
+            f"not {task.TOLERANCE:g}; params {json.dumps(ask.params)[:200]}",
+        )
+    return round(error, 9)
+
+
+def ask_for(row: Row, job: Job) -> Ask:
+    """The prompt of a planned row: a function of names, not of its place."""
+    rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)
+    options = job.options.get(row.task, {})
+    ask: Ask = plugins.task(row.task).ask(
+        row.entry, rng, vocabulary=job.vocabulary[row.source], **options
+    )
+    return ask
+
+
+def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:
+    """The sample's JSON: the same keys and types in every sample."""
+    return {
+        "task": row.task,
+        "source": row.source,
+        "dataset": job.datasets[row.source],
+        "sample_id": row.entry.id,
+        "group": row.entry.group,
+        "license": row.entry.license,
+        "pass": row.pass_,
+        "seed": job.seed,
+        "width": geometry.width,
+        "height": geometry.height,
+        "source_width": geometry.source[0],
+        "source_height": geometry.source[1],
+        "scaled_width": geometry.scaled[0],
+        "scaled_height": geometry.scaled[1],
+        "crop_left": geometry.left,
+        "crop_top": geometry.top,
+        "blank_input": bool(plugins.task(row.task).BLANK_INPUT),
+        "params": params_text(ask.params),
+    }
+
+
+def _geometry(row: Row, job: Job) -> Geometry:
+    entry, spec = row.entry, job.image
+    return geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])
+
+
+def _label(loaded: Loaded, device: str) -> Any:
+    """What the task renders, at the output size, on the device; pixels are fitted already."""
+    import torch
+
+    if isinstance(loaded.label, np.ndarray):
+        return torch.from_numpy(loaded.label).to(device)
+    return moved(loaded.label, device).fit(loaded.geometry)
+
+
+class _Picture:
+    """An image of a record, decoded at most once and only if somebody asks."""
+
+    def __init__(self, image: bytes | images.Pixels, geometry: Geometry, file: str) -> None:
+        self._image, self.geometry, self._file = image, geometry, file
+
+    @functools.cached_property
+    def pixels(self) -> images.Pixels:
+        """uint8 RGB [H, W, 3] at the output size."""
+        image = self._image
+        with stage("decode"):
+            rgb = images.decode_rgb(image, self._file) if isinstance(image, bytes) else image
+            if (rgb.shape[1], rgb.shape[0]) != self.geometry.source:
+                raise self._wrong_size(rgb.shape[1], rgb.shape[0])
+            return images.fit_rgb(rgb, self.geometry)
+
+    def encoded(self, kind: str) -> bytes:
+        """The file's own bytes where they can stand as they are, else encoded once."""
+        image = self._image
+        if kind == "jpg" and isinstance(image, bytes) and images.is_jpeg(image):
+            head = images.jpeg_header(image, self._file)
+            if (head.width, head.height) != self.geometry.source:
+                raise self._wrong_size(head.width, head.height)
+            if head.plain and self.geometry.identity:
+                with stage("decode"):
+                    images.check_jpeg(image, self._file)
+                return image
+        return encode_png(self.pixels) if kind == "png" else images.encode_jpeg(self.pixels)
+
+    def _wrong_size(self, width: int, height: int) -> BadSample:
+        w, h = self.geometry.source
+        return BadSample("wrong size", f"{width}x{height}, annotated as {w}x{h}", self._file)
+
+
+@functools.lru_cache(maxsize=256)
+def _blank(width: int, height: int, kind: str) -> bytes:
+    pixels = np.full((height, width, 3), BLANK, np.uint8)
+    return encode_png(pixels) if kind == "png" else images.encode_jpeg(pixels)
+
+
+def _mask_png(mask: NDArray[np.bool_], sparse: bool = False) -> bytes:
+    """A grey PNG of 255 where the mask is true, 0 elsewhere."""
+    return encode_png(mask.view(np.uint8) * np.uint8(255), sparse=sparse)
+
+
+@functools.lru_cache(maxsize=256)
+def _full_png(height: int, width: int) -> bytes:
+    return _mask_png(np.ones((height, width), np.bool_))

@@ -1,0 +1,146 @@
+"""USTAR archives that are a function of their members: no clock, no owner, no padding by chance.
+
+Format: POSIX.1-1988 ustar. Mode 0444, owner 0, mtime 0, two zero blocks at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from vbdata.machine.stages import stage
+from vbdata.storage.filesystems import room
+
+BLOCK = 512
+LONGEST_NAME = 100
+LARGEST = 8**11 - 1
+AT_ONCE = 4 << 20  # bytes that are written to the disk while the next ones are made
+
+
+def header(name: str, size: int) -> bytes:
+    """The 512-byte header of a regular file. Raises ValueError if name or size do not fit."""
+    raw = name.encode("ascii")
+    if not 0 < len(raw) < LONGEST_NAME or size > LARGEST:
+        raise ValueError(f"cannot stand in a tar: {name!r} of {size} bytes")
+    fields = b"%b0000444\0%07o\0%07o\0%011o\0%011o\0" % (raw.ljust(100, b"\0"), 0, 0, size, 0)
+    tail = b"0".ljust(101, b"\0") + b"ustar\00000"
+    block = (fields + b" " * 8 + tail).ljust(BLOCK, b"\0")
+    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+
+
+class TarWriter:
+    """Write samples one after the other; hashes as it writes and knows where each one starts.
+
+    Used as a context manager; `sha256`, `md5` and `size` are final after it closes. Raises OSError
+    that names the disk when that is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)  # what wids indices state
+        self.size = 0
+        self.offsets: list[int] = []
+        self._syncs = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._syncing: Future[None] | None = None
+        self._to_sync = AT_ONCE  # the size from which on the next part goes to the disk
+
+    def __enter__(self) -> TarWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with room(self._path):
+            self._syncs.shutdown()
+            if kind is None:
+                self.offsets.append(self.size)
+                self._write(bytes(2 * BLOCK))
+                with stage("tar"):
+                    self._synced()
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+            self._file.close()
+
+    def add(self, key: str, members: Mapping[str, bytes]) -> None:
+        """One sample: `key.extension` for each member, sorted by extension."""
+        self.offsets.append(self.size)
+        parts: list[bytes] = []
+        for extension in sorted(members):
+            data = members[extension]
+            parts += (header(f"{key}.{extension}", len(data)), data, bytes(-len(data) % BLOCK))
+        self._write(*parts)
+        if self.size >= self._to_sync and (self._syncing is None or self._syncing.done()):
+            with room(self._path):
+                self._synced()
+            self._syncing = self._syncs.submit(os.fsync, self._file.fileno())
+            self._to_sync = self.size + AT_ONCE
+
+    def _synced(self) -> None:
+        """Raise what went wrong on the way to the disk, which is told but once."""
+        if self._syncing:
+            self._syncing.result()
+            self._syncing = None
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of all bytes written so far."""
+        return self._sha256.hexdigest()
+
+    @property
+    def md5(self) -> str:
+        """MD5 of the same, as hex digits."""
+        return self._md5.hexdigest()
+
+    def index(self) -> bytes:
+        """Little-endian uint64 offsets of the samples' first headers, then of their end."""
+        return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
+
+    def _write(self, *parts: bytes) -> None:
+        size = sum(map(len, parts))
+        with stage("tar", size), room(self._path):
+            self._file.writelines(parts)
+        with stage("hash", size):
+            for part in parts:
+                self._sha256.update(part)
+                self._md5.update(part)
+        self.size += size
+
+
+class Member(NamedTuple):
+    """A member as it lies in an archive: key and extension split at the first dot."""
+
+    key: str
+    extension: str
+    offset: int
+    data: bytes
+
+
+def members(path: Path) -> Iterator[Member]:
+    """All members of an archive written here. Raises ValueError for anything else."""
+    whole = path.stat().st_size
+    with path.open("rb") as file:
+        while len(block := file.read(BLOCK)) == BLOCK and any(block):
+            name = block[:100].rstrip(b"\0").decode("ascii", "replace")
+            offset = file.tell() - BLOCK
+            field = block[124:135]
+            size = int(field, 8) if field.isdigit() else -1
+            if size < 0 or block != header(name, size):
+                raise ValueError(f"not a header of ours at byte {offset}: {name!r}")
+            data = file.read(size) if size <= whole - file.tell() else b""  # it makes room first
+            if len(data) != size or any(file.read(-size % BLOCK)):
+                raise ValueError(f"the archive ends inside {name!r}")
+            key, _, extension = name.partition(".")
+            yield Member(key, extension, offset, data)
+        if block + file.read() != bytes(2 * BLOCK):
+            raise ValueError("the archive has no proper end")

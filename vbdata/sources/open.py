@@ -1,0 +1,209 @@
+"""Open a dataset's root: a folder, an archive as distributed, or several that lie over another.
+
+An archive inside a folder counts as unpacked where it lies, as if `unzip` had been run beside it:
+in the folder itself or at most four folders below it, and likewise an archive inside an archive,
+but no deeper. Files that really lie there win over members of the same path, earlier URLs over
+later ones, and archives of earlier names over those of later names.
+
+A .tar.gz has to be unpacked into the cache (vbdata.sources.members), so one whose first files lie
+beside it is taken as unpacked already.
+
+Nothing is listed before it is asked for: what really lies there is read as from any folder, and
+only what is not found is looked up in the archives above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from vbdata.core.types import FileRef
+from vbdata.errors import BadSample, SourceError
+from vbdata.sources.archive import Archive
+from vbdata.sources.members import PACKED, TARS, first_files, is_archive
+from vbdata.sources.union import Layers, Union, combined, prefixed
+from vbdata.storage.folder import Folder, Root
+
+DEEPEST = 4  # folders between a root and an archive in it that counts as unpacked
+PROBED = 16  # files of a .tar.gz that are looked for unpacked beside it
+
+
+def open_root(urls: Sequence[str], *, mount: bool = True) -> Root:
+    """The root of one or several paths or URLs, each a folder or (by its name) an archive.
+
+    mount: whether archives count as unpacked; readers that read archives themselves want them as
+    files. Raises SourceError if one of the URLs is not there or is no whole archive; OSError, with
+    the URL in its text, if the network or the permissions fail.
+    """
+    layers = [_layer(url, mount) for url in urls]
+    return layers[0] if len(layers) == 1 else Layers(layers)
+
+
+def _layer(url: str, mount: bool) -> Root:
+    folder = Folder(url.rstrip("/") or "/")
+    if not folder.local:
+        folder.fs.invalidate_cache()  # what another process has written since
+    if not folder.exists():
+        raise SourceError(f"{folder.url} does not exist{_bucket(folder)}")
+    above, _, name = folder.url.rpartition("/")
+    if not is_archive(name) or folder.size("") < 0:
+        return Mounted(folder) if mount else folder
+    if not mount and name.lower().endswith(TARS):
+        return OneFile(Folder(above or "/"), name)
+    archive = open_archive(Folder(above or "/"), name)
+    return Mounted(archive) if mount else archive
+
+
+def _bucket(folder: Folder) -> str:
+    """What is missing above a missing folder of an object store."""
+    scheme, bucket = folder.url.partition("://")[0], folder.base.partition("/")[0]
+    lost = not folder.local and bucket and not Folder(f"{scheme}://{bucket}").exists()
+    return f": there is no {bucket!r}" if lost else ""
+
+
+def open_archive(holder: Folder | Archive, path: str) -> Archive:
+    """An archive in a folder or in another archive. Raises SourceError."""
+    try:
+        return Archive(holder, path)
+    except BadSample as err:
+        raise SourceError(f"{holder.url}/{path}: {err.detail}") from err
+
+
+class _Mount(NamedTuple):
+    """An archive that counts as unpacked.
+
+    tops: what lies at its top (None: too many names, or archives); alone: no real file can be in
+    the place of one of its members.
+    """
+
+    root: Root
+    tops: tuple[str, ...] | None
+    alone: bool
+
+
+class Mounted(Union):
+    """A folder or archive, and the archives inside it as if they were unpacked."""
+
+    def __init__(self, base: Folder | Archive) -> None:
+        self._base, self.url = base, base.url
+        self._mounts: dict[str, list[_Mount]] = {}
+
+    def __reduce__(self) -> tuple[type[Mounted], tuple[Folder | Archive]]:
+        return Mounted, (self._base,)
+
+    def at(self, path: str) -> Iterator[tuple[Root, str]]:
+        """Known archives that alone can have it; what really lies there; archives above it."""
+        above = _above(path)
+        for mount, inner in self._holding(path, [f for f in above if f in self._mounts]):
+            if mount.alone:
+                yield mount.root, inner
+        yield self._base, path
+        for mount, inner in self._holding(path, above):
+            yield mount.root, inner
+
+    def files(self, below: str = "") -> Iterator[FileRef]:
+        """All files below a folder, real ones and members, sorted by path, each path once."""
+        real = list(self._base.files(below))
+        inside = {_parent(file.path) for file in real if _counts(file.path)}
+        listed = [iter(real)]
+        for folder in dict.fromkeys([*_down_to(below), *sorted(inside)]):
+            for mount in self._in(folder):
+                members = mount.root.files(_relative(below, folder))
+                listed.append(prefixed(members, folder))
+        return combined(listed)
+
+    def folders(self, below: str = "") -> list[str]:
+        """Names of the folders directly below one, real ones and those of archives, sorted."""
+        found = set(self._base.folders(below))
+        for folder in _down_to(below):
+            for mount in self._in(folder):
+                found.update(mount.root.folders(_relative(below, folder)))
+        return sorted(found)
+
+    def _holding(self, path: str, folders: Iterable[str]) -> Iterator[tuple[_Mount, str]]:
+        """The archives in some folders above a path that may hold it, and its path in them."""
+        for folder in folders:
+            inner = _relative(path, folder)
+            for mount in self._in(folder):
+                if mount.tops is None or inner.partition("/")[0] in mount.tops:
+                    yield mount, inner
+
+    def _in(self, folder: str) -> list[_Mount]:
+        """The archives that lie directly in a folder. Raises SourceError."""
+        if folder not in self._mounts:
+            names = self._base.names(folder)
+            archives = [n for n in sorted(names) if is_archive(n) and not names[n]]
+            self._mounts[folder] = [
+                self._mount(folder, name, names)
+                for name in archives
+                if not self._lies_unpacked(folder, name)
+            ]
+        return self._mounts[folder]
+
+    def _lies_unpacked(self, folder: str, name: str) -> bool:
+        """Whether a .tar.gz's first files lie there as well: to unpack it again would be waste."""
+        if isinstance(self._base, Archive) or not name.lower().endswith(PACKED):
+            return False
+        first = first_files(self._base, _joined(folder, name), PROBED)
+        return bool(first) and all(self._base.size(_joined(folder, p)) == n for p, n in first)
+
+    def _mount(self, folder: str, name: str, names: Collection[str]) -> _Mount:
+        archive = open_archive(self._base, _joined(folder, name))
+        tops = archive.table.tops
+        alone = tops is not None and not any(top in names for top in tops)
+        if isinstance(self._base, Archive) or not archive.table.archives:
+            return _Mount(archive, tops, alone)
+        return _Mount(Mounted(archive), None, False)
+
+
+class OneFile(Union):
+    """A folder of which only one file is there."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self._folder, self._name = folder, name
+        self.url = f"{folder.url}/{name}"
+
+    def at(self, path: str) -> Iterator[tuple[Root, str]]:
+        """The folder, for the file."""
+        if path == self._name:
+            yield self._folder, path
+
+    def files(self, below: str = "") -> Iterator[FileRef]:
+        """The file."""
+        if not below:
+            yield FileRef(path=self._name, size=self._folder.size(self._name))
+
+    def folders(self, below: str = "") -> list[str]:
+        """None."""
+        return []
+
+
+def _counts(path: str) -> bool:
+    """Whether a file is an archive that counts as unpacked."""
+    return is_archive(path) and path.count("/") <= DEEPEST
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _above(path: str) -> list[str]:
+    """The folders above a path in which archives count, the root first."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[:n]) for n in range(min(len(parts), DEEPEST) + 1)]
+
+
+def _down_to(folder: str) -> list[str]:
+    """The folders above a folder in which archives count, and itself if they do there."""
+    return _above(f"{folder}/_") if folder else [""]
+
+
+def _relative(path: str, folder: str) -> str:
+    """A path as seen from a folder above it; "" from one that is not."""
+    if not folder:
+        return path
+    return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else ""

@@ -1,0 +1,63 @@
+"""The members of a tar, by one pass over its headers.
+
+A tar has no directory: over the network, what lies between two headers is skipped only where it
+is longer than what a stream reads ahead.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from typing import IO, Any, cast
+
+from vbdata.errors import SourceError
+from vbdata.sources.table import LINK, SPECIAL, STORED, Member
+
+DAMAGE = (tarfile.TarError, EOFError, ValueError, OverflowError)
+MAX_HEADER = 1 << 20  # bytes of a member's header with all its extensions
+
+
+def members(stream: IO[bytes], size: int, name: str) -> Iterator[Member]:
+    """The files of a tar, in its order. Raises SourceError."""
+    try:
+        for info in headers(stream, size):
+            if not info.isdir():
+                yield Member(info.name, info.offset_data, 0, info.size, info.size, _method(info), 0)
+    except DAMAGE as err:
+        cause = f"is no whole tar: {err} ({size} bytes); download it again"
+        raise SourceError(f"{name}: {cause}") from err
+
+
+def headers(stream: IO[bytes], size: int) -> Iterator[tarfile.TarInfo]:
+    """All headers of a tar that are followed by all of their data. Raises one of DAMAGE."""
+    with tarfile.open(fileobj=cast(IO[bytes], _Bounded(stream)), mode="r:") as tar:
+        for member in tar:
+            if member.size < 0 or member.offset_data + member.size > size:
+                raise EOFError(f"it ends inside {member.name!r:.80}")
+            yield member
+            tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
+        # tarfile takes a garbled header for the end, unless it is the first
+        stream.seek(tar.offset)
+        if (rest := stream.read(tarfile.BLOCKSIZE)).strip(b"\0"):
+            raise ValueError(f"no member and no end at byte {tar.offset}: {rest[:16].hex()}")
+
+
+class _Bounded:
+    """A stream that refuses to read more at once than headers are long."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= MAX_HEADER:
+            raise ValueError(f"a header of {size} bytes")
+        return self._stream.read(size)
+
+
+def _method(info: tarfile.TarInfo) -> int:
+    if info.islnk() or info.issym():
+        return LINK
+    return STORED if info.isreg() and not info.issparse() else SPECIAL

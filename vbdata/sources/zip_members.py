@@ -1,0 +1,138 @@
+"""The members of a zip by its central directory, and where their data begins.
+
+Format: PKWARE APPNOTE.TXT 6.3. The standard library reads the directory (with ZIP64); sizes and
+places are checked here, for the file may be cut, garbled or made to deceive.
+"""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import deflate
+
+from vbdata.errors import SourceError
+from vbdata.sources.table import DEFLATED, ENCRYPTED, LINK, STORED, Member
+
+MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # a member, no member at all, one of several
+LOCAL = struct.Struct("<4s22xHH")
+LARGEST = (1 << 63) - 1  # bytes that a table can state
+SLACK = 1024  # bytes of extra fields that are fetched with a member's data
+MOST_DEFLATED = 1032  # to 1: what deflate can do at most (zlib, technical notes)
+# what zipfile raises on garbled bytes
+DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, ValueError, OverflowError, RuntimeError)
+METHODS = {
+    1: "shrink",
+    6: "implode",
+    9: "deflate64",
+    12: "bzip2",
+    14: "lzma",
+    93: "zstandard",
+    95: "xz",
+    98: "ppmd",
+    99: "AES encryption",
+}
+
+
+def members(stream: BinaryIO, size: int, name: str) -> Iterator[Member]:
+    """The files of a zip, in the order of its directory. Raises SourceError."""
+    try:
+        with zipfile.ZipFile(stream) as opened:
+            found, end = opened.infolist(), opened.start_dir
+    except DAMAGE as err:
+        raise SourceError(f"{name}: {_cause(stream, size)} ({err})") from err
+    heads = _heads(found, end, name)
+    for info in found:
+        if not info.filename.endswith("/"):
+            yield Member(
+                info.orig_filename,
+                info.header_offset,
+                heads[id(info)],
+                info.compress_size,
+                min(info.file_size, LARGEST),
+                _method(info),
+                info.CRC,
+            )
+
+
+def _heads(found: list[zipfile.ZipInfo], end: int, name: str) -> dict[int, int]:
+    """For each member, the bytes within which its data begins. Raises SourceError."""
+    ordered = sorted(found, key=lambda info: info.header_offset)
+    following = [*(info.header_offset for info in ordered), end][1:]
+    heads = {}
+    for info, stop in zip(ordered, following, strict=True):
+        shortest = LOCAL.size + len(info.orig_filename)
+        room = stop - info.header_offset - info.compress_size
+        if info.header_offset < 0 or room < shortest:
+            raise SourceError(
+                f"{name}: member {info.orig_filename!r:.100} of {info.compress_size} bytes at "
+                f"{info.header_offset} runs into what stands at {stop}: garbled, or made to deceive"
+            )
+        heads[id(info)] = min(room, shortest + SLACK)
+    return heads
+
+
+def data_start(head: bytes) -> int:
+    """Where a member's data begins after its local header. Raises ValueError."""
+    if len(head) < LOCAL.size:
+        raise ValueError(f"its header is cut after {len(head)} bytes")
+    magic, name, extra = LOCAL.unpack_from(head)
+    if magic != MAGIC[0]:
+        raise ValueError(f"its header begins with {magic.hex()}, expected {MAGIC[0].hex()}")
+    return LOCAL.size + int(name) + int(extra)
+
+
+def fault(member: Member) -> str:
+    """Why a member's bytes cannot be had, "" if they can."""
+    size, packed = member.size, member.packed
+    if member.method == ENCRYPTED:
+        return "it is encrypted"
+    if member.method not in (STORED, DEFLATED):
+        method = METHODS.get(member.method, "an unknown one")
+        return f"packed by method {member.method} ({method}); only stored and deflated are read"
+    if packed != size if member.method == STORED else size > MOST_DEFLATED * packed + 64:
+        return f"declares {size} bytes in {packed}, which cannot be"
+    return ""
+
+
+def inflate(packed: bytes, size: int) -> bytes:
+    """What deflated bytes unpack to. Raises ValueError unless that is `size` bytes."""
+    try:
+        data = bytes(deflate.deflate_decompress(packed, size))
+    except deflate.DeflateError:
+        data = _slowly(packed, size)
+    if len(data) != size:
+        found = "more" if len(data) > size else f"{len(data)} bytes"
+        raise ValueError(f"unpacks to {found}, expected {size}")
+    return data
+
+
+def _slowly(packed: bytes, size: int) -> bytes:
+    """The same by zlib, which says what is wrong, and how far it came."""
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
+    except zlib.error as err:
+        raise ValueError(str(err)) from err
+
+
+def _method(info: zipfile.ZipInfo) -> int:
+    if info.flag_bits & 1:
+        return ENCRYPTED
+    if info.create_system == 3 and stat.S_ISLNK(info.external_attr >> 16):
+        return LINK
+    return info.compress_type
+
+
+def _cause(stream: BinaryIO, size: int) -> str:
+    """What is the matter with a file that is no whole zip."""
+    stream.seek(0)
+    head = stream.read(16)
+    if not head:
+        return "an empty file, no zip; download it again"
+    if head[:4] in MAGIC:
+        return f"is cut or garbled: {size} bytes without a whole directory; download it again"
+    return f"is no zip: it begins with {head!r}"

@@ -1,0 +1,76 @@
+"""Lines of JSON for machines: each is whole, has its event's name and the time (UTC, ISO 8601).
+
+The README lists the events and their fields. Clocks stand nowhere else in what vbdata writes.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vbdata.engine.progress import Progress
+    from vbdata.planning.plan import Plan
+
+
+def line(event: str, **fields: Any) -> str:
+    """One line, without its end."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"event": event, "time": now, **fields})
+
+
+def say(event: str, **fields: Any) -> None:
+    """Print one line at once."""
+    print(line(event, **fields), flush=True)
+
+
+def planned(plan: Plan) -> None:
+    """The mixture, then a line for each warning."""
+    from vbdata.manifest.tally import warnings
+
+    cells = [{"source": c.source, "task": c.task, "samples": c.count} for c in plan.cells]
+    say(
+        "planned",
+        name=plan.recipe.name,
+        samples=plan.recipe.samples,
+        shards=plan.shards,
+        cells=cells,
+    )
+    for text in warnings(plan):
+        say("warning", text=text)
+
+
+def step(state: Progress) -> None:
+    """What happened, and how far the build is."""
+    name, more = _told(state)
+    say(
+        name,
+        samples=state.samples_done,
+        of=state.samples,
+        shards=state.shards_done,
+        kept=state.shards_kept,
+        quarantined=state.quarantined,
+        reused=state.reused,
+        retries=state.retries,
+        workers=state.workers,
+        **more,
+    )
+
+
+def _told(state: Progress) -> tuple[str, dict[str, Any]]:
+    from vbdata.run.local import Done, Failed, Retried, Waiting, Workers
+
+    match state.event:
+        case Retried(shard, cause):
+            return "retried", {"shard": shard, "cause": cause}
+        case Failed(shard, cause):
+            return "failed", {"shard": shard, "cause": cause}
+        case Waiting(seconds):
+            return "waiting", {"seconds": seconds}
+        case Workers():
+            return "workers", {}
+        case Done(report):
+            took = round(report.spent.seconds, 3) if report.spent else None
+            return "shard", {"shard": report.shard, "bytes": report.size, "seconds": took}
+    return "progress", {}

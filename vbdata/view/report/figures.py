@@ -1,0 +1,165 @@
+"""The report's histograms: from counts to charts with their captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from vbdata.manifest.browse import Cell
+from vbdata.view.report.charts import bar, heat, histogram, linear_ticks, log_ticks
+from vbdata.view.report.measures import (
+    LONGEST,
+    NEAREST,
+    PER_DECADE,
+    ClassCounts,
+    DepthCounts,
+    Measures,
+    NormalCounts,
+    Rows,
+)
+
+CLASSES = 25  # that are shown at once
+MOST_CLASSES = 200  # on the page at all, of one cell
+SIZES = 12
+WORD_BINS = 30  # at most
+
+
+@dataclass(slots=True)
+class Figure:
+    """A chart (SVG) or a picture (data URI) with what stands above and below it."""
+
+    title: str
+    caption: str
+    chart: Markup = field(default_factory=Markup)
+    picture: str = ""
+
+
+@dataclass(slots=True)
+class ClassLine:
+    """A class in a table. share: of the pixels that have a class."""
+
+    name: str
+    bar: Markup
+    share: str
+    present: int
+    asked: int
+
+
+@dataclass(slots=True)
+class ClassTable:
+    """Classes of a cell, largest first. more: below the fold; left_out: not on the page."""
+
+    title: str
+    caption: str
+    first: list[ClassLine]
+    more: list[ClassLine]
+    left_out: int
+
+
+@dataclass(slots=True)
+class LabelFigures:
+    """All that is drawn of decoded labels."""
+
+    depth: list[Figure]
+    normals: list[Figure]
+    classes: list[ClassTable]
+
+
+@dataclass(slots=True)
+class RowFigures:
+    """All that is drawn of the manifest's rows. sizes: (size, samples, bar)."""
+
+    words: list[Figure]
+    sizes: list[tuple[str, int, Markup]]
+    other_sizes: int
+
+
+def of_labels(measures: Measures, totals: Mapping[Cell, int]) -> LabelFigures:
+    """Charts of what decoded samples say; totals: how many samples each cell has."""
+
+    def which(cell: Cell, samples: int) -> tuple[str, str]:
+        return " / ".join(cell), f"{samples:,} of {totals[cell]:,} samples"
+
+    return LabelFigures(
+        depth=[_depth(*which(c, one.samples), one) for c, one in sorted(measures.depth.items())],
+        normals=[
+            _normals(*which(c, one.samples), one) for c, one in sorted(measures.normals.items())
+        ],
+        classes=[
+            _classes(*which(c, one.samples), one) for c, one in sorted(measures.classes.items())
+        ],
+    )
+
+
+def of_rows(rows: Rows) -> RowFigures:
+    """Charts of what all rows say."""
+    common = sorted(rows.sizes.items(), key=lambda item: (-item[1], item[0]))
+    largest = common[0][1] if common else 0
+    sizes = [(f"{w} x {h}", n, bar(n, largest)) for (w, h), n in common[:SIZES]]
+    return RowFigures(
+        words=[_words(task, counts) for task, counts in sorted(rows.words.items())],
+        sizes=sizes,
+        other_sizes=max(0, len(common) - SIZES),
+    )
+
+
+def _depth(title: str, which: str, found: DepthCounts) -> Figure:
+    total = int(found.bins.sum()) + found.sky + found.invalid
+    away = f"sky {_percent(found.sky, total)}, no depth {_percent(found.invalid, total)}"
+    if not found.bins.any():
+        return Figure(title, f"{which}: {away}")
+    first, last = (int(k) for k in np.flatnonzero(found.bins)[[0, -1]])
+    near, far = (NEAREST * 10 ** (k / PER_DECADE) for k in (first, last + 1))
+    low, middle, high = (found.quantile(share) for share in (0.05, 0.5, 0.95))
+    said = f"median {middle:.3g} m, 90 % within {low:.3g} to {high:.3g} m; {away}"
+    ticks = log_ticks(near, far, PER_DECADE)
+    chart = histogram(found.bins[first : last + 1].tolist(), ticks, f"depth in metres: {said}")
+    return Figure(title, f"{which}: {said}", chart=chart)
+
+
+def _normals(title: str, which: str, found: NormalCounts) -> Figure:
+    total = int(found.bins.sum()) + found.sky + found.invalid
+    away = f"sky {_percent(found.sky, total)}, no normal {_percent(found.invalid, total)}"
+    return Figure(title, f"{which}: {away}", picture=heat(found.bins))
+
+
+def _classes(title: str, which: str, found: ClassCounts) -> ClassTable:
+    order = sorted(found.pixels.items(), key=lambda item: (-item[1], item[0]))
+    total, largest = found.pixels.total(), order[0][1] if order else 0
+    lines = [
+        ClassLine(
+            name=name,
+            bar=bar(pixels, largest),
+            share=_percent(pixels, total),
+            present=found.present[name],
+            asked=found.asked[name],
+        )
+        for name, pixels in order[:MOST_CLASSES]
+    ]
+    left_out = max(0, len(order) - MOST_CLASSES)
+    return ClassTable(title, which, lines[:CLASSES], lines[CLASSES:], left_out)
+
+
+def _words(task: str, counts: Any) -> Figure:
+    longest = int(np.flatnonzero(counts)[-1])
+    width = -(-(longest + 1) // WORD_BINS)
+    bins = -(-(longest + 1) // width)
+    padded = np.zeros(bins * width, np.int64)
+    padded[: longest + 1] = counts[: longest + 1]
+    total = int(counts.sum())
+    mean = float((counts * np.arange(len(counts))).sum()) / total
+    most = f"{longest}" if longest < LONGEST else f"{LONGEST} or more"
+    said = f"{total:,} prompts of {mean:.1f} words on average, at most {most}"
+    chart = histogram(
+        padded.reshape(bins, width).sum(1).tolist(), linear_ticks(bins * width, bins), said
+    )
+    return Figure(task, said, chart=chart)
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / whole if whole else 0.0
+    return f"{share:.1f} %" if share >= 0.05 or not part else "<0.1 %"

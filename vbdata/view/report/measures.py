@@ -1,0 +1,147 @@
+"""What a build's labels look like in numbers: histograms that grow a sample at a time.
+
+Depth, normals and classes are read out of decoded targets, so of the samples that are decoded;
+prompts, sizes and valid shares stand in the manifest's rows and are counted over all of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from vbdata.core.types import Depth, Normals, Segments
+from vbdata.manifest.browse import Cell, by_cell
+
+Mask = NDArray[np.bool_]
+Counts = NDArray[np.int64]
+
+NEAREST, DECADES, PER_DECADE = 0.01, 6, 20  # metres; bins of depth
+SIDE = 31  # bins of a component of a normal, from -1 to 1
+LONGEST = 200  # words of a prompt that are told apart
+ROW_COLUMNS = ["source", "task", "width", "height", "valid_share", "instruction"]
+
+
+@dataclass(slots=True)
+class DepthCounts:
+    """Pixels by depth: bins of equal ratio from NEAREST metres on, the ends open."""
+
+    bins: Counts = field(default_factory=lambda: np.zeros(DECADES * PER_DECADE, np.int64))
+    samples: int = 0
+    sky: int = 0
+    invalid: int = 0
+
+    def add(self, label: Depth, valid: Mask) -> None:
+        """Count one sample; valid: bool[H, W]."""
+        metres, valid = label.metres.numpy(), label.valid.numpy() & valid
+        finite = metres[valid & np.isfinite(metres)].astype(np.float64)
+        at = np.floor(np.log10(np.maximum(finite, NEAREST) / NEAREST) * PER_DECADE)
+        at = np.minimum(at, len(self.bins) - 1).astype(np.int64)
+        self.bins += np.bincount(at, minlength=len(self.bins))
+        self.samples += 1
+        self.sky += int(valid.sum()) - len(finite)
+        self.invalid += int((~valid).sum())
+
+    def quantile(self, share: float) -> float:
+        """The depth in metres that this share of the finite pixels is nearer than, within a bin."""
+        at = int(np.searchsorted(np.cumsum(self.bins), share * self.bins.sum()))
+        return float(NEAREST * 10 ** ((at + 0.5) / PER_DECADE))
+
+
+@dataclass(slots=True)
+class NormalCounts:
+    """Pixels by direction: int64[SIDE, SIDE] over (up, right) as the camera sees them."""
+
+    bins: Counts = field(default_factory=lambda: np.zeros((SIDE, SIDE), np.int64))
+    samples: int = 0
+    sky: int = 0
+    invalid: int = 0
+
+    def add(self, label: Normals, valid: Mask) -> None:
+        """Count one sample; valid: bool[H, W]."""
+        seen = label.valid.numpy() & valid
+        sky = label.sky.numpy() & valid
+        right, down, _ = label.xyz.numpy()[:, seen]
+        at = [np.clip(((v + 1) / 2 * SIDE).astype(np.int64), 0, SIDE - 1) for v in (down, right)]
+        flat = np.bincount(at[0] * SIDE + at[1], minlength=SIDE * SIDE)
+        self.bins += flat.reshape(SIDE, SIDE)
+        self.samples += 1
+        self.sky += int(sky.sum())
+        self.invalid += int((~seen & ~sky).sum())
+
+
+@dataclass(slots=True)
+class ClassCounts:
+    """By class: pixels, samples that ask for it, and samples in which it has a pixel."""
+
+    pixels: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    present: Counter[str] = field(default_factory=Counter)
+    samples: int = 0
+
+    def add(self, label: Segments, valid: Mask) -> None:
+        """Count one sample; valid: bool[H, W]."""
+        ids = np.where(valid & label.valid.numpy(), label.ids.numpy(), 0)
+        sizes = np.bincount(ids.reshape(-1), minlength=len(label.classes) + 1)[1:]
+        mine = Counter[str]()
+        for name, size in zip(label.classes, sizes.tolist(), strict=True):
+            mine[name] += size
+        self.pixels.update(mine)
+        self.asked.update(mine.keys())
+        self.present.update(name for name, size in mine.items() if size)
+        self.samples += 1
+
+
+@dataclass(slots=True)
+class Measures:
+    """All that decoded samples say, by cell."""
+
+    depth: dict[Cell, DepthCounts] = field(default_factory=dict)
+    normals: dict[Cell, NormalCounts] = field(default_factory=dict)
+    classes: dict[Cell, ClassCounts] = field(default_factory=dict)
+
+    def add(self, cell: Cell, label: Any, valid: Mask) -> None:
+        """Count one decoded sample by the kind of its label; valid: bool[H, W] of its file."""
+        if isinstance(label, Depth):
+            self.depth.setdefault(cell, DepthCounts()).add(label, valid)
+        elif isinstance(label, Normals):
+            self.normals.setdefault(cell, NormalCounts()).add(label, valid)
+        elif isinstance(label, Segments):
+            self.classes.setdefault(cell, ClassCounts()).add(label, valid)
+
+
+@dataclass(slots=True)
+class Rows:
+    """What all rows say. words: int64[LONGEST + 1] by task; valid: sum of the shares by cell."""
+
+    words: dict[str, Counts] = field(default_factory=dict)
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    valid: dict[Cell, float] = field(default_factory=dict)
+    count: Counter[Cell] = field(default_factory=Counter)
+
+
+def measure_rows(tables: Iterable[pa.Table]) -> Rows:
+    """Count rows, ROW_COLUMNS of them, a table at a time."""
+    rows = Rows()
+    for table in tables:
+        width, height, share = (
+            table[name].to_numpy() for name in ("width", "height", "valid_share")
+        )
+        words = np.minimum(
+            pc.count_substring_regex(table["instruction"], r"\S+").to_numpy(), LONGEST
+        )
+        sizes, counts = np.unique(np.stack([width, height]), axis=1, return_counts=True)
+        for (w, h), count in zip(sizes.T.tolist(), counts.tolist(), strict=True):
+            rows.sizes[w, h] += count
+        for cell, mine in by_cell(table).items():
+            rows.valid[cell] = rows.valid.get(cell, 0.0) + float(share[mine].sum())
+            rows.count[cell] += len(mine)
+            found = rows.words.setdefault(cell[1], np.zeros(LONGEST + 1, np.int64))
+            found += np.bincount(words[mine], minlength=LONGEST + 1)
+    return rows

@@ -1,0 +1,101 @@
+"""A sample as three small pictures: input, target, decoded label.
+
+Photographs are averaged and written as JPEG. Targets keep their colours: nearest pixels, as PNG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import simplejpeg
+
+from vbdata import plugins
+from vbdata.core import images
+from vbdata.core.png import encode_png
+from vbdata.core.types import Depth, Normals, Segments
+from vbdata.errors import BadSample, BuildError
+from vbdata.view.drawn import decoded, drawn
+from vbdata.view.report.charts import data_uri
+from vbdata.view.report.measures import Mask
+
+QUALITY = 82
+
+
+class Tile(NamedTuple):
+    """A picture of a page; alt: what it shows; sharp: its pixels are not to be blended."""
+
+    uri: str
+    width: int
+    height: int
+    alt: str
+    sharp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A sample in memory. given, target: uint8 RGB [H, W, 3]; valid: bool[H, W].
+
+    label: what the task's decoder reads in the target; None where its module is not installed.
+    """
+
+    row: Mapping[str, Any]
+    given: images.Pixels
+    target: images.Pixels
+    valid: Mask
+    label: Any
+
+
+def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
+    """Decode a sample's members. Raises BuildError if they are damaged."""
+    try:
+        given = next(images.decode_rgb(parts[m], m) for m in parts if m.startswith("input."))
+        target = images.decode_rgb(parts["target.png"], "target.png")
+        valid = images.decode_png_raw(parts["valid.png"], "valid.png") > 0
+    except BadSample as err:
+        raise BuildError(f"{row['key']}: {err}; run vbdata verify") from err
+    size = (row["height"], row["width"])
+    if not given.shape[:2] == target.shape[:2] == valid.shape == size:
+        raise BuildError(f"{row['key']}: its images are not of its size; run vbdata verify")
+    known = plugins.usable(plugins.TASKS, row["task"]) is not None
+    return Opened(row, given, target, valid, decoded(target, row) if known else None)
+
+
+def tiles(sample: Opened, width: int, height: int) -> list[Tile]:
+    """Input, target and, where it can be read, the decoded label, within a box of pixels."""
+    is_map = sample.label is None or isinstance(sample.label, Depth | Normals | Segments)
+    name = f"{sample.row['task']} {sample.row['key']}"
+    made = [_photograph(sample.given, width, height, f"input of {name}")]
+    if is_map:
+        made.append(_map(sample.target, width, height, f"target of {name}"))
+    else:
+        made.append(_photograph(sample.target, width, height, f"target of {name}"))
+    if sample.label is not None:
+        shown = drawn(sample.label, sample.given)
+        made.append(_photograph(shown, width, height, f"decoded label of {name}"))
+    return made
+
+
+def _box(rgb: images.Pixels, width: int, height: int) -> tuple[int, int]:
+    """The size at which a picture fits, never a larger one."""
+    scale = min(width / rgb.shape[1], height / rgb.shape[0], 1.0)
+    return max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+
+
+def _photograph(rgb: images.Pixels, width: int, height: int, alt: str) -> Tile:
+    w, h = _box(rgb, width, height)
+    small = images.shrink(rgb, w, h) if (h, w) != rgb.shape[:2] else rgb
+    data = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(small), quality=QUALITY, colorspace="RGB", colorsubsampling="420"
+    )
+    return Tile(data_uri("jpeg", data), w, h, alt, False)
+
+
+def _map(rgb: images.Pixels, width: int, height: int, alt: str) -> Tile:
+    w, h = _box(rgb, width, height)
+    rows = (2 * np.arange(h) + 1) * rgb.shape[0] // (2 * h)
+    columns = (2 * np.arange(w) + 1) * rgb.shape[1] // (2 * w)
+    small = np.ascontiguousarray(rgb[rows][:, columns])
+    return Tile(data_uri("png", encode_png(small)), w, h, alt, True)
