@@ -39,7 +39,7 @@ test: check ## everything that CI runs: check, then the tests on two processes
 # Debian's package; the tests of `make test` use it, too, where it is installed.
 browser: setup ## the report in headless Chromium (Debian: apt-get install --no-install-recommends chromium)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { echo "no Chromium: apt-get install --no-install-recommends chromium"; exit 1; }
-	$(BIN)/python -m pytest tests/test_report_browser.py
+	$(BIN)/python -m pytest tests/view/test_report_browser.py
 
 interop: $(LIBRARIES)/.ready $(WIDS)/.ready ## five libraries read a build: webdataset, wids, energon, datasets, mlcroissant
 	builds=$$(mktemp -d) && trap 'rm -rf "$$builds"' EXIT && export INTEROP_BUILDS="$$builds" && \

@@ -5,7 +5,8 @@
 Five sources of four tasks each: 20 cells with decimal weights, on entries that number 15 % of the
 rows (15 million for 100 million), so that cells are read in several passes. The indices are files
 as `vbdata.index.index` writes them, with made-up entries (hashes are random bits), once, in DIR.
-A fresh process then opens them, plans, and reads one shard back: all by the engine's own functions, with pyarrow kept to one thread. A line of JSON a stage; `peak_gb` is the largest
+A fresh process then opens them, plans, and reads one shard back: all by the engine's own
+functions, with pyarrow kept to one thread. A line of JSON a stage; `peak_gb` is the largest
 resident size of the process so far, with the indices in it.
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.helpers.builds import REPOSITORY, demo_recipe_over
 from vbdata.demo import write_all
 from vbdata.engine.build import How, build
-from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.recipe.recipe import Recipe
 from vbdata.run.local import one_thread
 from vbdata.storage.folder import Folder
 
@@ -27,16 +27,9 @@ settings.register_profile(
 )
 settings.load_profile("shared")
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-REAL = REPOSITORY.parent / "shared" / "data"
-
-# Worker processes find the readers of tests/readers, too.
+# Worker processes find tests.helpers.readers, too.
 os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")])
-)
-
-needs_real_data = pytest.mark.skipif(
-    not REAL.is_dir(), reason="the real samples are not beside this checkout (their licences)"
+    filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])
 )
 
 
@@ -85,32 +78,9 @@ def demo_recipe(demo_data: Path) -> Recipe:
     return demo_recipe_over(demo_data)
 
 
-def demo_recipe_over(data: Path) -> Recipe:
-    """manifests/demo.yaml with its roots below another folder."""
-    recipe = REPOSITORY / "manifests" / "demo.yaml"
-    return load_recipe(recipe, {s.name: str(data / s.name) for s in load_recipe(recipe).sources})
-
-
 @pytest.fixture(scope="session")
 def demo_build(tmp_path_factory: pytest.TempPathFactory, demo_recipe: Recipe) -> Path:
     """The demo recipe built in-process. Read only."""
     return _once(
         tmp_path_factory, "demo-build", lambda out: build(demo_recipe, Folder(str(out)), How())
     )
-
-
-def manifest_of(out: Path) -> dict[str, Any]:
-    """manifest.json of a build."""
-    found: dict[str, Any] = json.loads((out / "manifest.json").read_text())
-    return found
-
-
-def quarantine_of(out: Path) -> list[dict[str, Any]]:
-    """The quarantine rows of a build."""
-    text = (out / "quarantine" / "quarantine.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def sums_of(out: Path) -> str:
-    """SHA256SUMS of a build."""
-    return (out / "SHA256SUMS").read_text()

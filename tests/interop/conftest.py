@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,13 +26,10 @@ os.environ |= {
     "WIDS_CACHE": f"{CACHES.name}/wids",
 }
 
-from truth import Truth, truth_of  # noqa: E402
-
+from tests.interop.truth import Make, Truth, truth_of  # noqa: E402
 from vbdata.engine.build import How, build  # noqa: E402
 from vbdata.recipe.recipe import Recipe  # noqa: E402
 from vbdata.storage.folder import Folder  # noqa: E402
-
-Make = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")

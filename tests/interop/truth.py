@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vbdata.shard.tar import members
+
+Make = Callable[..., Path]  # of a build: the recipe's keys to change
 
 Pixels = NDArray[np.uint8]
 

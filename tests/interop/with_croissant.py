@@ -11,8 +11,8 @@ from pathlib import Path
 import mlcroissant
 import numpy as np
 import pytest
-from conftest import Make
-from truth import Truth, run_the_card, truth_of
+
+from tests.interop.truth import Make, Truth, run_the_card, truth_of
 
 SETS = ("inputs", "targets", "valid")
 

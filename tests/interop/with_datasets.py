@@ -10,7 +10,8 @@ import datasets
 import numpy as np
 import pytest
 from datasets.exceptions import DatasetGenerationError, NonMatchingSplitsSizesError
-from truth import Truth, run_the_card
+
+from tests.interop.truth import Truth, run_the_card
 
 INT = {**dict.fromkeys(("int32", "int64"), int), "string": str, "bool": bool}
 

@@ -24,7 +24,8 @@ from megatron.energon import (
     get_val_dataset,
     stateless,
 )
-from truth import Truth, run_the_card
+
+from tests.interop.truth import Truth, run_the_card
 
 HERE = WorkerConfig(rank=0, world_size=1, num_workers=0)
 

@@ -11,8 +11,8 @@ import datasets
 import numpy as np
 import pytest
 from PIL import Image
-from truth import Truth
 
+from tests.interop.truth import Truth
 from vbdata.export._run import export
 from vbdata.export.options import Options
 from vbdata.storage.folder import Folder

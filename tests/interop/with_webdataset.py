@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import webdataset
-from truth import Truth, run_the_card
 
+from tests.interop.truth import Truth, run_the_card
 from vbdata.publish.facts import braces
 
 

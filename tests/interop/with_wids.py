@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wids
-from truth import Truth, run_the_card
 from wids import wids_index
+
+from tests.interop.truth import Truth, run_the_card
 
 
 def test_every_sample_in_any_order(folder: Path, truth: Truth) -> None:

@@ -1,1 +1,0 @@
-"""Readers for tests only, named in recipes by their dotted names."""

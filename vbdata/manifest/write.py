@@ -3,7 +3,7 @@
 manifest.json is canonical JSON; its digest leaves out the environment block. manifest/SPLIT.parquet
 has one row a sample, shard by shard, in row groups of whole shards (planning.row_groups). What
 other libraries need to open the folder is made from the manifest by vbdata/publish/. SHA256SUMS
-covers every published file. All of it is written line by line: memory does not grow with the shards.
+covers every published file. All is written line by line: memory does not grow with the shards.
 """
 
 from __future__ import annotations

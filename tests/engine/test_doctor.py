@@ -1,0 +1,155 @@
+"""`vbdata doctor` and `vbdata retry`: before a long build, and after the data is mended."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
+from vbdata.checks.verify import verify
+from vbdata.cli.app import app
+from vbdata.engine.build import How, build
+from vbdata.engine.doctor import Finding, examine
+from vbdata.recipe.recipe import load_recipe
+from vbdata.storage.folder import Folder
+
+RECIPE = REPOSITORY / "manifests" / "demo.yaml"
+
+
+@pytest.fixture
+def data(demo_data: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(demo_data, tmp_path / "data"))
+
+
+def roots(data: Path) -> list[str]:
+    names = ("coco", "refcoco", "triplets", "kitti", "hypersim")
+    return [f"--root={name}={data / name}" for name in names]
+
+
+def of(findings: list[Finding], source: str) -> list[Finding]:
+    return [finding for finding in findings if finding.source == source]
+
+
+def test_whole_data_is_well(demo_data: Path) -> None:
+    findings = list(examine(demo_recipe_over(demo_data), 2))
+    assert {finding.level for finding in findings} <= {"ok", "warn"}
+    trials = [finding.text for finding in findings if "read as a trial" in finding.text]
+    assert len(trials) == 8  # one a cell of the recipe
+    assert all("2 of 2 read as a trial are good" in text for text in trials)
+    counted = next(f.text for f in of(findings, "coco") if "official release (" in f.text)
+    assert "of 118,287 in the official release" in counted
+
+
+def test_what_is_missing_and_where_to_get_it(data: Path) -> None:
+    shutil.rmtree(data / "coco" / "train2017")
+    (data / "coco" / "annotations" / "captions_train2017.json").unlink()
+    findings = of(list(examine(demo_recipe_over(data), 2)), "coco")
+    absent = next(f for f in findings if f.text.startswith("not below the root"))
+    assert "train2017" in absent.text
+    assert any("http" in line and "train2017.zip" in line for line in absent.remedies)
+    assert any(finding.level == "fail" for finding in findings)
+
+
+def test_damage_is_counted_with_examples(data: Path) -> None:
+    images = sorted((data / "coco" / "train2017").glob("*.jpg"))
+    images[0].unlink()
+    for image in images[1:]:
+        image.write_bytes(image.read_bytes()[:-200])
+    findings = of(list(examine(demo_recipe_over(data), 3)), "coco")
+    lost = next(f for f in findings if "files are missing" in f.text)
+    assert lost.text == "1 image files are missing"
+    assert lost.remedies == (f"train2017/{images[0].name}",)
+    trial = next(f for f in findings if f.text.startswith("semantic"))
+    assert trial.level == "fail"
+    assert "0 of 3" in trial.text
+    assert "truncated" in trial.text
+
+
+def test_the_command_and_its_exit_codes(data: Path) -> None:
+    run = CliRunner()
+    good = run.invoke(app, ["doctor", str(RECIPE), *roots(data), "--samples", "1"])
+    assert good.exit_code == 0, good.output
+    assert "fail" not in good.stdout
+    shutil.rmtree(data / "kitti")
+    bad = run.invoke(app, ["doctor", str(RECIPE), *roots(data), "--json"])
+    assert bad.exit_code == 1
+    lines = [json.loads(line) for line in bad.stdout.splitlines()]
+    failed = next(line for line in lines if line["level"] == "fail")
+    assert failed["source"] == "kitti"
+    assert "does not exist" in failed["text"]
+    assert any("data_depth_annotated.zip" in remedy for remedy in failed["remedies"])
+
+
+def test_retry_builds_only_what_was_quarantined(
+    data: Path, demo_build: Path, tmp_path: Path
+) -> None:
+    """Damage of the same size: the index is the same, so a plain build keeps the spares."""
+    victims = [
+        *sorted((data / "coco" / "train2017").glob("*.jpg"))[:1],
+        *sorted((data / "kitti" / "depth").rglob("*.png"))[:1],
+    ]
+    whole = [victim.read_bytes() for victim in victims]
+    for victim, content in zip(victims, whole, strict=True):
+        victim.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    out = tmp_path / "out"
+    build(demo_recipe_over(data), Folder(str(out)), How())
+    assert quarantine_of(out)
+    hurt = {row["key"] for row in quarantine_of(out)}
+    damaged = {int(key) // 32 for key in hurt}
+    for victim, content in zip(victims, whole, strict=True):
+        victim.write_bytes(content)
+    build(demo_recipe_over(data), Folder(str(out)), How())
+    assert quarantine_of(out), "nothing says that the same records are worth another try"
+    done = CliRunner().invoke(app, ["retry", str(out), "--local"])
+    assert done.exit_code == 0, done.output
+    assert quarantine_of(out) == []
+    assert json.loads((out / "run.json").read_text())["shards_built"] == len(damaged)
+    assert manifest_of(out)["digest"] == manifest_of(demo_build)["digest"]
+    assert sums_of(out) == sums_of(demo_build)
+    assert verify(Folder(str(out))) == []
+
+
+def test_retry_where_data_has_moved(data: Path, demo_build: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    victim = sorted((data / "coco" / "train2017").glob("*.jpg"))[0]
+    content = victim.read_bytes()
+    victim.unlink()
+    build(demo_recipe_over(data), Folder(str(out)), How())
+    assert [row["reason"] for row in quarantine_of(out)] == ["missing"] * len(quarantine_of(out))
+    victim.write_bytes(content)
+    moved = data.rename(tmp_path / "moved")
+    run = CliRunner()
+    lost = run.invoke(app, ["retry", str(out), "--local"])
+    assert lost.exit_code == 1
+    assert "does not exist" in lost.output
+    done = run.invoke(app, ["retry", str(out), "--local", *roots(moved)])
+    assert done.exit_code == 0, done.output
+    assert sums_of(out) == sums_of(demo_build)
+
+
+def test_retry_of_no_build(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["retry", str(tmp_path), "--local"])
+    assert done.exit_code == 1
+    assert "holds no build that can be tried again" in done.output
+
+
+def test_too_much_damage_can_be_tried_again(data: Path, demo_build: Path, tmp_path: Path) -> None:
+    """A build that failed over max_bad has no manifest, but what it built is there."""
+    kept = Path(shutil.copytree(data / "kitti", tmp_path / "kitti"))
+    for depth in (data / "kitti" / "depth").rglob("*.png"):
+        depth.write_bytes(depth.read_bytes()[:-100])
+    out = tmp_path / "out"
+    run = CliRunner()
+    failed = run.invoke(app, ["build", str(RECIPE), "--local", "--out", str(out), *roots(data)])
+    assert failed.exit_code == 1
+    assert "more than max_bad" in failed.output
+    mended = [*roots(data)[:3], f"--root=kitti={kept}", roots(data)[4]]
+    done = run.invoke(app, ["retry", str(out), "--local", *mended])
+    assert done.exit_code == 0, done.output
+    assert sums_of(out) == sums_of(demo_build)
+    assert load_recipe(RECIPE).max_bad

@@ -1,0 +1,66 @@
+"""Recipes over tests/helpers/readers/faulty.py, and builds that are watched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from vbdata.engine.progress import Progress, Watcher
+from vbdata.recipe.recipe import Recipe, parse_recipe
+from vbdata.run.local import Failed, Retried
+
+TEXT = """
+name: faulty
+seed: 5
+samples: {samples}
+shard_size: {size}
+max_bad: 0.5
+sources:
+  tiny:
+    dataset: tests.helpers.readers.faulty
+    root: {root}
+    records: {records}
+    burden: {burden}
+    tasks: {{generate: 1}}
+"""
+
+
+def faulty(
+    folder: Path,
+    faults: Mapping[int, tuple[str, str]],
+    *,
+    samples: int = 40,
+    size: int = 5,
+    records: int = 40,
+    burden: int = 0,
+) -> Recipe:
+    """A recipe over tiny records in a new folder, some of them with a fault (and a marker)."""
+    folder.mkdir(exist_ok=True)
+    (folder / "faults.json").write_text(json.dumps({str(k): v for k, v in faults.items()}))
+    text = TEXT.format(samples=samples, size=size, root=folder, records=records, burden=burden)
+    return parse_recipe(text, "faulty.yaml", folder, {})
+
+
+class Listener(Watcher):
+    """Keeps what went wrong."""
+
+    def __init__(self) -> None:
+        self.retried: list[Retried] = []
+        self.failed: list[Failed] = []
+
+    def step(self, state: Progress) -> None:
+        if isinstance(state.event, Retried):
+            self.retried.append(state.event)
+        if isinstance(state.event, Failed):
+            self.failed.append(state.event)
+
+
+def in_shards(out: Path) -> list[list[int]]:
+    """The numbers of the records of each shard of a build."""
+    found: dict[int, list[int]] = {}
+    for row in pq.read_table(out / "manifest" / "train.parquet").to_pylist():
+        found.setdefault(row["shard"], []).append(int(row["sample_id"]))
+    return [found[shard] for shard in sorted(found)]

@@ -1,0 +1,1 @@
+"""Readers for tests only, named in recipes by their dotted names."""

@@ -1,0 +1,115 @@
+"""A record that ends its process is found, named and left out, with the same bytes everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.builds import manifest_of, quarantine_of, sums_of
+from tests.helpers.faulty import Listener, faulty
+from vbdata.checks.verify import verify
+from vbdata.engine.build import How, build, planned
+from vbdata.jobs.job import Report
+from vbdata.jobs.tickets import Tickets, make_job
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.attempts import ATTEMPTS, LOSSES, Struck, Tries
+from vbdata.run.guarded import build_guarded
+from vbdata.run.suspects import IN_WORK, Suspects
+from vbdata.shard.shard import build_shard
+from vbdata.storage.folder import Folder
+
+ray_group = pytest.mark.xdist_group("ray builds")
+
+KILLER = 7
+
+
+def in_a_process_of_its_own(recipe: Recipe, out: Path) -> int:
+    """Build without Ray in another process; its exit code."""
+    code = (
+        "import sys; from pathlib import Path; from vbdata.engine.build import How, build\n"
+        "from vbdata.recipe.recipe import parse_recipe; from vbdata.storage.folder import Folder\n"
+        "recipe = parse_recipe(sys.argv[1], 'faulty.yaml', Path(sys.argv[2]), {})\n"
+        "build(recipe, Folder(sys.argv[3]), How())"
+    )
+    words = [sys.executable, "-c", code, recipe.text, recipe.folder, str(out)]
+    return subprocess.run(words, timeout=120, env=_paths()).returncode
+
+
+def _paths() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+@ray_group
+def test_a_killer_is_left_out_with_the_same_bytes_on_workers_and_in_process(
+    tmp_path: Path,
+) -> None:
+    recipe = faulty(tmp_path / "data", {KILLER: ("crash", "")})
+    began, seen = time.monotonic(), Listener()
+    build(recipe, Folder(str(tmp_path / "two")), How(ray="local", workers=2), seen)
+    assert time.monotonic() - began < 120
+    found = {(q["source"], q["sample_id"], q["file"]) for q in quarantine_of(tmp_path / "two")}
+    assert found == {("tiny", f"{KILLER:08d}", f"{KILLER:08d}.png")}
+    assert {q["reason"] for q in quarantine_of(tmp_path / "two")} == {"kills its worker"}
+    assert not seen.failed
+    assert all("its worker died" in event.cause for event in seen.retried)
+    manifest = manifest_of(tmp_path / "two")
+    assert manifest["cells"][0]["realised"] == 40
+    assert manifest["cells"][0]["replaced"] == len(quarantine_of(tmp_path / "two"))
+    assert verify(Folder(str(tmp_path / "two"))) == []
+    run = json.loads((tmp_path / "two" / "run.json").read_text())
+    assert run["time"]["shards"] == len(manifest["shards"]), "children tell their times, too"
+
+    alone = tmp_path / "alone"
+    assert in_a_process_of_its_own(recipe, alone) == -signal.SIGSEGV
+    assert in_a_process_of_its_own(recipe, alone) == 0
+    assert sums_of(alone) == sums_of(tmp_path / "two")
+    assert not (alone / IN_WORK).exists()
+
+
+def test_what_is_done_to_a_process_from_outside_is_no_records_fault(tmp_path: Path) -> None:
+    recipe = faulty(tmp_path / "data", {KILLER: ("killed", "")}, samples=8, size=8, records=8)
+    with planned(recipe) as plan:
+        job = make_job(plan, 0, "shards", "0" * 64)
+    said = rf"ended by SIGKILL \(by hand or for want of memory\) at tiny .*'{KILLER:08d}' \(load\)"
+    with pytest.raises(Struck, match=said) as caught:
+        build_guarded(job, Folder(str(tmp_path / "out")), "cpu", lambda *_: None)
+    assert caught.value.mark == ("tiny", "generate", f"{KILLER:08d}", 0)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.mark) == (str(caught.value), caught.value.mark)
+
+
+def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
+    recipe = faulty(tmp_path / "data", {}, samples=10, size=5, records=10)
+    with planned(replace(recipe, spares=0)) as plan:
+        jobs = [make_job(plan, number, "shards", str(number) * 64) for number in range(2)]
+        tickets = Tickets(plan)
+        made = Report.of(build_shard(jobs[0], Folder(str(tmp_path / "out"))))
+        suspects = Suspects(tickets.record)
+        suspects.shards.add(0)
+        assert suspects.suspected(tickets[0])
+        record = jobs[1].rows[2].entry.id
+        line = {"reason": "kills its worker", "source": "tiny", "sample_id": record}
+        suspects.learn(replace(made, quarantine=(line,)))
+        assert [suspects.suspected(tickets[number]) for number in range(2)] == [False, True]
+
+
+def test_what_counts_against_a_shard() -> None:
+    tries, mark = Tries(), ("tiny", "generate", "00000007", 0)
+    assert [tries.failed(0, OSError()) for _ in range(ATTEMPTS)] == [True, True, False]
+    assert [tries.failed(1, Struck("", mark)) for _ in range(ATTEMPTS)] == [True, True, False]
+    for number, struck in ((2, lambda n: (*mark[:3], n)), (3, lambda n: None)):
+        found = [tries.failed(number, Struck("", struck(n))) for n in range(LOSSES + 1)]
+        assert found == [True] * LOSSES + [False]
+    assert [tries.lost(4) for _ in range(LOSSES + 1)] == [True] * LOSSES + [False]
+    assert tries.failed(4)
+    tries.forget(0)
+    assert tries.failed(0)

@@ -1,0 +1,128 @@
+"""The same bytes from CPU and GPU, for every task, over a random battery of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import gpu as gpu_bench
+from tests.helpers.builds import sums_of
+from vbdata import plugins
+from vbdata.core.types import Depth, Normals, Segments, moved
+from vbdata.engine.build import How, build
+from vbdata.recipe.recipe import Recipe
+from vbdata.storage.folder import Folder
+
+NAMES = tuple(f"class {k}" for k in range(9))
+COLOURS = [[28 * k, 255 - 25 * k, (90 * k) % 256] for k in range(1, 10)]
+PARAMS: dict[str, list[dict[str, Any]]] = {
+    "depth": [
+        {"palette": palette, "lambda": lambda_, "c": c}
+        for palette in ("rgb-cube", "plasma", "inferno", "viridis", "grey")
+        for lambda_, c in (("-3", "10/3"), ("-4", "120"))
+    ],
+    "normals": [{}],
+    "semantic": [
+        {"legend": [{"name": n, "rgb": c} for n, c in zip(NAMES, COLOURS, strict=True)],
+         "background": [0, 0, 0]}
+    ],
+    "refer": [
+        {"legend": [{"name": "x", "rgb": c, "targets": [k]} for k, c in enumerate(COLOURS[:3])],
+         "background": [0, 0, 0]}
+    ],
+    "instance": [{"class": "class 0", "palette": COLOURS[:1], "background": [0, 0, 0]}],
+    "generate": [{}],
+    "edit": [{}],
+}  # fmt: skip
+
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+
+def label_of(kind: str, seed: int) -> Any:
+    rng = np.random.default_rng(seed)
+    height, width = (int(n) for n in rng.integers(1, 300, 2))
+    valid = torch.from_numpy(rng.random((height, width)) < 0.9)
+    if kind == "depth":
+        bits = rng.integers(0, 2**32, (height, width), dtype=np.uint32).view(np.float32)
+        metres = np.where(rng.random((height, width)) < 0.5, bits, rng.uniform(0, 99, bits.shape))
+        return Depth(metres=torch.from_numpy(metres.astype(np.float32)), valid=valid)
+    if kind == "normals":
+        xyz = rng.normal(size=(3, height, width)).astype(np.float32)
+        xyz /= np.linalg.norm(xyz, axis=0)
+        sky = torch.from_numpy(rng.random((height, width)) < 0.1)
+        return Normals(xyz=torch.from_numpy(xyz), valid=valid & ~sky, sky=sky)
+    if kind == "segments":
+        ids = rng.integers(0, 10, (height, width)).astype(np.int32)
+        ids.flat[: max(1, ids.size // 3)] = 1
+        flags = (True,) * 9
+        return Segments(
+            ids=torch.from_numpy(ids), classes=NAMES, things=flags,
+            crowds=tuple(not f for f in flags), valid=valid,
+        )  # fmt: skip
+    return torch.from_numpy(rng.integers(0, 256, (height, width, 3), np.uint8))
+
+
+def test_the_battery_covers_every_task() -> None:
+    assert set(PARAMS) == set(plugins.names(plugins.TASKS))
+
+
+@gpu
+@pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
+def test_cpu_and_cuda_make_the_same_bytes(name: str) -> None:
+    task = plugins.task(name)
+    for seed in range(60):
+        label = label_of(task.NEEDS[0], seed)
+        there = label.cuda() if isinstance(label, torch.Tensor) else moved(label, "cuda")
+        for params in PARAMS[name]:
+            here, far = task.render(label, params), task.render(there, params)
+            assert torch.equal(here, far.cpu())
+            assert torch.equal(task.valid(label, params), task.valid(there, params).cpu())
+            assert torch.equal(task.legal(here, params), task.legal(far, params).cpu())
+
+
+@gpu
+@pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
+def test_cuda_proves_what_the_cpu_proves(name: str) -> None:
+    task = plugins.task(name)
+    for seed in range(8):
+        label = label_of(task.NEEDS[0], seed)
+        there = label.cuda() if isinstance(label, torch.Tensor) else moved(label, "cuda")
+        for params in PARAMS[name]:
+            far = task.render(there, params)
+            assert task.roundtrip(there, far, params) <= task.TOLERANCE
+            assert not task.roundtrip(there, 255 - far, params) <= task.TOLERANCE
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
+def test_batches_are_drawn_as_single_images_are(device: str) -> None:
+    for bench in gpu_bench.benches(megapixels=0.02, batch=3):
+        batch = gpu_bench.pinned(gpu_bench.stacked(bench.labels), torch.device(device))
+        rgb, valid = gpu_bench.run(bench, batch, torch.device(device), 3, True)
+        singles = gpu_bench.joined([bench.draw(label, True) for label in bench.labels])
+        assert rgb.shape == (3, bench.geometry.height, bench.geometry.width, 3)
+        assert torch.equal(rgb, singles[0])
+        assert torch.equal(valid, singles[1])
+        assert 0 < valid.float().mean() < 1
+
+
+@gpu
+def test_a_build_on_cuda_has_the_same_bytes(
+    demo_recipe: Recipe, demo_build: Path, tmp_path: Path
+) -> None:
+    build(demo_recipe, Folder(str(tmp_path)), How(device="cuda"))
+    assert sums_of(tmp_path) == sums_of(demo_build)
+
+
+@pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
+def test_the_battery_round_trips_on_this_cpu(name: str) -> None:
+    task = plugins.task(name)
+    for seed in range(4):
+        label = label_of(task.NEEDS[0], seed)
+        for params in PARAMS[name]:
+            rgb = task.render(label, params)
+            assert task.roundtrip(label, rgb, params) <= task.TOLERANCE
+            assert task.legal(rgb, params).all()
