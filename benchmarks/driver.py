@@ -95,7 +95,7 @@ def _since(began: tuple[float, float]) -> tuple[float, float]:
 def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
     from vbdata.jobs.job import Ticket
     from vbdata.jobs.shared import Jobs, code
-    from vbdata.run.local import Done, Todo
+    from vbdata.run.events import Done, Todo
     from vbdata.run.ray import run as ray_run
     from vbdata.storage.folder import Folder
 
@@ -136,10 +136,11 @@ def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
 
 
 def _build(shards: int, workers: int, size: int, folder: Path) -> tuple[tuple[float, float], float]:
-    from vbdata.engine.build import How, build
+    from vbdata.engine.build import build
     from vbdata.engine.progress import Progress, Watcher
     from vbdata.recipe.recipe import parse_recipe
-    from vbdata.run.local import Done
+    from vbdata.run.events import Done
+    from vbdata.run.how import How
     from vbdata.storage.folder import Folder
 
     class Loop(Watcher):

@@ -26,8 +26,8 @@ from vbdata.demo import write_all
 from vbdata.engine.build import planned
 from vbdata.jobs.job import Row
 from vbdata.jobs.tickets import make_job
+from vbdata.machine.process import one_thread
 from vbdata.recipe.recipe import load_recipe
-from vbdata.run.local import one_thread
 from vbdata.shard.sample import ask_for
 from vbdata.sources.open import open_root
 

@@ -33,8 +33,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="that renders")
     given = parser.parse_args()
 
-    from vbdata.engine.build import How, build
+    from vbdata.engine.build import build
     from vbdata.recipe.recipe import load_recipe
+    from vbdata.run.how import How
     from vbdata.storage.folder import Folder
 
     with TemporaryDirectory(prefix="bench-") as folder:

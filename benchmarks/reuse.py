@@ -19,8 +19,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import inputs
 from benchmarks.ours import RECIPE
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.recipe.recipe import Recipe, parse_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 SHARD = 50

@@ -12,9 +12,10 @@ import yaml
 
 from experiments.arms import vision_build
 from experiments.size import MANIFESTS, PIXELS, SEED_STRIDE, Size
-from vbdata.engine.build import How, build
-from vbdata.manifest.write import MANIFEST
+from vbdata.engine.build import build
+from vbdata.layout import MANIFEST
 from vbdata.recipe.recipe import load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 SCENES_SEED = 0

@@ -143,7 +143,7 @@ def _finished(run: Run, out: Path) -> bool:
 
 
 def _prepare() -> None:
-    from vbdata.run.local import one_thread
+    from vbdata.machine.process import one_thread
 
     one_thread()
 

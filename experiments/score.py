@@ -17,7 +17,7 @@ from vbdata.core.types import Depth
 from vbdata.evaluation.evaluate import Options, evaluate
 from vbdata.evaluation.predictions import PredictionFolder
 from vbdata.evaluation.truth import BuildTruth
-from vbdata.run.local import one_thread
+from vbdata.machine.process import one_thread
 from vbdata.storage.folder import Folder
 from vbdata.train.predict import predict
 

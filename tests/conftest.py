@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.helpers.builds import REPOSITORY, demo_recipe_over
 from vbdata.demo import write_all
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
+from vbdata.machine.process import one_thread
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.local import one_thread
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 # Two processes share two cores here, so slowness says nothing; CI tries the same cases every time.

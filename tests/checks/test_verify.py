@@ -25,13 +25,14 @@ from vbdata.checks.files import LARGEST, MOST
 from vbdata.checks.verify import examine, verify
 from vbdata.core import images
 from vbdata.core.png import encode_png
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.errors import BuildError
 from vbdata.export._build import open_build
+from vbdata.layout import HOLDOUT
 from vbdata.manifest.columns import ROWS
-from vbdata.manifest.write import canonical, manifest_digest
-from vbdata.planning.holdout import HOLDOUT
+from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.recipe.recipe import load_recipe
+from vbdata.run.how import How
 from vbdata.shard.tar import TarWriter, members
 from vbdata.storage.folder import Folder
 

@@ -26,11 +26,12 @@ from ray.cluster_utils import Cluster
 from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
 from vbdata import plugins
 from vbdata.checks.verify import verify
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError, SourceError
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.local import Retried
+from vbdata.run.events import Retried
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 ray_group = pytest.mark.xdist_group("ray builds")

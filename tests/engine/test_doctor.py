@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
 from vbdata.checks.verify import verify
 from vbdata.cli.app import app
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.engine.doctor import Finding, examine
 from vbdata.recipe.recipe import load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 RECIPE = REPOSITORY / "manifests" / "demo.yaml"

@@ -17,13 +17,14 @@ from tests.helpers.builds import demo_recipe_over
 from vbdata.cli.eval import eval_
 from vbdata.core.images import encode_jpeg
 from vbdata.core.png import encode_png
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.errors import BuildError, RecipeError
 from vbdata.evaluation import pieces as evaluate_pieces
 from vbdata.evaluation.evaluate import Options, evaluate
 from vbdata.evaluation.predictions import PredictionFolder
 from vbdata.evaluation.report import faulty
 from vbdata.evaluation.truth import BuildTruth, kind_of
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 app = typer.Typer()

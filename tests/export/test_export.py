@@ -31,13 +31,14 @@ from tests.checks.test_verify import flip, forge, rerow, tars
 from tests.cli.test_cli import run
 from vbdata import codecs
 from vbdata.core import images
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.errors import BuildError, RecipeError
 from vbdata.export import format_of, names
 from vbdata.export._run import export
 from vbdata.export.options import Item, Options, Summary
-from vbdata.manifest.write import canonical
+from vbdata.manifest.json_text import canonical
 from vbdata.recipe.recipe import Recipe
+from vbdata.run.how import How
 from vbdata.shard.tar import TarWriter, members
 from vbdata.storage.folder import Folder
 

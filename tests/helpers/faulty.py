@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.recipe.recipe import Recipe, parse_recipe
-from vbdata.run.local import Failed, Retried
+from vbdata.run.events import Failed, Retried
 
 TEXT = """
 name: faulty

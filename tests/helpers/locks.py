@@ -7,8 +7,9 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from vbdata.cli.app import app
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.recipe.recipe import load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 SMALL = """\

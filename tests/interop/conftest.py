@@ -27,8 +27,9 @@ os.environ |= {
 }
 
 from tests.interop.truth import Make, Truth, truth_of  # noqa: E402
-from vbdata.engine.build import How, build  # noqa: E402
+from vbdata.engine.build import build  # noqa: E402
 from vbdata.recipe.recipe import Recipe  # noqa: E402
+from vbdata.run.how import How  # noqa: E402
 from vbdata.storage.folder import Folder  # noqa: E402
 
 

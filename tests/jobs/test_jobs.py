@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from tests.helpers.builds import sums_of
 from vbdata.core.types import ClassFact, Entry, Expression, FileRef
-from vbdata.engine.build import How, build, planned
+from vbdata.engine.build import build, planned
 from vbdata.errors import BuildError, SourceError
 from vbdata.index.entries import BATCH, Entries, Writer, entry_digest
 from vbdata.jobs.tickets import Tickets, job_digests, jobs_of, make_job, read_from
 from vbdata.machine import cache
 from vbdata.planning.plan import Plan
 from vbdata.recipe.recipe import Recipe
+from vbdata.run.how import How
 from vbdata.storage import replica as near
 from vbdata.storage.folder import Folder
 

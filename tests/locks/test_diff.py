@@ -16,7 +16,7 @@ import pytest
 from tests.helpers.locks import build_small, run
 from vbdata.locks.diff import Diff, compare
 from vbdata.locks.make import make_lock
-from vbdata.manifest.write import canonical, manifest_digest
+from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.storage.folder import Folder
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from vbdata.engine.build import planned
 from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.layout import receipt_path
 from vbdata.machine.stages import STAGES, Clock, stage
 from vbdata.recipe.recipe import Recipe
-from vbdata.shard.shard import build_shard, read_receipt, receipt_path
+from vbdata.shard.receipt import read_receipt
+from vbdata.shard.shard import build_shard
 from vbdata.storage.folder import Folder
 
 

@@ -13,15 +13,16 @@ import pytest
 
 from benchmarks.driver import RECIPE
 from tests.helpers.builds import manifest_of, sums_of
-from vbdata.engine.build import How, build, planned
+from vbdata.engine.build import build, planned
 from vbdata.engine.folder import receipts, sweep
 from vbdata.jobs.job import Receipt
 from vbdata.jobs.tickets import JobDigests, tar_path
+from vbdata.layout import receipt_path
 from vbdata.manifest.json_text import PIECE, Each, Pairs, json_bytes, json_pieces
 from vbdata.manifest.shard_lines import ShardLines
 from vbdata.manifest.write import write_manifest
 from vbdata.recipe.recipe import parse_recipe
-from vbdata.shard.shard import receipt_path
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 

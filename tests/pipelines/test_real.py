@@ -23,8 +23,9 @@ from pycocotools.coco import COCO
 
 from tests.helpers.builds import REAL, REPOSITORY, manifest_of, needs_real_data
 from vbdata.checks.verify import verify
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.recipe.recipe import load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 pytestmark = [needs_real_data, pytest.mark.xdist_group("real")]

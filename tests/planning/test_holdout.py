@@ -11,12 +11,13 @@ import pytest
 
 from tests.helpers.builds import manifest_of
 from vbdata.checks.verify import verify
-from vbdata.engine.build import How, build, planned
+from vbdata.engine.build import build, planned
 from vbdata.errors import RecipeError, SourceError
-from vbdata.manifest.write import SUMS, canonical, manifest_digest
-from vbdata.planning.holdout import HOLDOUT
+from vbdata.layout import HOLDOUT, SUMS
+from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.recipe.licences import commercial
 from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 TEXT = """\

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 
 from tests.helpers.builds import manifest_of, sums_of
 from vbdata.checks.verify import verify
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.manifest.columns import COLUMNS
 from vbdata.publish import card, energon, reader_files, tables
 from vbdata.recipe.recipe import Recipe, parse_recipe
+from vbdata.run.how import How
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 

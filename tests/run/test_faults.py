@@ -20,11 +20,12 @@ from ray.cluster_utils import Cluster
 
 from tests.helpers.builds import manifest_of, sums_of
 from tests.helpers.faulty import Listener, faulty, in_shards
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError
 from vbdata.recipe.recipe import Recipe
 from vbdata.run import attempts as tries
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 pytestmark = pytest.mark.xdist_group("ray")

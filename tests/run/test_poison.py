@@ -17,13 +17,15 @@ import pytest
 from tests.helpers.builds import manifest_of, quarantine_of, sums_of
 from tests.helpers.faulty import Listener, faulty
 from vbdata.checks.verify import verify
-from vbdata.engine.build import How, build, planned
+from vbdata.engine.build import build, planned
 from vbdata.jobs.job import Report
 from vbdata.jobs.tickets import Tickets, make_job
+from vbdata.layout import IN_WORK
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.attempts import ATTEMPTS, LOSSES, Struck, Tries
 from vbdata.run.guarded import build_guarded
-from vbdata.run.suspects import IN_WORK, Suspects
+from vbdata.run.how import How
+from vbdata.run.suspects import Suspects
 from vbdata.shard.shard import build_shard
 from vbdata.storage.folder import Folder
 

@@ -21,7 +21,7 @@ from vbdata.jobs.job import Report
 from vbdata.jobs.shared import Jobs, code
 from vbdata.jobs.tickets import job_digests, make_job
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.local import Done, Event, Failed, Retried, Workers
+from vbdata.run.events import Done, Event, Failed, Retried, Workers
 from vbdata.shard.shard import build_shard
 from vbdata.storage.folder import Folder
 

@@ -26,11 +26,12 @@ from vbdata import plugins
 from vbdata.checks.verify import verify
 from vbdata.core import prompts
 from vbdata.core.images import decode_rgb, encode_jpeg
-from vbdata.engine.build import How, build, planned
+from vbdata.engine.build import build, planned
 from vbdata.engine.earlier import opened
 from vbdata.errors import BadSample, BuildError, RecipeError
 from vbdata.jobs.tickets import Tickets
 from vbdata.recipe.recipe import Recipe
+from vbdata.run.how import How
 from vbdata.shard.reads import Reads, still
 from vbdata.shard.reuse import CHANGED, DAMAGED
 from vbdata.shard.sample import pictures_sha256

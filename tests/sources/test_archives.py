@@ -25,9 +25,10 @@ from tests.helpers.builds import demo_recipe_over, sums_of
 from tests.helpers.packing import DEFLATED, OFFICIAL, PACKERS, STORED, tarred, write, zipped
 from vbdata import plugins
 from vbdata.core.types import FileRef
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.errors import BadSample, SourceError
 from vbdata.machine import cache, scratch
+from vbdata.run.how import How
 from vbdata.sources import members as archive_making
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Folder, Root

@@ -18,11 +18,12 @@ from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.gcs_server import Server, gcs
 from tests.helpers.object_stores import BUCKET, pointed_at_gcs
 from vbdata.checks.verify import verify
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.engine.folder import ordered
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.recipe.recipe import Recipe
+from vbdata.run.how import How
 from vbdata.storage import gs, gs_client
 from vbdata.storage import retry as patience
 from vbdata.storage.folder import Folder

@@ -24,10 +24,11 @@ from werkzeug.serving import make_server
 from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.packing import OFFICIAL, PACKERS, STORED, tarred, write, zipped
 from tests.sources.test_archives import FILES, same_for_the_reader
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.errors import SourceError
 from vbdata.machine import cache
 from vbdata.recipe.recipe import load_recipe
+from vbdata.run.how import How
 from vbdata.sources.open import open_root
 from vbdata.storage import retry as patience
 from vbdata.storage.folder import Folder, Root

@@ -31,11 +31,12 @@ from tests.helpers.object_stores import (
     rclone_program,
 )
 from vbdata.checks.verify import verify
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.engine.folder import lacking, ordered
 from vbdata.errors import BuildError, SourceError
 from vbdata.machine import cache
 from vbdata.recipe.recipe import Recipe
+from vbdata.run.how import How
 from vbdata.storage import retry as patience
 from vbdata.storage.folder import Folder
 from vbdata.storage.secrets import redacted, refuse_keys

@@ -18,9 +18,10 @@ from safetensors.torch import load_file
 from tests.helpers import train_runs as runs
 from vbdata import plugins
 from vbdata.core import images
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.errors import BuildError, RecipeError
 from vbdata.recipe.recipe import load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 from vbdata.train.loop import train
 from vbdata.train.predict import predict

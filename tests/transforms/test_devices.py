@@ -13,8 +13,9 @@ from benchmarks import gpu as gpu_bench
 from tests.helpers.builds import sums_of
 from vbdata import plugins
 from vbdata.core.types import Depth, Normals, Segments, moved
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.recipe.recipe import Recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 NAMES = tuple(f"class {k}" for k in range(9))

@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 from tests.helpers.builds import manifest_of, quarantine_of
 from tests.helpers.pages import CountingFolder, Page, changed, many_times
 from vbdata.cli.app import app
-from vbdata.engine.build import How, build
+from vbdata.engine.build import build
 from vbdata.errors import BuildError
 from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 from vbdata.view.report.page import Options, page
 

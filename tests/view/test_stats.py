@@ -17,9 +17,10 @@ from tests.helpers.builds import manifest_of, quarantine_of
 from tests.helpers.pages import Page
 from tests.planning.test_holdout import TEXT, groups_of, recipe_of
 from vbdata.cli.app import app
-from vbdata.engine.build import How, build, planned
+from vbdata.engine.build import build, planned
 from vbdata.recipe.licences import commercial
 from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 from vbdata.view.report.page import Options, page
 from vbdata.view.stats import COUNTS, print_statement, statement

@@ -18,12 +18,13 @@ from typer.testing import CliRunner
 
 from tests.helpers.builds import demo_recipe_over, manifest_of
 from vbdata.cli.app import app
-from vbdata.engine.build import How, build, planned
+from vbdata.engine.build import build, planned
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError
 from vbdata.machine.stages import STAGES
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.local import Done, Retried, Waiting, Workers
+from vbdata.run.events import Done, Retried, Waiting, Workers
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 from vbdata.terminal.account import Account, Cell, clock_text
 from vbdata.terminal.live import View

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from vbdata.errors import BadSample
-from vbdata.manifest.write import SUMS
+from vbdata.layout import PLAN_FOLDER, RECEIPTS, SUMS
 from vbdata.storage.folder import Folder, safe
 
 UNSUMMED = ("run.json", SUMS)
-WORK = ("plan/", "receipts/")  # what a next run resumes from; published nowhere
+WORK = (f"{PLAN_FOLDER}/", f"{RECEIPTS}/")  # what a next run resumes from; published nowhere
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 LARGEST = 512 << 20  # bytes of SHA256SUMS and of manifest.json: more than a million shards
 MOST = 20  # faults of one kind that are listed

@@ -17,9 +17,10 @@ from pydantic import ValidationError
 
 from vbdata.checks.files import LARGEST, MOST, read_bounded
 from vbdata.errors import BadSample
-from vbdata.jobs.tickets import DIGEST_LENGTH, build_digest
+from vbdata.layout import MANIFEST, QUARANTINE, SHARDS, SUMS, build_digest, shards_folder, tar_path
+from vbdata.manifest.json_text import manifest_digest
 from vbdata.manifest.model import Manifest, Shard
-from vbdata.manifest.write import FORMAT, MANIFEST, QUARANTINE, SUMS, manifest_digest
+from vbdata.manifest.write import FORMAT
 from vbdata.storage.folder import Folder
 
 
@@ -71,9 +72,9 @@ def manifest_faults(
             yield f"{path}: the manifest names it, {SUMS} does not"
     for number, shard in enumerate(shards):
         yield from _shard_line_faults(manifest, number, shard, sums, files)
-    named = {path for path in manifest.published if path.startswith("shards/")}
+    named = {path for path in manifest.published if path.startswith(f"{SHARDS}/")}
     for path in sums:
-        if path.startswith("shards/") and path not in named:
+        if path.startswith(f"{SHARDS}/") and path not in named:
             yield f"{path}: no shard of the manifest"
     yield from _recipe_faults(manifest)
 
@@ -85,8 +86,8 @@ def _shard_line_faults(
     sums: Mapping[str, str],
     files: Mapping[str, int],
 ) -> Iterator[str]:
-    folder, count = f"shards/{manifest.build_sha256[:DIGEST_LENGTH]}", len(manifest.shards)
-    path = f"{folder}/{manifest.split}-{number:05d}-of-{count:05d}.tar"
+    folder = shards_folder(manifest.build_sha256)
+    path = tar_path(folder, manifest.split, number, len(manifest.shards))
     if shard.tar != path:
         yield f"{MANIFEST}: shard {number} is {shard.tar!r}, expected {path}"
     if sums.get(shard.tar, shard.sha256) != shard.sha256:

@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 from vbdata.checks.files import capped, read_bounded
 from vbdata.core.rng import word_of
 from vbdata.errors import BadSample
-from vbdata.jobs.shared import key_digits
+from vbdata.layout import HOLDOUT, MANIFEST, key_digits
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.model import Manifest
-from vbdata.manifest.write import MANIFEST
-from vbdata.planning.holdout import HOLDOUT
 from vbdata.recipe.licences import commercial
 from vbdata.storage.folder import Folder
 

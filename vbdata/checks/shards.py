@@ -18,9 +18,9 @@ from vbdata.checks.files import capped
 from vbdata.checks.rows import UNREADABLE, Place, opened_rows, read_rows
 from vbdata.checks.samples import sample_faults
 from vbdata.errors import BadSample, BuildError
+from vbdata.layout import SUMS, offsets_path
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.model import Shard
-from vbdata.manifest.write import SUMS
 from vbdata.shard.tar import BLOCK, members
 from vbdata.shard.tar_read import OFFSET, read_sample
 from vbdata.storage.folder import Folder
@@ -140,7 +140,7 @@ def _some(build: Build, job: ShardJob, table: pa.Table) -> Checked:
 
 def _index_faults(out: Folder, shard: Shard, right: np.ndarray[Any, Any] | None) -> Iterator[str]:
     """What is wrong with the offsets; right: those of the tar, where it was read."""
-    index, wanted = f"{shard.tar}.idx", OFFSET * (shard.samples + 1)
+    index, wanted = offsets_path(shard.tar), OFFSET * (shard.samples + 1)
     size = out.size(index)
     if size < 0:
         return  # missing, which the listing has said

@@ -38,9 +38,9 @@ from vbdata.checks.rows import (
 from vbdata.checks.shards import Build, Checked, ShardJob, check_shard
 from vbdata.core.rng import Stream
 from vbdata.errors import BadSample, BuildError
+from vbdata.layout import MANIFEST, SUMS
+from vbdata.machine.process import one_thread
 from vbdata.manifest.model import Manifest
-from vbdata.manifest.write import MANIFEST, SUMS
-from vbdata.run.local import one_thread
 from vbdata.storage.folder import Folder
 
 READERS_AT_ONCE = 16  # requests under way when samples are read by range

@@ -26,8 +26,8 @@ from vbdata.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from vbdata.engine.build import How
     from vbdata.recipe.recipe import Recipe
+    from vbdata.run.how import How
 
 
 def build(
@@ -160,7 +160,7 @@ def _how(
 ) -> How:
     import os
 
-    from vbdata.engine.build import How
+    from vbdata.run.how import How
 
     return How(
         workers=workers or (os.cpu_count() or 1 if local or ray == "local" else None),

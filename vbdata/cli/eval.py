@@ -71,8 +71,8 @@ def eval_(
         from vbdata.evaluation.predictions import PredictionFolder
         from vbdata.evaluation.report import faulty, print_report
         from vbdata.evaluation.truth import BuildTruth
-        from vbdata.manifest.write import canonical
-        from vbdata.run.local import one_thread
+        from vbdata.machine.process import one_thread
+        from vbdata.manifest.json_text import canonical
         from vbdata.storage.folder import Folder
 
         one_thread()  # small arrays: more threads than free cores cost more than they give

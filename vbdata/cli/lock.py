@@ -12,10 +12,10 @@ from vbdata.cli.common import EXIT_FAILED, BuildFolder, Json, reported
 from vbdata.terminal import events
 
 if TYPE_CHECKING:
-    from vbdata.engine.build import How
     from vbdata.engine.progress import Watcher
     from vbdata.locks.lock import Lock as LockFile
     from vbdata.recipe.recipe import Recipe
+    from vbdata.run.how import How
     from vbdata.storage.folder import Folder
 
 WriteLock = Annotated[

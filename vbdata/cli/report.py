@@ -75,7 +75,7 @@ def report(
         vbdata report s3://bucket/out --samples 12 --decoded 1000
     """
     with reported(False):
-        from vbdata.run.local import one_thread
+        from vbdata.machine.process import one_thread
         from vbdata.storage.folder import Folder
         from vbdata.view.report.page import Options, page
 

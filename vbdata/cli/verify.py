@@ -42,7 +42,7 @@ def verify(
         import os
 
         from vbdata.checks.verify import examine
-        from vbdata.run.local import one_thread
+        from vbdata.machine.process import one_thread
         from vbdata.storage.folder import Folder
         from vbdata.terminal.progress import Steps
 

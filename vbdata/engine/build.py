@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,47 +18,20 @@ from vbdata.errors import BuildError
 from vbdata.index.index import Index, build_index
 from vbdata.jobs.job import Ticket
 from vbdata.jobs.shared import Jobs
-from vbdata.jobs.tickets import (
-    DIGEST_LENGTH,
-    Tickets,
-    build_digest,
-    job_digests,
-    jobs_of,
-    read_from,
-    tar_path,
-)
+from vbdata.jobs.tickets import Tickets, job_digests, jobs_of, planned_tar, read_from
+from vbdata.layout import MANIFEST, PLAN_FOLDER, build_digest, shards_folder
+from vbdata.machine.process import check_device
 from vbdata.manifest.tally import warnings
-from vbdata.manifest.write import MANIFEST, write_manifest
+from vbdata.manifest.write import write_manifest
 from vbdata.planning.file import write_plan
 from vbdata.planning.plan import Plan, make_plan
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.local import Events, Todo, check_device, run_local
+from vbdata.run.events import Events, Todo
+from vbdata.run.how import How
+from vbdata.run.local import run_local
 from vbdata.storage.folder import Folder
 
-PLAN_FOLDER = "plan"  # of an output folder: index, plan, and whose build it is
-
 Run = Callable[[Todo], Events]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class How:
-    """Where and how fast, never what.
-
-    ray: None = in this process, else an address or "local"; rehash: read finished shards again
-    instead of trusting their size; retry: build again those that put records into quarantine;
-    reuse: earlier builds, from which samples are copied that would come out the same;
-    workers: None = as many as the cluster has room for; patience_s: seconds without a step in a
-    shard after which its worker is taken for dead.
-    """
-
-    workers: int | None = 1
-    ray: str | None = None
-    device: str = "cpu"
-    gpus_per_worker: float = 0.0
-    rehash: bool = False
-    retry: bool = False
-    reuse: tuple[str, ...] = ()
-    patience_s: float = 900.0
 
 
 def index_sources(recipe: Recipe, folder: Path) -> list[Index]:
@@ -123,10 +96,10 @@ def _build_plan(
     plan: Plan, jobs: Jobs, out: Folder, how: How, watcher: Watcher, run: Run
 ) -> dict[str, Any]:
     digests = job_digests(plan)
-    folder = f"shards/{build_digest(digests)[:DIGEST_LENGTH]}"
+    folder = shards_folder(build_digest(digests))
 
     def tar(number: int) -> str:
-        return tar_path(plan, number, folder)
+        return planned_tar(plan, number, folder)
 
     tickets = Tickets(plan, digests.__getitem__)
     watcher.planned(plan)

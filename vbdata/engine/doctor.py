@@ -23,11 +23,11 @@ from vbdata.index.entries import entry_digest
 from vbdata.index.index import Index, build_index, guarded
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.tickets import make_job
+from vbdata.machine.process import one_thread
 from vbdata.manifest.tally import warnings
 from vbdata.planning.mixture import draw
 from vbdata.planning.plan import Cell, Plan, make_plan
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.local import one_thread
 from vbdata.shard.sample import load_row, make_sample
 from vbdata.sources.open import open_root
 

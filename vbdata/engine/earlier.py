@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vbdata.engine.folder import RECIPE
-from vbdata.engine.old_receipts import TABLE, Words, batches, origin_word
+from vbdata.engine.old_receipts import TABLE, Words, batches
 from vbdata.errors import RecipeError
 from vbdata.jobs.job import Ticket
-from vbdata.manifest.write import MANIFEST
+from vbdata.jobs.origin import origin_word
+from vbdata.layout import MANIFEST, RECIPE
 from vbdata.shard.reuse import REUSED, Old
 from vbdata.storage.folder import Folder
 

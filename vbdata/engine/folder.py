@@ -15,17 +15,25 @@ from typing import Any
 
 from vbdata.errors import BadSample, BuildError
 from vbdata.jobs.job import Receipt
+from vbdata.layout import (
+    MANIFEST,
+    ORDER,
+    PLAN_FOLDER,
+    RECEIPTS,
+    RECIPE,
+    SHARDS,
+    SUMS,
+    offsets_path,
+    receipt_path,
+)
 from vbdata.machine.environment import environment
-from vbdata.manifest.write import MANIFEST, SUMS
 from vbdata.recipe.recipe import Recipe, first_difference, parse_recipe
-from vbdata.shard.shard import read_receipt, receipt_path, write_receipt
+from vbdata.shard.receipt import read_receipt, write_receipt
 from vbdata.storage.folder import Folder
 from vbdata.storage.listing import Listed, asked
 
-RECIPE = "plan/recipe.json"
-ORDER = "plan/order.json"  # the recipe as it was given, and where its data was
 NUMBER = re.compile(r"-([0-9]{5,18})-of-[^/]*$")  # of a shard, in its tar's name
-SWEPT = ("shards", "receipts")  # where all that is wanted is known by name
+SWEPT = (SHARDS, RECEIPTS)  # where all that is wanted is known by name
 LOG = logging.getLogger(__name__)
 
 
@@ -83,7 +91,7 @@ def lacking(
     offsets of the right bytes; with `rehash` the tar's bytes are read as well; with `retry` no
     record of it may be in quarantine. tar: the path of a shard's tar by number.
     """
-    known = Listed(out.url, ("receipts", "shards"))
+    known = Listed(out.url, (RECEIPTS, SHARDS))
 
     def standing(digest: str) -> Receipt | None:
         receipt = read_receipt(known, digest)
@@ -113,7 +121,7 @@ def receipts(out: Folder, digests: Sequence[str]) -> Iterator[Receipt]:
 
 
 def _rename(out: Folder, receipt: Receipt, old: str) -> None:
-    out.move(f"{old}.idx", f"{receipt.tar}.idx")
+    out.move(offsets_path(old), offsets_path(receipt.tar))
     out.move(old, receipt.tar)
     write_receipt(out, receipt)
 
@@ -143,7 +151,7 @@ def sweep(out: Folder, tar: Callable[[int], str], digests: Sequence[str]) -> Non
     """
 
     def wanted(path: str) -> bool:
-        if path.startswith("receipts/"):
+        if path.startswith(f"{RECEIPTS}/"):
             digest = PurePosixPath(path).stem
             return path == receipt_path(digest) and digest in digests
         number = NUMBER.search(path)
@@ -163,7 +171,7 @@ def sweep(out: Folder, tar: Callable[[int], str], digests: Sequence[str]) -> Non
         for name in names:
             if name.startswith(".") and name.endswith(".part"):  # of what a killed process wrote
                 Path(folder, name).unlink(missing_ok=True)
-    _drop_empty(out.at("shards"))
+    _drop_empty(out.at(SHARDS))
 
 
 def _drop_empty(folder: str) -> None:
@@ -182,7 +190,7 @@ def _stated(out: Folder) -> list[str]:
     if not out.exists(SUMS):
         return []
     lines = out.read(SUMS).decode("utf-8", "replace").splitlines()
-    return [path for line in lines if not (path := line[66:]).startswith("shards/")]
+    return [path for line in lines if not (path := line[66:]).startswith(f"{SHARDS}/")]
 
 
 def _recorded(out: Folder) -> dict[str, Any] | None:
@@ -202,11 +210,13 @@ def _first_strange(out: Folder) -> str | None:
     """A file that no unfinished run of ours has left."""
     if out.size("") >= 0:
         raise NotADirectoryError(out.base)
-    return next((file.path for file in out.files() if not file.path.startswith("plan/")), None)
+    return next(
+        (file.path for file in out.files() if not file.path.startswith(f"{PLAN_FOLDER}/")), None
+    )
 
 
 def _there(out: Folder, receipt: Receipt, rehash: bool) -> bool:
-    index = f"{receipt.tar}.idx"
+    index = offsets_path(receipt.tar)
     if out.size(receipt.tar) != receipt.size or not out.exists(index):
         return False
     if hashlib.sha256(out.read(index)).hexdigest() != receipt.index_sha256:

@@ -19,15 +19,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from vbdata.core.rng import word_of
 from vbdata.core.types import FileRef
 from vbdata.errors import BadSample, BuildError
+from vbdata.jobs.origin import draw_word, origin_word
+from vbdata.layout import RECEIPTS, offsets_path
 from vbdata.machine.environment import environment
 from vbdata.shard.reuse import content_sha256
 from vbdata.shard.tar import BLOCK
 from vbdata.storage.folder import Folder
 
-FOLDER = "receipts"
 AT_ONCE = 16  # receipts that are read at once
 LARGEST = 1 << 30  # bytes of a receipt
 OFFSET = struct.calcsize("<Q")
@@ -84,16 +84,6 @@ class _Useless(Exception):
     """Why no sample of a receipt can be copied."""
 
 
-def draw_word(seed: int, source: str, pass_: int) -> int:
-    """A word for what a prompt is drawn by, besides its entry and task."""
-    return word_of(seed, source, pass_)
-
-
-def origin_word(origin: str) -> int:
-    """The first 64 bits of an origin's digest."""
-    return int(origin[:16], 16)
-
-
 def batches(folder: Folder, tally: Counter[str]) -> Iterator[tuple[pa.RecordBatch, Words]]:
     """The samples of each receipt that is right, with the first words of their origins.
 
@@ -101,7 +91,7 @@ def batches(folder: Folder, tally: Counter[str]) -> Iterator[tuple[pa.RecordBatc
     folder cannot be listed.
     """
     try:
-        files = [file for file in folder.files(FOLDER) if file.path.endswith(".json")]
+        files = [file for file in folder.files(RECEIPTS) if file.path.endswith(".json")]
     except (OSError, ValueError) as err:
         raise BuildError(f"{folder.url} cannot be read: {type(err).__name__}: {err}") from err
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -157,7 +147,7 @@ def _offsets(folder: Folder, receipt: _Receipt) -> tuple[int, ...]:
     """Where each sample begins, and the end of the last. Raises _Useless."""
     if folder.size(receipt.tar) != receipt.size:
         raise _Useless("its tar is missing or of another size")
-    packed = folder.read(f"{receipt.tar}.idx")
+    packed = folder.read(offsets_path(receipt.tar))
     if hashlib.sha256(packed).hexdigest() != receipt.index_sha256:
         raise _Useless("its tar's offsets are damaged")
     if len(packed) != OFFSET * (len(receipt.samples) + 1):

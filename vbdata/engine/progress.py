@@ -9,7 +9,7 @@ import numpy as np
 
 from vbdata.engine.times import Times
 from vbdata.planning.plan import Plan
-from vbdata.run.local import Done, Event, Retried, Workers
+from vbdata.run.events import Done, Event, Retried, Workers
 from vbdata.shard.reuse import REUSED
 
 

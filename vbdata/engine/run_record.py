@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from vbdata.engine.times import Times
 from vbdata.errors import BadSample
-from vbdata.manifest.write import canonical
-from vbdata.run.local import Done, Event, Failed, Retried
+from vbdata.layout import RUN
+from vbdata.manifest.json_text import canonical
+from vbdata.run.events import Done, Event, Failed, Retried
 from vbdata.storage.folder import Folder
 
 if TYPE_CHECKING:
-    from vbdata.engine.build import How
+    from vbdata.run.how import How
 
-RUN = "run.json"
 LONGEST_ERROR = 4000  # characters
 
 

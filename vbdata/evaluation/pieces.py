@@ -44,7 +44,7 @@ def mapped(
 
 
 def _start(shared: Any) -> None:
-    from vbdata.run.local import one_thread
+    from vbdata.machine.process import one_thread
 
     global _shared
     _shared = shared

@@ -29,7 +29,7 @@ from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.metrics.instances import confidence
 from vbdata.evaluation.metrics.matching import Instances
 from vbdata.evaluation.metrics.meter import Mask
-from vbdata.manifest.write import MANIFEST
+from vbdata.layout import MANIFEST, offsets_path, rows_path
 from vbdata.shard.tar_read import split_sample
 from vbdata.storage.folder import Folder
 
@@ -99,7 +99,7 @@ class BuildTruth:
             raise BuildError(f"{out.url} holds no finished build: {MANIFEST} is missing")
         self.out = out
         self.manifest: dict[str, Any] = json.loads(out.read(MANIFEST))
-        with out.local_copy(f"manifest/{self.manifest['split']}.parquet") as file:
+        with out.local_copy(rows_path(self.manifest["split"])) as file:
             table = pq.read_table(file, columns=[*COLUMNS])
         self._table = table
         shards = table["shard"].to_numpy()
@@ -201,7 +201,7 @@ class BuildTruth:
 
 @functools.lru_cache(maxsize=64)
 def _offsets(url: str, tar: str) -> NDArray[np.uint64]:
-    return np.frombuffer(Folder(url).read(f"{tar}.idx"), "<u8")
+    return np.frombuffer(Folder(url).read(offsets_path(tar)), "<u8")
 
 
 def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:

@@ -16,9 +16,9 @@ from vbdata.checks.files import hash_fault, read_sums
 from vbdata.checks.manifest import manifest_faults, read_manifest
 from vbdata.checks.rows import UNREADABLE, Place, opened_rows, read_rows, row_places
 from vbdata.errors import BuildError
+from vbdata.layout import MANIFEST, SUMS
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.model import Manifest
-from vbdata.manifest.write import MANIFEST, SUMS
 from vbdata.storage.folder import Folder
 
 

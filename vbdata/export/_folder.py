@@ -18,7 +18,8 @@ from vbdata.checks.files import LINE
 from vbdata.errors import BadSample, BuildError
 from vbdata.export._shard import STATE, read_done
 from vbdata.export.options import Format, Summary
-from vbdata.manifest.write import SUMS, canonical
+from vbdata.layout import SUMS
+from vbdata.manifest.json_text import canonical
 from vbdata.recipe.licences import commercial
 from vbdata.recipe.recipe import first_difference
 from vbdata.storage.folder import Folder

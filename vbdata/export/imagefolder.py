@@ -20,7 +20,7 @@ import yaml
 
 from vbdata.export._sizes import all_sizes, side
 from vbdata.export.options import Item, Summary
-from vbdata.manifest.write import canonical
+from vbdata.manifest.json_text import canonical
 
 TRAINER = "diffusers (imagefolder)"
 HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"

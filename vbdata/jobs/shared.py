@@ -25,6 +25,7 @@ from vbdata.core.types import Entry
 from vbdata.errors import BuildError
 from vbdata.index.entries import Entries, entry_digest
 from vbdata.jobs.job import Cell, Job, Row, Ticket
+from vbdata.layout import key_digits, tar_path
 from vbdata.storage import replica as near
 
 ENGINE, PROMPTS = "vbdata", "prompts"
@@ -106,7 +107,7 @@ class Jobs:
         supplies = {name: supply for name, supply in self.supplies.items() if name in used}
         return Job(
             shard=ticket.shard,
-            tar=tar_name(self.folder, self.split, ticket.shard, self.shards),
+            tar=tar_path(self.folder, self.split, ticket.shard, self.shards),
             first=ticket.shard * self.shard_size,
             digits=key_digits(self.samples),
             seed=self.seed,
@@ -185,16 +186,6 @@ class Jobs:
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-def tar_name(folder: str, split: str, number: int, shards: int) -> str:
-    """Where a shard lies in the output folder."""
-    return f"{folder}/{split}-{number:05d}-of-{shards:05d}.tar"
-
-
-def key_digits(samples: int) -> int:
-    """Keys are positions in the data set, zero-padded so that they sort."""
-    return max(8, len(str(samples)))
 
 
 def code(used: Iterable[tuple[str, str]]) -> dict[str, str]:

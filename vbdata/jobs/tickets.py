@@ -18,28 +18,19 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core.geometry import geometry_for
-from vbdata.engine.old_receipts import draw_word
 from vbdata.jobs.job import Job, Ticket
-from vbdata.jobs.shared import Jobs, Supply, code, tar_name
+from vbdata.jobs.origin import draw_word, origin_of
+from vbdata.jobs.shared import Jobs, Supply, code
+from vbdata.layout import tar_path
 from vbdata.planning.plan import Cell, Plan
-from vbdata.shard.sample import origin_of
 
 SIZE = hashlib.sha256().digest_size
-DIGEST_LENGTH = 8  # hex digits of the build's digest in the shards' path
 CONVERTED_AT_ONCE = 1 << 16  # digests from text to bytes
 
 
-def tar_path(plan: Plan, number: int, folder: str) -> str:
+def planned_tar(plan: Plan, number: int, folder: str) -> str:
     """Where a shard lies in the output folder."""
-    return tar_name(folder, plan.recipe.split, number, plan.shards)
-
-
-def build_digest(digests: Iterable[str]) -> str:
-    """SHA-256 over the digests of all jobs: the name of exactly these bytes."""
-    whole = hashlib.sha256()
-    for digest in digests:
-        whole.update(digest.encode())
-    return whole.hexdigest()
+    return tar_path(folder, plan.recipe.split, number, plan.shards)
 
 
 class JobDigests(Sequence[str]):

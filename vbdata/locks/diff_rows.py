@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from vbdata.layout import rows_path
 from vbdata.locks.make import member_digests, read_manifest
 from vbdata.storage.folder import Folder
 
@@ -94,7 +95,7 @@ class _Side:
 def _opened(out: Folder) -> Iterator[_Side]:
     manifest = read_manifest(out)
     with (
-        out.local_copy(f"manifest/{manifest['split']}.parquet") as path,
+        out.local_copy(rows_path(manifest["split"])) as path,
         pq.ParquetFile(path) as file,
     ):
         yield _Side(out, manifest, file)

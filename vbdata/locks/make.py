@@ -21,16 +21,14 @@ from vbdata.core import prompts
 from vbdata.core import types as nouns
 from vbdata.errors import BadSample, BuildError
 from vbdata.index.index import Index, open_index
+from vbdata.layout import INDEX, MANIFEST, PLAN, QUARANTINE, SUMS, TRACE, rows_path
 from vbdata.locks import lock
 from vbdata.locks.lock import SMALL, Lock
 from vbdata.locks.sketch import SHORT, Digests, Sketch
-from vbdata.manifest.write import MANIFEST, QUARANTINE, SUMS, manifest_digest
+from vbdata.manifest.json_text import manifest_digest
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 
-PLAN = "plan/plan.parquet"
-INDEX = "plan/index"
-TRACE = ".trace.json"  # what a reader asked of its root, beside its index
 BATCH = 1 << 16  # rows in memory at once
 MEMBER = 8  # hex digits of a member's digest
 
@@ -38,10 +36,10 @@ MEMBER = 8  # hex digits of a member's digest
 def make_lock(out: Folder) -> Lock:
     """The lock of a finished build. Raises BuildError if it is none, or its files are damaged."""
     manifest = read_manifest(out)
-    rows_path = f"manifest/{manifest['split']}.parquet"
-    with out.local_copy(rows_path) as path:
-        if _sha256(path) != _sums(out).get(rows_path):
-            raise _damaged(out, f"{rows_path} is not the file that {SUMS} has")
+    rows_file = rows_path(manifest["split"])
+    with out.local_copy(rows_file) as path:
+        if _sha256(path) != _sums(out).get(rows_file):
+            raise _damaged(out, f"{rows_file} is not the file that {SUMS} has")
         rows, raw = _rows(path)
     known = {line["source"]: line for line in manifest["sources"]}
     with open_indices(out, list(known.values())) as (indices, folder):

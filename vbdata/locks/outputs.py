@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from vbdata.index.index import Index
+from vbdata.layout import QUARANTINE, rows_path
 from vbdata.locks.changes import SHOWN, differing, files_of
 from vbdata.locks.lock import SMALL, Lock
 from vbdata.locks.make import open_indices, read_manifest
-from vbdata.manifest.write import QUARANTINE
 from vbdata.storage.folder import Folder
 
 NAMES = ("source", "task", "sample_id", "key")
@@ -111,7 +111,7 @@ def _rows_of(out: Folder, manifest: Mapping[str, Any]) -> Rows:
         wanted = sorted(keys)[:SHOWN]
         if not wanted:
             return {}
-        with out.local_copy(f"manifest/{manifest['split']}.parquet") as path:
+        with out.local_copy(rows_path(manifest["split"])) as path:
             table = pq.read_table(path, columns=[*NAMES], filters=[("key", "in", wanted)])
         return {row["key"]: row for row in table.to_pylist()}
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from vbdata.core.rng import mix64, word_of
 from vbdata.errors import BuildError
-from vbdata.manifest.write import MANIFEST
+from vbdata.layout import MANIFEST, rows_path
 from vbdata.planning.mixture import Ints
 from vbdata.shard.tar_read import read_sample
 from vbdata.storage.folder import Folder
@@ -146,7 +146,7 @@ def by_cell(table: pa.Table) -> dict[Cell, Ints]:
 def browsing(out: Folder) -> Iterator[Browser]:
     """Open a finished build. Raises BuildError if there is none, or if its rows cannot be read."""
     manifest = read_manifest(out)
-    with out.local_copy(f"manifest/{manifest['split']}.parquet") as path:
+    with out.local_copy(rows_path(manifest["split"])) as path:
         try:
             file = pq.ParquetFile(path, read_dictionary=[*_CELL])
         except pa.ArrowInvalid as err:

@@ -5,6 +5,7 @@ It is written piece by piece, so that a long list needs no more memory than one 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,3 +70,17 @@ def _tokens(value: Any, sort_keys: bool, line: str) -> Iterator[str]:
 def _name(key: Any) -> str:
     """A key as json.dumps has it: numbers, True and None become texts."""
     return json.dumps(key if isinstance(key, str) else json.dumps(key))
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces to spare, in ASCII, with a last newline."""
+    return json_bytes(value, sort_keys=True)
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest without its environment block and its digest."""
+    kept = {k: v for k, v in manifest.items() if k not in ("environment", "digest")}
+    digest = hashlib.sha256()
+    for piece in json_pieces(kept, sort_keys=True):
+        digest.update(piece)
+    return digest.hexdigest()

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vbdata.manifest.write import MANIFEST, QUARANTINE
-from vbdata.planning.holdout import HOLDOUT
+from vbdata.layout import HOLDOUT, MANIFEST, QUARANTINE, offsets_path, rows_path
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -135,11 +134,11 @@ class Manifest(_Part):
     @property
     def rows(self) -> str:
         """Where the rows lie."""
-        return f"manifest/{self.split}.parquet"
+        return rows_path(self.split)
 
     @property
     def published(self) -> list[str]:
         """The files that no build lacks."""
-        tars = [path for shard in self.shards for path in (shard.tar, f"{shard.tar}.idx")]
+        tars = [path for shard in self.shards for path in (shard.tar, offsets_path(shard.tar))]
         held = [HOLDOUT] if self.holdout else []
         return [MANIFEST, self.rows, QUARANTINE, *held, *tars]

@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from typing import Any, overload
 
 from vbdata.jobs.job import Receipt
+from vbdata.layout import offsets_path
 
 LINE = struct.Struct("<32s16s32s32sqq")  # tar, md5, job, offsets; samples, bytes
 IN_ORDER = 100_000  # shards whose numbers sort as text, being of five digits
@@ -57,7 +58,7 @@ class ShardLines(Sequence[dict[str, Any]]):
         for number in numbers if self._count <= IN_ORDER else sorted(numbers, key=self._tar):
             sha256, _, _, offsets, _, _ = self._line(number)
             yield self._tar(number), sha256.hex()
-            yield f"{self._tar(number)}.idx", offsets.hex()
+            yield offsets_path(self._tar(number)), offsets.hex()
 
     def _line(self, number: int) -> tuple[Any, ...]:
         return LINE.unpack(os.pread(self._file.fileno(), LINE.size, LINE.size * number))

@@ -28,14 +28,14 @@ from vbdata.core.prompts import prompt_digest
 from vbdata.core.types import Entry
 from vbdata.errors import BuildError
 from vbdata.jobs.job import Receipt
-from vbdata.jobs.tickets import build_digest, tar_path
+from vbdata.jobs.tickets import planned_tar
+from vbdata.layout import HOLDOUT, MANIFEST, QUARANTINE, SUMS, build_digest, rows_path
 from vbdata.machine.environment import environment
 from vbdata.manifest.columns import ROWS
-from vbdata.manifest.json_text import json_bytes, json_pieces
+from vbdata.manifest.json_text import json_pieces, manifest_digest
 from vbdata.manifest.shard_lines import ShardLines
 from vbdata.manifest.tally import Tally, cell_lines
 from vbdata.planning.exclusions import excluded_groups
-from vbdata.planning.holdout import HOLDOUT
 from vbdata.planning.plan import Plan
 from vbdata.planning.row_groups import together
 from vbdata.publish import reader_files
@@ -43,14 +43,6 @@ from vbdata.storage.filesystems import room
 from vbdata.storage.folder import Folder
 
 FORMAT = 1
-MANIFEST = "manifest.json"
-SUMS = "SHA256SUMS"
-QUARANTINE = "quarantine/quarantine.jsonl"
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces to spare, in ASCII, with a last newline."""
-    return json_bytes(value, sort_keys=True)
 
 
 def write_manifest(
@@ -61,10 +53,10 @@ def write_manifest(
     folder: that of the shards. Raises BuildError, with the quarantine written and no manifest, if
     nothing was built or more than the recipe's max_bad is quarantined.
     """
-    tally, shards = Tally(plan), ShardLines(lambda number: tar_path(plan, number, folder))
+    tally, shards = Tally(plan), ShardLines(lambda number: planned_tar(plan, number, folder))
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         press = _Press(out, Path(temporary))
-        rows = f"manifest/{plan.recipe.split}.parquet"
+        rows = rows_path(plan.recipe.split)
         with press.printed(QUARANTINE) as quarantine:
             quarantine.writelines(_index_faults(plan))
             with press.printed(rows) as file, pq.ParquetWriter(file, ROWS) as writer:
@@ -143,15 +135,6 @@ def _judge(tally: Tally, max_bad: Decimal) -> None:
             f"{bad} of {made + bad} rows that were tried are quarantined ({reasons}), more than "
             f"max_bad = {max_bad} allows; see {QUARANTINE}"
         )
-
-
-def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest without its environment block and its digest."""
-    kept = {k: v for k, v in manifest.items() if k not in ("environment", "digest")}
-    digest = hashlib.sha256()
-    for piece in json_pieces(kept, sort_keys=True):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def _manifest(plan: Plan, tally: Tally, shards: ShardLines) -> dict[str, Any]:

@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata.errors import BadSample, BuildError
+from vbdata.layout import PLAN
 from vbdata.planning.blocks import Block
 from vbdata.planning.plan import Plan
 from vbdata.planning.row_groups import together
 from vbdata.storage.folder import Folder
 
-PLAN = "plan/plan.parquet"  # in a build
 SCHEMA = pa.schema(
     [
         ("shard", pa.int32()),

@@ -24,8 +24,6 @@ from vbdata.recipe.holdouts import Holdout
 from vbdata.recipe.licences import commercial
 from vbdata.recipe.recipe import Recipe
 
-HOLDOUT = "manifest/holdout.tsv"  # of a build: set and group, a line each
-
 
 @dataclass(frozen=True)
 class Held:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from vbdata.layout import rows_path
 from vbdata.manifest.columns import COLUMNS
 from vbdata.manifest.json_text import Each
 from vbdata.publish.facts import Member, json_text, licence_url, members, short_digest, summary
@@ -82,7 +83,7 @@ SETS = {"input": "inputs", "target": "targets", "valid": "valid"}  # by member: 
 def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, Iterable[bytes]]:
     """The description, by path; sums: SHA-256 of the manifest's Parquet file, by path."""
     name, digest = manifest["name"], short_digest(manifest)
-    rows = f"manifest/{manifest['split']}.parquet"
+    rows = rows_path(manifest["split"])
     described = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from vbdata.jobs.tickets import DIGEST_LENGTH
+from vbdata.layout import DIGEST_LENGTH
 from vbdata.manifest.json_text import json_pieces
 
 SPDX = re.compile(r"CC-BY(-NC)?(-SA|-ND)?-\d\.\d|CC0-1\.0|MIT|Apache-2\.0|BSD-[23]-Clause")

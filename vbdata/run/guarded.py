@@ -23,7 +23,7 @@ from typing import Any
 from vbdata.jobs.job import Job, Mark, Receipt
 from vbdata.machine.stages import Spent, StageTime
 from vbdata.run.attempts import Struck
-from vbdata.shard.shard import read_receipt
+from vbdata.shard.receipt import read_receipt
 from vbdata.storage.folder import Folder
 
 TRIALS = 2  # times that an accused row is tried alone; with the accusation it makes three

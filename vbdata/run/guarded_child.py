@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vbdata.jobs.job import Job, Mark, Row
-from vbdata.run.local import build_or_blame, cause, one_thread
+from vbdata.machine.process import one_thread
+from vbdata.run.attempt import build_or_blame, cause
 from vbdata.shard import heartbeat as alive
 from vbdata.storage.folder import Folder
 

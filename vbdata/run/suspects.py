@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vbdata.jobs.job import Report, Ticket
+from vbdata.layout import IN_WORK
 from vbdata.storage.folder import Folder
 
-IN_WORK = "plan/in-work"  # the digest of the job that this process is building, in a local folder
 KILLER = "kills its worker"  # a reason of vbdata.errors
 
 

@@ -22,6 +22,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Geometry, Label, Sample, moved
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
+from vbdata.jobs.origin import origin_of
 from vbdata.machine.stages import stage
 from vbdata.shard.reads import Reads
 from vbdata.storage.folder import Root
@@ -145,19 +146,6 @@ def origin_sha256(row: Row, job: Job) -> str:
     return origin_of(
         job.datasets[row.source], row.task, job.image["input"], _geometry(row, job), row.digest
     )
-
-
-def origin_of(dataset: str, task: str, kind: str, geometry: Geometry, entry: str) -> str:
-    """The same of a reader, a task, the kind of input, a geometry and an entry's digest."""
-    said = (
-        plugins.engine_digest(),
-        plugins.code_digest(plugins.DATASETS, dataset),
-        plugins.code_digest(plugins.TASKS, task),
-        kind,
-        geometry,
-        entry,
-    )
-    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def pictures_sha256(pictures: Mapping[str, bytes]) -> str:

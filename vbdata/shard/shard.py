@@ -7,11 +7,10 @@ into the receipt's quarantine and the next spare of its cell takes the slot.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -20,18 +19,18 @@ from typing import Any
 from vbdata import plugins
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Receipt, Row
+from vbdata.layout import offsets_path
 from vbdata.machine.environment import environment
 from vbdata.machine.stages import Clock, stage
 from vbdata.shard import heartbeat as alive
 from vbdata.shard import prefetch as ahead
+from vbdata.shard.receipt import write_receipt
 from vbdata.shard.reuse import Counts, copied
 from vbdata.shard.sample import Loaded, Made, load_row, make_sample
 from vbdata.shard.tar import TarWriter
 from vbdata.sources.open import open_root
 from vbdata.sources.timed import Timed
 from vbdata.storage.folder import Folder, Root
-
-OF_THE_RUN = ("reuse", "spent")  # fields of a receipt that are not written
 
 
 def build_shard(
@@ -77,7 +76,7 @@ def _built(job: Job, out: Folder, device: str, clock: Clock, threads: int) -> Re
                 samples.append({"key": job.key(row.slot)} | made.facts)
         index = tar.index()
         with stage("upload", tar.size):
-            out.write(f"{job.tar}.idx", index)
+            out.write(offsets_path(job.tar), index)
             out.put(path, job.tar)
     receipt = Receipt(
         job=job.digest,
@@ -96,28 +95,6 @@ def _built(job: Job, out: Folder, device: str, clock: Clock, threads: int) -> Re
     with stage("upload"):
         write_receipt(out, receipt)
     return receipt
-
-
-def receipt_path(digest: str) -> str:
-    """Where the receipt of a job lies in the output folder."""
-    return f"receipts/{digest}.json"
-
-
-def write_receipt(out: Folder, receipt: Receipt) -> None:
-    """Write a receipt where it is looked for; how a run came by the bytes is not part of it."""
-    names = (field.name for field in fields(receipt) if field.name not in OF_THE_RUN)
-    plain = {name: getattr(receipt, name) for name in names}
-    out.write(receipt_path(receipt.job), json.dumps(plain, sort_keys=True).encode())
-
-
-def read_receipt(out: Folder, digest: str) -> Receipt | None:
-    """The receipt of a job, if its shard is finished."""
-    try:
-        plain = json.loads(out.read(receipt_path(digest)))
-        lists = {key: tuple(plain[key]) for key in ("samples", "quarantine", "shortfall")}
-        return Receipt(**plain | lists)
-    except (BadSample, ValueError, TypeError, KeyError):  # not there, or cut short by a crash
-        return None
 
 
 def _spool(job: Job, out: Folder) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 
 from vbdata.errors import BuildError
+from vbdata.layout import offsets_path
 from vbdata.shard.tar import BLOCK, header
 from vbdata.storage.folder import MAX_FILE, Folder
 
@@ -19,7 +20,7 @@ def read_sample(out: Folder, tar: str, slot: int, key: str) -> dict[str, bytes]:
 
     Raises BuildError if the shard or its offsets are not those of the build; BadSample("missing").
     """
-    pair = out.read_range(f"{tar}.idx", slot * OFFSET, 2 * OFFSET)
+    pair = out.read_range(offsets_path(tar), slot * OFFSET, 2 * OFFSET)
     first, end = struct.unpack("<2Q", pair) if len(pair) == 2 * OFFSET else (0, 0)
     if not first < end <= first + MAX_FILE:
         raise BuildError(f"{tar}.idx has no place of {key}; run vbdata verify")

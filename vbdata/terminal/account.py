@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from vbdata.engine.progress import Progress
 from vbdata.jobs.job import Report
 from vbdata.planning.plan import Plan
-from vbdata.run.local import Done
+from vbdata.run.events import Done
 
 WINDOW_S = 300.0  # the pace is that of the last five minutes
 SNAPSHOT_S = 1.0

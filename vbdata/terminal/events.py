@@ -59,7 +59,7 @@ def step(state: Progress) -> None:
 
 
 def _told(state: Progress) -> tuple[str, dict[str, Any]]:
-    from vbdata.run.local import Done, Failed, Retried, Waiting, Workers
+    from vbdata.run.events import Done, Failed, Retried, Waiting, Workers
 
     match state.event:
         case Retried(shard, cause):

@@ -13,7 +13,7 @@ from vbdata.engine.progress import Progress as State
 from vbdata.engine.progress import Watcher
 from vbdata.manifest.tally import cell_lines
 from vbdata.planning.plan import Plan
-from vbdata.run.local import Failed, Retried, Waiting
+from vbdata.run.events import Failed, Retried, Waiting
 from vbdata.terminal import events
 from vbdata.terminal.account import Account, clock_text
 from vbdata.terminal.live import View

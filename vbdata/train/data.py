@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from vbdata.core import images
 from vbdata.core.types import Geometry
 from vbdata.errors import BadSample, BuildError
-from vbdata.manifest.write import MANIFEST, manifest_digest
+from vbdata.layout import MANIFEST, offsets_path, rows_path
+from vbdata.manifest.json_text import manifest_digest
 from vbdata.shard import tar
 from vbdata.storage.folder import Folder
 
@@ -67,7 +68,7 @@ class Shard:
     def offsets(self) -> Ints:
         """int64[samples + 1]: each sample's first byte, then the end."""
         if not self._offsets:
-            found = np.frombuffer(self.folder.read(f"{self.tar}.idx"), "<u8").astype(np.int64)
+            found = np.frombuffer(self.folder.read(offsets_path(self.tar)), "<u8").astype(np.int64)
             if len(found) != self.samples + 1 or (np.diff(found) < tar.BLOCK).any():
                 raise ValueError(f"{self.tar}.idx: not the offsets of {self.samples} samples")
             self._offsets.append(found)
@@ -151,7 +152,7 @@ def open_builds(urls: Sequence[str]) -> Corpus:
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in [*COLUMNS, "at"]}
     for folder in map(Folder, urls):
         manifest = _manifest(folder)
-        with folder.local_copy(f"manifest/{manifest['split']}.parquet") as file:
+        with folder.local_copy(rows_path(manifest["split"])) as file:
             table = pq.read_table(file, columns=COLUMNS)
         columns["at"].append(_places(table["shard"].to_numpy()))
         for name in COLUMNS:

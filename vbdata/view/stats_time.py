@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vbdata.engine.run_record import RUN
 from vbdata.errors import BadSample, BuildError
+from vbdata.layout import RUN
 from vbdata.machine.stages import STAGES
 from vbdata.storage.folder import Folder
 from vbdata.terminal.tables import console

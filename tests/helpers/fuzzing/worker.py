@@ -35,7 +35,7 @@ from vbdata.errors import REASONS, BadSample, SourceError
 from vbdata.index.entries import entry_digest
 from vbdata.index.index import build_index
 from vbdata.jobs.job import Job, Row
-from vbdata.run.local import one_thread
+from vbdata.machine.process import one_thread
 from vbdata.shard.sample import load_row, make_sample
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root

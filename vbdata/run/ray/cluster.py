@@ -18,7 +18,7 @@ from typing import Any
 import ray
 
 from vbdata.errors import BuildError
-from vbdata.run.local import cause
+from vbdata.run.attempt import cause
 from vbdata.run.ray import private as ray_private
 
 ANSWER_S = 10.0  # for a cluster's port to accept a connection

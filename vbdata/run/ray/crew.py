@@ -11,8 +11,9 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from vbdata.errors import BuildError
+from vbdata.run.attempt import cause
 from vbdata.run.attempts import ATTEMPTS
-from vbdata.run.local import Waiting, cause
+from vbdata.run.events import Waiting
 from vbdata.run.ray import cluster as ray_cluster
 from vbdata.run.ray.worker import THREADS, Worker
 from vbdata.storage.folder import Folder

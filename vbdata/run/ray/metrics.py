@@ -18,7 +18,7 @@ from contextlib import closing
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from vbdata.jobs.job import Report
-from vbdata.run.local import Done, Event, Events, Failed, Retried, Workers
+from vbdata.run.events import Done, Event, Events, Failed, Retried, Workers
 
 CELL = ("source", "task")
 BUCKETS_S = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0]

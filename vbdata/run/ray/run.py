@@ -18,7 +18,7 @@ from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayError, Ra
 
 from vbdata.jobs.job import Report, Ticket
 from vbdata.run.attempts import Tries
-from vbdata.run.local import Done, Event, Events, Failed, Retried, Todo, Workers
+from vbdata.run.events import Done, Event, Events, Failed, Retried, Todo, Workers
 from vbdata.run.ray.cluster import START_S, start, stop
 from vbdata.run.ray.crew import Crew, Member, lost, root_cause
 from vbdata.run.suspects import Suspects

@@ -13,9 +13,10 @@ from vbdata.core import compiled
 from vbdata.errors import BuildError
 from vbdata.jobs.job import Mark, Report, Row, Ticket
 from vbdata.jobs.shared import Jobs
+from vbdata.machine.process import check_device, one_thread
 from vbdata.machine.scratch import own_scratch
+from vbdata.run.attempt import build_or_blame
 from vbdata.run.guarded import build_guarded
-from vbdata.run.local import build_or_blame, check_device, one_thread
 from vbdata.shard import heartbeat as alive
 from vbdata.storage.folder import Folder
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vbdata.errors import REASONS, BuildError
-from vbdata.manifest.write import QUARANTINE
+from vbdata.layout import QUARANTINE
 from vbdata.storage.folder import Folder
 
 FIRST = 100  # records that are shown

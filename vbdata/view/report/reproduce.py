@@ -16,7 +16,7 @@ from vbdata import plugins
 from vbdata.core.prompts import prompt_digest
 from vbdata.engine.folder import ordered
 from vbdata.errors import BuildError, RecipeError
-from vbdata.manifest.write import SUMS
+from vbdata.layout import SUMS
 from vbdata.recipe.recipe import parse_recipe
 from vbdata.storage.folder import Folder
 
