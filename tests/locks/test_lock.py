@@ -20,9 +20,10 @@ from tests.helpers.locks import build_small, run, write_recipe
 from vbdata import plugins
 from vbdata.errors import BuildError, RecipeError
 from vbdata.index.cache import Shelf
+from vbdata.layout import TRACE
 from vbdata.locks import lock
 from vbdata.locks.lock import read_lock
-from vbdata.locks.make import TRACE, make_lock
+from vbdata.locks.make import make_lock
 from vbdata.machine.environment import environment
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Folder

@@ -16,7 +16,7 @@ from tests.helpers.builds import manifest_of, sums_of
 from vbdata.engine.build import build, planned
 from vbdata.engine.folder import receipts, sweep
 from vbdata.jobs.job import Receipt
-from vbdata.jobs.tickets import JobDigests, tar_path
+from vbdata.jobs.tickets import JobDigests, planned_tar
 from vbdata.layout import receipt_path
 from vbdata.manifest.json_text import PIECE, Each, Pairs, json_bytes, json_pieces
 from vbdata.manifest.shard_lines import ShardLines
@@ -146,7 +146,7 @@ def published(shards: int, receipt: Receipt, folder: Path) -> int:
         manifest = write_manifest(plan, "shards/x", all_of_them(), Folder(str(folder / "out")))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert manifest["shards"][shards - 1]["tar"] == tar_path(plan, shards - 1, "shards/x")
+        assert manifest["shards"][shards - 1]["tar"] == planned_tar(plan, shards - 1, "shards/x")
     assert len(sums_of(folder / "out").splitlines()) > 2 * shards
     assert len(manifest_of(folder / "out")["shards"]) == shards
     return peak

@@ -17,6 +17,7 @@ from vbdata.core.prompts import prompt_digest
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError
 from vbdata.index.index import Index
+from vbdata.layout import INDEX
 from vbdata.locks.changes import (
     SourceChange,
     code_changes,
@@ -29,7 +30,7 @@ from vbdata.locks.changes import (
     source_changes,
 )
 from vbdata.locks.lock import FORMAT, Cell, Lock
-from vbdata.locks.make import INDEX, code_part, held_part, make_lock, plan_sha256, source_part
+from vbdata.locks.make import code_part, held_part, make_lock, plan_sha256, source_part
 from vbdata.locks.outputs import made_differences
 from vbdata.locks.sketch import Sketch
 from vbdata.machine.environment import environment
