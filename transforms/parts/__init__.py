@@ -1,1 +1,1 @@
-"""parts."""
+"""What several tasks share: depth codes, palettes, distinct colours, legends, seeds, components."""

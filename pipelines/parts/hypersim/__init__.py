@@ -1,1 +1,1 @@
-"""hypersim."""
+"""Parts of the `hypersim` reader: cameras of the scenes, tables, segments, tone mapping."""

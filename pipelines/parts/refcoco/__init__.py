@@ -1,1 +1,1 @@
-"""refcoco."""
+"""Parts of the `refcoco` reader: the official pickles of referring expressions and their splits."""
