@@ -93,14 +93,14 @@ def _since(began: tuple[float, float]) -> tuple[float, float]:
 
 
 def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
-    from vbdata.jobs.job import Ticket
-    from vbdata.jobs.shared import Jobs, code
+    from vbdata.jobs.context import JobContext, code
+    from vbdata.jobs.job import ShardSpec
     from vbdata.run.events import Done, Todo
     from vbdata.run.ray import run as ray_run
     from vbdata.storage.folder import Folder
 
     none = np.empty(0, np.uint8)
-    jobs = Jobs(
+    context = JobContext(
         seed=0,
         image={},
         options={},
@@ -109,17 +109,19 @@ def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
         shard_size=1,
         shards=shards,
         cells=(),
-        supplies={},
+        inputs={},
         code=code(()),
         folder="shards",
     )
 
-    def ticket(number: int) -> Ticket:
-        digest = jobs.digest(number, none > 0, none, none, b"", 0)
+    def spec(number: int) -> ShardSpec:
+        digest = context.digest(number, none > 0, none, none, b"", 0)
         record = none.astype(np.uint32)
-        return Ticket(shard=number, digest=digest, samples=0, cell=none, record=record, passes=none)
+        return ShardSpec(
+            shard=number, digest=digest, samples=0, cell=none, record=record, passes=none
+        )
 
-    todo = Todo(numbers=range(shards), jobs=jobs, ticket=ticket, record=lambda *_: -1)
+    todo = Todo(numbers=range(shards), context=context, spec=spec, record=lambda *_: -1)
 
     ray_run.start("local", workers)
     try:

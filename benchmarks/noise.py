@@ -25,7 +25,7 @@ from vbdata.core.types import Depth, Normals, Segments
 from vbdata.demo import write_all
 from vbdata.engine.build import planned
 from vbdata.jobs.job import Row
-from vbdata.jobs.tickets import make_job
+from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
 from vbdata.recipe.recipe import load_recipe
 from vbdata.shard.sample import ask_for

@@ -78,7 +78,7 @@ def plan(folder: str, rows: int, shard_size: int) -> None:
     """All of planning, stage by stage, on one thread."""
     pa.set_cpu_count(1)
     from vbdata.index.index import open_index
-    from vbdata.jobs.tickets import job_digests, make_job
+    from vbdata.jobs.specs import job_digests, make_job
     from vbdata.planning.file import read_shard, write_plan
     from vbdata.planning.plan import make_plan
     from vbdata.recipe.recipe import parse_recipe

@@ -42,7 +42,7 @@ METRICS = (
 )
 PRIMARY = tuple(METRICS[k] for k in (0, 2, 3))  # what the headline's skill is made of
 HEADLINE = (*PRIMARY, METRICS[4], METRICS[6])  # one of each task
-Rows = dict[str, dict[str, float | None]]  # row -> metric -> value
+ScoreRows = dict[str, dict[str, float | None]]  # row -> metric -> value
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Results:
     out: Path
     experiment: dict[str, Any]
     size: Size
-    rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
+    rows: dict[tuple[str, str], ScoreRows] = field(default_factory=dict)
     runs: dict[tuple[str, int, int], dict[str, Any]] = field(default_factory=dict)
 
     def value(self, run: dict[str, Any], metric: Metric, source: str = SEEN) -> float | None:

@@ -14,7 +14,7 @@ import torch
 from experiments.size import task
 from transforms import depth
 from vbdata.core.types import Depth
-from vbdata.evaluation.evaluate import Options, evaluate
+from vbdata.evaluation.evaluate import EvaluationOptions, evaluate
 from vbdata.evaluation.predictions import PredictionFolder
 from vbdata.evaluation.truth import BuildTruth
 from vbdata.machine.process import one_thread
@@ -81,6 +81,6 @@ def last_line(log: Path, key: str) -> dict[str, Any]:
     return next((line for line in reversed(lines) if key in line), {})
 
 
-def _options(truth: BuildTruth, out: Path, *, trivial: bool) -> Options:
+def _options(truth: BuildTruth, out: Path, *, trivial: bool) -> EvaluationOptions:
     roots = {source: (str(out / "scenes"),) for source, _, _ in truth.cells()}
-    return Options(trivial=trivial, roots=roots, max_depth=FARTHEST)
+    return EvaluationOptions(trivial=trivial, roots=roots, max_depth=FARTHEST)

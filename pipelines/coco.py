@@ -65,7 +65,7 @@ HOLDOUTS = {"coco-val2017": {"split": "val2017"}, "coco-val2014": {"split": "val
 OTHER = 183  # COCO-Stuff's class of everything that is not stuff
 
 
-class Shelf(NamedTuple):
+class SplitContext(NamedTuple):
     """What all entries of a split share. images, pngs: path -> size of the files that exist.
 
     text: the file of the masks.
@@ -85,12 +85,12 @@ def index(root: Root, *, split: str = "train2017", segments: str = "instances") 
     drawn, told = _tables(root, split, segments)
     if drawn is None and (told is None or segments != "instances"):
         raise SourceError(f"{root.url}: no {_missing(split, segments, told)}")
-    shelf = _shelf(root, split, segments, drawn)
+    context = _context(root, split, segments, drawn)
     found, strays = coco_json.pictures(drawn, told)
     del drawn, told  # what is gathered by image is let go of image by image
     with coco_json.settled():
         for number in sorted(found):
-            yield _entry(f"{number:012d}", found.pop(number), shelf)
+            yield _entry(f"{number:012d}", found.pop(number), context)
     for place, detail in enumerate(strays):
         yield replace(_bare(f"stray-{place:06d}"), fault=f"garbled annotation: {detail}")
 
@@ -145,7 +145,7 @@ def _missing(split: str, segments: str, told: Table | None) -> str:
     return f"{_masks(split, segments)}{also}"
 
 
-def _shelf(root: Root, split: str, segments: str, drawn: Table | None) -> Shelf:
+def _context(root: Root, split: str, segments: str, drawn: Table | None) -> SplitContext:
     """List the folders of a split. Raises SourceError if one is not there."""
     places = (f"annotations/panoptic_{split}", f"panoptic_{split}")
     pngs_at = next(filter(root.exists, places), places[0])
@@ -155,7 +155,9 @@ def _shelf(root: Root, split: str, segments: str, drawn: Table | None) -> Shelf:
             raise SourceError(f"{root.url}: no folder {folder}")
     pngs = records.sizes(root, pngs_at) if segments == "panoptic" else {}
     categories, text = (drawn.categories, drawn.text) if drawn else ({}, "")
-    return Shelf(split, segments, categories, records.sizes(root, split), pngs_at, pngs, text)
+    return SplitContext(
+        split, segments, categories, records.sizes(root, split), pngs_at, pngs, text
+    )
 
 
 def _group(name: str) -> str:
@@ -168,49 +170,49 @@ def _bare(name: str) -> Entry:
     return Entry(id=name, group=group, width=0, height=0, license="unknown", files={}, labels=())
 
 
-def _entry(name: str, picture: Picture, shelf: Shelf) -> Entry:
+def _entry(name: str, picture: Picture, context: SplitContext) -> Entry:
     """An image's entry, or its fault."""
     labels = ("segments",) * picture.drawn + ("captions",) * bool(picture.captions)
     entry = replace(_bare(name), labels=labels, license=picture.license)
     try:
-        return replace(entry, **_content(picture, shelf))
+        return replace(entry, **_content(picture, context))
     except BadSample as bad:
         return replace(entry, fault=f"{bad.reason}: {bad.detail}")
 
 
-def _content(picture: Picture, shelf: Shelf) -> dict[str, Any]:
+def _content(picture: Picture, context: SplitContext) -> dict[str, Any]:
     """The fields of an entry that its annotations decide."""
     width, height = coco_json.size(picture)
     captions = coco_json.captions(picture)
-    path = _below(shelf.split, picture.image.get("file_name"))
-    files = {"image": records.file_ref(path, shelf.images)}
+    path = _below(context.split, picture.image.get("file_name"))
+    files = {"image": records.file_ref(path, context.images)}
     content = {"width": width, "height": height, "captions": captions, "files": files}
     content["labels"] = ("segments",) * picture.drawn + ("captions",) * bool(captions)
-    if picture.drawn and shelf.segments == "panoptic":
+    if picture.drawn and context.segments == "panoptic":
         listed, png = _panoptic_annotation(picture)
-        files["panoptic"] = records.file_ref(_below(shelf.pngs_at, png), shelf.pngs)
-        content |= masks_of(listed, shelf)
+        files["panoptic"] = records.file_ref(_below(context.pngs_at, png), context.pngs)
+        content |= masks_of(listed, context)
     elif picture.drawn:
-        content |= masks_of([a for a in picture.masks if a.get("area") != 0], shelf)
+        content |= masks_of([a for a in picture.masks if a.get("area") != 0], context)
     return content
 
 
-def masks_of(annotations: list[Any], shelf: Shelf) -> dict[str, Any]:
+def masks_of(annotations: list[Any], context: SplitContext) -> dict[str, Any]:
     """The facts of an image's masks, and the record that its worker gets.
 
     The record's first line has the segments; its second their annotations, but for panoptic ones.
     """
-    both = [(coco_json.part(each, shelf.categories), each) for each in annotations]
+    both = [(coco_json.part(each, context.categories), each) for each in annotations]
     if len({part["id"] for part, _ in both}) < len(both):
         raise garbled("two annotations have the same id")
     both.sort(key=lambda pair: int(pair[0]["id"]))
-    other = [pair for pair in both if shelf.segments == "stuff" and _is_other(pair[1])]
+    other = [pair for pair in both if context.segments == "stuff" and _is_other(pair[1])]
     named = [pair for pair in both if pair not in other] if other else both
     parts = [part for part, _ in named]
-    record = {"segments": shelf.segments, "parts": parts, "other": [part for part, _ in other]}
+    record = {"segments": context.segments, "parts": parts, "other": [part for part, _ in other]}
     packed = records.pack(record)
-    if shelf.segments != "panoptic":
-        packed += b"\n" + coco_json.texts((each for _, each in named + other), shelf.text)
+    if context.segments != "panoptic":
+        packed += b"\n" + coco_json.texts((each for _, each in named + other), context.text)
     return {"classes": coco_json.facts(parts), "record": packed}
 
 

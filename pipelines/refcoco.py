@@ -97,13 +97,13 @@ def index(
     if drawn is None:
         raise SourceError(f"{root.url}: no {variant}/instances.json, nor below data/")
     images = _picture_files(root, top)
-    shelf = coco.Shelf(split, "instances", drawn.categories, images, "", {}, drawn.text)
+    context = coco.SplitContext(split, "instances", drawn.categories, images, "", {}, drawn.text)
     pictures, strays = coco_json.pictures(drawn, None)
     del drawn  # what is gathered by image is let go of image by image
     listed = refs_of.read(root, f"{top}{variant}/refs({by}).p")
     refs, bad = refs_of.by_image(listed, split, pictures)
     for number in sorted(refs):
-        yield _entry(number, pictures.pop(number), refs.pop(number), shelf, top)
+        yield _entry(number, pictures.pop(number), refs.pop(number), context, top)
     for place, detail in enumerate([*strays, *bad]):
         name = f"stray-{place:06d}"
         yield _faulty(name, "unknown", f"garbled annotation: {detail}")
@@ -169,13 +169,15 @@ def _file(number: int, known: dict[str, int], top: str) -> FileRef:
     return records.file_ref(next((p for p in paths if p in known), paths[0]), known)
 
 
-def _entry(number: int, picture: Picture, refs: list[Ref], shelf: coco.Shelf, top: str) -> Entry:
+def _entry(
+    number: int, picture: Picture, refs: list[Ref], context: coco.SplitContext, top: str
+) -> Entry:
     """An image's entry, or its fault."""
     name = f"{number:012d}"
     try:
         width, height = coco_json.size(picture)
         annotations = with_area(picture)
-        content = coco.masks_of(annotations, shelf)
+        content = coco.masks_of(annotations, context)
     except BadSample as bad:
         return _faulty(name, picture.license, f"{bad.reason}: {bad.detail}")
     places = {each: place for place, each in enumerate(sorted(a["id"] for a in annotations))}
@@ -190,7 +192,7 @@ def _entry(number: int, picture: Picture, refs: list[Ref], shelf: coco.Shelf, to
         width=width,
         height=height,
         license=picture.license,
-        files={"image": _file(number, shelf.images, top)},
+        files={"image": _file(number, context.images, top)},
         labels=LABELS if expressions else LABELS[:1],
         expressions=expressions,
         **content,

@@ -20,7 +20,7 @@ FLIP = np.array([1.0, -1.0, -1.0])  # OpenCV axes <-> Hypersim's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SceneRow:
     """A scene's entry in the tables. tilt: degrees; shift: of the picture, in half widths."""
 
     split: str
@@ -31,9 +31,11 @@ class Place:
 
 
 PLACES = {
-    "ai_001_001": Place(split="train", metres=0.02539999969303608, degrees=60),
-    "ai_003_002": Place(split="val", metres=0.009999999776482582, degrees=66, tilt=9, shift=0.15),
-    "ai_005_003": Place(split="test", metres=1.0, degrees=54, shift=-0.22),
+    "ai_001_001": SceneRow(split="train", metres=0.02539999969303608, degrees=60),
+    "ai_003_002": SceneRow(
+        split="val", metres=0.009999999776482582, degrees=66, tilt=9, shift=0.15
+    ),
+    "ai_005_003": SceneRow(split="test", metres=1.0, degrees=54, shift=-0.22),
 }
 ABSENT = "ai_007_004"  # listed in the split, but not on disk
 PHYSICAL = """
@@ -64,7 +66,7 @@ SPLIT = (
 )
 
 
-def matrix_of(place: Place) -> Array:
+def matrix_of(place: SceneRow) -> Array:
     """M_cam_from_uv, 3x3: (u, v, 1) in -1..1, v up, -> ray in Hypersim's camera axes."""
     half = float(np.tan(np.radians(place.degrees) / 2))
     cos, sin = float(np.cos(np.radians(place.tilt))), float(np.sin(np.radians(place.tilt)))
@@ -92,7 +94,7 @@ def write_tables(folder: Path, frames: int) -> None:
     _write_lines(folder / "evermotion_dataset/analysis/metadata_images_split_scene_v1.csv", lines)
 
 
-def write_detail(folder: Path, place: Place) -> None:
+def write_detail(folder: Path, place: SceneRow) -> None:
     """A scene's list of cameras and its scale."""
     _write_lines(folder / "metadata_cameras.csv", ["camera_name", CAMERA])
     scale = ["parameter_name,parameter_value", f"meters_per_asset_unit,{place.metres!r}"]
@@ -112,7 +114,7 @@ def _split_rows(frames: int) -> Iterator[str]:
         yield f"{ABSENT},{CAMERA},{number},True,,train"
 
 
-def _lens_row(name: str, place: Place) -> dict[str, str]:
+def _lens_row(name: str, place: SceneRow) -> dict[str, str]:
     matrix = matrix_of(place)
     across, up, ahead = np.linalg.inv(matrix).tolist()
     near = 1001 / 999  # of the near and far planes 1 and 1000

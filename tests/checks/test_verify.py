@@ -21,7 +21,6 @@ from tests.cli.test_cli import run
 from tests.helpers.builds import REPOSITORY, manifest_of
 from tests.storage.test_s3 import Log, s3, upload
 from vbdata.checks import rows as verify_rows
-from vbdata.checks.files import LARGEST, MOST
 from vbdata.checks.verify import examine, verify
 from vbdata.core import images
 from vbdata.core.png import encode_png
@@ -31,6 +30,7 @@ from vbdata.export._build import open_build
 from vbdata.layout import HOLDOUT
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.json_text import canonical, manifest_digest
+from vbdata.manifest.sums import LARGEST, MOST
 from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
 from vbdata.shard.tar import TarWriter, members

@@ -20,7 +20,7 @@ from vbdata.core.png import encode_png
 from vbdata.engine.build import build
 from vbdata.errors import BuildError, RecipeError
 from vbdata.evaluation import pieces as evaluate_pieces
-from vbdata.evaluation.evaluate import Options, evaluate
+from vbdata.evaluation.evaluate import EvaluationOptions, evaluate
 from vbdata.evaluation.predictions import PredictionFolder
 from vbdata.evaluation.report import faulty
 from vbdata.evaluation.truth import BuildTruth, kind_of
@@ -38,7 +38,7 @@ BEST: dict[str, tuple[str, float]] = {
     "regions": ("giou", 1.0),
     "image": ("psnr", 100.0),
 }
-PLAIN = Options(trivial=False)
+PLAIN = EvaluationOptions(trivial=False)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_a_constant_is_learnt_from_other_scenes(truth: BuildTruth, cap: float) -
         t = label.metres[label.valid].numpy()
         t = t[(t > 0.001) & (t < cap)]
         errors.append(float(np.mean(np.abs(constant - t) / t)))
-    how = Options(crop="none", max_depth=cap, tasks=("depth",))
+    how = EvaluationOptions(crop="none", max_depth=cap, tasks=("depth",))
     found = rows(evaluate(truth, None, how), "depth")
     kitti = next(cell for cell in found if cell["ceiling"]["samples"] == len(keys))
     # the median is read from steps of 0.7 %
@@ -146,7 +146,7 @@ def test_a_constant_is_learnt_from_other_scenes(truth: BuildTruth, cap: float) -
 
 def test_the_raw_data_sharpens_the_truth(truth: BuildTruth, demo_data: Path) -> None:
     roots = {name: [str(demo_data / name)] for name in ("kitti", "hypersim")}
-    how = Options(trivial=False, roots=roots, tasks=("depth", "normals"), crop="none")
+    how = EvaluationOptions(trivial=False, roots=roots, tasks=("depth", "normals"), crop="none")
     report = evaluate(truth, None, how)
     assert {result["truth"] for result in report["results"]} == {"raw"}
     for cell in rows(report, "depth"):
@@ -156,7 +156,7 @@ def test_the_raw_data_sharpens_the_truth(truth: BuildTruth, demo_data: Path) -> 
     (cell,) = rows(report, "normals")
     assert 0 < cell["ceiling"]["metrics"]["mean"] < 0.4
     with pytest.raises(RecipeError, match="did you mean 'kitti'"):
-        evaluate(truth, None, Options(roots={"kiti": [""]}))
+        evaluate(truth, None, EvaluationOptions(roots={"kiti": [""]}))
 
 
 def test_raw_data_that_has_changed(truth: BuildTruth, demo_data: Path, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_raw_data_that_has_changed(truth: BuildTruth, demo_data: Path, tmp_path:
     for file in (tmp_path / "kitti").rglob(f"{frame}.*"):
         file.unlink()
     with pytest.raises(BuildError, match=r"source 'kitti' at .* lacks [0-9]+ records"):
-        evaluate(truth, None, Options(roots={"kitti": [str(tmp_path / "kitti")]}))
+        evaluate(truth, None, EvaluationOptions(roots={"kitti": [str(tmp_path / "kitti")]}))
 
 
 def test_every_fault_is_reported(truth: BuildTruth, answers: Path) -> None:
@@ -212,7 +212,7 @@ def test_answers_of_another_size(truth: BuildTruth, answers: Path) -> None:
 
 
 def test_pairs_and_functions_give_what_a_folder_gives(truth: BuildTruth, perfect: Path) -> None:
-    how = Options(trivial=False, tasks=("refer", "edit"))
+    how = EvaluationOptions(trivial=False, tasks=("refer", "edit"))
     keys = truth.chosen(how.tasks)
     files = PredictionFolder(str(perfect))
     wanted = evaluate(truth, files, how)
@@ -232,16 +232,16 @@ def test_pairs_and_functions_give_what_a_folder_gives(truth: BuildTruth, perfect
 
 def test_workers_change_no_bit(truth: BuildTruth, perfect: Path) -> None:
     files = PredictionFolder(str(perfect))
-    one, two = (evaluate(truth, files, Options(trivial=False, workers=n)) for n in (1, 2))
+    one, two = (evaluate(truth, files, EvaluationOptions(trivial=False, workers=n)) for n in (1, 2))
     assert json.dumps(one) == json.dumps(two)
     with pytest.raises(RecipeError, match="several workers need a folder"):
-        evaluate(truth, iter(()), Options(workers=2))
+        evaluate(truth, iter(()), EvaluationOptions(workers=2))
 
 
 def test_pieces_only_move_the_last_digits(
     truth: BuildTruth, perfect: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    how = Options(tasks=("depth", "normals", "semantic", "instance", "refer"), limit=40)
+    how = EvaluationOptions(tasks=("depth", "normals", "semantic", "instance", "refer"), limit=40)
     files = PredictionFolder(str(perfect))
     whole = evaluate(truth, files, how)
     monkeypatch.setattr(evaluate_pieces, "PIECE", 7)
@@ -259,7 +259,9 @@ def test_a_grey_answer_gains_nothing_by_being_rejected(truth: BuildTruth) -> Non
         size = truth.row(key).geometry
         return np.full((size.height, size.width, 3), 128, np.uint8)
 
-    report = evaluate(truth, grey, Options(trivial=False, tasks=("depth", "normals", "semantic")))
+    report = evaluate(
+        truth, grey, EvaluationOptions(trivial=False, tasks=("depth", "normals", "semantic"))
+    )
     for cell in rows(report, "depth"):
         assert cell["prediction"]["metrics"]["rejected"] > 0.5
         assert cell["prediction"]["metrics"]["delta1"] < 0.2

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vbdata.core.types import Depth, Geometry, Normals
-from vbdata.evaluation.evaluate import Options
+from vbdata.evaluation.evaluate import EvaluationOptions
 from vbdata.evaluation.metrics.depth import DepthMeter, aligned, crop_mask, depth_scores
 from vbdata.evaluation.metrics.images import ImagesMeter, psnr, ssim
 from vbdata.evaluation.metrics.normals import NormalsMeter, angles
@@ -109,7 +109,7 @@ def test_least_squares_is_numpys() -> None:
 
 def test_crops_are_those_of_the_benchmarks() -> None:
     def box(crop: str, dataset: str, width: int, height: int) -> tuple[int, ...]:
-        known = protocols([dataset], Options(crop=crop))
+        known = protocols([dataset], EvaluationOptions(crop=crop))
         mask = crop_mask(known[dataset].shares, same(width, height))
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
@@ -129,7 +129,7 @@ def test_a_crop_is_taken_in_the_frame_of_the_source() -> None:
 
 
 def test_protocols_come_from_the_benchmark_unless_said() -> None:
-    known = protocols(["kitti", "nyuv2", "elsewhere"], Options())
+    known = protocols(["kitti", "nyuv2", "elsewhere"], EvaluationOptions())
     assert {n: (p.max_depth, p.crop) for n, p in known.items()} == {
         "kitti": (80.0, "garg"),
         "nyuv2": (10.0, "eigen-indoor"),

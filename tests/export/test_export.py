@@ -35,7 +35,7 @@ from vbdata.engine.build import build
 from vbdata.errors import BuildError, RecipeError
 from vbdata.export import format_of, names
 from vbdata.export._run import export
-from vbdata.export.options import Item, Options, Summary
+from vbdata.export.options import ExportOptions, Item, Summary
 from vbdata.manifest.json_text import canonical
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
@@ -76,7 +76,7 @@ def exported(built: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def make(built: Path, out: Path, *, workers: int = 1, **options: Any) -> dict[str, Any]:
-    return export(Folder(str(built)), Folder(str(out)), Options(**options), workers=workers)
+    return export(Folder(str(built)), Folder(str(out)), ExportOptions(**options), workers=workers)
 
 
 def rows_of(built: Path) -> list[dict[str, Any]]:
@@ -448,7 +448,7 @@ def test_captions_of_any_text() -> None:
 def test_an_interrupted_export_goes_on(
     built: Path, exported: dict[str, Path], tmp_path: Path
 ) -> None:
-    out, options = tmp_path / "out", Options(format="musubi")
+    out, options = tmp_path / "out", ExportOptions(format="musubi")
 
     def stop(done: int, of: int) -> None:
         if done == 1:
@@ -596,10 +596,10 @@ def test_from_and_to_urls(built: Path, exported: dict[str, Path]) -> None:
         folder, out = Folder("memory://build"), Folder("memory://out/folder")
         for path, data in tree(built).items():
             folder.write(path, data)
-        export(folder, out, Options(format="diffsynth"), workers=2)
+        export(folder, out, ExportOptions(format="diffsynth"), workers=2)
         found = {file.path: out.read(file.path) for file in out.files()}
         assert found == tree(exported["diffsynth"])
-        assert export(folder, out, Options(format="diffsynth"))["samples"] == 24
+        assert export(folder, out, ExportOptions(format="diffsynth"))["samples"] == 24
     finally:
         for name in ("/build", "/out"):
             memory.rm(name, recursive=True)

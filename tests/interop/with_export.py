@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.interop.truth import Truth
 from vbdata.export._run import export
-from vbdata.export.options import Options
+from vbdata.export.options import ExportOptions
 from vbdata.storage.folder import Folder
 
 PAIRS = {"original_image": "input", "edited_image": "target.png"}
@@ -24,7 +24,7 @@ TEXT2IMAGE = {"image": "target.png"}
 @pytest.fixture(scope="session")
 def exported(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "out"
-    export(Folder(str(folder)), Folder(str(out)), Options(format="imagefolder"))
+    export(Folder(str(folder)), Folder(str(out)), ExportOptions(format="imagefolder"))
     return out
 
 

@@ -19,7 +19,7 @@ from vbdata.core.types import ClassFact, Entry, Expression, FileRef
 from vbdata.engine.build import build, planned
 from vbdata.errors import BuildError, SourceError
 from vbdata.index.entries import BATCH, Entries, Writer, entry_digest
-from vbdata.jobs.tickets import Tickets, job_digests, jobs_of, make_job, read_from
+from vbdata.jobs.specs import ShardSpecs, context_of, job_digests, make_job, read_from
 from vbdata.machine import cache
 from vbdata.planning.plan import Plan
 from vbdata.recipe.recipe import Recipe
@@ -114,49 +114,49 @@ def test_a_file_that_is_written_anew_changes_nothing_for_its_readers(tmp_path: P
 
 def test_a_ticket_is_some_bytes_a_row_and_makes_the_job_that_was_planned(plan: Plan) -> None:
     digests = job_digests(plan)
-    jobs = pickle.loads(pickle.dumps(jobs_of(plan, "shards/x")))
+    context = pickle.loads(pickle.dumps(context_of(plan, "shards/x")))
     for number in range(plan.shards):
-        ticket = Tickets(plan, digests.__getitem__)[number]
-        sent = pickle.dumps(ticket)
-        assert len(sent) < 500 + 8 * len(ticket.cell)
-        job = jobs.checked(pickle.loads(sent))
+        spec = ShardSpecs(plan, digests.__getitem__)[number]
+        sent = pickle.dumps(spec)
+        assert len(sent) < 500 + 8 * len(spec.cell)
+        job = context.checked(pickle.loads(sent))
         assert job == make_job(plan, number, "shards/x", digests[number])
-        assert len(job.rows) == ticket.samples == 32
+        assert len(job.rows) == spec.samples == 32
         assert [row.slot for row in job.spares] == [-1] * len(job.spares)
         assert all(row.digest == entry_digest(row.entry) for row in (*job.rows, *job.spares))
-    assert len(pickle.dumps(jobs)) < 5000, "what was opened stays here"
+    assert len(pickle.dumps(context)) < 5000, "what was opened stays here"
 
 
 def test_an_index_that_has_changed_is_refused(plan: Plan) -> None:
     """By whoever opens it later; who had it open goes on."""
-    tickets, early, late = (
-        Tickets(plan, job_digests(plan).__getitem__),
-        jobs_of(plan),
-        jobs_of(plan),
+    specs, early, late = (
+        ShardSpecs(plan, job_digests(plan).__getitem__),
+        context_of(plan),
+        context_of(plan),
     )
     early.ready()
     for index in plan.indices.values():
         entries = [replace(entry, license="another") for entry in index.stored]
         index.stored.path.unlink()
         written(index.stored.path, entries)
-    assert early.checked(tickets[0]).rows
+    assert early.checked(specs[0]).rows
     with pytest.raises(BuildError, match=r"shard 0: the index has changed since .*coco\.arrow"):
-        late.checked(tickets[0])
+        late.checked(specs[0])
 
 
 def test_other_code_than_the_drivers_is_refused(plan: Plan) -> None:
-    jobs = jobs_of(plan)
-    jobs.ready()
+    context = context_of(plan)
+    context.ready()
     other = {"vbdata": "0", "transforms depth": "0"}
     with pytest.raises(BuildError, match=r"other code than the driver: vbdata, transforms depth$"):
-        replace(jobs, code=jobs.code | other).ready()
+        replace(context, code=context.code | other).ready()
 
 
 def test_a_folder_that_is_not_shared_is_named(plan: Plan) -> None:
-    jobs = jobs_of(plan)
+    context = context_of(plan)
     plan.indices["coco"].stored.path.unlink()
     with pytest.raises(BuildError, match=r"coco\.arrow is not there: .* all nodes share"):
-        jobs.ready()
+        context.ready()
 
 
 def test_a_machine_fetches_one_copy_and_checks_it(
@@ -166,11 +166,11 @@ def test_a_machine_fetches_one_copy_and_checks_it(
     local = next(iter(plan.indices.values())).stored.path.parent.parent
     for index in plan.indices.values():
         Folder(url).copy(index.stored.path, str(index.stored.path.relative_to(local)))
-    jobs = read_from(jobs_of(plan), local, url)
-    tickets = Tickets(plan, job_digests(plan).__getitem__)
-    assert jobs.checked(tickets[0]) == jobs_of(plan).checked(tickets[0])
+    context = read_from(context_of(plan), local, url)
+    specs = ShardSpecs(plan, job_digests(plan).__getitem__)
+    assert context.checked(specs[0]) == context_of(plan).checked(specs[0])
     store.rm(f"/{tmp_path.name}", recursive=True)
-    again = pickle.loads(pickle.dumps(jobs))
+    again = pickle.loads(pickle.dumps(context))
     again.ready()
     kept = sorted((tmp_path / "cache" / near.FOLDER).glob("[0-9a-f]*"))
     assert {path.name for path in kept} == {
@@ -180,11 +180,11 @@ def test_a_machine_fetches_one_copy_and_checks_it(
     for path in kept:
         path.unlink()
     with pytest.raises(BuildError, match=r"memory://.*\.arrow is not there"):
-        pickle.loads(pickle.dumps(jobs)).ready()
+        pickle.loads(pickle.dumps(context)).ready()
     for index in plan.indices.values():
         Folder(url).write(str(index.stored.path.relative_to(local)), b"another")
     with pytest.raises(BuildError, match=r"memory://.*\.arrow is not what it was"):
-        pickle.loads(pickle.dumps(jobs)).ready()
+        pickle.loads(pickle.dumps(context)).ready()
     assert not [*(tmp_path / "cache" / near.FOLDER).glob("[0-9a-f]*")]
 
 

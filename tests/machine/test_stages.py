@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from vbdata.engine.build import planned
-from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.jobs.specs import job_digests, make_job
 from vbdata.layout import receipt_path
 from vbdata.machine.stages import STAGES, Clock, stage
 from vbdata.recipe.recipe import Recipe

@@ -16,7 +16,7 @@ from tests.helpers.builds import manifest_of, sums_of
 from vbdata.engine.build import build, planned
 from vbdata.engine.folder import receipts, sweep
 from vbdata.jobs.job import Receipt
-from vbdata.jobs.tickets import JobDigests, planned_tar
+from vbdata.jobs.specs import JobDigests, planned_tar
 from vbdata.layout import receipt_path
 from vbdata.manifest.json_text import PIECE, Each, Pairs, json_bytes, json_pieces
 from vbdata.manifest.shard_lines import ShardLines

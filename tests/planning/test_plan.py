@@ -27,7 +27,7 @@ from vbdata.core.rng import mix64, word_of
 from vbdata.core.types import Source
 from vbdata.engine.build import planned
 from vbdata.errors import BuildError, RecipeError
-from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.jobs.specs import job_digests, make_job
 from vbdata.manifest.tally import cell_lines, hundredths, warnings
 from vbdata.planning import plan as plan_module
 from vbdata.planning.file import open_plan, read_shard, write_plan

@@ -18,8 +18,8 @@ from tests.helpers.builds import manifest_of, quarantine_of, sums_of
 from tests.helpers.faulty import Listener, faulty
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build, planned
-from vbdata.jobs.job import Report
-from vbdata.jobs.tickets import Tickets, make_job
+from vbdata.jobs.job import ShardReport
+from vbdata.jobs.specs import ShardSpecs, make_job
 from vbdata.layout import IN_WORK
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.attempts import ATTEMPTS, LOSSES, Struck, Tries
@@ -93,15 +93,15 @@ def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
     recipe = faulty(tmp_path / "data", {}, samples=10, size=5, records=10)
     with planned(replace(recipe, spares=0)) as plan:
         jobs = [make_job(plan, number, "shards", str(number) * 64) for number in range(2)]
-        tickets = Tickets(plan)
-        made = Report.of(build_shard(jobs[0], Folder(str(tmp_path / "out"))))
-        suspects = Suspects(tickets.record)
+        specs = ShardSpecs(plan)
+        made = ShardReport.of(build_shard(jobs[0], Folder(str(tmp_path / "out"))))
+        suspects = Suspects(specs.record)
         suspects.shards.add(0)
-        assert suspects.suspected(tickets[0])
+        assert suspects.suspected(specs[0])
         record = jobs[1].rows[2].entry.id
         line = {"reason": "kills its worker", "source": "tiny", "sample_id": record}
         suspects.learn(replace(made, quarantine=(line,)))
-        assert [suspects.suspected(tickets[number]) for number in range(2)] == [False, True]
+        assert [suspects.suspected(specs[number]) for number in range(2)] == [False, True]
 
 
 def test_what_counts_against_a_shard() -> None:

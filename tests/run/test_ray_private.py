@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from vbdata.engine.build import planned
-from vbdata.jobs.job import Report
-from vbdata.jobs.shared import Jobs, code
-from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.jobs.context import JobContext, code
+from vbdata.jobs.job import ShardReport
+from vbdata.jobs.specs import job_digests, make_job
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.events import Done, Event, Failed, Retried, Workers
 from vbdata.shard.shard import build_shard
@@ -57,11 +57,11 @@ def running() -> Iterator[None]:
         ray_run.stop()
 
 
-def no_jobs() -> Jobs:
+def no_jobs() -> JobContext:
     """Those of a build without sources."""
     numbers = {"seed": 0, "samples": 0, "shard_size": 1, "shards": 0}
-    return Jobs(
-        image={}, options={}, split="train", cells=(), supplies={}, code=code(()), **numbers
+    return JobContext(
+        image={}, options={}, split="train", cells=(), inputs={}, code=code(()), **numbers
     )
 
 
@@ -176,7 +176,7 @@ def test_prometheus_reads_what_was_built(demo_recipe: Recipe, tmp_path: Path) ->
     told: list[Event] = [
         Workers(3),
         Retried(0, "x"),
-        Done(replace(Report.of(receipt), quarantine=(bad, bad))),
+        Done(replace(ShardReport.of(receipt), quarantine=(bad, bad))),
         Failed(1, "x"),
     ]
 

@@ -15,7 +15,7 @@ from tests.helpers.builds import demo_recipe_over, sums_of
 from vbdata.engine.build import build, planned
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
-from vbdata.jobs.tickets import job_digests, make_job
+from vbdata.jobs.specs import job_digests, make_job
 from vbdata.machine.stages import Clock
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How

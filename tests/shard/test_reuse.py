@@ -29,7 +29,7 @@ from vbdata.core.images import decode_rgb, encode_jpeg
 from vbdata.engine.build import build, planned
 from vbdata.engine.earlier import opened
 from vbdata.errors import BadSample, BuildError, RecipeError
-from vbdata.jobs.tickets import Tickets
+from vbdata.jobs.specs import ShardSpecs
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
 from vbdata.shard.reads import Reads, still
@@ -555,7 +555,7 @@ def test_a_sample_that_stands_twice_is_taken_once(
     for number in range(30):
         shutil.copy(first, old / "receipts" / f"{number:064d}.json")
     with planned(tiny) as plan, opened([str(old)]) as library:
-        job = library.equipped(Tickets(plan)[0], Tickets(plan).draws)
+        job = library.equipped(ShardSpecs(plan)[0], ShardSpecs(plan).draws)
     assert len(job.reuse) > 4
     for olds in job.reuse.values():
         assert len({each.content for each in olds}) == len(olds)

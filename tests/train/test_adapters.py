@@ -20,7 +20,7 @@ pytest.importorskip("diffusers", reason="the real editors need vbdata[editors]")
 
 from tests.helpers import tiny_pipelines
 from vbdata.errors import RecipeError
-from vbdata.evaluation.evaluate import Options
+from vbdata.evaluation.evaluate import EvaluationOptions
 from vbdata.evaluation.truth import BuildTruth
 from vbdata.storage.folder import Folder
 from vbdata.train import checkpoint, flow
@@ -408,7 +408,7 @@ def test_a_run_resumes_bit_for_bit(
 @pytest.mark.parametrize("kind", ["instruct_pix2pix"])
 def test_the_ceiling_is_what_the_autoencoder_leaves(editor: Any, demo_build: Path) -> None:
     build = BuildTruth(Folder(str(demo_build)))
-    how = Options(trivial=False, tasks=("depth",), limit=2)
+    how = EvaluationOptions(trivial=False, tasks=("depth",), limit=2)
     spoiled = ceiling(editor, build, options=how)
     editor.encode_image = editor.decode = lambda x: x
     lossless = ceiling(editor, build, options=how)

@@ -21,9 +21,9 @@ from vbdata.errors import BuildError
 from vbdata.recipe.recipe import Recipe, load_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
-from vbdata.view.report.page import Options, page
+from vbdata.view.report.page import PageOptions, page
 
-FEW = Options(samples=2, decoded=20)
+FEW = PageOptions(samples=2, decoded=20)
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=pwned=2>\"'&amp;\0\x1b\u202e"
 
 
@@ -102,7 +102,7 @@ def test_the_same_bytes_again_and_other_samples_by_another_seed(
     assert again == html
     assert str(demo_build) not in html, "no path of the machine"
     assert str(tmp_path) not in again
-    assert page(Folder(str(copy)), Options(samples=2, decoded=20, seed=1)).decode() != html
+    assert page(Folder(str(copy)), PageOptions(samples=2, decoded=20, seed=1)).decode() != html
 
 
 def test_texts_from_data_are_only_text(demo_build: Path, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_quarantined_records_stand_in_tables(demo_build: Path, tmp_path: Path) -
     rows += [line | {"sample_id": "other", "reason": "missing", "detail": "y" * 2000}]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (copy / "quarantine" / "quarantine.jsonl").write_text(text)
-    found = Page(page(Folder(str(copy)), Options(samples=0, decoded=0)).decode()).text
+    found = Page(page(Folder(str(copy)), PageOptions(samples=0, decoded=0)).decode()).text
     assert "131 records were found damaged" in found
     assert re.search(r"kitti\s*depth\s*load\s*truncated\s*130\s*a file ends before", found)
     assert "The first 100 of 131 records" in found
@@ -141,12 +141,12 @@ def test_quarantined_records_stand_in_tables(demo_build: Path, tmp_path: Path) -
     assert "record-100" not in found
     (copy / "quarantine" / "quarantine.jsonl").write_text("{}\n")
     with pytest.raises(BuildError, match="line 1"):
-        page(Folder(str(copy)), Options(samples=0, decoded=0))
+        page(Folder(str(copy)), PageOptions(samples=0, decoded=0))
 
 
 def test_no_whole_shard_is_read(demo_build: Path) -> None:
     folder = CountingFolder(str(demo_build))
-    page(folder, Options(samples=1, decoded=5))
+    page(folder, PageOptions(samples=1, decoded=5))
     tars = [(path, size) for path, size in folder.reads if ".tar" in path]
     assert all(size > 0 for _, size in tars), "by range only"
     sample_reads = [size for path, size in tars if path.endswith(".tar")]
@@ -157,7 +157,7 @@ def test_no_whole_shard_is_read(demo_build: Path) -> None:
 def test_a_hundred_thousand_samples(demo_build: Path, tmp_path: Path) -> None:
     large = many_times(demo_build, tmp_path / "large", 1042)
     folder = CountingFolder(str(large))
-    html = page(folder, Options(samples=2, decoded=40))
+    html = page(folder, PageOptions(samples=2, decoded=40))
     text = Page(html.decode()).text
     assert "100,032 samples" in text
     assert "2 of 15,630" in text
@@ -170,8 +170,8 @@ def test_a_hundred_thousand_samples(demo_build: Path, tmp_path: Path) -> None:
 
 def test_the_page_does_not_outgrow_its_bound(demo_build: Path) -> None:
     folder = Folder(str(demo_build))
-    whole = page(folder, Options(samples=1000))
-    small = page(folder, Options(samples=1000, max_bytes=400_000))
+    whole = page(folder, PageOptions(samples=1000))
+    small = page(folder, PageOptions(samples=1000, max_bytes=400_000))
     assert len(small) <= 400_000 < len(whole)
     shown = re.findall(r"<span>(\d+) of (\d+)</span>", small.decode())
     counts = [int(n) for n, _ in shown]
@@ -189,7 +189,7 @@ def test_a_damaged_build_is_said_not_drawn(demo_build: Path, tmp_path: Path) -> 
     tar = copy / manifest_of(copy)["shards"][1]["tar"]
     tar.write_bytes(tar.read_bytes()[:-4096].ljust(tar.stat().st_size, b"\0")[1000:])
     with pytest.raises(BuildError, match="run vbdata verify"):
-        page(Folder(str(copy)), Options(samples=50))
+        page(Folder(str(copy)), PageOptions(samples=50))
 
 
 def small_build(folder: Path, data: Path, name: str) -> tuple[Recipe, Path]:
@@ -207,7 +207,7 @@ def small_build(folder: Path, data: Path, name: str) -> tuple[Recipe, Path]:
 def test_its_commands_make_the_same_bytes(tmp_path: Path, demo_data: Path) -> None:
     """The recipe and the commands are taken out of the page, and run."""
     recipe, out = small_build(tmp_path, demo_data, "out")
-    html = page(Folder(str(out)), Options(samples=0, decoded=0)).decode()
+    html = page(Folder(str(out)), PageOptions(samples=0, decoded=0)).decode()
     text, commands = (unescape(pre) for pre in re.findall(r"<pre>(.*?)</pre>", html, re.DOTALL))
     assert text == recipe.text
     assert "its digest is that of the build" in html
@@ -240,7 +240,7 @@ def test_without_its_plan_folder_the_recipe_comes_from_the_manifest(
 ) -> None:
     recipe, out = small_build(tmp_path, demo_data, "out")
     shutil.rmtree(out / "plan")
-    html = page(Folder(str(out)), Options(samples=0, decoded=0)).decode()
+    html = page(Folder(str(out)), PageOptions(samples=0, decoded=0)).decode()
     assert "made from the manifest" in html
     text = unescape(re.findall(r"<pre>(.*?)</pre>", html, re.DOTALL)[0])
     (tmp_path / "second.yaml").write_text(text)
@@ -252,7 +252,7 @@ def test_another_order_in_the_folder_is_not_believed(tmp_path: Path, demo_data: 
     order = json.loads((out / "plan" / "order.json").read_text())
     order["recipe"] = order["recipe"].replace("seed: 5", "seed: 6")
     (out / "plan" / "order.json").write_text(json.dumps(order))
-    html = page(Folder(str(out)), Options(samples=0, decoded=0)).decode()
+    html = page(Folder(str(out)), PageOptions(samples=0, decoded=0)).decode()
     assert "made from the manifest" in html
     assert "seed: 6" not in html
 
@@ -272,7 +272,7 @@ def test_a_quarantine_of_a_real_build(tmp_path: Path, demo_data: Path) -> None:
     build(load_recipe(recipe), Folder(str(tmp_path / "out")), How())
     rows = quarantine_of(tmp_path / "out")
     assert rows
-    text = Page(page(Folder(str(tmp_path / "out")), Options()).decode()).text
+    text = Page(page(Folder(str(tmp_path / "out")), PageOptions()).decode()).text
     assert f"{len(rows)} records were found damaged" in text
     assert all(row["file"] in text and row["detail"] in text for row in rows)
 
@@ -282,7 +282,7 @@ def test_the_command_writes_a_page(demo_build: Path, tmp_path: Path) -> None:
     few = ["--samples", "1", "--decoded", "3"]
     done = CliRunner().invoke(app, ["report", str(demo_build), "--out", str(out), *few])
     assert done.exit_code == 0, done.output
-    assert out.read_bytes() == page(Folder(str(demo_build)), Options(samples=1, decoded=3))
+    assert out.read_bytes() == page(Folder(str(demo_build)), PageOptions(samples=1, decoded=3))
     none = CliRunner().invoke(app, ["report", str(tmp_path), "--out", str(tmp_path / "no.html")])
     assert none.exit_code == 1
     assert "holds no finished build" in none.output

@@ -22,7 +22,7 @@ from vbdata.recipe.licences import commercial
 from vbdata.recipe.recipe import Recipe, load_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
-from vbdata.view.report.page import Options, page
+from vbdata.view.report.page import PageOptions, page
 from vbdata.view.stats import COUNTS, print_statement, statement
 
 HELD = "holdout: [refcoco-val, {file: ids.txt}]\n"
@@ -148,7 +148,7 @@ def test_tables_fit_and_say_every_number(guarded: tuple[Path, Recipe], width: in
 
 def test_the_report_says_it_too(guarded: tuple[Path, Recipe]) -> None:
     out, _ = guarded
-    text = Page(page(Folder(str(out)), Options(samples=0, decoded=0)).decode()).text
+    text = Page(page(Folder(str(out)), PageOptions(samples=0, decoded=0)).decode()).text
     for line in manifest_of(out)["sources"]:
         for cause in line["excluded"]:
             said = f"{line['source']} holdout: {cause['set']} {cause['groups']} {cause['records']}"

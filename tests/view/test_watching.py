@@ -26,7 +26,7 @@ from vbdata.recipe.recipe import Recipe
 from vbdata.run.events import Done, Retried, Waiting, Workers
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
-from vbdata.terminal.account import Account, Cell, clock_text
+from vbdata.terminal.account import Account, CellProgress, clock_text
 from vbdata.terminal.live import View
 from vbdata.terminal.watcher import Terminal
 from vbdata.view.stats_time import show
@@ -117,7 +117,7 @@ def test_a_hundred_cells_leave_the_rest_of_the_screen(followed: tuple[Followed, 
     view, real = View(), watcher.account
     view.state, view.account = watcher.states[-1], real
     kept, past = real.cells, real._past
-    real.cells = [Cell(f"source-{n}", "t", total=100, done=n) for n in range(100)]
+    real.cells = [CellProgress(f"source-{n}", "t", total=100, done=n) for n in range(100)]
     real._past = type(past)([(0.0, [(0, 0)] * 100)])
     try:
         lines = shown(view, screen(80, 24))

@@ -67,7 +67,7 @@ def eval_(
     with reported(as_json):
         from rich.console import Console
 
-        from vbdata.evaluation.evaluate import Options, evaluate
+        from vbdata.evaluation.evaluate import EvaluationOptions, evaluate
         from vbdata.evaluation.predictions import PredictionFolder
         from vbdata.evaluation.report import faulty, print_report
         from vbdata.evaluation.truth import BuildTruth
@@ -76,7 +76,7 @@ def eval_(
         from vbdata.storage.folder import Folder
 
         one_thread()  # small arrays: more threads than free cores cost more than they give
-        how = Options(
+        how = EvaluationOptions(
             align=align,
             crop=crop,
             max_depth=max_depth,

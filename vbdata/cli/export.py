@@ -62,11 +62,11 @@ def export(
         import os
 
         from vbdata.export._run import export as run
-        from vbdata.export.options import Options
+        from vbdata.export.options import ExportOptions
         from vbdata.storage.folder import Folder
         from vbdata.terminal.progress import Steps
 
-        options = Options(
+        options = ExportOptions(
             format=to,
             tasks=tuple(task or ()),
             sources=tuple(source or ()),

@@ -77,10 +77,12 @@ def report(
     with reported(False):
         from vbdata.machine.process import one_thread
         from vbdata.storage.folder import Folder
-        from vbdata.view.report.page import Options, page
+        from vbdata.view.report.page import PageOptions, page
 
         one_thread()
-        how = Options(samples=samples, decoded=decoded, max_bytes=round(max_mb * 1e6), seed=seed)
+        how = PageOptions(
+            samples=samples, decoded=decoded, max_bytes=round(max_mb * 1e6), seed=seed
+        )
         html = page(Folder(folder), how)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(html)

@@ -11,7 +11,7 @@ import typer
 from vbdata.cli.common import EXIT_FAILED, BuildFolder, Json, reported
 
 if TYPE_CHECKING:
-    from vbdata.checks.verify import Report
+    from vbdata.checks.verify import Verification
 
 
 def verify(
@@ -55,7 +55,7 @@ def verify(
             raise typer.Exit(EXIT_FAILED)
 
 
-def _print(folder: str, report: Report, as_json: bool) -> None:
+def _print(folder: str, report: Verification, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"folder": folder, "ok": not report.faults, **asdict(report)}))
         return

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+Cell = tuple[str, str]  # (source, task): what a recipe's mixture gives a share of the samples
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRef:

@@ -16,9 +16,9 @@ from vbdata.engine.progress import Progress, Watcher
 from vbdata.engine.run_record import Record
 from vbdata.errors import BuildError
 from vbdata.index.index import Index, build_index
-from vbdata.jobs.job import Ticket
-from vbdata.jobs.shared import Jobs
-from vbdata.jobs.tickets import Tickets, job_digests, jobs_of, planned_tar, read_from
+from vbdata.jobs.context import JobContext
+from vbdata.jobs.job import ShardSpec
+from vbdata.jobs.specs import ShardSpecs, context_of, job_digests, planned_tar, read_from
 from vbdata.layout import MANIFEST, PLAN_FOLDER, build_digest, shards_folder
 from vbdata.machine.process import check_device
 from vbdata.manifest.tally import warnings
@@ -60,8 +60,8 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
         claim(recipe, out)
         write_plan(plan, work / "plan.parquet")
-        jobs = _shared(jobs_of(plan), work, out, how)
-        return _build_plan(plan, jobs, out, how, watcher or Watcher(), run)
+        context = _shared(context_of(plan), work, out, how)
+        return _build_plan(plan, context, out, how, watcher or Watcher(), run)
 
 
 @contextmanager
@@ -74,14 +74,14 @@ def _work_folder(out: Folder) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _shared(jobs: Jobs, work: Path, out: Folder, how: How) -> Jobs:
+def _shared(context: JobContext, work: Path, out: Folder, how: How) -> JobContext:
     """Upload index and plan; the jobs, for workers that find them where they are for all."""
     if out.local:
-        return jobs
+        return context
     for file in sorted(path for path in work.rglob("*") if path.is_file()):
         out.copy(file, f"{PLAN_FOLDER}/{file.relative_to(work).as_posix()}")
     elsewhere = how.ray not in (None, "local")
-    return read_from(jobs, work, f"{out.url}/{PLAN_FOLDER}") if elsewhere else jobs
+    return read_from(context, work, f"{out.url}/{PLAN_FOLDER}") if elsewhere else context
 
 
 def _made(folder: Path) -> Path:
@@ -93,7 +93,7 @@ def _made(folder: Path) -> Path:
 
 
 def _build_plan(
-    plan: Plan, jobs: Jobs, out: Folder, how: How, watcher: Watcher, run: Run
+    plan: Plan, context: JobContext, out: Folder, how: How, watcher: Watcher, run: Run
 ) -> dict[str, Any]:
     digests = job_digests(plan)
     folder = shards_folder(build_digest(digests))
@@ -101,20 +101,20 @@ def _build_plan(
     def tar(number: int) -> str:
         return planned_tar(plan, number, folder)
 
-    tickets = Tickets(plan, digests.__getitem__)
+    specs = ShardSpecs(plan, digests.__getitem__)
     watcher.planned(plan)
     todo = Todo(
         numbers=lacking(out, digests, tar, rehash=how.rehash, retry=how.retry),
-        jobs=replace(jobs, folder=folder),
-        ticket=tickets.__getitem__,
-        record=tickets.record,
+        context=replace(context, folder=folder),
+        spec=specs.__getitem__,
+        record=specs.record,
     )
     if todo.numbers:
         unpublish(out)
     with Record(out, how, Path(folder).name, warnings(plan)) as record:
         here = int(how.ray is None and bool(todo.numbers))
         progress = state.first(plan, todo.numbers, here, record.times)
-        with _equipped(todo, tickets, how, record) as equipped:
+        with _equipped(todo, specs, how, record) as equipped:
             _build_shards(equipped, progress, watcher, record, run)
         sweep(out, tar, digests)
         unpublish(out)
@@ -122,18 +122,18 @@ def _build_plan(
 
 
 @contextmanager
-def _equipped(todo: Todo, tickets: Tickets, how: How, record: Record) -> Iterator[Todo]:
-    """The same, its tickets told of the samples of earlier builds that may serve."""
+def _equipped(todo: Todo, specs: ShardSpecs, how: How, record: Record) -> Iterator[Todo]:
+    """The same, its specs told of the samples of earlier builds that may serve."""
     if not how.reuse:
         yield todo
         return
     with earlier.opened(how.reuse if todo.numbers else ()) as library:
 
-        def ticket(number: int) -> Ticket:
-            return library.equipped(todo.ticket(number), tickets.draws)
+        def spec(number: int) -> ShardSpec:
+            return library.equipped(todo.spec(number), specs.draws)
 
         try:
-            yield replace(todo, ticket=ticket)
+            yield replace(todo, spec=spec)
         finally:
             record.reused = library.statement(record.reuse, record.samples)
 

@@ -22,11 +22,11 @@ from vbdata.errors import BadSample, RecipeError, SourceError
 from vbdata.index.entries import entry_digest
 from vbdata.index.index import Index, build_index, guarded
 from vbdata.jobs.job import Job, Row
-from vbdata.jobs.tickets import make_job
+from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
 from vbdata.manifest.tally import warnings
 from vbdata.planning.mixture import draw
-from vbdata.planning.plan import Cell, Plan, make_plan
+from vbdata.planning.plan import Plan, PlannedCell, make_plan
 from vbdata.recipe.recipe import Recipe
 from vbdata.shard.sample import load_row, make_sample
 from vbdata.sources.open import open_root
@@ -158,7 +158,7 @@ def _exclusions(plan: Plan) -> Iterator[Finding]:
                 yield Finding(source=name, level="ok", text=text)
 
 
-def _trial(plan: Plan, cell: Cell, samples: int) -> Finding:
+def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
     """Read, draw and prove some records of a cell, chosen by the recipe's seed."""
     words = plan.indices[cell.source].words[cell.rows]
     count = min(samples, len(cell.rows))

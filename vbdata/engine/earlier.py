@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from vbdata.engine.old_receipts import TABLE, Words, batches
 from vbdata.errors import RecipeError
-from vbdata.jobs.job import Ticket
+from vbdata.jobs.job import ShardSpec
 from vbdata.jobs.origin import origin_word
 from vbdata.layout import MANIFEST, RECIPE
 from vbdata.shard.reuse import REUSED, Old
@@ -40,14 +40,16 @@ class Library:
         sizes = [table.get_batch(n).num_rows for n in range(table.num_record_batches)]
         self._starts = np.cumsum([0, *sizes], dtype=np.int64)
 
-    def equipped(self, ticket: Ticket, draws: Callable[[Ticket], Mapping[str, set[int]]]) -> Ticket:
-        """The ticket, told of the earlier samples that may serve for its rows and spares.
+    def equipped(
+        self, spec: ShardSpec, draws: Callable[[ShardSpec], Mapping[str, set[int]]]
+    ) -> ShardSpec:
+        """The spec, told of the earlier samples that may serve for its rows and spares.
 
-        draws: their origins, and by which draws they would be taken (vbdata.jobs.tickets).
+        draws: their origins, and by which draws they would be taken (vbdata.jobs.specs).
         """
         if not len(self._words):
-            return ticket
-        return replace(ticket, reuse=self._found(draws(ticket)))
+            return spec
+        return replace(spec, reuse=self._found(draws(spec)))
 
     def statement(self, counts: Mapping[str, int], built: int) -> dict[str, Any]:
         """What a run of `built` samples has reused, and why not the rest, for people and scripts.

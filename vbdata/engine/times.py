@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from vbdata.jobs.job import Cell, Report
+from vbdata.core.types import Cell
+from vbdata.jobs.job import ShardReport
 from vbdata.machine.stages import STAGES
 
 
@@ -25,7 +26,7 @@ class Times:
         self._seconds: dict[tuple[Cell, str], float] = {}
         self._bytes = Counter[tuple[Cell, str]]()
 
-    def add(self, report: Report) -> None:
+    def add(self, report: ShardReport) -> None:
         """Count a shard that was built now."""
         if report.spent is None:
             return

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from vbdata.core import images
+from vbdata.core.types import Cell
 from vbdata.errors import RecipeError
 from vbdata.evaluation.metrics.classes import ClassesMeter
 from vbdata.evaluation.metrics.depth import DepthMeter
@@ -43,11 +44,9 @@ from vbdata.evaluation.report import Report, assembled
 from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
 from vbdata.evaluation.truth_raw import RawTruth
 
-Cell = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class EvaluationOptions:
     """How to score. align, crop, max_depth: of depth; None: what the data set's protocol says.
 
     trivial: whether to answer without a model too; tasks: only these; limit: only the first
@@ -124,13 +123,13 @@ class Bench:
 
 
 def evaluate(
-    build: BuildTruth, answers: Answers | None = None, options: Options | None = None
+    build: BuildTruth, answers: Answers | None = None, options: EvaluationOptions | None = None
 ) -> Report:
     """Score answers; without any, only the trivial rows and the ceiling of the whole build.
 
     Raises RecipeError for options that cannot be, BuildError or BadSample for a damaged build.
     """
-    how = options or Options()
+    how = options or EvaluationOptions()
     keys = build.chosen(how.tasks)[: how.limit]
     known = protocols({dataset for _, dataset, _ in build.cells()}, how)
     if how.workers > 1 and answers is not None and not isinstance(answers, PredictionFolder):

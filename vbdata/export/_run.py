@@ -12,7 +12,7 @@ from vbdata.export import format_of
 from vbdata.export._build import Build, open_build
 from vbdata.export._folder import claim, finish, read_report, tidy
 from vbdata.export._shard import done_path, export_shard
-from vbdata.export.options import BLANKS, Options, Summary
+from vbdata.export.options import BLANKS, ExportOptions, Summary
 from vbdata.storage.folder import Folder
 
 Step = Callable[[int, int], None]  # shards written, of how many
@@ -21,7 +21,7 @@ Step = Callable[[int, int], None]  # shards written, of how many
 def export(
     folder: Folder,
     out: Folder,
-    options: Options,
+    options: ExportOptions,
     *,
     workers: int = 1,
     step: Step = lambda done, of: None,
@@ -55,7 +55,7 @@ def export(
     return read_report(out)
 
 
-def _one(build: Build, options: Options, out: Folder, number: int) -> None:
+def _one(build: Build, options: ExportOptions, out: Folder, number: int) -> None:
     try:
         export_shard(build, number, options, format_of(options.format), out)
     except (ValueError, BadSample) as err:  # a tar that is none
@@ -64,7 +64,7 @@ def _one(build: Build, options: Options, out: Folder, number: int) -> None:
         raise BuildError(f"shard {number:05d} could not be exported: {err}; run it again") from err
 
 
-def _refuse(build: Build, options: Options, out: Folder) -> None:
+def _refuse(build: Build, options: ExportOptions, out: Folder) -> None:
     """Raise RecipeError for what cannot be, with all that is wrong."""
     cells = [(cell.source, cell.task) for cell in build.manifest.cells]
     sources, tasks = ({name for name, *_ in cells}, {name for _, name in cells})

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from vbdata.export._build import Build
-from vbdata.export.options import PAIRS, TEXT2IMAGE, Format, Item, Options
+from vbdata.export.options import PAIRS, TEXT2IMAGE, ExportOptions, Format, Item
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 
@@ -35,7 +35,9 @@ def done_path(number: int) -> str:
     return f"{STATE}/{number:05d}.jsonl"
 
 
-def export_shard(build: Build, number: int, options: Options, form: Format, out: Folder) -> None:
+def export_shard(
+    build: Build, number: int, options: ExportOptions, form: Format, out: Folder
+) -> None:
     """Write the chosen samples of a shard, then the file that says so. Raises BuildError."""
     rows = {row["key"]: row for row in build.rows(number) if _wanted(row, options)}
     lines: list[str] = []
@@ -60,7 +62,7 @@ def read_done(out: Folder, number: int) -> Iterator[Line]:
         yield Line(item, line["row"], line["sums"])
 
 
-def _wanted(row: Mapping[str, Any], options: Options) -> bool:
+def _wanted(row: Mapping[str, Any], options: ExportOptions) -> bool:
     by_task = not options.tasks or row["task"] in options.tasks
     return by_task and (not options.sources or row["source"] in options.sources)
 
@@ -81,7 +83,7 @@ def _write(
     build: Build,
     row: dict[str, Any],
     parts: Mapping[str, bytes],
-    options: Options,
+    options: ExportOptions,
     form: Format,
     out: Folder,
 ) -> str:
@@ -105,7 +107,9 @@ def _write(
     return json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n"
 
 
-def _item(build: Build, row: Mapping[str, Any], options: Options, form: Format, kind: str) -> Item:
+def _item(
+    build: Build, row: Mapping[str, Any], options: ExportOptions, form: Format, kind: str
+) -> Item:
     alone = row["blank_input"] and options.blank == "apart"
     part = row["task"] if options.split_by_task else TEXT2IMAGE if alone else PAIRS
     for name in (row["key"], part):

@@ -14,7 +14,7 @@ VERSION = 1  # of the layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ExportOptions:
     """What to export. tasks, sources: only these, all for none; blank: what becomes of samples
     without an input image (a part of their own, a black control image, or left out);
     masks: valid pixels as an image, for trainers that weigh their loss.

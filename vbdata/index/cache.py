@@ -84,7 +84,7 @@ class _Traced(Watched):
             yield local
 
 
-class Shelf:
+class IndexCache:
     """The cached indices of one reader with one set of options."""
 
     def __init__(self, dataset: str, options: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vbdata.core.types import Entry
+from vbdata.core.types import Cell, Entry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ class Row:
     digest: str
 
     @property
-    def cell(self) -> tuple[str, str]:
+    def cell(self) -> Cell:
         """What the mixture counts."""
         return self.source, self.task
 
@@ -78,7 +78,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class ShardSpec:
     """Which rows a shard has, in some bytes: with what all shards share (jobs.shared), a Job.
 
     samples: how many of the rows are no spares; cell: unsigned[rows]; record: uint32[rows], a
@@ -118,11 +118,8 @@ class Receipt:
     spent: Spent | None = None
 
 
-Cell = tuple[str, str]  # source, task
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ShardReport:
     """What a driver is told of a finished shard, whose receipt has the rest.
 
     samples, replaced: how many by cell, and how many of them stand for a damaged record.
@@ -137,7 +134,7 @@ class Report:
     spent: Spent | None
 
     @classmethod
-    def of(cls, receipt: Receipt) -> Report:
+    def of(cls, receipt: Receipt) -> ShardReport:
         """The report of a shard."""
         made = {sample["key"] for sample in receipt.samples}
         tried = {line["key"]: (line["source"], line["task"]) for line in receipt.quarantine}

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from vbdata.index.index import Index
 from vbdata.locks import sketch
-from vbdata.locks.lock import Lock, Source
+from vbdata.locks.lock import Lock, LockedSource
 from vbdata.locks.sketch import Differing, Digests
 
 NONE = Differing([], [], [], True)
@@ -60,7 +60,7 @@ def source_changes(old: Lock, new: Lock) -> list[SourceChange]:
     return [_source_change(a, b) for a, b in pairs if a != b]
 
 
-def _source_change(old: Source, new: Source) -> SourceChange:
+def _source_change(old: LockedSource, new: LockedSource) -> SourceChange:
     keys = ("dataset", "license", "entries", "faults", "fingerprint", "code")
     plain = [each.model_dump(include=set(keys)) for each in (old, new)]
     values = [Change(k, plain[0][k], plain[1][k]) for k in keys if plain[0][k] != plain[1][k]]

@@ -36,7 +36,7 @@ SAID = {
 KINDS = ("came", "went", "moved", *dict.fromkeys(SAID.values()), "other")
 MEMBERS = "bytes"  # one more kind, if members are read
 
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 class Example(NamedTuple):
@@ -85,7 +85,7 @@ class _Side:
         columns = [self.column(name).cast(pa.large_string()) for name in IDENTITY]
         return pc.binary_join_element_wise(*columns, pa.scalar("\t", pa.large_string()))
 
-    def named(self, rows: Rows) -> list[tuple[Any, ...]]:
+    def named(self, rows: RowNumbers) -> list[tuple[Any, ...]]:
         """Identity and key of some rows."""
         columns = [self.column(name).take(rows).to_pylist() for name in (*IDENTITY, "key")]
         return list(zip(*columns, strict=True))
@@ -157,11 +157,11 @@ class _Pairs:
         mask = pc.not_equal(old, new).fill_null(True)
         return np.asarray(mask.to_numpy(zero_copy_only=False))
 
-    def _kind(self, i: Rows, j: Rows, column: str = "") -> Kind:
+    def _kind(self, i: RowNumbers, j: RowNumbers, column: str = "") -> Kind:
         """How many, and examples; i, j: rows of each side, empty for the side that has none."""
         return Kind(max(len(i), len(j)), self._examples(i, j, column))
 
-    def _examples(self, i: Rows, j: Rows, column: str) -> list[Example]:
+    def _examples(self, i: RowNumbers, j: RowNumbers, column: str) -> list[Example]:
         i, j = i[: self._limit], j[: self._limit]
         named = [self._old.named(i), self._new.named(j)]
         values = [

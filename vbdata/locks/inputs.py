@@ -29,7 +29,7 @@ from vbdata.locks.changes import (
     shown,
     source_changes,
 )
-from vbdata.locks.lock import FORMAT, Cell, Lock
+from vbdata.locks.lock import FORMAT, Lock, LockedCell
 from vbdata.locks.make import code_part, held_part, make_lock, plan_sha256, source_part
 from vbdata.locks.outputs import made_differences
 from vbdata.locks.sketch import Sketch
@@ -111,7 +111,7 @@ def planned_lock(plan: Plan, out: Folder) -> Lock:
         code=code_part(code),
         samples=recipe.samples,
         bytes=0,
-        cells=[Cell(source=c.source, task=c.task, samples=c.count) for c in plan.cells],
+        cells=[LockedCell(source=c.source, task=c.task, samples=c.count) for c in plan.cells],
         rows={},
         raw=nothing,
         quarantine=nothing,

@@ -44,7 +44,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Source(_Part):
+class LockedSource(_Part):
     """A source as it was indexed. records: by id; files: those that the index was read from."""
 
     source: Text
@@ -76,7 +76,7 @@ class Code(_Part):
     templates: dict[str, Short] = {}
 
 
-class Cell(_Part):
+class LockedCell(_Part):
     """Samples of a source and task, in the recipe's order."""
 
     source: Text
@@ -84,7 +84,7 @@ class Cell(_Part):
     samples: Count
 
 
-class Shard(_Part):
+class LockedShard(_Part):
     """A shard by its place in the list; job: the first digits of its job's digest."""
 
     sha256: Sha256
@@ -107,16 +107,16 @@ class Lock(_Part):
     recipe: dict[str, Any]
     recipe_sha256: Sha256
     holdout: list[Held]
-    sources: list[Source]
+    sources: list[LockedSource]
     plan_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
     code: Code
     samples: Count
     bytes: Count
-    cells: list[Cell]
+    cells: list[LockedCell]
     rows: dict[str, Short]
     raw: Digests
     quarantine: Digests
-    shards: list[Shard]
+    shards: list[LockedShard]
     members: dict[str, dict[str, Short]] = {}
     environment: dict[str, Text]
     digest: str = ""

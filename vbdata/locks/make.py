@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from vbdata import plugins
 from vbdata.core import prompts
-from vbdata.core import types as nouns
+from vbdata.core.types import Source
 from vbdata.errors import BadSample, BuildError
 from vbdata.index.index import Index, open_index
 from vbdata.layout import INDEX, MANIFEST, PLAN, QUARANTINE, SUMS, TRACE, rows_path
@@ -53,7 +53,7 @@ def make_lock(out: Folder) -> Lock:
         "plan_sha256": _plan_sha256(out),
         "code": code_part(manifest["code"]),
         "cells": [
-            lock.Cell(source=c["source"], task=c["task"], samples=c["realised"])
+            lock.LockedCell(source=c["source"], task=c["task"], samples=c["realised"])
             for c in manifest["cells"]
         ],
         "rows": rows,
@@ -102,18 +102,20 @@ def open_indices(
                 for file in filter(out.exists, (facts, records, trace)):
                     with out.local_copy(file) as copy:
                         shutil.copyfile(copy, folder / Path(file).name)
-            source = nouns.Source(name=name, dataset=line["dataset"], roots=(), tasks={})
+            source = Source(name=name, dataset=line["dataset"], roots=(), tasks={})
             indices[name] = open_index(source, folder)
             if indices[name].fingerprint != line["fingerprint"]:
                 raise _damaged(out, f"{facts} is of another state of the data than {MANIFEST}")
         yield indices, folder
 
 
-def source_part(line: Mapping[str, Any], index: Index | None, folder: Path | None) -> lock.Source:
+def source_part(
+    line: Mapping[str, Any], index: Index | None, folder: Path | None
+) -> lock.LockedSource:
     """A source, from its line in a manifest, its index, and the folder with the index's trace."""
     keys = ("source", "dataset", "license", "entries", "faults", "fingerprint", "code")
     trace = folder / f"{line['source']}{TRACE}" if folder else None
-    return lock.Source(
+    return lock.LockedSource(
         **{key: line[key] for key in keys},
         records=_records(index) if index is not None else None,
         files=_files(trace) if trace and trace.exists() else None,
@@ -241,8 +243,8 @@ def _quarantine(out: Folder) -> Digests:
     return sketch.digests()
 
 
-def _shard_part(line: Mapping[str, Any]) -> lock.Shard:
-    return lock.Shard(
+def _shard_part(line: Mapping[str, Any]) -> lock.LockedShard:
+    return lock.LockedShard(
         sha256=line["sha256"],
         samples=line["samples"],
         bytes=line["bytes"],

@@ -17,7 +17,7 @@ from vbdata.storage.folder import Folder
 
 NAMES = ("source", "task", "sample_id", "key")
 
-Rows = Callable[[Sequence[str]], dict[str, dict[str, Any]]]
+RowLookup = Callable[[Sequence[str]], dict[str, dict[str, Any]]]
 
 
 def made_differences(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _quarantined(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
         yield f"quarantined in the lock, and not so here: {_plain(name)}"
 
 
-def _raw(old: Lock, new: Lock, rows: Rows, indices: Mapping[str, Index]) -> Iterator[str]:
+def _raw(old: Lock, new: Lock, rows: RowLookup, indices: Mapping[str, Index]) -> Iterator[str]:
     """Samples whose raw files are others, and keys under which another sample stands."""
     found = differing(old.raw, new.raw)
     for row in rows([_key(name) for name in found.changed]).values():
@@ -88,7 +88,7 @@ def _raw(old: Lock, new: Lock, rows: Rows, indices: Mapping[str, Index]) -> Iter
         yield "the raw files of too many samples differ to name all"
 
 
-def _members(old: Lock, new: Lock, rows: Rows) -> Iterator[str]:
+def _members(old: Lock, new: Lock, rows: RowLookup) -> Iterator[str]:
     """The first sample of which a member differs, and how many there are."""
     if not old.members:
         yield (
@@ -104,7 +104,7 @@ def _members(old: Lock, new: Lock, rows: Rows) -> Iterator[str]:
         yield f"the first of {len(keys)} samples that differ is {_named(row)}: {differ}"
 
 
-def _rows_of(out: Folder, manifest: Mapping[str, Any]) -> Rows:
+def _rows_of(out: Folder, manifest: Mapping[str, Any]) -> RowLookup:
     """The manifest's rows by key, of the first few of some keys."""
 
     def rows(keys: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -36,7 +36,7 @@ BLOCK_ROWS = 1 << 18  # arranged at once: some 10 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class PlannedCell:
     """One (source, task) of the mixture. rows: index rows that can serve; count: apportioned."""
 
     source: str
@@ -71,7 +71,7 @@ class Plan:
 
     recipe: Recipe
     indices: dict[str, Index]
-    cells: tuple[Cell, ...]
+    cells: tuple[PlannedCell, ...]
     table: Ints
     held: Held
     barred: Mapping[str, Mapping[str, int]]
@@ -170,7 +170,7 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
         for name, index in by_name.items()
     }
     cells = [
-        Cell(source=s.name, task=t, weight=Fraction(s.tasks[t]), rows=rows)
+        PlannedCell(source=s.name, task=t, weight=Fraction(s.tasks[t]), rows=rows)
         for s in recipe.sources
         for t, rows in eligible_rows(by_name[s.name], list(s.tasks), fits[s.name]).items()
     ]
@@ -189,7 +189,7 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
 
 def _counts(
     recipe: Recipe,
-    cells: Sequence[Cell],
+    cells: Sequence[PlannedCell],
     indices: Mapping[str, Index],
     barred: Mapping[str, Mapping[str, int]],
 ) -> list[int]:

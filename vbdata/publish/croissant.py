@@ -19,7 +19,14 @@ import pyarrow as pa
 from vbdata.layout import rows_path
 from vbdata.manifest.columns import COLUMNS
 from vbdata.manifest.json_text import Each
-from vbdata.publish.facts import Member, json_text, licence_url, members, short_digest, summary
+from vbdata.publish.facts import (
+    SampleMember,
+    json_text,
+    licence_url,
+    members,
+    short_digest,
+    summary,
+)
 
 PATH = "croissant.json"
 EPOCH = "1970-01-01"
@@ -112,7 +119,7 @@ def _distribution(
         yield _file_set(member, tars)
 
 
-def _pictures(manifest: Mapping[str, Any]) -> list[Member]:
+def _pictures(manifest: Mapping[str, Any]) -> list[SampleMember]:
     return [member for member in members(manifest) if member.is_image]
 
 
@@ -133,7 +140,7 @@ def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
     return said | {"contentSize": f"{shard['bytes']} B"}
 
 
-def _file_set(member: Member, tars: Each) -> dict[str, Any]:
+def _file_set(member: SampleMember, tars: Each) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": f"{_set(member)}-files",
@@ -160,7 +167,7 @@ def _rows(path: str) -> dict[str, Any]:
     }
 
 
-def _images(member: Member) -> dict[str, Any]:
+def _images(member: SampleMember) -> dict[str, Any]:
     of = _set(member)
     return {
         "@type": "cr:RecordSet",
@@ -172,7 +179,7 @@ def _images(member: Member) -> dict[str, Any]:
     }
 
 
-def _image_fields(of: str, member: Member) -> Iterator[dict[str, Any]]:
+def _image_fields(of: str, member: SampleMember) -> Iterator[dict[str, Any]]:
     files_ = {"fileSet": {"@id": f"{of}-files"}}
     yield _field(of, "key", "sc:Text", "name of the sample, as in the record set manifest") | {
         "source": files_
@@ -193,5 +200,5 @@ def _field(of: str, name: str, kind: str, meaning: str) -> dict[str, Any]:
     }
 
 
-def _set(member: Member) -> str:
+def _set(member: SampleMember) -> str:
     return SETS[member.extension.partition(".")[0]]

@@ -13,7 +13,7 @@ from vbdata.manifest.json_text import json_pieces
 SPDX = re.compile(r"CC-BY(-NC)?(-SA|-ND)?-\d\.\d|CC0-1\.0|MIT|Apache-2\.0|BSD-[23]-Clause")
 
 
-class Member(NamedTuple):
+class SampleMember(NamedTuple):
     """A member of every sample: KEY.extension. is_image: whether it is one."""
 
     extension: str
@@ -31,15 +31,15 @@ def input_extension(manifest: Mapping[str, Any]) -> str:
     return f"input.{manifest['recipe']['image']['input']}"
 
 
-def members(manifest: Mapping[str, Any]) -> tuple[Member, ...]:
+def members(manifest: Mapping[str, Any]) -> tuple[SampleMember, ...]:
     """The five members of every sample, sorted as they lie in the tar."""
     kind = "image/jpeg" if manifest["recipe"]["image"]["input"] == "jpg" else "image/png"
     return (
-        Member(input_extension(manifest), kind, "input image; black if the task needs none"),
-        Member("instruction.txt", "text/plain", "the prompt, UTF-8"),
-        Member("json", "application/json", "facts of the sample, the same keys in all"),
-        Member("target.png", "image/png", "the answer as RGB; its colours are the label"),
-        Member("valid.png", "image/png", "mask: 255 where the target has a label, else 0"),
+        SampleMember(input_extension(manifest), kind, "input image; black if the task needs none"),
+        SampleMember("instruction.txt", "text/plain", "the prompt, UTF-8"),
+        SampleMember("json", "application/json", "facts of the sample, the same keys in all"),
+        SampleMember("target.png", "image/png", "the answer as RGB; its colours are the label"),
+        SampleMember("valid.png", "image/png", "mask: 255 where the target has a label, else 0"),
     )
 
 

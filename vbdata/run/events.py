@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from vbdata.jobs.job import Report, Ticket
-from vbdata.jobs.shared import Jobs
+from vbdata.jobs.context import JobContext
+from vbdata.jobs.job import ShardReport, ShardSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """A shard is finished and its receipt is written."""
 
-    report: Report
+    report: ShardReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ Events = Generator[Event, None, None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Todo:
-    """What a runner is to do: shards by number, what their jobs share, and the ticket of each.
+    """What a runner is to do: shards by number, what their jobs share, and the spec of each.
 
-    record: the place of an entry, by source and id (vbdata.jobs.tickets).
+    record: the place of an entry, by source and id (vbdata.jobs.specs).
     """
 
     numbers: Sequence[int]
-    jobs: Jobs
-    ticket: Callable[[int], Ticket]
+    context: JobContext
+    spec: Callable[[int], ShardSpec]
     record: Callable[[str, str], int]

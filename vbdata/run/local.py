@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vbdata.jobs.job import Job, Report
+from vbdata.jobs.job import Job, ShardReport
 from vbdata.machine.process import one_thread
 from vbdata.run.attempt import build_or_blame, cause
 from vbdata.run.attempts import Tries
@@ -25,13 +25,13 @@ def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
     """
     one_thread()
     if todo.numbers:
-        todo.jobs.warm()
+        todo.context.warm()
     note, suspects = InWork(out), Suspects(todo.record)
     for number in todo.numbers:
-        ticket = todo.ticket(number)
-        with note.noted(ticket.digest):
-            guarded = ticket.digest == note.left or suspects.suspected(ticket)
-            for event in _attempts(todo.jobs.checked(ticket), out, device, guarded=guarded):
+        spec = todo.spec(number)
+        with note.noted(spec.digest):
+            guarded = spec.digest == note.left or suspects.suspected(spec)
+            for event in _attempts(todo.context.checked(spec), out, device, guarded=guarded):
                 if isinstance(event, Done):
                     suspects.learn(event.report)
                 yield event
@@ -50,5 +50,5 @@ def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[
             again = tries.failed(number, err)
             yield Retried(number, cause(err)) if again else Failed(number, cause(err))
         else:
-            yield Failed(number, made) if isinstance(made, str) else Done(Report.of(made))
+            yield Failed(number, made) if isinstance(made, str) else Done(ShardReport.of(made))
             return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vbdata.jobs.job import Report, Ticket
+from vbdata.jobs.job import ShardReport, ShardSpec
 from vbdata.layout import IN_WORK
 from vbdata.storage.folder import Folder
 
@@ -19,25 +19,25 @@ KILLER = "kills its worker"  # a reason of vbdata.errors
 class Suspects:
     """Shards whose worker died, and records that killed one in another shard.
 
-    record: the place of an entry, by source and id, as tickets tell it.
+    record: the place of an entry, by source and id, as specs tell it.
     """
 
     def __init__(self, record: Callable[[str, str], int]) -> None:
         self._record, self._records = record, set[int]()
         self.shards: set[int] = set()
 
-    def learn(self, report: Report) -> None:
+    def learn(self, report: ShardReport) -> None:
         """Remember the killers of a finished shard; the shard itself is a suspect no more."""
         self.shards.discard(report.shard)
         for line in report.quarantine:
             if line["reason"] == KILLER:
                 self._records.add(self._record(line["source"], line["sample_id"]))
 
-    def suspected(self, ticket: Ticket) -> bool:
+    def suspected(self, spec: ShardSpec) -> bool:
         """Whether a shard had better be built in a child."""
-        if ticket.shard in self.shards:
+        if spec.shard in self.shards:
             return True
-        return bool(self._records) and not self._records.isdisjoint(ticket.record.tolist())
+        return bool(self._records) and not self._records.isdisjoint(spec.record.tolist())
 
 
 class InWork:

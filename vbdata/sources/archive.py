@@ -22,7 +22,7 @@ from vbdata.core.types import FileRef
 from vbdata.errors import BadSample, Reason
 from vbdata.sources import members as archive_making
 from vbdata.sources import zip_members as archive_zip
-from vbdata.sources.table import LINK, STORED, Member
+from vbdata.sources.table import LINK, STORED, ArchiveMember
 from vbdata.storage.folder import AHEAD, Folder, Root, absent, safe
 from vbdata.storage.streams import PIECE, Inflated, Window
 
@@ -140,7 +140,7 @@ class Archive(Root):
             copy.flush()
             yield Path(copy.name)
 
-    def _member(self, path: str) -> Member:
+    def _member(self, path: str) -> ArchiveMember:
         """The file of a path. Raises BadSample."""
         member = self.table.find(safe(path))
         if member is None or not member.is_file:
@@ -151,7 +151,7 @@ class Archive(Root):
             raise self._bad("undecodable", fault, path)
         return member
 
-    def _packed(self, path: str, member: Member) -> bytes:
+    def _packed(self, path: str, member: ArchiveMember) -> bytes:
         """A member's bytes as they are stored, by one request as a rule."""
         wanted = member.head + member.packed
         data = self._root.read_range(self._at, member.offset, wanted) if wanted else b""
@@ -163,7 +163,7 @@ class Archive(Root):
             raise self._bad("truncated", f"{len(data)} of {member.packed} packed bytes", path)
         return data
 
-    def _packed_stream(self, path: str, member: Member) -> io.RawIOBase:
+    def _packed_stream(self, path: str, member: ArchiveMember) -> io.RawIOBase:
         start = self._start(path, member)
 
         def fetch(offset: int, size: int) -> bytes:
@@ -171,7 +171,7 @@ class Archive(Root):
 
         return Window(fetch, member.packed)
 
-    def _start(self, path: str, member: Member) -> int:
+    def _start(self, path: str, member: ArchiveMember) -> int:
         """Where a member's data begins in the archive."""
         if not member.head:
             return member.offset

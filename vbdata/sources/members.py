@@ -32,7 +32,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.machine import cache
 from vbdata.sources import tar_members as archive_tar
 from vbdata.sources import zip_members as archive_zip
-from vbdata.sources.table import DAMAGE, FORMAT, Member, Table, folders_above, write
+from vbdata.sources.table import DAMAGE, FORMAT, ArchiveMember, Table, folders_above, write
 from vbdata.storage.folder import Folder, Root, safe
 from vbdata.storage.streams import PIECE, Window
 
@@ -110,9 +110,9 @@ def _stream(root: Root, path: str, size: int) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(window, FAR_AHEAD))
 
 
-def _plain(members: Iterable[Member], name: str) -> dict[str, Member]:
+def _plain(members: Iterable[ArchiveMember], name: str) -> dict[str, ArchiveMember]:
     """Path -> member, the last of each path. Raises SourceError for a path that leads out."""
-    found: dict[str, Member] = {}
+    found: dict[str, ArchiveMember] = {}
     for member in members:
         path, parts = member.path, [p for p in member.path.split("/") if p not in ("", ".")]
         hostile = path.startswith("/") or "\\" in path or "\0" in path or DRIVE.match(path)

@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
 DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError)
 
 
-class Member(NamedTuple):
+class ArchiveMember(NamedTuple):
     """A file in an archive.
 
     offset: where it begins; head: bytes from there on within which its data begins (0: at once);
@@ -87,12 +87,12 @@ class Table:
         self.paths, self.above = _Texts(files["path"]), _Texts(folders["path"])
         self._columns = [_numbers(files[name]) for name in SCHEMA.names[1:]]
 
-    def find(self, path: str) -> Member | None:
+    def find(self, path: str) -> ArchiveMember | None:
         """The file of a path."""
         at = bisect_left(self.paths, _key(path))
         if at == len(self.paths) or self.paths[at] != _key(path):
             return None
-        return Member(path, *(column[at] for column in self._columns))
+        return ArchiveMember(path, *(column[at] for column in self._columns))
 
     def is_folder(self, path: str) -> bool:
         """Whether a path is that of a folder."""
@@ -161,13 +161,13 @@ def _numbers(column: Any) -> memoryview:
 
 
 def write(
-    file: Path, members: Iterable[Member], folders: Iterable[str], archives: Iterable[str]
+    file: Path, members: Iterable[ArchiveMember], folders: Iterable[str], archives: Iterable[str]
 ) -> None:
     """Write the table of unique, plain paths. archives: those of them that are archives."""
     rows = sorted(members)
     tops = {member.path.partition("/")[0] for member in rows}
     said = {"tops": sorted(tops) if len(tops) <= MAX_TOPS else None, "archives": sorted(archives)}
-    nowhere = [Member(path, 0, 0, 0, 0, STORED, 0) for path in sorted(folders)]
+    nowhere = [ArchiveMember(path, 0, 0, 0, 0, STORED, 0) for path in sorted(folders)]
     schema = SCHEMA.with_metadata({"vbdata": json.dumps(said)})
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         writer.write_batch(_batch(rows, schema))
@@ -179,7 +179,7 @@ def write(
         stream.write(crc.to_bytes(4, "little"))
 
 
-def _batch(rows: list[Member], schema: pa.Schema) -> pa.RecordBatch:
+def _batch(rows: list[ArchiveMember], schema: pa.Schema) -> pa.RecordBatch:
     columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMA)
     columns[0] = tuple(map(_key, columns[0]))
     arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]

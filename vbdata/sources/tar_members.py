@@ -11,18 +11,20 @@ from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from vbdata.errors import SourceError
-from vbdata.sources.table import LINK, SPECIAL, STORED, Member
+from vbdata.sources.table import LINK, SPECIAL, STORED, ArchiveMember
 
 DAMAGE = (tarfile.TarError, EOFError, ValueError, OverflowError)
 MAX_HEADER = 1 << 20  # bytes of a member's header with all its extensions
 
 
-def members(stream: IO[bytes], size: int, name: str) -> Iterator[Member]:
+def members(stream: IO[bytes], size: int, name: str) -> Iterator[ArchiveMember]:
     """The files of a tar, in its order. Raises SourceError."""
     try:
         for info in headers(stream, size):
             if not info.isdir():
-                yield Member(info.name, info.offset_data, 0, info.size, info.size, _method(info), 0)
+                yield ArchiveMember(
+                    info.name, info.offset_data, 0, info.size, info.size, _method(info), 0
+                )
     except DAMAGE as err:
         cause = f"is no whole tar: {err} ({size} bytes); download it again"
         raise SourceError(f"{name}: {cause}") from err

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import deflate
 
 from vbdata.errors import SourceError
-from vbdata.sources.table import DEFLATED, ENCRYPTED, LINK, STORED, Member
+from vbdata.sources.table import DEFLATED, ENCRYPTED, LINK, STORED, ArchiveMember
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # a member, no member at all, one of several
 LOCAL = struct.Struct("<4s22xHH")
@@ -38,7 +38,7 @@ METHODS = {
 }
 
 
-def members(stream: BinaryIO, size: int, name: str) -> Iterator[Member]:
+def members(stream: BinaryIO, size: int, name: str) -> Iterator[ArchiveMember]:
     """The files of a zip, in the order of its directory. Raises SourceError."""
     try:
         with zipfile.ZipFile(stream) as opened:
@@ -48,7 +48,7 @@ def members(stream: BinaryIO, size: int, name: str) -> Iterator[Member]:
     heads = _heads(found, end, name)
     for info in found:
         if not info.filename.endswith("/"):
-            yield Member(
+            yield ArchiveMember(
                 info.orig_filename,
                 info.header_offset,
                 heads[id(info)],
@@ -86,7 +86,7 @@ def data_start(head: bytes) -> int:
     return LOCAL.size + int(name) + int(extra)
 
 
-def fault(member: Member) -> str:
+def fault(member: ArchiveMember) -> str:
     """Why a member's bytes cannot be had, "" if they can."""
     size, packed = member.size, member.packed
     if member.method == ENCRYPTED:

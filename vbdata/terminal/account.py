@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vbdata.engine.progress import Progress
-from vbdata.jobs.job import Report
+from vbdata.jobs.job import ShardReport
 from vbdata.planning.plan import Plan
 from vbdata.run.events import Done
 
@@ -17,7 +17,7 @@ SNAPSHOT_S = 1.0
 
 
 @dataclass(slots=True)
-class Cell:
+class CellProgress:
     """A cell of the mixture. done: samples, earlier runs' too; made, bytes: of this run."""
 
     source: str
@@ -35,7 +35,7 @@ class Account:
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = plan.recipe.name
-        self.cells = [Cell(cell.source, cell.task, cell.count) for cell in plan.cells]
+        self.cells = [CellProgress(cell.source, cell.task, cell.count) for cell in plan.cells]
         self._by = {(cell.source, cell.task): cell for cell in self.cells}
         self._clock, self._start = clock, clock()
         self._past = deque([(self._start, self._now())])
@@ -80,7 +80,7 @@ class Account:
         while len(self._past) > 1 and now - self._past[1][0] >= WINDOW_S:
             self._past.popleft()
 
-    def _add(self, report: Report) -> None:
+    def _add(self, report: ShardReport) -> None:
         for name, count in report.samples.items():
             cell = self._by[name]
             cell.done, cell.made = cell.done + count, cell.made + count

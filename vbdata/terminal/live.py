@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vbdata.engine.progress import Progress
-from vbdata.terminal.account import Account, Cell, clock_text
+from vbdata.terminal.account import Account, CellProgress, clock_text
 
 WIDE = 100  # columns from which heads are not shortened
 OTHER_LINES = 11  # of the screen, besides those of the cells
@@ -76,8 +76,8 @@ def _cells(account: Account, wide: bool, room: int) -> Table:
 
 
 def _fitting(
-    lines: list[tuple[Cell, tuple[float, float]]], room: int
-) -> list[tuple[Cell, tuple[float, float]]]:
+    lines: list[tuple[CellProgress, tuple[float, float]]], room: int
+) -> list[tuple[CellProgress, tuple[float, float]]]:
     """The cells that find room, in their order: those furthest from their end."""
     if len(lines) <= room:
         return lines
@@ -85,7 +85,7 @@ def _fitting(
     return [line for line in lines if line in behind]
 
 
-def _line(cell: Cell, samples: float, megabytes: float) -> Iterator[Text]:
+def _line(cell: CellProgress, samples: float, megabytes: float) -> Iterator[Text]:
     yield Text(cell.source)
     yield Text(cell.task)
     yield Text(str(cell.done))

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from vbdata.engine.doctor import Finding
 from vbdata.errors import RecipeError, choices, visible
-from vbdata.jobs.tickets import Tickets, jobs_of
+from vbdata.jobs.specs import ShardSpecs, context_of
 from vbdata.manifest.tally import cell_lines, warnings
 from vbdata.planning.plan import Plan
 from vbdata.shard.sample import ask_for
@@ -69,11 +69,11 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
 def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
     """The first prompts of the plan, by key."""
     found: list[dict[str, str]] = []
-    jobs, tickets = jobs_of(plan), Tickets(plan)
+    context, specs = context_of(plan), ShardSpecs(plan)
     for number in range(plan.shards):
         if len(found) >= count:
             break
-        job = jobs.job(tickets[number])
+        job = context.job(specs[number])
         for row in job.rows[: count - len(found)]:
             text = ask_for(row, job).instruction
             found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
@@ -85,9 +85,9 @@ def print_prompts(plan: Plan, task: str, count: int) -> None:
     if task not in {cell.task for cell in plan.cells}:
         known = sorted({cell.task for cell in plan.cells})
         raise RecipeError([f"the recipe has no task {task!r}{choices(task, known)}"])
-    jobs, tickets, printed = jobs_of(plan), Tickets(plan), 0
+    context, specs, printed = context_of(plan), ShardSpecs(plan), 0
     for number in range(plan.shards):
-        job = jobs.job(tickets[number])
+        job = context.job(specs[number])
         for row in (row for row in (*job.rows, *job.spares) if row.task == task):
             if printed < count:
                 print(visible(ask_for(row, job).instruction))

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata.core import images
-from vbdata.core.types import Geometry
+from vbdata.core.types import Cell, Geometry
 from vbdata.errors import BadSample, BuildError
 from vbdata.layout import MANIFEST, offsets_path, rows_path
 from vbdata.manifest.json_text import manifest_digest
@@ -25,7 +25,6 @@ from vbdata.shard import tar
 from vbdata.storage.folder import Folder
 
 COLUMNS = ["key", "shard", "source", "task", "width", "height", "blank_input"]
-Cell = tuple[str, str]  # (source, task)
 Ints = NDArray[np.int64]
 
 

@@ -24,7 +24,7 @@ from vbdata.train.data import Corpus, nearest, open_builds
 from vbdata.train.loop import build_editor
 from vbdata.train.sampling import bucket_sizes
 
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 def predict(
@@ -75,7 +75,7 @@ def load_trained(path: Path, device: torch.device) -> tuple[Config, Editor]:
 
 def _same_size(
     corpus: Corpus, config: Config, editor: Editor, wanted: Sequence[int], batch: int
-) -> Iterator[tuple[Rows, tuple[int, int]]]:
+) -> Iterator[tuple[RowNumbers, tuple[int, int]]]:
     of_size: dict[tuple[int, int], list[int]] = {}
     for row in wanted:
         aspect = f"{corpus.width[row]}:{corpus.height[row]}"
@@ -88,7 +88,7 @@ def _same_size(
 
 @torch.no_grad()
 def _answers(
-    corpus: Corpus, config: Config, editor: Editor, rows: Rows, size: tuple[int, int],
+    corpus: Corpus, config: Config, editor: Editor, rows: RowNumbers, size: tuple[int, int],
     steps: int, guidance: tuple[float, float], seed: int,
 ) -> Iterator[NDArray[np.uint8]]:  # fmt: skip
     """uint8[H, W, 3] of each row, at its own size. The noise is keyed by (seed, row)."""

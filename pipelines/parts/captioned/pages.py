@@ -61,14 +61,14 @@ class Page(NamedTuple):
     rows: int
 
 
-class Place(NamedTuple):
+class ValuePlace(NamedTuple):
     """Where a value is: the number in its page. dictionary: None if none comes before."""
 
     page: Page
     dictionary: Page | None
 
 
-def scan(root: Root, path: str, chunk: Chunk) -> Iterator[Place]:
+def scan(root: Root, path: str, chunk: Chunk) -> Iterator[ValuePlace]:
     """The pages of values of a chunk, by their headers. Raises BadSample at the first damage."""
     at, end, left = chunk.start, chunk.start + chunk.size, chunk.rows
     dictionary: Page | None = None
@@ -81,10 +81,12 @@ def scan(root: Root, path: str, chunk: Chunk) -> Iterator[Place]:
             dictionary = page
         elif kind in (DATA, DATA_2):
             left -= page.rows
-            yield Place(page, dictionary)
+            yield ValuePlace(page, dictionary)
 
 
-def values(root: Root, path: str, place: Place, codec: str, levels: int) -> list[memoryview | None]:
+def values(
+    root: Root, path: str, place: ValuePlace, codec: str, levels: int
+) -> list[memoryview | None]:
     """The values of a page, None for null. Raises BadSample."""
     words: list[memoryview] = []
     try:

@@ -12,7 +12,7 @@ from pipelines.formats.tars import WINDOW, Stream
 from pipelines.parts import own_records as own
 from pipelines.parts import records
 from pipelines.parts.captioned import pages
-from pipelines.parts.captioned.pages import Chunk, Page, Place
+from pipelines.parts.captioned.pages import Chunk, Page, ValuePlace
 from pipelines.parts.captioned.records import BYTES, CAPTIONS, Names, bare, captioned, faulty, named
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample, SourceError
@@ -84,7 +84,7 @@ def read(root: Root, entry: Entry) -> bytes:
     """The bytes of an entry's image, of the size that it promises. Raises BadSample."""
     record, path = records.unpack(entry.record), entry.files["image"].path
     dictionary = record["dictionary"]
-    place = Place(Page(*record["page"]), Page(*dictionary) if dictionary else None)
+    place = ValuePlace(Page(*record["page"]), Page(*dictionary) if dictionary else None)
     value = pages.values(root, path, place, record["codec"], record["levels"])[record["number"]]
     if value is None:
         raise BadSample("missing", f"row {record['row']} has no image bytes", path)
@@ -179,7 +179,7 @@ def _of_group(root: Root, file: FileRef, group: _Group, shape: _Shape) -> Iterat
 
 
 def _of_page(
-    root: Root, file: FileRef, group: _Group, shape: _Shape, place: Place, done: int
+    root: Root, file: FileRef, group: _Group, shape: _Shape, place: ValuePlace, done: int
 ) -> Iterator[Entry]:
     """The entries of a page. done: rows of the group before it."""
     rows = group.rows[done : done + place.page.rows]

@@ -24,7 +24,7 @@ START_ANSWER_S = 10.0  # to fetch the answer of a worker that has started
 LONGEST_PAUSE_S = 60.0  # between two tries where constructors fail
 
 
-class Member(NamedTuple):
+class StartedWorker(NamedTuple):
     """An actor that has started, and its node."""
 
     actor: Any
@@ -44,8 +44,8 @@ class Crew:
     gpus_per_worker: float
     workers: int | None
     start_s: float
-    jobs: Any
-    idle: list[Member] = field(default_factory=list)
+    context: Any
+    idle: list[StartedWorker] = field(default_factory=list)
     starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
     _failures: int = 0
     _failure: str = ""
@@ -79,7 +79,7 @@ class Crew:
                 self._failed(root_cause(err))
         else:
             self._failures, self._said_after = 0, 0
-            self.idle.append(Member(actor, node))
+            self.idle.append(StartedWorker(actor, node))
 
     def drop_slow(self) -> None:
         """Give up workers that do not come up."""
@@ -121,7 +121,7 @@ class Crew:
                 max_restarts=0,
                 max_task_retries=0,
             )
-            .remote(self.out.url, self.device, self.jobs)
+            .remote(self.out.url, self.device, self.context)
         )
         self.starting[actor.ready.remote()] = (actor, time.monotonic())
 

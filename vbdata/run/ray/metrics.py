@@ -17,7 +17,7 @@ from contextlib import closing
 
 from ray.util.metrics import Counter, Gauge, Histogram
 
-from vbdata.jobs.job import Report
+from vbdata.jobs.job import ShardReport
 from vbdata.run.events import Done, Event, Events, Failed, Retried, Workers
 
 CELL = ("source", "task")
@@ -62,7 +62,7 @@ class _Metrics:
             case Workers(alive):
                 self.workers.set(alive)
 
-    def _add_shard(self, report: Report) -> None:
+    def _add_shard(self, report: ShardReport) -> None:
         self.shards.inc()
         for cell, count in report.samples.items():
             self.samples.inc(count, dict(zip(CELL, cell, strict=True)))

@@ -1,6 +1,6 @@
 """Run jobs on Ray: a map over actors that pull one shard at a time.
 
-The driver holds the numbers of the shards that wait and hands out tickets, counts what goes
+The driver holds the numbers of the shards that wait and hands out specs, counts what goes
 wrong itself (run.attempts), replaces actors that die or fall silent, and waits nowhere without a
 timeout. A worker's death makes its shard a suspect, to be built in a child; a node's does not.
 """
@@ -16,11 +16,11 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayError, RayTaskError
 
-from vbdata.jobs.job import Report, Ticket
+from vbdata.jobs.job import ShardReport, ShardSpec
 from vbdata.run.attempts import Tries
 from vbdata.run.events import Done, Event, Events, Failed, Retried, Todo, Workers
 from vbdata.run.ray.cluster import START_S, start, stop
-from vbdata.run.ray.crew import Crew, Member, lost, root_cause
+from vbdata.run.ray.crew import Crew, StartedWorker, lost, root_cause
 from vbdata.run.suspects import Suspects
 from vbdata.storage.folder import Folder
 
@@ -38,7 +38,7 @@ class _Shift:
     what.
     """
 
-    member: Member
+    member: StartedWorker
     number: int
     guarded: bool
     since: float
@@ -52,7 +52,7 @@ class _Run:
     """What the driver holds: who works on what, and what is known of shards that went wrong."""
 
     crew: Crew
-    ticket: Callable[[int], Ticket]
+    spec: Callable[[int], ShardSpec]
     suspects: Suspects
     waiting: deque[int]
     silent_s: float
@@ -67,10 +67,10 @@ class _Run:
         """Give every idle worker a shard."""
         while self.crew.idle and self.waiting:
             member, number = self.crew.idle.pop(), self.waiting.popleft()
-            ticket, now = self.ticket(number), time.monotonic()
-            guarded = self.suspects.suspected(ticket)
+            spec, now = self.spec(number), time.monotonic()
+            guarded = self.suspects.suspected(spec)
             shift = _Shift(member=member, number=number, guarded=guarded, since=now, heard=now)
-            self.busy[member.actor.build.remote(ticket, guarded)] = shift
+            self.busy[member.actor.build.remote(spec, guarded)] = shift
 
     def collect(self) -> Iterator[Event]:
         """Take what has come back: started workers, pulses, receipts, errors, deaths."""
@@ -121,7 +121,7 @@ class _Run:
         self.pulses.pop(shift.pulse, None)
         number = shift.number
         try:
-            made: Report | str = ray.get(ref, timeout=RESULT_S)
+            made: ShardReport | str = ray.get(ref, timeout=RESULT_S)
         except RayTaskError as err:
             self.crew.idle.append(shift.member)
             again = self.tries.failed(number, err.cause)
@@ -204,11 +204,11 @@ def run_ray(
         gpus_per_worker=gpus_per_worker,
         workers=workers,
         start_s=start_s,
-        jobs=ray.put(todo.jobs),
+        context=ray.put(todo.context),
     )
     run = _Run(
         crew=crew,
-        ticket=todo.ticket,
+        spec=todo.spec,
         suspects=Suspects(todo.record),
         waiting=deque(todo.numbers),
         silent_s=silent_s,

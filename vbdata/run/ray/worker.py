@@ -11,8 +11,8 @@ import ray
 
 from vbdata.core import compiled
 from vbdata.errors import BuildError
-from vbdata.jobs.job import Mark, Report, Row, Ticket
-from vbdata.jobs.shared import Jobs
+from vbdata.jobs.context import JobContext
+from vbdata.jobs.job import Mark, Row, ShardReport, ShardSpec
 from vbdata.machine.process import check_device, one_thread
 from vbdata.machine.scratch import own_scratch
 from vbdata.run.attempt import build_or_blame
@@ -38,7 +38,7 @@ class Worker:
     code or files for these jobs, cannot be used.
     """
 
-    def __init__(self, out: str, device: str, jobs: Jobs) -> None:
+    def __init__(self, out: str, device: str, context: JobContext) -> None:
         import torch
 
         own_scratch()
@@ -46,16 +46,16 @@ class Worker:
         one_thread()
         check_device(device)
         compiled.library()
-        jobs.ready()
-        jobs.warm()
-        self._out, self._device, self._jobs = Folder(out), device, jobs
+        context.ready()
+        context.warm()
+        self._out, self._device, self._context = Folder(out), device, context
         self._heard, self._at = time.monotonic(), ""
 
     def ready(self) -> str:
         """The id of this worker's node, once the constructor has run."""
         return str(ray.get_runtime_context().get_node_id())
 
-    def build(self, ticket: Ticket, guarded: bool) -> Report | str:
+    def build(self, spec: ShardSpec, guarded: bool) -> ShardReport | str:
         """Build one shard, or say which fault of a plug-in ended it.
 
         guarded: in a child process, whose death this one survives.
@@ -65,14 +65,14 @@ class Worker:
         torch.set_num_threads(1)  # of this thread, in which all rendering is done
         with self._listening():
             try:
-                job = self._jobs.checked(ticket)
+                job = self._context.checked(spec)
             except BuildError as err:
                 return str(err)
             if guarded:
                 made = build_guarded(job, self._out, self._device, self._note)
             else:
                 made = build_or_blame(job, self._out, self._device)
-            return made if isinstance(made, str) else Report.of(made)
+            return made if isinstance(made, str) else ShardReport.of(made)
 
     def pulse(self) -> Pulse:
         """How long the shard in work has been silent. No answer is one, too."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vbdata.evaluation.evaluate import Options, evaluate
+from vbdata.evaluation.evaluate import EvaluationOptions, evaluate
 from vbdata.evaluation.report import Report
 from vbdata.evaluation.truth import BuildTruth
 from vbdata.train import flow
@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 
 
 def ceiling(
-    editor: LatentEditor, build: BuildTruth, size: int = 0, options: Options | None = None
+    editor: LatentEditor, build: BuildTruth, size: int = 0, options: EvaluationOptions | None = None
 ) -> Report:
     """Score a build's own targets after the autoencoder, as if they were a model's answers.
 

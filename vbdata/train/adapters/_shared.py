@@ -34,7 +34,7 @@ VAE = "vae"
 Texts = dict[str, Tensor]
 
 
-class Options(BaseModel):
+class AdapterOptions(BaseModel):
     """path: the checkpoint's folder; dtype: of the weights that are not trained.
 
     With full tuning, dtype must be float32: what is trained is. The autoencoder is float32 always.
@@ -73,7 +73,7 @@ class Checkpoint:
         return found
 
 
-def open_checkpoint(options: Options, kind: str) -> Checkpoint:
+def open_checkpoint(options: AdapterOptions, kind: str) -> Checkpoint:
     """The folder of a pipeline of a kind (diffusers' class). Raises RecipeError."""
     folder = Path(options.path)
     index = folder / "model_index.json"
@@ -119,7 +119,7 @@ class LatentEditor(ABC):
 
     def __init__(
         self,
-        options: Options,
+        options: AdapterOptions,
         checkpoint: Checkpoint,
         module: nn.Module,
         blocks: Sequence[nn.Module],

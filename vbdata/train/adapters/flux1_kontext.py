@@ -27,7 +27,7 @@ PIPELINE = "FluxKontextPipeline"
 TEXT_PARTS = ("tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2")
 
 
-class Options(_shared.Options):
+class Options(_shared.AdapterOptions):
     """text_length: T5's tokens, padded (CLIP reads 77); guidance: the scale that is embedded."""
 
     text_length: Annotated[int, Field(ge=1, le=512)] = 512

@@ -33,7 +33,7 @@ TEXT_PARTS = ("tokenizer", "text_encoder")
 REFERENCE_T = 10
 
 
-class Options(_shared.Options):
+class Options(_shared.AdapterOptions):
     """text_length: tokens, padded; guidance: the scale that is embedded, if one is."""
 
     text_length: Annotated[int, Field(ge=16, le=512)] = 512

@@ -30,7 +30,7 @@ from vbdata.train.adapters._shared import Texts
 
 PIPELINE = "StableDiffusionInstructPix2PixPipeline"
 TEXT_PARTS = ("tokenizer", "text_encoder")
-Options = _shared.Options
+Options = _shared.AdapterOptions
 
 
 class Pix2PixEditor(_shared.LatentEditor):

@@ -38,7 +38,7 @@ PIPELINE = "QwenImageEditPlusPipeline"
 MODULE = "diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus"
 TEXT_PARTS = ("processor", "text_encoder")
 LOOK, PICTURE = "<|image_pad|>", "Picture 1: <|vision_start|>{}<|vision_end|>"
-Options = _shared.Options
+Options = _shared.AdapterOptions
 
 
 class QwenEditor(_shared.LatentEditor):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from vbdata.manifest.browse import Cell
+from vbdata.core.types import Cell
 from vbdata.view.report.charts import bar, heat, histogram, linear_ticks, log_ticks
 from vbdata.view.report.measures import (
     LONGEST,
@@ -19,7 +19,7 @@ from vbdata.view.report.measures import (
     DepthCounts,
     Measures,
     NormalCounts,
-    Rows,
+    RowCounts,
 )
 
 CLASSES = 25  # that are shown at once
@@ -95,7 +95,7 @@ def of_labels(measures: Measures, totals: Mapping[Cell, int]) -> LabelFigures:
     )
 
 
-def of_rows(rows: Rows) -> RowFigures:
+def of_rows(rows: RowCounts) -> RowFigures:
     """Charts of what all rows say."""
     common = sorted(rows.sizes.items(), key=lambda item: (-item[1], item[0]))
     largest = common[0][1] if common else 0

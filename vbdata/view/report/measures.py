@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Normals, Segments
-from vbdata.manifest.browse import Cell, by_cell
+from vbdata.core.types import Cell, Depth, Normals, Segments
+from vbdata.manifest.browse import by_cell
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
@@ -117,7 +117,7 @@ class Measures:
 
 
 @dataclass(slots=True)
-class Rows:
+class RowCounts:
     """What all rows say. words: int64[LONGEST + 1] by task; valid: sum of the shares by cell."""
 
     words: dict[str, Counts] = field(default_factory=dict)
@@ -126,9 +126,9 @@ class Rows:
     count: Counter[Cell] = field(default_factory=Counter)
 
 
-def measure_rows(tables: Iterable[pa.Table]) -> Rows:
+def measure_rows(tables: Iterable[pa.Table]) -> RowCounts:
     """Count rows, ROW_COLUMNS of them, a table at a time."""
-    rows = Rows()
+    rows = RowCounts()
     for table in tables:
         width, height, share = (
             table[name].to_numpy() for name in ("width", "height", "valid_share")

@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import escape
 
 from vbdata import plugins
-from vbdata.manifest.browse import Browser, Cell, Picked, browsing
+from vbdata.core.types import Cell
+from vbdata.manifest.browse import Browser, Picked, browsing
 from vbdata.planning.mixture import apportion
 from vbdata.storage.folder import Folder
 from vbdata.view.report import figures
@@ -32,7 +33,7 @@ UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class PageOptions:
     """samples: of each cell, that are shown; decoded: in all, for histograms; max_bytes: of the
     page, which shows fewer samples rather than grow beyond it.
     """
@@ -61,7 +62,7 @@ class Sheet:
     shown: list[Shown] = field(default_factory=list)
 
 
-def page(out: Folder, how: Options) -> bytes:
+def page(out: Folder, how: PageOptions) -> bytes:
     """A finished build as HTML. The same build and options: the same bytes.
 
     Raises BuildError if the folder holds no build or a damaged one.
@@ -103,7 +104,7 @@ def _render(context: Mapping[str, Any], sheets: Sequence[Sheet], measures: Measu
     return UNPRINTABLE.sub("\ufffd", html).encode()
 
 
-def _look(build: Browser, how: Options, room: int, measures: Measures) -> list[Sheet]:
+def _look(build: Browser, how: PageOptions, room: int, measures: Measures) -> list[Sheet]:
     """Read the picked samples once: the first of every cell, then the second, and so on."""
     shares = _shares(build, how.decoded)
     wanted = {cell: max(how.samples, shares.get(cell, 0)) for cell in build.cells}

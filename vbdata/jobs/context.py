@@ -1,8 +1,8 @@
-"""From a ticket to a job, where the job is done: what all jobs share, and how one is made.
+"""From a spec to a job, where the job is done: what all jobs share, and how one is made.
 
-A driver sends this once to every worker and then a ticket a shard, some bytes a row; the worker
+A driver sends this once to every worker and then a spec a shard, some bytes a row; the worker
 reads the entries itself. So that it makes the very job that was planned, it refuses to work with
-other code than the driver's, and a ticket whose rows, by the digests of their entries, are not
+other code than the driver's, and a spec whose rows, by the digests of their entries, are not
 those that it has found.
 """
 
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core.prompts import prompt_digest
-from vbdata.core.types import Entry
+from vbdata.core.types import Cell, Entry
 from vbdata.errors import BuildError
 from vbdata.index.entries import Entries, entry_digest
-from vbdata.jobs.job import Cell, Job, Row, Ticket
+from vbdata.jobs.job import Job, Row, ShardSpec
 from vbdata.layout import key_digits, tar_path
 from vbdata.storage import replica as near
 
@@ -32,7 +32,7 @@ ENGINE, PROMPTS = "vbdata", "prompts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
+class SourceInput:
     """A source, for those who make its samples.
 
     first: place of its first entry among those of all sources; entries: the file that has them, by
@@ -48,7 +48,7 @@ class Supply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Jobs:
+class JobContext:
     """What all jobs of a build have in common.
 
     cells: the mixture's, with the digest of all that makes samples of entries in each;
@@ -63,14 +63,16 @@ class Jobs:
     shard_size: int
     shards: int
     cells: tuple[tuple[Cell, str], ...]
-    supplies: Mapping[str, Supply]
+    inputs: Mapping[str, SourceInput]
     code: Mapping[str, str]
     folder: str = ""
 
     @property
     def plugins(self) -> list[tuple[str, str]]:
         """Readers and tasks that they use, as package and name."""
-        readers = {(plugins.DATASETS, supply.dataset) for supply in self.supplies.values()}
+        readers = {
+            (plugins.DATASETS, source_input.dataset) for source_input in self.inputs.values()
+        }
         return sorted(readers | {(plugins.TASKS, task) for (_, task), _ in self.cells})
 
     def ready(self) -> None:
@@ -86,40 +88,40 @@ class Jobs:
             with suppress(Exception):
                 plugins.warm(*plugin)
 
-    def checked(self, ticket: Ticket) -> Job:
+    def checked(self, spec: ShardSpec) -> Job:
         """A shard's job. Raises BuildError if it is not the one that was planned; OSError."""
-        job = self.job(ticket)
+        job = self.job(spec)
         rows = bytes.fromhex("".join(row.digest for row in (*job.rows, *job.spares)))
-        used = np.bincount(ticket.cell, minlength=len(self.cells)) > 0
-        found = self.digest(ticket.shard, used, ticket.cell, ticket.passes, rows, ticket.samples)
-        if found != ticket.digest:
-            places = sorted({self.supplies[name].entries for name in job.roots})
+        used = np.bincount(spec.cell, minlength=len(self.cells)) > 0
+        found = self.digest(spec.shard, used, spec.cell, spec.passes, rows, spec.samples)
+        if found != spec.digest:
+            places = sorted({self.inputs[name].entries for name in job.roots})
             raise BuildError(
-                f"shard {ticket.shard}: the index has changed since the build began: "
+                f"shard {spec.shard}: the index has changed since the build began: "
                 f"{', '.join(places)}"
             )
         return job
 
-    def job(self, ticket: Ticket) -> Job:
-        """A shard's job, as the ticket says."""
-        rows = tuple(self._rows(ticket))
+    def job(self, spec: ShardSpec) -> Job:
+        """A shard's job, as the spec says."""
+        rows = tuple(self._rows(spec))
         used = {row.source for row in rows}
-        supplies = {name: supply for name, supply in self.supplies.items() if name in used}
+        inputs = {name: source_input for name, source_input in self.inputs.items() if name in used}
         return Job(
-            shard=ticket.shard,
-            tar=tar_path(self.folder, self.split, ticket.shard, self.shards),
-            first=ticket.shard * self.shard_size,
+            shard=spec.shard,
+            tar=tar_path(self.folder, self.split, spec.shard, self.shards),
+            first=spec.shard * self.shard_size,
             digits=key_digits(self.samples),
             seed=self.seed,
             image=self.image,
-            rows=rows[: ticket.samples],
-            spares=rows[ticket.samples :],
-            datasets={name: supply.dataset for name, supply in supplies.items()},
-            vocabulary={name: supply.vocabulary for name, supply in supplies.items()},
+            rows=rows[: spec.samples],
+            spares=rows[spec.samples :],
+            datasets={name: source_input.dataset for name, source_input in inputs.items()},
+            vocabulary={name: source_input.vocabulary for name, source_input in inputs.items()},
             options=self.options,
-            roots={name: supply.roots for name, supply in supplies.items()},
-            digest=ticket.digest,
-            reuse=ticket.reuse,
+            roots={name: source_input.roots for name, source_input in inputs.items()},
+            digest=spec.digest,
+            reuse=spec.reuse,
         )
 
     def digest(
@@ -158,12 +160,12 @@ class Jobs:
             "digits": key_digits(self.samples),
         }
 
-    def _rows(self, ticket: Ticket) -> Iterator[Row]:
-        cells = [self.cells[c][0] for c in ticket.cell.tolist()]
-        passes = ticket.passes.tolist()
-        for k, entry in enumerate(self._of(ticket, [source for source, _ in cells])):
+    def _rows(self, spec: ShardSpec) -> Iterator[Row]:
+        cells = [self.cells[c][0] for c in spec.cell.tolist()]
+        passes = spec.passes.tolist()
+        for k, entry in enumerate(self._of(spec, [source for source, _ in cells])):
             yield Row(
-                slot=k if k < ticket.samples else -1,
+                slot=k if k < spec.samples else -1,
                 source=cells[k][0],
                 task=cells[k][1],
                 pass_=passes[k],
@@ -171,18 +173,18 @@ class Jobs:
                 digest=entry_digest(entry),
             )
 
-    def _of(self, ticket: Ticket, sources: list[str]) -> Iterable[Entry]:
+    def _of(self, spec: ShardSpec, sources: list[str]) -> Iterable[Entry]:
         found: dict[int, Entry] = {}
         source = np.array(sources)
         for name in sorted({*sources}):
             at = np.flatnonzero(source == name)
-            rows = ticket.record[at].astype(np.int64) - self.supplies[name].first
+            rows = spec.record[at].astype(np.int64) - self.inputs[name].first
             found |= zip(at.tolist(), self._opened[name].take(rows), strict=True)
         return (found[k] for k in range(len(sources)))
 
     @cached_property
     def _opened(self) -> dict[str, Entries]:
-        return {n: Entries(near.copy(s.entries, s.sha256)) for n, s in self.supplies.items()}
+        return {n: Entries(near.copy(s.entries, s.sha256)) for n, s in self.inputs.items()}
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

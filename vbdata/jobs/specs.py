@@ -1,4 +1,4 @@
-"""From a plan to tickets: what a driver holds of the jobs, and hands out a shard at a time."""
+"""From a plan to specs: what a driver holds of the jobs, and hands out a shard at a time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core.geometry import geometry_for
-from vbdata.jobs.job import Job, Ticket
+from vbdata.jobs.context import JobContext, SourceInput, code
+from vbdata.jobs.job import Job, ShardSpec
 from vbdata.jobs.origin import draw_word, origin_of
-from vbdata.jobs.shared import Jobs, Supply, code
 from vbdata.layout import tar_path
-from vbdata.planning.plan import Cell, Plan
+from vbdata.planning.plan import Plan, PlannedCell
 
 SIZE = hashlib.sha256().digest_size
 CONVERTED_AT_ONCE = 1 << 16  # digests from text to bytes
@@ -71,15 +71,15 @@ class JobDigests(Sequence[str]):
         return np.sort(self._raw)
 
 
-class Tickets:
-    """The tickets of a plan, by the number of the shard."""
+class ShardSpecs:
+    """The specs of a plan, by the number of the shard."""
 
     def __init__(self, plan: Plan, digest: Callable[[int], str] = lambda _: "") -> None:
         self._plan, self._digest = plan, digest
 
-    def __getitem__(self, number: int) -> Ticket:
+    def __getitem__(self, number: int) -> ShardSpec:
         block = self._plan.block(number, number + 1)
-        return Ticket(
+        return ShardSpec(
             shard=number,
             digest=self._digest(number),
             samples=int(block.samples[0]),
@@ -97,15 +97,15 @@ class Tickets:
             first += len(index)
         raise KeyError(source)
 
-    def draws(self, ticket: Ticket) -> dict[str, set[int]]:
+    def draws(self, spec: ShardSpec) -> dict[str, set[int]]:
         """What samples of earlier builds may serve for its rows: their origins, and their draws."""
         plan, found = self._plan, dict[str, set[int]]()
-        passes = ticket.passes.tolist()
+        passes = spec.passes.tolist()
         image = plan.recipe.image
-        for c in np.unique(ticket.cell).tolist():
-            cell, at = plan.cells[c], np.flatnonzero(ticket.cell == c)
+        for c in np.unique(spec.cell).tolist():
+            cell, at = plan.cells[c], np.flatnonzero(spec.cell == c)
             index = plan.indices[cell.source]
-            rows = pa.array(ticket.record[at] - plan.offsets[c])
+            rows = pa.array(spec.record[at] - plan.offsets[c])
             facts = index.facts.select(["digest", "width", "height"]).take(rows).to_pydict()
             for k, digest, width, height in zip(at.tolist(), *facts.values(), strict=True):
                 geometry = geometry_for(width, height, image.max_pixels, image.multiple_of)
@@ -115,11 +115,11 @@ class Tickets:
         return found
 
 
-def jobs_of(plan: Plan, folder: str = "") -> Jobs:
+def context_of(plan: Plan, folder: str = "") -> JobContext:
     """What all jobs of a plan share. folder: that of the shards."""
-    recipe, supplies, first = plan.recipe, dict[str, Supply](), 0
+    recipe, inputs, first = plan.recipe, dict[str, SourceInput](), 0
     for name, index in plan.indices.items():
-        supplies[name] = Supply(
+        inputs[name] = SourceInput(
             dataset=index.source.dataset,
             roots=index.source.roots,
             vocabulary=index.vocabulary,
@@ -127,7 +127,7 @@ def jobs_of(plan: Plan, folder: str = "") -> Jobs:
             entries=str(index.stored.path),
         )
         first += len(index)
-    jobs = Jobs(
+    context = JobContext(
         seed=recipe.seed,
         image=recipe.image.model_dump(),
         options=recipe.tasks,
@@ -135,55 +135,58 @@ def jobs_of(plan: Plan, folder: str = "") -> Jobs:
         samples=recipe.samples,
         shard_size=recipe.shard_size,
         shards=plan.shards,
-        cells=tuple(((c.source, c.task), _cell_digest(plan, supplies, c)) for c in plan.cells),
-        supplies=supplies,
+        cells=tuple(((c.source, c.task), _cell_digest(plan, inputs, c)) for c in plan.cells),
+        inputs=inputs,
         code={},
         folder=folder,
     )
-    return replace(jobs, code=code(jobs.plugins))
+    return replace(context, code=code(context.plugins))
 
 
-def read_from(jobs: Jobs, local: Path, url: str) -> Jobs:
+def read_from(context: JobContext, local: Path, url: str) -> JobContext:
     """The same, for workers that read the files of a local folder as they are below a URL."""
     placed = {}
-    for name, supply in jobs.supplies.items():
-        path = Path(supply.entries)
+    for name, source_input in context.inputs.items():
+        path = Path(source_input.entries)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         there = f"{url}/{path.relative_to(local).as_posix()}"
-        placed[name] = replace(supply, entries=there, sha256=sha256)
-    return replace(jobs, supplies=placed)
+        placed[name] = replace(source_input, entries=there, sha256=sha256)
+    return replace(context, inputs=placed)
 
 
 def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
     """The job of one shard, to be written below `folder`."""
-    return jobs_of(plan, folder).job(Tickets(plan, lambda _: digest)[number])
+    return context_of(plan, folder).job(ShardSpecs(plan, lambda _: digest)[number])
 
 
 def job_digests(plan: Plan) -> JobDigests:
     """The digest of every shard's job, without building the jobs."""
-    return JobDigests(_digests(plan, jobs_of(plan)))
+    return JobDigests(_digests(plan, context_of(plan)))
 
 
-def _digests(plan: Plan, jobs: Jobs) -> Iterator[str]:
+def _digests(plan: Plan, context: JobContext) -> Iterator[str]:
     contents = _contents(plan)
     for block in plan.blocks():
         passes = block.passes.astype("<i8")
         entries = np.take(contents, block.record, axis=0)
         for number, rows, samples in block.shards():
             used = plan.table[number] > 0
-            yield jobs.digest(
+            yield context.digest(
                 number, used, block.cell[rows], passes[rows], entries[rows].data, samples
             )
 
 
-def _cell_digest(plan: Plan, supplies: Mapping[str, Supply], cell: Cell) -> str:
+def _cell_digest(plan: Plan, inputs: Mapping[str, SourceInput], cell: PlannedCell) -> str:
     """SHA-256 of all that makes a cell's samples from its entries."""
-    supply = supplies[cell.source]
+    source_input = inputs[cell.source]
     said = {
         "source": cell.source,
-        "dataset": [supply.dataset, plugins.code_digest(plugins.DATASETS, supply.dataset)],
-        "vocabulary": supply.vocabulary,
+        "dataset": [
+            source_input.dataset,
+            plugins.code_digest(plugins.DATASETS, source_input.dataset),
+        ],
+        "vocabulary": source_input.vocabulary,
         "task": [cell.task, plugins.code_digest(plugins.TASKS, cell.task)],
         "options": plan.recipe.tasks.get(cell.task, {}),
     }
