@@ -31,7 +31,7 @@ Reason = Literal[
     "unsafe path",
     "unsafe pickle",
     "round trip",
-    "kills its worker",
+    "poison record",
 ]
 
 # Every reason in one line: what was found, of which part of a record.
@@ -51,7 +51,7 @@ REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         "unsafe path": "a path that leads, or may lead, out of the dataset's folder",
         "unsafe pickle": "a pickle that names, makes or calls objects; nothing of it is run",
         "round trip": "a bug: a target did not decode to its label within its task's bound",
-        "kills its worker": "its process ends without a word whenever it is read or drawn",
+        "poison record": "its process ends whenever it is read or drawn",
     }
 )
 

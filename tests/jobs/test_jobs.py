@@ -18,13 +18,14 @@ from tests.helpers.builds import sums_of
 from vbdata.core.types import ClassFact, Entry, Expression, FileRef
 from vbdata.engine.build import build, planned
 from vbdata.errors import BuildError, SourceError
-from vbdata.index.entries import BATCH, Entries, Writer, entry_digest
+from vbdata.index.entries import BATCH, Entries, Writer
+from vbdata.index.facts import entry_digest
 from vbdata.jobs.specs import ShardSpecs, context_of, job_digests, make_job, read_from
 from vbdata.machine import cache
 from vbdata.planning.plan import Plan
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
-from vbdata.storage import replica as near
+from vbdata.storage import replica
 from vbdata.storage.folder import Folder
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
@@ -172,11 +173,11 @@ def test_a_machine_fetches_one_copy_and_checks_it(
     store.rm(f"/{tmp_path.name}", recursive=True)
     again = pickle.loads(pickle.dumps(context))
     again.ready()
-    kept = sorted((tmp_path / "cache" / near.FOLDER).glob("[0-9a-f]*"))
+    kept = sorted((tmp_path / "cache" / replica.FOLDER).glob("[0-9a-f]*"))
     assert {path.name for path in kept} == {
         hashlib.sha256(path.read_bytes()).hexdigest() for path in kept
     }
-    monkeypatch.setattr(near, "KEPT", 1)
+    monkeypatch.setattr(replica, "KEPT", 1)
     for path in kept:
         path.unlink()
     with pytest.raises(BuildError, match=r"memory://.*\.arrow is not there"):
@@ -185,15 +186,15 @@ def test_a_machine_fetches_one_copy_and_checks_it(
         Folder(url).write(str(index.stored.path.relative_to(local)), b"another")
     with pytest.raises(BuildError, match=r"memory://.*\.arrow is not what it was"):
         pickle.loads(pickle.dumps(context)).ready()
-    assert not [*(tmp_path / "cache" / near.FOLDER).glob("[0-9a-f]*")]
+    assert not [*(tmp_path / "cache" / replica.FOLDER).glob("[0-9a-f]*")]
 
 
 def test_old_copies_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near, "KEPT", 2)
+    monkeypatch.setattr(replica, "KEPT", 2)
     url = f"memory://{tmp_path.name}/x"
     for number in range(5):
         Folder(url).write(f"{number}", data := bytes([number]))
-        path = near.copy(f"{url}/{number}", hashlib.sha256(data).hexdigest())
+        path = replica.local_copy(f"{url}/{number}", hashlib.sha256(data).hexdigest())
         assert path.read_bytes() == data
     assert len([*path.parent.glob("[0-9a-f]*")]) == 2
 
@@ -208,7 +209,7 @@ def test_a_store_has_the_plan_before_the_first_shard(
         seen.append(out.exists("plan/plan.parquet") and out.exists("plan/index/coco.arrow"))
         return False
 
-    monkeypatch.setattr("vbdata.run.suspects.Suspects.suspected", look)
+    monkeypatch.setattr("vbdata.run.poison.PoisonRecords.may_hold", look)
     build(demo_recipe, out, How())
     assert seen == [True] * 3
     assert out.read("SHA256SUMS").decode() == sums_of(demo_build)

@@ -24,7 +24,7 @@ from vbdata.engine.build import build
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError
 from vbdata.recipe.recipe import Recipe
-from vbdata.run import attempts as tries
+from vbdata.run import attempts
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
@@ -103,7 +103,7 @@ def test_a_record_that_always_hangs_is_named_and_the_rest_is_built(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No clock may decide what is in a build, so it is not left out."""
-    monkeypatch.setattr(tries, "ATTEMPTS", 2)
+    monkeypatch.setattr(attempts, "ATTEMPTS", 2)
     shards = in_shards(quiet)
     recipe = faulty(tmp_path / "data", {shards[5][0]: ("hold", "")})
     node(num_cpus=2)
@@ -128,7 +128,7 @@ def test_a_node_is_lost_and_another_one_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its shard is not to blame: it may fail no attempt, and still goes on."""
-    monkeypatch.setattr(tries, "ATTEMPTS", 1)
+    monkeypatch.setattr(attempts, "ATTEMPTS", 1)
     gate = tmp_path / "gate"
     gated = [record for shard in in_shards(quiet)[2:] for record in shard]
     recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in gated})
@@ -148,7 +148,7 @@ def test_workers_that_are_killed_from_outside_cost_their_shard_no_attempt(
     node: Callable[..., Any], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first death makes the shard a suspect; from then on a child dies of its records."""
-    monkeypatch.setattr(tries, "ATTEMPTS", 2)
+    monkeypatch.setattr(attempts, "ATTEMPTS", 2)
     gate, seen = tmp_path / "gate", Listener()
     recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in range(9)}, samples=5)
     node(num_cpus=1)
@@ -231,7 +231,7 @@ def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
     quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray ends its worker, and that is an attempt: how much memory there is decides no byte."""
-    monkeypatch.setattr(tries, "ATTEMPTS", 1)
+    monkeypatch.setattr(attempts, "ATTEMPTS", 1)
     recipe = faulty(tmp_path / "data", {in_shards(quiet)[5][0]: ("eat", "")})
     lines = map(str.split, Path("/proc/meminfo").read_text().splitlines())
     memory = {name: int(count) << 10 for name, count, *_ in lines}

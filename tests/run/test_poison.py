@@ -22,10 +22,10 @@ from vbdata.jobs.job import ShardReport
 from vbdata.jobs.specs import ShardSpecs, make_job
 from vbdata.layout import IN_WORK
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.attempts import ATTEMPTS, LOSSES, Struck, Tries
+from vbdata.run.attempts import ATTEMPTS, LOSSES, Attempts, KilledFromOutside
 from vbdata.run.guarded import build_guarded
 from vbdata.run.how import How
-from vbdata.run.suspects import Suspects
+from vbdata.run.poison import PoisonRecords
 from vbdata.shard.shard import build_shard
 from vbdata.storage.folder import Folder
 
@@ -60,7 +60,7 @@ def test_a_killer_is_left_out_with_the_same_bytes_on_workers_and_in_process(
     assert time.monotonic() - began < 120
     found = {(q["source"], q["sample_id"], q["file"]) for q in quarantine_of(tmp_path / "two")}
     assert found == {("tiny", f"{KILLER:08d}", f"{KILLER:08d}.png")}
-    assert {q["reason"] for q in quarantine_of(tmp_path / "two")} == {"kills its worker"}
+    assert {q["reason"] for q in quarantine_of(tmp_path / "two")} == {"poison record"}
     assert not seen.failed
     assert all("its worker died" in event.cause for event in seen.retried)
     manifest = manifest_of(tmp_path / "two")
@@ -82,11 +82,11 @@ def test_what_is_done_to_a_process_from_outside_is_no_records_fault(tmp_path: Pa
     with planned(recipe) as plan:
         job = make_job(plan, 0, "shards", "0" * 64)
     said = rf"ended by SIGKILL \(by hand or for want of memory\) at tiny .*'{KILLER:08d}' \(load\)"
-    with pytest.raises(Struck, match=said) as caught:
+    with pytest.raises(KilledFromOutside, match=said) as caught:
         build_guarded(job, Folder(str(tmp_path / "out")), "cpu", lambda *_: None)
-    assert caught.value.mark == ("tiny", "generate", f"{KILLER:08d}", 0)
+    assert caught.value.row_id == ("tiny", "generate", f"{KILLER:08d}", 0)
     again = pickle.loads(pickle.dumps(caught.value))
-    assert (str(again), again.mark) == (str(caught.value), caught.value.mark)
+    assert (str(again), again.row_id) == (str(caught.value), caught.value.row_id)
 
 
 def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
@@ -95,23 +95,29 @@ def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
         jobs = [make_job(plan, number, "shards", str(number) * 64) for number in range(2)]
         specs = ShardSpecs(plan)
         made = ShardReport.of(build_shard(jobs[0], Folder(str(tmp_path / "out"))))
-        suspects = Suspects(specs.record)
-        suspects.shards.add(0)
-        assert suspects.suspected(specs[0])
+        poison = PoisonRecords(specs.record)
+        poison.shards.add(0)
+        assert poison.may_hold(specs[0])
         record = jobs[1].rows[2].entry.id
-        line = {"reason": "kills its worker", "source": "tiny", "sample_id": record}
-        suspects.learn(replace(made, quarantine=(line,)))
-        assert [suspects.suspected(specs[number]) for number in range(2)] == [False, True]
+        line = {"reason": "poison record", "source": "tiny", "sample_id": record}
+        poison.learn(replace(made, quarantine=(line,)))
+        assert [poison.may_hold(specs[number]) for number in range(2)] == [False, True]
 
 
 def test_what_counts_against_a_shard() -> None:
-    tries, mark = Tries(), ("tiny", "generate", "00000007", 0)
-    assert [tries.failed(0, OSError()) for _ in range(ATTEMPTS)] == [True, True, False]
-    assert [tries.failed(1, Struck("", mark)) for _ in range(ATTEMPTS)] == [True, True, False]
-    for number, struck in ((2, lambda n: (*mark[:3], n)), (3, lambda n: None)):
-        found = [tries.failed(number, Struck("", struck(n))) for n in range(LOSSES + 1)]
+    attempts, row_id = Attempts(), ("tiny", "generate", "00000007", 0)
+    assert [attempts.failed(0, OSError()) for _ in range(ATTEMPTS)] == [True, True, False]
+    assert [attempts.failed(1, KilledFromOutside("", row_id)) for _ in range(ATTEMPTS)] == [
+        True,
+        True,
+        False,
+    ]
+    for number, struck in ((2, lambda n: (*row_id[:3], n)), (3, lambda n: None)):
+        found = [
+            attempts.failed(number, KilledFromOutside("", struck(n))) for n in range(LOSSES + 1)
+        ]
         assert found == [True] * LOSSES + [False]
-    assert [tries.lost(4) for _ in range(LOSSES + 1)] == [True] * LOSSES + [False]
-    assert tries.failed(4)
-    tries.forget(0)
-    assert tries.failed(0)
+    assert [attempts.lost(4) for _ in range(LOSSES + 1)] == [True] * LOSSES + [False]
+    assert attempts.failed(4)
+    attempts.forget(0)
+    assert attempts.failed(0)

@@ -19,7 +19,7 @@ from vbdata.jobs.specs import job_digests, make_job
 from vbdata.machine.stages import Clock
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
-from vbdata.shard import prefetch as ahead
+from vbdata.shard import prefetch
 from vbdata.shard.prefetch import LOADED
 from vbdata.shard.sample import Loaded
 from vbdata.storage.folder import Folder
@@ -58,7 +58,7 @@ class Slow:
 
 def asked_in_order(job: Job, slow: Slow, threads: int) -> list[str]:
     found = []
-    with ahead.ahead(job, slow, Clock(), threads) as load:
+    with prefetch.prefetched(job, slow, Clock(), threads) as load:
         for row in job.rows:
             try:
                 found.append(load(row).raw_sha256)
@@ -71,16 +71,16 @@ def asked_in_order(job: Job, slow: Slow, threads: int) -> list[str]:
 def test_the_order_is_that_of_the_rows_whatever_the_threads(job: Job) -> None:
     wanted = [f"slot {r.slot}" if r.slot % 5 == 0 else r.entry.id for r in job.rows]
     slow, alone = Slow(), Slow()
-    assert asked_in_order(far(job), slow, ahead.THREADS) == wanted
+    assert asked_in_order(far(job), slow, prefetch.THREADS) == wanted
     assert asked_in_order(far(job), alone, 0) == wanted
-    assert 1 < slow.most <= ahead.THREADS + 1
+    assert 1 < slow.most <= prefetch.THREADS + 1
     assert alone.most == 1
     assert len(slow.threads) == len(alone.threads)
 
 
 def test_no_more_is_loaded_than_a_few_records(job: Job) -> None:
     slow = Slow()
-    with ahead.ahead(far(job), slow, Clock(), ahead.THREADS) as load:
+    with prefetch.prefetched(far(job), slow, Clock(), prefetch.THREADS) as load:
         load(job.rows[1] if job.rows[0].slot % 5 == 0 else job.rows[0])
         time.sleep(0.3)
         assert len(slow.threads) <= LOADED + 2
@@ -88,7 +88,7 @@ def test_no_more_is_loaded_than_a_few_records(job: Job) -> None:
 
 def test_near_storage_is_read_when_it_is_asked_for(job: Job) -> None:
     slow = Slow()
-    asked_in_order(job, slow, ahead.THREADS)
+    asked_in_order(job, slow, prefetch.THREADS)
     assert set(slow.threads) == {threading.current_thread().name}
 
 
@@ -108,7 +108,7 @@ def test_a_build_from_far_away_has_the_bytes_of_a_near_one(
     for threads in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             if not threads:
-                patch.setattr(ahead, "_far", lambda urls: False)
+                patch.setattr(prefetch, "_far", lambda urls: False)
             out = tmp_path / str(threads)
             assert sum(build(there, Folder(str(out)), How())["quarantine"].values())
             builds.append(sums_of(out))

@@ -19,13 +19,12 @@ from tests.helpers.gcs_server import Server, gcs
 from tests.helpers.object_stores import BUCKET, pointed_at_gcs
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
-from vbdata.engine.folder import ordered
+from vbdata.engine.folder import recorded_recipe
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
-from vbdata.storage import gs, gs_client
-from vbdata.storage import retry as patience
+from vbdata.storage import gs, gs_client, retry
 from vbdata.storage.folder import Folder
 from vbdata.storage.secrets import redacted
 
@@ -50,8 +49,8 @@ def proxy(server: Server) -> Iterator[Proxy]:
     with faulty(server.url, seed=5) as proxy, pointed_at_gcs(proxy.url, TOKEN) as patch:
         patch.setattr(gs_client, "SILENCE_S", 0.6)
         patch.setattr(gs, "PART", MIB)
-        patch.setattr(patience, "PAUSE_S", 0.01)
-        patch.setattr(patience, "PATIENCE_S", 20.0)
+        patch.setattr(retry, "PAUSE_S", 0.01)
+        patch.setattr(retry, "RETRY_FOR_S", 20.0)
         proxy.hang_s = 3.0
         yield proxy
 
@@ -97,7 +96,7 @@ def test_nothing_is_seen_of_an_upload_before_its_end(
 ) -> None:
     folder, (file, data) = Folder("gs://data/fails"), big
     folder.write("other", b"1")
-    monkeypatch.setattr(patience, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(retry, "RETRY_FOR_S", 0.2)
     proxy.matching = "^PUT .*upload_id"
     proxy.next("passed", "passed", *["503"] * 1000)
     with pytest.raises(OSError, match=r"gs://data/fails: .*503.*after \d+ tries") as caught:
@@ -258,7 +257,7 @@ def test_a_build_with_roots_and_output_on_a_flaky_store(
     proxy.counts.clear()
     proxy.faults = FLAKY
     try:
-        build(ordered(order, {name: [url] for name, url in data.items()}), out, How())
+        build(recorded_recipe(order, {name: [url] for name, url in data.items()}), out, How())
     finally:
         proxy.faults = Faults()
     assert sum(proxy.counts[kind] for kind in ("error", "reset", "lost", "cut", "short")) > 5

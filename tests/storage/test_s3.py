@@ -30,7 +30,7 @@ from vbdata.machine import cache
 from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
 from vbdata.sources.open import open_root
-from vbdata.storage import retry as patience
+from vbdata.storage import retry
 from vbdata.storage.folder import Folder, Root
 from vbdata.train.data import open_builds
 
@@ -290,8 +290,8 @@ def test_an_endpoint_that_is_not_there_ends_in_words(
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         monkeypatch.setattr("s3fs.S3FileSystem.read_timeout", 0.2)
-        monkeypatch.setattr(patience, "FIRST_S", 2.0)
-        monkeypatch.setattr(patience, "PATIENCE_S", 2.0)  # another test had an answer
+        monkeypatch.setattr(retry, "FIRST_S", 2.0)
+        monkeypatch.setattr(retry, "RETRY_FOR_S", 2.0)  # another test had an answer
         fsspec.get_filesystem_class("s3").clear_instance_cache()
         start = time.monotonic()
         with pytest.raises(OSError, match=r"s3://data/x: .*(127.0.0.1|timeout|timed out)"):

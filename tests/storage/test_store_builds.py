@@ -32,12 +32,12 @@ from tests.helpers.object_stores import (
 )
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
-from vbdata.engine.folder import lacking, ordered
+from vbdata.engine.folder import missing_shards, recorded_recipe
 from vbdata.errors import BuildError, SourceError
 from vbdata.machine import cache
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
-from vbdata.storage import retry as patience
+from vbdata.storage import retry
 from vbdata.storage.folder import Folder
 from vbdata.storage.secrets import redacted, refuse_keys
 
@@ -49,7 +49,7 @@ FLAKY = Faults(error=0.06, reset=0.02, lost=0.02, cut=0.02, short=0.02, flip=0.0
 def proxy() -> Iterator[Proxy]:
     with moto() as server, faulty(server, seed=3) as proxy, pointed_at(proxy.url) as patch:
         patch.setattr("s3fs.S3FileSystem.read_timeout", 1.0)
-        patch.setattr(patience, "PAUSE_S", 0.01)
+        patch.setattr(retry, "PAUSE_S", 0.01)
         fsspec.get_filesystem_class("s3")().makedirs(BUCKET, exist_ok=True)
         proxy.hang_s = 2.0
         yield proxy
@@ -106,11 +106,11 @@ def test_a_build_into_a_store_resumed_checked_and_reused(
     lines = json.loads(out.read("manifest.json"))["shards"]
     digests, tars = [line["job_sha256"] for line in lines], [line["tar"] for line in lines]
     proxy.log.clear()
-    assert lacking(out, digests, tars.__getitem__) == []
+    assert missing_shards(out, digests, tars.__getitem__) == []
     assert len(proxy.log) == 2 * len(lines) + 2, "two listings; of each shard receipt and offsets"
     proxy.log.clear()
     new = Folder("s3://data/new")
-    assert lacking(new, digests * 99, (tars * 99).__getitem__) == [*range(99 * len(lines))]
+    assert missing_shards(new, digests * 99, (tars * 99).__getitem__) == [*range(99 * len(lines))]
     assert len(proxy.log) == 2
     run = build(demo_recipe, again := Folder("s3://data/again"), How(reuse=(out.url,)))
     assert again.read("SHA256SUMS").decode() == sums_of(demo_build)
@@ -132,7 +132,7 @@ def test_two_workers_and_a_flaky_store_make_the_same_bytes(
     proxy.counts.clear()
     proxy.faults = FLAKY
     try:
-        recipe = ordered(order, {name: [url] for name, url in data.items()})
+        recipe = recorded_recipe(order, {name: [url] for name, url in data.items()})
         build(recipe, out, How(ray=cluster.address, workers=2))
     finally:
         proxy.faults = Faults()

@@ -35,8 +35,7 @@ from tests.helpers.packing import DEFLATED, STORED, zipped
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.sources.open import open_root
-from vbdata.storage import gs, gs_client, s3
-from vbdata.storage import retry as patience
+from vbdata.storage import gs, gs_client, retry, s3
 from vbdata.storage.folder import Folder
 
 MIB = 1 << 20
@@ -55,8 +54,8 @@ def scheme(request: pytest.FixtureRequest) -> str:
 def proxy(scheme: str) -> Iterator[Proxy]:
     """A store behind a faulty proxy that is quiet until told; waits are short."""
     with store_of(scheme) as proxy, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patience, "PAUSE_S", 0.01)
-        patch.setattr(patience, "FIRST_S", 20.0)
+        patch.setattr(retry, "PAUSE_S", 0.01)
+        patch.setattr(retry, "FIRST_S", 20.0)
         proxy.hang_s = 5.0
         yield proxy
 
@@ -208,7 +207,7 @@ def test_a_store_that_stays_out_of_order_is_given_up_in_time(
 ) -> None:
     folder = Folder(f"{scheme}://data/out-of-order")
     folder.write("x", b"1")
-    monkeypatch.setattr(patience, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(retry, "RETRY_FOR_S", 1.0)
     for kind in ("503", "hang", "cut", "reset"):
         proxy.next(*[kind] * 100)
         start = time.monotonic()
@@ -228,8 +227,8 @@ def test_a_trickle_is_given_up(proxy: Proxy, scheme: str, monkeypatch: pytest.Mo
     """Bytes that keep coming, too slowly: no timeout of a socket sees that."""
     folder = Folder(f"{scheme}://data/trickle")
     folder.write("x", bytes(100_000))
-    monkeypatch.setattr(patience, "PATIENCE_S", 0.5)
-    monkeypatch.setattr(patience, "CALL_S", 1.0)
+    monkeypatch.setattr(retry, "RETRY_FOR_S", 0.5)
+    monkeypatch.setattr(retry, "CALL_S", 1.0)
     proxy.bytes_per_s = 5_000
     start = time.monotonic()
     with pytest.raises(OSError, match=f"{scheme}://data/trickle: "):
@@ -290,7 +289,7 @@ def test_an_upload_that_fails_leaves_nothing(
     folder = Folder("s3://data/fails")
     folder.write("other", b"1")
     file, data = big_file(tmp_path)
-    monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(retry, "RETRY_FOR_S", 0.3)
     proxy.matching = "^PUT .*partNumber=2"
     proxy.next(*["500"] * 1000)
     with pytest.raises(OSError, match="s3://data/fails: "):

@@ -111,11 +111,11 @@ def retry(
         vbdata retry out --root coco=/mended/coco --local
     """
     with reported(as_json):
-        from vbdata.engine.folder import ordered
+        from vbdata.engine.folder import recorded_recipe
         from vbdata.storage.folder import Folder
 
         how = _how(workers, ray, local, device, gpus_per_worker, retry=True, reuse=(folder,))
-        _run(ordered(Folder(folder), given_roots(root)), folder, how, as_json)
+        _run(recorded_recipe(Folder(folder), given_roots(root)), folder, how, as_json)
 
 
 def doctor(

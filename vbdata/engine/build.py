@@ -10,9 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vbdata.engine import earlier
-from vbdata.engine import progress as state
-from vbdata.engine.folder import claim, lacking, receipts, refuse_others, sweep, unpublish
-from vbdata.engine.progress import Progress, Watcher
+from vbdata.engine.folder import claim, missing_shards, receipts, refuse_others, sweep, unpublish
+from vbdata.engine.progress import Progress, Watcher, advanced, initial
 from vbdata.engine.run_record import Record
 from vbdata.errors import BuildError
 from vbdata.index.index import Index, build_index
@@ -104,7 +103,7 @@ def _build_plan(
     specs = ShardSpecs(plan, digests.__getitem__)
     watcher.planned(plan)
     todo = Todo(
-        numbers=lacking(out, digests, tar, rehash=how.rehash, retry=how.retry),
+        numbers=missing_shards(out, digests, tar, rehash=how.rehash, retry=how.retry),
         context=replace(context, folder=folder),
         spec=specs.__getitem__,
         record=specs.record,
@@ -113,7 +112,7 @@ def _build_plan(
         unpublish(out)
     with Record(out, how, Path(folder).name, warnings(plan)) as record:
         here = int(how.ray is None and bool(todo.numbers))
-        progress = state.first(plan, todo.numbers, here, record.times)
+        progress = initial(plan, todo.numbers, here, record.times)
         with _equipped(todo, specs, how, record) as equipped:
             _build_shards(equipped, progress, watcher, record, run)
         sweep(out, tar, digests)
@@ -148,7 +147,7 @@ def _build_shards(
     with closing(run(todo)) as events:
         for event in events:
             record.add(event)
-            progress = state.advanced(progress, event)
+            progress = advanced(progress, event)
             watcher.step(progress)
     if record.failed:
         lines = [f"shard {f.shard:05d}: {f.cause}" for f in record.failed]

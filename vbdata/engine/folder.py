@@ -30,7 +30,7 @@ from vbdata.machine.environment import environment
 from vbdata.recipe.recipe import Recipe, first_difference, parse_recipe
 from vbdata.shard.receipt import read_receipt, write_receipt
 from vbdata.storage.folder import Folder
-from vbdata.storage.listing import Listed, asked
+from vbdata.storage.listing import Listed, map_requests
 
 NUMBER = re.compile(r"-([0-9]{5,18})-of-[^/]*$")  # of a shard, in its tar's name
 SWEPT = (SHARDS, RECEIPTS)  # where all that is wanted is known by name
@@ -64,7 +64,7 @@ def claim(recipe: Recipe, out: Folder) -> None:
         raise BuildError(f"{out.url} cannot be used: {type(err).__name__}: {err}") from err
 
 
-def ordered(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
+def recorded_recipe(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
     """The recipe that a folder was built of; roots: where data is now, by source or held-out set.
 
     Raises BuildError if the folder holds no build, RecipeError if the recipe is no longer right.
@@ -77,7 +77,7 @@ def ordered(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
     return parse_recipe(text, f"{out.url}/{ORDER}", folder, known | dict(roots))
 
 
-def lacking(
+def missing_shards(
     out: Folder,
     digests: Sequence[str],
     tar: Callable[[int], str],
@@ -102,7 +102,7 @@ def lacking(
         return None if retry and (receipt.quarantine or receipt.shortfall) else receipt
 
     found = []
-    for shard, receipt in enumerate(asked(known, standing, digests)):
+    for shard, receipt in enumerate(map_requests(known, standing, digests)):
         if receipt is None:
             found.append(shard)
         elif receipt.tar != tar(shard):
@@ -113,7 +113,7 @@ def lacking(
 
 def receipts(out: Folder, digests: Sequence[str]) -> Iterator[Receipt]:
     """The receipts of finished shards, in order. Raises BuildError if one has gone."""
-    found = asked(out, lambda digest: read_receipt(out, digest), digests)
+    found = map_requests(out, lambda digest: read_receipt(out, digest), digests)
     for digest, receipt in zip(digests, found, strict=True):
         if receipt is None:
             raise BuildError(f"the receipt {receipt_path(digest)} has gone while building")

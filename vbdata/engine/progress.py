@@ -47,7 +47,7 @@ class Watcher:
         """Something happened; the first time, nothing yet."""
 
 
-def first(plan: Plan, todo: Sequence[int], workers: int, times: Times) -> Progress:
+def initial(plan: Plan, todo: Sequence[int], workers: int, times: Times) -> Progress:
     """Before anything has happened in this run. todo: shards that are lacking."""
     kept = np.setdiff1d(np.arange(plan.shards), todo)
     cells = tuple(int(n) for n in plan.table[kept].sum(axis=0)) if len(kept) else ()

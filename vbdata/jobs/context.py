@@ -23,10 +23,11 @@ from vbdata import plugins
 from vbdata.core.prompts import prompt_digest
 from vbdata.core.types import Cell, Entry
 from vbdata.errors import BuildError
-from vbdata.index.entries import Entries, entry_digest
+from vbdata.index.entries import Entries
+from vbdata.index.facts import entry_digest
 from vbdata.jobs.job import Job, Row, ShardSpec
 from vbdata.layout import key_digits, tar_path
-from vbdata.storage import replica as near
+from vbdata.storage import replica
 
 ENGINE, PROMPTS = "vbdata", "prompts"
 
@@ -184,7 +185,7 @@ class JobContext:
 
     @cached_property
     def _opened(self) -> dict[str, Entries]:
-        return {n: Entries(near.copy(s.entries, s.sha256)) for n, s in self.inputs.items()}
+        return {n: Entries(replica.local_copy(s.entries, s.sha256)) for n, s in self.inputs.items()}
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vbdata.machine.stages import Spent
 
-Mark = tuple[str, str, str, int]  # source, task, id of the entry, pass
+RowId = tuple[str, str, str, int]  # source, task, id of the entry, pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Row:
         return self.source, self.task
 
     @property
-    def mark(self) -> Mark:
+    def row_id(self) -> RowId:
         """What tells it from every other row of its job, in any slot."""
         return self.source, self.task, self.entry.id, self.pass_
 
@@ -70,7 +70,7 @@ class Job:
     roots: Mapping[str, tuple[str, ...]]
     digest: str
     reuse: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    killers: Mapping[Mark, str] = field(default_factory=dict)
+    poison: Mapping[RowId, str] = field(default_factory=dict)
 
     def key(self, slot: int) -> str:
         """The sample's key: its place in the whole data set."""

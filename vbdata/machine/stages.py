@@ -6,9 +6,9 @@ it does nothing. Seconds are those of threads: with two at work a second has two
 asked for counts where its answer is waited for.
 
 read: asking the raw data's storage; decode: from its bytes to typed labels and pixels;
-render: prompt and target; prove: the target's round trip; encode: pixels to files; tar: writing
-and syncing the archive; hash: digests; upload: to the output folder; wait: for another thread;
-other: the rest.
+render: prompt and target; round trip: decoding the target and comparing it with its label;
+encode: pixels to files; tar: writing and syncing the archive; hash: digests; upload: to the output
+folder; wait: for another thread; other: the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 STAGES: Final = (
-    *("read", "decode", "render", "prove", "encode"),
+    *("read", "decode", "render", "round trip", "encode"),
     *("tar", "hash", "upload", "wait", "other"),
 )
 

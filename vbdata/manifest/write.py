@@ -28,11 +28,12 @@ from vbdata.core.prompts import prompt_digest
 from vbdata.core.types import Entry
 from vbdata.errors import BuildError
 from vbdata.jobs.job import Receipt
-from vbdata.jobs.tickets import planned_tar
+from vbdata.jobs.specs import planned_tar
 from vbdata.layout import HOLDOUT, MANIFEST, QUARANTINE, SUMS, build_digest, rows_path
 from vbdata.machine.environment import environment
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.json_text import json_pieces, manifest_digest
+from vbdata.manifest.model import FORMAT
 from vbdata.manifest.shard_lines import ShardLines
 from vbdata.manifest.tally import Tally, cell_lines
 from vbdata.planning.exclusions import excluded_groups
@@ -41,8 +42,6 @@ from vbdata.planning.row_groups import together
 from vbdata.publish import reader_files
 from vbdata.storage.filesystems import room
 from vbdata.storage.folder import Folder
-
-FORMAT = 1
 
 
 def write_manifest(
@@ -55,23 +54,23 @@ def write_manifest(
     """
     tally, shards = Tally(plan), ShardLines(lambda number: planned_tar(plan, number, folder))
     with TemporaryDirectory(prefix="vbdata-") as temporary:
-        press = _Press(out, Path(temporary))
+        publisher = _Publisher(out, Path(temporary))
         rows = rows_path(plan.recipe.split)
-        with press.printed(QUARANTINE) as quarantine:
+        with publisher.publishing(QUARANTINE) as quarantine:
             quarantine.writelines(_index_faults(plan))
-            with press.printed(rows) as file, pq.ParquetWriter(file, ROWS) as writer:
+            with publisher.publishing(rows) as file, pq.ParquetWriter(file, ROWS) as writer:
                 for some in together(_counted(receipts, tally, shards, quarantine), len):
                     writer.write_table(pa.Table.from_pylist(list(chain(*some)), ROWS))
                     some.clear()  # before the next rows come
         if plan.held.sets:
-            press.print(HOLDOUT, [plan.held.table()])
+            publisher.publish(HOLDOUT, [plan.held.table()])
         _judge(tally, plan.recipe.max_bad)
         manifest = _manifest(plan, tally, shards)
-        for path, pieces in reader_files(manifest, press.sums).items():
-            press.print(path, pieces)
-        press.print(MANIFEST, json_pieces(manifest, sort_keys=True))
-        sums = merge(shards.sums(), sorted(press.sums.items()))
-        press.print(SUMS, (f"{digest}  {path}\n".encode() for path, digest in sums))
+        for path, pieces in reader_files(manifest, publisher.sums).items():
+            publisher.publish(path, pieces)
+        publisher.publish(MANIFEST, json_pieces(manifest, sort_keys=True))
+        sums = merge(shards.sums(), sorted(publisher.sums.items()))
+        publisher.publish(SUMS, (f"{digest}  {path}\n".encode() for path, digest in sums))
     return manifest
 
 
@@ -92,7 +91,7 @@ def _row(sample: Mapping[str, Any], shard: int) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Press:
+class _Publisher:
     """Publishes files: each is spooled, then put in place whole. sums: SHA-256 by path."""
 
     out: Folder
@@ -100,7 +99,7 @@ class _Press:
     sums: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def printed(self, path: str) -> Iterator[IO[bytes]]:
+    def publishing(self, path: str) -> Iterator[IO[bytes]]:
         """A file to write into, which is published when it is complete."""
         part = self.spool / path.replace("/", "-")
         with room(self.spool), part.open("wb") as file:
@@ -109,9 +108,9 @@ class _Press:
             self.sums[path] = hashlib.file_digest(whole, "sha256").hexdigest()
         self.out.put(part, path)
 
-    def print(self, path: str, pieces: Iterable[bytes]) -> None:
+    def publish(self, path: str, pieces: Iterable[bytes]) -> None:
         """Publish the pieces as one file."""
-        with self.printed(path) as file:
+        with self.publishing(path) as file:
             file.writelines(pieces)
 
 

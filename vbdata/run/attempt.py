@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 from vbdata.jobs.job import Job, Receipt
-from vbdata.shard import prefetch as ahead
+from vbdata.shard import prefetch
 from vbdata.shard.shard import build_shard
 from vbdata.storage.folder import Folder
 
@@ -14,7 +14,7 @@ LONGEST_CAUSE = 500  # characters of an error's text that are shown
 
 
 def build_or_blame(
-    job: Job, out: Folder, device: str, threads: int = ahead.THREADS
+    job: Job, out: Folder, device: str, threads: int = prefetch.THREADS
 ) -> Receipt | str:
     """The receipt, or the fault of a plug-in, which another try would only repeat.
 

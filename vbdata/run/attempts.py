@@ -9,35 +9,35 @@ from __future__ import annotations
 
 from collections import Counter
 
-from vbdata.jobs.job import Mark
+from vbdata.jobs.job import RowId
 
 ATTEMPTS = 3  # of a shard, and at a record under which processes are ended from outside
 LOSSES = 50  # of nodes and processes under one shard, which are none of its doing
 
 
-class Struck(OSError):
+class KilledFromOutside(OSError):
     """A process was ended from outside, by hand or for want of memory.
 
     mark: the row that was in work, if one was.
     """
 
-    def __init__(self, said: str, mark: Mark | None = None) -> None:
+    def __init__(self, said: str, row_id: RowId | None = None) -> None:
         super().__init__(said)
-        self.mark = mark
+        self.row_id = row_id
 
 
-class Tries:
+class Attempts:
     """Counts for shards in work; what is decided takes no memory."""
 
     def __init__(self) -> None:
-        self._failed: dict[int, Counter[Mark | None]] = {}
+        self._failed: dict[int, Counter[RowId | None]] = {}
         self._lost: Counter[int] = Counter()
 
     def failed(self, number: int, err: BaseException | None = None) -> bool:
         """Count an attempt that failed, with Struck or otherwise. True: there will be another."""
-        if not isinstance(err, Struck):
+        if not isinstance(err, KilledFromOutside):
             return self._failed_at(number, None)
-        again = err.mark is None or self._failed_at(number, err.mark)
+        again = err.row_id is None or self._failed_at(number, err.row_id)
         return self.lost(number) and again
 
     def lost(self, number: int) -> bool:
@@ -50,7 +50,7 @@ class Tries:
         self._failed.pop(number, None)
         self._lost.pop(number, None)
 
-    def _failed_at(self, number: int, mark: Mark | None) -> bool:
+    def _failed_at(self, number: int, row_id: RowId | None) -> bool:
         counts = self._failed.setdefault(number, Counter())
-        counts[mark] += 1
-        return counts[mark] < ATTEMPTS
+        counts[row_id] += 1
+        return counts[row_id] < ATTEMPTS

@@ -20,24 +20,24 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from vbdata.jobs.job import Job, Mark, Receipt
+from vbdata.jobs.job import Job, Receipt, RowId
 from vbdata.machine.stages import Spent, StageTime
-from vbdata.run.attempts import Struck
+from vbdata.run.attempts import KilledFromOutside
 from vbdata.shard.receipt import read_receipt
 from vbdata.storage.folder import Folder
 
 TRIALS = 2  # times that an accused row is tried alone; with the accusation it makes three
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # no row's doing
 
-Heard = Callable[[Mark, str], None]  # told of a row and the stage that begins
+Heard = Callable[[RowId, str], None]  # told of a row and the stage that begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Death:
+class ChildExit:
     """How a child ended, and the row and the stage of its last word."""
 
     code: int
-    mark: Mark | None
+    row_id: RowId | None
     stage: str
 
     @property
@@ -45,7 +45,7 @@ class Death:
         """In words."""
         how = f"by {signal.Signals(-self.code).name}" if self.code < 0 else f"with {self.code}"
         how += " (by hand or for want of memory)" if -self.code == signal.SIGKILL else ""
-        at = f" at {' / '.join(self.mark[:2])}, record {self.mark[2]!r}" if self.mark else ""
+        at = f" at {' / '.join(self.row_id[:2])}, record {self.row_id[2]!r}" if self.row_id else ""
         return f"its process ended {how}{at} ({self.stage or 'before the first record'})"
 
 
@@ -57,33 +57,33 @@ def build_guarded(job: Job, out: Folder, device: str, heard: Heard) -> Receipt |
     """
     while True:
         end = _child(job, out, device, heard)
-        if not isinstance(end, Death):
+        if not isinstance(end, ChildExit):
             return end
-        guilty = _convicted(end, job, out, device, heard)
-        job = replace(job, killers={**job.killers, guilty: end.stage})
+        poison = _poison_row(end, job, out, device, heard)
+        job = replace(job, poison={**job.poison, poison: end.stage})
 
 
-def _convicted(end: Death, job: Job, out: Folder, device: str, heard: Heard) -> Mark:
+def _poison_row(end: ChildExit, job: Job, out: Folder, device: str, heard: Heard) -> RowId:
     """The row that a death accuses, if it ends every process that it is tried in."""
     if -end.code in FROM_OUTSIDE:
-        raise Struck(end.said, end.mark)
-    if end.mark is None or end.mark in job.killers:
+        raise KilledFromOutside(end.said, end.row_id)
+    if end.row_id is None or end.row_id in job.poison:
         raise OSError(end.said)
     for _ in range(TRIALS):
-        alone = _child(job, out, device, heard, alone=end.mark)
-        if not isinstance(alone, Death):
+        alone = _child(job, out, device, heard, alone=end.row_id)
+        if not isinstance(alone, ChildExit):
             raise OSError(f"{end.said}; alone it does no harm")
         if -alone.code in FROM_OUTSIDE:
-            raise Struck(f"{end.said}; alone, {alone.said}", end.mark)
-    return end.mark
+            raise KilledFromOutside(f"{end.said}; alone, {alone.said}", end.row_id)
+    return end.row_id
 
 
 def _child(
-    job: Job, out: Folder, device: str, heard: Heard, alone: Mark | None = None
-) -> Receipt | str | Death:
+    job: Job, out: Folder, device: str, heard: Heard, alone: RowId | None = None
+) -> Receipt | str | ChildExit:
     """Build the shard, or a row of it for a trial, in a child; the last thing that it says."""
     told = pickle.dumps((os.getpid(), job, out.url, device, alone))
-    mark: Mark | None = None
+    row_id: RowId | None = None
     stage, end = "", dict[str, Any]()
     with TemporaryDirectory(prefix="vbdata-") as scratch, _started(scratch) as child:
         assert child.stdin
@@ -95,12 +95,12 @@ def _child(
             said = json.loads(line)
             if "at" in said:
                 source, task, record, pass_ = said["at"]
-                mark, stage = (source, task, record, pass_), said["stage"]
-                heard(mark, stage)
+                row_id, stage = (source, task, record, pass_), said["stage"]
+                heard(row_id, stage)
             else:
                 end = said
         code = child.wait()
-    return _outcome(end, Death(code=code, mark=mark, stage=stage), job, out, alone)
+    return _outcome(end, ChildExit(code=code, row_id=row_id, stage=stage), job, out, alone)
 
 
 @contextmanager
@@ -124,8 +124,8 @@ def _started(scratch: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _outcome(
-    end: dict[str, Any], death: Death, job: Job, out: Folder, alone: Mark | None
-) -> Receipt | str | Death:
+    end: dict[str, Any], death: ChildExit, job: Job, out: Folder, alone: RowId | None
+) -> Receipt | str | ChildExit:
     if not end:
         return death
     if "machine" in end:

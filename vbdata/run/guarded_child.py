@@ -16,10 +16,10 @@ from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from vbdata.jobs.job import Job, Mark, Row
+from vbdata.jobs.job import Job, Row, RowId
 from vbdata.machine.process import one_thread
 from vbdata.run.attempt import build_or_blame, cause
-from vbdata.shard import heartbeat as alive
+from vbdata.shard import heartbeat
 from vbdata.storage.folder import Folder
 
 PR_SET_PDEATHSIG = 1
@@ -43,9 +43,9 @@ def main() -> None:
         os.write(lines, (json.dumps(said) + "\n").encode())
 
     def at(row: Row, stage: str) -> None:
-        say(at=row.mark, stage=stage)
+        say(at=row.row_id, stage=stage)
 
-    with alive.heard_by(at):
+    with heartbeat.listening(at):
         try:
             said = _alone(job, alone, device) if alone else _whole(job, url, device)
         except OSError as err:
@@ -60,9 +60,9 @@ def _whole(job: Job, url: str, device: str) -> dict[str, Any]:
     return {"reuse": dict(made.reuse), "spent": made.spent}
 
 
-def _alone(job: Job, mark: Mark, device: str) -> dict[str, Any]:
+def _alone(job: Job, row_id: RowId, device: str) -> dict[str, Any]:
     """Make one row of the job, for nothing but to see whether the process survives."""
-    row = next(row for row in (*job.rows, *job.spares) if row.mark == mark)
+    row = next(row for row in (*job.rows, *job.spares) if row.row_id == row_id)
     trial = replace(job, rows=(replace(row, slot=0),), spares=())
     with TemporaryDirectory(prefix="vbdata-") as folder:
         return _whole(trial, folder, device)

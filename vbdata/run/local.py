@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from vbdata.jobs.job import Job, ShardReport
 from vbdata.machine.process import one_thread
 from vbdata.run.attempt import build_or_blame, cause
-from vbdata.run.attempts import Tries
+from vbdata.run.attempts import Attempts
 from vbdata.run.events import Done, Event, Events, Failed, Retried, Todo
 from vbdata.run.guarded import build_guarded
-from vbdata.run.suspects import InWork, Suspects
+from vbdata.run.poison import InWork, PoisonRecords
 from vbdata.storage.folder import Folder
 
 
@@ -26,19 +26,19 @@ def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
     one_thread()
     if todo.numbers:
         todo.context.warm()
-    note, suspects = InWork(out), Suspects(todo.record)
+    note, poison = InWork(out), PoisonRecords(todo.record)
     for number in todo.numbers:
         spec = todo.spec(number)
         with note.noted(spec.digest):
-            guarded = spec.digest == note.left or suspects.suspected(spec)
+            guarded = spec.digest == note.left or poison.may_hold(spec)
             for event in _attempts(todo.context.checked(spec), out, device, guarded=guarded):
                 if isinstance(event, Done):
-                    suspects.learn(event.report)
+                    poison.learn(event.report)
                 yield event
 
 
 def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[Event]:
-    tries, number, again = Tries(), job.shard, True
+    attempts, number, again = Attempts(), job.shard, True
     while again:
         try:
             made = (
@@ -47,7 +47,7 @@ def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[
                 else build_or_blame(job, out, device)
             )
         except OSError as err:
-            again = tries.failed(number, err)
+            again = attempts.failed(number, err)
             yield Retried(number, cause(err)) if again else Failed(number, cause(err))
         else:
             yield Failed(number, made) if isinstance(made, str) else Done(ShardReport.of(made))

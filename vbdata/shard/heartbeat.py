@@ -24,7 +24,7 @@ def step(row: Row, stage: str) -> None:
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
+def listening(listener: Listener) -> Iterator[None]:
     """Within, and in this thread only, every step is told to the listener."""
     token = _LISTENER.set(listener)
     try:

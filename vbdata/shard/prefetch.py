@@ -23,7 +23,7 @@ Load = Callable[[Row], Loaded]
 
 
 @contextmanager
-def ahead(job: Job, load: Load, clock: Clock, threads: int) -> Iterator[Load]:
+def prefetched(job: Job, load: Load, clock: Clock, threads: int) -> Iterator[Load]:
     """`load`, to be asked for a job's rows one after the other; other rows are loaded as they come.
 
     threads: 0 = nothing ahead. Where samples of earlier builds may be copied nothing is, either:
@@ -32,7 +32,7 @@ def ahead(job: Job, load: Load, clock: Clock, threads: int) -> Iterator[Load]:
     if not threads or job.reuse or not any(map(_far, job.roots.values())):
         yield load
         return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
     try:
         yield _Queue(job.rows, load, clock, pool).get
     finally:

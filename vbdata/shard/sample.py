@@ -95,7 +95,7 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         label = _label(loaded, device)
         target: Tensor = task.render(label, ask.params)
         span.bytes = target.nbytes
-    with stage("prove", target.nbytes):
+    with stage("round trip", target.nbytes):
         error = _proven(row.task, label, target, ask)
     with stage("render"):
         valid = task.valid(label, ask.params).cpu().numpy()

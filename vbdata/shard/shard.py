@@ -22,8 +22,7 @@ from vbdata.jobs.job import Job, Receipt, Row
 from vbdata.layout import offsets_path
 from vbdata.machine.environment import environment
 from vbdata.machine.stages import Clock, stage
-from vbdata.shard import heartbeat as alive
-from vbdata.shard import prefetch as ahead
+from vbdata.shard import heartbeat, prefetch
 from vbdata.shard.receipt import write_receipt
 from vbdata.shard.reuse import Counts, copied
 from vbdata.shard.sample import Loaded, Made, load_row, make_sample
@@ -34,7 +33,7 @@ from vbdata.storage.folder import Folder, Root
 
 
 def build_shard(
-    job: Job, out: Folder, device: str = "cpu", threads: int = ahead.THREADS
+    job: Job, out: Folder, device: str = "cpu", threads: int = prefetch.THREADS
 ) -> Receipt:
     """Write the tar, its offsets and, last, its receipt; return the receipt.
 
@@ -64,7 +63,7 @@ def _built(job: Job, out: Folder, device: str, clock: Clock, threads: int) -> Re
         def load_one(row: Row) -> Loaded:
             return load_row(row, job, roots[row.source])
 
-        with TarWriter(path) as tar, ahead.ahead(job, load_one, clock, threads) as load:
+        with TarWriter(path) as tar, prefetch.prefetched(job, load_one, clock, threads) as load:
             for row in job.rows:
                 with clock.at(*row.cell):
                     left = spares[row.cell]
@@ -111,7 +110,7 @@ def _first_good(
     spares: list[Row],
     job: Job,
     roots: Mapping[str, Root],
-    load: ahead.Load,
+    load: prefetch.Load,
     device: str,
     quarantine: list[dict[str, Any]],
     counts: Counts,
@@ -122,15 +121,15 @@ def _first_good(
         stage = "load"
         try:
             with _Named(attempt):
-                if attempt.mark in job.killers:
-                    stage = job.killers[attempt.mark]
-                    raise _killer(attempt)
-                alive.step(attempt, stage)
+                if attempt.row_id in job.poison:
+                    stage = job.poison[attempt.row_id]
+                    raise _poison_fault(attempt)
+                heartbeat.step(attempt, stage)
                 if made := copied(attempt, job, roots[attempt.source], counts):
                     return made
                 loaded = load(attempt)
                 stage = "render"
-                alive.step(attempt, stage)
+                heartbeat.step(attempt, stage)
                 return make_sample(attempt, loaded, job, device)
         except BadSample as bad:
             quarantine.append(_quarantine_line(attempt, row.slot, job, stage, bad))
@@ -138,11 +137,11 @@ def _first_good(
     return None
 
 
-def _killer(row: Row) -> BadSample:
+def _poison_fault(row: Row) -> BadSample:
     """What is known of a row that ends its process: the same on every machine."""
     files = {kind: file.path for kind, file in row.entry.files.items()}
     named = files.get("image") or next(iter(files.values()), "")
-    return BadSample("kills its worker", "its process ended without a word, alone as well", named)
+    return BadSample("poison record", "its process ended without a word, alone as well", named)
 
 
 class _Named:

@@ -25,7 +25,7 @@ from urllib.parse import quote
 from fsspec.asyn import sync
 
 from vbdata.storage.gs_client import plainly, speaks
-from vbdata.storage.retry import Unsound, called, limit_s, patiently
+from vbdata.storage.retry import IncompleteResponse, called, limit_s, with_retries
 
 __all__ = ["get", "listed", "put", "put_file", "speaks"]
 
@@ -42,8 +42,8 @@ class _Again(OSError):
 def get(fs: Any, at: str, start: int = 0, size: int | None = None, most: int = 1 << 62) -> bytes:
     """An object, or `size` bytes from `start` on, fewer where it ends. One request.
 
-    Raises Unsound if the answer is not all of that or its MD5 is another; OverflowError if it is
-    more than `most` bytes; FileNotFoundError.
+    Raises IncompleteResponse if the answer is not all of that or its MD5 is another, OverflowError
+    if it is more than `most` bytes, FileNotFoundError.
     """
     data: bytes = sync(fs.loop, _get, fs, at, start, size, most)
     return data
@@ -71,9 +71,9 @@ async def _get(fs: Any, at: str, start: int, size: int | None, most: int) -> byt
             data: bytes = await answer.read()
     if size is not None:
         if len(data) != (promised := _promised(at, answer.headers, start, size)):
-            raise Unsound(f"{at}: {len(data)} bytes came of {promised}")
+            raise IncompleteResponse(f"{at}: {len(data)} bytes came of {promised}")
     elif fault := _damage(answer.headers, data):
-        raise Unsound(f"{at}: {fault}")
+        raise IncompleteResponse(f"{at}: {fault}")
     return data
 
 
@@ -123,9 +123,9 @@ def put(fs: Any, url: str, at: str, data: bytes) -> None:
 
     def sent() -> None:
         if fault := _fault(send(**more), len(data), digest):
-            raise Unsound(f"{at}: {fault}")
+            raise IncompleteResponse(f"{at}: {fault}")
 
-    patiently(url, sent)
+    with_retries(url, sent)
 
 
 def put_file(fs: Any, url: str, at: str, file: Path) -> None:
@@ -148,7 +148,7 @@ def put_file(fs: Any, url: str, at: str, file: Path) -> None:
 
 def _put_parts(fs: Any, url: str, at: str, file: Path, size: int, digest: str) -> None:
     """Upload a file in parts. Raises _Again if another upload may do better."""
-    session = patiently(url, partial(_begun, fs, at, size, digest))
+    session = with_retries(url, partial(_begun, fs, at, size, digest))
     position, doubted, finished = 0, False, False
 
     def sent() -> tuple[int, dict[str, Any] | None]:
@@ -167,7 +167,7 @@ def _put_parts(fs: Any, url: str, at: str, file: Path, size: int, digest: str) -
     try:
         answer = None
         while answer is None:
-            position, answer = patiently(url, sent)
+            position, answer = with_retries(url, sent)
         finished = True
     except FileNotFoundError:
         raise _Again("the store forgot the upload") from None
@@ -175,7 +175,7 @@ def _put_parts(fs: Any, url: str, at: str, file: Path, size: int, digest: str) -
         if not finished:
             _cancel(fs, session)
     if fault := _fault(answer, size, digest):
-        patiently(url, partial(called, fs, "rm_file", at))
+        with_retries(url, partial(called, fs, "rm_file", at))
         raise _Again(fault)
 
 
@@ -199,7 +199,7 @@ def _told_of(
         status, headers, _, said = called(
             fs, "request", "PUT", session, headers=head, data=data, limit=limit_s(len(data))
         )
-    except Unsound as err:  # what is wrong was sent before, too
+    except IncompleteResponse as err:  # what is wrong was sent before, too
         raise _Again(str(err)) from None
     if status == 308:
         have = re.fullmatch(r"bytes=0-(\d+)", headers.get("Range") or "")
@@ -231,7 +231,7 @@ def listed(fs: Any, url: str, below: str, *, deep: bool) -> Iterator[tuple[str, 
     while "nextPageToken" in page:
         asked["pageToken"] = page["nextPageToken"]
         ask = partial(called, fs, "call", "GET", "b/{}/o", bucket, json_out=True, fields=FIELDS)
-        page = patiently(url, partial(ask, **asked))
+        page = with_retries(url, partial(ask, **asked))
         for folder in page.get("prefixes") or ():
             yield f"{bucket}/{folder.rstrip('/')}", -1
         for each in page.get("items") or ():

@@ -13,7 +13,7 @@ from typing import Any
 
 from fsspec import register_implementation
 
-from vbdata.storage.retry import Unsound
+from vbdata.storage.retry import IncompleteResponse
 
 CONNECT_S, SILENCE_S = 5.0, 15.0  # as s3fs has them
 PROTOCOLS = ("gs", "gcs")
@@ -71,7 +71,7 @@ def plainly() -> Iterator[None]:
     except (HttpError, ValueError) as err:
         code = getattr(err, "code", 400)
         if code == 400 and "MD5" in str(err):  # "Provided MD5 hash ... doesn't match ..."
-            raise Unsound(str(err)) from None
+            raise IncompleteResponse(str(err)) from None
         if code == 401:
             raise PermissionError(str(err)) from err
         if code == 410:

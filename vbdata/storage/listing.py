@@ -69,7 +69,7 @@ class Listed(Folder):
         self._sizes.pop(path, None)
 
 
-def asked(out: Folder, question: Callable[[T], R], about: Sequence[T]) -> Iterator[R]:
+def map_requests(out: Folder, question: Callable[[T], R], about: Sequence[T]) -> Iterator[R]:
     """Answers in order: one after the other from a disk, some at once from a store."""
     if out.local:
         yield from map(question, about)

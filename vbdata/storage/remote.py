@@ -15,7 +15,7 @@ from typing import Any
 
 from vbdata.storage import gs, s3
 from vbdata.storage.filesystems import ABSENT, ask, plain_errors
-from vbdata.storage.retry import Unsound, called, limit_s, patiently
+from vbdata.storage.retry import IncompleteResponse, called, limit_s, with_retries
 
 MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
 WHOLE = 64 << 20  # bytes of a whole file for which a call has its time
@@ -48,7 +48,7 @@ def fetch(url: str, fs: Any, at: str, offset: int = 0, count: int | None = None)
     get = partial(store.get if store else _get, fs, at, offset, count, MAX_FILE)
     try:
         with plain_errors(url):
-            return patiently(url, get)
+            return with_retries(url, get)
     except OSError as err:
         if count != 0 and not isinstance(err, ABSENT) and 0 <= size(url, fs, at) <= offset:
             return b""  # stores call that an error
@@ -56,7 +56,7 @@ def fetch(url: str, fs: Any, at: str, offset: int = 0, count: int | None = None)
 
 
 def _get(fs: Any, at: str, offset: int, count: int | None, most: int) -> bytes:
-    """The same once, by fsspec's methods. Raises Unsound for a part of it."""
+    """The same once, by fsspec's methods. Raises IncompleteResponse for a part of it."""
     if count is None:
         return bytes(called(fs, "cat_file", at, limit=limit_s(min(WHOLE, most))))
     end = offset + count
@@ -66,7 +66,7 @@ def _get(fs: Any, at: str, offset: int, count: int | None, most: int) -> bytes:
     if len(data) < count:
         end = min(end, int(called(fs, "info", at)["size"]))
         if len(data) < end - offset:
-            raise Unsound(f"{at}: {len(data)} bytes came of {end - offset}")
+            raise IncompleteResponse(f"{at}: {len(data)} bytes came of {end - offset}")
     return data
 
 
@@ -91,7 +91,7 @@ def send(url: str, fs: Any, at: str, content: bytes | Path) -> None:
     store = _spoken(fs)
     with plain_errors(url):
         if not store:
-            patiently(url, partial(_send, fs, at, content))
+            with_retries(url, partial(_send, fs, at, content))
         elif isinstance(content, bytes):
             store.put(fs, url, at, content)
         else:
@@ -106,7 +106,7 @@ def _send(fs: Any, at: str, content: bytes | Path) -> None:
         count = content.stat().st_size
         called(fs, "put_file", str(content), at, limit=limit_s(count))
     if (found := int(called(fs, "info", at)["size"])) != count:
-        raise Unsound(f"{at}: {found} bytes are stored of {count}")
+        raise IncompleteResponse(f"{at}: {found} bytes are stored of {count}")
 
 
 def move(url: str, fs: Any, old: str, new: str) -> None:

@@ -17,10 +17,10 @@ from vbdata.machine import cache
 from vbdata.storage.folder import Folder
 
 KEPT = 16  # copies
-FOLDER = "near"
+FOLDER = "replica"
 
 
-def copy(place: str, sha256: str) -> Path:
+def local_copy(place: str, sha256: str) -> Path:
     """A local path of a file by path or URL. sha256: of a file that is not local.
 
     Raises BuildError if it is not there, or is another; OSError if it cannot be fetched.

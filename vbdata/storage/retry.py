@@ -2,7 +2,7 @@
 
 Answers that pass (500, 503 SlowDown, 429, resets, timeouts, bodies cut short) are waited out with
 growing pauses of a random length; what stays (not there, refused, a bad request) goes up at once.
-A store that has answered before is given PATIENCE_S; one that never has, as with a wrong
+A store that has answered before is given RETRY_FOR_S; one that never has, as with a wrong
 address, FIRST_S. One call may take CALL_S and the time of its bytes at SLOWEST. So nothing hangs.
 The random pauses have a generator of their own: no seed and no byte of a build depends on them.
 """
@@ -23,7 +23,7 @@ from fsspec.exceptions import FSTimeoutError
 from vbdata.storage.secrets import redacted
 
 LOG = logging.getLogger(__name__)
-FIRST_S, PATIENCE_S = 30.0, 300.0
+FIRST_S, RETRY_FOR_S = 30.0, 300.0
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 20.0
 CALL_S = 60.0
 SLOWEST = 128 << 10  # bytes/s
@@ -58,11 +58,11 @@ _answered: set[str] = set()
 _chance = random.Random()  # noqa: S311 (pauses only)
 
 
-class Unsound(OSError):
+class IncompleteResponse(OSError):
     """An answer that is not whole, or not what was sent; another try may bring the right one."""
 
 
-def patiently(url: str, do: Callable[[], _T]) -> _T:
+def with_retries(url: str, do: Callable[[], _T]) -> _T:
     """What `do` returns, tried again while it fails in a way that passes; it must be idempotent.
 
     url: what is asked, for messages and the bound. Raises the last error.
@@ -78,7 +78,7 @@ def patiently(url: str, do: Callable[[], _T]) -> _T:
             if not passes(err):
                 _answered.add(store)
                 raise
-            if waited + pause > (PATIENCE_S if store in _answered else FIRST_S):
+            if waited + pause > (RETRY_FOR_S if store in _answered else FIRST_S):
                 err.add_note(f"after {tries} tries in {waited:.0f} s")
                 raise
             if waited > SAY_FROM_S:
@@ -109,7 +109,7 @@ def passes(err: BaseException) -> bool:
 
 
 def _passes(err: BaseException) -> bool:
-    if isinstance(err, (Unsound, TimeoutError, ConnectionError, FSTimeoutError)):
+    if isinstance(err, (IncompleteResponse, TimeoutError, ConnectionError, FSTimeoutError)):
         return True
     response = getattr(err, "response", None)
     if isinstance(response, dict):  # botocore

@@ -22,7 +22,7 @@ from typing import Any
 
 from fsspec.asyn import sync
 
-from vbdata.storage.retry import Unsound, called, limit_s, patiently
+from vbdata.storage.retry import IncompleteResponse, called, limit_s, with_retries
 
 PART = 16 << 20  # bytes of a part of an upload; the protocol's least is 5 MiB
 MOST_PARTS = 10_000
@@ -47,8 +47,8 @@ def speaks(fs: Any) -> bool:
 def get(fs: Any, at: str, start: int = 0, size: int | None = None, most: int = 1 << 62) -> bytes:
     """An object, or `size` bytes from `start` on, fewer where it ends. One request.
 
-    Raises Unsound if the answer is not all of that or its MD5 is another; OverflowError if it is
-    more than `most` bytes; FileNotFoundError.
+    Raises IncompleteResponse if the answer is not all of that or its MD5 is another, OverflowError
+    if it is more than `most` bytes, FileNotFoundError.
     """
     data: bytes = sync(fs.loop, _get, fs, at, start, size, most)
     return data
@@ -67,9 +67,9 @@ async def _get(fs: Any, at: str, start: int, size: int | None, most: int) -> byt
     async with asyncio.timeout(limit_s(length)), answer["Body"] as body:
         data: bytes = await body.read()
     if len(data) != (promised := _promised(at, answer, start, size)):
-        raise Unsound(f"{at}: {len(data)} bytes came of {promised}")
+        raise IncompleteResponse(f"{at}: {len(data)} bytes came of {promised}")
     if size is None and not _believable(bucket, at, answer, data):
-        raise Unsound(f"{at}: what came is not what the ETag {answer['ETag']} tells of")
+        raise IncompleteResponse(f"{at}: what came is not what the ETag {answer['ETag']} tells of")
     return data
 
 
@@ -121,7 +121,7 @@ def put(fs: Any, url: str, at: str, data: bytes) -> None:
     """Replace an object by one request. Raises OSError if it did not arrive whole."""
     bucket, key, _ = fs.split_path(at)
     send = partial(_send, fs, "put_object", data, Bucket=bucket, Key=key)
-    patiently(url, lambda: _arrived(fs, at, send(), data))
+    with_retries(url, lambda: _arrived(fs, at, send(), data))
 
 
 def _send(fs: Any, method: str, data: bytes, **place: Any) -> Any:
@@ -131,14 +131,16 @@ def _send(fs: Any, method: str, data: bytes, **place: Any) -> Any:
 
 
 def _arrived(fs: Any, at: str, answer: Any, data: bytes) -> None:
-    """Raise Unsound if an upload is not in the store as it was sent."""
+    """Raise IncompleteResponse if an upload is not in the store as it was sent."""
     told, etag = _told(fs.split_path(at)[0], answer), _md5(data).hex()
     if told == etag:
         return
     if told and data and get(fs, at) != data:
-        raise Unsound(f"{at}: what is stored is not what was sent: ETag {told}, expected {etag}")
+        raise IncompleteResponse(
+            f"{at}: what is stored is not what was sent: ETag {told}, expected {etag}"
+        )
     if (size := int(called(fs, "info", at)["size"])) != len(data):
-        raise Unsound(f"{at}: {size} bytes are stored of {len(data)}")
+        raise IncompleteResponse(f"{at}: {size} bytes are stored of {len(data)}")
 
 
 def put_file(fs: Any, url: str, at: str, file: Path) -> None:
@@ -149,7 +151,7 @@ def put_file(fs: Any, url: str, at: str, file: Path) -> None:
         return
     bucket, key, _ = fs.split_path(at)
     place = {"Bucket": bucket, "Key": key}
-    made = patiently(url, lambda: called(fs, "call_s3", "create_multipart_upload", **place))
+    made = with_retries(url, lambda: called(fs, "call_s3", "create_multipart_upload", **place))
     place["UploadId"] = made["UploadId"]
     finished = False
     try:
@@ -168,7 +170,7 @@ def _put_parts(fs: Any, url: str, at: str, file: Path, size: int, place: dict[st
         data = _piece(file, number * step, step)
         digests[number] = _md5(data)
         send = partial(_send_part, fs, at, data, PartNumber=number + 1, **place)
-        return {"PartNumber": number + 1, "ETag": patiently(url, send)}
+        return {"PartNumber": number + 1, "ETag": with_retries(url, send)}
 
     numbers = range(-(-size // step))
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -176,29 +178,29 @@ def _put_parts(fs: Any, url: str, at: str, file: Path, size: int, place: dict[st
     whole = _md5(b"".join(digests[number] for number in numbers)).hex()
     etag = f"{whole}-{len(parts)}"
     finish = partial(_completed, fs, at, place | {"MultipartUpload": {"Parts": parts}}, etag)
-    answer = patiently(url, finish)
+    answer = with_retries(url, finish)
     if _told(place["Bucket"], answer) != etag and not _same(fs, url, at, file, size, step):
-        patiently(url, partial(called, fs, "rm_file", at))
+        with_retries(url, partial(called, fs, "rm_file", at))
         raise OSError(f"{at}: what is stored is not what was sent, and was removed")
 
 
 def _send_part(fs: Any, at: str, data: bytes, **place: Any) -> str:
-    """The ETag of a part. Raises Unsound if it is not that of the data."""
+    """The ETag of a part. Raises IncompleteResponse if it is not that of the data."""
     answer = _send(fs, "upload_part", data, **place)
     told = _told(place["Bucket"], answer)
     what = f"{at} part {place['PartNumber']}"
     if told not in ("", _md5(data).hex()) and not _often(place["Bucket"], what, told):
-        raise Unsound(f"{what}: its ETag {told} is not that of what was sent")
+        raise IncompleteResponse(f"{what}: its ETag {told} is not that of what was sent")
     etag: str = answer["ETag"]
     return etag
 
 
 def _same(fs: Any, url: str, at: str, file: Path, size: int, step: int) -> bool:
     """Whether an object's bytes are those of a file, read back in pieces."""
-    if int(patiently(url, partial(called, fs, "info", at))["size"]) != size:
+    if int(with_retries(url, partial(called, fs, "info", at))["size"]) != size:
         return False
     return all(
-        patiently(url, partial(get, fs, at, start, step)) == _piece(file, start, step)
+        with_retries(url, partial(get, fs, at, start, step)) == _piece(file, start, step)
         for start in range(0, size, step)
     )
 
@@ -234,7 +236,7 @@ def unfinished(fs: Any, url: str, below: str) -> list[dict[str, Any]]:
     asked: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
     found: list[dict[str, Any]] = []
     while True:
-        page = patiently(url, partial(called, fs, "call_s3", "list_multipart_uploads", **asked))
+        page = with_retries(url, partial(called, fs, "call_s3", "list_multipart_uploads", **asked))
         found += page.get("Uploads") or ()
         if not page.get("IsTruncated"):
             return found
@@ -260,7 +262,7 @@ def listed(fs: Any, url: str, below: str, *, deep: bool) -> Iterator[tuple[str, 
     asked: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
     asked |= {} if deep else {"Delimiter": "/"}
     while True:
-        page = patiently(url, partial(called, fs, "call_s3", "list_objects_v2", **asked))
+        page = with_retries(url, partial(called, fs, "call_s3", "list_objects_v2", **asked))
         for folder in page.get("CommonPrefixes") or ():
             yield f"{bucket}/{folder['Prefix'].rstrip('/')}", -1
         for each in page.get("Contents") or ():

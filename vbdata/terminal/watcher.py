@@ -9,8 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from vbdata.engine.progress import Progress as State
-from vbdata.engine.progress import Watcher
+from vbdata.engine.progress import Progress, Watcher
 from vbdata.manifest.tally import cell_lines
 from vbdata.planning.plan import Plan
 from vbdata.run.events import Failed, Retried, Waiting
@@ -63,7 +62,7 @@ class Terminal(Watcher):
         print_barred(self._console, plan)
         print_warnings(plan)
 
-    def step(self, state: State) -> None:
+    def step(self, state: Progress) -> None:
         """Show how far it is."""
         if self._json:
             events.step(state)
@@ -78,7 +77,7 @@ class Terminal(Watcher):
             self._last = time.monotonic()
             self._console.print(_line(self._account, state), soft_wrap=True)
 
-    def _say(self, state: State) -> None:
+    def _say(self, state: Progress) -> None:
         """What is worth a line of its own."""
         if isinstance(state.event, Retried | Failed):
             verb = "given up" if isinstance(state.event, Failed) else "tried again"
@@ -121,7 +120,7 @@ def _licence(line: dict[str, Any]) -> str:
     return f"{line['license']} ({line['samples']}{allowed})"
 
 
-def _line(account: Account, state: State) -> str:
+def _line(account: Account, state: Progress) -> str:
     pace = account.pace()
     samples, megabytes = (sum(numbers) for numbers in zip(*pace, strict=True))
     left = account.left(state)

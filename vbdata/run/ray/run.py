@@ -17,11 +17,11 @@ import ray
 from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayError, RayTaskError
 
 from vbdata.jobs.job import ShardReport, ShardSpec
-from vbdata.run.attempts import Tries
+from vbdata.run.attempts import Attempts
 from vbdata.run.events import Done, Event, Events, Failed, Retried, Todo, Workers
+from vbdata.run.poison import PoisonRecords
 from vbdata.run.ray.cluster import START_S, start, stop
-from vbdata.run.ray.crew import Crew, StartedWorker, lost, root_cause
-from vbdata.run.suspects import Suspects
+from vbdata.run.ray.pool import StartedWorker, WorkerPool, lost, root_cause
 from vbdata.storage.folder import Folder
 
 __all__ = ["run_ray", "start", "stop"]
@@ -33,7 +33,7 @@ DEADLINE_S = 6 * 3600.0  # for a shard in which there are steps
 
 
 @dataclass(slots=True, kw_only=True)
-class _Shift:
+class _Assignment:
     """A worker on a shard. guarded: in a child; heard: when it was last known to get on; at: with
     what.
     """
@@ -51,30 +51,32 @@ class _Shift:
 class _Run:
     """What the driver holds: who works on what, and what is known of shards that went wrong."""
 
-    crew: Crew
+    pool: WorkerPool
     spec: Callable[[int], ShardSpec]
-    suspects: Suspects
+    poison: PoisonRecords
     waiting: deque[int]
     silent_s: float
     deadline_s: float
-    busy: dict[Any, _Shift] = field(default_factory=dict)
-    pulses: dict[Any, _Shift] = field(default_factory=dict)
-    tries: Tries = field(default_factory=Tries)
+    busy: dict[Any, _Assignment] = field(default_factory=dict)
+    pulses: dict[Any, _Assignment] = field(default_factory=dict)
+    attempts: Attempts = field(default_factory=Attempts)
     looked: float = 0.0
     said_alive: int = 0
 
     def hand_out(self) -> None:
         """Give every idle worker a shard."""
-        while self.crew.idle and self.waiting:
-            member, number = self.crew.idle.pop(), self.waiting.popleft()
+        while self.pool.idle and self.waiting:
+            member, number = self.pool.idle.pop(), self.waiting.popleft()
             spec, now = self.spec(number), time.monotonic()
-            guarded = self.suspects.suspected(spec)
-            shift = _Shift(member=member, number=number, guarded=guarded, since=now, heard=now)
-            self.busy[member.actor.build.remote(spec, guarded)] = shift
+            guarded = self.poison.may_hold(spec)
+            assignment = _Assignment(
+                member=member, number=number, guarded=guarded, since=now, heard=now
+            )
+            self.busy[member.actor.build.remote(spec, guarded)] = assignment
 
     def collect(self) -> Iterator[Event]:
         """Take what has come back: started workers, pulses, receipts, errors, deaths."""
-        refs = [*self.busy, *self.crew.starting, *self.pulses]
+        refs = [*self.busy, *self.pool.starting, *self.pulses]
         if not refs:
             time.sleep(TICK_S)
             return
@@ -85,84 +87,84 @@ class _Run:
             if ref in self.busy:
                 yield self._finished(self.busy.pop(ref), ref)
             elif ref in self.pulses:
-                self._felt(self.pulses.pop(ref), ref)
+                self._pulse_came(self.pulses.pop(ref), ref)
             else:
-                self.crew.started(ref)
+                self.pool.started(ref)
 
-    def look_after(self) -> Iterator[Event]:
+    def watch(self) -> Iterator[Event]:
         """Now and then: feel pulses, and end workers that are silent or overdue."""
         now = time.monotonic()
         if now - self.looked < min(TICK_S, self.silent_s / 8):
             return
         self.looked = now
-        for ref, shift in list(self.busy.items()):
-            if now - shift.heard > self.silent_s:
+        for ref, assignment in list(self.busy.items()):
+            if now - assignment.heard > self.silent_s:
                 yield self._killed(ref, f"no sign of life for {self.silent_s:g} s")
-            elif now - shift.since > self.deadline_s:
+            elif now - assignment.since > self.deadline_s:
                 yield self._killed(ref, f"no result after {self.deadline_s:g} s")
-            elif shift.pulse is None and now - shift.heard > self.silent_s / 4:
-                shift.pulse = shift.member.actor.pulse.remote()
-                self.pulses[shift.pulse] = shift
+            elif assignment.pulse is None and now - assignment.heard > self.silent_s / 4:
+                assignment.pulse = assignment.member.actor.pulse.remote()
+                self.pulses[assignment.pulse] = assignment
 
     def count(self) -> Iterator[Event]:
         """Say how many workers there are when that has changed."""
-        alive = len(self.busy) + len(self.crew.idle)
+        alive = len(self.busy) + len(self.pool.idle)
         if alive != self.said_alive:
             self.said_alive = alive
             yield Workers(alive)
 
     def end(self) -> None:
         """Let nobody work on."""
-        for shift in self.busy.values():
-            ray.kill(shift.member.actor)
-        self.crew.dismiss()
+        for assignment in self.busy.values():
+            ray.kill(assignment.member.actor)
+        self.pool.stop_all()
 
-    def _finished(self, shift: _Shift, ref: Any) -> Event:
-        self.pulses.pop(shift.pulse, None)
-        number = shift.number
+    def _finished(self, assignment: _Assignment, ref: Any) -> Event:
+        self.pulses.pop(assignment.pulse, None)
+        number = assignment.number
         try:
             made: ShardReport | str = ray.get(ref, timeout=RESULT_S)
         except RayTaskError as err:
-            self.crew.idle.append(shift.member)
-            again = self.tries.failed(number, err.cause)
+            self.pool.idle.append(assignment.member)
+            again = self.attempts.failed(number, err.cause)
             return self._decided(number, root_cause(err), again=again)
         except RayError as err:
-            return self._died(shift, err)
-        self.crew.idle.append(shift.member)
+            return self._died(assignment, err)
+        self.pool.idle.append(assignment.member)
         self._forget(number)
         if isinstance(made, str):
             return Failed(number, made)
-        self.suspects.learn(made)
+        self.poison.learn(made)
         return Done(made)
 
-    def _died(self, shift: _Shift, err: RayError) -> Event:
+    def _died(self, assignment: _Assignment, err: RayError) -> Event:
         """A worker is gone. What a record may do to one, it does to a child if there is one."""
-        ray.kill(shift.member.actor)
-        number, cause = shift.number, root_cause(err)
+        ray.kill(assignment.member.actor)
+        number, cause = assignment.number, root_cause(err)
         starved = isinstance(err, OutOfMemoryError)
-        if not starved and lost(err, shift.member.node):
+        if not starved and lost(err, assignment.member.node):
             return self._lost(number, f"its node was lost: {cause}")
-        if not starved and shift.guarded:
+        if not starved and assignment.guarded:
             return self._lost(number, f"its worker was ended from outside: {cause}")
-        self.suspects.shards.add(number)
+        self.poison.shards.add(number)
         if isinstance(err, ActorUnavailableError):  # what became of it, or its node, is not known
             return self._lost(number, f"its worker was lost: {cause}")
         return self._again(number, f"its worker died: {cause}")
 
     def _killed(self, ref: Any, why: str) -> Event:
-        shift = self.busy.pop(ref)
-        self.pulses.pop(shift.pulse, None)
-        ray.kill(shift.member.actor)
-        self.suspects.shards.add(shift.number)
-        return self._again(shift.number, f"{why}; last seen at {shift.at}")
+        assignment = self.busy.pop(ref)
+        self.pulses.pop(assignment.pulse, None)
+        ray.kill(assignment.member.actor)
+        self.poison.shards.add(assignment.number)
+        return self._again(assignment.number, f"{why}; last seen at {assignment.at}")
 
-    def _felt(self, shift: _Shift, ref: Any) -> None:
-        shift.pulse = None
+    def _pulse_came(self, assignment: _Assignment, ref: Any) -> None:
+        assignment.pulse = None
         try:
             quiet_s, at = ray.get(ref, timeout=TICK_S)
         except RayError:  # the build that is lost with it tells the same
             return
-        shift.heard, shift.at = max(shift.heard, time.monotonic() - quiet_s), at
+        assignment.heard, assignment.at = max(assignment.heard, time.monotonic() - quiet_s), at
 
     def _decided(self, number: int, cause: str, *, again: bool) -> Event:
         """Try a shard again, or give it up."""
@@ -173,14 +175,14 @@ class _Run:
         return Failed(number, cause)
 
     def _again(self, number: int, cause: str) -> Event:
-        return self._decided(number, cause, again=self.tries.failed(number))
+        return self._decided(number, cause, again=self.attempts.failed(number))
 
     def _lost(self, number: int, cause: str) -> Event:
-        return self._decided(number, cause, again=self.tries.lost(number))
+        return self._decided(number, cause, again=self.attempts.lost(number))
 
     def _forget(self, number: int) -> None:
-        self.tries.forget(number)
-        self.suspects.shards.discard(number)
+        self.attempts.forget(number)
+        self.poison.shards.discard(number)
 
 
 def run_ray(
@@ -198,7 +200,7 @@ def run_ray(
 
     workers: None = as many as the cluster has room for, as nodes come and go.
     """
-    crew = Crew(
+    pool = WorkerPool(
         out=out,
         device=device,
         gpus_per_worker=gpus_per_worker,
@@ -207,21 +209,21 @@ def run_ray(
         context=ray.put(todo.context),
     )
     run = _Run(
-        crew=crew,
+        pool=pool,
         spec=todo.spec,
-        suspects=Suspects(todo.record),
+        poison=PoisonRecords(todo.record),
         waiting=deque(todo.numbers),
         silent_s=silent_s,
         deadline_s=deadline_s,
     )
     try:
         while run.waiting or run.busy:
-            crew.staff(len(run.waiting), len(run.busy))
+            pool.resize(len(run.waiting), len(run.busy))
             run.hand_out()
             yield from run.collect()
-            crew.drop_slow()
-            yield from run.look_after()
-            yield from crew.pending(len(run.busy))
+            pool.drop_slow()
+            yield from run.watch()
+            yield from pool.pending(len(run.busy))
             yield from run.count()
     finally:
         run.end()

@@ -12,12 +12,12 @@ import ray
 from vbdata.core import compiled
 from vbdata.errors import BuildError
 from vbdata.jobs.context import JobContext
-from vbdata.jobs.job import Mark, Row, ShardReport, ShardSpec
+from vbdata.jobs.job import Row, RowId, ShardReport, ShardSpec
 from vbdata.machine.process import check_device, one_thread
 from vbdata.machine.scratch import own_scratch
 from vbdata.run.attempt import build_or_blame
 from vbdata.run.guarded import build_guarded
-from vbdata.shard import heartbeat as alive
+from vbdata.shard import heartbeat
 from vbdata.storage.folder import Folder
 
 THREADS = 2  # concurrent calls: a build and a pulse
@@ -81,12 +81,12 @@ class Worker:
     @contextmanager
     def _listening(self) -> Iterator[None]:
         self._heard, self._at = time.monotonic(), "the start"
-        with alive.heard_by(self._step):
+        with heartbeat.listening(self._step):
             yield
 
     def _step(self, row: Row, stage: str) -> None:
-        self._note(row.mark, stage)
+        self._note(row.row_id, stage)
 
-    def _note(self, mark: Mark, stage: str) -> None:
-        source, task, record, _ = mark
+    def _note(self, row_id: RowId, stage: str) -> None:
+        source, task, record, _ = row_id
         self._heard, self._at = time.monotonic(), f"{source} / {task}, record {record!r} ({stage})"

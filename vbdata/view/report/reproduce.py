@@ -14,7 +14,7 @@ import yaml
 
 from vbdata import plugins
 from vbdata.core.prompts import prompt_digest
-from vbdata.engine.folder import ordered
+from vbdata.engine.folder import recorded_recipe
 from vbdata.errors import BuildError, RecipeError
 from vbdata.layout import SUMS
 from vbdata.recipe.recipe import parse_recipe
@@ -54,7 +54,7 @@ def reproduction(out: Folder, manifest: Mapping[str, Any]) -> Reproduction:
 def _recipe(out: Folder, manifest: Mapping[str, Any]) -> tuple[str, bool, bool]:
     """The recipe as it was given, if the folder still has it and it is this build's."""
     try:
-        given = ordered(out, {})
+        given = recorded_recipe(out, {})
     except (BuildError, RecipeError):
         given = None
     if given is not None and given.digest() == manifest["recipe_sha256"]:

@@ -13,10 +13,10 @@ from vbdata.jobs.job import ShardReport, ShardSpec
 from vbdata.layout import IN_WORK
 from vbdata.storage.folder import Folder
 
-KILLER = "kills its worker"  # a reason of vbdata.errors
+KILLER = "poison record"  # a reason of vbdata.errors
 
 
-class Suspects:
+class PoisonRecords:
     """Shards whose worker died, and records that killed one in another shard.
 
     record: the place of an entry, by source and id, as specs tell it.
@@ -33,7 +33,7 @@ class Suspects:
             if line["reason"] == KILLER:
                 self._records.add(self._record(line["source"], line["sample_id"]))
 
-    def suspected(self, spec: ShardSpec) -> bool:
+    def may_hold(self, spec: ShardSpec) -> bool:
         """Whether a shard had better be built in a child."""
         if spec.shard in self.shards:
             return True

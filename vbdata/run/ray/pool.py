@@ -32,7 +32,7 @@ class StartedWorker(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class Crew:
+class WorkerPool:
     """The workers of one run.
 
     workers: how many are wanted, None = as many as the cluster has room for, now and later;
@@ -49,11 +49,11 @@ class Crew:
     starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
     _failures: int = 0
     _failure: str = ""
-    _next_hire: float = 0.0
+    _next_start: float = 0.0
     _room: tuple[float, int] = (0.0, 0)
     _said_after: int = 0
 
-    def staff(self, waiting: int, busy: int) -> None:
+    def resize(self, waiting: int, busy: int) -> None:
         """Hire who is lacking, and let go whom neither the shards nor the cluster have use for.
 
         Raises BuildError if nobody works and none can be started.
@@ -61,10 +61,10 @@ class Crew:
         wanted = min(self._wanted(), waiting + busy)
         have = busy + len(self.idle) + len(self.starting)
         if have > wanted:
-            self._let_go(have - wanted)
-        elif have < wanted and time.monotonic() >= self._next_hire:
+            self._stop(have - wanted)
+        elif have < wanted and time.monotonic() >= self._next_start:
             for _ in range(wanted - have):
-                self._hire()
+                self._start()
         if self._failures >= ATTEMPTS and not (busy or self.idle or self.starting):
             raise BuildError(f"no worker can be started: {self._failure}")
 
@@ -98,9 +98,9 @@ class Crew:
             self._said_after = waited
             yield Waiting(waited)
 
-    def dismiss(self) -> None:
+    def stop_all(self) -> None:
         """End all that are not on a shard."""
-        self._let_go(len(self.idle) + len(self.starting))
+        self._stop(len(self.idle) + len(self.starting))
 
     def _wanted(self) -> int:
         if self.workers is not None:
@@ -111,7 +111,7 @@ class Crew:
             self._room = (time.monotonic(), room)
         return max(1, room)  # one that waits lets an autoscaler know
 
-    def _hire(self) -> None:
+    def _start(self) -> None:
         actor: Any = (
             ray.remote(Worker)
             .options(
@@ -125,7 +125,7 @@ class Crew:
         )
         self.starting[actor.ready.remote()] = (actor, time.monotonic())
 
-    def _let_go(self, count: int) -> None:
+    def _stop(self, count: int) -> None:
         """First those that are not there yet, the last hired before the others."""
         for _ in range(count):
             if self.starting:
@@ -139,7 +139,7 @@ class Crew:
     def _failed(self, cause: str) -> None:
         self._failures, self._failure = self._failures + 1, cause
         pause = min(LONGEST_PAUSE_S, 2.0 ** min(self._failures - 1, 6))
-        self._next_hire = time.monotonic() + pause
+        self._next_start = time.monotonic() + pause
 
 
 def lost(err: RayError, node: str) -> bool:
