@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from vbdata.storage import gs_client
-from vbdata.storage.retry import called, patiently
+from vbdata.storage.retry import called, with_retries
 from vbdata.storage.secrets import redacted
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -83,7 +83,7 @@ def _configured(scheme: str) -> dict[str, Any]:
 def ask(url: str, fs: Any, name: str, *args: Any, **options: Any) -> Any:
     """What a remote filesystem's method returns, tried again where that may help."""
     with plain_errors(url):
-        return patiently(url, lambda: called(fs, name, *args, **options))
+        return with_retries(url, lambda: called(fs, name, *args, **options))
 
 
 @contextmanager
