@@ -169,7 +169,7 @@ def make_indices(folder: Path, entries: int) -> None:
 
 def _make_index(folder: Path, name: str, count: int, rng: np.random.Generator) -> None:
     from vbdata.index.entries import BATCH, SCHEMA
-    from vbdata.index.index import FACTS
+    from vbdata.index.facts import FACTS
 
     with (
         pq.ParquetWriter(folder / f"{name}.parquet", FACTS) as facts,
@@ -185,7 +185,7 @@ def _make_index(folder: Path, name: str, count: int, rng: np.random.Generator) -
 
 def _facts(name: str, number: NDArray[np.int64], rng: np.random.Generator) -> pa.Table:
     """Facts of some entries; ids and groups tell the number in twelve digits."""
-    from vbdata.index.index import FACTS
+    from vbdata.index.facts import FACTS
 
     count = len(number)
     shape = rng.integers(SHAPES, size=count)

@@ -19,7 +19,7 @@ from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, sums
 from tests.helpers.locks import build_small, run, write_recipe
 from vbdata import plugins
 from vbdata.errors import BuildError, RecipeError
-from vbdata.index.cache import IndexCache
+from vbdata.index.cache import Traced
 from vbdata.layout import TRACE
 from vbdata.locks import lock
 from vbdata.locks.lock import read_lock
@@ -436,9 +436,9 @@ def test_an_annotation_file_is_named_where_the_index_has_a_trace(
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(small / "out", out)
-    root = IndexCache("coco", {"split": "train2017"}).watched(open_root([str(data / "coco")]))
+    root = Traced(open_root([str(data / "coco")]))
     list(plugins.dataset("coco").index(root, split="train2017"))
-    lines = [[*question, answer] for question, answer in root.trace.items()]
+    lines = [[*question.parts(), answer] for question, answer in root.trace.items()]
     (out / "plan" / "index" / f"coco{TRACE}").write_text(json.dumps(lines))
     files = next(s.files for s in make_lock(Folder(str(out))).sources if s.source == "coco")
     assert files is not None

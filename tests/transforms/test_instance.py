@@ -16,7 +16,7 @@ from transforms.parts import colours
 from vbdata.core.rng import Stream
 from vbdata.core.types import ClassFact, Entry, Segments
 from vbdata.errors import BadSample
-from vbdata.index.index import FACTS
+from vbdata.index.facts import FACTS
 
 PARAMS = {"class": "car", "background": [0, 0, 0]}
 SLACK = settings(deadline=None, max_examples=60)

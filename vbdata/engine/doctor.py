@@ -19,7 +19,7 @@ import numpy as np
 from vbdata import plugins
 from vbdata.core.types import Download, Official, Source
 from vbdata.errors import BadSample, RecipeError, SourceError
-from vbdata.index.entries import entry_digest
+from vbdata.index.facts import entry_digest
 from vbdata.index.index import Index, build_index, guarded
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.specs import make_job

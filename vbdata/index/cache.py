@@ -23,64 +23,47 @@ from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.machine.environment import environment
-from vbdata.sources.watched import Watched
+from vbdata.sources.watched import Question, Watched, ask, parse_question
 from vbdata.storage.folder import Root
 
-KEPT = 4  # indices of one reader and options: as many places or states of the data
+KEPT = 4  # indices of one reader and its options: each of another place or state of the data
 TRACE = "trace.json"
 NEW = "new-"  # a folder that is being written
 FILES = ("facts.parquet", "entries.arrow")
+# The engine's modules that decide what an index says.
+MODULES = ("index.index", "index.cache", "index.entries", "index.facts")
 
 
-class _Traced(Watched):
-    """A root that writes down what it was asked, with a digest of each answer."""
+class Traced(Watched):
+    """A root that notes every question with a digest of its answer, in `trace`.
+
+    Of a file that is read as a stream or a local copy, the whole content is noted.
+    """
 
     def __init__(self, root: Root) -> None:
         super().__init__(root)
-        self.trace: dict[tuple[Any, ...], str] = {}
+        self.trace: dict[Question, str] = {}
 
-    def exists(self, path: str = "") -> bool:
-        answer = super().exists(path)
-        self.trace["exists", path] = repr(answer)
-        return answer
-
-    def size(self, path: str) -> int:
-        answer = super().size(path)
-        self.trace["size", path] = repr(answer)
-        return answer
-
-    def files(self, below: str = "") -> Iterator[FileRef]:
-        found = list(super().files(below))
-        self.trace["files", below] = _listing(found)
-        return iter(found)
-
-    def folders(self, below: str = "") -> list[str]:
-        found = super().folders(below)
-        self.trace["folders", below] = repr(found)
-        return found
-
-    def read(self, path: str) -> bytes:
+    def answer(self, question: Question) -> Any:
+        """What the other root answers, noted. Raises BadSample and OSError as that root does."""
         try:
-            data = super().read(path)
-        except BadSample as bad:
-            self.trace["read", path] = bad.reason
+            answer = super().answer(question)
+        except BadSample as err:
+            self.trace[question] = err.reason
             raise
-        self.trace["read", path] = _digest(data)
-        return data
-
-    def read_range(self, path: str, offset: int, size: int) -> bytes:
-        data = super().read_range(path, offset, size)
-        self.trace["range", path, offset, size] = _digest(data)
-        return data
+        self.trace[question] = _in_short(question, answer)
+        return answer
 
     def open(self, path: str) -> BinaryIO:
-        self.trace["whole", path] = _whole(self._root, path)
-        return super().open(path)
+        """A file as a buffered stream that can seek. Raises BadSample("missing")."""
+        self.answer(Question("whole", path))
+        return self._root.open(path)
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
-        self.trace["whole", path] = _whole(self._root, path)
-        with super().local_copy(path) as local:
+        """A file on this machine's disk. Raises BadSample("missing")."""
+        self.answer(Question("whole", path))
+        with self._root.local_copy(path) as local:
             yield local
 
 
@@ -88,40 +71,41 @@ class IndexCache:
     """The cached indices of one reader with one set of options."""
 
     def __init__(self, dataset: str, options: Mapping[str, Any]) -> None:
+        """Raises SourceError if this machine has no folder for a cache."""
         code = plugins.code_digest(plugins.DATASETS, dataset)
-        engine = plugins.modules_digest(
-            "index.index", "index.cache", "index.entries", *plugins.ENGINE
-        )
+        engine = plugins.modules_digest(*MODULES, *plugins.ENGINE)
         names = [dataset, code, engine, environment()]
         text = json.dumps([*names, options], sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self._folder = cache.folder() / "index" / key
 
     def fetch(self, root: Root, files: Sequence[Path]) -> bool:
-        """Place a cached index that still holds; whether there was one."""
-        answers: dict[tuple[Any, ...], str] = {}
-        for kept in self._newest():
+        """Place a cached index that is that of the root as it is now; whether there was one.
+
+        files: where its facts and its entries go.
+        """
+        answers: dict[Question, str] = {}
+        for folder in self._newest():
             try:
-                lines = json.loads((kept / TRACE).read_text())
-                if all(_holds(root, tuple(line[:-1]), line[-1], answers) for line in lines):
+                lines = json.loads((folder / TRACE).read_text())
+                if all(_holds(root, line, answers) for line in lines):
                     for name, file in zip(FILES, files, strict=True):
-                        _place(kept / name, file)
-                    _place(kept / TRACE, trace_of(files))
-                    os.utime(kept)
+                        _place(folder / name, file)
+                    _place(folder / TRACE, trace_of(files))
+                    os.utime(folder)
                     return True
             except (OSError, ValueError, TypeError, IndexError):
                 continue  # torn, or deleted by another process: it is made again
         return False
 
-    def watched(self, root: Root) -> _Traced:
-        """The root for a reader whose index is to be stored."""
-        return _Traced(root)
+    def store(self, traced: Traced, files: Sequence[Path]) -> None:
+        """Keep an index that was just made, under the trace of the root that it was made from.
 
-    def store(self, traced: _Traced, files: Sequence[Path]) -> None:
-        """Keep an index that was just made. A cache that cannot be written is not used."""
-        lines = [[*question, answer] for question, answer in traced.trace.items()]
+        A cache that cannot be written is not used.
+        """
+        lines = [[*question.parts(), answer] for question, answer in traced.trace.items()]
         text = json.dumps(lines)
-        trace_of(files).unlink(missing_ok=True)  # it may be linked to the cache's
+        trace_of(files).unlink(missing_ok=True)  # it may be a link into the cache
         trace_of(files).write_text(text)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -141,44 +125,36 @@ class IndexCache:
         """Folders of cached indices, last used first."""
         if not self._folder.is_dir():
             return []
-        found = [p for p in self._folder.iterdir() if not p.name.startswith(NEW)]
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        folders = [path for path in self._folder.iterdir() if not path.name.startswith(NEW)]
+        return sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def trace_of(files: Sequence[Path]) -> Path:
-    """Where the trace of an index lies, beside it: a lock names the files that changed by it."""
+    """Where the trace of an index lies: beside its facts. A lock names changed files by it."""
     return files[0].with_suffix(f".{TRACE}")
 
 
-def _holds(
-    root: Root, question: tuple[Any, ...], answer: str, answers: dict[tuple[Any, ...], str]
-) -> bool:
-    """Whether a question has the same answer as when the index was made."""
+def _holds(root: Root, line: Sequence[Any], answers: dict[Question, str]) -> bool:
+    """Whether the question of a trace's line has the answer that stands there.
+
+    answers: those of this root so far, by question. Raises ValueError for a garbled line.
+    """
+    question = parse_question(line[:-1])
     if question not in answers:
-        answers[question] = _ask(root, question)
-    return answers[question] == answer
-
-
-def _ask(root: Root, question: tuple[Any, ...]) -> str:
-    kind, path, *rest = question
-    if kind == "files":
-        return _listing(root.files(path))
-    if kind == "range":
-        return _digest(root.read_range(path, *rest))
-    if kind == "whole":
-        return _whole(root, path)
-    if kind == "read":
         try:
-            return _digest(root.read(path))
-        except BadSample as bad:
-            return bad.reason
-    if kind == "folders":
-        return repr(root.folders(path))
-    return repr(root.exists(path) if kind == "exists" else root.size(path))
+            answers[question] = _in_short(question, ask(root, question))
+        except BadSample as err:
+            answers[question] = err.reason
+    return answers[question] == line[-1]
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _in_short(question: Question, answer: Any) -> str:
+    """An answer as it stands in a trace: another text if it is another answer."""
+    if isinstance(answer, bytes):
+        return hashlib.sha256(answer).hexdigest()
+    if question.kind == "files":
+        return _listing(answer)
+    return answer if isinstance(answer, str) else repr(answer)
 
 
 def _listing(files: Iterable[FileRef]) -> str:
@@ -188,13 +164,8 @@ def _listing(files: Iterable[FileRef]) -> str:
     return digest.hexdigest()
 
 
-def _whole(root: Root, path: str) -> str:
-    """A digest of a file that may be too large for memory."""
-    return root.sha256(path) if root.size(path) >= 0 else "missing"
-
-
 def _place(source: Path, target: Path) -> None:
-    """One file at two places, without a copy where the disk can."""
+    """Put a file at a second place: a hard link, or a copy where the disk has no links."""
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,49 +21,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.core.rng import word_of
 from vbdata.core.types import Entry, Source
 from vbdata.errors import BadSample, SourceError
-from vbdata.index import cache as index_cache
-from vbdata.index.entries import BATCH, Entries, Writer, entry_digest
+from vbdata.index.cache import IndexCache, Traced
+from vbdata.index.entries import BATCH, Entries, Writer
+from vbdata.index.facts import FACTS, fact_row
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
 GROUP = 4096  # rows of the facts that are written, and read, at once
-
-FACTS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("word", pa.uint64()),
-        ("digest", pa.string()),
-        ("group", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("license", pa.string()),
-        ("labels", pa.list_(pa.string())),
-        (
-            "classes",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("name", pa.string()),
-                        ("thing", pa.bool_()),
-                        ("instances", pa.int32()),
-                        ("smallest", pa.int64()),
-                    ]
-                )
-            ),
-        ),
-        ("captions", pa.list_(pa.string())),
-        (
-            "expressions",
-            pa.list_(pa.struct([("text", pa.string()), ("targets", pa.list_(pa.int32()))])),
-        ),
-        ("instructions", pa.list_(pa.string())),
-        ("camera", pa.list_(pa.float64())),
-        ("fault", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -110,11 +75,11 @@ def build_index(source: Source, folder: Path) -> Index:
     folder.mkdir(parents=True, exist_ok=True)
     files = folder / f"{source.name}.parquet", folder / f"{source.name}.arrow"
     with guarded(f"source {source.name!r}", source.roots, plugins.mounts(source.dataset)) as root:
-        kept = index_cache.Shelf(source.dataset, source.options)
-        if not kept.fetch(root, files):
-            traced = kept.watched(root)
+        cache = IndexCache(source.dataset, source.options)
+        if not cache.fetch(root, files):
+            traced = Traced(root)
             _write(source, traced, files)
-            kept.store(traced, files)
+            cache.store(traced, files)
     return open_index(source, folder)
 
 
@@ -143,7 +108,7 @@ def _write(source: Source, root: Root, files: tuple[Path, Path]) -> None:
 def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
     """Store entries, BATCH at a time, for their Python objects are large; their facts."""
     while batch := list(islice(entries, BATCH)):
-        yield pa.Table.from_pylist([_fact_row(entry) for entry in stored.write(batch)], FACTS)
+        yield pa.Table.from_pylist([fact_row(entry) for entry in stored.write(batch)], FACTS)
 
 
 def _checked(source: Source, root: Root) -> Iterator[Entry]:
@@ -170,22 +135,3 @@ def guarded(what: str, roots: Sequence[str], mount: bool = True) -> Iterator[Roo
     except (BadSample, SourceError, OSError, ValueError, RuntimeError, ImportError) as err:
         name = "" if isinstance(err, BadSample | SourceError) else f"{type(err).__name__}: "
         raise SourceError(f"{what} at {place}: {name}{err}") from err
-
-
-def _fact_row(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "word": word_of(entry.id),
-        "digest": entry_digest(entry),
-        "group": entry.group,
-        "width": entry.width,
-        "height": entry.height,
-        "license": entry.license,
-        "labels": list(entry.labels),
-        "classes": [(f.name, f.thing, f.instances, f.smallest) for f in entry.classes],
-        "captions": list(entry.captions),
-        "expressions": [(one.text, one.targets) for one in entry.expressions],
-        "instructions": list(entry.instructions),
-        "camera": list(entry.camera or ()),
-        "fault": entry.fault,
-    }

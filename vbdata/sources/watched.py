@@ -1,52 +1,104 @@
-"""A root that passes every question on to another one: base of those that note what was asked."""
+"""Questions to a root, and roots that pass every question on: to note it, to time it.
+
+A reader's result is a function of its arguments and of the answers that its root gives. Whoever
+noted the questions finds out whether the result would be the same by asking them again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from vbdata.core.types import FileRef
-from vbdata.storage.folder import Root
+from vbdata.storage.root import Root
+
+# Methods of a root by name; "range" is read_range, "whole" the SHA-256 of a file.
+KINDS: Final = ("exists", "size", "files", "folders", "read", "range", "whole")
+
+Answer = bool | int | str | bytes | list[str] | list[FileRef]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing that is asked of a root. kind: one of KINDS; span: offset and size of a range."""
+
+    kind: str
+    path: str
+    span: tuple[int, int] | None = None
+
+    def parts(self) -> list[str | int]:
+        """The question as values of JSON: kind, path, and of a range its offset and size."""
+        return [self.kind, self.path, *(self.span or ())]
+
+
+def parse_question(parts: Sequence[Any]) -> Question:
+    """The question that `Question.parts` wrote. Raises ValueError for anything else."""
+    match parts:
+        case ["range", str(path), int(offset), int(size)] if offset >= 0:
+            return Question("range", path, (offset, size))
+        case [str(kind), str(path)] if kind in KINDS and kind != "range":
+            return Question(kind, path)
+    raise ValueError(f"no question to a root: {parts!r:.80}; known: {', '.join(KINDS)}")
+
+
+def ask(root: Root, question: Question) -> Answer:
+    """What a root answers. Raises BadSample and OSError as the root does."""
+    path = question.path
+    match question.kind:
+        case "exists":
+            return root.exists(path)
+        case "size":
+            return root.size(path)
+        case "files":
+            return list(root.files(path))
+        case "folders":
+            return root.folders(path)
+        case "read":
+            return root.read(path)
+        case "range" if question.span:
+            return root.read_range(path, *question.span)
+        case "whole":
+            return root.sha256(path)
+    raise ValueError(f"no question to a root: {question}; known: {', '.join(KINDS)}")
 
 
 class Watched(Root):
-    """The same folder. Subclasses note what they are interested in."""
+    """A root that passes every question on to another root, through `answer`.
+
+    Subclasses extend `answer`. A stream or a local copy is read by ranges, each of them a question.
+    """
 
     def __init__(self, root: Root) -> None:
         self._root, self.url = root, root.url
 
+    def answer(self, question: Question) -> Any:
+        """What the other root answers. Raises BadSample and OSError as that root does."""
+        return ask(self._root, question)
+
     def exists(self, path: str = "") -> bool:
         """Whether a file or folder is there."""
-        return self._root.exists(path)
+        return bool(self.answer(Question("exists", path)))
 
     def size(self, path: str) -> int:
         """Bytes of a file, -1 if it is not there."""
-        return self._root.size(path)
+        return int(self.answer(Question("size", path)))
 
     def files(self, below: str = "") -> Iterator[FileRef]:
-        """All files below a folder."""
-        return self._root.files(below)
+        """All files below a folder, at any depth, sorted by path."""
+        return iter(self.answer(Question("files", below)))
 
     def folders(self, below: str = "") -> list[str]:
-        """Names of the folders directly below one."""
-        return self._root.folders(below)
+        """Names of the folders directly below one, sorted."""
+        return list(self.answer(Question("folders", below)))
 
     def read(self, path: str) -> bytes:
-        """A whole file."""
-        return self._root.read(path)
+        """A whole file. Raises BadSample("missing") if it is not there."""
+        return bytes(self.answer(Question("read", path)))
 
     def read_range(self, path: str, offset: int, size: int) -> bytes:
-        """A part of a file."""
-        return self._root.read_range(path, offset, size)
+        """`size` bytes of a file from `offset` on, fewer if it ends sooner.
 
-    def open(self, path: str) -> BinaryIO:
-        """A file as a stream that can seek."""
-        return self._root.open(path)
-
-    @contextmanager
-    def local_copy(self, path: str) -> Iterator[Path]:
-        """A file on this machine's disk."""
-        with self._root.local_copy(path) as local:
-            yield local
+        Raises BadSample("missing") if it is not there.
+        """
+        return bytes(self.answer(Question("range", path, (offset, size))))

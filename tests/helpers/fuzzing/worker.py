@@ -32,7 +32,7 @@ from vbdata.core import compiled
 from vbdata.core.images import decode_rgb
 from vbdata.core.types import Depth, Entry, Normals, Sample, Segments, Source
 from vbdata.errors import REASONS, BadSample, SourceError
-from vbdata.index.entries import entry_digest
+from vbdata.index.facts import entry_digest
 from vbdata.index.index import build_index
 from vbdata.jobs.job import Job, Row
 from vbdata.machine.process import one_thread

@@ -1,0 +1,149 @@
+"""The fields of an entry: how each is stored, which are columns of the facts, what is digested.
+
+`FIELDS` is the only list of them. A field that is added to `Entry` needs one line here; without it
+no entry can be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from vbdata.core.rng import word_of
+from vbdata.core.types import ClassFact, Entry, Expression, FileRef
+from vbdata.errors import SourceError
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """How one field of an entry is written.
+
+    plain: the value as numbers, texts, and tuples or lists of them; read: from the JSON of that to
+    the value again; column: the Arrow type of its column among the facts, None if it has none;
+    cell: from the plain value to what stands in that column.
+    """
+
+    column: pa.DataType | None
+    plain: Callable[[Any], Any] = _unchanged
+    read: Callable[[Any], Any] = _unchanged
+    cell: Callable[[Any], Any] = _unchanged
+
+
+def _plain_files(files: Mapping[str, FileRef]) -> list[tuple[str, str, int]]:
+    return [(role, file.path, file.size) for role, file in sorted(files.items())]
+
+
+def _read_files(lines: list[Any]) -> dict[str, FileRef]:
+    return {role: FileRef(path=path, size=size) for role, path, size in lines}
+
+
+def _plain_classes(classes: tuple[ClassFact, ...]) -> list[tuple[str, bool, int, int]]:
+    return [(fact.name, fact.thing, fact.instances, fact.smallest) for fact in classes]
+
+
+def _read_classes(lines: list[Any]) -> tuple[ClassFact, ...]:
+    return tuple(
+        ClassFact(name=name, thing=thing, instances=instances, smallest=smallest)
+        for name, thing, instances, smallest in lines
+    )
+
+
+def _plain_expressions(expressions: tuple[Expression, ...]) -> list[tuple[str, tuple[int, ...]]]:
+    return [(expression.text, expression.targets) for expression in expressions]
+
+
+def _read_expressions(lines: list[Any]) -> tuple[Expression, ...]:
+    return tuple(Expression(text=text, targets=tuple(targets)) for text, targets in lines)
+
+
+_TEXTS = pa.list_(pa.string())
+_CLASSES = pa.list_(
+    pa.struct(
+        {
+            "name": pa.string(),
+            "thing": pa.bool_(),
+            "instances": pa.int32(),
+            "smallest": pa.int64(),
+        }
+    )
+)
+_EXPRESSIONS = pa.list_(pa.struct({"text": pa.string(), "targets": pa.list_(pa.int32())}))
+
+# All fields but `record`, which is stored beside the line. The order is that of the digest: a new
+# field goes to the end, or every fingerprint, lock and finished build becomes stale.
+FIELDS: Final[Mapping[str, Field]] = {
+    "id": Field(column=pa.string()),
+    "group": Field(column=pa.string()),
+    "width": Field(column=pa.int32()),
+    "height": Field(column=pa.int32()),
+    "license": Field(column=pa.string()),
+    "labels": Field(column=_TEXTS, read=tuple),
+    "files": Field(column=None, plain=_plain_files, read=_read_files),
+    "classes": Field(column=_CLASSES, plain=_plain_classes, read=_read_classes),
+    "expressions": Field(column=_EXPRESSIONS, plain=_plain_expressions, read=_read_expressions),
+    "captions": Field(column=_TEXTS, read=tuple),
+    "instructions": Field(column=_TEXTS, read=tuple),
+    "camera": Field(
+        column=pa.list_(pa.float64()),
+        read=lambda numbers: tuple(numbers) if numbers else None,
+        cell=lambda numbers: numbers or (),
+    ),
+    "fault": Field(column=pa.string()),
+}
+_STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
+_COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
+# Columns of the facts: an entry's id, a hash of it and the digest of the entry, then the rest.
+FACTS: Final = pa.schema(
+    {
+        "id": _COLUMNS["id"],
+        "word": pa.uint64(),
+        "digest": pa.string(),
+        **{name: column for name, column in _COLUMNS.items() if name != "id"},
+    }
+)
+
+
+def fact_row(entry: Entry) -> dict[str, Any]:
+    """An entry as one row of the facts, by column of FACTS."""
+    row = {name: FIELDS[name].cell(_plain(entry, name)) for name in _COLUMNS}
+    return row | {"word": word_of(entry.id), "digest": entry_digest(entry)}
+
+
+def entry_digest(entry: Entry) -> str:
+    """SHA-256 (hexadecimal) of all that an index says of one record."""
+    values = tuple(_plain(entry, name) for name in FIELDS)
+    content = (*values, hashlib.sha256(entry.record).digest())
+    return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def entry_line(entry: Entry) -> bytes:
+    """An entry without its record, as JSON. Raises SourceError for a value that JSON lacks."""
+    values = {name: _plain(entry, name) for name in _STORED}
+    return json.dumps(values, separators=(",", ":"), default=_number).encode()
+
+
+def read_entry(line: bytes, record: bytes) -> Entry:
+    """The entry that `entry_line` wrote, and its record."""
+    values = json.loads(line)
+    return Entry(record=record, **{name: FIELDS[name].read(values[name]) for name in _STORED})
+
+
+def _plain(entry: Entry, name: str) -> Any:
+    return FIELDS[name].plain(getattr(entry, name))
+
+
+def _number(value: Any) -> Any:
+    """A number of NumPy as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise SourceError(f"an entry has {value!r} in it, a {type(value).__name__}")
