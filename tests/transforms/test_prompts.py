@@ -224,9 +224,9 @@ def test_a_caption_or_an_instruction_often_stands_alone() -> None:
 
 
 def test_the_slots_given_must_be_those_of_the_file() -> None:
-    with pytest.raises(KeyError, match="background, plural, given were background"):
+    with pytest.raises(KeyError, match="background, plural; given: background"):
         prompt("instance", Stream(0), background="")
-    with pytest.raises(KeyError, match="slots none, given were scale"):
+    with pytest.raises(KeyError, match="slots none; given: scale"):
         prompt("normals", Stream(0), scale="in grey")
 
 
@@ -493,14 +493,14 @@ def test_a_file_is_read() -> None:
         (GOOD + "templates: ['{thing}']\nthings: {k: []}", "things: k must be a list of at least"),
         (GOOD + "templates: ['{thing}']\nthings: {k: [a, a]}", "things: k has a phrase twice"),
         (GOOD + "templates: ['{thing}']\nthings: {k: [3]}", "things: k: a phrase is a text, not 3"),
-        (GOOD + "templates: ['{thing}']\nthings: {k: ['{thing}']}", r"must say \[\]"),
-        (GOOD + "templates: ['{thing}', '{thing}']", "is empty, or there twice"),
-        (GOOD + "templates: [{'{thing}': 0}]", "or weighs 0"),
+        (GOOD + "templates: ['{thing}']\nthings: {k: ['{thing}']}", r"must have \[\]"),
+        (GOOD + "templates: ['{thing}', '{thing}']", "is empty or repeated"),
+        (GOOD + "templates: [{'{thing}': 0}]", "its weight 0 < 1"),
         (GOOD + "templates: [{'{thing}': a}]", "one text and its weight"),
-        (GOOD + "templates: ['A {thin}.']", r"'A \{thin\}.': says the slots \['thin'\]"),
-        (GOOD + "templates: ['A.']", r"'A.': says the slots \[\], must say \['thing'\], each once"),
+        (GOOD + "templates: ['A {thin}.']", r"'A \{thin\}.': has the slots \['thin'\]"),
+        (GOOD + "templates: ['A.']", r"'A.': has the slots \[\], must have \['thing'\], each once"),
         (GOOD + "templates: ['{thing} {thing}']", "each once"),
-        (GOOD + "templates: ['[A|{thing}]']", "alternatives of one choice say different slots"),
+        (GOOD + "templates: ['[A|{thing}]']", "alternatives of one choice have different slots"),
         (GOOD + "templates: ['[A|B {thing}']", r"'\[A\|B \{thing\}': '\[' without '\]'"),
         (GOOD + "templates: ['A] {thing}']", "stray ']'"),
         (GOOD + "templates: ['A|B {thing}']", r"stray '\|'"),

@@ -1,4 +1,7 @@
-"""The English that prompts need: sentences, series and plurals."""
+"""The English that prompts need: sentences, series and plurals.
+
+Written here because prompts are bytes of a build: the rules of a library change with its version.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from collections.abc import Sequence
 
 
 def sentence(text: str) -> str:
-    """A text as a sentence: single spaces, a capital first letter, one final stop.
+    """A text as a sentence: single spaces, a capital first letter, one final full stop.
 
-    A word with capitals further on keeps its start ("iPhone"); nothing of nothing.
+    A first word with capitals further on stays as it is ("iPhone"); an empty text stays empty.
     """
     text = " ".join(text.split()).rstrip(" .,;:…")
     if not text:
@@ -21,7 +24,10 @@ def sentence(text: str) -> str:
 
 
 def series(items: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`; with semicolons where an item has a comma of its own."""
+    """Items as one phrase: `a`, `a and b`, `a, b and c`.
+
+    Where an item has a comma outside brackets, `a, b; and c`. Raises ValueError for no items.
+    """
     *most, last = items
     if not most:
         return last
@@ -56,9 +62,9 @@ _VES = re.compile(r"(?<=[ln]i)fe$|(?<=wi)fe$|(?<=el|al|ol|ea|oa)f$")
 
 
 def plural(noun: str) -> str:
-    """The plural of an English class name: "wine glasses", "knives"; plurals stay as they are.
+    """The plural of an English class name: "wine glasses", "knives". Plurals stay as they are.
 
-    It is made of the last word, or of the last before "of": "pairs of scissors".
+    The last word changes, or the last one before "of": "pairs of scissors".
     """
     head, of, rest = noun.partition(" of ")
     first, space, last = head.rpartition(" ")
@@ -67,9 +73,9 @@ def plural(noun: str) -> str:
 
 def _plural_word(word: str) -> str:
     low = word.lower()
-    known = _PLURALS.get(low)
-    if known:
-        return known[0].upper() + known[1:] if word[0].isupper() else known
+    irregular = _PLURALS.get(low)
+    if irregular:
+        return irregular[0].upper() + irregular[1:] if word[0].isupper() else irregular
     if _SAME.fullmatch(low) or low in _PLURALS.values():
         return word
     if low.endswith("man") and not low.endswith(_NOT_MEN):

@@ -1,4 +1,4 @@
-"""Output sizes: shrink to a number of pixels, then crop the centre to a multiple."""
+"""Output sizes: shrink to at most so many pixels, then crop the centre to a multiple."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from vbdata.errors import BadSample
 
 
 def geometry_for(width: int, height: int, max_pixels: int | None, multiple: int) -> Geometry:
-    """The geometry of a source image of width x height pixels.
+    """How a source image of width x height pixels becomes an output image.
 
-    The scale is the same for both sides up to rounding and never above 1; the crop removes less
-    than `multiple` pixels a side, so labels are mostly cut, not resampled. Raises BadSample if
-    nothing would be left.
+    max_pixels: the most that the scaled image may have, None for no limit; multiple: what both
+    output sides are multiples of. Both sides are scaled alike, up to rounding, and never enlarged;
+    the crop removes less than `multiple` pixels in all from each axis. Raises
+    BadSample("wrong size") if nothing would be left.
     """
     scaled = (width, height)
     if max_pixels is not None and width * height > max_pixels:
@@ -32,7 +33,10 @@ def geometry_for(width: int, height: int, max_pixels: int | None, multiple: int)
 
 
 def _within(width: int, height: int, pixels: int) -> tuple[int, int]:
-    """The largest size of the same aspect with at most so many pixels, in integers."""
+    """The largest (width, height) of the same aspect with at most so many pixels, in integers.
+
+    Integer square roots and floor division: floating point would round differently by platform.
+    """
     scaled_width = min(pixels, max(1, math.isqrt(pixels * width // height)))
     scaled_height = max(1, scaled_width * height // width)
     return scaled_width, max(1, min(scaled_height, pixels // scaled_width))

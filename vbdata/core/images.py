@@ -1,12 +1,13 @@
-"""Raw image files to pixels and back, with the damage they carry told apart.
+"""JPEG and PNG files to pixels and back; damaged files become a BadSample with its reason.
 
-Decoding never turns a picture by its EXIF tag: labels belong to the stored pixels. Alpha is left
-out, not blended; samples of 16 bits lose their lower ones; profiles and gamma change nothing.
-Where a JPEG is to be shrunk to half its size or less and its sides can be halved, libjpeg-turbo
-makes it a half, a quarter or an eighth while it decodes, by smaller inverse transforms; exact area
-averages do the rest. Nothing here depends on the processor: integer transforms and integer area
-averages only. Files are checked before they reach a decoder, for what would cost hours or all
-memory.
+Decoding never turns a picture by its EXIF orientation: labels belong to the stored pixels. Alpha is
+dropped, not blended; 16-bit samples keep their upper 8 bits; colour profiles and gamma are ignored.
+
+Where a JPEG is to be shrunk to half its size or less, and its sides can be halved, libjpeg-turbo
+decodes it at a half, a quarter or an eighth by smaller inverse transforms; exact area averages do
+the rest. Transforms and averages are integer arithmetic, so pixels do not depend on the processor.
+
+Headers are checked before a decoder sees a file, for pictures that would cost hours or all memory.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ MAX_BYTES = 1 << 28  # of a file
 
 
 class JpegHeader(NamedTuple):
-    """width, height in pixels; plain: every viewer shows it as RGB and turned as it is stored."""
+    """Size and kind of a JPEG. width, height: stored pixels, before any orientation tag.
+
+    plain: whether every viewer shows exactly the stored pixels as RGB, so that the file may stand
+    in a build as it is: a common coding, YCbCr or RGB, no orientation tag but the upright one.
+    """
 
     width: int
     height: int
@@ -43,12 +48,16 @@ class JpegHeader(NamedTuple):
 
 
 def is_jpeg(data: bytes) -> bool:
-    """Whether the bytes start like a JPEG file."""
+    """Whether a file's bytes start with JPEG's magic number."""
     return data[:2] == JPEG_MAGIC
 
 
 def size(data: bytes, file: str = "") -> tuple[int, int]:
-    """(width, height) of a JPEG or PNG by its header. Raises BadSample."""
+    """(width, height) in pixels of a JPEG or PNG, by its header.
+
+    file: the name for messages, here and below. Raises BadSample("truncated", "undecodable" or
+    "too large").
+    """
     if is_jpeg(data):
         return jpeg_header(data, file)[:2]
     head = png_read.header(data, file)
@@ -57,25 +66,29 @@ def size(data: bytes, file: str = "") -> tuple[int, int]:
 
 
 class _Last(threading.local):
-    """The JPEG whose headers this thread read last: each is asked for by several, one by one."""
+    """The headers that this thread parsed last: a reader, the check and the decoder all ask."""
 
     data = b""
-    found: tuple[JpegHeader, jpeg.Head] | None = None
+    heads: tuple[JpegHeader, jpeg.Head] | None = None
 
 
 _last = _Last()
 
 
 def jpeg_header(data: bytes, file: str = "") -> JpegHeader:
-    """Size and kind of a JPEG from its headers. Raises BadSample."""
+    """Size and kind of a JPEG, by its headers.
+
+    Raises BadSample("truncated", "undecodable" or "too large"), the last also for more scans than
+    a decoder should be made to pass over.
+    """
     return _heads(data, file)[0]
 
 
 def _heads(data: bytes, file: str) -> tuple[JpegHeader, jpeg.Head]:
-    if _last.found is None or _last.data is not data:
-        _last.found = None
-        _last.data, _last.found = data, _read_heads(data, file)
-    return _last.found
+    if _last.heads is None or _last.data is not data:
+        _last.heads = None
+        _last.data, _last.heads = data, _read_heads(data, file)
+    return _last.heads
 
 
 def _read_heads(data: bytes, file: str) -> tuple[JpegHeader, jpeg.Head]:
@@ -91,21 +104,22 @@ def _read_heads(data: bytes, file: str) -> tuple[JpegHeader, jpeg.Head]:
 
 
 def check_jpeg(data: bytes, file: str = "") -> None:
-    """Find out whether a JPEG is whole. Raises BadSample if it is damaged.
+    """Check that a JPEG is complete. Raises BadSample("truncated", "undecodable" or "too large").
 
-    The plain kind, one scan and then the end of the file, is followed by its markers; in any other
-    every coded block is read (at an eighth of its size). Bits that were flipped inside coded data
-    are found by neither, as by no decoder.
+    A file of one scan is checked by its markers: the scan's data must run to the end marker, and
+    that to the end of the file. Any other file is decoded, at an eighth of its size, which reads
+    all of its data. Bits flipped inside the coded data are found by neither; JPEG has no checksum.
     """
     if not jpeg.ends_well(data, _heads(data, file)[1]):
         _decode_jpeg(data, file, colorspace="GRAY", fastdct=True, min_height=1, min_width=1)
 
 
 def decode_rgb(data: bytes, file: str = "", least: tuple[int, int] | None = None) -> Pixels:
-    """Any JPEG or PNG as uint8 RGB [H, W, 3]; grey, CMYK, alpha and 16 bit are converted.
+    """Decode a JPEG or PNG of any kind to uint8 RGB [H, W, 3].
 
-    least: (width, height) that suffice: a JPEG then comes at a half, a quarter or an eighth of its
-    size, if its sides can be divided so. Raises BadSample("truncated", "undecodable", "too large").
+    Grey and CMYK are converted, alpha is dropped, 16 bits become 8. least: (width, height) that
+    would do; a JPEG is then decoded at an eighth, a quarter or a half, where that is no smaller and
+    its sides can be divided so. Raises BadSample("truncated", "undecodable" or "too large").
     """
     if is_jpeg(data):
         size = jpeg_header(data, file)[:2]
@@ -124,15 +138,15 @@ def decode_rgb(data: bytes, file: str = "", least: tuple[int, int] | None = None
 
 
 def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """A PNG's stored samples, [H, W] or RGB(A) [H, W, C], uint8 or uint16. Raises BadSample.
+    """Decode a PNG to its stored samples: uint8 or uint16, grey [H, W] or RGB(A) [H, W, C].
 
-    As the format means them: palettes become their colours, grey of less than 8 bits is spread
-    over 0 to 255, grey with alpha becomes RGBA.
+    Palettes become their colours, grey of less than 8 bits is spread over 0 to 255, grey with alpha
+    becomes RGBA. Raises BadSample("truncated", "undecodable" or "too large").
     """
     whole, head = _drawn_png(data, file)
-    found = png_read.plain_samples(whole, head)
-    if found is not None:
-        return found
+    samples = png_read.plain_samples(whole, head)
+    if samples is not None:
+        return samples
     import cv2
 
     stored = _decode_png(whole, file, cv2.IMREAD_UNCHANGED)
@@ -143,7 +157,10 @@ def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[n
 
 
 def _part(size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
-    """An eighth, a quarter or a half of a size, in whole pixels, no less than `least`; or all."""
+    """The smallest of an eighth, a quarter, a half or all of a size that is no less than `least`.
+
+    Only where both sides divide evenly: otherwise decoders pad, and the pixels shift.
+    """
     for n in (8, 4, 2):
         if not (size[0] % n or size[1] % n or size[0] < n * least[0] or size[1] < n * least[1]):
             return size[0] // n, size[1] // n
@@ -151,7 +168,7 @@ def _part(size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
 
 
 def encode_jpeg(rgb: Pixels) -> bytes:
-    """JPEG 95, 4:4:4, of uint8 RGB [H, W, 3]."""
+    """Encode uint8 RGB [H, W, 3] as JPEG of quality 95 without chroma subsampling (4:4:4)."""
     data: bytes = simplejpeg.encode_jpeg(
         np.ascontiguousarray(rgb), quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="444"
     )
@@ -159,9 +176,10 @@ def encode_jpeg(rgb: Pixels) -> bytes:
 
 
 def fit_rgb(rgb: Pixels, geometry: Geometry) -> Pixels:
-    """Scale by exact area averages, then crop. uint8 [H, W, 3] in and out.
+    """Scale an image by exact area averages, then crop it. uint8 RGB [H, W, 3] in and out.
 
-    rgb: the source image, whole or decoded at a part of its size that is no less than `scaled`.
+    rgb: the source image, whole or decoded at a part of its size that is no less than
+    `geometry.scaled`. The result is of `geometry.width` x `geometry.height`, in memory of its own.
     """
     if geometry.scaled != (rgb.shape[1], rgb.shape[0]):
         rgb = shrink(rgb, *geometry.scaled)
@@ -170,14 +188,17 @@ def fit_rgb(rgb: Pixels, geometry: Geometry) -> Pixels:
 
 
 def shrink(rgb: Pixels, width: int, height: int) -> Pixels:
-    """Area average of uint8 [H, W, 3] at a smaller size; exact integers, rounded once, half up."""
+    """Area averages of uint8 RGB [H, W, 3] at a size that is no larger: uint8 [height, width, 3].
+
+    Every output pixel is the exact mean of the area that it covers, rounded once, half up.
+    """
     h, w, _ = rgb.shape
     if (library := compiled.library()) and h * w <= MAX_PIXELS:
-        whole, found = np.ascontiguousarray(rgb), np.empty((height, width, 3), np.uint8)
+        whole, averages = np.ascontiguousarray(rgb), np.empty((height, width, 3), np.uint8)
         sums = np.empty(3 * w, np.uint32)
-        arrays = [compiled.address(each) for each in (whole, sums, found)]
+        arrays = [compiled.address(each) for each in (whole, sums, averages)]
         library.vb_shrink(arrays[0], h, w, height, width, *arrays[1:])
-        return found
+        return averages
     rows = _box_sums(rgb.astype(np.uint32), height)  # weights add up to h
     sums = _box_sums(rows.astype(np.uint64).transpose(1, 0, 2), width).transpose(1, 0, 2)
     area = np.uint64(h * w)
@@ -185,7 +206,10 @@ def shrink(rgb: Pixels, width: int, height: int) -> Pixels:
 
 
 def _box_sums(values: NDArray[np.unsignedinteger], count: int) -> NDArray[np.unsignedinteger]:
-    """Sums over `count` equal boxes of axis 0, times count: unsigned wrap-around cancels out."""
+    """Sums over `count` equal boxes of axis 0, each times `count`, which makes them whole numbers.
+
+    Running totals may wrap around in their unsigned type; their differences are right all the same.
+    """
     n = values.shape[0]
     total = np.zeros((n + 1, *values.shape[1:]), values.dtype)
     np.cumsum(values, axis=0, out=total[1:])
@@ -210,7 +234,7 @@ def _jpeg_reason(message: str) -> Reason:
 
 
 def _drawn_png(data: bytes, file: str) -> tuple[bytes, png_read.Header]:
-    """What of a PNG decides its pixels, and its header. Raises BadSample."""
+    """A PNG reduced to the chunks that decide its pixels, and its header. Raises BadSample."""
     head = png_read.header(data, file)
     _refuse_large(data, head.width, head.height, file)
     return png_read.drawn(data, head, file), head

@@ -1,8 +1,9 @@
-"""The marker segments of a JPEG: what decoders do not tell, and what would keep them for ever.
+"""The marker segments of a JPEG: what decoders do not report, and what would keep them for hours.
 
-A segment is FF, a marker and, for most, a length and that many bytes; FFs may stand before any.
+A segment is FF, a marker and, for most, a length and a body; more FFs may stand before a marker.
 A scan's data follow its header; in them FF is followed by 00 or by a restart marker. Each scan of a
-progressive file costs a pass over the whole picture, however few bytes it has.
+progressive file costs a pass over the whole picture, however few bytes it has, so a file of a few
+kilobytes can occupy a decoder for hours.
 
 Sources: ITU-T T.81, annex B; Exif 2.32 (JEITA CP-3451), 4.6; XMP part 1 (tiff:Orientation, which
 Pillow obeys where there is no Exif tag); libjpeg-turbo, jdmarker.c and jdinput.c.
@@ -36,11 +37,11 @@ WHOLE = {1: "B", 3: "H", 4: "I"}  # TIFF types of an orientation
 
 
 class Head(NamedTuple):
-    """What stands before the first scan's data.
+    """What the segments before the first scan's data say.
 
-    common: whether every viewer decodes it; orientation: 1 to 8, 1 unless a tag says else;
-    scan: where that scan's data start; single: whether decoders take no further scan;
-    bits: of a sample.
+    common: whether every viewer decodes this coding; orientation: 1 to 8 as in Exif, 1 (upright)
+    where no tag says otherwise; scan: the byte at which the first scan's data start; single:
+    whether that scan holds the whole picture; bits: of a sample.
     """
 
     common: bool
@@ -51,7 +52,10 @@ class Head(NamedTuple):
 
 
 def read_head(data: bytes, file: str = "") -> Head:
-    """Walk to the first scan. Raises BadSample("truncated", "undecodable" or "too large")."""
+    """Walk a JPEG's segments up to its first scan.
+
+    Raises BadSample("truncated", "undecodable" or "too large").
+    """
     frame = components = bits = 0
     orientation = 1
     for number, (marker, start, end) in enumerate(_segments(data, file)):
@@ -72,46 +76,52 @@ def read_head(data: bytes, file: str = "") -> Head:
 
 
 def refuse_endless(data: bytes, head: Head, pixels: int, file: str = "") -> None:
-    """Raise BadSample("too large") if the scans of a picture cost more than MAX_WORK."""
+    """Raise BadSample("too large") if decoding all scans would cost more than MAX_WORK.
+
+    pixels: of the whole picture, which is what a scan costs at most.
+    """
     if head.single:
         return
-    at, left = head.scan, MAX_WORK // (pixels + SEGMENT_WORK)
-    while (found := MARKER.search(data, at)) and found[0][1] != EOI:
-        at = found.end() + _length(data, found.end())
+    position, left = head.scan, MAX_WORK // (pixels + SEGMENT_WORK)
+    while (marker := MARKER.search(data, position)) and marker[0][1] != EOI:
+        position = marker.end() + _length(data, marker.end())
         left -= 1
         if left < 0:
             raise BadSample("too large", f"JPEG of {pixels} pixels with scans without end", file)
 
 
 def ends_well(data: bytes, head: Head) -> bool:
-    """Whether the only scan is followed by the end of the picture, and that by nothing."""
+    """Whether the file is one 8-bit scan, the end marker right after it, and nothing more."""
     plain = head.single and head.common and head.bits == 8
-    found = MARKER.search(data, head.scan) if plain else None
-    return found is not None and found[0][1] == EOI and found.end() == len(data)
+    marker = MARKER.search(data, head.scan) if plain else None
+    return marker is not None and marker[0][1] == EOI and marker.end() == len(data)
 
 
 def _segments(data: bytes, file: str) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of the segments' bodies from the first on, to where the file ends."""
-    at = 2
-    while (fill := FILL.match(data, at)) and fill.end() < len(data):
-        at = fill.end() + 1
-        start, at = at + 2, at + _length(data, at)
-        yield data[start - 3], start, at
-    if fill is None and at < len(data):
-        raise BadSample("undecodable", f"JPEG: no marker at byte {at} of its headers", file)
+    """(marker, start, end) of each segment's body, from the first segment to the end of the file.
+
+    An end may lie beyond the file's. Raises BadSample("undecodable") where no marker stands.
+    """
+    position = 2
+    while (fill := FILL.match(data, position)) and fill.end() < len(data):
+        position = fill.end() + 1
+        start, position = position + 2, position + _length(data, position)
+        yield data[start - 3], start, position
+    if fill is None and position < len(data):
+        raise BadSample("undecodable", f"JPEG: no marker at byte {position} of its headers", file)
 
 
-def _length(data: bytes, at: int) -> int:
-    """Bytes of a segment from behind its marker on: two that hold this number, and its body."""
-    return 0 if data[at - 1] in ALONE else max(2, int.from_bytes(data[at : at + 2], "big"))
+def _length(data: bytes, start: int) -> int:
+    """Bytes of a segment after its marker: two that hold this very number, then its body."""
+    return 0 if data[start - 1] in ALONE else max(2, int.from_bytes(data[start : start + 2], "big"))
 
 
 def _orientation(body: bytes) -> int:
-    """The orientation that an APP1 segment asks for, 1 if it does not."""
+    """The orientation that an APP1 segment's Exif or XMP asks for; 1 if it asks for none."""
     if body.startswith(EXIF):
         return _tiff_orientation(body[len(EXIF) :])
-    found = XMP_TURNED.search(body) if body.startswith(XMP) else None
-    return int(found[1]) if found else 1
+    turned = XMP_TURNED.search(body) if body.startswith(XMP) else None
+    return int(turned[1]) if turned else 1
 
 
 def _tiff_orientation(tiff: bytes) -> int:
@@ -122,10 +132,10 @@ def _tiff_orientation(tiff: bytes) -> int:
     try:
         (start,) = struct.unpack_from(order + "I", tiff, 4)
         (count,) = struct.unpack_from(order + "H", tiff, start)
-        for at in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(order + "HH", tiff, at)
+        for field in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(order + "HH", tiff, field)
             if tag == ORIENTATION and kind in WHOLE:
-                (value,) = struct.unpack_from(order + WHOLE[kind], tiff, at + 8)
+                (value,) = struct.unpack_from(order + WHOLE[kind], tiff, field + 8)
                 return int(value) if 1 <= value <= 8 else 1
     except struct.error:
         pass

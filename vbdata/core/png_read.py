@@ -1,8 +1,8 @@
-"""PNG as others wrote it: checked, reduced to what matters, and the plain kinds read quickly.
+"""PNG files from outside: checked, and reduced to the chunks that decide pixels; read fast.
 
-Before a decoder sees a file, only the chunks that decide its pixels are left, all of them whole.
-Grey and RGB of 8 or 16 bits without interlacing or transparency, which is what label maps are, are
-inflated by libdeflate and unfiltered by our own loops; all others are OpenCV's.
+A decoder never sees a chunk that is damaged or does not decide pixels: text and profiles may
+inflate to gigabytes. Label maps are grey or RGB of 8 or 16 bits, not interlaced, not transparent;
+libdeflate inflates them and compiled loops undo their filters. Other kinds are left to OpenCV.
 Format: W3C Portable Network Graphics, third edition.
 """
 
@@ -28,7 +28,7 @@ FREE = 1 << 21  # bytes of image data that inflate to 2 GiB at worst: two second
 
 
 class Header(NamedTuple):
-    """What IHDR says. width, height in pixels."""
+    """What a PNG's IHDR says. width, height: pixels; depth: bits of a sample; colour: its type."""
 
     width: int
     height: int
@@ -38,21 +38,25 @@ class Header(NamedTuple):
 
     @property
     def inflated(self) -> int:
-        """Bytes that the image data inflate to, or somewhat more: interlaced ones have more rows.
+        """An upper bound on the bytes that the image data inflate to.
 
-        Every row has a byte for its filter; seven passes have less than 2 H + 7 rows.
+        Every row has a byte for its filter, and the seven passes of an interlaced picture have
+        fewer than 2 H + 7 rows.
         """
         row = (self.width * self.depth * SAMPLES.get(self.colour, 4) + 7) // 8
         return self.height * row + 2 * (2 * self.height + 7)
 
 
 def header(data: bytes, file: str = "") -> Header:
-    """The header of a PNG. Raises BadSample("truncated" or "undecodable")."""
+    """The header of a PNG, without a look at the rest.
+
+    file: the name for messages, here and below. Raises BadSample("truncated" or "undecodable").
+    """
     if not data:
         raise BadSample("truncated", "an empty file", file)
     if data[:8] != MAGIC[: len(data)]:
-        found = "a JPEG" if data[:2] == b"\xff\xd8" else f"no JPEG or PNG: {data[:8].hex()}..."
-        raise BadSample("undecodable", f"expected a PNG, found {found}", file)
+        kind = "a JPEG" if data[:2] == b"\xff\xd8" else f"no JPEG or PNG: {data[:8].hex()}..."
+        raise BadSample("undecodable", f"expected a PNG, found {kind}", file)
     if len(data) < 33:
         raise BadSample("truncated", f"PNG ends in its header, after {len(data)} bytes", file)
     if data[8:16] != b"\0\0\0\x0dIHDR":
@@ -62,40 +66,45 @@ def header(data: bytes, file: str = "") -> Header:
 
 
 def drawn(data: bytes, head: Header, file: str = "") -> bytes:
-    """The PNG with nothing but the chunks that decide its pixels, all of them whole.
+    """A PNG with nothing but the chunks that decide its pixels, their checksums verified.
 
-    Remarks and profiles may inflate to gigabytes, frames of an animation replace the picture, and
-    a decoder prints what it thinks of them. Raises BadSample.
+    The others are left out: text and profiles may inflate to gigabytes, frames of an animation
+    replace the picture, and libpng prints its opinion of them to stderr. Returns `data` itself
+    where nothing was left out. Raises BadSample("truncated", "undecodable" or "too large").
     """
-    view, at, damage = memoryview(data), len(MAGIC), ""
-    kept = [view[:at]]
+    view, position, damage = memoryview(data), len(MAGIC), ""
+    kept = [view[:position]]
     for _ in range(MAX_CHUNKS):
-        if at + 12 > len(data):
+        if position + 12 > len(data):
             raise BadSample("truncated", f"PNG ends after {len(data)} bytes without its IEND", file)
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
         if kind in DRAWN:
-            kept.append(view[at:end])
-            damage = damage or _damage(kept[-1], kind, at)
+            kept.append(view[position:end])
+            damage = damage or _damage(kept[-1], kind, position)
         elif not kind[0] & ANCILLARY:
-            damage = damage or f"PNG: unknown chunk {kind!r} at byte {at}"
+            damage = damage or f"PNG: unknown chunk {kind!r} at byte {position}"
         if kind == b"IEND":
             if damage:
                 raise BadSample("undecodable", damage, file)
             _refuse_bomb(kept, head, file)
             return data if sum(map(len, kept)) == len(data) else b"".join(kept)
-        at = end
+        position = end
     raise BadSample("too large", f"PNG of more than {MAX_CHUNKS} chunks", file)
 
 
-def _damage(chunk: memoryview, kind: bytes, at: int) -> str:
-    """What is wrong with a chunk. libpng would find it too, but prints to stderr."""
+def _damage(chunk: memoryview, kind: bytes, position: int) -> str:
+    """What is wrong with a chunk, "" if nothing is."""
     right = deflate.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
-    return "" if right else f"PNG: {kind.decode()} chunk at byte {at} with a wrong CRC"
+    return "" if right else f"PNG: {kind.decode()} chunk at byte {position} with a wrong CRC"
 
 
 def _refuse_bomb(chunks: list[memoryview], head: Header, file: str) -> None:
-    """Raise BadSample("too large") if the image data go on, for long, after the last pixel."""
+    """Raise BadSample("too large") if the image data inflate to more than the header's pixels.
+
+    Inflated once, into no more memory than the header allows, and only where there are enough
+    bytes for gigabytes.
+    """
     if sum(map(len, chunks)) <= FREE:
         return
     packed = b"".join(chunk[8:-4] for chunk in chunks if bytes(chunk[4:8]) == b"IDAT")
@@ -112,9 +121,10 @@ def _refuse_bomb(chunks: list[memoryview], head: Header, file: str) -> None:
 
 
 def plain_samples(data: bytes, head: Header) -> NDArray[np.uint8] | NDArray[np.uint16] | None:
-    """The samples of a checked file (`drawn`), [H, W] or RGB [H, W, 3]; None for other kinds.
+    """The samples of a PNG that `drawn` has checked: uint8 or uint16, [H, W] or RGB [H, W, 3].
 
-    None, too, where anything is out of the ordinary: another decoder then says what.
+    None for interlaced, transparent, palette and other rarer kinds, without a compiler, and for
+    damaged image data: OpenCV then decodes or refuses the file.
     """
     library = compiled.library()
     if library is None or head.interlaced or head.colour not in (0, 2) or head.depth not in (8, 16):
@@ -138,13 +148,13 @@ def plain_samples(data: bytes, head: Header) -> NDArray[np.uint8] | NDArray[np.u
 
 
 def _plain_data(data: bytes) -> bytes:
-    """The image data of a checked file; none if there is a palette or transparent colour."""
-    view, at, parts = memoryview(data), len(MAGIC) + 25, []  # behind the header
-    while at < len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
+    """The image data of a checked file; b"" if it has a palette or a transparent colour."""
+    view, position, parts = memoryview(data), len(MAGIC) + 25, []  # after IHDR
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
         if kind in (b"IHDR", b"PLTE", b"tRNS"):
             return b""
         if kind == b"IDAT":
-            parts.append(view[at + 8 : at + 8 + length])
-        at += 12 + length
+            parts.append(view[position + 8 : position + 8 + length])
+        position += 12 + length
     return b"".join(parts)

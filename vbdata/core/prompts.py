@@ -1,4 +1,4 @@
-"""Instructions from templates: YAML files beside the tasks, filled by a keyed stream.
+"""Instructions from templates: YAML files in transforms/prompts, filled by keyed random choices.
 
 The keys of a file:
     version     an integer, raised with every change of wording
@@ -6,9 +6,9 @@ The keys of a file:
     templates   sentences; one that is to come up more often is a mapping to its weight
     NAMEs       for a slot NAME: phrases to fill it with, in lists under keys of the task's choosing
 
-A template or phrase has alternatives, `[a depth map|the depth]`, which may nest. A template has
-slots, `{legend}`, and says each of them once whichever alternatives are taken. One template is
-chosen, then each alternative; what fills a slot is never expanded.
+A template or phrase may have alternatives, `[a depth map|the depth]`, which may nest. A template
+may have slots, `{legend}`, each exactly once whichever alternatives are taken. A template is drawn,
+then each of its alternatives; text that fills a slot is never expanded.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _PIECE = re.compile(r"\{[a-z_]+\}|[^][|{}]+|.")
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for what the task says."""
+    """A place in a template for text that the task provides under this name."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A place for one of several texts."""
+    """A place in a template for one of several texts, all equally likely."""
 
     options: tuple[Text, ...]
 
@@ -49,7 +49,11 @@ Text: TypeAlias = tuple[str | Slot | Choice, ...]
 
 @dataclass(frozen=True)
 class Wording:
-    """A task's file, checked. turns: the templates, each as often as its weight."""
+    """A task's template file, parsed and checked.
+
+    templates: as they stand in the file; turns: parsed, each as often as its weight, to draw from;
+    phrases: name -> key -> parsed phrases.
+    """
 
     version: int
     slots: frozenset[str]
@@ -59,18 +63,22 @@ class Wording:
 
 
 def prompt(task: str, rng: Stream, /, **slots: str) -> str:
-    """One instruction. Raises KeyError unless just the slots of the task's file are given."""
+    """Draw one instruction of a task, its slots filled with the given texts.
+
+    Raises KeyError unless the given slots are exactly those of the task's file.
+    """
     words = wording(task)
     if slots.keys() != words.slots:
         needed, given = ", ".join(sorted(words.slots)), ", ".join(sorted(slots))
-        raise KeyError(
-            f"{task}.yaml has the slots {needed or 'none'}, given were {given or 'none'}"
-        )
+        raise KeyError(f"{task}.yaml has the slots {needed or 'none'}; given: {given or 'none'}")
     return _fill(rng.choice(words.turns), rng, slots)
 
 
 def phrase(task: str, name: str, key: str, rng: Stream, /) -> str:
-    """One of the phrases that the task's file has under name, key. Raises KeyError for neither."""
+    """Draw one of the phrases that a task's file lists under `name`, `key`.
+
+    Raises KeyError if the file has no such name or key.
+    """
     phrases = wording(task).phrases.get(name, {})
     if key not in phrases:
         raise KeyError(f"{task}.yaml has no {name} for {key!r}" + choices(key, phrases))
@@ -78,20 +86,23 @@ def phrase(task: str, name: str, key: str, rng: Stream, /) -> str:
 
 
 def templates(task: str) -> tuple[str, ...]:
-    """The templates of a task, in the order of its file."""
+    """The templates of a task as text, in the order of its file."""
     return wording(task).templates
 
 
 @functools.cache
 def wording(task: str) -> Wording:
-    """The file of a task. Raises ValueError if it is malformed."""
+    """A task's template file, parsed once a process.
+
+    Raises ValueError if it is malformed, FileNotFoundError if the task has none.
+    """
     file = f"{task}.yaml"
     return read(file, (_folder() / file).read_text(encoding="utf-8"))
 
 
 @functools.cache
 def prompt_digest() -> str:
-    """SHA-256 over all template files, by name."""
+    """SHA-256, in hexadecimal, over the names and bytes of all template files."""
     digest = hashlib.sha256()
     for item in sorted(_folder().iterdir(), key=lambda item: item.name):
         if item.name.endswith(".yaml"):
@@ -100,7 +111,10 @@ def prompt_digest() -> str:
 
 
 def read(file: str, text: str) -> Wording:
-    """The content of a template file. Raises ValueError with the file's name and the template."""
+    """Parse the text of a template file.
+
+    Raises ValueError with the file's name and the faulty template or key.
+    """
     try:
         return _wording(yaml.safe_load(text))
     except (ValueError, yaml.YAMLError) as error:
@@ -112,13 +126,13 @@ def _folder() -> Traversable:
 
 
 def _fill(text: Text, rng: Stream, slots: Mapping[str, str]) -> str:
-    said = []
+    filled = []
     for part in text:
         if isinstance(part, Choice):
-            said.append(_fill(rng.choice(part.options), rng, slots))
+            filled.append(_fill(rng.choice(part.options), rng, slots))
         else:
-            said.append(slots[part.name] if isinstance(part, Slot) else part)
-    return "".join(said)
+            filled.append(slots[part.name] if isinstance(part, Slot) else part)
+    return "".join(filled)
 
 
 def _wording(content: Any) -> Wording:
@@ -142,6 +156,7 @@ def _wording(content: Any) -> Wording:
 
 
 def _weights(items: Sequence[Any]) -> dict[str, int]:
+    """Template -> weight, 1 where none is given. Raises ValueError for anything else."""
     weights: dict[str, int] = {}
     for item in items:
         pair = list(item.items()) if isinstance(item, dict) else [(item, 1)]
@@ -149,19 +164,20 @@ def _weights(items: Sequence[Any]) -> dict[str, int]:
             raise ValueError(f"a template is a text, or one text and its weight, not {item!r}")
         text, weight = " ".join(pair[0][0].split()), pair[0][1]
         if not text or text in weights or weight < 1:
-            raise ValueError(f"template {text!r} is empty, or there twice, or weighs {weight}")
+            raise ValueError(f"template {text!r} is empty or repeated, or its weight {weight} < 1")
         weights[text] = weight
     return weights
 
 
 def _phrases(name: str, content: Any) -> dict[str, tuple[Text, ...]]:
-    found = {}
+    """Key -> parsed phrases, which have no slots. Raises ValueError if malformed or repeated."""
+    phrases = {}
     for key, items in _mapping(content, name).items():
         texts = [_spaced(item, f"{name}: {key}") for item in _list(items, f"{name}: {key}")]
         if len(set(texts)) < len(texts):
             raise ValueError(f"{name}: {key} has a phrase twice")
-        found[key] = tuple(_tree(text, []) for text in texts)
-    return found
+        phrases[key] = tuple(_tree(text, []) for text in texts)
+    return phrases
 
 
 def _spaced(item: Any, where: str) -> str:
@@ -184,12 +200,12 @@ def _list(content: Any, where: str) -> list[Any]:
 
 
 def _tree(text: str, slots: Sequence[str]) -> Text:
-    """The parts of a template or phrase, which must say just these slots, each once."""
+    """Parse a template or phrase. Raises ValueError unless it has just these slots, each once."""
     try:
         tree = _parse(text)
-        said = _said(tree)
-        if said != list(slots):
-            raise ValueError(f"says the slots {said}, must say {list(slots)}, each once")
+        used = _slots(tree)
+        if used != list(slots):
+            raise ValueError(f"has the slots {used}, must have {list(slots)}, each once")
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from error
     return tree
@@ -217,15 +233,15 @@ def _parse(text: str) -> Text:
     return tuple(nest[0][0])
 
 
-def _said(text: Text) -> list[str]:
-    """The slots of a text, sorted, which must not hang on the alternatives taken."""
+def _slots(text: Text) -> list[str]:
+    """The slots of a text, sorted. Raises ValueError if they depend on the alternatives taken."""
     names: list[str] = []
     for part in text:
         if isinstance(part, Slot):
             names.append(part.name)
         elif isinstance(part, Choice):
-            first, *others = (_said(option) for option in part.options)
+            first, *others = (_slots(option) for option in part.options)
             if any(other != first for other in others):
-                raise ValueError("alternatives of one choice say different slots")
+                raise ValueError("alternatives of one choice have different slots")
             names += first
     return sorted(names)

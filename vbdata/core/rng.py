@@ -1,7 +1,12 @@
 """Counter-based random numbers keyed by names: BLAKE2b of (names, counter), nothing else.
 
-The same names give the same numbers in any process, order, version or machine. Position, worker
-and time are no names.
+A generator with hidden state gives numbers by the order of the draws, and that order changes with
+the number of workers, after a crash, or when a record is skipped. Here every draw is keyed by what
+it is for, such as (seed, source, record, task): it is the same in any process, on any machine, in
+any order, and no draw shifts another one. A worker, a place in a queue or a time is never a name.
+
+BLAKE2b is specified to the bit (RFC 7693), where the generators of NumPy and torch may change with
+their versions.
 """
 
 from __future__ import annotations
@@ -21,7 +26,10 @@ _U64 = 1 << 64
 
 
 def key_of(*names: str | int) -> bytes:
-    """32 bytes that stand for a sequence of names; no two sequences share their encoding."""
+    """32 bytes for a sequence of names: BLAKE2b of each name's type, length and text.
+
+    Types and lengths are hashed, too, so ("a", "bc") and ("ab", "c"), or 1 and "1", differ.
+    """
     digest = hashlib.blake2b(digest_size=32)
     for name in names:
         raw = f"{type(name).__name__}:{name}".encode()
@@ -35,7 +43,10 @@ def word_of(*names: str | int) -> int:
 
 
 class Stream:
-    """An endless stream of random numbers that belongs to its names."""
+    """An endless stream of random numbers, decided by its names alone.
+
+    Block k of eight 64-bit words is BLAKE2b of the counter k under the names' key.
+    """
 
     __slots__ = ("_counter", "_key", "_words")
 
@@ -45,7 +56,7 @@ class Stream:
         self._words: list[int] = []
 
     def word(self) -> int:
-        """64 random bits."""
+        """64 random bits, as an integer of 0 .. 2^64 - 1."""
         if not self._words:
             block = hashlib.blake2b(struct.pack("<Q", self._counter), key=self._key).digest()
             self._words = list(struct.unpack(f"<{_WORDS}Q", block))
@@ -53,24 +64,24 @@ class Stream:
         return self._words.pop(0)
 
     def integer(self, n: int) -> int:
-        """Uniform over 0 .. n-1, without modulo bias."""
+        """An integer of 0 .. n - 1, all equally likely. Raises ValueError unless 1 <= n <= 2^64."""
         if not 0 < n <= _U64:
             raise ValueError(f"integer(n) needs 1 <= n <= 2**64, got {n}")
-        limit = _U64 - _U64 % n
+        limit = _U64 - _U64 % n  # words from here on would make small numbers likelier: drawn again
         while (word := self.word()) >= limit:
             pass
         return word % n
 
     def uniform(self, a: float = 0.0, b: float = 1.0) -> float:
-        """Uniform over [a, b), 53 bits."""
+        """A float of [a, b), on a grid of 2^53 steps."""
         return a + (b - a) * ((self.word() >> 11) * 2.0**-53)
 
     def choice(self, items: Sequence[T]) -> T:
-        """One item, all equally likely."""
+        """One of the items, all equally likely. Raises ValueError if there are none."""
         return items[self.integer(len(items))]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
-        """A random permutation of the items (Fisher-Yates)."""
+        """A new list of the items in random order, all orders equally likely (Fisher-Yates)."""
         out = list(items)
         for i in range(len(out) - 1, 0, -1):
             j = self.integer(i + 1)
@@ -79,7 +90,11 @@ class Stream:
 
 
 def mix64(words: NDArray[np.uint64], key: int) -> NDArray[np.uint64]:
-    """Hash many 64-bit words under one key: two rounds of SplitMix64's finaliser (Stafford 13)."""
+    """Hash 64-bit words under a 64-bit key; uint64[...] in and out.
+
+    Two rounds of SplitMix64's finaliser (Stafford's variant 13), in wrapping arithmetic. It orders
+    millions of records in NumPy, and is one-to-one, so no two words collide under one key.
+    """
     x = words ^ np.uint64(key)
     for _ in range(2):
         x = x + np.uint64(0x9E3779B97F4A7C15)

@@ -1,4 +1,4 @@
-"""Geometry of surfaces: normals of a dense planar depth map."""
+"""Surface normals from a dense map of planar depth."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BEND = 0.01  # largest second difference of inverse depth on one surface, as a share of it
-DENSE = 0.25  # least share of the valid pixels that must have valid neighbours all round
+DENSE = 0.25  # least share of the valid pixels that must have four valid neighbours
 
 
 def normals_from_depth(
     metres: Tensor, valid: Tensor, camera: tuple[float, float, float, float], sky: Tensor
 ) -> Normals:
-    """Normals of float32[H, W] planar z-depth seen by a pinhole camera (fx, fy, cx, cy in pixels).
+    """Unit normals of a planar z-depth map, facing the camera, in OpenCV axes.
 
-    Inverse depth w is linear in the pixel on every plane, so its central differences give a
-    plane's normal exactly, at any tilt: m = (fx w_u, fy w_v, w - (u - cx) w_u - (v - cy) w_v)
-    has m . P = 1 for the points P, and -m is the normal that faces the camera. Where w bends by
-    more than 1 % from one pixel to the next there is an edge, and the pixel is not valid; neither
-    is one that has no valid neighbours. Pixel centres are at whole numbers.
+    metres: float32[H, W]; valid, sky: bool[H, W]; camera: fx, fy, cx, cy of a pinhole, in pixels,
+    pixel centres at whole numbers. Axes: +x right, +y down, +z forward.
 
-    Raises BadSample for a depth map that is too sparse to have surfaces (LiDAR projections).
+    On a plane, inverse depth w is linear in the pixel (u, v), so central differences give the
+    plane's normal exactly, at any tilt: m = (fx w_u, fy w_v, w - (u - cx) w_u - (v - cy) w_v) has
+    m . P = 1 for every point P of the plane, and -m faces the camera. A pixel is not valid where
+    one of its four neighbours is not, or where w bends by more than 1 % of itself, at an edge.
+
+    Raises BadSample("all invalid") if too few pixels have neighbours (LiDAR projections).
     """
     import torch
 
@@ -49,7 +51,7 @@ def normals_from_depth(
 
 
 def _shifted(map_: Tensor, down: int, right: int) -> Tensor:
-    """The neighbour's value at every pixel of [H, W]; NaN beyond the border."""
+    """Each pixel's neighbour at an offset of -1, 0 or 1 rows and columns; NaN outside [H, W]."""
     import torch
 
     padded = torch.nn.functional.pad(map_, (1, 1, 1, 1), value=torch.nan)

@@ -1,7 +1,7 @@
-"""The nouns of the engine: plain frozen records that every stage passes to the next.
+"""The nouns of the engine: frozen records that one stage passes to the next.
 
-Camera frame everywhere inside: OpenCV axes, +x right, +y down, +z forward, metres.
-Label tensors may live on any device; a label owns the rule by which it is resized.
+Everywhere: lengths in metres, camera axes of OpenCV (+x right, +y down, +z forward). Tensors of
+labels may be on any device; each kind of label has its own rule of resizing (`fit`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Cell = tuple[str, str]  # (source, task): what a recipe's mixture gives a share 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRef:
-    """A file of a record: path below the source's root, size in bytes (-1: not there)."""
+    """A file of a record. path: below the source's root; size: in bytes, -1 if it is missing."""
 
     path: str
     size: int
@@ -29,10 +29,10 @@ class FileRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFact:
-    """What the index knows of one class in one image.
+    """What an index says of one class in one image.
 
-    thing: countable; instances: labelled one by one (crowds left out);
-    smallest: area in pixels of the smallest of them (0 without instances).
+    name: as prompts say it; thing: whether it can be counted; instances: how many are labelled one
+    by one (crowds left out); smallest: area in pixels of the smallest instance, 0 without any.
     """
 
     name: str
@@ -43,7 +43,10 @@ class ClassFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """A text that refers to regions. targets: which segments of the label, counted from 0."""
+    """A text that refers to regions of an image.
+
+    targets: the segments of its label that the text means, counted from 0.
+    """
 
     text: str
     targets: tuple[int, ...]
@@ -51,12 +54,15 @@ class Expression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One record of a dataset as its index sees it: pointers and facts, no pixels.
+    """One record of a dataset as its index lists it: pointers and facts, no pixels.
 
-    group: what must never be split between training and evaluation; labels: kinds that `load`
-    can yield for it; instructions: ways to say what turns the input into the edited image;
-    camera: fx, fy, cx, cy in pixels; record: the annotation as its reader wants it back (opaque to
-    the engine); fault: why the record is known to be unusable, "" if it is not.
+    id: unique in the source, sorts the index; group: identity across datasets (such as the video or
+    the photograph), never split between training and evaluation; width, height: pixels of the input
+    image; license: of this record; files: name of the reader's choosing -> file; labels: the kinds
+    that `load` can yield for it; classes, captions, expressions: what it shows; instructions: ways
+    to say what turns the input into the edited image; camera: fx, fy, cx, cy in pixels; record: the
+    annotation as the reader wants it back in `load`, opaque to the engine; fault: why the record is
+    known to be unusable, "" if it is not.
     """
 
     id: str
@@ -77,7 +83,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
-    """How a source image becomes an output image: scale (never up), then crop. All in pixels."""
+    """How a source image becomes an output image: scaled, never up, then cropped. All in pixels.
+
+    source, scaled: (width, height) before and after scaling; left, top: the crop's corner in the
+    scaled image; width, height: of the crop, which is the output.
+    """
 
     source: tuple[int, int]
     scaled: tuple[int, int]
@@ -88,42 +98,50 @@ class Geometry:
 
     @property
     def identity(self) -> bool:
-        """Whether pixels come out as they went in."""
+        """Whether nothing is scaled or cropped."""
         return self.source == self.scaled == (self.width, self.height)
 
     def pick(self, map_: Tensor) -> Tensor:
-        """Nearest-neighbour resize and crop of [..., H, W], in exact integer arithmetic."""
+        """Resize and crop a map [..., H, W] of any dtype by nearest neighbours, without arithmetic.
+
+        Output pixel i takes the source pixel in which its centre lies, floor((i + 1/2) source /
+        scaled), in integers, so that no rounding depends on the device.
+        """
         import torch
 
         if self.identity:
             return map_
-        wanted = ((self.height, self.top, 1, -2), (self.width, self.left, 0, -1))
-        for count, start, axis, dim in wanted:
-            at = torch.arange(start, start + count, device=map_.device)
-            at = torch.div(
-                (2 * at + 1) * self.source[axis], 2 * self.scaled[axis], rounding_mode="floor"
+        sides = ((self.height, self.top, 1, -2), (self.width, self.left, 0, -1))
+        for count, start, axis, dim in sides:
+            scaled = torch.arange(start, start + count, device=map_.device)
+            source = torch.div(
+                (2 * scaled + 1) * self.source[axis], 2 * self.scaled[axis], rounding_mode="floor"
             )
-            map_ = map_.index_select(dim, at)
+            map_ = map_.index_select(dim, source)
         return map_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """Planar depth. metres: float32[..., H, W] along +z, +inf = sky; valid: bool[..., H, W]."""
+    """Planar depth, the distance along the optical axis, not along the ray.
+
+    metres: float32[..., H, W], +inf = sky; valid: bool[..., H, W], True for the sky, too.
+    """
 
     metres: Tensor
     valid: Tensor
 
     def fit(self, geometry: Geometry) -> Depth:
-        """Nearest: a mean of two depths across an edge is a surface that does not exist."""
+        """Resize by nearest neighbours: a mean across an edge is a surface that does not exist."""
         return Depth(metres=geometry.pick(self.metres), valid=geometry.pick(self.valid))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normals:
-    """Surface normals. xyz: float32[..., 3, H, W], unit, OpenCV camera frame, facing the camera.
+    """Surface normals. xyz: float32[..., 3, H, W], unit vectors in OpenCV axes, facing the camera.
 
-    valid: bool[..., H, W]; sky: bool[..., H, W], pixels that have no surface at all.
+    valid: bool[..., H, W], False where there is no normal; sky: bool[..., H, W], pixels that have
+    no surface at all, which are not valid.
     """
 
     xyz: Tensor
@@ -131,7 +149,7 @@ class Normals:
     sky: Tensor
 
     def fit(self, geometry: Geometry) -> Normals:
-        """Nearest, so that a unit vector stays one and no edge is smeared."""
+        """Resize by nearest neighbours, so that vectors stay unit vectors and edges sharp."""
         return Normals(
             xyz=geometry.pick(self.xyz),
             valid=geometry.pick(self.valid),
@@ -141,10 +159,10 @@ class Normals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
-    """A partition of the image. ids: int32[..., H, W], 0 = none, k = segment k-1.
+    """A partition of the image into segments. ids: int32[..., H, W], 0 = none, k = segment k - 1.
 
-    classes, things, crowds: a class name, whether it is countable, and whether it is an unsplit
-    group, for each segment; valid: bool[..., H, W], False where the annotators left a void.
+    classes, things, crowds: for each segment its class name, whether it can be counted, and whether
+    it is a group that was not split; valid: bool[..., H, W], False where annotators left a void.
     """
 
     ids: Tensor
@@ -154,7 +172,7 @@ class Segments:
     valid: Tensor
 
     def fit(self, geometry: Geometry) -> Segments:
-        """Nearest: an id between two ids is a third object."""
+        """Resize by nearest neighbours: an id between two ids would be a third object."""
         return replace(self, ids=geometry.pick(self.ids), valid=geometry.pick(self.valid))
 
 
@@ -162,7 +180,7 @@ Label = Depth | Normals | Segments
 
 
 def moved(label: Label, device: str) -> Label:
-    """The same label with its tensors on another device."""
+    """A copy of a label with its tensors on a device, such as "cpu" or "cuda:0"."""
     from torch import Tensor
 
     parts: dict[str, Any] = {f.name: getattr(label, f.name) for f in fields(label)}
@@ -173,9 +191,10 @@ def moved(label: Label, device: str) -> Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What a reader yields. image: an encoded file's bytes, or uint8 RGB [H, W, 3].
+    """What a reader loads for one record.
 
-    labels: kind -> label; captions are a tuple of strings, an edited image is like `image`.
+    image: the bytes of an encoded file, or uint8 RGB [H, W, 3]; labels: kind -> label, of which
+    captions are a tuple of strings and an edited image is like `image`.
     """
 
     image: bytes | NDArray[np.uint8]
@@ -184,7 +203,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A prompt, and what the decoder must know to read the answer (JSON-safe values only)."""
+    """What a model is asked. instruction: the prompt, in English.
+
+    params: what a decoder must know to read the answer, such as a legend; JSON values only.
+    """
 
     instruction: str
     params: Mapping[str, Any]
@@ -192,9 +214,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A dataset as a recipe uses it. tasks: name -> weight; options go to the reader's index.
+    """A dataset as a recipe uses it.
 
-    roots: folders and archives that lie over one another, the first on top.
+    name: its key in the recipe; dataset: its reader; roots: folders and archives that lie over one
+    another, the first on top; tasks: name -> weight in the mixture; options: the arguments of the
+    reader's `index`.
     """
 
     name: str
@@ -208,8 +232,9 @@ class Source:
 class Download:
     """A file of a dataset's official release.
 
-    path: what it unpacks to below the root, and what a reader looks for; archive: its name as
-    distributed ("" if it is no archive); url: where it is to be had; also: other places for it.
+    path: what it unpacks to below the root, where a reader looks for it; archive: its file name as
+    distributed, "" if it is no archive; url: where to download it; also: other paths below the root
+    where it may lie.
     """
 
     path: str
@@ -220,7 +245,11 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Official:
-    """The release for some options of a reader. entries: of a whole index; None: not published."""
+    """An official release, for some options of its reader.
+
+    entries: how many records a complete index has, None if that is not published; downloads: the
+    files it consists of.
+    """
 
     entries: int | None
     downloads: tuple[Download, ...]

@@ -1,9 +1,9 @@
-"""The engine's inner loops in C, compiled once a machine by the C compiler that is there.
+"""Inner loops in C, compiled once on each machine by the C compiler that is found there.
 
-Everything here exists in NumPy or torch as well, with the same bytes: without a compiler a build is
-slower, not other. The library is kept in the cache under the digest of its source, its flags and
-the processor that it was compiled for, so that an edited source or another machine of a cluster
-compiles anew. `VBDATA_COMPILED=0` does without.
+Each of them exists in Python, NumPy or torch as well, with the same bytes: without a compiler a
+build is slower, not different. The library is kept in the machine's cache under the digest of its
+source, its flags and its processor, so that an edited source, or another machine of a cluster that
+shares the cache, compiles anew. `VBDATA_COMPILED=0` turns the library off.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vbdata.machine import cache
 
 VARIABLE = "VBDATA_COMPILED"
 SOURCES = ("deflate.c", "maps.c", "masks.c")
-# No contraction to fused operations, which round once where tensor code rounds twice.
+# A fused multiply-add rounds once where tensor code rounds twice: contraction would change bytes.
 FLAGS = ("-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
 LONGEST_S = 120.0  # to compile
 
@@ -58,17 +58,21 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
 
 @functools.cache
 def library() -> Any:
-    """The compiled functions by name, as ctypes has them; None where there is no compiler."""
+    """The compiled functions as attributes, typed by SIGNATURES; None without a compiler.
+
+    None, too, where the compiler fails, where `VBDATA_COMPILED=0`, and on big-endian machines; a
+    failure warns once.
+    """
     if os.environ.get(VARIABLE) == "0" or sys.byteorder != "little":
         return None
     compiler = _compiler()
     if compiler is None:
-        _warn("no C compiler (cc, gcc, clang or $CC) is there")
+        _warn("no C compiler was found (cc, gcc, clang or $CC)")
         return None
     try:
         loaded = ctypes.CDLL(str(_kept(compiler)))
     except (OSError, SourceError, subprocess.SubprocessError) as err:
-        _warn(f"{shlex.join(compiler)} did not compile it: {_said(err)}")
+        _warn(f"{shlex.join(compiler)} did not compile them: {_brief(err)}")
         return None
     for name, (result, arguments) in SIGNATURES.items():
         function = getattr(loaded, name)
@@ -77,28 +81,32 @@ def library() -> Any:
 
 
 def sources() -> dict[str, str]:
-    """The text of the C files by name."""
+    """The text of the C files, by file name."""
     folder = files(__name__)
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in SOURCES}
 
 
 def library_for(**tensors: Any) -> Any:
-    """The library if all tensors are contiguous, on the CPU, of their keyword's type; else None.
+    """The compiled functions if they can work on these tensors in place; else None.
 
-    Keywords are torch's names of types: `library_for(float32=metres, bool=valid)`; a tuple holds
-    several tensors of a type.
+    Keywords are torch's names of types: `library_for(float32=metres, bool=valid)` asks that metres
+    be float32 and valid be bool, both contiguous and on the CPU. A tuple holds several tensors of
+    one type.
     """
-    found = library()
-    for name, given in tensors.items() if found else ():
+    loaded = library()
+    for dtype, given in tensors.items() if loaded else ():
         for tensor in given if isinstance(given, tuple) else (given,):
             plain = tensor.device.type == "cpu" and tensor.is_contiguous()
-            if not plain or str(tensor.dtype) != f"torch.{name}":
+            if not plain or str(tensor.dtype) != f"torch.{dtype}":
                 return None
-    return found
+    return loaded
 
 
 def address(array: Any) -> int:
-    """Where the values of a contiguous NumPy array or CPU tensor lie."""
+    """The memory address of the values of a contiguous NumPy array or CPU tensor.
+
+    The caller keeps the array alive while C code uses the address.
+    """
     if hasattr(array, "data_ptr"):
         assert array.is_contiguous(), array.shape
         assert array.device.type == "cpu", array.device
@@ -108,7 +116,7 @@ def address(array: Any) -> int:
 
 
 def packed(colour: tuple[int, int, int]) -> int:
-    """A colour as the library takes it, R lowest."""
+    """An RGB colour of 0 to 255 as C code takes it: one integer, R in the lowest byte."""
     red, green, blue = colour
     return red | green << 8 | blue << 16
 
@@ -116,22 +124,22 @@ def packed(colour: tuple[int, int, int]) -> int:
 def _compiler() -> list[str] | None:
     if chosen := os.environ.get("CC"):
         return shlex.split(chosen)
-    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    return [found] if found else None
+    path = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    return [path] if path else None
 
 
 def _kept(compiler: list[str]) -> Path:
-    """The library's file, compiled if it is not there. Raises if that fails."""
+    """The library's file in the cache, compiled first if it is not there. Raises if that fails."""
     texts = sources()
-    said = repr((sorted(texts.items()), FLAGS, platform.machine(), _processor()))
-    name = f"compiled/{hashlib.sha256(said.encode()).hexdigest()[:32]}.so"
+    identity = repr((sorted(texts.items()), FLAGS, platform.machine(), _processor()))
+    name = f"compiled/{hashlib.sha256(identity.encode()).hexdigest()[:32]}.so"
     return cache.kept(name, lambda path: _compile(compiler, texts, path))
 
 
 def _compile(compiler: list[str], texts: Mapping[str, str], path: Path) -> None:
     source = "\n".join(texts[name] for name in SOURCES)
     fastest = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
-    for tuned in ([fastest], []):  # not every compiler knows the processor that it runs on
+    for tuned in ([fastest], []):  # not every compiler knows the processor it runs on
         words = [*compiler, *FLAGS, *tuned, "-x", "c", "-", "-o", str(path), "-lm"]
         done = subprocess.run(  # noqa: S603 (the compiler that the user's PATH or CC names)
             words, input=source, capture_output=True, text=True, timeout=LONGEST_S, check=False
@@ -142,16 +150,17 @@ def _compile(compiler: list[str], texts: Mapping[str, str], path: Path) -> None:
 
 
 def _processor() -> str:
-    """What the compiler may count on here: a library of another processor might not run."""
+    """The processor's model and instructions: a library tuned for another one might not run."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    told = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(told)}))
+    keys = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(keys)}))
 
 
-def _said(err: BaseException) -> str:
+def _brief(err: BaseException) -> str:
+    """The end of a compiler's message, in one line."""
     return " ".join(str(err).split())[-300:]
 
 

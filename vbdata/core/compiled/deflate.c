@@ -1,10 +1,10 @@
-/* Deflate of filtered PNG rows: fast, and the same bytes on every processor.
+/* Deflate for filtered PNG rows: fast, and the same bytes on every processor.
  *
- * Integers only, no choice by processor. Whole pixels are matched, which is what drawn maps are
- * made of: against the pixel before (a run), else against the last place where the same eight bytes
- * stood (a hash table without chains), as long as that pays. Each block of tokens has Huffman codes
- * of its own.
- * vbdata/core/deflate.py says the same in Python, to the byte. Format: RFC 1951.
+ * Matches: drawn maps are flat areas, so a match covers whole pixels and is looked for in two places
+ * only: at the pixel before (a run), else where the same eight bytes were last seen (a hash table
+ * without chains), and there only as long as that pays. Blocks: every BLOCK tokens get Huffman codes
+ * of their own counts. Integers only, and no choice depends on the processor.
+ * vbdata/core/deflate.py writes the same bytes in Python. Format: RFC 1951.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,11 +25,13 @@ enum {
 #define BYTE (1u << 30)
 #define MATCH (2u << 30)
 
+/* Where the next byte goes, and `count` bits that do not fill one yet, the first lowest. */
 typedef struct { uint8_t *to; uint64_t bits; int count; } Out;
-/* looked_up: whether pixels of this block are; number: of the block, from 0. */
+/* literal: counts of symbols, apart for each byte of a pixel so that three increments never wait for
+ * one another; looked_up: whether distant matches are looked for; number: of the block, from 0. */
 typedef struct {
     uint32_t tokens[BLOCK + 1], size, number, literal[3][LITERALS], distance[DISTANCES];
-    uint8_t of_length[LONGEST + 1]; /* symbols of match lengths */
+    uint8_t of_length[LONGEST + 1]; /* the symbol of each match length */
     int looked_up;
 } Block;
 typedef struct { uint32_t weight; uint16_t symbol; } Leaf;
@@ -41,7 +43,7 @@ static void put(Out *out, uint64_t value, int count) {
     out->count += count;
 }
 
-/* At most 7 bits stay; fewer than 57 may be put between two flushes. */
+/* Write all whole bytes. At most 7 bits stay; fewer than 57 may be put before the next flush. */
 static void flush(Out *out) {
     memcpy(out->to, &out->bits, 8);
     out->to += out->count >> 3;
@@ -61,6 +63,7 @@ static int length_symbol(int length, int *extra, int *bits) {
     return 4 * (top - 1) + ((v >> *bits) & 3);
 }
 
+/* The symbol of a match distance; its extra bits and their number. */
 static int distance_symbol(uint32_t distance, uint32_t *extra, int *bits) {
     uint32_t v = distance - 1;
     *extra = 0; *bits = 0;
@@ -77,7 +80,9 @@ static int by_weight(const void *a, const void *b) {
     return (int)x->symbol - (int)y->symbol;
 }
 
-/* Huffman code lengths of at most `limit`; too long ones are shortened at the cost of the next. */
+/* Huffman code lengths of at most `limit` bits, by two queues: leaves by weight, and inner nodes in
+ * the order of their making. Ties go to the leaf, then to the lower symbol. Lengths that were cut to
+ * the limit make too many words: each step takes one away (see _shorten in vbdata/core/deflate.py). */
 static void code_lengths(const uint32_t *weights, int symbols, int limit, uint8_t *lengths) {
     Leaf leaves[LITERALS];
     uint32_t weight[2 * LITERALS];
@@ -86,7 +91,7 @@ static void code_lengths(const uint32_t *weights, int symbols, int limit, uint8_
     memset(lengths, 0, symbols);
     for (int s = 0; s < symbols; s++)
         if (weights[s]) leaves[n++] = (Leaf){weights[s], (uint16_t)s};
-    for (int s = 0; n < 2; s++) /* a code has two words, needed or not */
+    for (int s = 0; n < 2; s++) /* decoders want a complete code: two words, needed or not */
         if (!weights[s]) leaves[n++] = (Leaf){0, (uint16_t)s};
     qsort(leaves, n, sizeof(Leaf), by_weight);
     for (int k = 0; k < n; k++) weight[k] = leaves[k].weight;
@@ -113,7 +118,7 @@ static void code_lengths(const uint32_t *weights, int symbols, int limit, uint8_
         for (int left = of_length[k]; left > 0; left--) lengths[leaves[at++].symbol] = (uint8_t)k;
 }
 
-/* Canonical codes, first bit lowest, as they are put. */
+/* Canonical Huffman codes, the first bit lowest, as `put` takes them. */
 static void code_words(const uint8_t *lengths, int symbols, uint16_t *words) {
     int of_length[16] = {0}, next[16] = {0};
     for (int s = 0; s < symbols; s++) of_length[lengths[s]]++;
@@ -145,6 +150,7 @@ static int packed_lengths(const uint8_t *all, int n, uint8_t *symbols, uint8_t *
     return count;
 }
 
+/* A block's header: its kind and its codes, as run-length coded lengths (RFC 1951, 3.2.7). */
 static void put_head(Out *out, const uint8_t *literal, const uint8_t *distance, int final) {
     static const uint8_t order[LENGTHS] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
     static const uint8_t extra_bits[3] = {2, 3, 7};
@@ -173,11 +179,12 @@ static void put_head(Out *out, const uint8_t *literal, const uint8_t *distance, 
     }
 }
 
-/* Words and their lengths in one: value << 5 | bits, so that a token costs one load. */
+/* Code words and their lengths in one number, word << 5 | bits, so that a token costs one load. */
 static void join(const uint16_t *words, const uint8_t *lengths, int symbols, uint32_t *joined) {
     for (int s = 0; s < symbols; s++) joined[s] = (uint32_t)words[s] << 5 | lengths[s];
 }
 
+/* By match length: its symbol's code word and its extra bits as one word. */
 static void join_matches(const uint16_t *words, const uint8_t *lengths, uint32_t *joined) {
     for (int length = 3; length <= LONGEST; length++) {
         int extra, bits, s = END + 1 + length_symbol(length, &extra, &bits);
@@ -189,7 +196,7 @@ static void put_joined(Out *out, uint32_t joined) { put(out, joined >> 5, joined
 
 /* Write a block and empty it. pixel: bytes of a pixel. */
 static void put_block(Out *whole, Block *block, int pixel, int final) {
-    Out here = *whole, *out = &here; /* in registers: what is written might be *whole, for all C knows */
+    Out here = *whole, *out = &here; /* kept in registers: a store through `to` may alias *whole */
     uint8_t literal_length[LITERALS], distance_length[DISTANCES];
     uint16_t literal[LITERALS], distance[DISTANCES];
     uint32_t weights[LITERALS];
@@ -208,7 +215,7 @@ static void put_block(Out *whole, Block *block, int pixel, int final) {
     for (uint32_t k = 0; k < block->size; k++) {
         const uint32_t token = block->tokens[k];
         if (token < BYTE && pixel == 3) {
-            /* joined before they meet what is there: only one step waits for the last */
+            /* three words joined first, then put at once: only that last step depends on the token before */
             const uint32_t r = literals[token & 255], g = literals[token >> 8 & 255], b = literals[token >> 16];
             const int to_g = r & 31, to_b = to_g + (g & 31);
             put(out, r >> 5 | (uint64_t)(g >> 5) << to_g | (uint64_t)(b >> 5) << to_b, to_b + (b & 31));
@@ -233,8 +240,8 @@ static void put_block(Out *whole, Block *block, int pixel, int final) {
     flush(out);
     uint64_t bits = 0, bytes = 0;
     for (int s = 0; s < END; s++) { bits += (uint64_t)weights[s] * literal_length[s]; bytes += weights[s]; }
-    /* Bytes that come again are cheap as they are, too: a match has to cost less than 2/5 of what
-     * so many bytes of this block cost on average. */
+    /* Bytes that come again and again have short codes, so they are cheap without matches, too: a
+     * match has to cost less than 2/5 of what as many bytes of this block cost on average. */
     block->looked_up = ++block->number % RETRY == 0 || 5 * far_bits * bytes < 2 * far_bytes * bits;
     *whole = here;
     block->size = 0;
@@ -242,7 +249,7 @@ static void put_block(Out *whole, Block *block, int pixel, int final) {
     memset(block->distance, 0, sizeof block->distance);
 }
 
-/* Bytes that agree, at most `most`. */
+/* How many bytes agree, at most `most`; eight are compared at a time. */
 static int agreeing(const uint8_t *a, const uint8_t *b, int most) {
     int n = 0;
     for (; n + 8 <= most; n += 8) {
@@ -253,15 +260,15 @@ static int agreeing(const uint8_t *a, const uint8_t *b, int most) {
     return n;
 }
 
-/* One row: its filter's byte, then pixels. Eight bytes behind the last row can be read. `pixel` is a
- * constant where this is called. */
+/* One row: its filter's byte, then pixels. The eight bytes after the last row can be read. `pixel` is
+ * a constant at each call, so that the compiler unrolls what depends on it. */
 static inline __attribute__((always_inline)) uint64_t put_row(
     Out *out, Block *block, const uint8_t *stream, uint64_t at, uint64_t end, const int pixel,
     uint32_t *last_seen, int *missed) {
     const int shortest = pixel > 2 ? 2 * pixel : 4; /* bytes of a run */
     const uint32_t mask = (1u << 8 * pixel) - 1;
     const uint64_t run = (1ull << 8 * shortest) - 1;
-    uint32_t size = block->size; /* not in memory: each token would wait for the last */
+    uint32_t size = block->size; /* in a register: in memory, each token would wait for the one before */
     block->tokens[size++] = BYTE | stream[at];
     block->literal[0][stream[at++]]++;
     while (at < end) {
@@ -285,9 +292,10 @@ static inline __attribute__((always_inline)) uint64_t put_row(
             const uint8_t *there = stream + *place;
             if (*place && back <= WINDOW && most >= FAR
                 && !((load64(there) ^ here) | (there[FAR - 1] ^ stream[at + FAR - 1]))) {
-                int found = agreeing(stream + at, there, most);
-                found -= found % pixel;
-                if (found >= FAR && found > length + 3) { length = found; distance = back; }
+                /* a distance costs up to 13 extra bits, a run's none: only for 4 bytes more */
+                int far = agreeing(stream + at, there, most);
+                far -= far % pixel;
+                if (far >= FAR && far > length + 3) { length = far; distance = back; }
             }
             *place = (uint32_t)at;
         }
@@ -325,10 +333,10 @@ static void put_rows(Out *out, Block *block, const uint8_t *stream, uint64_t row
     }
 }
 
-/* Deflate `rows` rows of `length` bytes, the filter's first, then pixels of 1 to 3 bytes.
+/* Deflate `rows` rows of `length` bytes: the filter's byte, then pixels of 1 to 3 bytes.
  *
- * `stream` is followed by 8 bytes of 0; `to` has room for 5/4 of it and 4096 bytes. Returns the
- * size, without zlib's head and check, 0 if there is no memory. */
+ * `stream` is followed by 8 bytes of 0; `to` has room for 5/4 of its size and 4096 bytes. Returns the
+ * size of the raw stream, without zlib's header and checksum; 0 if there is no memory. */
 uint64_t vb_deflate(const uint8_t *stream, uint64_t rows, uint64_t length, int pixel, uint8_t *to) {
     Block *block = calloc(1, sizeof *block);
     uint32_t *last_seen = calloc(1 << HASH_BITS, sizeof *last_seen);

@@ -1,8 +1,11 @@
-/* Label maps to colours and back, one pass each: what transforms/ says in tensors, on the CPU.
+/* Label maps to colours and back in one pass each, on the CPU: the tensor code of transforms/ in C.
  *
  * Every floating-point step is a single IEEE operation in the order of the tensor code (compiled
- * without contraction), so the bytes are those of any other device. Masks (valid, sky, bool of
+ * without contraction), so the bytes are those of any other device. Masks (valid, sky: bool of
  * NumPy and torch) are bytes of 0 or 1; rgb is uint8[n][3].
+ *
+ * Many loops here have no branch: they are split into short loops over PART values, each of which the
+ * compiler turns into vector instructions, and choices are made by masks of bits.
  */
 #include <math.h>
 #include <stdint.h>
@@ -10,16 +13,17 @@
 
 typedef uint8_t u8;
 
-/* Values that are worked on at a time: separate loops over small arrays become vector code. */
+/* PART: values worked on at a time, small enough to stay in the cache; LANES: maxima kept side by
+ * side, as one maximum would make each step wait for the last; GROUP: pixels compared at once. */
 enum { PART = 512, LANES = 16, GROUP = 32 };
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static inline void paint(u8 *rgb, uint32_t colour) { rgb[0] = colour; rgb[1] = colour >> 8; rgb[2] = colour >> 16; }
 
-/* The same with one store, where another pixel follows that is painted after it. */
+/* Paint with one store of four bytes: only where another pixel follows and is painted afterwards. */
 static inline void paint_before(u8 *rgb, uint32_t colour) { memcpy(rgb, &colour, 4); }
 
-/* A pixel, R lowest; with one load where another follows. */
+/* A pixel's colour, R lowest; a single load of four bytes where another pixel follows. */
 static inline uint32_t colour_at(const u8 *rgb, int64_t k, int64_t n) {
     uint32_t four;
     if (k + 1 == n) return rgb[3 * k] | (uint32_t)rgb[3 * k + 1] << 8 | (uint32_t)rgb[3 * k + 2] << 16;
@@ -27,8 +31,12 @@ static inline uint32_t colour_at(const u8 *rgb, int64_t k, int64_t n) {
     return four & 0xffffff;
 }
 
-/* Depth: transforms/parts/depth_codes.py, encode. colours: `codes` + 1 of them, R lowest; valid depths
- * are neither NaN nor negative. */
+/* Depth in metres to colours (transforms/parts/depth_codes.py, encode).
+ *
+ * The upper bits of a float32 (bits >> shift) pick a bin that holds at most one threshold between two
+ * codes: base is the code at the bin's start, cut the threshold in it, so one comparison decides.
+ * colours: R lowest, `codes` + 1 of them, the last for pixels without a depth: not valid, NaN or
+ * negative. */
 void vb_depth_encode(const float *metres, const u8 *valid, int64_t n, int shift, const int32_t *base,
                      const float *cut, const uint32_t *colours, int32_t codes, u8 *rgb) {
     for (int64_t k = 0; k < n; k++) {
@@ -43,10 +51,11 @@ void vb_depth_encode(const float *metres, const u8 *valid, int64_t n, int shift,
     }
 }
 
-/* Depth: 1 + the code of each of `size` pixels, 0 for colours that have none. */
+/* 1 + the code of each of `size` pixels from `start` on, 0 for colours that are no code's. The table
+ * is by R * 65536 + G * 256 + B. */
 static void codes_of(const u8 *rgb, int64_t start, int64_t n, int size, const int16_t *exact, int32_t *code) {
     const u8 *at = rgb + 3 * start;
-    const int last = start + size == n; /* nothing follows it */
+    const int last = start + size == n; /* nothing follows the last pixel of the map */
     uint32_t four;
     for (int k = 0; k < size - last; k++, at += 3) {
         memcpy(&four, at, 4);
@@ -55,8 +64,8 @@ static void codes_of(const u8 *rgb, int64_t start, int64_t n, int size, const in
     if (last) code[size - 1] = exact[__builtin_bswap32(colour_at(rgb, n - 1, n)) >> 8];
 }
 
-/* The largest errors in code steps of PART depths into `worst`, LANES of them side by side. `power` is
- * a constant where this is called, for the usual ones. */
+/* Raise `worst` to the largest errors, in code steps, of PART depths; LANES maxima side by side.
+ * `power` is a constant at each call for the usual ones. */
 static inline __attribute__((always_inline)) void worst_of(
     const float *depth, const int32_t *code, double inverse, const int power, double steps, double *worst) {
     for (int k = 0; k < PART; k += LANES)
@@ -69,10 +78,11 @@ static inline __attribute__((always_inline)) void worst_of(
         }
 }
 
-/* The largest error in code steps of a target's own decoding; infinity if a pixel came or went.
+/* The largest error, in code steps, of a drawn depth map against its depths; infinity if a pixel
+ * that has a depth is drawn as invalid, or the other way round.
  *
- * exact: 1 + code of 2^24 packed colours, 0 for none; inverse = 1 / (lambda c); the position of a
- * depth is (1 - (1 - d inverse)^-power) steps. */
+ * exact: 1 + code by packed colour (2^24 of them), 0 for none; inverse = 1 / (lambda c); the position
+ * of a depth d among the codes is (1 - (1 - d inverse)^-power) steps. */
 double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 *rgb,
                       const int16_t *exact, int32_t codes, double inverse, int power, double steps) {
     double worst[LANES] = {0}, most = 0;
@@ -84,7 +94,7 @@ double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 
         memcpy(depth, metres + start, sizeof(float) * size);
         memcpy(bits, depth, sizeof(float) * size);
         for (int k = size; k < PART; k++) bits[k] = code[k] = 0; /* depth 0 is code 0, without error */
-        /* bits under a mask: of a choice the compiler would make a branch */
+        /* bits under a mask, because the compiler would turn a choice into a branch */
         for (int k = 0; k < size; k++) good[k] = -(depth[k] >= 0);
         for (int k = 0; k < size; k++) good[k] &= -(int32_t)valid[start + k];
         for (int k = 0; k < size; k++) wrong |= good[k] ^ -((uint32_t)(found[k] - 1) < (uint32_t)codes);
@@ -101,12 +111,12 @@ double vb_depth_error(const float *metres, const u8 *valid, int64_t n, const u8 
     return wrong ? INFINITY : most;
 }
 
-/* Which valid depths are neither NaN nor negative. */
+/* Which pixels have a depth: valid, and neither NaN nor negative. */
 void vb_positive(const float *metres, const u8 *valid, int64_t n, u8 *good) {
     for (int64_t k = 0; k < n; k++) good[k] = valid[k] & (metres[k] >= 0);
 }
 
-/* Normals: transforms/normals.py, render. xyz: float[3][n]. */
+/* Unit normals to colours, round((1 - n) 127.5) (transforms/normals.py, render). xyz: float[3][n]. */
 void vb_normals_encode(const float *xyz, const u8 *valid, const u8 *sky, int64_t n,
                        uint32_t sky_colour, uint32_t invalid_colour, u8 *rgb) {
     uint32_t colour[PART], is_sky[PART], good[PART];
@@ -117,7 +127,7 @@ void vb_normals_encode(const float *xyz, const u8 *valid, const u8 *sky, int64_t
             for (int k = 0; k < size; k++) {
                 float half = (1.0f - xyz[c * n + start + k]) * 127.5f;
                 half = half + 0.5f;
-                half = half >= 0.0f ? half : 0.0f; /* NaN is black, too */
+                half = half >= 0.0f ? half : 0.0f; /* a NaN compares false: 0, too */
                 half = half <= 255.0f ? half : 255.0f;
                 colour[k] |= (uint32_t)(int32_t)half << 8 * c;
             }
@@ -130,9 +140,11 @@ void vb_normals_encode(const float *xyz, const u8 *valid, const u8 *sky, int64_t
     }
 }
 
-/* The largest squared chord between a valid normal and its colour's; infinity if a pixel came,
- * went or turned to sky. A component is 1 - channel x step; lengths from shortest to longest are
- * normals, colours within radius (squared) of the sky's are sky. */
+/* The largest squared chord between a valid normal and the one that its colour decodes to; infinity
+ * if a pixel is valid or sky on one side only.
+ *
+ * Decoding: a component is 1 - channel * step; vectors of lengths from `shortest` to `longest` are
+ * normals; colours within `radius` (squared distance) of the sky's colour are sky. */
 float vb_normals_error(const float *xyz, const u8 *valid, const u8 *sky, int64_t n, const u8 *rgb,
                        float step, float shortest, float longest, uint32_t sky_colour,
                        int32_t radius) {
@@ -167,7 +179,7 @@ float vb_normals_error(const float *xyz, const u8 *valid, const u8 *sky, int64_t
             wrong |= (is_sky[k] ^ sky[start + k]) | (good[k] ^ valid[start + k]);
         }
         for (int k = 0; k < size; k++) {
-            /* unit vectors are 2 apart at most: what is more, or NaN, is none */
+            /* the squared chord of two unit vectors is at most 4: more, or NaN, is no unit vector */
             const float far = chord[k] <= 5 ? chord[k] : INFINITY;
             chord[k] = good[k] ? far : 0;
         }
@@ -178,7 +190,7 @@ float vb_normals_error(const float *xyz, const u8 *valid, const u8 *sky, int64_t
     return wrong ? INFINITY : most;
 }
 
-/* Whether GROUP ids are the same; a label map's mostly are. */
+/* Whether GROUP ids are the same: mostly so in a label map, and then they are painted at once. */
 static inline int alike(const int32_t *ids) {
     int32_t apart = 0;
     for (int k = 0; k < GROUP; k++) apart |= ids[k] ^ ids[0];
@@ -189,8 +201,8 @@ static inline void fill(u8 *group, uint32_t colour) {
     for (int k = 0; k < GROUP; k++) paint(group + 3 * k, colour);
 }
 
-/* Ids to colours by a table of `count`; seen: u8[count], 1 for the ids that are there. Returns how
- * many ids are outside the table; they stay unpainted. */
+/* Ids to colours by a table of `count` colours. seen: u8[count], set to 1 for the ids that occur.
+ * Returns how many pixels have an id outside the table; they stay unpainted. */
 int64_t vb_paint(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, u8 *seen, u8 *rgb) {
     u8 group[3 * GROUP];
     int64_t outside = 0, filled = -1;
@@ -214,7 +226,7 @@ int64_t vb_paint(const int32_t *ids, int64_t n, const uint32_t *table, int32_t c
     return outside;
 }
 
-/* How many pixels have another colour than their id's in the table. */
+/* How many pixels have another colour than the table's for their id, or an id outside the table. */
 int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, int32_t count, const u8 *rgb) {
     u8 group[3 * GROUP];
     int64_t wrong = 0, filled = -1;
@@ -236,7 +248,7 @@ int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, i
     return wrong;
 }
 
-/* A float16 by its bits: exact, subnormals too. */
+/* A float16, by its bits, as float32: exact for subnormals, too, by a product with a power of two. */
 static inline float widened(uint16_t half) {
     const uint32_t size = half & 0x7fff, bits = size << 13 | (size >= 0x7c00 ? 0x7f800000u : 0);
     float value;
@@ -245,9 +257,12 @@ static inline float widened(uint16_t half) {
     return half & 0x8000 ? -value : value;
 }
 
-/* Vectors of a camera with +x right, +y up, -z forward: unit, in OpenCV's axes, turned against
- * their rays; what is not valid is 0 (pipelines/parts/hypersim/camera.py, orient).
- * stored: float16[3][n]; ray: float[3][n]. */
+/* Normals of a camera with +x right, +y up, -z forward, to unit vectors in OpenCV axes (+x right, +y
+ * down, +z forward) that face the camera (pipelines/parts/hypersim/camera.py, orient).
+ *
+ * stored: float16[3][n]; ray: float[3][n], from the camera to each pixel. A vector that points along
+ * its ray (their product is above `away`) is turned round; one shorter than `shortest`, or not finite,
+ * or of the sky, becomes 0 and not valid. */
 void vb_orient(const uint16_t *stored, const float *ray, const u8 *sky, int64_t n, float shortest,
                float away, float *xyz, u8 *valid) {
     float v[3][PART], keep[PART], sign[PART];
@@ -271,19 +286,22 @@ void vb_orient(const uint16_t *stored, const float *ray, const u8 *sky, int64_t 
     }
 }
 
-/* Where a part of a vector is NaN. stored: float16[3][n]. */
+/* Which vectors have a NaN in them, which is how sky is stored. stored: float16[3][n]. */
 void vb_nowhere(const uint16_t *stored, int64_t n, u8 *sky) {
     const uint16_t *y = stored + n, *z = y + n;
     for (int64_t k = 0; k < n; k++)
         sky[k] = ((stored[k] & 0x7fff) > 0x7c00) | ((y[k] & 0x7fff) > 0x7c00) | ((z[k] & 0x7fff) > 0x7c00);
 }
 
-/* Area averages of u8[h][w][3] at to_h x to_w, no larger: exact sums, rounded once, half up
- * (vbdata/core/images.py, shrink). sums: uint32[3 w], for the source rows of one output row. */
+/* Area averages of u8[h][w][3] at to_h x to_w, which is no larger: exact integer sums, rounded once,
+ * half up (vbdata/core/images.py, shrink).
+ *
+ * Rows are measured in units of which a source row has to_h and an output row h, so every overlap is
+ * a whole number; columns likewise. sums: uint32[3 w], the source rows of one output row. */
 void vb_shrink(const u8 *from, int64_t h, int64_t w, int64_t to_h, int64_t to_w, uint32_t *sums, u8 *to) {
     const double area = (double)(h * w);
     for (int64_t y = 0; y < to_h; y++) {
-        const int64_t top = y * h, bottom = top + h; /* in parts of which a source row has to_h */
+        const int64_t top = y * h, bottom = top + h;
         memset(sums, 0, sizeof(uint32_t) * 3 * w);
         for (int64_t r = top / to_h; r * to_h < bottom; r++) {
             const int64_t low = r * to_h > top ? r * to_h : top;
@@ -299,20 +317,21 @@ void vb_shrink(const u8 *from, int64_t h, int64_t w, int64_t to_h, int64_t to_w,
                 const uint64_t part = (uint64_t)(least((c + 1) * to_w, right) - low);
                 for (int k = 0; k < 3; k++) sum[k] += part * sums[3 * c + k];
             }
-            /* a quotient below a whole number is so by more than a double's rounding */
+            /* exact in double: a quotient below a whole number is below it by 1 / area at least */
             for (int k = 0; k < 3; k++) to[k] = (u8)((double)(sum[k] + (uint64_t)(h * w) / 2) / area);
         }
     }
 }
 
+/* PNG's Paeth predictor: of left, above and corner the one nearest to left + above - corner. */
 static inline u8 paeth(int a, int b, int c) {
     const int pa = b - c < 0 ? c - b : b - c, pb = a - c < 0 ? c - a : a - c;
     const int both = a + b - 2 * c, pc = both < 0 ? -both : both;
     return (u8)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
 }
 
-/* The three filters that look to the left, with the pixel before in registers: `pixel` is a constant
- * where these are called. up is NULL above the first row. */
+/* The three filters that look to the left (1 Sub, 3 Average, 4 Paeth), with the pixel before in
+ * registers: `pixel` and `filter` are constants at each call. up: the row above, NULL for the first. */
 static inline __attribute__((always_inline)) void left_row(const u8 *from, const u8 *up, u8 *to,
                                                            int64_t length, const int filter, const int pixel) {
     u8 left[8] = {0}, corner[8] = {0};
@@ -333,9 +352,9 @@ static inline __attribute__((always_inline)) void left_row(const u8 *from, const
     default: left_row(from, up, to, length, filter, 6); break; \
     }
 
-/* Undo PNG's filters: `rows` of 1 + `length` bytes, in pixels of 1, 2, 3 or 6, to rows without
- * their filters, one after the other. Returns 0, or 1 for an unknown filter or pixel. Format: PNG,
- * third edition, 9.2. */
+/* Undo PNG's filters: `rows` rows of 1 + `length` bytes, in pixels of 1, 2, 3 or 6 bytes, become rows
+ * of `length` bytes. Returns 0, or 1 for an unknown filter or size of pixels. Format: PNG, third
+ * edition, 9.2. */
 int vb_unfilter(const u8 *stream, int64_t rows, int64_t length, int pixel, u8 *to) {
     if (pixel != 1 && pixel != 2 && pixel != 3 && pixel != 6) return 1;
     for (int64_t y = 0; y < rows; y++, to += length) {

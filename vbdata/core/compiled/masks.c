@@ -1,10 +1,12 @@
-/* COCO's masks: polygons to runs as pycocotools draws them, packed runs, runs to label maps.
+/* COCO's masks: polygons to run lengths as pycocotools draws them, unions, run lengths to label maps.
  *
- * A mask is runs of zeros and ones in turn, down the columns, zeros first, as int64 lengths.
+ * A mask is the int64 lengths of alternating runs of zeros and ones, zeros first, down the columns.
+ *
  * pycocotools' rasteriser (maskApi.c, rleFrPoly) takes corners at five times the size and walks the
  * edges a step at a time along their longer axis; where a walk goes from fine column 5 c + 2 to the
- * next, or back, the mask changes in column c, at the lesser height of the two points. Only these
- * pairs of points are computed here, each as it does.
+ * next, or back, the mask changes in column c, at the lesser height of the two points. Its masks are
+ * what everybody means by COCO's, so its arithmetic is kept to the last rounding, but only these pairs
+ * of points are computed, not all steps of the walk.
  */
 #include <math.h>
 #include <stdint.h>
@@ -17,10 +19,11 @@ enum {
     FEW = 4096,  /* changes that are put in order a column at a time */
 };
 
-/* Where a mask changes, its pixels counted down the columns. */
+/* Where a mask changes between 0 and 1. place: the pixel's number, counted down the columns. */
 typedef struct { uint32_t column, place; } Change;
 typedef struct { Change *changes; int64_t count, height, width; } Outline;
 
+/* Note a change in a column at a height in fine pixels, rounded as pycocotools does. */
 static void change(Outline *outline, int64_t column, int fine) {
     const double height = (fine + 0.5) / FINER - 0.5;
     const double whole = ceil(height < 0 ? 0 : height > outline->height ? outline->height : height);
@@ -28,10 +31,12 @@ static void change(Outline *outline, int64_t column, int fine) {
     outline->changes[outline->count++] = (Change){(uint32_t)column, (uint32_t)place};
 }
 
-/* The first step of a steep walk from fine column x that is on the other side of `before`. */
+/* The first step of a steep walk from fine column x that is past fine column `before` or back over it.
+ *
+ * Solved in floating point, then corrected by the test that pycocotools makes at each step. */
 static int crossing(int x, double slope, int steps, int before) {
     const int right = slope > 0;
-    /* never beyond: a step before is off by the slope, which is far more than rounding is */
+    /* never too far: the step before differs by the slope, which is far more than rounding */
     int t = (int)((before + 0.5 - x) / slope);
     t = t < 1 ? 1 : t > steps ? steps : t;
     while (t < steps && ((int)(x + slope * t + 0.5) > before) != right) t++;
@@ -62,7 +67,8 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The places of the changes in order. starts: room for a number a column and two more. */
+/* The places of the changes in ascending order: few of them by a counting sort over columns, then
+ * insertion within each. starts: room for a number a column and two more. */
 static void sort(const Outline *outline, uint32_t *starts, uint32_t *places) {
     const int64_t n = outline->count;
     if (n > FEW) {
@@ -83,7 +89,7 @@ static void sort(const Outline *outline, uint32_t *starts, uint32_t *places) {
     }
 }
 
-/* Runs between places in order; two changes at one place are none. Returns their number. */
+/* Run lengths between ascending places; two changes at one place cancel. Returns how many runs. */
 static int64_t between(const uint32_t *places, int64_t count, int64_t *runs) {
     int64_t n = 0;
     runs[n++] = places[0];
@@ -94,7 +100,7 @@ static int64_t between(const uint32_t *places, int64_t count, int64_t *runs) {
     return n;
 }
 
-/* The changes of a polygon of x, y pairs. fine: room for one pair more. */
+/* The changes of a polygon of x, y pairs, and one past the last pixel. fine: room for one pair more. */
 static void outline_of(Outline *outline, const double *xy, int64_t corners, int *fine) {
     outline->count = 0;
     for (int64_t k = 0; k < 2 * corners; k++) fine[k] = (int)(FINER * xy[k] + 0.5);
@@ -104,7 +110,7 @@ static void outline_of(Outline *outline, const double *xy, int64_t corners, int 
     outline->changes[outline->count++] = (Change){(uint32_t)outline->width, (uint32_t)pixels};
 }
 
-/* The changes that a polygon has at most. */
+/* An upper bound on the changes of a polygon: an edge crosses a column's middle once. */
 static int64_t most_changes(const double *xy, int64_t corners) {
     double across = 0;
     for (int64_t k = 1; k < corners; k++) across += fabs(xy[2 * k] - xy[2 * k - 2]);
@@ -112,9 +118,10 @@ static int64_t most_changes(const double *xy, int64_t corners) {
     return (int64_t)across + 2 * corners + 2;
 }
 
-/* The runs of polygons of x, y pairs in a picture, one after the other; corners, counts: of each.
- * Returns the number of all; if there is no `room` for them, less than 0: how much would do; 0: no
- * memory. */
+/* The runs of several polygons of x, y pairs (pixels) in a picture of height x width, one polygon's
+ * after the other's. corners: how many pairs each polygon has; counts: how many runs each became.
+ * Returns how many runs there are in all; minus the room that would do if `room` might not; 0 if there
+ * is no memory. */
 int64_t vb_polygons(const double *xy, const int64_t *corners, int64_t polygons, int64_t height,
                     int64_t width, int64_t *runs, int64_t room, int64_t *counts) {
     int64_t largest = 0, most = 0, all = 0, found = 0;
@@ -139,7 +146,7 @@ int64_t vb_polygons(const double *xy, const int64_t *corners, int64_t polygons, 
     return found;
 }
 
-/* The union of two masks of `pixels` pixels. Returns the number of runs, at most that of both. */
+/* The union of two masks of the same size. Returns the number of runs, at most a_count + b_count. */
 int64_t vb_union(const int64_t *a, int64_t a_count, const int64_t *b, int64_t b_count, int64_t *runs) {
     int64_t n = 0, i = 0, j = 0, left_a = a[0], left_b = b[0], length = 0;
     int in_a = 0, in_b = 0, inside = 0;
@@ -155,7 +162,7 @@ int64_t vb_union(const int64_t *a, int64_t a_count, const int64_t *b, int64_t b_
     return n;
 }
 
-/* Eight columns of eight pixels to as many rows. */
+/* Transpose a block of eight columns of eight pixels. */
 static void turn(const uint8_t *columns, int64_t height, int64_t width, int32_t *rows) {
     uint64_t eight[8], apart = 0;
     for (int x = 0; x < 8; x++) memcpy(eight + x, columns + x * height, 8);
@@ -169,7 +176,7 @@ static void turn(const uint8_t *columns, int64_t height, int64_t width, int32_t 
         for (int x = 0; x < 8; x++) rows[y * width + x] = (int32_t)(eight[x] >> 8 * y & 255);
 }
 
-/* u8[width][height] to int32[height][width], in tiles that fit the cache. */
+/* Transpose u8[width][height] to int32[height][width], in tiles that fit the cache. */
 static void transpose(const uint8_t *columns, int64_t height, int64_t width, int32_t *rows) {
     enum { TILE = 32 };
     const int64_t whole_down = height - height % 8, whole_across = width - width % 8;
@@ -182,9 +189,10 @@ static void transpose(const uint8_t *columns, int64_t height, int64_t width, int
             rows[y * width + x] = columns[x * height + y];
 }
 
-/* Layers of masks to a label map: the number of the last one over each pixel, 0 where none is.
- * runs: of all layers, one after the other; counts, numbers: of each. columns: u8[width][height].
- * Returns how many layers were painted: those before one whose runs are not all of the picture. */
+/* Masks painted over one another to a label map: each pixel gets the number of the last mask that
+ * covers it, 0 where none does. runs: of all masks, one after the other; counts, numbers: of each.
+ * columns: u8[width][height], working memory. Returns how many masks were painted: all, or those
+ * before the first whose runs do not add up to the picture. */
 int64_t vb_label_map(const int64_t *runs, const int64_t *counts, const uint8_t *numbers, int64_t layers,
                      int64_t height, int64_t width, uint8_t *columns, int32_t *rows) {
     const int64_t pixels = height * width;
