@@ -267,8 +267,8 @@ def test_stats_time_fits_and_adds_up(followed: tuple[Followed, Path], width: int
     assert "…" not in said
     assert "built; 96 samples in 3 shards" in said
     assert ("upload" in said.split("Milliseconds")[1]) == (width > 100)
-    words = [line.split()[0] for line in said.splitlines() if line.split()]
-    order = [word for word in words if word in STAGES]
+    lines = said.partition("Milliseconds")[0].splitlines()
+    order = [stage for line in lines for stage in STAGES if line.strip().startswith(stage)]
     assert order == [stage for stage in STAGES if stage != "wait"]
 
 

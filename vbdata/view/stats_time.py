@@ -104,7 +104,7 @@ def _cells(time: Mapping[str, Any], parts: Mapping[str, tuple[str, ...]]) -> Tab
     for name in ("source", "task"):
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=8, max_width=30)
     for name in (*shown, "all"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
     for cell in time["cells"]:
         count = cell["samples"] if cell["source"] else time["samples"]
         spent = {stage: line["seconds"] for stage, line in cell["stages"].items()}
