@@ -94,8 +94,8 @@ def test_large_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     small.write_bytes(b"a")
     first = caches.file_digest(file), caches.file_digest(small)
     read: list[Path] = []
-    usual = caches._file_digest
-    monkeypatch.setattr(caches, "_file_digest", lambda path: read.append(path) or usual(path))
+    usual = caches.file_sha256
+    monkeypatch.setattr(caches, "file_sha256", lambda path: read.append(path) or usual(path))
     assert (caches.file_digest(file), caches.file_digest(small)) == first
     assert read == [small]
     (kept,) = (tmp_path / "cache" / "weights").glob("*.sha256")

@@ -6,7 +6,6 @@ size and the number of samples, and the chosen samples are read where they say.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,18 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from vbdata.checks.files import capped
-from vbdata.checks.rows import UNREADABLE, Place, opened_rows, read_rows
 from vbdata.checks.samples import sample_faults
 from vbdata.errors import BadSample, BuildError
 from vbdata.layout import SUMS, offsets_path
+from vbdata.machine.hashing import file_md5, file_sha256
 from vbdata.manifest.columns import ROWS
-from vbdata.manifest.model import Shard
-from vbdata.shard.tar import BLOCK, members
-from vbdata.shard.tar_read import OFFSET, read_sample
+from vbdata.manifest.model import ShardLine
+from vbdata.manifest.rows import UNREADABLE, RowSpan, opened_rows, read_rows
+from vbdata.manifest.sums import capped
+from vbdata.shard.tar import members
+from vbdata.shard.tar_read import END, parse_offsets, read_sample
 from vbdata.storage.folder import Folder
 
-END = 2 * BLOCK  # the zeros that close an archive
 UNREACHABLE = (OSError, BadSample)
 
 
@@ -35,13 +34,13 @@ class ShardJob(NamedTuple):
     places: which samples to read, by place; None: all of them, and every byte.
     """
 
-    shard: Shard
+    shard: ShardLine
     digest: str
-    rows: Place
+    rows: RowSpan
     places: tuple[int, ...] | None
 
 
-class Build(NamedTuple):
+class BuildFacts(NamedTuple):
     """What all shards of a build have in common."""
 
     out: Folder
@@ -57,7 +56,7 @@ class Checked(NamedTuple):
     bytes: int
 
 
-def check_shard(build: Build, job: ShardJob) -> Checked:
+def check_shard(build: BuildFacts, job: ShardJob) -> Checked:
     """All that is wrong with a shard."""
     try:
         with opened_rows(build.out, build.rows) as file:
@@ -72,15 +71,15 @@ def check_shard(build: Build, job: ShardJob) -> Checked:
     return found
 
 
-def _whole(build: Build, job: ShardJob, table: pa.Table) -> Checked:
+def _whole(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
     tar, faults = job.shard.tar, list[str]()
     offsets: list[int] = []
     keys: list[str] = []
     with build.out.local_copy(tar) as path:
         size = path.stat().st_size
-        if _digest(path, "sha256") != job.digest:
+        if file_sha256(path) != job.digest:
             faults.append(f"{tar}: its SHA-256 is not the one in {SUMS}")
-        if job.shard.md5 not in (None, _digest(path, "md5")):
+        if job.shard.md5 not in (None, file_md5(path)):
             faults.append(f"{tar}: its MD5 is not the one in the manifest")
         faults += capped(_read_tar(path, build, job, table, offsets, keys))
     if keys != table["key"].to_pylist():
@@ -92,7 +91,12 @@ def _whole(build: Build, job: ShardJob, table: pa.Table) -> Checked:
 
 
 def _read_tar(
-    path: Path, build: Build, job: ShardJob, table: pa.Table, offsets: list[int], keys: list[str]
+    path: Path,
+    build: BuildFacts,
+    job: ShardJob,
+    table: pa.Table,
+    offsets: list[int],
+    keys: list[str],
 ) -> Iterator[str]:
     """Faults of all samples of a tar; their offsets and keys are noted."""
     places = {key: place for place, key in enumerate(table["key"].to_pylist())}
@@ -119,7 +123,7 @@ def _read_tar(
     yield from finished()
 
 
-def _some(build: Build, job: ShardJob, table: pa.Table) -> Checked:
+def _some(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
     """The offsets as far as they can be checked without the tar, and the chosen samples."""
     faults = list(_index_faults(build.out, job.shard, None))
     if faults:
@@ -138,23 +142,22 @@ def _some(build: Build, job: ShardJob, table: pa.Table) -> Checked:
     return Checked(faults, len(job.places or ()), read)
 
 
-def _index_faults(out: Folder, shard: Shard, right: np.ndarray[Any, Any] | None) -> Iterator[str]:
+def _index_faults(
+    out: Folder, shard: ShardLine, right: np.ndarray[Any, Any] | None
+) -> Iterator[str]:
     """What is wrong with the offsets; right: those of the tar, where it was read."""
-    index, wanted = offsets_path(shard.tar), OFFSET * (shard.samples + 1)
-    size = out.size(index)
-    if size < 0:
+    path = offsets_path(shard.tar)
+    if out.size(path) < 0:
         return  # missing, which the listing has said
-    if size != wanted:
-        yield f"{index}: {size} bytes, {wanted} for {shard.samples} samples"
+    try:
+        offsets = parse_offsets(
+            out.read(path), shard.samples, None if right is not None else shard.bytes
+        )
+    except ValueError as err:
+        yield f"{path}: {err}"
         return
-    found = np.frombuffer(out.read(index), "<u8")
-    if right is not None:
-        if not np.array_equal(found, right):
-            yield f"{index}: the offsets are not those of the samples"
-        return
-    rising = bool((found[1:] > found[:-1]).all()) and not (found % BLOCK).any()
-    if found[0] or int(found[-1]) != shard.bytes - END or not rising:
-        yield f"{index}: no offsets of {shard.samples} samples in {shard.bytes} bytes"
+    if right is not None and not np.array_equal(offsets, right):
+        yield f"{path}: the offsets are not those of the samples"
 
 
 def _row(table: pa.Table, place: int | None) -> Mapping[str, Any] | None:
@@ -162,13 +165,6 @@ def _row(table: pa.Table, place: int | None) -> Mapping[str, Any] | None:
         return None
     row: Mapping[str, Any] = table.slice(place, 1).to_pylist()[0]
     return row
-
-
-def _digest(path: Path, kind: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(
-            file, lambda: hashlib.new(kind, usedforsecurity=False)
-        ).hexdigest()
 
 
 def _brief(err: BaseException) -> str:

@@ -14,12 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
-from vbdata.checks.files import LINE
 from vbdata.errors import BadSample, BuildError
 from vbdata.export._shard import STATE, read_done
 from vbdata.export.options import Format, Summary
 from vbdata.layout import SUMS
+from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.json_text import canonical
+from vbdata.manifest.sums import LINE
 from vbdata.recipe.licences import commercial
 from vbdata.recipe.recipe import first_difference
 from vbdata.storage.folder import Folder
@@ -163,8 +164,7 @@ def _texts(summary: Summary, form: Format) -> dict[str, bytes]:
 
 def _sum_lines(writer: _Writer, tables: list[str], texts: Mapping[str, bytes]) -> Iterator[str]:
     for path in tables:
-        with writer.place(path).open("rb") as file:
-            yield f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path}\n"
+        yield f"{file_sha256(writer.place(path))}  {path}\n"
     for path in sorted(texts):
         yield f"{hashlib.sha256(texts[path]).hexdigest()}  {path}\n"
 

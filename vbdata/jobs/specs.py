@@ -22,6 +22,7 @@ from vbdata.jobs.context import JobContext, SourceInput, code
 from vbdata.jobs.job import Job, ShardSpec
 from vbdata.jobs.origin import draw_word, origin_of
 from vbdata.layout import tar_path
+from vbdata.machine.hashing import file_sha256
 from vbdata.planning.plan import Plan, PlannedCell
 
 SIZE = hashlib.sha256().digest_size
@@ -148,10 +149,8 @@ def read_from(context: JobContext, local: Path, url: str) -> JobContext:
     placed = {}
     for name, source_input in context.inputs.items():
         path = Path(source_input.entries)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         there = f"{url}/{path.relative_to(local).as_posix()}"
-        placed[name] = replace(source_input, entries=there, sha256=sha256)
+        placed[name] = replace(source_input, entries=there, sha256=file_sha256(path))
     return replace(context, inputs=placed)
 
 

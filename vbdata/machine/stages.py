@@ -14,9 +14,9 @@ folder; wait: for another thread; other: the rest.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter, perf_counter_ns
+from time import perf_counter_ns
 from types import TracebackType
 from typing import Final, NamedTuple
 
@@ -49,9 +49,10 @@ class Spent(NamedTuple):
 class _Bound:
     """A thread at work for a cell: nanoseconds and bytes by stage, and the stage it is in."""
 
-    __slots__ = ("span", "sums")
+    __slots__ = ("now", "span", "sums")
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.now = now
         self.sums: dict[str, list[int]] = {}
         self.span: stage | None = None
 
@@ -86,7 +87,7 @@ class stage:
         bound = self._bound = _here.bound
         if bound is not None:
             self._outer, bound.span = bound.span, self
-            self._since = perf_counter_ns()
+            self._since = bound.now()
         return self
 
     def __exit__(
@@ -98,7 +99,7 @@ class stage:
         bound = self._bound
         if bound is None:
             return
-        whole = perf_counter_ns() - self._since
+        whole = bound.now() - self._since
         outer = bound.span = self._outer
         if outer is not None:
             outer.inner += whole
@@ -106,18 +107,22 @@ class stage:
 
 
 class Clock:
-    """Sums of one shard, from any number of threads."""
+    """Sums of one shard, from any number of threads.
 
-    def __init__(self) -> None:
-        self._since = perf_counter()
+    now: nanoseconds since any moment.
+    """
+
+    def __init__(self, now: Callable[[], int] = perf_counter_ns) -> None:
+        self._now = now
+        self._since = now()
         self._lock = threading.Lock()
         self._sums: dict[tuple[str, str, str], list[int]] = {}
 
     @contextmanager
     def at(self, source: str = "", task: str = "") -> Iterator[None]:
         """Bind this thread: what it does now is for a cell, or for the shard as a whole."""
-        before, _here.bound = _here.bound, _Bound()
-        bound, since = _here.bound, perf_counter_ns()
+        before, _here.bound = _here.bound, _Bound(self._now)
+        bound, since = _here.bound, self._now()
         try:
             with stage("other"):
                 yield
@@ -125,7 +130,7 @@ class Clock:
             _here.bound = before
             self._take(source, task, bound)
             if before is not None and before.span is not None:
-                before.span.inner += perf_counter_ns() - since
+                before.span.inner += self._now() - since
 
     def _take(self, source: str, task: str, bound: _Bound) -> None:
         with self._lock:
@@ -136,7 +141,7 @@ class Clock:
 
     def spent(self) -> Spent:
         """Since the clock was made: the wall time, and sums by source, task and stage."""
-        seconds = perf_counter() - self._since
+        seconds = (self._now() - self._since) / 1e9
         with self._lock:
             sums = sorted(self._sums.items())
         stages = [StageTime(*place, ns / 1e9, size) for place, (ns, size) in sums]

@@ -8,7 +8,6 @@ covers every published file. All is written line by line: memory does not grow w
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from vbdata.jobs.job import Receipt
 from vbdata.jobs.specs import planned_tar
 from vbdata.layout import HOLDOUT, MANIFEST, QUARANTINE, SUMS, build_digest, rows_path
 from vbdata.machine.environment import environment
+from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.json_text import json_pieces, manifest_digest
 from vbdata.manifest.model import FORMAT
@@ -104,8 +104,7 @@ class _Publisher:
         part = self.spool / path.replace("/", "-")
         with room(self.spool), part.open("wb") as file:
             yield file
-        with part.open("rb") as whole:
-            self.sums[path] = hashlib.file_digest(whole, "sha256").hexdigest()
+        self.sums[path] = file_sha256(part)
         self.out.put(part, path)
 
     def publish(self, path: str, pieces: Iterable[bytes]) -> None:

@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 from fsspec.asyn import sync
 
+from vbdata.machine.hashing import file_md5
 from vbdata.storage.gs_client import plainly, speaks
 from vbdata.storage.retry import IncompleteResponse, called, limit_s, with_retries
 
@@ -134,9 +135,7 @@ def put_file(fs: Any, url: str, at: str, file: Path) -> None:
     if size <= 2 * PART:
         put(fs, url, at, file.read_bytes())
         return
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, partial(hashlib.md5, usedforsecurity=False))
-    digest = base64.b64encode(found.digest()).decode()
+    digest = base64.b64encode(bytes.fromhex(file_md5(file))).decode()
     for left in reversed(range(SESSIONS)):
         try:
             _put_parts(fs, url, at, file, size, digest)

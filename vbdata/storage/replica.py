@@ -6,7 +6,6 @@ the cache, for all its workers. Copies of other builds are removed as newer ones
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from vbdata.errors import BadSample, BuildError
 from vbdata.machine import cache
+from vbdata.machine.hashing import file_sha256
 from vbdata.storage.folder import Folder
 
 KEPT = 16  # copies
@@ -48,9 +48,8 @@ def _fetch(folder: Folder, name: str, sha256: str, to: Path) -> None:
             shutil.copyfile(temporary, to)
     except BadSample as err:
         raise BuildError(f"{folder.url}/{name} is not there") from err
-    with to.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise BuildError(f"{folder.url}/{name} is not what it was when the build began")
+    if file_sha256(to) != sha256:
+        raise BuildError(f"{folder.url}/{name} is not what it was when the build began")
 
 
 def _forget(folder: Path) -> None:

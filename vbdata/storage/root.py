@@ -6,7 +6,6 @@ A missing file is a BadSample; any other I/O error is the machine's and goes up 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import shutil
 from abc import ABC, abstractmethod
@@ -19,6 +18,7 @@ from typing import BinaryIO, cast
 
 from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
+from vbdata.machine.hashing import file_sha256
 from vbdata.storage.streams import Window
 
 AHEAD = 1 << 20  # bytes that a stream over the network fetches at once
@@ -95,6 +95,6 @@ class Root(ABC):
             yield Path(copy.name)
 
     def sha256(self, path: str) -> str:
-        """Hex digest of a file, read in pieces."""
-        with self.local_copy(path) as local, local.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """The SHA-256 of a file, as hexadecimal digits. Raises BadSample("missing")."""
+        with self.local_copy(path) as local:
+            return file_sha256(local)

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from vbdata.errors import SourceError
 from vbdata.machine import cache
+from vbdata.machine.hashing import file_sha256
 
 Keep = Literal["no", "memory", "disk"]
 LARGE = 1 << 20  # bytes of a file whose digest is worth keeping
@@ -167,20 +168,15 @@ def file_digest(path: Path) -> str:
     """
     found = path.stat()
     if found.st_size < LARGE:
-        return _file_digest(path)
+        return file_sha256(path)
     whole = path.resolve(), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     name = f"weights/{_digest([repr(whole).encode()])}.sha256"
-    digest = cache.kept(name, lambda part: _note(part, _file_digest(path))).read_text()
-    return digest if re.fullmatch("[0-9a-f]{64}", digest) else _file_digest(path)
+    digest = cache.kept(name, lambda part: _note(part, file_sha256(path))).read_text()
+    return digest if re.fullmatch("[0-9a-f]{64}", digest) else file_sha256(path)
 
 
 def _note(part: Path, text: str) -> None:
     part.write_text(text)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -13,7 +13,6 @@ RUN is a folder that all processes see.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ from torch.distributed.checkpoint.state_dict_loader import load as load_shards
 from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 
 from vbdata.errors import BuildError
+from vbdata.machine.hashing import file_sha256
 from vbdata.recipe.recipe import first_difference
 from vbdata.train.adapter import Editor
 from vbdata.train.parallel import World, whole
@@ -189,5 +189,4 @@ def load_model(path: Path, editor: Editor) -> None:
 
 def model_digest(path: Path) -> str:
     """SHA-256 of a checkpoint's exported weights."""
-    with (path / MODEL).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path / MODEL)
