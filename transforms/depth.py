@@ -3,17 +3,18 @@
     f(d) = 1 - (1 - d / (lambda c)) ** (lambda + 1),  lambda = -3, c = 10/3,  d = z-depth in metres
     d = lambda c (1 - (1 - f) ** (1 / (lambda + 1)))
 
-f runs uniformly along seven edges of the RGB cube: black, red, yellow, green, cyan, blue, magenta,
-white: 1,786 codes; infinity (sky) is white. The decoder takes the nearest point on the edges.
-Invalid pixels are mid-grey, the colour farthest from the walk (180 of 255).
+f, from 0 to 1, is spread evenly over a walk along seven edges of the RGB cube: black, red, yellow,
+green, cyan, blue, magenta, white. That makes 1,786 codes; infinity (sky) is white. The decoder
+takes the nearest point of the walk. Pixels without a depth are mid-grey, the colour farthest from
+the walk (180 of 255 away).
 
-By default one sample in five is drawn in another palette (plasma, inferno, viridis, grey), which
-the prompt names and a decoder of its own inverts; they have 254 to 256 codes. The same f serves
-all. Options in a recipe: `tasks: {depth: {other_palettes: 0.2, lambda_: "-3", c: "10/3"}}`;
-(-4, 120) suits long outdoor ranges.
+By default one sample in five is drawn in another palette (plasma, inferno, viridis, grey) of 254 to
+256 codes; the prompt names it, the params state it, and the same f serves it. Options in a recipe:
+`tasks: {depth: {other_palettes: 0.2, lambda_: "-3", c: "10/3"}}`; lambda -4 and c 120 suit long
+outdoor ranges.
 
-Convention: "Image Generators are Generalist Vision Learners" (arXiv 2604.20329), metric depth; the
-shares of palettes and the colour of missing depth are not disclosed there, and ours.
+Convention: "Image Generators are Generalist Vision Learners" (arXiv 2604.20329), metric depth. The
+paper states neither the shares of palettes nor the colour of missing depth; both are our choice.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ PARAMS = {"palette": WALK, "lambda": LAMBDA, "c": C}
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
-    """Every entry with depth can serve."""
+    """bool[N]: all, since every entry that has depth can serve."""
     return np.ones(len(columns), np.bool_)
 
 
@@ -59,7 +60,11 @@ def ask(
     lambda_: str = LAMBDA,
     c: str = C,
 ) -> Ask:
-    """A prompt that names the palette; other_palettes: the share that is not the cube's walk."""
+    """A prompt that names the palette.
+
+    other_palettes: share of the prompts that ask for another palette than the walk along the cube;
+    lambda_, c: the constants of f, as decimals or fractions.
+    """
     palette = rng.choice(OTHERS) if rng.uniform() < other_palettes else WALK
     params = {"palette": palette, "lambda": lambda_, "c": c}
     text = prompt("depth", rng, scale=phrase("depth", "scales", palette, rng))
@@ -67,30 +72,34 @@ def ask(
 
 
 def warm() -> None:
-    """Make the tables of the usual palette."""
+    """Make the tables of the default palette, so that no sample waits for them."""
     codes.tables("cpu", WALK, LAMBDA, C)
 
 
 def render(label: Depth, params: Mapping[str, Any]) -> Tensor:
-    """uint8[..., H, W, 3] of float32[..., H, W] metres."""
+    """Draw depth as uint8 RGB [..., H, W, 3]; pixels without a depth in the palette's grey."""
     return codes.encode(label.metres, label.valid, _tables(label.metres, params))
 
 
 def valid(label: Depth, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: pixels whose colour is a depth; no NaN, nothing below zero."""
+    """bool[..., H, W]: the pixels drawn as a depth: valid, and neither NaN nor negative."""
     return codes.positive(label.metres, label.valid)
 
 
 def decode(rgb: Tensor, params: Mapping[str, Any]) -> Depth:
-    """Depth of uint8[..., H, W, 3] by the nearest code; colours far from all are invalid."""
+    """Depth in metres from uint8 RGB [..., H, W, 3], by the nearest colour of the palette.
+
+    Colours too far from all of the palette's, such as that of missing depth, are not valid.
+    """
     return decode_with_distance(rgb, params)[0]
 
 
 def decode_with_distance(rgb: Tensor, params: Mapping[str, Any]) -> tuple[Depth, Tensor]:
-    """Depth, and how far each colour is from the palette: float32[..., H, W], of 255.
+    """Decode depth as `decode` does, and tell how far each colour is from the palette.
 
-    A caller that knows its model's noise can reject more strictly than `decode`; the colour of
-    invalid pixels is given twice the distance that `decode` rejects.
+    The distance is Euclidean, float32[..., H, W], where a channel goes from 0 to 255; whoever knows
+    a model's noise can reject more strictly by it. The colour of missing depth has twice the
+    distance that `decode` rejects.
     """
     table = _tables(rgb, params)
     code, squared = codes.nearest(rgb, table)
@@ -100,19 +109,22 @@ def decode_with_distance(rgb: Tensor, params: Mapping[str, Any]) -> tuple[Depth,
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: colours that render can produce."""
+    """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] whose colour `render` can produce."""
     table = _tables(rgb, params)
     code, squared = codes.nearest(rgb, table)
     return (squared == 0) | (code == len(table.depths))
 
 
 def roundtrip(label: Depth, rgb: Tensor, params: Mapping[str, Any]) -> float:
-    """The largest error in code steps; inf if a pixel came or went."""
+    """The largest error of a drawn depth map, in code steps; rounding alone makes up to 0.5.
+
+    inf if a pixel that has a depth decodes to none, or the other way round.
+    """
     return codes.error(label.metres, label.valid, rgb, _tables(rgb, params))
 
 
 def check_options(other_palettes: float = 0.2, lambda_: str = LAMBDA, c: str = C) -> None:
-    """Raise ValueError for constants that no depth can be drawn with."""
+    """Raise ValueError unless lambda < -1 and c > 0, where f is defined for every depth."""
     codes.thresholds(2, lambda_, c)
 
 

@@ -1,6 +1,7 @@
 """Instruction editing: an image and an instruction, and the edited image as the target.
 
-The editor's own task, mixed in so that it is not forgotten. The decoder is the identity.
+It is what an image editor was trained for, mixed in so that it is not forgotten. Nothing is drawn:
+the decoder is the identity.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ PARAMS: dict[str, str] = {}
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
-    """Entries with an instruction."""
+    """bool[N]: the entries that have an instruction."""
     import pyarrow.compute as pc
 
     return np.asarray(pc.list_value_length(columns["instructions"]).to_numpy() >= 1)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
-    """One of the entry's instructions, as it is or behind an opening."""
-    said = sentence(" ".join(rng.choice(entry.instructions).split()))
-    return Ask(instruction=prompt("edit", rng, instruction=said), params={"instruction": said})
+    """One of the entry's instructions as a sentence, alone or after an opening."""
+    wish = sentence(" ".join(rng.choice(entry.instructions).split()))
+    return Ask(instruction=prompt("edit", rng, instruction=wish), params={"instruction": wish})

@@ -1,6 +1,7 @@
 """Text to image: a caption, a blank input, and the photograph itself as the target.
 
-The generator's own task, mixed in so that it is not forgotten. The decoder is the identity.
+It is what an image generator was trained for, mixed in so that it is not forgotten. Nothing is
+drawn: the decoder is the identity.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ PARAMS: dict[str, str] = {}
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
-    """Entries with a caption."""
+    """bool[N]: the entries that have a caption."""
     import pyarrow.compute as pc
 
     return np.asarray(pc.list_value_length(columns["captions"]).to_numpy() >= 1)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
-    """One of the entry's captions, as it is or behind an opening."""
+    """One of the entry's captions as a sentence, alone or after an opening."""
     caption = " ".join(rng.choice(entry.captions).split())
     return Ask(
         instruction=prompt("generate", rng, caption=sentence(caption)), params={"caption": caption}

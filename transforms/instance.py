@@ -1,18 +1,18 @@
 """Instance segmentation: one class a prompt, every instance in a colour of its own.
 
-The colours are chosen by the target and stand in no prompt: drawn afresh, at least 63 of 255 apart
-and from the background, black, for up to 40 instances. A decoder with radius 14 needs 28, so a
-model may be off by 17 on either side. Everything else is background.
+No prompt names the colours; a model chooses its own. Those of a target are drawn afresh for every
+sample, for up to 40 instances at least 63 of 255 apart from each other and from the background,
+black. The decoder's radius of 14 needs 28, so a model may be off by 17 on either side.
 
-A class is asked for if it has 1 to 40 instances, none under 16 pixels or 2e-4 of the image. What
-cropping leaves under 2e-4 of the output, which the decoder would drop, and crowds of the class are
-painted background and are not valid. With the share `negatives` a class is asked for of which the
-image has nothing, not even a crowd: all background, and valid wherever the label is.
-Option in a recipe: `tasks: {instance: {negatives: 0.1}}`.
+A class is asked for if it has 1 to 40 instances, none under 16 pixels or 2e-4 of the image.
+Instances that cropping leaves under 2e-4 of the output, which the decoder would drop, and crowds of
+the class are painted as background and are not valid. A share `negatives` of the prompts asks for a
+class of which the image has nothing, not even a crowd: all background, and valid wherever the label
+is. Option in a recipe: `tasks: {instance: {negatives: 0.1}}`.
 
-`decode` is the paper's decoder, for what models paint; it looks for no given colour. By its rules
-thin instances vanish and far pieces of one instance are two; `exact` reads a target of our own,
-where every pixel of a palette colour is that instance, and is what proves targets.
+`decode` is the paper's decoder, for what models paint: it looks for no given colours, loses thin
+instances, and takes far pieces of one instance for two. `exact` reads a target of our own, where
+every pixel of a palette colour is that instance; the round trip is measured with it.
 
 Convention: arXiv 2604.20329, instance segmentation and its Appendix A.
 """
@@ -48,7 +48,7 @@ PARTS = 5000  # an instance under 1 / 5000 = 2e-4 of the image is tiny (Appendix
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
-    """Entries with a countable class of 1 to 40 instances, none of them tiny."""
+    """bool[N]: the entries with a countable class of 1 to 40 instances, none of them tiny."""
     import pyarrow.compute as pc
 
     classes = columns["classes"].combine_chunks()
@@ -71,9 +71,10 @@ def ask(
     vocabulary: Sequence[tuple[str, bool]] = (),
     negatives: float = 0.1,
 ) -> Ask:
-    """One of the entry's classes that can serve, and a colour for each of its instances.
+    """A prompt for all instances of one class, and a colour for each of them.
 
-    negatives: share of the prompts that ask for a class of the vocabulary that is not there.
+    vocabulary: (name, countable) of all classes of the data; negatives: share of the prompts that
+    ask for a class of it that the image does not have.
     """
     present = {fact.name for fact in entry.classes}
     absent = sorted(name for name, thing in vocabulary if thing and name not in present)
@@ -102,9 +103,10 @@ def ask(
 
 
 def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """uint8[..., H, W, 3]: the k-th instance of the class in the k-th colour of the palette.
+    """Draw uint8 RGB [..., H, W, 3]: the k-th instance of the class in the palette's k-th colour.
 
-    Raises BadSample if instances were asked for and none is visible, or if there are too many.
+    Raises BadSample("empty label") if instances were asked for and none is visible, and
+    BadSample("garbled annotation") if the label has more of them than the palette.
     """
     import torch
 
@@ -116,11 +118,14 @@ def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
 
 
 def valid(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: not the annotators' void, and no crowd or tiny instance of the class."""
+    """bool[..., H, W]: all but the annotators' void and unpainted segments of the class.
+
+    Those are its crowds and its tiny instances.
+    """
     import torch
 
-    mine = [False, *(name == params["class"] for name in label.classes)]
-    of_class = torch.tensor(mine, device=label.ids.device).index_select(0, label.ids.reshape(-1))
+    asked = [False, *(name == params["class"] for name in label.classes)]
+    of_class = torch.tensor(asked, device=label.ids.device).index_select(0, label.ids.reshape(-1))
     return label.valid & ~(of_class.reshape(label.ids.shape) & (_painted(label, params) == 0))
 
 
@@ -134,11 +139,12 @@ def decode(
     spread: float = 5.0,
     median: int = 1,
 ) -> Segments:
-    """The instances in uint8[..., H, W, 3] by Appendix A, largest first; runs on the CPU.
+    """The instances in uint8 RGB [..., H, W, 3] by Appendix A, largest first; on the CPU.
 
-    Reads only "class" and "background" of params: a model chooses its own colours. radius,
-    smallest, solid, spread: the constants of `_components`; median: side of a median filter before
-    it, 3 or 5 for noisier images than radius 14 stands (1: none, as in the paper).
+    Of params only "class" and "background" are read: a model chooses its own colours. radius,
+    smallest, solid, spread: the constants of transforms/parts/components.py; median: side of a
+    median filter before it, 3 or 5 for images too noisy for radius 14 (1: none, as in the paper).
+    Every pixel is valid.
     """
     import cv2
     import torch
@@ -146,7 +152,7 @@ def decode(
     size = rgb.shape[-3:]
     images = np.ascontiguousarray(rgb.detach().cpu().numpy()).reshape(-1, *size)
     red, green, blue = params["background"]
-    found = [
+    instances = [
         components(
             cv2.medianBlur(image, median) if median > 1 else image,
             (red, green, blue),
@@ -157,53 +163,60 @@ def decode(
         )
         for image in images
     ]
-    ids = torch.from_numpy(np.stack(found).reshape(rgb.shape[:-1])).to(rgb.device)
-    return _segments(ids, max(int(one.max()) for one in found), torch.ones_like(ids).bool(), params)
+    ids = torch.from_numpy(np.stack(instances).reshape(rgb.shape[:-1])).to(rgb.device)
+    most = max(int(one.max()) for one in instances)
+    return _segments(ids, most, torch.ones_like(ids).bool(), params)
 
 
 def exact(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
-    """The instances of a target of our own, in the order of the palette; other colours: invalid."""
-    found = colours.which(rgb, _table(params))
-    return _segments(found.clamp_min(0), len(params["palette"]), found >= 0, params)
+    """The instances of a target as `render` drew it, in the order of the palette.
+
+    rgb: uint8[..., H, W, 3]; colours of neither palette nor background are not valid.
+    """
+    ids = colours.which(rgb, _table(params))
+    return _segments(ids.clamp_min(0), len(params["palette"]), ids >= 0, params)
 
 
 def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:
-    """1 - the smallest IoU of a painted instance or the background with what `exact` reads."""
+    """1 - the smallest IoU of an instance or the background between label and decoded target.
+
+    Decoded by `exact`; 0.0 if every pixel agrees.
+    """
     import torch
 
     wanted, back = _painted(label, params), exact(rgb, params)
-    found = torch.where(back.valid, back.ids, -1)
-    if bool((found == wanted).all()):
+    decoded = torch.where(back.valid, back.ids, -1)
+    if bool((decoded == wanted).all()):
         return 0.0
     count = len(params["palette"]) + 2
-    both = torch.bincount(wanted[found == wanted] + 1, minlength=count)
-    sizes = [torch.bincount(ids.reshape(-1) + 1, minlength=count) for ids in (found, wanted)]
+    both = torch.bincount(wanted[decoded == wanted] + 1, minlength=count)
+    sizes = [torch.bincount(ids.reshape(-1) + 1, minlength=count) for ids in (decoded, wanted)]
     present = sizes[0] + sizes[1] > 0
     return float((1 - both / (sizes[0] + sizes[1] - both).clamp_min(1))[present].max())
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: colours of the palette or the background."""
+    """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a palette or background colour."""
     return colours.legal(rgb, _table(params))
 
 
 def _painted(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """int32[..., H, W]: the k-th instance of the class is k, from 1; 0 where none is painted."""
+    """int32[..., H, W]: k where the k-th instance of the class is painted, from 1; else 0."""
     import torch
 
-    place = [0]
+    numbers = [0]  # of each segment: which instance of the class it is
     for name, crowd in zip(label.classes, label.crowds, strict=True):
-        place.append(max(place) + 1 if name == params["class"] and not crowd else 0)
+        numbers.append(max(numbers) + 1 if name == params["class"] and not crowd else 0)
     count = len(params["palette"])
-    if max(place) > count:
+    if max(numbers) > count:
         detail = f"more than the {count} instances of {params['class']!r} in the index"
         raise BadSample("garbled annotation", detail)
     images = label.ids.reshape(-1, label.ids.shape[-2] * label.ids.shape[-1])
     rows = []
     for image in images:
-        pixels = torch.bincount(image, minlength=len(place))
+        pixels = torch.bincount(image, minlength=len(numbers))
         large = pixels * PARTS >= len(image)
-        table = torch.tensor(place, dtype=torch.int32, device=image.device) * large
+        table = torch.tensor(numbers, dtype=torch.int32, device=image.device) * large
         rows.append(table.index_select(0, image))
     return torch.stack(rows).reshape(label.ids.shape)
 
@@ -219,4 +232,5 @@ def _segments(ids: Tensor, count: int, valid: Tensor, params: Mapping[str, Any])
 
 
 def _table(params: Mapping[str, Any]) -> list[colours.Rgb]:
+    """The colours by id: the background's, then the palette's."""
     return [tuple(params["background"]), *(tuple(rgb) for rgb in params["palette"])]

@@ -4,12 +4,12 @@ In a camera frame with +x right, +y up, +z toward the viewer:
 
     R = (1 - x) / 2,  G = (1 + y) / 2,  B = (1 + z) / 2,  times 255, rounded to nearest
 
-The x is flipped on purpose: facing left is pinkish red, up light green, toward the camera light
-blue. In the engine's OpenCV frame (x right, y down, z forward) all three signs agree: channel =
-(1 - n) / 2. Inverse: n = 1 - 2 channel / 255, renormalised.
+The x is flipped on purpose: a surface that faces left is pinkish red, up light green, toward the
+camera light blue. In the engine's OpenCV axes (+x right, +y down, +z forward) all three signs
+agree: channel = 255 (1 - n) / 2. Inverse: n = 1 - 2 channel / 255, scaled to length 1.
 
-Sky is magenta (255, 0, 255), an impossible vector of length 1.73. Pixels without a normal are
-mid-grey, a vector of length 0.01. The decoder rejects lengths above 1.4 and below 0.5.
+Sky is magenta (255, 0, 255), which as a vector has the impossible length 1.73; pixels without a
+normal are mid-grey, of length 0.01. The decoder rejects lengths above 1.4 and below 0.5.
 
 Convention: "Image Generators are Generalist Vision Learners" (arXiv 2604.20329), surface normals;
 the sky's colour is read off a published output of that model.
@@ -43,23 +43,23 @@ PARAMS = {"frame": "x-left y-up z-viewer"}
 SKY = (255, 0, 255)
 INVALID = (128, 128, 128)
 SHORTEST, LONGEST = 0.5, 1.4
-SKY_RADIUS = 60  # of 255; the nearest true normal is 93 from magenta
-STEP = 2.0 / 255.0  # of a component, for one of its channel
-UNIT_ERROR = 0.007  # sqrt(3) times half a step of 2 / 255
+SKY_RADIUS = 60  # of 255; the nearest unit normal is 93 from magenta
+STEP = 2.0 / 255.0  # of a component, for one step of its channel
+UNIT_ERROR = 0.007  # of a drawn vector's length: sqrt(3) times half a step
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
-    """Every entry with normals can serve."""
+    """bool[N]: all, since every entry that has normals can serve."""
     return np.ones(len(columns), np.bool_)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
-    """A prompt for the paper's colours."""
+    """A prompt for surface normals; there is one encoding only."""
     return Ask(instruction=prompt("normals", rng), params=dict(PARAMS))
 
 
 def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
-    """uint8[..., H, W, 3] of unit float32[..., 3, H, W]."""
+    """Draw normals as uint8 RGB [..., H, W, 3]; sky magenta, pixels without a normal mid-grey."""
     import torch
 
     if library := _library(label):
@@ -75,12 +75,16 @@ def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
 
 
 def valid(label: Normals, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: pixels whose colour says something, a normal or the sky."""
+    """bool[..., H, W]: the pixels that have an answer, a normal or the sky."""
     return label.valid | label.sky
 
 
 def decode(rgb: Tensor, params: Mapping[str, Any]) -> Normals:
-    """Unit normals of uint8[..., H, W, 3]; see above for what is rejected."""
+    """Unit normals, float32[..., 3, H, W] in OpenCV axes, from uint8 RGB [..., H, W, 3].
+
+    Not valid: colours whose vector is shorter than 0.5 or longer than 1.4, and sky, which is every
+    colour within 60 of magenta.
+    """
     xyz, length = _vectors(rgb)
     good = (length >= SHORTEST) & (length <= LONGEST)
     sky = _within(rgb, SKY, SKY_RADIUS)
@@ -89,28 +93,35 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Normals:
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: colours that render can produce."""
+    """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] whose colour `render` can produce."""
     unit = (_vectors(rgb)[1] - 1.0).abs() <= UNIT_ERROR
     return unit | _within(rgb, SKY, 0) | _within(rgb, INVALID, 0)
 
 
 def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
-    """The largest angle in degrees; inf if a pixel came, went or turned to sky."""
+    """The largest angle between a normal and its decoded colour, in degrees.
+
+    inf if a pixel is valid, or sky, only before or only after decoding.
+    """
     import torch
 
     if (library := _library(label)) and rgb.is_contiguous():
         bounds = STEP, SHORTEST, LONGEST, compiled.packed(SKY), SKY_RADIUS**2
         farthest = library.vb_normals_error(*_addresses(label), compiled.address(rgb), *bounds)
         return _degrees(farthest)
-    found = decode(rgb, params)
-    if bool(((found.valid != label.valid) | (found.sky != label.sky)).any()):
+    decoded = decode(rgb, params)
+    if bool(((decoded.valid != label.valid) | (decoded.sky != label.sky)).any()):
         return math.inf
-    x, y, z = (found.xyz.movedim(-3, 0) - label.xyz.movedim(-3, 0)).unbind(0)
+    x, y, z = (decoded.xyz.movedim(-3, 0) - label.xyz.movedim(-3, 0)).unbind(0)
     squared = torch.where(label.valid, x * x + y * y + z * z, 0.0)
     return _degrees(float(squared.max()))
 
 
 def _degrees(squared_chord: float) -> float:
+    """The angle between two unit vectors, by the squared distance of their tips.
+
+    Exact for small angles, where the arc cosine of their product would lose half of the digits.
+    """
     if math.isinf(squared_chord):
         return math.inf
     return math.degrees(2 * math.asin(min(1.0, math.sqrt(squared_chord) / 2)))
@@ -118,7 +129,7 @@ def _degrees(squared_chord: float) -> float:
 
 def _library(label: Normals) -> Any:
     """The compiled loops, if they can be used on one image."""
-    if label.valid.ndim != 2:  # a batch has its channels apart
+    if label.valid.ndim != 2:  # in a batch the three components of one image are not adjacent
         return None
     return compiled.library_for(float32=label.xyz, bool=(label.valid, label.sky))
 
@@ -129,7 +140,7 @@ def _addresses(label: Normals) -> tuple[int, int, int, int]:
 
 
 def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """float32[..., 3, H, W] as painted, and its length, float32[..., H, W]."""
+    """The vectors of colours, float32[..., 3, H, W], before scaling; their lengths [..., H, W]."""
     import torch
 
     xyz = 1.0 - rgb.to(torch.float32).movedim(-1, -3) * STEP
@@ -138,5 +149,6 @@ def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _within(rgb: Tensor, colour: tuple[int, int, int], radius: int) -> Tensor:
+    """bool[..., H, W]: pixels at most `radius` from a colour."""
     r, g, b = (channel - value for channel, value in zip(rgb.int().unbind(-1), colour, strict=True))
     return r * r + g * g + b * b <= radius**2

@@ -1,11 +1,11 @@
 """Referring segmentation: free text for regions, a colour for each text, everything else black.
 
-One prompt in three asks for several expressions of the image at once, each in its own colour. One
-in ten asks for something that is not there (a class of the data set's vocabulary that the image
-does not have): its region is empty. A pixel that two expressions claim goes to the later one, so
-expressions of overlapping targets are never asked together. Decoding: nearest prompted colour.
+One prompt in three asks for several expressions of the image at once, each in its own colour; they
+never share a target, since a pixel has one colour. One in ten asks for something that is not there,
+a class of the dataset's vocabulary that the image does not have: its region is empty. Decoding: the
+nearest prompted colour (transforms/parts/legend.py).
 
-Images are never mirrored here, and a target's text may say left and right.
+A text may say left and right, so images of this task are never to be mirrored.
 
 Options in a recipe: `tasks: {refer: {several: 0.33, negatives: 0.1}}`. Convention: arXiv
 2604.20329, referring segmentation.
@@ -13,23 +13,21 @@ Options in a recipe: `tasks: {refer: {several: 0.33, negatives: 0.1}}`. Conventi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.parts import colours
-from transforms.parts import legend as _legend
-from transforms.parts.legend import decode, legal
+from transforms.parts.legend import decode, legal, render, roundtrip, valid
 from vbdata.core.english import series
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Expression, Segments
+from vbdata.core.types import Ask, Entry, Expression
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from torch import Tensor
 
 NEEDS = ("segments", "expressions")
 BLANK_INPUT = False
@@ -42,7 +40,7 @@ __all__ = ["ask", "decode", "eligible", "legal", "render", "roundtrip", "valid"]
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
-    """Entries with an expression."""
+    """bool[N]: the entries that have an expression."""
     import pyarrow.compute as pc
 
     return np.asarray(pc.list_value_length(columns["expressions"]).to_numpy() >= 1)
@@ -56,7 +54,11 @@ def ask(
     several: float = 0.33,
     negatives: float = 0.1,
 ) -> Ask:
-    """Expressions with colours; several, negatives: shares of the prompts, see above."""
+    """A prompt for one or several expressions, each with the colour of its region.
+
+    vocabulary: (name, countable) of all classes of the data; several: share of the prompts that ask
+    for 2 to 4 expressions; negatives: share that ask for a class that the image does not have.
+    """
     lot = rng.uniform()
     others = sorted({name for name, _ in vocabulary} - {fact.name for fact in entry.classes})
     if lot < negatives and others:
@@ -82,7 +84,7 @@ def ask(
 
 
 def _clear(entry: Entry) -> Sequence[Expression]:
-    """Expressions whose words mean one thing in this image; all of them if none does."""
+    """The expressions whose words mean one thing only in this image; all, if there are none."""
     meant: dict[str, set[tuple[int, ...]]] = {}
     for one in entry.expressions:
         meant.setdefault(one.text, set()).add(one.targets)
@@ -91,41 +93,20 @@ def _clear(entry: Entry) -> Sequence[Expression]:
 
 
 def _quoted(text: str, rng: Stream) -> str:
-    """The words, without a full stop; in quotes half the time and where a colour may be misread."""
+    """A text without its full stop, in quotes half the time.
+
+    Always where it says " in ", as in "the man in red", which "in #ff0000" is to follow.
+    """
     words = text.rstrip(" .")
     quote = rng.integer(2) == 0 or " in " in words
     return f'"{words}"' if quote and '"' not in words else words
 
 
 def _disjoint(expressions: Sequence[Expression], most: int) -> list[Expression]:
-    """The first expressions that share neither targets nor words with an earlier one."""
+    """The first `most` expressions that share neither targets nor words with an earlier one."""
     chosen: list[Expression] = []
     for one in expressions:
         clash = any(set(one.targets) & set(e.targets) or one.text == e.text for e in chosen)
         if not clash and len(chosen) < most:
             chosen.append(one)
     return chosen
-
-
-def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """uint8[..., H, W, 3]: the targets of each expression in its colour."""
-    return _legend.render(label, _places(label, params), params)
-
-
-def valid(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: everything but the annotators' void."""
-    return label.valid
-
-
-def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:
-    """1 - the smallest IoU of an expression's region or the background."""
-    return _legend.roundtrip(label, _places(label, params), rgb, params)
-
-
-def _places(label: Segments, params: Mapping[str, Any]) -> list[int]:
-    """For each id of the label the expression that claims it, 0 for none."""
-    places = [0] * (1 + len(label.classes))
-    for k, item in enumerate(params["legend"]):
-        for target in item["targets"]:
-            places[target + 1] = k + 1
-    return places

@@ -1,16 +1,16 @@
 """Semantic segmentation: each class of a legend in its prompted colour, everything else black.
 
-The legend is drawn afresh for every sample, names and colours both in the prompt, so that a model
-must read it and cannot learn one by heart. Colours are flat and hard-edged; crowds belong to their
-class. Decoding: the nearest of the legend's colours and the background; a colour farther than 64
-of 255 from all of them is rejected.
+The legend is drawn afresh for every sample, and the prompt states its names and colours, so that a
+model must read it and cannot learn one by heart. Areas are flat and hard-edged; crowds belong to
+their class. Decoding: the nearest of the legend's colours and the background; a colour farther than
+64 of 255 from all of them is rejected (transforms/parts/legend.py).
 
-A quarter of the prompts also name one to three classes that are not there, another quarter leave
-out some that are (they are then background). Options in a recipe:
+A quarter of the prompts also name one to three classes that are not there; another quarter leave
+out some that are, which are background then. Options in a recipe:
 `tasks: {semantic: {absent: 0.25, subset: 0.25}}`.
 
-The errors of trained models are in binding colours to classes, so `permuted` makes several
-prompts of one image with the colours passed around, and `vote` merges their answers by pixel.
+Trained models mostly err in binding colours to classes, so `permuted` makes several prompts for one
+image with the colours passed around, and `vote` merges the answers pixel by pixel.
 
 Convention: arXiv 2604.20329, semantic segmentation (classes mapped to colours in the prompt, as
 prose or JSON; colours as names, #hex or tuples; unlisted areas are background).
@@ -25,29 +25,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.parts import colours
-from transforms.parts import legend as _legend
-from transforms.parts.legend import decode, legal
+from transforms.parts.legend import decode, legal, render, roundtrip, valid
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Segments
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from torch import Tensor
 
 NEEDS = ("segments",)
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "1 - IoU"
 PARAMS = {"legend": None, "background": [0, 0, 0]}
 
-MOST_CLASSES = 60  # with the absent ones still a legend that the pool can colour
+MOST_CLASSES = 60  # with the absent ones no more than the pool of colours can serve
 MOST_ABSENT = 3
 
 __all__ = ["ask", "decode", "eligible", "legal", "permuted", "render", "roundtrip", "valid", "vote"]
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
-    """Entries with 1 to 60 classes."""
+    """bool[N]: the entries with 1 to 60 classes."""
     import pyarrow.compute as pc
 
     count = pc.list_value_length(columns["classes"]).to_numpy()
@@ -62,10 +60,10 @@ def ask(
     absent: float = 0.25,
     subset: float = 0.25,
 ) -> Ask:
-    """A legend in random order and colours.
+    """A prompt with a legend of the image's classes, in random order and colours.
 
-    absent: share of the prompts that name classes of the vocabulary that are not there;
-    subset: share that leave out some classes that are.
+    vocabulary: (name, countable) of all classes of the data; absent: share of the prompts that also
+    name classes of it that the image does not have; subset: share that leave out some that it has.
     """
     present = rng.shuffled([fact.name for fact in entry.classes])
     lot = rng.uniform()
@@ -101,26 +99,27 @@ def _worded(legend: Sequence[tuple[str, colours.Rgb]], style: str, rng: Stream) 
 
 
 def permuted(params: Mapping[str, Any], rng: Stream, count: int) -> list[Ask]:
-    """Prompts for the same classes with the same colours, passed on by one place each time.
+    """`count` prompts for one image's legend, its colours passed on by one entry each time.
 
-    Over len(legend) of them every class has every colour once.
+    params: those of its first prompt. Over len(legend) prompts every class has every colour once.
     """
     names = [item["name"] for item in params["legend"]]
     palette = [tuple(item["rgb"]) for item in params["legend"]]
     asks = []
     for turn in range(count):
-        at = turn % len(palette)
-        legend = list(zip(names, palette[at:] + palette[:at], strict=True))
+        shift = turn % len(palette)
+        legend = list(zip(names, palette[shift:] + palette[:shift], strict=True))
         style = rng.choice([style for style in colours.FORMATS if style != "name"])
         asks.append(_worded(legend, style, rng))
     return asks
 
 
 def vote(answers: Sequence[Segments]) -> Segments:
-    """One label by majority of decoded answers to prompts over the same classes, pixel by pixel.
+    """Merge decoded answers to prompts over the same classes by majority, pixel by pixel.
 
-    Rejected pixels have no vote; a pixel without any vote is not valid. Ties go to the class that
-    stands earlier in the first answer, background first.
+    Answers with ids int32[..., H, W] of one shape. A pixel that is not valid in an answer casts no
+    vote; one without any vote is not valid. Ties go to the background, then to the class that comes
+    first in the first answer.
     """
     import torch
 
@@ -139,24 +138,3 @@ def vote(answers: Sequence[Segments]) -> Segments:
         crowds=first.crowds,
         valid=most > 0,
     )
-
-
-def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """uint8[..., H, W, 3]; segments whose class is not in the legend are background."""
-    return _legend.render(label, _places(label, params), params)
-
-
-def valid(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: everything but the annotators' void."""
-    return label.valid
-
-
-def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:
-    """1 - the smallest IoU of a legend class or the background."""
-    return _legend.roundtrip(label, _places(label, params), rgb, params)
-
-
-def _places(label: Segments, params: Mapping[str, Any]) -> list[int]:
-    """For each id of the label its place in the legend, 0 for the background."""
-    place = {item["name"]: k + 1 for k, item in enumerate(params["legend"])}
-    return [0, *(place.get(name, 0) for name in label.classes)]

@@ -385,7 +385,7 @@ def test_colours_in_words() -> None:
     ]  # fmt: skip
     with pytest.raises(ValueError, match=r"\(1, 2, 3\) has no name"):
         colours.say((1, 2, 3), "name")
-    with pytest.raises(ValueError, match="no style of colour 'cmyk'"):
+    with pytest.raises(ValueError, match="unknown format of a colour 'cmyk'"):
         colours.say(orange, "cmyk")
 
 

@@ -1,7 +1,9 @@
-"""Colours for legends and instances: where they come from, how they are said, how they are read.
+"""Colours for legends and instances: how they are drawn, written in prompts, painted and read.
 
-Colours are drawn afresh for every sample from a pool, by random farthest-point selection, so that
-they stay far apart from each other and from the background.
+A fixed palette would be learnt by heart, so colours are drawn afresh for every sample. They must
+stay far apart for noisy answers to be read, which independent draws would not: each colour is drawn
+among those of a pool that are nearly as far as possible from all before it and from the background
+(farthest-point selection, randomised). docs/colours.md has the distances that this gives.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 Rgb = tuple[int, int, int]
 
 BLACK: Rgb = (0, 0, 0)
-LEVELS = (0, 64, 128, 192, 255)
+LEVELS = (0, 64, 128, 192, 255)  # of a channel in the lattice
 NAMED: dict[str, Rgb] = {
     "red": (255, 0, 0),
     "green": (0, 255, 0),
@@ -49,15 +51,15 @@ NAMED: dict[str, Rgb] = {
     "lime": (160, 255, 64),
     "sky blue": (96, 176, 255),
 }
-FORMATS = ("name", "hex", "HEX", "tuple", "angle", "rgb")
-SHAPES = ("json", "json", "dict", "in", "in", "for", "colon", "arrow")
-_PLAIN = re.compile(r"(?!.*\b(and|in|for)\b)\w([\w /.'-]*\w)?")
-SLACK = 0.75  # a candidate this close to the best separation may be taken
+FORMATS = ("name", "hex", "HEX", "tuple", "angle", "rgb")  # how `say` writes a colour
+SHAPES = ("json", "json", "dict", "in", "in", "for", "colon", "arrow")  # of a legend in a prompt
+_PLAIN = re.compile(r"(?!.*\b(and|in|for)\b)\w([\w /.'-]*\w)?")  # names that prose cannot garble
+SLACK = 0.75  # a colour may be taken that has this share of the best one's distance to the others
 
 
 @functools.cache
 def lattice() -> tuple[Rgb, ...]:
-    """All 125 colours with channels of 0, 64, 128, 192 or 255."""
+    """The pool of all 125 colours whose channels are 0, 64, 128, 192 or 255."""
     return tuple((r, g, b) for r, g, b in itertools.product(LEVELS, repeat=3))
 
 
@@ -65,20 +67,22 @@ def lattice() -> tuple[Rgb, ...]:
 def _distances(
     pool: tuple[Rgb, ...], away_from: Rgb
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Squared distances between the colours of a pool, [N, N], and to one more colour, [N]."""
     colours = np.array(pool, np.int64)
     between = np.square(colours[:, None] - colours[None]).sum(-1)
     return between, np.square(colours - np.array(away_from)).sum(-1)
 
 
 def draw(count: int, rng: Stream, pool: Sequence[Rgb], away_from: Rgb = BLACK) -> list[Rgb]:
-    """count colours of the pool, far from each other and from one more colour.
+    """Draw `count` colours of a pool, far from each other and from `away_from`, the background.
 
-    Raises ValueError if the pool is too small.
+    Raises ValueError unless the pool has more than `count` colours.
     """
     pool = tuple(pool)
     if count >= len(pool):
         raise ValueError(f"{count} colours from a pool of {len(pool)}")
     between, gap = _distances(pool, away_from)
+    # Farther than 128 counts as 128: else the first colours on black would all be bright.
     gap = np.minimum(gap, 128**2) if count else gap
     chosen: list[Rgb] = []
     for _ in range(count):
@@ -90,8 +94,10 @@ def draw(count: int, rng: Stream, pool: Sequence[Rgb], away_from: Rgb = BLACK) -
 
 
 def say(colour: Rgb, style: str) -> str:
-    """A colour in words: name, hex (#ff8000), HEX (#FF8000), tuple (255, 128, 0), angle
-    <255, 128, 0> or rgb RGB(255, 128, 0). Raises ValueError for a colour without a name.
+    """A colour as text, in one of FORMATS.
+
+    name: orange; hex: #ff8000; HEX: #FF8000; tuple: (255, 128, 0); angle: <255, 128, 0>; rgb:
+    RGB(255, 128, 0). Raises ValueError for a colour without a name and for an unknown format.
     """
     numbers = "{}, {}, {}".format(*colour)
     match style:
@@ -110,40 +116,42 @@ def say(colour: Rgb, style: str) -> str:
             return f"<{numbers}>"
         case "rgb":
             return f"RGB({numbers})"
-    raise ValueError(f"no style of colour {style!r}")
+    raise ValueError(f"unknown format of a colour {style!r}. Known: {', '.join(FORMATS)}")
 
 
 def say_legend(legend: Sequence[tuple[str, Rgb]], style: str, rng: Stream) -> str:
-    """A legend in a shape drawn by rng: JSON one time in four, a Python dict one in eight, prose.
+    """A legend as text, in a shape that rng draws: JSON, a Python dict, or one of five in prose.
 
-    Names that could be misread in prose, with a comma, a quote or an "and", always get one of
-    the two that quote.
+    legend: (name, colour) pairs; style: of FORMATS. A name that prose could garble, with a comma, a
+    quote or an "and", makes the shape JSON or dict, which quote. One legend in four is JSON and one
+    in eight a dict where no name asks for it.
     """
-    said = [(name, say(colour, style)) for name, colour in legend]
-    plain = all(_PLAIN.fullmatch(name) for name, _ in said)
+    pairs = [(name, say(colour, style)) for name, colour in legend]
+    plain = all(_PLAIN.fullmatch(name) for name, _ in pairs)
     match rng.choice(SHAPES if plain else SHAPES[:3]):
         case "json":
-            return json.dumps(dict(said), ensure_ascii=False)
+            return json.dumps(dict(pairs), ensure_ascii=False)
         case "dict":
             return str(
                 {
                     name: colour if style == "tuple" else text
-                    for (name, colour), (_, text) in zip(legend, said, strict=True)
+                    for (name, colour), (_, text) in zip(legend, pairs, strict=True)
                 }
             )
         case "in":
-            return series([f"{name} in {colour}" for name, colour in said])
+            return series([f"{name} in {colour}" for name, colour in pairs])
         case "for":
-            return series([f"{colour} for {name}" for name, colour in said])
+            return series([f"{colour} for {name}" for name, colour in pairs])
         case "colon":
-            return "; ".join(f"{name}: {colour}" for name, colour in said)
-    return ", ".join(f"{name} -> {colour}" for name, colour in said)
+            return "; ".join(f"{name}: {colour}" for name, colour in pairs)
+    return ", ".join(f"{name} -> {colour}" for name, colour in pairs)
 
 
 def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
-    """uint8[..., H, W, 3]: the colour of each id in int[..., H, W]; colours[0] is background.
+    """Paint ids int[..., H, W] as uint8 RGB [..., H, W, 3]: id k in colours[k], 0 is background.
 
-    Raises BadSample if nothing but background is painted.
+    Raises BadSample("empty label") if nothing but background is painted, IndexError for an id that
+    has no colour.
     """
     import torch
 
@@ -152,7 +160,7 @@ def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
         there = (c_uint8 * len(colours)).from_buffer(seen)
         painted = compiled.address(ids), ids.numel(), _packed(colours), len(colours)
         if outside := library.vb_paint(*painted, addressof(there), compiled.address(rgb)):
-            raise IndexError(f"{outside} pixels have an id that is none of {len(colours)}")
+            raise IndexError(f"{outside} pixels have an id outside 0 to {len(colours) - 1}")
         _refuse_empty(seen, colours)
         return rgb
     flat = ids.reshape(-1)
@@ -162,9 +170,9 @@ def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
 
 
 def has_colours(rgb: Tensor, ids: Tensor, colours: Sequence[Rgb]) -> bool:
-    """Whether each pixel of uint8[..., H, W, 3] has the colour of its id in int32[..., H, W].
+    """Whether every pixel of uint8 RGB [..., H, W, 3] has the colour of its id, int32[..., H, W].
 
-    False, too, where that could not be told quickly.
+    False, too, without the compiled loops: a caller then compares by slower means.
     """
     library = compiled.library_for(int32=ids, uint8=rgb)
     if not library:
@@ -174,6 +182,7 @@ def has_colours(rgb: Tensor, ids: Tensor, colours: Sequence[Rgb]) -> bool:
 
 
 def _packed(colours: Sequence[Rgb]) -> Array[c_uint32]:
+    """Colours as a C array, R lowest."""
     return (c_uint32 * len(colours))(*map(compiled.packed, colours))
 
 
@@ -183,12 +192,15 @@ def _refuse_empty(seen: Sequence[int], colours: Sequence[Rgb]) -> None:
 
 
 def legal(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
-    """bool[..., H, W]: pixels that have exactly one of the colours."""
+    """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] that have exactly a listed colour."""
     return which(rgb, colours) >= 0
 
 
 def rgb_table(device: str) -> Tensor:
-    """int16[2**24] of zeros, one a packed colour; on the CPU untouched pages cost nothing."""
+    """int16[2^24] zeros on a device, one for each colour R * 65536 + G * 256 + B.
+
+    32 MiB, of which on the CPU only the pages that are written or read take up memory.
+    """
     import torch
 
     if device == "cpu":
@@ -197,22 +209,26 @@ def rgb_table(device: str) -> Tensor:
 
 
 def which(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
-    """int32[..., H, W]: which of the colours a pixel of uint8[..., H, W, 3] has, -1 for none."""
+    """int32[..., H, W]: the number of each pixel's colour in `colours`, -1 if it is none of them.
+
+    rgb: uint8[..., H, W, 3]. A colour that is listed twice counts as its first place.
+    """
     import torch
 
     r, g, b = rgb.reshape(-1, 3).int().unbind(-1)
     table = rgb_table(str(rgb.device))
     packed = torch.tensor([(x << 16) + (y << 8) + z for x, y, z in colours], device=rgb.device)
-    first = torch.arange(1, len(colours) + 1, dtype=torch.int16, device=rgb.device)
-    table[packed.flip(0)] = first.flip(0)
-    found = table.index_select(0, (r << 16) + (g << 8) + b).int() - 1
-    return found.reshape(rgb.shape[:-1])
+    numbers = torch.arange(1, len(colours) + 1, dtype=torch.int16, device=rgb.device)
+    table[packed.flip(0)] = numbers.flip(0)
+    number = table.index_select(0, (r << 16) + (g << 8) + b).int() - 1
+    return number.reshape(rgb.shape[:-1])
 
 
 def nearest(rgb: Tensor, colours: Sequence[Rgb]) -> tuple[Tensor, Tensor]:
-    """The nearest of the colours and the squared distance to it, both int32[..., H, W].
+    """The number of the nearest listed colour and the squared distance to it, int32[..., H, W].
 
-    Ties go to the earlier colour.
+    rgb: uint8[..., H, W, 3]. Ties go to the earlier colour. Exact colours are looked up, so only
+    the pixels of noisy answers are compared with every colour.
     """
     import torch
 

@@ -6,11 +6,16 @@
 3. Components under `smallest` of the image are dropped, and
 4. those of which a 3x3 erosion keeps under `solid` (outside the image counts as inside).
 5. Two are merged if their mean colours are within radius and the box around both is at most
-   `spread` times the sum of their boxes; largest first, until nothing does.
+   `spread` times the sum of their boxes; largest first, until no two can be merged.
 
-The paper does not say where seeds fall; here they are modes of colour (see `_seeds`). All floods of
-one seed's colour run at once: rows are cut into runs of one seed, and runs are joined across rows.
-All in numpy and OpenCV; time and memory are bounded by the number of runs.
+The paper does not say where seeds fall. Here they are modes of colour (transforms/parts/seeds.py):
+in reading order, a noisy pixel would be a seed (docs/instance.md has the difference).
+
+The paper's floods go pixel by pixel, too slowly in Python. But whether a pixel joins a flood
+depends on its own colour and the seed's alone, so all floods of one seed together are the connected
+components of its pixels: rows are cut into runs of pixels near one seed, runs of one seed that
+touch are linked, and linked runs are joined. Time and memory grow with the number of runs, in NumPy
+and OpenCV throughout.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from transforms.parts.seeds import nearest_seed
 
 Ints = NDArray[np.int64]
 
-PAD = 4  # free columns between rows in the keys of runs; more than a knight's move
+PAD = 4  # free columns between rows where runs lie on one line: no knight's move crosses them
 
 
 def components(
@@ -36,11 +41,18 @@ def components(
     solid: float,
     spread: float,
 ) -> NDArray[np.int32]:
-    """int32[H, W] of uint8[H, W, 3]: 0 = background, 1, 2, ... by falling area, then by place."""
+    """Instances in uint8 RGB [H, W, 3]: int32[H, W], 0 = background, 1, 2, ... by falling area.
+
+    Equal areas go by the first pixel in reading order. radius: of 255 a channel, Euclidean;
+    smallest: share of the image; solid: share of a component that erosion must keep; spread: how
+    much larger the box around two may be than their own boxes together.
+    """
     import cv2
 
     total = rgb.shape[0] * rgb.shape[1]
-    fewest = solid * smallest * total  # a component with fewer eroded pixels does not stay
+    # Rules 3 and 4 together: a component that stays has at least this many eroded pixels. Seeds
+    # with fewer in all are left out before anything is joined.
+    fewest = solid * smallest * total
     seed = nearest_seed(rgb, background, radius, fewest)
     square = np.ones((3, 3), np.uint8)
     eroded = (cv2.erode(seed, square) == cv2.dilate(seed, square)).reshape(seed.shape)
@@ -59,19 +71,19 @@ def components(
     good = (area / total >= smallest) & (core / area >= solid)
     first = np.unique(part, return_index=True)[1]
     order = np.flatnonzero(good)[np.lexsort((first[good], -area[good]))]
-    place = np.full(len(area), -1)
-    place[order] = np.arange(len(order))
-    alive = place[part] >= 0
+    rank = np.full(len(area), -1)  # of components by falling area; -1: dropped
+    rank[order] = np.arange(len(order))
+    alive = rank[part] >= 0
     inside = runs.at(alive)
-    group = _merged(_facts(rgb, inside, place[part[alive]], len(order)), radius, spread)
+    group = _merged(_facts(rgb, inside, rank[part[alive]], len(order)), radius, spread)
 
     ids = np.zeros(len(every.seed), np.int32)
-    ids[kept[alive]] = group[place[part[alive]]] + 1
+    ids[kept[alive]] = group[rank[part[alive]]] + 1
     return np.repeat(ids, every.right - every.left).reshape(seed.shape)
 
 
 class Runs(NamedTuple):
-    """Pixels left .. right - 1 of a row that have the same seed, in the order of the image."""
+    """Runs of pixels near one seed, left .. right - 1 of a row, in reading order; arrays [N]."""
 
     seed: NDArray[np.uint16]
     row: Ints
@@ -79,11 +91,12 @@ class Runs(NamedTuple):
     right: Ints
 
     def at(self, which: NDArray[Any]) -> Runs:
-        """Some of the runs."""
+        """The runs at some indices, or where a mask is true."""
         return Runs(self.seed[which], self.row[which], self.left[which], self.right[which])
 
 
 def _runs(seed: NDArray[np.uint16]) -> Runs:
+    """The runs of uint16[H, W], the number of the seed that each pixel is near."""
     width = seed.shape[1]
     line = seed.reshape(-1)
     edge = np.ones(len(line), np.bool_)
@@ -96,7 +109,12 @@ def _runs(seed: NDArray[np.uint16]) -> Runs:
 
 
 def _links(runs: Runs) -> tuple[Ints, Ints]:
-    """Pairs of runs that touch: a row apart by up to 2 columns, two rows apart by just 1."""
+    """Pairs of runs of one seed with a pixel each that are neighbours: (upper, lower), indices.
+
+    A row apart, neighbours are up to 2 columns apart (king's and knight's moves); two rows apart,
+    just 1 column. All runs are laid out on one line, seed by seed and row by row with PAD between,
+    so that the lower partners of a run are an interval of the sorted runs, found by bisection.
+    """
     step = int(runs.right.max(initial=0)) + 2 * PAD
     rows = int(runs.row.max(initial=0)) + PAD
     order = np.argsort(runs.seed, kind="stable")
@@ -110,17 +128,21 @@ def _links(runs: Runs) -> tuple[Ints, Ints]:
         upper = np.repeat(np.arange(len(order)), number)
         skip = np.repeat(np.cumsum(number) - number - first, number)
         lower = np.arange(len(upper)) - skip
-        if down == 2:  # a knight moves by one column, not by none
+        if down == 2:  # two single pixels exactly below one another are no knight's move apart
             dots = (left[upper] == right[upper]) & (left[lower] == right[lower])
-            some = ~(dots & (left[upper] + 2 * step == left[lower]))
-            upper, lower = upper[some], lower[some]
+            touching = ~(dots & (left[upper] + 2 * step == left[lower]))
+            upper, lower = upper[touching], lower[touching]
         above.append(order[upper])
         below.append(order[lower])
     return np.concatenate(above), np.concatenate(below)
 
 
 def _joined(count: int, one: Ints, two: Ints) -> Ints:
-    """For each of count nodes the smallest node that links reach: hooking and pointer jumping."""
+    """Connected components: for each of `count` nodes the smallest node that links lead to.
+
+    Hooking and pointer jumping (Shiloach and Vishkin, 1982), which need no loop over nodes: roots
+    of linked trees are hung under the smaller one, then paths are halved until all trees are flat.
+    """
     root = np.arange(count)
     while True:
         a, b = root[one], root[two]
@@ -134,7 +156,7 @@ def _joined(count: int, one: Ints, two: Ints) -> Ints:
 
 
 def _sums(image: NDArray[np.uint8], runs: Runs) -> NDArray[np.float64]:
-    """float64[N, C]: the sum of each channel over each run; exact."""
+    """float64[N, C]: each channel summed over each run, by an integral image; exact."""
     import cv2
 
     height, width = image.shape[:2]
@@ -145,9 +167,11 @@ def _sums(image: NDArray[np.uint8], runs: Runs) -> NDArray[np.float64]:
 
 
 class _Facts(NamedTuple):
-    """Of components: colour sums [3, N], area [N], and top, left, minus bottom, minus right [N, 4].
+    """Components in numbers.
 
-    mean: colour / area [3, N]; infinite for a component that went into another.
+    colour: [3, N], sums of their channels; mean: [3, N], colour / area, infinite for a component
+    that was merged into another; area: [N] in pixels, 0 for such a one; box: [N, 4], top, left,
+    minus bottom and minus right, so that the box around two is the minimum of theirs.
     """
 
     colour: NDArray[np.float64]
@@ -167,11 +191,15 @@ def _facts(rgb: NDArray[np.uint8], runs: Runs, part: Ints, count: int) -> _Facts
 
 
 def _merged(facts: _Facts, radius: int, spread: float) -> Ints:
-    """For each component, by falling area, its number after merging, again by falling area."""
+    """For each component, by falling area, its number after merging, again by falling area.
+
+    The larger of two takes the smaller in; having grown, it has another mean and another box, so it
+    is compared with all others again.
+    """
     colour, mean, area, box = facts
     group = np.arange(len(area))
     for start in range(len(area)):
-        one, after = start, start  # one that has grown must look at all others again
+        one, after = start, start
         while area[one] and (two := _partner(facts, one, after, radius, spread)) is not None:
             one, two, after = min(one, two), max(one, two), -1
             colour[:, one] += colour[:, two]
@@ -185,7 +213,7 @@ def _merged(facts: _Facts, radius: int, spread: float) -> Ints:
 
 
 def _partner(facts: _Facts, one: int, after: int, radius: int, spread: float) -> int | None:
-    """The first component after a place that merges with this one."""
+    """The first component after `after` that merges with `one` by rule 5; None if none does."""
     _, mean, _, box = facts
     near = np.flatnonzero(np.abs(mean[0, after + 1 :] - mean[0, one]) <= radius) + after + 1
     apart = np.square(mean[:, near] - mean[:, one, None]).sum(0)
@@ -198,4 +226,5 @@ def _partner(facts: _Facts, one: int, after: int, radius: int, spread: float) ->
 
 
 def _size(box: Ints) -> Ints:
+    """Areas of boxes [..., 4] in pixels."""
     return (box[..., 0] + box[..., 2]) * (box[..., 1] + box[..., 3])

@@ -2,9 +2,16 @@
 
     f(d) = 1 - (1 - d / (lambda c)) ** (lambda + 1)        code = round((N - 1) f(d)),  N codes
 
-The code of a float32 depth is the number of thresholds at or below it. The thresholds are computed
-to 50 digits and rounded up to float32, so every code is the correctly rounded one; only
-comparisons and look-ups are left, and any device gives the same bytes.
+Powers and divisions round differently on every processor, and half a unit in the last place turns a
+code. So no depth is ever put into f: the thresholds between the codes, f^-1((k + 1/2) / (N - 1)),
+are computed once to 50 digits and rounded up to float32, and the code of a depth is the number of
+thresholds at or below it. A float32 is at or above the exact threshold if and only if it is at or
+above the rounded one, so every code is the correctly rounded one; comparisons and look-ups are all
+that runs on a device.
+
+A search through 1,785 thresholds a pixel would be slow. The bits of a non-negative float32, read as
+an integer, ascend with its value, so their upper part names a bucket; buckets are made narrow
+enough to hold at most one threshold each, and a code is one look-up and one comparison.
 """
 
 from __future__ import annotations
@@ -23,18 +30,20 @@ from vbdata.core import compiled
 if TYPE_CHECKING:
     from torch import Tensor
 
-BLOCK = 1 << 16  # pixels at a time, so that what lies between stays in the cache
-CODE_BITS = 11
-MOST_POWERS = 8  # by multiplication, which rounds alike on every device
+BLOCK = 1 << 16  # pixels at a time, so that intermediate values stay in the cache
+CODE_BITS = 11  # of a squared distance and a code in one integer, the distance above
+MOST_POWERS = 8  # powers up to this are products, which round alike on every device
 
 
 class Tables(NamedTuple):
-    """The tables of one palette and one (lambda, c) on one device.
+    """The tables of one palette and one (lambda, c) on one device; N codes.
 
-    A float32's bits >> shift name a bucket that holds at most one threshold: base is the code at
-    its lower end, cut that threshold (or NaN, which nothing reaches). colours[N] is invalid.
-    depths[N - 1] is inf. exact maps 65536 R + 256 G + B to 1 + code, 0 for other colours. packed:
-    int32, the colours with R lowest. power: -(lambda + 1) if that is a whole number, else 0.
+    shift: a float32's bits >> shift name its bucket; base: int32[buckets], the code at a bucket's
+    lower end; cut: float32[buckets], the threshold inside it, NaN (which nothing reaches) if there
+    is none; colours: uint8[N + 1, 3], the last for missing depth; packed: int32[N + 1], the same
+    colours with R lowest; depths: float32[N] in metres, the last inf; exact: int16[2^24], 1 + code
+    of each colour 65536 R + 256 G + B, 0 for colours that are none; power: -(lambda + 1) if that is
+    a small whole number, else 0.
     """
 
     shift: int
@@ -52,7 +61,11 @@ class Tables(NamedTuple):
 
 @functools.cache
 def tables(device: str, palette: str, lambda_: str, c: str) -> Tables:
-    """Make or recall tables. Raises ValueError for an unknown palette or impossible constants."""
+    """The tables of a palette, made once a process for each device and pair of constants.
+
+    lambda_, c: decimals or fractions as text, "-3", "10/3". Raises ValueError for an unknown
+    palette and unless lambda < -1 and c > 0.
+    """
     import torch
 
     if palette not in PALETTES:
@@ -88,9 +101,10 @@ def tables(device: str, palette: str, lambda_: str, c: str) -> Tables:
 
 @functools.cache
 def thresholds(codes: int, lambda_: str, c: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """float32[codes - 1] ascending thresholds, and float32[codes] depths of the codes.
+    """The ascending thresholds, float32[codes - 1], and the depths of the codes, float32[codes].
 
-    Raises ValueError unless lambda < -1 and c > 0, where f covers [0, inf).
+    Both in metres; the last depth is inf. Raises ValueError unless lambda < -1 and c > 0, where f
+    covers [0, inf).
     """
     with localcontext() as context:
         context.prec = 50
@@ -105,7 +119,7 @@ def thresholds(codes: int, lambda_: str, c: str) -> tuple[NDArray[np.float32], N
 
 
 def position(metres: Tensor, table: Tables) -> Tensor:
-    """(N - 1) f(d) as float64: where a depth lies on the palette, unrounded."""
+    """(N - 1) f(d), float64[...]: where float32[...] metres lie among the codes, unrounded."""
     base = 1.0 - metres.double() * (1.0 / (table.lambda_ * table.c))
     if not table.power:
         return (1.0 - base.pow(table.lambda_ + 1.0)) * (len(table.palette.colours) - 1)
@@ -116,7 +130,7 @@ def position(metres: Tensor, table: Tables) -> Tensor:
 
 
 def positive(metres: Tensor, valid: Tensor) -> Tensor:
-    """bool[...]: the valid depths that are neither NaN nor negative, which have codes."""
+    """bool[...]: the pixels that have a code: valid, and neither NaN nor negative."""
     import torch
 
     if library := compiled.library_for(float32=metres, bool=valid):
@@ -128,7 +142,10 @@ def positive(metres: Tensor, valid: Tensor) -> Tensor:
 
 
 def error(metres: Tensor, valid: Tensor, rgb: Tensor, table: Tables) -> float:
-    """The largest error in code steps of uint8[..., 3]; inf if a pixel came or went."""
+    """The largest error in code steps of float32[...] metres drawn as uint8[..., 3].
+
+    inf if a pixel that has a code is drawn without one, or the other way round.
+    """
     import torch
 
     codes = len(table.palette.colours)
@@ -146,7 +163,7 @@ def error(metres: Tensor, valid: Tensor, rgb: Tensor, table: Tables) -> float:
 
 
 def encode(metres: Tensor, valid: Tensor, table: Tables) -> Tensor:
-    """uint8[..., 3] of float32[...] metres; the invalid colour where they have no code."""
+    """Draw float32[...] metres as uint8[..., 3], in the colour of missing depth without a code."""
     import torch
 
     if library := compiled.library_for(float32=metres, bool=valid):
@@ -157,7 +174,7 @@ def encode(metres: Tensor, valid: Tensor, table: Tables) -> Tensor:
         library.vb_depth_encode(*depths, table.shift, *arrays, codes, compiled.address(rgb))
         return rgb
     good = positive(metres, valid)
-    flat = torch.where(good, metres, 0.0).abs().reshape(-1)  # -0.0 is 0 with the sign bit set
+    flat = torch.where(good, metres, 0.0).abs().reshape(-1)  # -0.0 would be a bucket of its own
     bucket = flat.view(torch.int32) >> table.shift
     code = table.base.index_select(0, bucket)
     code += flat >= table.cut.index_select(0, bucket)
@@ -166,11 +183,11 @@ def encode(metres: Tensor, valid: Tensor, table: Tables) -> Tensor:
 
 
 def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
-    """The nearest code and the squared distance to it, both int32[...], of uint8[..., 3].
+    """The nearest code and the squared distance to its colour, int32[...], of uint8[..., 3].
 
-    The invalid colour is code N, at twice the distance that is rejected. Ties go to the smaller
-    code. Our own targets are looked up; once most pixels of a block are no exact code, the rest of
-    the image is only measured.
+    The colour of missing depth is code N, at twice the distance that is rejected. Ties go to the
+    smaller code. Targets of our own are looked up; once most pixels of a block are no code's
+    colour, as in a model's answer, the rest of the image is only measured.
     """
     import torch
 
@@ -178,7 +195,7 @@ def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
     both = torch.empty((2, len(flat)), dtype=torch.int32, device=rgb.device)
     exact = True
     step = BLOCK if table.palette is PALETTES["rgb-cube"] else BLOCK // 16
-    step *= 64 if rgb.is_cuda else 1  # each block is waited for
+    step *= 64 if rgb.is_cuda else 1  # the share of exact pixels is waited for, block by block
     for start in range(0, len(flat), step):
         part, into = flat[start : start + step], both[:, start : start + step]
         unknown = _look_up(part, table, into) if exact else 1.0
@@ -189,7 +206,7 @@ def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
 
 
 def _look_up(rgb: Tensor, table: Tables, into: Tensor) -> float:
-    """Codes and distances of exact colours; returns the share of pixels that have none."""
+    """Codes and distances of exact colours; returns the share of the pixels that have none."""
     r, g, b = rgb.int().unbind(-1)
     into[0] = table.exact.index_select(0, (r << 16) + (g << 8) + b).int() - 1
     into[1] = (into[0] == len(table.palette.colours)) * (4 * table.palette.reject**2)
@@ -197,7 +214,7 @@ def _look_up(rgb: Tensor, table: Tables, into: Tensor) -> float:
 
 
 def _measure(rgb: Tensor, table: Tables, into: Tensor) -> None:
-    """Codes and distances of any colours."""
+    """Codes and distances of any colours, by comparison."""
     walk = table.palette is PALETTES["rgb-cube"]
     best = _best_edge(rgb) if walk else _best_colour(rgb, table)
     count = len(table.palette.colours)
@@ -207,7 +224,12 @@ def _measure(rgb: Tensor, table: Tables, into: Tensor) -> None:
 
 
 def _best_edge(rgb: Tensor) -> Tensor:
-    """On an edge of the cube one channel varies, so the distance is that of the two others."""
+    """2^11 times the squared distance to the walk, plus the code: int32[n] of uint8[n, 3].
+
+    On an edge of the cube one channel varies and every one of its values is a code, so the distance
+    is that of the two other channels, and the nearest code is the channel's value. Distance above
+    code in one integer makes the minimum the nearest, and the smaller code of two.
+    """
     import torch
 
     r, g, b = (channel.contiguous() for channel in rgb.int().unbind(-1))
@@ -224,6 +246,7 @@ def _best_edge(rgb: Tensor) -> Tensor:
 
 
 def _best_colour(rgb: Tensor, table: Tables) -> Tensor:
+    """2^11 times the squared distance to the nearest colour, plus its code, of any palette."""
     import torch
 
     count = len(table.palette.colours)
@@ -236,7 +259,7 @@ def _best_colour(rgb: Tensor, table: Tables) -> Tensor:
 
 
 def _buckets(cuts: NDArray[np.float32]) -> tuple[int, NDArray[np.int32], NDArray[np.float32]]:
-    """The widest buckets of float32 bit patterns that hold at most one threshold each."""
+    """(shift, base, cut) for the widest buckets of float32 bits with at most one threshold each."""
     shift = 16
     while True:
         bits = np.arange(1 << (31 - shift), dtype=np.uint32) << np.uint32(shift)
@@ -248,11 +271,13 @@ def _buckets(cuts: NDArray[np.float32]) -> tuple[int, NDArray[np.int32], NDArray
 
 
 def _exact(text: str) -> Decimal:
+    """A decimal or a fraction, to the precision of the context."""
     top, _, bottom = text.partition("/")
     return Decimal(top) / Decimal(bottom or 1)
 
 
 def _metres(f: Decimal, lam: Decimal, scale: Decimal) -> Decimal:
+    """The depth in metres at which f has a value."""
     if lam == -3:  # the usual one, as a square root, which is ten times as fast
         return abs(lam * scale * (1 - 1 / (1 - f).sqrt()))
     return abs(lam * scale * (1 - (1 - f) ** (1 / (lam + 1))))

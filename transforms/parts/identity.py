@@ -1,4 +1,4 @@
-"""Targets that are images themselves: nothing is drawn, and decoding changes nothing."""
+"""The codec of targets that are images themselves: nothing is drawn, decoding changes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def render(label: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """The image, uint8[..., H, W, 3], as it is."""
+    """The target, uint8 RGB [..., H, W, 3], is the image as it is."""
     return label
 
 
@@ -22,15 +22,15 @@ def valid(label: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 
 def decode(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """The image, as it is."""
+    """The answer, uint8 RGB [..., H, W, 3], as it is."""
     return rgb
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: every colour may stand in a photograph."""
+    """bool[..., H, W]: every pixel, since a photograph may have any colour."""
     return valid(rgb, params)
 
 
 def roundtrip(label: Tensor, rgb: Tensor, params: Mapping[str, Any]) -> float:
-    """The share of pixels that are not the image's."""
+    """The share of the pixels, 0 to 1, that differ between image and target."""
     return float((decode(rgb, params) != label).any(-1).float().mean())

@@ -1,11 +1,13 @@
-"""Masks by a legend: params["legend"] is a list of {name, rgb}, the rest is params["background"].
+"""Regions painted by a legend, and read back by the nearest colour.
 
-What tasks share that paint each name of a legend in its colour and read it back by the nearest.
+params["legend"] is a list of entries {name, rgb}; what no entry claims has the colour
+params["background"]. An entry claims the segments in its "targets" (counted from 0) if it has them,
+else those whose class is its name. The whole codec of tasks that differ only in what they ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from transforms.parts import colours
@@ -14,25 +16,34 @@ from vbdata.core.types import Segments
 if TYPE_CHECKING:
     from torch import Tensor
 
-REJECT = 64  # a colour farther than this from the whole legend is no answer
+REJECT = 64  # of 255; a colour farther than this from the whole legend is no answer
 
 
-def render(label: Segments, places: Sequence[int], params: Mapping[str, Any]) -> Tensor:
-    """uint8[..., H, W, 3]; places: for each id of the label its place in the table of colours.
+def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
+    """Draw uint8 RGB [..., H, W, 3]: each segment in the colour of the entry that claims it.
 
-    Raises BadSample if something was asked for and nothing of it is visible.
+    Raises BadSample("empty label") if something was asked for and nothing of it is visible.
     """
     import torch
 
-    table = _table(params)
+    table, places = _table(params), _places(label, params)
     if any(places):
         return colours.paint(label.ids, [table[k] for k in places])
     back = torch.tensor(table[0], dtype=torch.uint8, device=label.ids.device)
     return back.expand(*label.ids.shape, 3).contiguous()
 
 
+def valid(label: Segments, params: Mapping[str, Any]) -> Tensor:
+    """bool[..., H, W]: everything but the annotators' void."""
+    return label.valid
+
+
 def decode(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
-    """One segment a name, in the legend's order, by nearest colour of uint8[..., H, W, 3]."""
+    """One segment for each entry, in the legend's order, from uint8 RGB [..., H, W, 3].
+
+    A pixel belongs to the nearest of the legend's colours and the background; one farther than 64
+    of 255 from all of them is not valid.
+    """
     ids, squared = colours.nearest(rgb, _table(params))
     off = (False,) * len(params["legend"])
     return Segments(
@@ -45,30 +56,45 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
 
 
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
-    """bool[..., H, W]: colours of the legend or the background."""
+    """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a legend or background colour."""
     return colours.legal(rgb, _table(params))
 
 
-def roundtrip(
-    label: Segments, places: Sequence[int], rgb: Tensor, params: Mapping[str, Any]
-) -> float:
-    """1 - the smallest IoU of a name's region or the background; 0 if all pixels agree."""
+def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:
+    """1 - the smallest IoU of an entry's region or the background between label and decoded target.
+
+    0.0 if every pixel agrees.
+    """
     import torch
 
-    table = _table(params)
-    distinct = len(set(table)) == len(table)  # so that a colour is one place
+    table, places = _table(params), _places(label, params)
+    distinct = len(set(table)) == len(table)  # then equal colours are equal entries
     if distinct and colours.has_colours(rgb, label.ids, [table[k] for k in places]):
         return 0.0
     wanted = torch.tensor(places, dtype=torch.int32, device=rgb.device)
     wanted = wanted.index_select(0, label.ids.reshape(-1)).reshape(label.ids.shape)
-    found = decode(rgb, params).ids
-    if bool((found == wanted).all()):
+    decoded = decode(rgb, params).ids
+    if bool((decoded == wanted).all()):
         return 0.0
     count = len(params["legend"]) + 1
-    both = torch.bincount(wanted[found == wanted], minlength=count)
-    sizes = [torch.bincount(ids.reshape(-1), minlength=count) for ids in (found, wanted)]
+    both = torch.bincount(wanted[decoded == wanted], minlength=count)
+    sizes = [torch.bincount(ids.reshape(-1), minlength=count) for ids in (decoded, wanted)]
     return float((1 - both / (sizes[0] + sizes[1] - both).clamp_min(1)).max())
 
 
+def _places(label: Segments, params: Mapping[str, Any]) -> list[int]:
+    """For each id of the label the entry that claims it, counted from 1; 0 for the background.
+
+    Of several that claim it the last one has it.
+    """
+    places = [0] * (1 + len(label.classes))
+    for number, entry in enumerate(params["legend"], start=1):
+        named = (k for k, name in enumerate(label.classes) if name == entry["name"])
+        for segment in entry.get("targets", named):
+            places[segment + 1] = number
+    return places
+
+
 def _table(params: Mapping[str, Any]) -> list[colours.Rgb]:
+    """The colours by entry: the background's, then the legend's."""
     return [tuple(params["background"]), *(tuple(item["rgb"]) for item in params["legend"])]

@@ -1,7 +1,8 @@
-"""The palettes that depth is drawn in: the walk along the RGB cube, and four 256-colour maps.
+"""The palettes that depth is drawn in: the walk along the RGB cube, and four maps of 256 colours.
 
-plasma, inferno and viridis are the tables of Smith, van der Walt and Firing (2015, CC0), near to
-far as dark to light. viridis repeats two of its 8-bit colours, which are left out here.
+plasma, inferno and viridis are the tables of Smith, van der Walt and Firing (2015, CC0), from dark
+(near) to light (far). viridis has two 8-bit colours twice; a code must have one colour, so the
+repeats are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Rgb = tuple[int, int, int]
+from transforms.parts.colours import Rgb
 
 CORNERS: tuple[Rgb, ...] = (
     (0, 0, 0),  # black
@@ -27,8 +28,11 @@ CORNERS: tuple[Rgb, ...] = (
 
 
 class Palette(NamedTuple):
-    """colours: uint8[N, 3], code 0 is depth 0, code N-1 infinity; invalid: the colour of no depth,
-    far from all others; reject: a colour farther than this from every code is no depth.
+    """The colours that stand for depths.
+
+    colours: uint8[N, 3] by code; code 0 is depth 0, code N - 1 infinity; invalid: the colour of
+    missing depth, far from all others; reject: a colour farther than this from all codes' colours
+    (Euclidean, of 255 a channel) is no depth.
     """
 
     colours: NDArray[np.uint8]
@@ -37,7 +41,7 @@ class Palette(NamedTuple):
 
 
 def cube_walk() -> NDArray[np.uint8]:
-    """The 1,786 colours of the seven edges, one step of one channel apart."""
+    """uint8[1786, 3]: the seven edges from black to white, one step of one channel at a time."""
     walk = [CORNERS[0]]
     for start, end in itertools.pairwise(CORNERS):
         step = np.subtract(end, start) // 255
@@ -46,9 +50,10 @@ def cube_walk() -> NDArray[np.uint8]:
 
 
 def _table(text: str) -> NDArray[np.uint8]:
+    """uint8[N, 3] from hexadecimal, without colours that repeat the one before."""
     colours = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 3)
-    fresh = np.append(True, (colours[1:] != colours[:-1]).any(1))
-    return colours[fresh]
+    new = np.append(True, (colours[1:] != colours[:-1]).any(1))
+    return colours[new]
 
 
 PLASMA = (
@@ -112,7 +117,8 @@ VIRIDIS = (
     "fde725"
 )
 
-# Each invalid colour is 179 or more from its palette; reject is at most half that distance.
+# The colour of missing depth is about as far from its palette as a colour can be, 179 to 274;
+# reject is half of that distance, so neither is ever taken for the other.
 PALETTES: dict[str, Palette] = {
     "rgb-cube": Palette(cube_walk(), (128, 128, 128), 89),
     "plasma": Palette(_table(PLASMA), (0, 255, 255), 137),
