@@ -18,6 +18,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from tests.helpers.builds import REPOSITORY
+from tests.helpers.waiting import LONG_S, started
 from vbdata.cli.app import app
 from vbdata.recipe.recipe import Recipe
 
@@ -129,13 +130,11 @@ def test_an_interrupted_build_says_so_and_goes_on(
     recipe.write_text(Path(RECIPE).read_text().replace("samples: 96", "samples: 256"))
     build = ["build", str(recipe), "--local", "--out", str(out), *roots]
     command = [sys.executable, "-m", "vbdata", *build]
-    process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ
-    )
+    process = started(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ)
     while process.poll() is None and not list(out.glob("receipts/*.json")):
         time.sleep(0.005)
     process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=LONG_S)
     assert process.returncode == code
     assert b"what is finished is kept" in said
     assert not (out / "manifest.json").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.recipe.recipe import Recipe, parse_recipe
 from vbdata.run.events import Failed, Retried
+from vbdata.run.how import How
 
 TEXT = """
 name: faulty
@@ -42,6 +43,28 @@ def faulty(
     (folder / "faults.json").write_text(json.dumps({str(k): v for k, v in faults.items()}))
     text = TEXT.format(samples=samples, size=size, root=folder, records=records, burden=burden)
     return parse_recipe(text, "faulty.yaml", folder, {})
+
+
+def happened(folder: Path) -> list[str]:
+    """What the records of a recipe's folder have done so far: "what id" each time."""
+    told = folder / "happened.txt"
+    return told.read_text().splitlines() if told.exists() else []
+
+
+class HangingTime:
+    """Seconds that pass only while there is nobody at work but who hangs.
+
+    So no worker that is slow, or that a busy machine keeps waiting, is ever taken for dead. Each
+    look at this clock is a twentieth of the patience of a build.
+    """
+
+    def __init__(self, hanging: Callable[[], bool]) -> None:
+        self._hanging, self._seconds = hanging, 0.0
+
+    def __call__(self) -> float:
+        if self._hanging():
+            self._seconds += How().patience_s / 20
+        return self._seconds
 
 
 class Listener(Watcher):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.builds import REPOSITORY, sums_of
+from tests.helpers.waiting import LONG_S
 from vbdata.checks.verify import verify
 from vbdata.recipe.recipe import Recipe
 from vbdata.storage.folder import Folder
@@ -55,7 +56,7 @@ def test_kill_9_of_the_driver_at_random_moments(
     recipe, roots = recipe_of_many_shards
     quiet, out, luck = tmp_path / "quiet", tmp_path / "out", random.Random(20)
     began = time.monotonic()
-    assert start(recipe, roots, quiet).wait(timeout=300) == 0
+    assert start(recipe, roots, quiet).wait(timeout=LONG_S) == 0
     whole = time.monotonic() - began
 
     killed = 0
@@ -64,12 +65,12 @@ def test_kill_9_of_the_driver_at_random_moments(
         with suppress(subprocess.TimeoutExpired):
             driver.wait(timeout=luck.uniform(0, whole))
         driver.kill()
-        if driver.wait(timeout=60) == -9:
+        if driver.wait(timeout=LONG_S) == -9:
             killed += 1
         else:  # it was done before
             assert driver.returncode == 0
             tear(out, luck)
-    assert start(recipe, roots, out).wait(timeout=300) == 0
+    assert start(recipe, roots, out).wait(timeout=LONG_S) == 0
     assert sums_of(out) == sums_of(quiet)
     assert verify(Folder(str(out))) == []
     left = [path for path in out.rglob("*") if path.name.startswith((".", "vbdata-"))]

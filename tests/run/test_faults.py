@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,7 +18,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from tests.helpers.builds import manifest_of, sums_of
-from tests.helpers.faulty import Listener, faulty, in_shards
+from tests.helpers.faulty import HangingTime, Listener, faulty, happened, in_shards
+from tests.helpers.waiting import LONG_S, started, until
 from vbdata.engine.build import build
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BuildError
@@ -30,9 +30,10 @@ from vbdata.storage.folder import Folder
 
 pytestmark = pytest.mark.xdist_group("ray")
 
-# A node that is gone is noticed after some 3 s, not 15.
+# A node that is gone, and so refuses connections, is noticed after some 3 s, not 15; one that a
+# busy machine keeps from answering has minutes.
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
-QUICK |= {"health_check_timeout_ms": 500, "health_check_failure_threshold": 4}
+QUICK |= {"health_check_timeout_ms": 60_000, "health_check_failure_threshold": 6}
 # Ray tells the dead cluster's agent its metrics still when a later one of this process ends, and
 # waits up to a minute for an answer.
 QUICK |= {"enable_metrics_collection": False}
@@ -83,14 +84,19 @@ def test_hangs_are_ended_and_the_slow_is_left_alone(
     slow = dict.fromkeys(shards[3], ("slow", ""))
     recipe = faulty(tmp_path / "data", faults | slow)
     node(num_cpus=4)
-    seen, began = Listener(), time.monotonic()
-    how = How(ray=cluster.address, workers=4, patience_s=10)
-    build(recipe, Folder(str(tmp_path / "out")), how, seen)
-    assert time.monotonic() - began < 90
+    out, seen = tmp_path / "out", Listener()
+
+    def hanging() -> bool:
+        acts = [line.split()[0] for line in happened(tmp_path / "data")]
+        all_hang = set(kinds) <= set(acts) and len(seen.retried) < len(kinds)
+        return all_hang and len(list(out.glob("receipts/*.json"))) >= len(shards) - len(kinds)
+
+    how = How(ray=cluster.address, workers=4, clock=HangingTime(hanging))
+    build(recipe, Folder(str(out)), how, seen)
     assert sums_of(tmp_path / "out") == sums_of(quiet)
     assert {event.shard for event in seen.retried} == {0, 1, 2}
     for event in seen.retried:
-        assert "no sign of life for 10 s; last seen at " in event.cause
+        assert "no sign of life for 900 s; last seen at " in event.cause
     asleep = next(event.cause for event in seen.retried if event.shard == 0)
     assert f"tiny / generate, record '{shards[0][2]:08d}' (load)" in asleep
 
@@ -107,11 +113,15 @@ def test_a_record_that_always_hangs_is_named_and_the_rest_is_built(
     shards = in_shards(quiet)
     recipe = faulty(tmp_path / "data", {shards[5][0]: ("hold", "")})
     node(num_cpus=2)
-    began = time.monotonic()
-    how = How(ray=cluster.address, workers=2, patience_s=5)
+    out, seen = tmp_path / "out", Listener()
+
+    def hanging() -> bool:
+        again = len(happened(tmp_path / "data")) > len(seen.retried)
+        return again and len(list(out.glob("receipts/*.json"))) == 7
+
+    how = How(ray=cluster.address, workers=2, clock=HangingTime(hanging))
     with pytest.raises(BuildError, match="1 of 8 shards failed") as caught:
-        build(recipe, Folder(str(tmp_path / "out")), how)
-    assert time.monotonic() - began < 60
+        build(recipe, Folder(str(out)), how, seen)
     assert f"record '{shards[5][0]:08d}'" in str(caught.value)
     assert len(list((tmp_path / "out" / "receipts").iterdir())) == 7
     assert not (tmp_path / "out" / "manifest.json").exists()
@@ -186,11 +196,9 @@ def test_a_worker_that_cannot_start_ends_the_build_with_its_reason(
     node: Callable[..., Any], cluster: Cluster, tmp_path: Path
 ) -> None:
     node(num_cpus=2)
-    began = time.monotonic()
     how = How(ray=cluster.address, workers=2, device="cuda:99")
     with pytest.raises(BuildError, match=r"no worker can be started: .*CUDA"):
         build(faulty(tmp_path / "data", {}), Folder(str(tmp_path / "out")), how)
-    assert time.monotonic() - began < 60
 
 
 def test_no_job_goes_through_an_object_store_that_others_have_filled(
@@ -241,17 +249,12 @@ def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
     limit = 1 - spare / memory["MemTotal:"]
     monitor = {"memory_usage_threshold": limit, "memory_monitor_refresh_ms": 100}
     head = {"num_cpus": 2, "_system_config": QUICK | monitor, "object_store_memory": STORE}
-    cluster, seen, began = (
-        Cluster(initialize_head=True, head_node_args=head),
-        Listener(),
-        time.monotonic(),
-    )
+    cluster, seen = Cluster(initialize_head=True, head_node_args=head), Listener()
     try:
         with pytest.raises(BuildError, match=r"1 of 8 shards failed:\n.*OutOfMemoryError"):
             build(recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=1), seen)
     finally:
         cluster.shutdown()
-    assert time.monotonic() - began < 90
     assert not seen.retried
     assert len(list((tmp_path / "out" / "receipts").iterdir())) == 7
     faulty(tmp_path / "data", {})
@@ -260,10 +263,12 @@ def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
 
 
 def test_where_no_cluster_is_the_build_ends_at_once(tmp_path: Path) -> None:
-    began = time.monotonic()
-    with pytest.raises(BuildError, match=r"no Ray cluster at '127\.0\.0\.1:9'"):
+    """By our own knock: Ray itself would go on trying for minutes."""
+    with pytest.raises(
+        BuildError, match=r"no Ray cluster at '127\.0\.0\.1:9': Connection"
+    ) as caught:
         build(faulty(tmp_path / "data", {}), Folder(str(tmp_path / "out")), How(ray="127.0.0.1:9"))
-    assert time.monotonic() - began < 30
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -275,7 +280,7 @@ def test_an_interrupted_build_takes_its_workers_along(
     (tmp_path / "recipe.yaml").write_text(recipe.text)
     out = tmp_path / "out"
     words = ["build", str(tmp_path / "recipe.yaml"), "--out", str(out), "--workers", "2"]
-    process = subprocess.Popen(
+    process = started(
         [sys.executable, "-m", "vbdata", *words],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stderr=subprocess.PIPE,
@@ -283,7 +288,7 @@ def test_an_interrupted_build_takes_its_workers_along(
     )
     until(lambda: process.poll() is not None or list(out.glob("receipts/*.json")))
     process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=LONG_S)
     assert process.returncode == code, said
     assert b"*** SIG" not in said, "Ray's own handler ran"
     assert b"what is finished is kept" in said
@@ -327,7 +332,7 @@ def test_when_the_head_dies_the_driver_ends_and_claims_nothing(quiet: Path, tmp_
     until(lambda: process.poll() is not None or ray_workers())
     for pid in ours(b"/gcs_server"):
         os.kill(pid, signal.SIGKILL)
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=LONG_S) != 0
     assert not (tmp_path / "out" / "manifest.json").exists()
     until(lambda: not ray_workers())
 
@@ -343,15 +348,7 @@ def building(
             yield
         finally:
             gate.touch()
-            going.result(timeout=90)
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for it."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < 60
-        time.sleep(0.05)
+            going.result(timeout=LONG_S)
 
 
 def ray_workers() -> list[int]:

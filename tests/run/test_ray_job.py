@@ -17,6 +17,7 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from tests.helpers.builds import REPOSITORY, sums_of
+from tests.helpers.waiting import LONG_S
 from vbdata.recipe.recipe import Recipe
 
 pytestmark = [
@@ -63,7 +64,7 @@ def test_a_submitted_job_builds_the_same_bytes(
         cwd=checkout,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONG_S,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "96 samples in 3 shards" in done.stdout

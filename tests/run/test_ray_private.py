@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.waiting import LONG_S
 from vbdata.engine.build import planned
-from vbdata.jobs.context import JobContext, code
+from vbdata.jobs.context import JobContext, code_digests
 from vbdata.jobs.job import ShardReport
 from vbdata.jobs.specs import job_digests, make_job
 from vbdata.recipe.recipe import Recipe
@@ -39,7 +40,7 @@ LISTEN = "0A"
 ASK_GCS = """
 import sys
 from ray._raylet import GcsClient
-print(len(GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, timeout=5)))
+print(len(GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, timeout=600)))
 """
 
 
@@ -50,7 +51,7 @@ def running() -> Iterator[None]:
     try:
         ray_run.start("local", 1)
         remote = ray.remote(ray_worker.Worker).remote("/nonexistent", "cpu", no_jobs())
-        ray.get(remote.ready.remote(), timeout=60)
+        ray.get(remote.ready.remote(), timeout=LONG_S)
         yield
     finally:
         del os.environ[INTERVAL]
@@ -61,7 +62,7 @@ def no_jobs() -> JobContext:
     """Those of a build without sources."""
     numbers = {"seed": 0, "samples": 0, "shard_size": 1, "shards": 0}
     return JobContext(
-        image={}, options={}, split="train", cells=(), inputs={}, code=code(()), **numbers
+        image={}, options={}, split="train", cells=(), inputs={}, code=code_digests(()), **numbers
     )
 
 
@@ -118,7 +119,7 @@ def test_no_port_answers_at_another_address() -> None:
         with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=2):  # noqa: PT011
             pass
     port = int(address.rpartition(":")[2], 16)
-    socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    socket.create_connection(("127.0.0.1", port), timeout=LONG_S).close()
 
 
 @pytest.mark.usefixtures("running")
@@ -131,7 +132,7 @@ def test_who_has_no_token_is_refused(shown: str, tmp_path: Path) -> None:
         token = ours if shown == "ours" else secrets.token_hex(32)
         env |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
     line = [sys.executable, "-c", ASK_GCS, ray.get_runtime_context().gcs_address]
-    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=LONG_S)
     assert (done.returncode == 0) == (shown == "ours"), done.stderr
     assert ("InvalidAuthToken" in done.stderr) == (shown != "ours")
 
@@ -149,12 +150,12 @@ def test_the_token_stands_in_no_file_and_sockets_are_private() -> None:
     assert not [path for path in logs if token in path.read_bytes()]
 
 
-def scraped(until: str, seconds: float = 20.0) -> dict[str, float]:
+def scraped(until: str) -> dict[str, float]:
     """vbdata's lines of Ray's Prometheus page, their labels cut to ours, once one is there."""
     port = ray.nodes()[0]["MetricsExportPort"]
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LONG_S
     while time.monotonic() < end:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LONG_S) as page:
             lines = page.read().decode().splitlines()
         found = {}
         for line in lines:

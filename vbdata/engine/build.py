@@ -178,6 +178,7 @@ def _runner(out: Folder, how: How) -> Iterator[Run]:
                 gpus_per_worker=how.gpus_per_worker,
                 start_s=ready(),
                 silent_s=how.patience_s,
+                clock=how.clock,
             )
             yield from ray_metrics.counted(events)
 

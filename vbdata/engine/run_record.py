@@ -96,7 +96,7 @@ class Record:
             "shards_kept": self.kept,
             "shards_failed": len(self.failed),
             "retries": self.retries,
-            "how": asdict(self._how),
+            "how": {k: v for k, v in asdict(self._how).items() if not callable(v)},
             "cpus": os.cpu_count(),
             "warnings": self._warnings,
             "time": self.times.block(),

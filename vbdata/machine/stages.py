@@ -1,9 +1,9 @@
-"""Where the time of a sample goes: a clock for each shard, read by none of the code that it times.
+"""Where the time of a sample goes: a clock for each shard, which decides no byte of it.
 
-`stage(name)` measures a block's own time, without that of the stages inside it; the clock that the
-thread is bound to (`Clock.at`) sums it by source, task and stage. In a thread that is bound to none
-it does nothing. Seconds are those of threads: with two at work a second has two. What a GPU is
-asked for counts where its answer is waited for.
+`stage(name)` measures a block's own time, without that of the stages inside it. The clock to which
+the thread is bound (`Clock.bind`) sums that by source, task and stage; in a thread that is bound to
+no clock, nothing is measured. Seconds are those of threads: two threads at work take two seconds a
+second. Work of a GPU counts for the stage that waits for its result.
 
 read: asking the raw data's storage; decode: from its bytes to typed labels and pixels;
 render: prompt and target; round trip: decoding the target and comparing it with its label;
@@ -27,9 +27,9 @@ STAGES: Final = (
 
 
 class StageTime(NamedTuple):
-    """Seconds of a stage's own, and bytes that went through it.
+    """The own time of a stage, in seconds, and the bytes that went through it.
 
-    source and task are empty for what a shard as a whole needs.
+    source and task are empty for work that is the shard's as a whole.
     """
 
     source: str
@@ -40,14 +40,14 @@ class StageTime(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What a shard took. seconds: on the wall."""
+    """The time that a shard took. seconds: of wall-clock time, whatever the number of threads."""
 
     seconds: float
     stages: tuple[StageTime, ...]
 
 
 class _Bound:
-    """A thread at work for a cell: nanoseconds and bytes by stage, and the stage it is in."""
+    """A thread bound to a clock: nanoseconds and bytes by stage, and the innermost open stage."""
 
     __slots__ = ("now", "span", "sums")
 
@@ -67,7 +67,7 @@ class _Bound:
 
 
 class _Here(threading.local):
-    """What this thread is bound to."""
+    """What the current thread is bound to."""
 
     bound: _Bound | None = None
 
@@ -76,7 +76,10 @@ _here = _Here()
 
 
 class stage:
-    """A block's own time and the bytes that went through it; `bytes` may be set inside."""
+    """Times a block: `with stage("encode") as span: ...; span.bytes = len(data)`.
+
+    Its own time counts, without that of stages inside it. size, bytes: how much went through it.
+    """
 
     __slots__ = ("_bound", "_outer", "_since", "bytes", "inner", "name")
 
@@ -119,8 +122,8 @@ class Clock:
         self._sums: dict[tuple[str, str, str], list[int]] = {}
 
     @contextmanager
-    def at(self, source: str = "", task: str = "") -> Iterator[None]:
-        """Bind this thread: what it does now is for a cell, or for the shard as a whole."""
+    def bind(self, source: str = "", task: str = "") -> Iterator[None]:
+        """Bind this thread: its work counts for a source and task, or the shard as a whole."""
         before, _here.bound = _here.bound, _Bound(self._now)
         bound, since = _here.bound, self._now()
         try:
@@ -140,7 +143,7 @@ class Clock:
                 sums[1] += size
 
     def spent(self) -> Spent:
-        """Since the clock was made: the wall time, and sums by source, task and stage."""
+        """All that was measured since the clock was made."""
         seconds = (self._now() - self._since) / 1e9
         with self._lock:
             sums = sorted(self._sums.items())

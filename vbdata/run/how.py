@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -13,7 +15,7 @@ class How:
     instead of trusting their size; retry: build again those that put records into quarantine;
     reuse: earlier builds, from which samples are copied that would come out the same;
     workers: None = as many as the cluster has room for; patience_s: seconds without a step in a
-    shard after which its worker is taken for dead.
+    shard after which its worker is taken for dead; clock: seconds since any moment, by which it is.
     """
 
     workers: int | None = 1
@@ -24,3 +26,4 @@ class How:
     retry: bool = False
     reuse: tuple[str, ...] = ()
     patience_s: float = 900.0
+    clock: Callable[[], float] = time.monotonic

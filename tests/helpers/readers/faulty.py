@@ -2,7 +2,8 @@
 
 faults.json: number of the record -> [what, marker]. With a marker (a path) it happens only to the
 process that finds no file there, which it writes; with "" it happens every time. A "gate" is
-open once its marker is there, and until then nobody gets past it.
+open once its marker is there, and until then nobody gets past it. What happens is written to
+happened.txt before it does, a line each time.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 LABELS, LICENSE, HOMEPAGE = tiny.LABELS, tiny.LICENSE, tiny.HOMEPAGE
 BITE, LARDER = 128 << 20, 8 << 30  # bytes
+FOREVER_S = 100_000
 
 
 def index(root: Root, *, records: int = 40, burden: int = 0) -> Iterator[Entry]:
@@ -41,6 +43,8 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     if what in ACTS and not (marker and Path(marker).exists()):
         if marker:
             Path(marker).write_text(str(os.getpid()))
+        with (Path(root.url) / "happened.txt").open("a") as told:
+            told.write(f"{what} {entry.id}\n")
         ACTS[what]()
     return tiny.load(root, entry, kinds)
 
@@ -56,22 +60,23 @@ def hold_the_lock() -> None:
     """A call into C that does not come back and lets no other thread run Python."""
     import ctypes
 
-    ctypes.PyDLL(None).sleep(600)
+    ctypes.PyDLL(None).sleep(FOREVER_S)
 
 
 def eat() -> None:
-    """All memory, until somebody ends it (but no more than LARDER)."""
+    """All memory (but no more than LARDER), and keep it until somebody ends it."""
     eaten = []
     while len(eaten) < LARDER // BITE:
         eaten.append(bytes([len(eaten) % 250 + 1]) * BITE)
         time.sleep(0.02)
+    time.sleep(FOREVER_S)
 
 
 ACTS: dict[str, Callable[[], object]] = {
     "exit": lambda: os._exit(3),
     "crash": crash,
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "sleep": lambda: time.sleep(600),
+    "sleep": lambda: time.sleep(FOREVER_S),
     "hold": hold_the_lock,
     "freeze": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "slow": lambda: time.sleep(0.4),

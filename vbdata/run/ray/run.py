@@ -22,6 +22,7 @@ from vbdata.run.events import Done, Event, Events, Failed, Retried, Todo, Worker
 from vbdata.run.poison import PoisonRecords
 from vbdata.run.ray.cluster import START_S, start, stop
 from vbdata.run.ray.pool import StartedWorker, WorkerPool, lost, root_cause
+from vbdata.run.ray.worker import Pulse
 from vbdata.storage.folder import Folder
 
 __all__ = ["run_ray", "start", "stop"]
@@ -34,8 +35,8 @@ DEADLINE_S = 6 * 3600.0  # for a shard in which there are steps
 
 @dataclass(slots=True, kw_only=True)
 class _Assignment:
-    """A worker on a shard. guarded: in a child; heard: when it was last known to get on; at: with
-    what.
+    """A worker on a shard. guarded: in a child; heard: when it was last known to get on, after how
+    many steps; at: with what.
     """
 
     member: StartedWorker
@@ -43,6 +44,7 @@ class _Assignment:
     guarded: bool
     since: float
     heard: float
+    steps: int = 0
     at: str = "the start"
     pulse: Any = None
 
@@ -57,6 +59,7 @@ class _Run:
     waiting: deque[int]
     silent_s: float
     deadline_s: float
+    clock: Callable[[], float]
     busy: dict[Any, _Assignment] = field(default_factory=dict)
     pulses: dict[Any, _Assignment] = field(default_factory=dict)
     attempts: Attempts = field(default_factory=Attempts)
@@ -67,7 +70,7 @@ class _Run:
         """Give every idle worker a shard."""
         while self.pool.idle and self.waiting:
             member, number = self.pool.idle.pop(), self.waiting.popleft()
-            spec, now = self.spec(number), time.monotonic()
+            spec, now = self.spec(number), self.clock()
             guarded = self.poison.may_hold(spec)
             assignment = _Assignment(
                 member=member, number=number, guarded=guarded, since=now, heard=now
@@ -93,7 +96,7 @@ class _Run:
 
     def watch(self) -> Iterator[Event]:
         """Now and then: feel pulses, and end workers that are silent or overdue."""
-        now = time.monotonic()
+        now = self.clock()
         if now - self.looked < min(TICK_S, self.silent_s / 8):
             return
         self.looked = now
@@ -161,10 +164,12 @@ class _Run:
     def _pulse_came(self, assignment: _Assignment, ref: Any) -> None:
         assignment.pulse = None
         try:
-            quiet_s, at = ray.get(ref, timeout=TICK_S)
+            pulse: Pulse = ray.get(ref, timeout=RESULT_S)
         except RayError:  # the build that is lost with it tells the same
             return
-        assignment.heard, assignment.at = max(assignment.heard, time.monotonic() - quiet_s), at
+        if pulse.steps != assignment.steps:
+            assignment.heard, assignment.steps = self.clock(), pulse.steps
+        assignment.at = pulse.at
 
     def _decided(self, number: int, cause: str, *, again: bool) -> Event:
         """Try a shard again, or give it up."""
@@ -195,10 +200,12 @@ def run_ray(
     start_s: float = START_S,
     silent_s: float = SILENT_S,
     deadline_s: float = DEADLINE_S,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Events:
     """Build shards on the connected cluster; raises BuildError if no worker can be started.
 
-    workers: None = as many as the cluster has room for, as nodes come and go.
+    workers: None = as many as the cluster has room for, as nodes come and go; clock: by which a
+    shard is silent or overdue.
     """
     pool = WorkerPool(
         out=out,
@@ -215,6 +222,7 @@ def run_ray(
         waiting=deque(todo.numbers),
         silent_s=silent_s,
         deadline_s=deadline_s,
+        clock=clock,
     )
     try:
         while run.waiting or run.busy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -24,9 +23,9 @@ THREADS = 2  # concurrent calls: a build and a pulse
 
 
 class Pulse(NamedTuple):
-    """quiet_s: seconds since the last sign of life from the shard in work; at: what that was."""
+    """steps: signs of life from the shard in work so far; at: what the last one was."""
 
-    quiet_s: float
+    steps: int
     at: str
 
 
@@ -49,7 +48,7 @@ class Worker:
         context.ready()
         context.warm()
         self._out, self._device, self._context = Folder(out), device, context
-        self._heard, self._at = time.monotonic(), ""
+        self._pulse = Pulse(0, "")
 
     def ready(self) -> str:
         """The id of this worker's node, once the constructor has run."""
@@ -75,12 +74,12 @@ class Worker:
             return made if isinstance(made, str) else ShardReport.of(made)
 
     def pulse(self) -> Pulse:
-        """How long the shard in work has been silent. No answer is one, too."""
-        return Pulse(time.monotonic() - self._heard, self._at)
+        """How far the shard in work has got. No answer is one, too."""
+        return self._pulse
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        self._heard, self._at = time.monotonic(), "the start"
+        self._pulse = Pulse(0, "the start")
         with heartbeat.listening(self._step):
             yield
 
@@ -89,4 +88,5 @@ class Worker:
 
     def _note(self, row_id: RowId, stage: str) -> None:
         source, task, record, _ = row_id
-        self._heard, self._at = time.monotonic(), f"{source} / {task}, record {record!r} ({stage})"
+        at = f"{source} / {task}, record {record!r} ({stage})"
+        self._pulse = Pulse(self._pulse.steps + 1, at)
