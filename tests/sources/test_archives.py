@@ -402,7 +402,7 @@ def test_the_cache_says_where_it_cannot_be(tmp_path: Path, monkeypatch: pytest.M
     assert open_root([path]).read("a.txt") == b"top"
     assert list((tmp_path / f"vbdata-cache-{os.getuid()}" / "tables").glob("*.arrow"))
     os.chmod(tmp_path / f"vbdata-cache-{os.getuid()}", 0o777)
-    with pytest.raises(SourceError, match="is not this user's alone"):
+    with pytest.raises(SourceError, match="belongs to another user"):
         open_root([path])
 
 

@@ -1,4 +1,4 @@
-"""Versions of everything outside this package that can change bytes."""
+"""Versions of everything outside vbdata that can change the bytes of a build."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ PACKAGES = (
 
 @functools.cache
 def environment() -> dict[str, str]:
-    """Package to version; a build says what it was made with, a resumed one was made with one."""
+    """Version by package, and of "python" itself.
+
+    A build states them, and all runs of a build that is resumed must agree on them.
+    """
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **versions}

@@ -1,4 +1,4 @@
-"""What a process needs before it works: one thread, and a device that is there.."""
+"""What a process sets up and checks before it works: one thread a library, and its device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vbdata.errors import BuildError
 
 
 def one_thread() -> None:
-    """Keep every library of this process to one thread: workers are the parallelism."""
+    """Keep every library of this process to one thread: the work is spread over processes."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     import cv2
@@ -20,7 +20,7 @@ def one_thread() -> None:
 
 
 def check_device(device: str) -> None:
-    """Raise BuildError if nothing can be rendered there."""
+    """Raise BuildError if a device ("cpu", "cuda", "cuda:1") cannot hold a tensor."""
     if device == "cpu":
         return
     import torch
@@ -28,5 +28,5 @@ def check_device(device: str) -> None:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as err:
-        said = str(err).splitlines()[0]
-        raise BuildError(f"device {device!r} cannot be used: {said}; known: cpu, cuda") from err
+        cause = str(err).splitlines()[0]
+        raise BuildError(f"device {device!r} cannot be used: {cause}; known: cpu, cuda") from err

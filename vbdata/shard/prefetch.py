@@ -63,7 +63,7 @@ class _Queue:
             self._begun.append((row, self._pool.submit(self._timed, row)))
 
     def _timed(self, row: Row) -> Loaded:
-        with self._clock.at(*row.cell):
+        with self._clock.bind(*row.cell):
             return self._load(row)
 
 

@@ -40,7 +40,7 @@ def build_shard(
     threads: that load records ahead from storage that is far away.
     """
     clock = Clock()
-    with clock.at():
+    with clock.bind():
         receipt = _built(job, out, device, clock, threads)
     return replace(receipt, spent=clock.spent())
 
@@ -65,7 +65,7 @@ def _built(job: Job, out: Folder, device: str, clock: Clock, threads: int) -> Re
 
         with TarWriter(path) as tar, prefetch.prefetched(job, load_one, clock, threads) as load:
             for row in job.rows:
-                with clock.at(*row.cell):
+                with clock.bind(*row.cell):
                     left = spares[row.cell]
                     made = _first_good(row, left, job, roots, load, device, quarantine, counts)
                     if made is None:

@@ -65,7 +65,7 @@ def readable(holder: Folder | Archive, path: str, version: str) -> tuple[Root, s
     suffix = ".tar" if path.lower().endswith(TARS) else ".zip"
     make = partial(_unpack, holder, path, gzipped)
     needs = f"{holder.url}/{path} has to be unpacked there"
-    file = cache.kept(f"unpacked/{_digest(version)}{suffix}", make, needs)
+    file = cache.cached_file(f"unpacked/{_digest(version)}{suffix}", make, needs)
     return Folder(str(file.parent)), file.name
 
 
@@ -73,12 +73,12 @@ def table(root: Root, path: str, name: str, version: str) -> Table:
     """The members of an archive that can be read by ranges. Raises SourceError."""
     make = partial(_make_table, root, path, name)
     kept = f"tables/{_digest(f'{FORMAT}|{version}')}.arrow"
-    file = cache.kept(kept, make)
+    file = cache.cached_file(kept, make)
     try:
         return _mapped(file)
     except DAMAGE:  # cut or garbled since it was written
         file.unlink(missing_ok=True)
-        return _mapped(cache.kept(kept, make))
+        return _mapped(cache.cached_file(kept, make))
 
 
 _mapped = lru_cache(maxsize=4096)(Table)

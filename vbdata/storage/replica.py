@@ -35,7 +35,7 @@ def local_copy(place: str, sha256: str) -> Path:
                 "share; or build into an object store"
             )
         return path
-    path = cache.kept(f"{FOLDER}/{sha256}", lambda to: _fetch(held, name, sha256, to))
+    path = cache.cached_file(f"{FOLDER}/{sha256}", lambda to: _fetch(held, name, sha256, to))
     with suppress(OSError):  # another process may remove it, and then it is fetched again
         os.utime(path)
         _forget(path.parent)

@@ -171,7 +171,7 @@ def file_digest(path: Path) -> str:
         return file_sha256(path)
     whole = path.resolve(), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     name = f"weights/{_digest([repr(whole).encode()])}.sha256"
-    digest = cache.kept(name, lambda part: _note(part, file_sha256(path))).read_text()
+    digest = cache.cached_file(name, lambda part: _note(part, file_sha256(path))).read_text()
     return digest if re.fullmatch("[0-9a-f]{64}", digest) else file_sha256(path)
 
 

@@ -133,7 +133,7 @@ def _kept(compiler: list[str]) -> Path:
     texts = sources()
     identity = repr((sorted(texts.items()), FLAGS, platform.machine(), _processor()))
     name = f"compiled/{hashlib.sha256(identity.encode()).hexdigest()[:32]}.so"
-    return cache.kept(name, lambda path: _compile(compiler, texts, path))
+    return cache.cached_file(name, lambda path: _compile(compiler, texts, path))
 
 
 def _compile(compiler: list[str], texts: Mapping[str, str], path: Path) -> None:

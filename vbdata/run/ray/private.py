@@ -19,7 +19,7 @@ from typing import Any
 import ray
 from ray._private import ray_constants
 
-from vbdata.machine.scratch import claimed, shared
+from vbdata.machine.scratch import claim_folder, shared_folder
 
 # Ray's switch for Windows and macOS: off, a node is 127.0.0.1, and its servers listen nowhere else.
 LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -45,9 +45,9 @@ def clear() -> None:
 
 def _folder() -> str:
     """A folder inside a private one: Ray makes its own writable for all."""
-    above = claimed(shared())
+    above = claim_folder(shared_folder())
     if len(str(above)) > LONGEST:
-        above = claimed(Path("/tmp"))  # noqa: S108 (what is claimed is private)
+        above = claim_folder(Path("/tmp"))  # noqa: S108 (a private folder is made in it)
     _folders.append(str(above))
     return str(above / "ray")
 
