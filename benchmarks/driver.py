@@ -93,7 +93,7 @@ def _since(began: tuple[float, float]) -> tuple[float, float]:
 
 
 def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
-    from vbdata.jobs.context import JobContext, code
+    from vbdata.jobs.context import JobContext, code_digests
     from vbdata.jobs.job import ShardSpec
     from vbdata.run.events import Done, Todo
     from vbdata.run.ray import run as ray_run
@@ -110,7 +110,7 @@ def _jobs(shards: int, workers: int, folder: Path) -> tuple[float, float]:
         shards=shards,
         cells=(),
         inputs={},
-        code=code(()),
+        code=code_digests(()),
         folder="shards",
     )
 

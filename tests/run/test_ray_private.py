@@ -28,10 +28,6 @@ from vbdata.storage.folder import Folder
 
 ray = pytest.importorskip("ray")
 
-from vbdata.run.ray import metrics as ray_metrics  # noqa: E402
-from vbdata.run.ray import private as ray_private  # noqa: E402
-from vbdata.run.ray import run as ray_run  # noqa: E402
-from vbdata.run.ray import worker as ray_worker  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -47,6 +43,9 @@ print(len(GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, timeout=600
 @pytest.fixture(scope="module")
 def running() -> Iterator[None]:
     """Ray as a build starts it, with a worker, but for the pace at which metrics are told."""
+    from vbdata.run.ray import run as ray_run
+    from vbdata.run.ray import worker as ray_worker
+
     os.environ[INTERVAL] = "500"
     try:
         ray_run.start("local", 1)
@@ -139,6 +138,8 @@ def test_who_has_no_token_is_refused(shown: str, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("running")
 def test_the_token_stands_in_no_file_and_sockets_are_private() -> None:
+    from vbdata.run.ray import private as ray_private
+
     (folder,) = map(Path, ray_private._folders)
     assert folder.stat().st_mode & 0o077 == 0
     assert folder.stat().st_uid == os.getuid()
@@ -170,6 +171,8 @@ def scraped(until: str) -> dict[str, float]:
 
 @pytest.mark.usefixtures("running")
 def test_prometheus_reads_what_was_built(demo_recipe: Recipe, tmp_path: Path) -> None:
+    from vbdata.run.ray import metrics as ray_metrics
+
     with planned(demo_recipe) as plan:
         job = make_job(plan, 0, "shards/x", job_digests(plan)[0])
         receipt = build_shard(job, Folder(str(tmp_path)))
@@ -204,6 +207,9 @@ def test_prometheus_reads_what_was_built(demo_recipe: Recipe, tmp_path: Path) ->
 
 def test_the_folder_goes_with_the_cluster() -> None:
     """Runs after the others: pytest keeps the order of a file."""
+    from vbdata.run.ray import private as ray_private
+    from vbdata.run.ray import run as ray_run
+
     assert ray.is_initialized()
     (folder,) = ray_private._folders
     ray_run.stop()

@@ -1,9 +1,9 @@
-"""From a spec to a job, where the job is done: what all jobs share, and how one is made.
+"""What the jobs of a build share, and how a worker makes a job from it and a shard spec.
 
-A driver sends this once to every worker and then a spec a shard, some bytes a row; the worker
-reads the entries itself. So that it makes the very job that was planned, it refuses to work with
-other code than the driver's, and a spec whose rows, by the digests of their entries, are not
-those that it has found.
+The driver sends the JobContext to every worker once, then a ShardSpec for each shard: some bytes a
+row. The worker reads the entries of the rows itself. So that it makes exactly the job that was
+planned, it refuses to work with other code than the driver's, and refuses a spec if the job that it
+makes of it has another digest.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ ENGINE, PROMPTS = "vbdata", "prompts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceInput:
-    """A source, for those who make its samples.
+    """What a worker needs to know of a source to make samples of it.
 
-    first: place of its first entry among those of all sources; entries: the file that has them, by
-    path or URL; sha256: of that file, where it is not local.
+    dataset: its reader; roots: where its raw data lies; vocabulary: all classes of its index as
+    (name, countable); first: the place of its first entry among those of all sources; entries: path
+    or URL of the file that has its entries (vbdata.index.entries); sha256: of that file, "" for a
+    local one.
     """
 
     dataset: str
@@ -52,8 +54,10 @@ class SourceInput:
 class JobContext:
     """What all jobs of a build have in common.
 
-    cells: the mixture's, with the digest of all that makes samples of entries in each;
-    code: what decides bytes, and its digest; folder: that of the shards.
+    seed, image, options, split: the recipe's; samples, shards: how many there are in all;
+    shard_size: samples of a shard, but for the last; cells: each cell of the mixture, with the
+    digest of all that makes samples of its entries; inputs: the sources by name; code: digests of
+    the code that decides bytes (`code_digests`); folder: where shards lie in the output folder.
     """
 
     seed: int
@@ -70,44 +74,49 @@ class JobContext:
 
     @property
     def plugins(self) -> list[tuple[str, str]]:
-        """Readers and tasks that they use, as package and name."""
-        readers = {
-            (plugins.DATASETS, source_input.dataset) for source_input in self.inputs.values()
-        }
+        """The readers and tasks that the jobs use, each as (package, name), sorted."""
+        readers = {(plugins.DATASETS, given.dataset) for given in self.inputs.values()}
         return sorted(readers | {(plugins.TASKS, task) for (_, task), _ in self.cells})
 
     def ready(self) -> None:
-        """Have the entries at hand. Raises BuildError if the code or a file is not the driver's."""
-        mine = code(self.plugins)
+        """Check this process against the driver, and open the files of entries.
+
+        Raises BuildError if its code is not the driver's or a file of entries is another, OSError
+        if one cannot be fetched.
+        """
+        mine = code_digests(self.plugins)
         if others := [name for name in self.code if self.code[name] != mine.get(name)]:
             raise BuildError(f"this worker has other code than the driver: {', '.join(others)}")
         _ = self._opened
 
     def warm(self) -> None:
-        """Load plug-ins now, not in the first shard; one that fails will say so in its shards."""
+        """Load the plug-ins before the first shard; one that fails will say so in its shards."""
         for plugin in self.plugins:
             with suppress(Exception):
                 plugins.warm(*plugin)
 
     def checked(self, spec: ShardSpec) -> Job:
-        """A shard's job. Raises BuildError if it is not the one that was planned; OSError."""
+        """The job of a spec, if it is the one that was planned.
+
+        Raises BuildError if its digest is another one, OSError if the entries cannot be read.
+        """
         job = self.job(spec)
         rows = bytes.fromhex("".join(row.digest for row in (*job.rows, *job.spares)))
         used = np.bincount(spec.cell, minlength=len(self.cells)) > 0
-        found = self.digest(spec.shard, used, spec.cell, spec.passes, rows, spec.samples)
-        if found != spec.digest:
-            places = sorted({self.inputs[name].entries for name in job.roots})
+        digest = self.digest(spec.shard, used, spec.cell, spec.passes, rows, spec.samples)
+        if digest != spec.digest:
+            files = sorted({self.inputs[name].entries for name in job.roots})
             raise BuildError(
                 f"shard {spec.shard}: the index has changed since the build began: "
-                f"{', '.join(places)}"
+                f"{', '.join(files)}"
             )
         return job
 
     def job(self, spec: ShardSpec) -> Job:
-        """A shard's job, as the spec says."""
+        """The job of a spec, with the digest that the spec states. Raises OSError."""
         rows = tuple(self._rows(spec))
         used = {row.source for row in rows}
-        inputs = {name: source_input for name, source_input in self.inputs.items() if name in used}
+        inputs = {name: given for name, given in self.inputs.items() if name in used}
         return Job(
             shard=spec.shard,
             tar=tar_path(self.folder, self.split, spec.shard, self.shards),
@@ -117,10 +126,10 @@ class JobContext:
             image=self.image,
             rows=rows[: spec.samples],
             spares=rows[spec.samples :],
-            datasets={name: source_input.dataset for name, source_input in inputs.items()},
-            vocabulary={name: source_input.vocabulary for name, source_input in inputs.items()},
+            datasets={name: given.dataset for name, given in inputs.items()},
+            vocabulary={name: given.vocabulary for name, given in inputs.items()},
             options=self.options,
-            roots={name: source_input.roots for name, source_input in inputs.items()},
+            roots={name: given.roots for name, given in inputs.items()},
             digest=spec.digest,
             reuse=spec.reuse,
         )
@@ -134,10 +143,14 @@ class JobContext:
         entries: bytes | memoryview,
         samples: int,
     ) -> str:
-        """SHA-256 of a shard's rows by entry content, of the code that makes them, and settings.
+        """The digest of a job: hexadecimal SHA-256 of its rows, settings and code.
 
-        Hashed are a head as JSON, then the columns of the rows: which of the head's cells, which
-        pass, and the digest of the entry. used: bool[cells], those of the shard.
+        Hashed are a head as JSON, then three columns of the rows: which of the head's cells, which
+        pass, and the digest of the entry.
+
+        number: of the shard; used: bool[cells], which cells it has rows of; cell, passes:
+        unsigned[rows]; entries: the rows' entry digests, 32 bytes each; samples: how many of the
+        rows are no spares.
         """
         head = self._head | {
             "first": number * self.shard_size,
@@ -146,6 +159,8 @@ class JobContext:
             "spares": len(cell) - samples,
         }
         digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+        # cells are numbered as in the head: cells that the shard does not use do not count, so that
+        # a new source or task leaves the digests of the other shards alone
         digest.update((used.cumsum() - 1).astype("<u4")[cell].data)
         digest.update(passes.astype("<i8").data)
         digest.update(entries)
@@ -164,7 +179,7 @@ class JobContext:
     def _rows(self, spec: ShardSpec) -> Iterator[Row]:
         cells = [self.cells[c][0] for c in spec.cell.tolist()]
         passes = spec.passes.tolist()
-        for k, entry in enumerate(self._of(spec, [source for source, _ in cells])):
+        for k, entry in enumerate(self._entries(spec, [source for source, _ in cells])):
             yield Row(
                 slot=k if k < spec.samples else -1,
                 source=cells[k][0],
@@ -174,24 +189,29 @@ class JobContext:
                 digest=entry_digest(entry),
             )
 
-    def _of(self, spec: ShardSpec, sources: list[str]) -> Iterable[Entry]:
-        found: dict[int, Entry] = {}
+    def _entries(self, spec: ShardSpec, sources: list[str]) -> Iterable[Entry]:
+        """The entries of the rows, read source by source; sources: the name of each row's."""
+        entries: dict[int, Entry] = {}
         source = np.array(sources)
         for name in sorted({*sources}):
-            at = np.flatnonzero(source == name)
-            rows = spec.record[at].astype(np.int64) - self.inputs[name].first
-            found |= zip(at.tolist(), self._opened[name].take(rows), strict=True)
-        return (found[k] for k in range(len(sources)))
+            rows = np.flatnonzero(source == name)
+            of_source = spec.record[rows].astype(np.int64) - self.inputs[name].first
+            entries |= zip(rows.tolist(), self._opened[name].take(of_source), strict=True)
+        return (entries[k] for k in range(len(sources)))
 
     @cached_property
     def _opened(self) -> dict[str, Entries]:
         return {n: Entries(replica.local_copy(s.entries, s.sha256)) for n, s in self.inputs.items()}
 
     def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: files that are open stay in their process."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def code(used: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What decides bytes, with its digest: the engine, the prompts, and plug-ins."""
+def code_digests(used: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Digests of the code that decides bytes: the engine, the prompt templates, and plug-ins.
+
+    used: the plug-ins, each as (package, name).
+    """
     mine = {f"{package} {name}": plugins.code_digest(package, name) for package, name in used}
     return {ENGINE: plugins.engine_digest(), PROMPTS: prompt_digest()} | mine

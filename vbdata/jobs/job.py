@@ -1,5 +1,8 @@
-"""The nouns of building: a planned row, a job, which is a shard to be made, its receipt, and what
-a driver is told of both.
+"""The nouns of building a shard: its planned rows, its job, its receipt, and reports to the driver.
+
+A `ShardSpec` is what the driver sends; with the `JobContext` that all shards share (jobs.context) a
+worker makes the `Job` of it, builds the shard and writes its `Receipt`. The driver gets a
+`ShardReport` back.
 """
 
 from __future__ import annotations
@@ -22,9 +25,11 @@ RowId = tuple[str, str, str, int]  # source, task, id of the entry, pass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One planned sample: `cell` = (source, task), the entry, and which pass over its source.
+    """One planned sample: which record of which source, for which task, on which pass.
 
-    slot: place in the shard; -1 marks a spare; digest: of the entry (vbdata.index.entries).
+    slot: position in the shard, counted from 0; -1 marks a spare, which has none yet;
+    pass_: how many whole passes over the cell's records came before, so a record that is used
+    again has another pass; digest: of the entry (vbdata.index.facts.entry_digest).
     """
 
     slot: int
@@ -36,24 +41,29 @@ class Row:
 
     @property
     def cell(self) -> Cell:
-        """What the mixture counts."""
+        """The source and the task, for which the mixture has a share."""
         return self.source, self.task
 
     @property
     def row_id(self) -> RowId:
-        """What tells it from every other row of its job, in any slot."""
+        """What tells this row from every other one of its job, whichever slot it fills."""
         return self.source, self.task, self.entry.id, self.pass_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that decides the bytes of one shard, and where to read (roots are in no digest).
+    """All that decides the bytes of one shard, and where its raw data lies.
 
-    rows: the samples by slot, then the spares in the order in which they step in;
-    image: max_pixels, multiple_of, input; options: task -> keyword options of its `ask`;
-    vocabulary: source -> all classes of its index as (name, countable);
-    reuse: origin -> samples of earlier builds (vbdata.shard.reuse; in no digest);
-    killers: rows that end their process, and at which stage (vbdata.run.guarded; in no digest).
+    shard: its number; tar: its path in the output folder; first: the position of its first sample
+    in the whole data set; digits: of a sample's key;
+    rows: the samples by slot; spares: rows that replace damaged ones, in the order of their use;
+    image: the recipe's max_pixels, multiple_of and input;
+    datasets: source -> reader; vocabulary: source -> all classes of its index as (name, countable);
+    options: task -> keyword options of its `ask`; digest: of all of this (JobContext.digest).
+
+    In no digest, because they change no byte: roots, source -> where its raw data lies; reuse,
+    origin -> samples of earlier builds (vbdata.shard.reuse); poison, rows that end their process,
+    with the stage at which they do (vbdata.run.guarded).
     """
 
     shard: int
@@ -73,16 +83,19 @@ class Job:
     poison: Mapping[RowId, str] = field(default_factory=dict)
 
     def key(self, slot: int) -> str:
-        """The sample's key: its place in the whole data set."""
+        """The key of the sample in a slot: its position in the whole data set, zero-padded."""
         return f"{self.first + slot:0{self.digits}d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardSpec:
-    """Which rows a shard has, in some bytes: with what all shards share (jobs.shared), a Job.
+    """Which rows a shard has, in a few bytes a row: what the driver sends to a worker.
 
-    samples: how many of the rows are no spares; cell: unsigned[rows]; record: uint32[rows], a
-    place among the entries of all sources; passes: unsigned[rows]; reuse: as in Job.
+    Together with the JobContext that all shards share it says the same as a Job.
+
+    shard: its number; digest: of the job that the driver has planned; samples: how many rows come
+    before the spares; cell: unsigned[rows], places in JobContext.cells; record: uint32[rows],
+    places among the entries of all sources; passes: unsigned[rows]; reuse: as in Job.
     """
 
     shard: int
@@ -96,11 +109,15 @@ class ShardSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a finished shard holds; written last, so its presence is completion.
+    """What a finished shard holds. It is written last, so a shard with a receipt is complete.
 
-    samples: one mapping a sample, in order; quarantine: one a damaged record that was tried;
-    shortfall: slots that stayed empty as no spare was left; and of this run, so not written,
-    reuse: what came of samples of earlier builds; spent: where the time went.
+    job: digest of its job; tar: its path, with sha256, md5 and size in bytes; index_sha256: of its
+    file of offsets; environment: versions of the libraries that can change bytes;
+    samples: one mapping a sample, in order; quarantine: one mapping a damaged record that was
+    tried; shortfall: slots that stayed empty because no spare was left.
+
+    Of this run alone, so not written: reuse, how many samples of earlier builds were copied, or
+    were not for which cause; spent, where the time went.
     """
 
     job: str
@@ -120,9 +137,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardReport:
-    """What a driver is told of a finished shard, whose receipt has the rest.
+    """What a worker tells the driver of a finished shard: the receipt in short.
 
-    samples, replaced: how many by cell, and how many of them stand for a damaged record.
+    size: bytes of the tar; samples: how many there are, by cell; replaced: how many of them are
+    spares that stand for a damaged record, by the record's cell; quarantine, reuse, spent: as in
+    Receipt.
     """
 
     shard: int
@@ -135,8 +154,9 @@ class ShardReport:
 
     @classmethod
     def of(cls, receipt: Receipt) -> ShardReport:
-        """The report of a shard."""
+        """Count the samples and the replaced records of a receipt by cell."""
         made = {sample["key"] for sample in receipt.samples}
+        # by key, so that a slot in which two records were damaged counts as one replaced
         tried = {line["key"]: (line["source"], line["task"]) for line in receipt.quarantine}
         return cls(
             shard=receipt.shard,

@@ -1,4 +1,8 @@
-"""Origins: all that decides a sample's pictures but its raw bytes and its prompt's params.."""
+"""Origins: a digest of all that decides a sample's pictures, but its raw bytes and its params.
+
+Two planned samples of one origin that also have the same raw bytes and the same decoder's params
+have the same pictures. That is how samples of earlier builds are found (vbdata.shard.reuse).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,13 @@ from vbdata.core.types import Geometry
 
 
 def origin_of(dataset: str, task: str, kind: str, geometry: Geometry, entry: str) -> str:
-    """The same of a reader, a task, the kind of input, a geometry and an entry's digest."""
-    said = (
+    """The origin of a sample, as hexadecimal SHA-256.
+
+    dataset: the reader; kind: of the input image, "jpg" or "png"; entry: the digest of the entry
+    (vbdata.index.facts.entry_digest). The code of reader, task and engine is part of it; the place
+    in the data set, the source's name, the seed and the mixture are not.
+    """
+    parts = (
         plugins.engine_digest(),
         plugins.code_digest(plugins.DATASETS, dataset),
         plugins.code_digest(plugins.TASKS, task),
@@ -19,14 +28,17 @@ def origin_of(dataset: str, task: str, kind: str, geometry: Geometry, entry: str
         geometry,
         entry,
     )
-    return hashlib.sha256(repr(said).encode()).hexdigest()
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def draw_word(seed: int, source: str, pass_: int) -> int:
-    """A word for what a prompt is drawn by, besides its entry and task."""
+    """A 64-bit word that stands for (seed, source, pass), by which an entry's prompt is drawn.
+
+    Samples of one entry and task with the same word have the same prompt and params.
+    """
     return word_of(seed, source, pass_)
 
 
 def origin_word(origin: str) -> int:
-    """The first 64 bits of an origin's digest."""
+    """The first 64 bits of an origin, as a number: held in memory for every earlier sample."""
     return int(origin[:16], 16)

@@ -1,4 +1,8 @@
-"""From a plan to specs: what a driver holds of the jobs, and hands out a shard at a time."""
+"""From a plan to shard specs: what the driver keeps of the jobs, and sends one shard at a time.
+
+The driver never makes whole jobs: with millions of samples they would not fit in memory. It holds
+the plan's columns and a digest of each job, and cuts a spec out of the plan when a worker is free.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core.geometry import geometry_for
-from vbdata.jobs.context import JobContext, SourceInput, code
+from vbdata.jobs.context import JobContext, SourceInput, code_digests
 from vbdata.jobs.job import Job, ShardSpec
 from vbdata.jobs.origin import draw_word, origin_of
 from vbdata.layout import tar_path
@@ -30,18 +34,22 @@ CONVERTED_AT_ONCE = 1 << 16  # digests from text to bytes
 
 
 def planned_tar(plan: Plan, number: int, folder: str) -> str:
-    """Where a shard lies in the output folder."""
+    """The path of a shard's tar. folder: of the shards, relative to the output folder."""
     return tar_path(folder, plan.recipe.split, number, plan.shards)
 
 
 class JobDigests(Sequence[str]):
-    """SHA-256 digests as hexadecimal texts, in 32 bytes each."""
+    """A sequence of hexadecimal SHA-256 digests, one a job, that takes 32 bytes for each.
+
+    `in` finds a digest by bisection.
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
         raw = bytearray()
         for text in texts:
             raw += bytes.fromhex(text)
-        self._raw = np.frombuffer(raw, f"S{SIZE}")  # what it strips, zeros at the end, is put back
+        # NumPy strips zeros from the end of such bytes; whoever reads one puts them back
+        self._raw = np.frombuffer(raw, f"S{SIZE}")
 
     def __len__(self) -> int:
         return len(self._raw)
@@ -51,10 +59,10 @@ class JobDigests(Sequence[str]):
     @overload
     def __getitem__(self, number: slice) -> list[str]: ...
     def __getitem__(self, number: int | slice) -> str | list[str]:
-        found = self._raw[number]
+        raw = self._raw[number]
         if isinstance(number, slice):
-            return [raw.ljust(SIZE, b"\0").hex() for raw in found.tolist()]
-        return bytes(found).ljust(SIZE, b"\0").hex()
+            return [each.ljust(SIZE, b"\0").hex() for each in raw.tolist()]
+        return bytes(raw).ljust(SIZE, b"\0").hex()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, JobDigests) and np.array_equal(self._raw, other._raw)
@@ -64,8 +72,10 @@ class JobDigests(Sequence[str]):
             raw = bytes.fromhex(str(text))
         except ValueError:
             return False
-        at = int(np.searchsorted(self._sorted, raw))
-        return at < len(self) and len(raw) == SIZE and bool(self._sorted[at] == raw.rstrip(b"\0"))
+        rank = int(np.searchsorted(self._sorted, raw))
+        if rank == len(self) or len(raw) != SIZE:
+            return False
+        return bool(self._sorted[rank] == raw.rstrip(b"\0"))
 
     @cached_property
     def _sorted(self) -> NDArray[np.bytes_]:
@@ -73,7 +83,10 @@ class JobDigests(Sequence[str]):
 
 
 class ShardSpecs:
-    """The specs of a plan, by the number of the shard."""
+    """The shard specs of a plan, by the number of the shard; each is made when it is asked for.
+
+    digest: gives the digest of a shard's job by number; by default it is left empty.
+    """
 
     def __init__(self, plan: Plan, digest: Callable[[int], str] = lambda _: "") -> None:
         self._plan, self._digest = plan, digest
@@ -90,7 +103,10 @@ class ShardSpecs:
         )
 
     def record(self, source: str, sample_id: str) -> int:
-        """The place of an entry among those of all sources."""
+        """The place of an entry among the entries of all sources, as ShardSpec.record has it.
+
+        Raises KeyError if the plan has no such source.
+        """
         first = 0
         for name, index in self._plan.indices.items():
             if name == source:
@@ -99,25 +115,28 @@ class ShardSpecs:
         raise KeyError(source)
 
     def draws(self, spec: ShardSpec) -> dict[str, set[int]]:
-        """What samples of earlier builds may serve for its rows: their origins, and their draws."""
-        plan, found = self._plan, dict[str, set[int]]()
+        """Which samples of earlier builds may serve for a spec's rows and spares.
+
+        Origin (jobs.origin) -> words of the draws that its rows get their prompts by (`draw_word`).
+        """
+        plan, draws = self._plan, dict[str, set[int]]()
         passes = spec.passes.tolist()
         image = plan.recipe.image
         for c in np.unique(spec.cell).tolist():
-            cell, at = plan.cells[c], np.flatnonzero(spec.cell == c)
+            cell, rows = plan.cells[c], np.flatnonzero(spec.cell == c)
             index = plan.indices[cell.source]
-            rows = pa.array(spec.record[at] - plan.offsets[c])
-            facts = index.facts.select(["digest", "width", "height"]).take(rows).to_pydict()
-            for k, digest, width, height in zip(at.tolist(), *facts.values(), strict=True):
+            entries = pa.array(spec.record[rows] - plan.offsets[c])
+            facts = index.facts.select(["digest", "width", "height"]).take(entries).to_pydict()
+            for k, digest, width, height in zip(rows.tolist(), *facts.values(), strict=True):
                 geometry = geometry_for(width, height, image.max_pixels, image.multiple_of)
                 origin = origin_of(index.source.dataset, cell.task, image.input, geometry, digest)
                 draw = draw_word(plan.recipe.seed, cell.source, passes[k])
-                found.setdefault(origin, set()).add(draw)
-        return found
+                draws.setdefault(origin, set()).add(draw)
+        return draws
 
 
 def context_of(plan: Plan, folder: str = "") -> JobContext:
-    """What all jobs of a plan share. folder: that of the shards."""
+    """What all jobs of a plan share. folder: of the shards, relative to the output folder."""
     recipe, inputs, first = plan.recipe, dict[str, SourceInput](), 0
     for name, index in plan.indices.items():
         inputs[name] = SourceInput(
@@ -141,34 +160,37 @@ def context_of(plan: Plan, folder: str = "") -> JobContext:
         code={},
         folder=folder,
     )
-    return replace(context, code=code(context.plugins))
+    return replace(context, code=code_digests(context.plugins))
 
 
 def read_from(context: JobContext, local: Path, url: str) -> JobContext:
-    """The same, for workers that read the files of a local folder as they are below a URL."""
-    placed = {}
+    """A context for workers that cannot see `local`, and read its files of entries below `url`.
+
+    Each input gets the URL of its file, and the file's SHA-256, by which workers know their copy.
+    """
+    inputs = {}
     for name, source_input in context.inputs.items():
         path = Path(source_input.entries)
-        there = f"{url}/{path.relative_to(local).as_posix()}"
-        placed[name] = replace(source_input, entries=there, sha256=file_sha256(path))
-    return replace(context, inputs=placed)
+        remote = f"{url}/{path.relative_to(local).as_posix()}"
+        inputs[name] = replace(source_input, entries=remote, sha256=file_sha256(path))
+    return replace(context, inputs=inputs)
 
 
 def make_job(plan: Plan, number: int, folder: str, digest: str) -> Job:
-    """The job of one shard, to be written below `folder`."""
+    """The job of one shard, with a digest of the caller's. folder: as in `context_of`."""
     return context_of(plan, folder).job(ShardSpecs(plan, lambda _: digest)[number])
 
 
 def job_digests(plan: Plan) -> JobDigests:
-    """The digest of every shard's job, without building the jobs."""
+    """The digest of every shard's job, computed from the plan's columns without making the jobs."""
     return JobDigests(_digests(plan, context_of(plan)))
 
 
 def _digests(plan: Plan, context: JobContext) -> Iterator[str]:
-    contents = _contents(plan)
+    digests = _entry_digests(plan)
     for block in plan.blocks():
         passes = block.passes.astype("<i8")
-        entries = np.take(contents, block.record, axis=0)
+        entries = np.take(digests, block.record, axis=0)
         for number, rows, samples in block.shards():
             used = plan.table[number] > 0
             yield context.digest(
@@ -177,9 +199,9 @@ def _digests(plan: Plan, context: JobContext) -> Iterator[str]:
 
 
 def _cell_digest(plan: Plan, inputs: Mapping[str, SourceInput], cell: PlannedCell) -> str:
-    """SHA-256 of all that makes a cell's samples from its entries."""
+    """Hexadecimal SHA-256 of all that makes a cell's samples from its entries."""
     source_input = inputs[cell.source]
-    said = {
+    parts = {
         "source": cell.source,
         "dataset": [
             source_input.dataset,
@@ -189,17 +211,17 @@ def _cell_digest(plan: Plan, inputs: Mapping[str, SourceInput], cell: PlannedCel
         "task": [cell.task, plugins.code_digest(plugins.TASKS, cell.task)],
         "options": plan.recipe.tasks.get(cell.task, {}),
     }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _contents(plan: Plan) -> NDArray[np.uint8]:
-    """The digest of every entry of every source: uint8[records, 32]."""
-    contents = np.empty((sum(map(len, plan.indices.values())), SIZE), np.uint8)
+def _entry_digests(plan: Plan) -> NDArray[np.uint8]:
+    """The digest of every entry of every source, one source after the other: uint8[entries, 32]."""
+    digests = np.empty((sum(map(len, plan.indices.values())), SIZE), np.uint8)
     start = 0
     for index in plan.indices.values():
         for batch in index.facts.select(["digest"]).to_batches(CONVERTED_AT_ONCE):
             digits = batch.column(0).cast(pa.binary()).cast(pa.binary(2 * SIZE)).buffers()[1]
-            part = contents[start : start + len(batch)]
+            part = digests[start : start + len(batch)]
             part[:] = np.frombuffer(binascii.unhexlify(digits), np.uint8).reshape(-1, SIZE)
             start += len(batch)
-    return contents
+    return digests
