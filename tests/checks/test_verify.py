@@ -20,16 +20,16 @@ import pytest
 from tests.cli.test_cli import run
 from tests.helpers.builds import REPOSITORY, manifest_of
 from tests.storage.test_s3 import Log, s3, upload
-from vbdata.checks import rows as verify_rows
 from vbdata.checks.verify import examine, verify
 from vbdata.core import images
 from vbdata.core.png import encode_png
 from vbdata.engine.build import build
 from vbdata.errors import BuildError
-from vbdata.export._build import open_build
 from vbdata.layout import HOLDOUT
+from vbdata.manifest import rows as manifest_rows
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.json_text import canonical, manifest_digest
+from vbdata.manifest.opened import open_build
 from vbdata.manifest.sums import LARGEST, MOST
 from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
@@ -616,7 +616,7 @@ def test_rows_are_found_however_the_groups_lie(out: Path, size: int) -> None:
     forge(out)
     assert faults_of(out) == []
     assert examine(Folder(str(out)), sample=5).faults == ()
-    rows = [open_build(Folder(str(out))).rows(number) for number in range(3)]
+    rows = [open_build(Folder(str(out))).shard_rows(number) for number in range(3)]
     assert [len(each) for each in rows] == [8, 8, 8]
     assert [row for each in rows for row in each] == table_of(out).to_pylist()
 
@@ -653,7 +653,7 @@ def test_rows_that_would_fill_the_memory(
     table = table.set_column(table.column_names.index("instruction"), "instruction", texts)
     pq.write_table(table, out / "manifest" / "train.parquet", row_group_size=8)
     forge(out)
-    monkeypatch.setattr(verify_rows, "MOST_BYTES", most)
+    monkeypatch.setattr(manifest_rows, "MOST_BYTES", most)
     found(out, expected)
 
 

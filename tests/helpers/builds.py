@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.recipe.recipe import Recipe, load_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -39,3 +42,26 @@ def quarantine_of(out: Path) -> list[dict[str, Any]]:
 def sums_of(out: Path) -> str:
     """SHA256SUMS of a build."""
     return (out / "SHA256SUMS").read_text()
+
+
+def resum(out: Path) -> None:
+    """Write SHA256SUMS anew, of the files that it lists or, if it lists none, of all."""
+    unsummed = ("SHA256SUMS", "run.json")
+    paths = sorted(
+        path
+        for file in out.rglob("*")
+        if file.is_file()
+        and (path := file.relative_to(out).as_posix()) not in unsummed
+        and not path.startswith(("plan/", "receipts/"))
+    )
+    lines = (f"{hashlib.sha256((out / path).read_bytes()).hexdigest()}  {path}\n" for path in paths)
+    (out / "SHA256SUMS").write_text("".join(lines))
+
+
+def remanifest(out: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a manifest and make its digest and SHA256SUMS fit again, as a careful forger does."""
+    manifest = manifest_of(out)
+    change(manifest)
+    manifest["digest"] = manifest_digest(manifest)
+    (out / "manifest.json").write_bytes(canonical(manifest))
+    resum(out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,7 +16,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.helpers.builds import manifest_of
+from vbdata.layout import (
+    MANIFEST,
+    QUARANTINE,
+    SUMS,
+    build_digest,
+    offsets_path,
+    shards_folder,
+    tar_path,
+)
 from vbdata.manifest.columns import ROWS
+from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.storage.folder import Folder
 
 TOGETHER = 30  # shards in one row group of a large build: fewer of them are quicker to write
@@ -94,13 +104,16 @@ def changed(build: Path, copy: Path, change: Callable[[dict[str, Any]], Any]) ->
 
 def many_times(build: Path, copy: Path, times: int) -> Path:
     """A build with the shards of another so many times over, as links, and rows for all of them."""
-    for name in ("manifest", "shards", "quarantine"):
-        (copy / name).mkdir(parents=True)
-    for name in ("quarantine/quarantine.jsonl", "SHA256SUMS"):
-        os.link(build / name, copy / name)
     manifest = manifest_of(build)
+    count = len(manifest["shards"])
+    jobs = [shard["job_sha256"] for shard in manifest["shards"]] * times
+    digest = build_digest(jobs)
+    folder = shards_folder(digest)
+    for name in ("manifest", folder, "quarantine"):
+        (copy / name).mkdir(parents=True)
+    os.link(build / QUARANTINE, copy / QUARANTINE)
     rows = pq.read_table(build / "manifest" / "train.parquet")
-    shards, count = [], len(manifest["shards"])
+    shards = []
     with pq.ParquetWriter(copy / "manifest" / "train.parquet", ROWS) as writer:
         for first in range(0, times, TOGETHER):
             part = range(first, min(times, first + TOGETHER))
@@ -108,15 +121,32 @@ def many_times(build: Path, copy: Path, times: int) -> Path:
             writer.write_table(pa.concat_tables(tables).combine_chunks())
             for number in range(part.start * count, part.stop * count):
                 shard = manifest["shards"][number % count]
-                tar = f"shards/train-{number:06d}.tar"
+                tar = tar_path(folder, "train", number, times * count)
                 os.link(build / shard["tar"], copy / tar)
-                os.link(build / f"{shard['tar']}.idx", copy / f"{tar}.idx")
+                os.link(build / offsets_path(shard["tar"]), copy / offsets_path(tar))
                 shards.append(shard | {"tar": tar})
     for cell in manifest["cells"]:
-        cell |= {name: cell[name] * times for name in ("apportioned", "realised", "repeated")}
-        cell["requested"] = f"{float(cell['requested']) * times:.4f}"
-    manifest |= {"samples": manifest["samples"] * times, "shards": shards}
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+        cell |= {name: cell[name] * times for name in ("apportioned", "realised")}
+        cell["repeated"] = cell["realised"] - cell["unique"]
+        cell["requested"] = f"{float(cell['share']) * manifest['samples'] * times:.4f}"
+    for line in manifest["licenses"]:
+        line["samples"] *= times
+        line["sources"] = {name: number * times for name, number in line["sources"].items()}
+    manifest |= {
+        "samples": manifest["samples"] * times,
+        "bytes": manifest["bytes"] * times,
+        "shards": shards,
+        "build_sha256": digest,
+        "recipe": manifest["recipe"] | {"samples": manifest["samples"] * times},
+    }
+    manifest["digest"] = manifest_digest(manifest)
+    (copy / MANIFEST).write_bytes(canonical(manifest))
+    sums = {f"{shard['tar']}": shard["sha256"] for shard in shards}
+    index = hashlib.sha256(b"").hexdigest()  # of the offsets, which nobody here compares
+    sums |= {offsets_path(path): index for path in sums}
+    for path in (MANIFEST, QUARANTINE, "manifest/train.parquet"):
+        sums[path] = hashlib.sha256((copy / path).read_bytes()).hexdigest()
+    (copy / SUMS).write_text("".join(f"{d}  {path}\n" for path, d in sorted(sums.items())))
     return copy
 
 

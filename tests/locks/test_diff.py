@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.helpers.builds import remanifest
 from tests.helpers.locks import build_small, run
+from vbdata.layout import build_digest
 from vbdata.locks.diff import Diff, compare
 from vbdata.locks.make import make_lock
-from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.storage.folder import Folder
 
 
@@ -132,14 +133,19 @@ def test_shards_of_other_names_are_identical(old: Path, tmp_path: Path) -> None:
     """The path has a digest of the code, the bytes have none."""
     other = tmp_path / "out"
     shutil.copytree(old, other)
-    folder = next((other / "shards").iterdir())
-    folder.rename(folder.with_name("0123abcd"))
-    for file in ("manifest.json", "SHA256SUMS"):
-        text = (other / file).read_text().replace(f"shards/{folder.name}/", "shards/0123abcd/")
-        (other / file).write_text(text)
-    manifest = json.loads((other / "manifest.json").read_text())
-    manifest["digest"] = manifest_digest(manifest)
-    (other / "manifest.json").write_bytes(canonical(manifest))
+
+    def other_code(manifest: dict[str, Any]) -> None:
+        for shard in manifest["shards"]:
+            shard["job_sha256"] = shard["job_sha256"][::-1]
+        digest = build_digest(shard["job_sha256"] for shard in manifest["shards"])
+        for shard in manifest["shards"]:
+            old_name = Path(shard["tar"]).parent.name
+            shard["tar"] = shard["tar"].replace(f"/{old_name}/", f"/{digest[:8]}/")
+        folder = next((other / "shards").iterdir())
+        folder.rename(folder.with_name(digest[:8]))
+        manifest["build_sha256"] = digest
+
+    remanifest(other, other_code)
     found = compare(str(old), str(other))
     assert found.same
     assert found.shards == (3, 3, 3)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 from markupsafe import Markup
 
 from tests.helpers.builds import manifest_of
@@ -137,9 +136,7 @@ def test_a_sample_without_all_its_members_is_refused(demo_build: Path, tmp_path:
     data = (copy / name).read_bytes()
     with browsing(Folder(str(copy))) as build:
         everything = build.pick(dict.fromkeys(build.cells, 50), 0)
-        one = next(
-            o for some in everything.values() for o in some if (o.row["shard"], o.slot) == (0, 0)
-        )
+        one = next(one for some in everything.values() for one in some if one.place == 0)
         ((_, parts),) = build.read([one])
         cut = one_sample(dict(list(parts.items())[:-1]), one.row["key"])
         (copy / name).write_bytes(cut + data[after:])
@@ -149,6 +146,8 @@ def test_a_sample_without_all_its_members_is_refused(demo_build: Path, tmp_path:
 
 
 def test_depth_is_counted_in_its_bins() -> None:
+    import torch
+
     metres = torch.tensor([[1.01, 1.01, 20.0, 1e-5], [1e9, torch.inf, 5.0, 7.0]])
     label = Depth(metres=metres, valid=torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]).bool())
     valid = np.ones((2, 4), bool)
@@ -163,6 +162,8 @@ def test_depth_is_counted_in_its_bins() -> None:
 
 
 def test_normals_are_counted_where_the_camera_sees_them_point() -> None:
+    import torch
+
     left, up, camera = (-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0)
     xyz = torch.tensor([left, left, up, camera, camera]).T.reshape(3, 1, 5)
     sky = torch.tensor([[False, False, False, False, True]])
@@ -175,6 +176,8 @@ def test_normals_are_counted_where_the_camera_sees_them_point() -> None:
 
 
 def test_classes_are_counted_by_pixels_and_samples() -> None:
+    import torch
+
     ids = torch.tensor([[1, 1, 2, 3, 0]], dtype=torch.int32)
     label = Segments(
         ids=ids,

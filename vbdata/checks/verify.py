@@ -2,11 +2,12 @@
 
 Every fault is one line. What is checked, from the outside in:
 
-    verify_files     SHA256SUMS: files missing, extra or changed
-    verify_manifest  manifest.json against its digest, its own parts, the sums and the quarantine
-    verify_rows      the rows against the manifest: counts, keys, licences, held-out groups
-    verify_shards    tars and offsets against the rows
-    verify_samples   members against the row: json, prompt, sizes, colours that the task can draw
+    files       SHA256SUMS: files missing, extra or changed
+    manifest    manifest.json against its digest, its own parts and the sums (vbdata.manifest)
+    quarantine  quarantine.jsonl against the manifest's counts
+    rows        the rows against the manifest: counts, keys, licences, held-out groups
+    shards      tars and offsets against the rows
+    samples     members against the row: json, prompt, sizes, colours that the task can draw
 
 All of it, or with `sample` only so many samples of the tars, read by range; the rest stays. A build
 may be hostile: numbers, paths and texts of it are checked before they are used.
@@ -24,23 +25,19 @@ from multiprocessing import get_context
 import numpy as np
 
 from vbdata import plugins
-from vbdata.checks.files import capped, hash_fault, listing_faults, read_sums
-from vbdata.checks.manifest import manifest_faults, quarantine_faults, read_manifest
-from vbdata.checks.rows import (
-    UNREADABLE,
-    WITHOUT_PIXELS,
-    Place,
-    RowCheck,
-    opened_rows,
-    read_each,
-    row_places,
-)
-from vbdata.checks.shards import Build, Checked, ShardJob, check_shard
+from vbdata.checks.files import listing_faults
+from vbdata.checks.quarantine import quarantine_faults
+from vbdata.checks.rows import WITHOUT_PIXELS, RowCheck
+from vbdata.checks.shards import BuildFacts, Checked, ShardJob, check_shard
 from vbdata.core.rng import Stream
 from vbdata.errors import BadSample, BuildError
 from vbdata.layout import MANIFEST, SUMS
 from vbdata.machine.process import one_thread
+from vbdata.manifest.consistency import manifest_faults
 from vbdata.manifest.model import Manifest
+from vbdata.manifest.opened import read_manifest
+from vbdata.manifest.rows import UNREADABLE, RowSpan, opened_rows, read_each, row_places
+from vbdata.manifest.sums import capped, hash_fault, read_sums
 from vbdata.storage.folder import Folder
 
 READERS_AT_ONCE = 16  # requests under way when samples are read by range
@@ -48,7 +45,7 @@ Step = Callable[[int, int], None]  # shards checked, of how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Verification:
     """What an examination has found. read: samples whose pixels were; unread: what was not, and
     notes: what a judge of the result should know, a sentence each.
     """
@@ -74,7 +71,7 @@ def examine(
     seed: int = 0,
     workers: int = 1,
     step: Step = lambda done, of: None,
-) -> Report:
+) -> Verification:
     """Examine a build: whole, or with `sample` so many samples of its tars, chosen by the seed.
 
     The report does not depend on workers. Raises BuildError if there is no build.
@@ -88,31 +85,32 @@ def examine(
     faults: list[str] = []
     sums = read_sums(out, faults)
     faults += listing_faults(sums, files)
-    manifest = read_manifest(out, faults)
+    opened = read_manifest(out, faults)
+    manifest = opened[0] if opened else None
     tars = {shard.tar for shard in manifest.shards} if manifest else set()
     hashed = (path for path in sums if path in files and path not in tars)
     faults += capped(f for f in (hash_fault(out, path, sums[path]) for path in hashed) if f)
     if manifest is None:
-        return Report(faults=_printable(faults), unread=("rows and shards",))
+        return Verification(faults=_printable(faults), unread=("rows and shards",))
     faults += capped(manifest_faults(manifest, sums, files))
     faults += quarantine_faults(out, manifest)
     places = _check_rows(out, manifest, faults)
     if places is None:
-        return Report(faults=_printable(faults), unread=("the shards",))
+        return Verification(faults=_printable(faults), unread=("the shards",))
     chosen = _chosen(manifest, sample, seed)
     jobs = [
         ShardJob(shard, sums.get(shard.tar, shard.sha256), places[number], chosen[number])
         for number, shard in enumerate(manifest.shards)
         if shard.tar in files and shard.tar in sums
     ]
-    build, checked = Build(out, manifest.rows, manifest.recipe.image.input), list[Checked]()
+    build, checked = BuildFacts(out, manifest.rows, manifest.recipe.image.input), list[Checked]()
     step(0, len(jobs))
     for result in _mapped(build, jobs, workers, by_range=sample is not None):
         checked.append(result)
         faults += result.faults
         step(len(checked), len(jobs))
     read, size = sum(each.samples for each in checked), sum(each.bytes for each in checked)
-    return Report(
+    return Verification(
         faults=_printable(faults),
         shards=len(checked),
         samples=manifest.samples,
@@ -123,7 +121,7 @@ def examine(
     )
 
 
-def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[Place] | None:
+def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[RowSpan] | None:
     """Check the rows; where those of each shard lie, if they can be read."""
     check = RowCheck(out, manifest, faults)
     try:
@@ -155,7 +153,9 @@ def _chosen(manifest: Manifest, sample: int | None, seed: int) -> Sequence[tuple
     return [tuple(places) for places in chosen]
 
 
-def _mapped(build: Build, jobs: list[ShardJob], workers: int, by_range: bool) -> Iterator[Checked]:
+def _mapped(
+    build: BuildFacts, jobs: list[ShardJob], workers: int, by_range: bool
+) -> Iterator[Checked]:
     """Check shards side by side, in their order: requests by threads, pixels by processes."""
     work = partial(check_shard, build)
     if by_range:

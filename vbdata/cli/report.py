@@ -30,7 +30,7 @@ def stats(
     with reported(as_json):
         import json
 
-        from vbdata.manifest.browse import read_manifest
+        from vbdata.manifest.opened import open_build
         from vbdata.storage.folder import Folder
         from vbdata.terminal.tables import console
         from vbdata.view.stats import print_statement, statement
@@ -40,7 +40,7 @@ def stats(
 
             stats_time.show(Folder(folder), as_json)
             return
-        manifest = read_manifest(Folder(folder))
+        manifest = open_build(Folder(folder)).document
         if as_json:
             typer.echo(json.dumps(statement(manifest), sort_keys=True))
         else:

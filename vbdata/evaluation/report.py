@@ -42,7 +42,7 @@ def assembled(
     totals = {name: _total(scores, name) for name in ("scored", "resized")}
     return {
         "format": FORMAT,
-        "build": {name: build.manifest[name] for name in ("name", "split", "digest")},
+        "build": {name: build.build.document[name] for name in ("name", "split", "digest")},
         "answered": answered,
         "samples": {"asked": asked, **totals},
         "faults": {"counts": {name: causes[name] for name in names}, "list": _listed(scores)},

@@ -10,7 +10,6 @@ offsets of the shards that were asked for last.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +18,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core import images
@@ -29,8 +26,7 @@ from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.metrics.instances import confidence
 from vbdata.evaluation.metrics.matching import Instances
 from vbdata.evaluation.metrics.meter import Mask
-from vbdata.layout import MANIFEST, offsets_path, rows_path
-from vbdata.shard.tar_read import split_sample
+from vbdata.manifest.opened import open_build
 from vbdata.storage.folder import Folder
 
 COLUMNS = (
@@ -92,20 +88,14 @@ class Truth:
 
 
 class BuildTruth:
-    """A finished build, opened for reading. Picklable; raises BuildError if there is none."""
+    """A finished build, opened for scoring. Picklable; raises BuildError if there is none."""
 
     def __init__(self, out: Folder) -> None:
-        if not out.exists(MANIFEST):
-            raise BuildError(f"{out.url} holds no finished build: {MANIFEST} is missing")
-        self.out = out
-        self.manifest: dict[str, Any] = json.loads(out.read(MANIFEST))
-        with out.local_copy(rows_path(self.manifest["split"])) as file:
-            table = pq.read_table(file, columns=[*COLUMNS])
-        self._table = table
-        shards = table["shard"].to_numpy()
-        starts = np.flatnonzero(np.diff(shards, prepend=-1))
-        self._slots = np.arange(len(shards)) - np.repeat(starts, np.diff([*starts, len(shards)]))
-        self.keys: list[str] = table["key"].to_pylist()
+        self.build = open_build(out)
+        for task in {cell.task for cell in self.build.manifest.cells}:
+            self.build.task(task)
+        self._table = self.build.columns(COLUMNS)
+        self.keys: list[str] = self._table["key"].to_pylist()
         self._at = {key: k for k, key in enumerate(self.keys)}
 
     def __len__(self) -> int:
@@ -189,19 +179,9 @@ class BuildTruth:
 
     def members(self, key: str) -> dict[str, bytes]:
         """One sample's files by extension, read as one range of its shard."""
-        at = self._at[key]
-        shard, slot = self._table["shard"][at].as_py(), int(self._slots[at])
-        tar = self.manifest["shards"][shard]["tar"]
-        first, end = (int(x) for x in self._offsets(tar)[slot : slot + 2])
-        return split_sample(self.out.read_range(tar, first, end - first), key, tar)
-
-    def _offsets(self, tar: str) -> NDArray[np.uint64]:
-        return _offsets(self.out.url, tar)
-
-
-@functools.lru_cache(maxsize=64)
-def _offsets(url: str, tar: str) -> NDArray[np.uint64]:
-    return np.frombuffer(Folder(url).read(offsets_path(tar)), "<u8")
+        number, slot = (int(part[0]) for part in self.build.shard_of(np.array([self._at[key]])))
+        self.build.offsets(number)  # read once a shard
+        return self.build.read(number, slot, key)
 
 
 def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:

@@ -17,6 +17,7 @@ from vbdata.core.types import Entry, moved
 from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
 from vbdata.index.index import guarded
+from vbdata.manifest.model import RecipeSource
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
@@ -33,7 +34,7 @@ class RawTruth:
 
         Raises RecipeError for an unknown source, BuildError if a record is not there any more.
         """
-        known = build.manifest["recipe"]["sources"]
+        known = build.build.manifest.recipe.sources
         wrong = [
             f"--root {name}: no such source{choices(name, known)}" for name in set(roots) - {*known}
         ]
@@ -43,13 +44,13 @@ class RawTruth:
         self._entries: dict[tuple[str, str], Entry] = {}
         for name in self._roots:
             spec = known[name]
-            if any(kind_of(task) in RAW_KINDS for task in spec["tasks"]):
+            if any(kind_of(task) in RAW_KINDS for task in spec.tasks):
                 self._find(name, spec, build.sample_ids(name, keys))
 
-    def _find(self, name: str, spec: Mapping[str, Any], wanted: set[str]) -> None:
-        reader, urls = plugins.dataset(spec["dataset"]), self._roots[name]
-        options = _options(reader.index, spec["options"])
-        with guarded(f"source {name!r}", urls, plugins.mounts(spec["dataset"])) as root:
+    def _find(self, name: str, spec: RecipeSource, wanted: set[str]) -> None:
+        reader, urls = plugins.dataset(spec.dataset), self._roots[name]
+        options = _options(reader.index, spec.options)
+        with guarded(f"source {name!r}", urls, plugins.mounts(spec.dataset)) as root:
             for entry in reader.index(root, **options):
                 if entry.id in wanted:
                     self._entries[name, entry.id] = entry
@@ -69,7 +70,7 @@ class RawTruth:
         return row.source in self._roots and kind_of(row.task) in RAW_KINDS
 
     def sharpened(self, truth: Truth) -> Truth:
-        """The same sample with the raw label in place of its target's.
+        """A sample with the raw label, where its raw data is at hand, in place of its target's.
 
         Valid where both are: a depth that is nearer or farther than any code is still scored.
         """

@@ -9,10 +9,10 @@ from typing import Any
 
 from vbdata.errors import BadSample, BuildError, RecipeError, choices
 from vbdata.export import format_of
-from vbdata.export._build import Build, open_build
 from vbdata.export._folder import claim, finish, read_report, tidy
 from vbdata.export._shard import done_path, export_shard
 from vbdata.export.options import BLANKS, ExportOptions, Summary
+from vbdata.manifest.opened import Build, open_build
 from vbdata.storage.folder import Folder
 
 Step = Callable[[int, int], None]  # shards written, of how many
@@ -34,6 +34,7 @@ def export(
     """
     form = format_of(options.format)
     build = open_build(folder)
+    build.check_rows()
     _refuse(build, options, out)
     order = options.order(build.manifest.digest)
     if claim(out, order):

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from vbdata.export._build import Build
 from vbdata.export.options import PAIRS, TEXT2IMAGE, ExportOptions, Format, Item
+from vbdata.manifest.opened import Build
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 
@@ -39,7 +39,7 @@ def export_shard(
     build: Build, number: int, options: ExportOptions, form: Format, out: Folder
 ) -> None:
     """Write the chosen samples of a shard, then the file that says so. Raises BuildError."""
-    rows = {row["key"]: row for row in build.rows(number) if _wanted(row, options)}
+    rows = {row["key"]: row for row in build.shard_rows(number) if _wanted(row, options)}
     lines: list[str] = []
     keys: list[str] = []
     if rows:

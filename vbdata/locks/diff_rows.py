@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vbdata.layout import rows_path
-from vbdata.locks.make import member_digests, read_manifest
+from vbdata.locks.make import member_digests
+from vbdata.manifest.opened import Build, open_build
+from vbdata.manifest.rows import all_rows
 from vbdata.storage.folder import Folder
 
 IDENTITY = ("source", "task", "sample_id", "pass")
@@ -64,8 +65,8 @@ class Kind:
 class _Side:
     """A build's manifest and the columns of its rows, of which those that place a sample stay."""
 
-    def __init__(self, out: Folder, manifest: dict[str, Any], file: pq.ParquetFile) -> None:
-        self.out, self.manifest, self._file = out, manifest, file
+    def __init__(self, build: Build, file: pq.ParquetFile) -> None:
+        self.build, self._file = build, file
         self.columns: list[str] = list(file.schema_arrow.names)
         self._kept: dict[str, pa.Array] = {}
 
@@ -73,8 +74,9 @@ class _Side:
         """A column as a whole; texts as large_string, as they may exceed 2 GiB."""
         if name in self._kept:
             return self._kept[name]
-        column = self._file.read(columns=[name])[name]
-        text = pa.types.is_string(column.type)
+        with self.build.reading():
+            column = all_rows(self._file, [name])[name]
+        text = pa.types.is_dictionary(column.type)
         whole = (column.cast(pa.large_string()) if text else column).combine_chunks()
         if name in PLACE:
             self._kept[name] = whole
@@ -93,12 +95,9 @@ class _Side:
 
 @contextmanager
 def _opened(out: Folder) -> Iterator[_Side]:
-    manifest = read_manifest(out)
-    with (
-        out.local_copy(rows_path(manifest["split"])) as path,
-        pq.ParquetFile(path) as file,
-    ):
-        yield _Side(out, manifest, file)
+    build = open_build(out)
+    with build.rows_file() as file:
+        yield _Side(build, file)
 
 
 def compare_rows(
@@ -173,7 +172,7 @@ class _Pairs:
     def _members(self) -> Kind:
         """Pairs in shards that are not in both builds, by the digests of their members."""
         sides = (self._old, self._new)
-        shas = [[shard["sha256"] for shard in side.manifest["shards"]] for side in sides]
+        shas = [[shard.sha256 for shard in side.build.manifest.shards] for side in sides]
         both = set(shas[0]) & set(shas[1])
         other = [np.array([sha not in both for sha in each]) for each in shas]
         shards = [side.column("shard").to_numpy() for side in sides]
@@ -211,7 +210,6 @@ def _digests(side: _Side, shards: list[int]) -> dict[str, dict[str, str]]:
     """Digests of all members of some shards, by key and extension."""
     found: dict[str, dict[str, str]] = {}
     for number in shards:
-        shard = side.manifest["shards"][number]
-        for key, extension, digest in member_digests(side.out, shard["tar"], shard["sha256"]):
+        for key, extension, digest in member_digests(side.build, number):
             found.setdefault(key, {})[extension] = digest
     return found

@@ -21,26 +21,25 @@ from vbdata.core import prompts
 from vbdata.core.types import Source
 from vbdata.errors import BadSample, BuildError
 from vbdata.index.index import Index, open_index
-from vbdata.layout import INDEX, MANIFEST, PLAN, QUARANTINE, SUMS, TRACE, rows_path
+from vbdata.layout import INDEX, MANIFEST, PLAN, QUARANTINE, TRACE
 from vbdata.locks import lock
 from vbdata.locks.lock import SMALL, Lock
 from vbdata.locks.sketch import SHORT, Digests, Sketch
-from vbdata.manifest.json_text import manifest_digest
+from vbdata.manifest.opened import Build, damaged, open_build
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 
 BATCH = 1 << 16  # rows in memory at once
+NAMES = ("source", "task", "sample_id", "key")  # of a sample, in a sketch
 MEMBER = 8  # hex digits of a member's digest
 
 
 def make_lock(out: Folder) -> Lock:
     """The lock of a finished build. Raises BuildError if it is none, or its files are damaged."""
-    manifest = read_manifest(out)
-    rows_file = rows_path(manifest["split"])
-    with out.local_copy(rows_file) as path:
-        if _sha256(path) != _sums(out).get(rows_file):
-            raise _damaged(out, f"{rows_file} is not the file that {SUMS} has")
-        rows, raw = _rows(path)
+    build = open_build(out)
+    build.check_rows()
+    manifest = build.document
+    rows, raw = _rows(build)
     known = {line["source"]: line for line in manifest["sources"]}
     with open_indices(out, list(known.values())) as (indices, folder):
         sources = [source_part(line, indices.get(name), folder) for name, line in known.items()]
@@ -60,24 +59,10 @@ def make_lock(out: Folder) -> Lock:
         "raw": raw,
         "quarantine": _quarantine(out),
         "shards": [_shard_part(line) for line in manifest["shards"]],
-        "members": _members(out, manifest) if manifest["samples"] <= SMALL else {},
+        "members": _members(build) if manifest["samples"] <= SMALL else {},
     }
     made = Lock(**parts)
     return made.model_copy(update={"digest": made.own_digest()})
-
-
-def read_manifest(out: Folder) -> dict[str, Any]:
-    """manifest.json, if its digest is right. Raises BuildError."""
-    try:
-        manifest: dict[str, Any] = json.loads(out.read(MANIFEST))
-        right = manifest_digest(manifest) == manifest["digest"]
-    except BadSample as err:
-        raise BuildError(f"{out.url} holds no finished build: {MANIFEST} is missing") from err
-    except (OSError, ValueError, ImportError, KeyError, TypeError, AttributeError) as err:
-        raise BuildError(f"{out.url} holds no build: {type(err).__name__}: {err}") from err
-    if not right:
-        raise _damaged(out, f"{MANIFEST} was edited: its digest is not that of its content")
-    return manifest
 
 
 @contextmanager
@@ -105,7 +90,7 @@ def open_indices(
             source = Source(name=name, dataset=line["dataset"], roots=(), tasks={})
             indices[name] = open_index(source, folder)
             if indices[name].fingerprint != line["fingerprint"]:
-                raise _damaged(out, f"{facts} is of another state of the data than {MANIFEST}")
+                raise damaged(out, f"{facts} is of another state of the data than {MANIFEST}")
         yield indices, folder
 
 
@@ -218,14 +203,14 @@ def _values(column: pa.Array) -> tuple[bytes, bytes]:
     return np.diff(offsets).astype("<i4").tobytes(), data
 
 
-def _rows(path: Path) -> tuple[dict[str, str], Digests]:
+def _rows(build: Build) -> tuple[dict[str, str], Digests]:
     """Digests of the columns, and of each sample's raw files by source, task, id and key."""
     raw = Sketch()
-    with pq.ParquetFile(path) as file:
+    with build.rows_file() as file, build.reading():
         columns = _Columns(file.schema_arrow.names)
         for batch in file.iter_batches(BATCH):
             columns.add(batch)
-            names = (batch[name] for name in ("source", "task", "sample_id", "key"))
+            names = (batch[name].cast(pa.string()) for name in NAMES)
             said = pc.binary_join_element_wise(*names, "\t")
             raw.add(said.to_pylist(), batch["raw_sha256"].to_pylist())
     return {name: digest[:SHORT] for name, digest in columns.digests().items()}, raw.digests()
@@ -236,7 +221,7 @@ def _quarantine(out: Folder) -> Digests:
     found = {}
     for text in out.read(QUARANTINE).decode().splitlines():
         line = json.loads(text)
-        name = "\t".join(line[key] for key in ("source", "task", "sample_id", "key"))
+        name = "\t".join(line[key] for key in NAMES)
         found[name] = hashlib.sha256(line["reason"].encode()).hexdigest()
     sketch = Sketch()
     sketch.add(list(found), list(found.values()))
@@ -252,40 +237,21 @@ def _shard_part(line: Mapping[str, Any]) -> lock.LockedShard:
     )
 
 
-def _members(out: Folder, manifest: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _members(build: Build) -> dict[str, dict[str, str]]:
     """The first digits of every member's SHA-256, by key and extension."""
     found: dict[str, dict[str, str]] = {}
-    for shard in manifest["shards"]:
-        for key, extension, digest in member_digests(out, shard["tar"], shard["sha256"]):
+    for number in range(len(build.manifest.shards)):
+        for key, extension, digest in member_digests(build, number):
             found.setdefault(key, {})[extension] = digest
     return found
 
 
-def member_digests(out: Folder, tar: str, sha256: str) -> Iterator[tuple[str, str, str]]:
+def member_digests(build: Build, number: int) -> Iterator[tuple[str, str, str]]:
     """Key, extension and digest of all members of a shard. Raises BuildError if it is damaged."""
     try:
-        with out.local_copy(tar) as path:
-            if _sha256(path) != sha256:
-                raise _damaged(out, f"{tar} is not the file that {MANIFEST} has")
+        with build.tar(number) as path:
             for member in members(path):
                 digest = hashlib.sha256(member.data).hexdigest()[:MEMBER]
                 yield member.key, member.extension, digest
     except (BadSample, ValueError) as err:
-        raise _damaged(out, f"{tar}: {err}") from err
-
-
-def _sums(out: Folder) -> dict[str, str]:
-    try:
-        lines = out.read(SUMS).decode("utf-8", "replace").splitlines()
-    except BadSample as err:
-        raise BuildError(f"{out.url} holds no finished build: {SUMS} is missing") from err
-    return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _damaged(out: Folder, what: str) -> BuildError:
-    return BuildError(f"{out.url}: {what}; run vbdata verify, or build it again")
+        raise build.damaged(f"{build.manifest.shards[number].tar}: {err}") from err

@@ -6,16 +6,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import pyarrow.parquet as pq
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from vbdata.index.index import Index
-from vbdata.layout import QUARANTINE, rows_path
+from vbdata.layout import QUARANTINE
 from vbdata.locks.changes import SHOWN, differing, files_of
 from vbdata.locks.lock import SMALL, Lock
-from vbdata.locks.make import open_indices, read_manifest
+from vbdata.locks.make import NAMES, open_indices
+from vbdata.manifest.opened import Build, open_build
 from vbdata.storage.folder import Folder
-
-NAMES = ("source", "task", "sample_id", "key")
 
 RowLookup = Callable[[Sequence[str]], dict[str, dict[str, Any]]]
 
@@ -27,12 +27,12 @@ def made_differences(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
     columns += [name for name in new.rows if name not in old.rows]
     if not bad and not columns and len(old.shards) == len(new.shards):
         return
-    manifest = read_manifest(out)
-    rows = _rows_of(out, manifest)
+    build = open_build(out)
+    rows = _rows_of(build)
     if len(old.shards) != len(new.shards):
         yield f"there are {len(new.shards)} shards, in the lock {len(old.shards)}"
     for number in bad[:SHOWN]:
-        tar, a, b = manifest["shards"][number]["tar"], old.shards[number], new.shards[number]
+        tar, a, b = build.manifest.shards[number].tar, old.shards[number], new.shards[number]
         counts = f" ({b.samples} samples, in the lock {a.samples})" * (a.samples != b.samples)
         yield (
             f"shard {number}, {tar}: SHA-256 {b.sha256[:16]}..., in the lock {a.sha256[:16]}..."
@@ -40,7 +40,7 @@ def made_differences(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
         )
     if len(bad) > SHOWN:
         yield f"{len(bad) - SHOWN} more of {len(new.shards)} shards have other bytes"
-    with open_indices(out, manifest["sources"]) as (indices, _):
+    with open_indices(out, build.document["sources"]) as (indices, _):
         yield from _quarantined(old, new, out)
         yield from _raw(old, new, rows, indices)
     if bad:
@@ -104,16 +104,16 @@ def _members(old: Lock, new: Lock, rows: RowLookup) -> Iterator[str]:
         yield f"the first of {len(keys)} samples that differ is {_named(row)}: {differ}"
 
 
-def _rows_of(out: Folder, manifest: Mapping[str, Any]) -> RowLookup:
+def _rows_of(build: Build) -> RowLookup:
     """The manifest's rows by key, of the first few of some keys."""
 
     def rows(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         wanted = sorted(keys)[:SHOWN]
         if not wanted:
             return {}
-        with out.local_copy(rows_path(manifest["split"])) as path:
-            table = pq.read_table(path, columns=[*NAMES], filters=[("key", "in", wanted)])
-        return {row["key"]: row for row in table.to_pylist()}
+        table = build.columns(NAMES)
+        mask = pc.is_in(table["key"].cast(pa.string()), pa.array(wanted, pa.string()))
+        return {row["key"]: row for row in table.filter(mask).to_pylist()}
 
     return rows
 

@@ -6,7 +6,6 @@ No tar is read but for the samples that are asked for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,44 +18,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vbdata.core.rng import mix64, word_of
-from vbdata.errors import BuildError
-from vbdata.layout import MANIFEST, rows_path
+from vbdata.core.types import Cell
+from vbdata.manifest.columns import ROWS
+from vbdata.manifest.opened import Build, open_build
+from vbdata.manifest.rows import RowSpan, all_rows, read_rows
 from vbdata.planning.mixture import Ints
-from vbdata.shard.tar_read import read_sample
 from vbdata.storage.folder import Folder
 
-Cell = tuple[str, str]
-MEMBERS = {"input", "target", "valid", "instruction", "json"}
 ROWS_AT_ONCE = 1 << 15
+NAMES = tuple(ROWS.names)
 AT_ONCE = 16  # samples whose bytes are in memory, and requests that are under way
-
-
-def read_manifest(out: Folder) -> dict[str, Any]:
-    """manifest.json of a finished build. Raises BuildError if there is none."""
-    if not out.exists(MANIFEST):
-        raise BuildError(f"{out.url} holds no finished build: {MANIFEST} is missing")
-    try:
-        manifest = json.loads(out.read(MANIFEST))
-    except ValueError as err:
-        raise BuildError(f"{out.url}/{MANIFEST} is not JSON: {err}; run vbdata verify") from err
-    if not isinstance(manifest, dict) or "cells" not in manifest:
-        raise BuildError(f"{out.url}/{MANIFEST} is no manifest of a build")
-    return manifest
 
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A sample's line of the manifest, and its place in its shard, counted from 0."""
+    """A sample's row of the manifest, and its place in the build, counted from 0."""
 
     row: Mapping[str, Any]
-    slot: int
+    place: int
 
 
 class Browser:
     """The rows of a build. Made by `browsing`, which keeps the file open."""
 
-    def __init__(self, out: Folder, manifest: Mapping[str, Any], file: pq.ParquetFile) -> None:
-        self.out, self.manifest, self.file = out, manifest, file
+    def __init__(self, build: Build, file: pq.ParquetFile) -> None:
+        self.build, self.manifest, self.file = build, build.document, file
 
     @cached_property
     def cells(self) -> dict[Cell, Ints]:
@@ -89,7 +75,7 @@ class Browser:
         """Some columns of all rows, in order, some ten thousand rows at a time."""
         waiting: list[pa.RecordBatch] = []
         rows = 0
-        for batch in self.file.iter_batches(columns=columns):
+        for batch in self._batches(columns):
             waiting.append(batch)
             rows += len(batch)
             if rows >= ROWS_AT_ONCE:
@@ -98,32 +84,38 @@ class Browser:
         if waiting:
             yield pa.Table.from_batches(waiting).unify_dictionaries()
 
+    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Their texts as they are, but for sources and tasks, which stay dictionaries."""
+        types = {name: ROWS.field(name).type for name in columns if name not in _CELL}
+        with self.build.reading():
+            for batch in self.file.iter_batches(columns=columns):
+                parts = {name: batch[name] for name in columns}
+                parts |= {name: parts[name].cast(type_) for name, type_ in types.items()}
+                yield pa.RecordBatch.from_pydict(parts)
+
     @cached_property
     def _places(self) -> pa.Table:
-        return self.file.read(columns=[*_CELL, "shard", "pass"])
+        with self.build.reading():
+            return all_rows(self.file, [*_CELL, "pass"])
 
     def _lines(self, rows: Ints) -> dict[int, Picked]:
         """Whole rows by number, read from the row groups that have them."""
-        groups = [self.file.metadata.row_group(g).num_rows for g in range(self.file.num_row_groups)]
-        starts = np.concatenate([[0], np.cumsum(groups)])
-        of = np.searchsorted(starts, rows, "right") - 1
-        shards = self._places["shard"].to_numpy()
+        sizes = [self.file.metadata.row_group(g).num_rows for g in range(self.file.num_row_groups)]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        groups = np.searchsorted(starts, rows, "right") - 1
         found: dict[int, Picked] = {}
-        for group in np.unique(of).tolist():
-            mine = np.sort(rows[of == group])
-            table = self.file.read_row_group(group).take(pa.array(mine - starts[group]))
-            for at, line in zip(mine.tolist(), table.to_pylist(), strict=True):
-                slot = at - int(np.searchsorted(shards, line["shard"]))  # rows lie shard by shard
-                found[at] = Picked(line, slot)
+        for group in np.unique(groups).tolist():
+            mine = np.sort(rows[groups == group])
+            with self.build.reading():
+                span = RowSpan(range(group, group + 1), 0, sizes[group])
+                table = read_rows(self.file, span, NAMES)
+            some = table.take(pa.array(mine - starts[group])).to_pylist()
+            found |= {n: Picked(row, n) for n, row in zip(mine.tolist(), some, strict=True)}
         return found
 
     def _members(self, picked: Picked) -> dict[str, bytes]:
-        key, tar = picked.row["key"], self.manifest["shards"][picked.row["shard"]]["tar"]
-        parts = read_sample(self.out, tar, picked.slot, key)
-        kinds = {name.partition(".")[0] for name in parts}
-        if kinds != MEMBERS or len(parts) != len(MEMBERS):
-            raise BuildError(f"{tar}: {key} has {', '.join(sorted(parts))}; run vbdata verify")
-        return parts
+        number, slot = self.build.shard_of(np.array([picked.place]))
+        return self.build.read(int(number[0]), int(slot[0]), picked.row["key"])
 
 
 _CELL = ("source", "task")
@@ -144,12 +136,7 @@ def by_cell(table: pa.Table) -> dict[Cell, Ints]:
 
 @contextmanager
 def browsing(out: Folder) -> Iterator[Browser]:
-    """Open a finished build. Raises BuildError if there is none, or if its rows cannot be read."""
-    manifest = read_manifest(out)
-    with out.local_copy(rows_path(manifest["split"])) as path:
-        try:
-            file = pq.ParquetFile(path, read_dictionary=[*_CELL])
-        except pa.ArrowInvalid as err:
-            raise BuildError(f"{out.url}: the manifest's rows: {err}; run vbdata verify") from err
-        with file:
-            yield Browser(out, manifest, file)
+    """Open a finished build for looking. Raises BuildError if there is none."""
+    build = open_build(out)
+    with build.rows_file() as file:
+        yield Browser(build, file)

@@ -34,6 +34,19 @@ def header(name: str, size: int) -> bytes:
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
 
 
+def parse_header(block: bytes) -> tuple[str, int]:
+    """Name and size of the member whose 512-byte header this is.
+
+    Raises ValueError for any other bytes than those that `header` makes of them.
+    """
+    name = block[:LONGEST_NAME].rstrip(b"\0").decode("ascii", "replace")
+    digits = block[124:135]
+    size = int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else -1
+    if size < 0 or not name.isascii() or block != header(name, size):
+        raise ValueError(f"not a header of ours: {name!r}")
+    return name, size
+
+
 class TarWriter:
     """Write samples one after the other; hashes as it writes and knows where each one starts.
 
@@ -117,7 +130,7 @@ class TarWriter:
         self.size += size
 
 
-class Member(NamedTuple):
+class TarMember(NamedTuple):
     """A member as it lies in an archive: key and extension split at the first dot."""
 
     key: str
@@ -126,21 +139,21 @@ class Member(NamedTuple):
     data: bytes
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: Path) -> Iterator[TarMember]:
     """All members of an archive written here. Raises ValueError for anything else."""
     whole = path.stat().st_size
     with path.open("rb") as file:
         while len(block := file.read(BLOCK)) == BLOCK and any(block):
-            name = block[:100].rstrip(b"\0").decode("ascii", "replace")
             offset = file.tell() - BLOCK
-            field = block[124:135]
-            size = int(field, 8) if field.isdigit() else -1
-            if size < 0 or block != header(name, size):
-                raise ValueError(f"not a header of ours at byte {offset}: {name!r}")
-            data = file.read(size) if size <= whole - file.tell() else b""  # it makes room first
+            try:
+                name, size = parse_header(block)
+            except ValueError as err:
+                raise ValueError(f"byte {offset}: {err}") from err
+            # read() allocates what it is asked for, so a size beyond the file is not asked for
+            data = file.read(size) if size <= whole - file.tell() else b""
             if len(data) != size or any(file.read(-size % BLOCK)):
                 raise ValueError(f"the archive ends inside {name!r}")
             key, _, extension = name.partition(".")
-            yield Member(key, extension, offset, data)
+            yield TarMember(key, extension, offset, data)
         if block + file.read() != bytes(2 * BLOCK):
             raise ValueError("the archive has no proper end")

@@ -6,22 +6,19 @@ not agree with the manifest ends the run: training never skips a sample in silen
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from vbdata.core import images
 from vbdata.core.types import Cell, Geometry
 from vbdata.errors import BadSample, BuildError
-from vbdata.layout import MANIFEST, offsets_path, rows_path
-from vbdata.manifest.json_text import manifest_digest
-from vbdata.shard import tar
+from vbdata.manifest.opened import Build, open_build
 from vbdata.storage.folder import Folder
 
 COLUMNS = ["key", "shard", "source", "task", "width", "height", "blank_input"]
@@ -44,62 +41,19 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """A tar of a build, and where its samples start; the offsets are read at the first use."""
-
-    folder: Folder
-    tar: str
-    samples: int
-    _offsets: list[Ints] = field(default_factory=list)
-
-    def read(self, at: int) -> Mapping[str, bytes]:
-        """The members of the sample at a place, by extension. Raises BuildError."""
-        try:
-            start, end = self.offsets[at : at + 2]
-            data = self.folder.read_range(self.tar, int(start), int(end - start))
-            if len(data) != end - start:
-                raise ValueError(f"{len(data)} bytes at {start}, expected {end - start}")
-            return dict(_members(data))
-        except (BadSample, ValueError, OSError) as err:
-            raise BuildError(f"{self.folder.url}/{self.tar}, sample {at}: {err}") from err
-
-    @property
-    def offsets(self) -> Ints:
-        """int64[samples + 1]: each sample's first byte, then the end."""
-        if not self._offsets:
-            found = np.frombuffer(self.folder.read(offsets_path(self.tar)), "<u8").astype(np.int64)
-            if len(found) != self.samples + 1 or (np.diff(found) < tar.BLOCK).any():
-                raise ValueError(f"{self.tar}.idx: not the offsets of {self.samples} samples")
-            self._offsets.append(found)
-        return self._offsets[0]
-
-
-def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
-    at = 0
-    while at < len(data):
-        name = data[at : at + 100].rstrip(b"\0").decode("ascii", "replace")
-        digits = data[at + 124 : at + 135]
-        size = int(digits, 8) if digits.isdigit() else -1
-        start = at + tar.BLOCK
-        if size < 0 or start + size > len(data) or data[at:start] != tar.header(name, size):
-            raise ValueError(f"no header of ours at byte {at} of the sample")
-        yield name.partition(".")[2], data[start : start + size]
-        at = start + size + -size % tar.BLOCK
-
-
-@dataclass(frozen=True, slots=True)
 class Corpus:
     """The samples of one or several builds as columns; a row is one sample.
 
-    cells: all (source, task), the number of a row's cell in `cell`; shard, at: where it lies;
+    builds: as they were opened; cells: all (source, task), the number of a row's cell in `cell`;
+    build, shard, at: where it lies: in which build, in which of its shards, at which place of that;
     width, height: of its images in pixels; shares: the builds' own mixture, samples of each cell.
     """
 
-    digests: tuple[str, ...]
-    shards: tuple[Shard, ...]
+    builds: tuple[Build, ...]
     cells: tuple[Cell, ...]
     keys: NDArray[np.str_]
     cell: Ints
+    build: Ints
     shard: Ints
     at: Ints
     width: Ints
@@ -108,6 +62,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digests of the builds, in order."""
+        return tuple(build.manifest.digest for build in self.builds)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -124,8 +83,13 @@ class Corpus:
 
     def picture(self, row: int) -> Picture:
         """Read and decode a sample. Raises BuildError."""
-        shard = self.shards[self.shard[row]]
-        parts = shard.read(int(self.at[row]))
+        build, number, key = self.builds[self.build[row]], int(self.shard[row]), str(self.keys[row])
+        tar = build.manifest.shards[number].tar
+        try:
+            build.offsets(number)  # read once a shard: then every sample is one request
+            parts = build.read(number, int(self.at[row]), key)
+        except (BadSample, OSError) as err:
+            raise BuildError(f"{build.folder.url}/{tar}, {key}: {err}") from err
         try:
             given = next(parts[name] for name in parts if name.startswith("input."))
             picture = Picture(
@@ -136,60 +100,48 @@ class Corpus:
                 blank=bool(self.blank[row]),
             )
         except (BadSample, StopIteration, KeyError, ValueError) as err:
-            where = f"{shard.folder.url}/{shard.tar}, {self.keys[row]}"
+            where = f"{build.folder.url}/{tar}, {key}"
             raise BuildError(f"{where}: {type(err).__name__}: {err}") from err
         size = (int(self.height[row]), int(self.width[row]))
         if any(part.shape[:2] != size for part in picture[:3]):
-            raise BuildError(f"{shard.tar}, {self.keys[row]}: not {size[1]}x{size[0]} throughout")
+            raise BuildError(f"{tar}, {key}: not {size[1]}x{size[0]} throughout")
         return picture
 
 
 def open_builds(urls: Sequence[str]) -> Corpus:
     """The samples of finished builds, in their order. Raises BuildError."""
-    digests: list[str] = []
-    shards: list[Shard] = []
-    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in [*COLUMNS, "at"]}
-    for folder in map(Folder, urls):
-        manifest = _manifest(folder)
-        with folder.local_copy(rows_path(manifest["split"])) as file:
-            table = pq.read_table(file, columns=COLUMNS)
-        columns["at"].append(_places(table["shard"].to_numpy()))
+    builds = tuple(open_build(Folder(url)) for url in urls)
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in (*COLUMNS, "build", "at")}
+    for number, build in enumerate(builds):
+        table = build.columns(COLUMNS)
+        shard, at = build.shard_of(np.arange(len(table)))
+        if not np.array_equal(table["shard"].to_numpy(), shard):
+            raise build.damaged(
+                f"{build.manifest.rows}: its rows are not in the order of the shards"
+            )
         for name in COLUMNS:
-            columns[name].append(table[name].to_numpy())
-        columns["shard"][-1] = columns["shard"][-1] + len(shards)
-        digests.append(manifest["digest"])
-        shards += [Shard(folder, one["tar"], one["samples"]) for one in manifest["shards"]]
-    whole = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return _corpus(whole, digests, shards)
+            columns[name].append(np.asarray(_plain(table[name])))
+        columns["at"].append(at)
+        columns["build"].append(np.full(len(table), number))
+    return _corpus({name: np.concatenate(parts) for name, parts in columns.items()}, builds)
 
 
-def _manifest(folder: Folder) -> dict[str, Any]:
-    if not folder.exists(MANIFEST):
-        raise BuildError(f"{folder.url} holds no finished build: {MANIFEST} is missing")
-    try:
-        manifest: dict[str, Any] = json.loads(folder.read(MANIFEST))
-        if manifest_digest(manifest) != manifest["digest"]:
-            raise ValueError("its digest is not that of its content; it was edited")
-    except (ValueError, KeyError, TypeError) as err:
-        raise BuildError(f"{folder.url}/{MANIFEST} cannot be used: {err}") from err
-    return manifest
+def _plain(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column's values, texts as Python's own."""
+    text = pa.types.is_dictionary(column.type)
+    values: NDArray[Any] = (column.cast(pa.string()) if text else column).to_numpy()
+    return values
 
 
-def _places(shard: Ints) -> Ints:
-    """Each row's place in its shard; the rows of a shard stand together."""
-    starts = np.flatnonzero(np.diff(shard, prepend=-1))
-    return np.arange(len(shard)) - np.repeat(starts, np.diff(starts, append=len(shard)))
-
-
-def _corpus(whole: Mapping[str, NDArray[Any]], digests: list[str], shards: list[Shard]) -> Corpus:
+def _corpus(whole: Mapping[str, NDArray[Any]], builds: tuple[Build, ...]) -> Corpus:
     if not len(whole["key"]):
         raise BuildError("the builds hold no samples")
     pairs = list(zip(whole["source"], whole["task"], strict=True))
     number = {cell: k for k, cell in enumerate(sorted(set(pairs)))}
-    numbers = {name: whole[name].astype(np.int64) for name in ("shard", "at", "width", "height")}
+    names = ("build", "shard", "at", "width", "height")
+    numbers = {name: whole[name].astype(np.int64) for name in names}
     return Corpus(
-        digests=tuple(digests),
-        shards=tuple(shards),
+        builds=builds,
         cells=tuple(number),
         keys=whole["key"].astype(np.str_),
         cell=np.fromiter((number[pair] for pair in pairs), np.int64, len(pairs)),

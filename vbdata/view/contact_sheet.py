@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import textwrap
 from collections.abc import Mapping
 from fractions import Fraction
@@ -13,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from vbdata.core import images
 from vbdata.errors import BuildError
 from vbdata.manifest.browse import browsing
+from vbdata.manifest.drawn import decoded, drawn
 from vbdata.planning.mixture import apportion
 from vbdata.storage.folder import Folder
-from vbdata.view.drawn import decoded, drawn
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 300, 200, 8
 TEXT_WIDTH, TEXT_HEIGHT, LINES = 380, 118, 5
@@ -29,6 +30,8 @@ def contact_sheet(out: Folder, count: int, seed: int = 0) -> bytes:
     Raises BuildError if the folder holds no build, or one without samples.
     """
     with browsing(out) as build:
+        for _, task in build.cells:
+            build.build.task(task)
         if not build.cells:
             raise BuildError(f"{out.url} holds no samples")
         shares = apportion([Fraction(1)] * len(build.cells), count)
@@ -64,7 +67,8 @@ def _draw_row(
 ) -> None:
     given = next(images.decode_rgb(parts[m]) for m in parts if m.startswith("input."))
     target = images.decode_rgb(parts["target.png"])
-    for column, pixels in enumerate((given, target, drawn(decoded(target, row), given))):
+    label = decoded(target, row["task"], json.loads(row["params"]))
+    for column, pixels in enumerate((given, target, drawn(label, given))):
         tile = Image.fromarray(pixels)
         tile.thumbnail((CELL_WIDTH, CELL_HEIGHT))
         sheet.paste(tile, (GAP + column * (CELL_WIDTH + GAP), top))

@@ -5,6 +5,7 @@ Photographs are averaged and written as JPEG. Targets keep their colours: neares
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from vbdata.core import images
 from vbdata.core.png import encode_png
 from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import BadSample, BuildError
-from vbdata.view.drawn import decoded, drawn
+from vbdata.manifest.drawn import decoded, drawn
 from vbdata.view.report.charts import data_uri
 from vbdata.view.report.measures import Mask
 
@@ -60,7 +61,8 @@ def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
     if not given.shape[:2] == target.shape[:2] == valid.shape == size:
         raise BuildError(f"{row['key']}: its images are not of its size; run vbdata verify")
     known = plugins.usable(plugins.TASKS, row["task"]) is not None
-    return Opened(row, given, target, valid, decoded(target, row) if known else None)
+    label = decoded(target, row["task"], json.loads(row["params"])) if known else None
+    return Opened(row, given, target, valid, label)
 
 
 def tiles(sample: Opened, width: int, height: int) -> list[Tile]:

@@ -5,7 +5,6 @@ Depth as inverse-depth grey, normals lit from the camera, segments over the dark
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,11 +16,14 @@ from vbdata.core import images
 from vbdata.core.types import Depth, Normals, Segments
 
 
-def decoded(target: images.Pixels, row: Mapping[str, Any]) -> Any:
-    """What a task's decoder reads in uint8 RGB [H, W, 3]: a label, or the image as a tensor."""
+def decoded(target: images.Pixels, task: str, params: Mapping[str, Any]) -> Any:
+    """What a task's decoder reads in uint8 RGB [H, W, 3]: a label, or the image as a tensor.
+
+    Raises LookupError if the task is not known here.
+    """
     import torch
 
-    return plugins.task(row["task"]).decode(torch.from_numpy(target), json.loads(row["params"]))
+    return plugins.task(task).decode(torch.from_numpy(target), params)
 
 
 def drawn(label: Any, given: images.Pixels) -> images.Pixels:

@@ -1,51 +1,18 @@
-"""manifest.json against its own digest, against SHA256SUMS and against what it says elsewhere.
+"""manifest.json against what it says elsewhere, against SHA256SUMS and the folder's listing.
 
 A manifest that was edited and given a fitting digest again still contradicts itself, the sums, the
-rows (`verify_rows`) or the bytes (`verify_shards`); nothing here trusts one number that another
+rows (vbdata.checks.rows) or the bytes (vbdata.checks.shards): no number is trusted that another
 file has, too. Whoever makes all of them anew has made another build.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
-from pydantic import ValidationError
-
-from vbdata.checks.files import LARGEST, MOST, read_bounded
-from vbdata.errors import BadSample
-from vbdata.layout import MANIFEST, QUARANTINE, SHARDS, SUMS, build_digest, shards_folder, tar_path
-from vbdata.manifest.json_text import manifest_digest
-from vbdata.manifest.model import Manifest, Shard
-from vbdata.manifest.write import FORMAT
-from vbdata.storage.folder import Folder
-
-
-def read_manifest(out: Folder, faults: list[str]) -> Manifest | None:
-    """The manifest if it can be understood; what is wrong goes into faults."""
-    try:
-        raw = json.loads(read_bounded(out, MANIFEST))
-    except (ValueError, RecursionError, OSError, BadSample) as err:
-        faults.append(f"{MANIFEST}: cannot be read: {err}")
-        return None
-    if not isinstance(raw, dict):
-        faults.append(f"{MANIFEST}: not a JSON object")
-        return None
-    if manifest_digest(raw) != raw.get("digest"):
-        faults.append(f"{MANIFEST}: its digest is not that of its content; it was edited")
-    if raw.get("format") != FORMAT:
-        faults.append(f"{MANIFEST}: of format {raw.get('format')!r}, this vbdata reads {FORMAT}")
-        return None
-    try:
-        return Manifest.model_validate(raw)
-    except ValidationError as err:
-        for each in err.errors(include_url=False)[:MOST]:
-            place = ".".join(map(str, each["loc"]))
-            faults.append(f"{MANIFEST}: {place}: {each['msg']}")
-        return None
+from vbdata.layout import MANIFEST, SHARDS, SUMS, build_digest, shards_folder, tar_path
+from vbdata.manifest.model import Manifest, ShardLine
 
 
 def manifest_faults(
@@ -67,11 +34,11 @@ def manifest_faults(
     ):
         if stated != found:
             yield f"{MANIFEST}: {what} is {stated}, its parts add up to {found}"
+    for number, shard in enumerate(shards):
+        yield from _shard_line_faults(manifest, number, shard, sums, files)
     for path in manifest.published:
         if path not in sums:
             yield f"{path}: the manifest names it, {SUMS} does not"
-    for number, shard in enumerate(shards):
-        yield from _shard_line_faults(manifest, number, shard, sums, files)
     named = {path for path in manifest.published if path.startswith(f"{SHARDS}/")}
     for path in sums:
         if path.startswith(f"{SHARDS}/") and path not in named:
@@ -82,7 +49,7 @@ def manifest_faults(
 def _shard_line_faults(
     manifest: Manifest,
     number: int,
-    shard: Shard,
+    shard: ShardLine,
     sums: Mapping[str, str],
     files: Mapping[str, int],
 ) -> Iterator[str]:
@@ -125,25 +92,3 @@ def _recipe_faults(manifest: Manifest) -> Iterator[str]:
     stated_sets = {line.set for line in manifest.holdout}
     if not sets <= stated_sets or len(stated_sets) != len(recipe.holdout):
         yield f"{MANIFEST}: its held-out sets are not those of the recipe"
-
-
-def quarantine_faults(out: Folder, manifest: Manifest) -> Iterator[str]:
-    """Where quarantine.jsonl contradicts the counts of the manifest."""
-    reasons, cells = Counter[str](), Counter[tuple[str, str]]()
-    try:
-        with out.open(QUARANTINE) as file:
-            while line := file.readline(LARGEST):
-                row = json.loads(line)
-                if row["stage"] != "index":
-                    reasons[str(row["reason"])] += 1
-                    cells[str(row["source"]), str(row["task"])] += 1
-    except (ValueError, KeyError, TypeError, RecursionError, OSError, BadSample) as err:
-        yield f"{QUARANTINE}: cannot be read: {type(err).__name__}: {err}"
-        return
-    if dict(reasons) != manifest.quarantine:
-        yield f"{QUARANTINE}: its reasons are not those that {MANIFEST} counts"
-    for cell in manifest.cells:
-        found = cells[cell.source, cell.task]
-        if found != cell.quarantined:
-            name = f"{cell.source} / {cell.task}"
-            yield f"{QUARANTINE}: {found} lines of {name}, {cell.quarantined} in {MANIFEST}"

@@ -1,0 +1,290 @@
+"""The one way into a finished build, for every command and for `vbdata.open_build`.
+
+A build is opened by its manifest.json, which is read with bounds, typed part by part, compared with
+its own digest, with what it says elsewhere and with SHA256SUMS, all before anything is made of it.
+Whatever is wrong with it is one BuildError with one sentence, the same for all who open it.
+
+Rows and samples are read when they are asked for: rows by columns or by shard, a sample by its key
+or place as one range of its tar, a whole tar only with its SHA-256. No pixel is touched before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from vbdata import plugins
+from vbdata.errors import BadSample, BuildError, choices
+from vbdata.layout import MANIFEST, SUMS
+from vbdata.machine.hashing import file_sha256
+from vbdata.manifest.columns import ROWS
+from vbdata.manifest.consistency import manifest_faults
+from vbdata.manifest.json_text import manifest_digest
+from vbdata.manifest.model import FORMAT, Manifest
+from vbdata.manifest.rows import UNREADABLE, RowSpan, all_rows, opened_rows, read_rows, row_places
+from vbdata.manifest.sample import BuiltSample
+from vbdata.manifest.sums import MOST, hash_fault, read_bounded, read_sums
+from vbdata.shard.tar_read import Offsets, read_between, read_offsets, read_sample
+from vbdata.storage.folder import Folder
+
+MEMBERS = ("input", "target", "valid", "instruction", "json")
+Ints = NDArray[np.int64]
+
+
+def read_manifest(folder: Folder, faults: list[str]) -> tuple[Manifest, dict[str, Any]] | None:
+    """manifest.json typed and as plain JSON values, or None if it cannot be understood.
+
+    Each thing that is wrong with it becomes a sentence in `faults`, whatever bytes it has.
+    """
+    try:
+        content = read_bounded(folder, MANIFEST)
+        document = json.loads(content)
+        if not isinstance(document, dict):
+            faults.append(f"{MANIFEST}: not a JSON object")
+            return None
+        if manifest_digest(document) != document.get("digest"):
+            faults.append(f"{MANIFEST}: its digest is not that of its content; it was edited")
+        if document.get("format") != FORMAT:
+            form = repr(document.get("format"))[:100]
+            faults.append(f"{MANIFEST}: of format {form}, this vbdata reads {FORMAT}")
+            return None
+        return Manifest.model_validate(document), document
+    except ValidationError as err:
+        for each in err.errors(include_url=False, include_input=False)[:MOST]:
+            place = ".".join(map(str, each["loc"]))
+            faults.append(f"{MANIFEST}: {place}: {each['msg']}")
+    except RecursionError:
+        faults.append(f"{MANIFEST}: cannot be read: nested too deeply")
+    except (ValueError, TypeError, OSError, BadSample) as err:
+        faults.append(f"{MANIFEST}: cannot be read: {err}")
+    return None
+
+
+def open_build(folder: Folder) -> Build:
+    """Open a finished build.
+
+    Raises BuildError, in one sentence, if there is none or if manifest.json is not what was built.
+    """
+    try:
+        missing = [path for path in (MANIFEST, SUMS) if folder.size(path) < 0]
+    except (OSError, ValueError, ImportError) as err:
+        raise BuildError(f"{folder.url} cannot be read: {type(err).__name__}: {err}") from err
+    if missing:
+        raise BuildError(f"{folder.url} holds no finished build: {missing[0]} is missing")
+    faults: list[str] = []
+    found = read_manifest(folder, faults)
+    if found is not None and not faults:
+        sums = read_sums(folder, faults)
+        faults += manifest_faults(found[0], sums, {})
+        faults += filter(None, [hash_fault(folder, MANIFEST, sums.get(MANIFEST, ""))])
+        if not faults:
+            return Build(folder, *found, sums=sums)
+    raise damaged(folder, faults[0])
+
+
+def damaged(folder: Folder, what: str) -> BuildError:
+    """The error of a build that is not what it says."""
+    return BuildError(f"{folder.url}: {what}; run vbdata verify")
+
+
+@dataclass(frozen=True, eq=False)
+class Build(Sequence[BuiltSample]):
+    """A finished build: a sequence of its samples, in the order of their keys.
+
+    `build[0]` is the first sample, `build["00000017"]` that of a key. Made by `open_build`; may be
+    pickled. manifest: typed; document: the same manifest.json as plain JSON values; sums: SHA-256
+    by path, of every published file. Every method raises BuildError where the build is damaged.
+    """
+
+    folder: Folder
+    manifest: Manifest
+    document: Mapping[str, Any] = field(repr=False)
+    sums: Mapping[str, str] = field(repr=False)
+
+    def __len__(self) -> int:
+        return self.manifest.samples
+
+    def __getitem__(self, which: int | str) -> BuiltSample:  # type: ignore[override]
+        """A sample by its place, counted from 0 (from the end below 0), or by its key.
+
+        Raises IndexError or KeyError if there is none, BuildError or BadSample for damage.
+        """
+        row = self.row(which)
+        return BuiltSample.of(row, self.members(which))
+
+    def __iter__(self) -> Iterator[BuiltSample]:
+        return (self[place] for place in range(len(self)))
+
+    def __reversed__(self) -> Iterator[BuiltSample]:
+        return (self[place] for place in reversed(range(len(self))))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Build {self.manifest.name!r} ({self.manifest.split}) of {len(self)} samples in "
+            f"{len(self.manifest.shards)} shards at {self.folder.url}>"
+        )
+
+    # Rows.
+
+    @contextmanager
+    def rows_file(self) -> Iterator[pq.ParquetFile]:
+        """The Parquet file of the rows, read by range; its columns and counts are those expected.
+
+        What is read of it afterwards may still be damaged: see `reading`.
+        """
+        with ExitStack() as stack:
+            with self.reading():
+                file = stack.enter_context(opened_rows(self.folder, self.manifest.rows))
+                row_places(file, self.manifest)
+            yield file
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Whatever Parquet's code raises inside becomes a BuildError that names the file."""
+        try:
+            yield
+        except UNREADABLE as err:
+            raise self.damaged(f"{self.manifest.rows}: {type(err).__name__}: {err}") from err
+
+    @cached_property
+    def places(self) -> list[RowSpan]:
+        """Where the rows of each shard lie, by the shard's number."""
+        with self.reading(), opened_rows(self.folder, self.manifest.rows) as file:
+            return row_places(file, self.manifest)
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some columns of all rows, in the order of the keys; texts are dictionaries."""
+        with self.rows_file() as file, self.reading():
+            return all_rows(file, names)
+
+    def shard_rows(self, number: int) -> list[dict[str, Any]]:
+        """The rows of a shard."""
+        places = self.places
+        with self.reading(), opened_rows(self.folder, self.manifest.rows) as file:
+            rows: list[dict[str, Any]] = read_rows(file, places[number], ROWS.names).to_pylist()
+            return rows
+
+    def row(self, which: int | str) -> dict[str, Any]:
+        """A sample's row by its place or key. Raises IndexError or KeyError if there is none."""
+        number, slot = self._where(which)
+        if number not in self._last_rows:  # samples are mostly asked for in order
+            rows = self.shard_rows(number)
+            self._last_rows.clear()
+            self._last_rows[number] = rows
+            return rows[slot]
+        return self._last_rows[number][slot]
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """All keys, rising."""
+        keys: list[str] = self.columns(["key"])["key"].to_pylist()
+        return keys
+
+    # Samples and tars.
+
+    def members(self, which: int | str) -> dict[str, bytes]:
+        """A sample's files by extension, such as "target.png", read as one range of its tar."""
+        number, slot = self._where(which)
+        return self.read(number, slot, self.keys[int(self.starts[number]) + slot])
+
+    def read(self, number: int, slot: int, key: str) -> dict[str, bytes]:
+        """The files, by extension, of the sample at a place in a shard, both counted from 0.
+
+        key: the sample's own. Two requests, or one where the shard's offsets have been read.
+        """
+        tar = self.manifest.shards[number].tar
+        if number in self._offsets:
+            first, end = (int(edge) for edge in self._offsets[number][slot : slot + 2])
+            parts = read_between(self.folder, tar, first, end, key)
+        else:
+            parts = read_sample(self.folder, tar, slot, key)
+        kinds = sorted(name.partition(".")[0] for name in parts)
+        if kinds != sorted(MEMBERS):
+            raise self.damaged(f"{tar}: {key} has {', '.join(sorted(parts))}")
+        return parts
+
+    def offsets(self, number: int) -> Offsets:
+        """uint64[samples + 1]: where each sample of a shard begins in its tar, then the end."""
+        if number not in self._offsets:
+            shard = self.manifest.shards[number]
+            try:
+                found = read_offsets(self.folder, shard.tar, shard.samples, shard.bytes)
+            except (ValueError, BadSample) as err:
+                raise self.damaged(str(err)) from err
+            self._offsets[number] = found
+        return self._offsets[number]
+
+    @contextmanager
+    def tar(self, number: int) -> Iterator[Path]:
+        """A shard's tar on this machine's disk, of exactly the manifest's bytes."""
+        shard = self.manifest.shards[number]
+        with self.folder.local_copy(shard.tar) as path:
+            if file_sha256(path) != shard.sha256:
+                raise self.damaged(f"{shard.tar}: its SHA-256 is not the one in {MANIFEST}")
+            yield path
+
+    def check_rows(self) -> None:
+        """Raise BuildError unless the rows' file has the SHA-256 that SHA256SUMS states."""
+        path = self.manifest.rows
+        if fault := hash_fault(self.folder, path, self.sums.get(path, "")):
+            raise self.damaged(fault)
+
+    def task(self, name: str) -> ModuleType:
+        """The module of a task of the build. Raises BuildError if it is not known here."""
+        module = plugins.usable(plugins.TASKS, name)
+        if module is None:
+            known = plugins.names(plugins.TASKS)
+            raise BuildError(f"{self.folder.url}: unknown task {name!r}{choices(name, known)}")
+        return module
+
+    def damaged(self, what: str) -> BuildError:
+        """The error of a build that is not what it says."""
+        return damaged(self.folder, what)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """int64[shards + 1]: the place of each shard's first sample, then the number of all."""
+        return np.cumsum([0, *(shard.samples for shard in self.manifest.shards)], dtype=np.int64)
+
+    def shard_of(self, places: Ints) -> tuple[Ints, Ints]:
+        """Of some places, counted from 0: the number of the shard, and the place inside it."""
+        number = np.searchsorted(self.starts, places, "right") - 1
+        return number, places - self.starts[number]
+
+    def _where(self, which: int | str) -> tuple[int, int]:
+        """The shard, and the place in it, of a sample."""
+        place = self._by_key[which] if isinstance(which, str) else which
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"sample {place} of {len(self)}")
+        number, slot = self.shard_of(np.array([place % len(self)], np.int64))
+        return int(number[0]), int(slot[0])
+
+    @cached_property
+    def _by_key(self) -> dict[str, int]:
+        return {key: place for place, key in enumerate(self.keys)}
+
+    @cached_property
+    def _offsets(self) -> dict[int, Offsets]:
+        return {}
+
+    @cached_property
+    def _last_rows(self) -> dict[int, list[dict[str, Any]]]:
+        return {}
