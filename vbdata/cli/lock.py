@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,11 +53,11 @@ def lock(
     """
     with reported(as_json):
         from vbdata.locks.lock import SUFFIX
-        from vbdata.locks.make import make_lock
+        from vbdata.manifest.opened import open_build
         from vbdata.storage.folder import Folder
 
-        made = make_lock(Folder(folder))
-        _write(made, out or Path("manifests") / f"{made.name}{SUFFIX}", as_json)
+        name = open_build(Folder(folder)).manifest.name
+        _write(Folder(folder), out or Path("manifests") / f"{name}{SUFFIX}", as_json)
 
 
 def diff(
@@ -124,15 +124,12 @@ def locking(recipe: Path, write: bool, locked: bool, file: Path | None, as_json:
 def build_held(
     recipe: Recipe, out: Folder, how: How, watcher: Watcher, against: Locking
 ) -> dict[str, Any]:
-    """Build, and hold the build against a lock if there is one; finished shards are read again.
-
-    Raises LockError, a BuildError, for a build that is not what its lock says.
-    """
-    from vbdata.engine.build import build
-
+    """Build, held against the lock if there is one, which is told as the command line tells it."""
     if against.held is None:
+        from vbdata.engine.build import build
+
         return build(recipe, out, how, watcher)
-    from vbdata.locks.inputs import Locked
+    from vbdata.locks.held import build_held
 
     def say(text: str) -> None:
         shown = f"vbdata: {against.path}: {text}"
@@ -140,33 +137,24 @@ def build_held(
             shown = events.line("lock", lock=str(against.path), text=text)
         typer.echo(shown, err=not against.as_json)
 
-    check = Locked(against.held, str(against.path), out, watcher, say)
-    manifest = build(recipe, out, replace(how, rehash=True), check)
-    check.finish()
-    return manifest
+    return build_held(recipe, out, how, watcher, against.held, str(against.path), say)
 
 
 def finish(against: Locking, out: Folder) -> None:
     """Write the lock, or say that the build is what its lock says."""
     if against.write:
-        from vbdata.locks.make import make_lock
-
-        _write(make_lock(out), against.path, against.as_json)
+        _write(out, against.path, against.as_json)
     elif against.held is not None:
         line = events.line("locked", lock=str(against.path), digest=against.held.digest)
         said = f"locked: the same bytes as {against.path} has"
         typer.echo(line if against.as_json else said)
 
 
-def _write(made: LockFile, path: Path, as_json: bool) -> None:
-    from vbdata.errors import BuildError
+def _write(out: Folder, path: Path, as_json: bool) -> None:
+    """Write a build's lock and say so."""
+    from vbdata.locks.held import write_lock
 
-    text = made.text()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="ascii", newline="\n")
-    except OSError as err:
-        raise BuildError(f"{path} cannot be written: {err.strerror}") from err
-    line = events.line("lock written", lock=str(path), digest=made.digest, bytes=len(text))
+    made, size = write_lock(out, path)
+    line = events.line("lock written", lock=str(path), digest=made.digest, bytes=size)
     said = f"{path}: {len(made.shards)} shards, {made.samples} samples, digest {made.digest[:16]}"
     typer.echo(line if as_json else said)

@@ -24,6 +24,7 @@ from vbdata.manifest.tally import warnings
 from vbdata.manifest.write import write_manifest
 from vbdata.planning.file import write_plan
 from vbdata.planning.plan import Plan, make_plan
+from vbdata.publish import reader_files
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.events import Events, Todo
 from vbdata.run.how import How
@@ -117,7 +118,7 @@ def _build_plan(
             _build_shards(equipped, progress, watcher, record, run)
         sweep(out, tar, digests)
         unpublish(out)
-        return write_manifest(plan, folder, receipts(out, digests), out)
+        return write_manifest(plan, folder, receipts(out, digests), out, reader_files)
 
 
 @contextmanager

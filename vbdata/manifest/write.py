@@ -9,7 +9,7 @@ covers every published file. All is written line by line: memory does not grow w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -39,18 +39,25 @@ from vbdata.manifest.tally import Tally, cell_lines
 from vbdata.planning.exclusions import excluded_groups
 from vbdata.planning.plan import Plan
 from vbdata.planning.row_groups import together
-from vbdata.publish import reader_files
 from vbdata.storage.filesystems import room
 from vbdata.storage.folder import Folder
 
+# Other libraries' files by path, in pieces, made of a manifest and the SHA-256 of earlier files.
+ReaderFiles = Callable[[Mapping[str, Any], Mapping[str, str]], Mapping[str, Iterable[bytes]]]
+
 
 def write_manifest(
-    plan: Plan, folder: str, receipts: Iterable[Receipt], out: Folder
+    plan: Plan,
+    folder: str,
+    receipts: Iterable[Receipt],
+    out: Folder,
+    reader_files: ReaderFiles = lambda manifest, sums: {},
 ) -> dict[str, Any]:
     """Write quarantine, rows, manifest.json and SHA256SUMS; return the manifest.
 
-    folder: that of the shards. Raises BuildError, with the quarantine written and no manifest, if
-    nothing was built or more than the recipe's max_bad is quarantined.
+    folder: that of the shards; reader_files: what is written beside them for other libraries.
+    Raises BuildError, with the quarantine written and no manifest, if nothing was built or more
+    than the recipe's max_bad is quarantined.
     """
     tally, shards = Tally(plan), ShardLines(lambda number: planned_tar(plan, number, folder))
     with TemporaryDirectory(prefix="vbdata-") as temporary:

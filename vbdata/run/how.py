@@ -1,4 +1,4 @@
-"""Where and how fast a build runs; never what it makes.."""
+"""Where and how fast a build runs; never what it makes."""
 
 from __future__ import annotations
 
