@@ -7,7 +7,7 @@ LIBRARIES := .venv-interop
 WIDS := .venv-interop-wids
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lock test browser interop check bench clean
+.PHONY: help setup demo lock test quick browser interop check bench clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
 
 test: check ## everything that CI runs: check, then the tests on two processes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+quick: setup ## the tests that take no Ray, no object store, no browser and no second each: a minute
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m 'not (ray or s3 or browser or slow)'
 
 # Debian's package; the tests of `make test` use it, too, where it is installed.
 browser: setup ## the report in headless Chromium (Debian: apt-get install --no-install-recommends chromium)

@@ -34,10 +34,32 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 
+OF_FIXTURES = {"browser": "browser", "proxy": "s3", "s3": "s3", "scheme": "s3", "server": "s3"}
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The tests of a file run in one process, so that what they share is made once."""
-    if not item.get_closest_marker("xdist_group"):
+    """Mark what a test needs, and keep a file's tests in one process: what they share is made once.
+
+    Who needs Ray is in a group whose name begins so; who needs a server or a browser asks for its
+    fixture.
+    """
+    group = item.get_closest_marker("xdist_group")
+    if group is None:
         item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    elif group.args[0].startswith("ray"):
+        item.add_marker("ray")
+    for name in getattr(item, "fixturenames", ()):
+        if name in OF_FIXTURES:
+            item.add_marker(OF_FIXTURES[name])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what needs a GPU where there is none, and import torch only to see whether."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("this machine has no CUDA device")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
@@ -24,7 +23,6 @@ from pycocotools import mask as coco_mask
 
 from benchmarks import pictures
 from pipelines.formats import rle as _rle
-from tests.transforms.test_devices import PARAMS, label_of
 from transforms.parts import colours
 from vbdata import plugins
 from vbdata.core import compiled, images, png, rounding
@@ -53,6 +51,10 @@ def by_plain(verb: Any, *arguments: Any, **options: Any) -> Any:
 @needs_compiler
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
 def test_tasks_draw_and_prove_the_same(name: str) -> None:
+    import torch
+
+    from tests.transforms.test_devices import PARAMS, label_of
+
     task = plugins.task(name)
     for seed in range(6):
         label = label_of(task.NEEDS[0], seed)
@@ -70,6 +72,8 @@ def test_tasks_draw_and_prove_the_same(name: str) -> None:
 
 
 def test_square_roots_are_rounded_once() -> None:
+    import torch
+
     bits = np.random.default_rng(3).integers(0, 0x7F800000, 300_000, np.int32)
     values = np.concatenate(
         [bits.view(np.float32), np.float32([0, -0.0, 1, 2, np.inf, np.nan, -1])]
@@ -81,6 +85,8 @@ def test_square_roots_are_rounded_once() -> None:
 
 
 def test_an_id_without_a_colour_is_an_error() -> None:
+    import torch
+
     from transforms.parts import colours as _colours
 
     ids = torch.tensor([[0, 3]], dtype=torch.int32)
@@ -262,6 +268,8 @@ def test_runs_that_are_not_all_of_a_picture_are_not_painted() -> None:
 def test_a_pixel_of_another_colour_is_found(
     runs: list[tuple[int, int]], data: st.DataObject
 ) -> None:
+    import torch
+
     palette: list[colours.Rgb] = [(0, 0, 0), (255, 0, 0), (1, 2, 3), (255, 0, 1), (9, 9, 9)]
     ids = torch.tensor([id_ for id_, count in runs for _ in range(count)] + [1], dtype=torch.int32)
     rgb = colours.paint(ids, palette)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import torch
 
 from pipelines.demo import coco as scenes
 from vbdata.core.surface import normals_from_depth
 from vbdata.errors import BadSample
 
-NO_SKY = torch.zeros(40, 50, dtype=torch.bool)
+if TYPE_CHECKING:
+    import torch
+
+
+def no_sky() -> torch.Tensor:
+    import torch
+
+    return torch.zeros(40, 50, dtype=torch.bool)
 
 
 def plane(
     normal: tuple[float, float, float], camera: tuple[float, float, float, float]
 ) -> torch.Tensor:
     """Planar depth of the plane n . P = -3 (it faces the camera), float64 [40, 50]."""
+    import torch
+
     fx, fy, cx, cy = camera
     v, u = torch.meshgrid(torch.arange(40.0), torch.arange(50.0), indexing="ij")
     n = torch.tensor(normal, dtype=torch.float64)
@@ -28,9 +38,11 @@ def plane(
     "normal", [(0, 0, -1), (0.6, 0, -0.8), (0, -0.96, -0.28), (0.48, -0.6, -0.64)]
 )
 def test_planes_are_exact_at_any_tilt(normal: tuple[float, float, float]) -> None:
+    import torch
+
     camera = (60.0, 55.0, 24.5, 19.5)
     metres = plane(normal, camera)
-    found = normals_from_depth(metres, metres > 0, camera, NO_SKY)
+    found = normals_from_depth(metres, metres > 0, camera, no_sky())
     inner = found.valid[1:-1, 1:-1] | (metres[1:-1, 1:-1] <= 0.5)
     assert inner.float().mean() > 0.9
     want = torch.tensor(normal)[:, None]
@@ -40,11 +52,13 @@ def test_planes_are_exact_at_any_tilt(normal: tuple[float, float, float]) -> Non
 
 
 def test_edges_and_holes_are_not_valid() -> None:
+    import torch
+
     metres = torch.full((40, 50), 2.0)
     metres[:, 25:] = 3.0
     valid = torch.ones(40, 50, dtype=torch.bool)
     valid[10, 10] = False
-    found = normals_from_depth(metres, valid, (50.0, 50.0, 25.0, 20.0), NO_SKY)
+    found = normals_from_depth(metres, valid, (50.0, 50.0, 25.0, 20.0), no_sky())
     assert not found.valid[:, 24:26].any()
     assert not found.valid[10, 9:12].any()
     assert not found.valid[9:12, 10].any()
@@ -52,13 +66,17 @@ def test_edges_and_holes_are_not_valid() -> None:
 
 
 def test_sparse_depth_is_refused() -> None:
+    import torch
+
     metres = torch.full((40, 50), 2.0)
     valid = torch.rand(40, 50, generator=torch.Generator().manual_seed(0)) < 0.2
     with pytest.raises(BadSample, match="too sparse for normals"):
-        normals_from_depth(metres, valid, (50.0, 50.0, 25.0, 20.0), NO_SKY)
+        normals_from_depth(metres, valid, (50.0, 50.0, 25.0, 20.0), no_sky())
 
 
 def test_ray_cast_scenes() -> None:
+    import torch
+
     errors, covered = [], []
     for shot, _ in zip(scenes.truth(frames=4), range(4), strict=False):
         fx, fy, cx, cy = scenes_camera(shot.camera)

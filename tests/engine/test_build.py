@@ -20,8 +20,6 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import webdataset
-from ray.cluster_utils import Cluster
 
 from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
 from vbdata import plugins
@@ -76,6 +74,8 @@ def test_a_killed_worker_costs_nothing_but_time(
 def test_a_running_cluster_of_two_nodes(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
+    from ray.cluster_utils import Cluster
+
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         for _ in range(2):
@@ -130,6 +130,8 @@ def test_the_same_bytes_in_another_process_zone_locale_and_hash_seed(
 
 
 def test_realised_counts_are_exact_in_every_shard(demo_build: Path) -> None:
+    import webdataset
+
     manifest = manifest_of(demo_build)
     assert [c["realised"] for c in manifest["cells"]] == [
         c["apportioned"] for c in manifest["cells"]
@@ -147,6 +149,8 @@ def test_realised_counts_are_exact_in_every_shard(demo_build: Path) -> None:
 
 
 def test_webdataset_reads_every_member(demo_build: Path) -> None:
+    import webdataset
+
     tars = [str(demo_build / shard["tar"]) for shard in manifest_of(demo_build)["shards"]]
     keys = []
     for sample in webdataset.WebDataset(tars, shardshuffle=False).decode("rgb8"):
@@ -160,6 +164,8 @@ def test_webdataset_reads_every_member(demo_build: Path) -> None:
 
 
 def test_inputs_pass_through_byte_for_byte(demo_build: Path, demo_data: Path) -> None:
+    import webdataset
+
     passed = 0
     for shard in manifest_of(demo_build)["shards"]:
         for sample in webdataset.WebDataset(str(demo_build / shard["tar"]), shardshuffle=False):
@@ -403,6 +409,8 @@ def test_a_bug_in_a_plug_in_ends_the_build_clearly(
 
 
 def test_geometry_shrinks_image_and_label_alike(demo_recipe: Recipe, tmp_path: Path) -> None:
+    import webdataset
+
     image = demo_recipe.image.model_copy(update={"max_pixels": 20_000, "multiple_of": 16})
     recipe = replace(demo_recipe, image=image, samples=30, shard_size=15)
     build(recipe, Folder(str(tmp_path / "out")), How())
@@ -418,6 +426,8 @@ def test_geometry_shrinks_image_and_label_alike(demo_recipe: Recipe, tmp_path: P
 
 
 def test_png_inputs_are_lossless(demo_recipe: Recipe, tmp_path: Path) -> None:
+    import webdataset
+
     recipe = replace(
         demo_recipe, image=demo_recipe.image.model_copy(update={"input": "png"}), samples=12,
         shard_size=12,

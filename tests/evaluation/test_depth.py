@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +64,8 @@ def test_answers_are_clipped_and_sky_counts_as_the_cap() -> None:
 
 
 def test_no_pixel_to_score_defines_nothing() -> None:
+    import torch
+
     truth = f32([np.inf, 200.0, 0.0])
     assert depth_scores(truth, truth, np.ones((1, 3), bool), 80.0) is None
     meter = DepthMeter(80.0, None, "none")
@@ -74,6 +75,8 @@ def test_no_pixel_to_score_defines_nothing() -> None:
 
 
 def test_the_mean_is_over_images_not_pixels() -> None:
+    import torch
+
     meter = DepthMeter(80.0, None, "none")
     for width, factor in ((1, 2.0), (3, 1.0)):
         truth = torch.full((1, width), 2.0)
@@ -160,6 +163,8 @@ def unit(*rows: list[float]) -> Any:
 
 
 def normals(xyz: Any, valid: Any = None) -> Normals:
+    import torch
+
     good = torch.ones(1, xyz.shape[1], dtype=torch.bool)
     good = good if valid is None else torch.tensor([valid])
     return Normals(xyz=torch.from_numpy(xyz)[:, None], valid=good, sky=~good)
@@ -233,6 +238,8 @@ def slow_ssim(one: Any, other: Any) -> float:
 
 
 def test_images_by_hand_and_by_definition() -> None:
+    import torch
+
     rng = np.random.default_rng(3)
     one = rng.integers(0, 256, (17, 19, 3), dtype=np.uint8)
     other = np.clip(one.astype(int) + rng.integers(-30, 31, one.shape), 0, 255).astype(np.uint8)

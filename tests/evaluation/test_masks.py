@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +17,8 @@ ANY = Geometry(source=(1, 1), scaled=(1, 1), left=0, top=0, width=1, height=1)
 
 
 def segments(ids: Any, names: tuple[str, ...], valid: Any = None) -> Segments:
+    import torch
+
     at = torch.tensor(np.atleast_2d(ids), dtype=torch.int32)
     good = torch.ones_like(at).bool() if valid is None else torch.tensor(np.atleast_2d(valid))
     off = (False,) * len(names)

@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import yaml
 
 from vbdata.train.config import Config, check_config
+
+if TYPE_CHECKING:
+    import torch
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -105,6 +107,7 @@ def lines(out: Path) -> list[dict[str, Any]]:
 
 def state(out: Path, step: int) -> dict[str, torch.Tensor]:
     """All tensors of a checkpoint (parameters, average, optimizer, log), whole, by name."""
+    import torch
     from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 
     folder = out / "checkpoints" / f"step-{step:08d}"
@@ -121,6 +124,8 @@ def exported(out: Path, step: int) -> bytes:
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
     """Bit for bit."""
+    import torch
+
     assert one.keys() == other.keys()
     different = [name for name in one if not torch.equal(one[name], other[name])]
     assert not different, different[:5]

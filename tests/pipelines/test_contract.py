@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from vbdata import plugins
 from vbdata.core.images import decode_rgb
@@ -81,6 +80,8 @@ def test_load_yields_what_the_index_promises(
 
 
 def check_label(kind: str, label: Any, entry: Entry) -> None:
+    import torch
+
     size = (entry.height, entry.width)
     assert isinstance(label, KINDS[kind])
     if isinstance(label, Depth):
@@ -130,6 +131,8 @@ def test_a_task_serves_every_dataset_that_can(
 
 
 def check_task(name: str, dataset: str, entry: Entry, root: Folder) -> None:
+    import torch
+
     task = plugins.task(name)
     ask, again = (task.ask(entry, Stream("contract", entry.id)) for _ in range(2))
     assert ask == again

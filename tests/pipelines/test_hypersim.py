@@ -415,9 +415,9 @@ def test_any_way_of_storage_gives_the_values(form: str) -> None:
     assert np.array_equal(found, values)
     with h5py.File(io.BytesIO(data)) as opened:
         assert np.array_equal(opened["dataset"][()], values)
-        directly = _hdf5._gzipped(opened["dataset"], len(data)) is not None
+        directly = _hdf5.gzipped_chunks(opened["dataset"], len(data)) is not None
         assert directly == (form in ("gzip", "edges", "planes", "one chunk"))
-        assert _hdf5._gzipped(opened["dataset"], 100) is None  # chunks beyond the end
+        assert _hdf5.gzipped_chunks(opened["dataset"], 100) is None  # chunks beyond the end
 
 
 @pytest.mark.parametrize("size", [10, 6 * 8 * 2 - 2, 6 * 8 * 2 + 2, 1 << 24])

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from pipelines import hypersim
@@ -51,6 +50,8 @@ def test_segments_are_off_unless_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_is_a_segment(tmp_path: Path) -> None:
+    import torch
+
     root = tree(tmp_path)
     semantic, instance = labelled()
     label_frame(tmp_path, 0, semantic, instance)

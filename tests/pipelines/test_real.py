@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hilbertmap
-import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -79,6 +77,8 @@ def test_the_build_is_whole_and_exact(built: Path) -> None:
 
 
 def test_every_depth_pixel_is_within_half_a_code_step(built: Path) -> None:
+    import hilbertmap
+
     seen = walked = 0
     for facts, parts in samples(built, "depth"):
         drive, camera, frame = facts["sample_id"].split("/")
@@ -106,6 +106,8 @@ def test_every_depth_pixel_is_within_half_a_code_step(built: Path) -> None:
 
 def _table(palette: str) -> np.ndarray:
     """Matplotlib's colours in 8 bits, repeated ones once."""
+    import matplotlib
+
     name = "gray" if palette == "grey" else palette
     colours = np.rint(matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).astype(int)
     return colours[np.append(True, (colours[1:] != colours[:-1]).any(1))]

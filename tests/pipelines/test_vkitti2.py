@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -167,6 +166,8 @@ def test_every_colour_of_the_real_frames_is_known() -> None:
 
 @real
 def test_derived_depth_on_the_real_frames(tmp_path: Path) -> None:
+    import torch
+
     for part in ("vkitti2/Scene01", "vkitti2_derived_depth/Scene01"):
         shutil.copytree(REAL / part, tmp_path / "Scene01", dirs_exist_ok=True)
     root = Folder(str(tmp_path))
@@ -304,6 +305,8 @@ def test_layouts(miniature: Path, tmp_path: Path, change: Callable[[Path], None]
 
 
 def test_metres_are_rounded_once() -> None:
+    import torch
+
     stored = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     found = _vkitti_depth.metric(stored)
     exact = torch.arange(65535, dtype=torch.float64) / 100
@@ -326,6 +329,8 @@ def test_unrounded_depth_stays_in_its_centimetre() -> None:
 
 def test_a_wall_is_flat_and_its_neighbour_stays_apart() -> None:
     """A plane 10 m ahead that recedes to the right, left of one at 12 m; the official lens."""
+    import torch
+
     camera = (725.0087, 725.0087, 100.0, 60.0)
     x = (np.arange(200) - camera[2]) / camera[0]
     cm = np.floor(np.where(x < 0, 10 / (1 - 0.1 * x), 12.0) * 100 + 0.5).astype(np.uint16)
@@ -351,6 +356,8 @@ def mean_angle(found: Normals, where: tuple[slice, slice], true: NDArray[np.floa
 
 
 def test_sky_and_holes_have_no_normal(tmp_path: Path) -> None:
+    import torch
+
     root = tree(tmp_path)
     entry = only(root)
     found = vkitti2.load(root, entry, ["normals"]).labels["normals"]
@@ -366,6 +373,8 @@ def test_sky_and_holes_have_no_normal(tmp_path: Path) -> None:
 
 
 def test_classes_are_the_class_images_and_tracks_the_instance_images(tmp_path: Path) -> None:
+    import torch
+
     root = tree(tmp_path)
     vehicles, everything = only(root), only(root, classes="all")
     assert vehicles.classes == (fact("car", 1, 8), fact("van", 1, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -9,8 +10,7 @@ import yaml
 
 from tests.helpers.builds import REPOSITORY
 
-pytest.importorskip("ray")
-pytest.importorskip("jsonschema")
+pytestmark = pytest.mark.skipif(not find_spec("jsonschema"), reason="no jsonschema here")
 
 ROOT = REPOSITORY
 ONE_THREAD = ("OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import ray
-from ray.cluster_utils import Cluster
 
 from tests.helpers.builds import manifest_of, sums_of
 from tests.helpers.faulty import HangingTime, Listener, faulty, happened, in_shards
@@ -27,6 +25,9 @@ from vbdata.recipe.recipe import Recipe
 from vbdata.run import attempts
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -45,6 +46,8 @@ os.environ.update([MARK.decode().split("=")])
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head that builds nothing, and no other node yet."""
+    from ray.cluster_utils import Cluster
+
     head = {"num_cpus": 0, "_system_config": QUICK, "object_store_memory": STORE}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster
@@ -239,6 +242,8 @@ def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
     quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray ends its worker, and that is an attempt: how much memory there is decides no byte."""
+    from ray.cluster_utils import Cluster
+
     monkeypatch.setattr(attempts, "ATTEMPTS", 1)
     recipe = faulty(tmp_path / "data", {in_shards(quiet)[5][0]: ("eat", "")})
     lines = map(str.split, Path("/proc/meminfo").read_text().splitlines())
@@ -301,6 +306,7 @@ def test_an_interrupted_build_takes_its_workers_along(
 
 def test_an_interrupt_outside_of_ray_starts_no_other_ray(quiet: Path, tmp_path: Path) -> None:
     """Workers end before their cluster, not when garbage is collected, which would start one."""
+    import ray
 
     class Interrupts(Watcher):
         def step(self, state: Progress) -> None:

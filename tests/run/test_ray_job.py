@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ray.cluster_utils import Cluster
 
 from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.waiting import LONG_S
@@ -32,6 +31,8 @@ PARTS = ("vbdata", "pipelines", "transforms", "manifests")
 @pytest.fixture(scope="module")
 def dashboard() -> Iterator[str]:
     """A cluster of this machine with one worker; where its jobs are submitted."""
+    from ray.cluster_utils import Cluster
+
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

@@ -26,9 +26,6 @@ from vbdata.run.events import Done, Event, Failed, Retried, Workers
 from vbdata.shard.shard import build_shard
 from vbdata.storage.folder import Folder
 
-ray = pytest.importorskip("ray")
-
-
 pytestmark = pytest.mark.xdist_group("ray")
 
 INTERVAL = "RAY_metrics_report_interval_ms"
@@ -43,6 +40,8 @@ print(len(GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, timeout=600
 @pytest.fixture(scope="module")
 def running() -> Iterator[None]:
     """Ray as a build starts it, with a worker, but for the pace at which metrics are told."""
+    import ray
+
     from vbdata.run.ray import run as ray_run
     from vbdata.run.ray import worker as ray_worker
 
@@ -124,6 +123,8 @@ def test_no_port_answers_at_another_address() -> None:
 @pytest.mark.usefixtures("running")
 @pytest.mark.parametrize("shown", ["none", "another", "ours"])
 def test_who_has_no_token_is_refused(shown: str, tmp_path: Path) -> None:
+    import ray
+
     env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
     env |= {"HOME": str(tmp_path)}
     if shown != "none":
@@ -153,6 +154,8 @@ def test_the_token_stands_in_no_file_and_sockets_are_private() -> None:
 
 def scraped(until: str) -> dict[str, float]:
     """vbdata's lines of Ray's Prometheus page, their labels cut to ours, once one is there."""
+    import ray
+
     port = ray.nodes()[0]["MetricsExportPort"]
     end = time.monotonic() + LONG_S
     while time.monotonic() < end:
@@ -207,6 +210,8 @@ def test_prometheus_reads_what_was_built(demo_recipe: Recipe, tmp_path: Path) ->
 
 def test_the_folder_goes_with_the_cluster() -> None:
     """Runs after the others: pytest keeps the order of a file."""
+    import ray
+
     from vbdata.run.ray import private as ray_private
     from vbdata.run.ray import run as ray_run
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from vbdata.storage import gs, gs_client, retry
 from vbdata.storage.folder import Folder
 from vbdata.storage.secrets import redacted
 
-pytest.importorskip("gcsfs")
+pytestmark = pytest.mark.skipif(not find_spec("gcsfs"), reason="gcsfs is not installed")
 
 TOKEN = "ya29.not-to-be-seen_anywhere-0123456789"
 MIB = 1 << 20

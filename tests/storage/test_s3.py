@@ -19,7 +19,6 @@ import fsspec
 import numpy as np
 import pytest
 import requests
-from werkzeug.serving import make_server
 
 from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.packing import OFFICIAL, PACKERS, STORED, tarred, write, zipped
@@ -66,6 +65,8 @@ class Counted:
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """A WSGI application on a port of this machine."""
+    from werkzeug.serving import make_server
+
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

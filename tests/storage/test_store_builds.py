@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pytest
-from ray.cluster_utils import Cluster
 
 from benchmarks.faulty_store import Faults, Proxy, faulty
 from tests.helpers.builds import REPOSITORY, sums_of
@@ -41,6 +40,9 @@ from vbdata.storage import retry
 from vbdata.storage.folder import Folder
 from vbdata.storage.secrets import redacted, refuse_keys
 
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
 ray_group = pytest.mark.xdist_group("ray builds")
 FLAKY = Faults(error=0.06, reset=0.02, lost=0.02, cut=0.02, short=0.02, flip=0.0, hang=0.005)
 
@@ -58,6 +60,8 @@ def proxy() -> Iterator[Proxy]:
 @pytest.fixture
 def cluster(proxy: Proxy) -> Iterator[Cluster]:
     """Whose workers find the store in their environment, and join no driver of this machine."""
+    from ray.cluster_utils import Cluster
+
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
     yield cluster
     cluster.shutdown()

@@ -5,38 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
-
-from tests.helpers import train_runs as runs
-from tests.helpers.builds import REPOSITORY
-
-pytest.importorskip("diffusers", reason="the real editors need vbdata[editors]")
 
 from tests.helpers import tiny_pipelines
+from tests.helpers import train_runs as runs
+from tests.helpers.builds import REPOSITORY
 from vbdata.errors import RecipeError
 from vbdata.evaluation.evaluate import EvaluationOptions
 from vbdata.evaluation.truth import BuildTruth
 from vbdata.storage.folder import Folder
-from vbdata.train import checkpoint, flow
-from vbdata.train.adapter import Condition, conditioned, make_editor, reworded
-from vbdata.train.adapters import _shared
-from vbdata.train.adapters._ceiling import ceiling, round_trip
-from vbdata.train.adapters._export import export_lora
 from vbdata.train.config import Lora, load_config
-from vbdata.train.loop import train
-from vbdata.train.lora import add_lora
-from vbdata.train.predict import load_trained
+
+if TYPE_CHECKING:
+    import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vbdata.train.adapter import Condition
+
+pytestmark = tiny_pipelines.needs_editors
 
 KINDS = sorted(tiny_pipelines.BUILDERS)
 FLOWS = [kind for kind in KINDS if kind != "instruct_pix2pix"]
 PACKED = ("flux1_kontext", "qwen_image_edit")  # 2 x 2 latents a token; the others one
-CPU = torch.device("cpu")
 PROMPT = "Paint the depth of the scene: near is black."
 SIZES = [(64, 64), (64, 112), (128, 80)]  # height, width
 GUIDANCE = {
@@ -60,6 +56,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 @pytest.fixture
 def editor(kind: str, folders: Mapping[str, Path]) -> Any:
+    from vbdata.train.adapter import make_editor
+
     return make_editor({"kind": kind, "path": str(folders[kind])})
 
 
@@ -73,14 +71,24 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray[Any, Any]:
 
 
 def tensor(rgb: np.ndarray[Any, Any]) -> Tensor:
+    import torch
+
+    from vbdata.train import flow
+
     return flow.scaled(torch.from_numpy(rgb).movedim(-1, 0)[None])
 
 
 def normal(shape: Any, seed: int = 0) -> Tensor:
+    import torch
+
     return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed))
 
 
 def given(editor: Any, rgb: np.ndarray[Any, Any], text: str = PROMPT) -> Condition:
+    import torch
+
+    from vbdata.train.adapter import conditioned
+
     return conditioned(editor, tensor(rgb), torch.tensor([True]), [text])
 
 
@@ -89,6 +97,8 @@ def asked(
     size: tuple[int, int], steps: int = 4,
 ) -> Tensor:  # fmt: skip
     """float32[1, 3, H, W] in 0..1 by the pipeline itself."""
+    from vbdata.train.adapters import _shared
+
     image = None if rgb is None else Image.fromarray(rgb)
     text, picture = GUIDANCE[kind] if guided else (1.0, 1.0)
     noise = _shared.packed(noise) if kind in PACKED else noise
@@ -128,6 +138,11 @@ class Calls:
 def test_the_module_is_called_as_the_pipeline_calls_it(
     kind: str, size: tuple[int, int], editor: Any, pipeline: Any
 ) -> None:
+    import torch
+    from torch import Tensor
+
+    from vbdata.train import flow
+
     rgb = picture(*size)
     condition = given(editor, rgb)
     noise = normal(condition.reference.shape)
@@ -160,6 +175,10 @@ def test_the_module_is_called_as_the_pipeline_calls_it(
 def test_the_sampler_gives_the_pipelines_picture(
     kind: str, guided: bool, editor: Any, pipeline: Any
 ) -> None:
+    import torch
+
+    from vbdata.train import flow
+
     rgb = picture(64, 96)
     condition = given(editor, rgb)
     noise = normal(condition.reference.shape)
@@ -177,7 +196,11 @@ def test_the_sampler_gives_the_pipelines_picture(
 def test_the_times_are_those_of_the_checkpoints_scheduler(
     kind: str, shift: float, folders: Mapping[str, Path], tmp_path: Path
 ) -> None:
+    import torch
     from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from vbdata.train import flow
+    from vbdata.train.adapter import make_editor
 
     def reschedule(folder: Path) -> None:
         FlowMatchEulerDiscreteScheduler(shift=shift).save_pretrained(folder / "scheduler")
@@ -197,6 +220,10 @@ def test_the_times_are_those_of_the_checkpoints_scheduler(
 
 @every_kind
 def test_one_step_is_the_prediction_from_pure_noise(kind: str, editor: Any) -> None:
+    import torch
+
+    from vbdata.train import flow
+
     condition = given(editor, picture(64, 64))
     noise = normal(condition.reference.shape)
     x = flow.sample(editor, noise, condition, 1)
@@ -208,6 +235,11 @@ def test_one_step_is_the_prediction_from_pure_noise(kind: str, editor: Any) -> N
 
 @pytest.mark.parametrize("kind", FLOWS)
 def test_rows_without_a_reference_are_text_to_image(kind: str, editor: Any, pipeline: Any) -> None:
+    import torch
+
+    from vbdata.train import flow
+    from vbdata.train.adapter import conditioned
+
     rgb, size = picture(64, 96), (64, 96)
     two = tensor(rgb).repeat(2, 1, 1, 1)
     mixed = conditioned(editor, two, torch.tensor([True, False]), [PROMPT, PROMPT])
@@ -222,6 +254,11 @@ def test_rows_without_a_reference_are_text_to_image(kind: str, editor: Any, pipe
 @every_kind
 @pytest.mark.parametrize("t", [0.0, 0.1, 0.5, 0.97, 1.0])
 def test_a_perfect_network_gives_x(kind: str, t: float, editor: Any) -> None:
+    import torch
+
+    from vbdata.train.adapter import Condition
+    from vbdata.train.adapters import _shared
+
     x, noise = normal((2, *latent_shape(editor)), 1), normal((2, *latent_shape(editor)), 2)
     times = torch.full((2,), t)
     at = max(t, getattr(editor, "_first_t", 0.0))  # where its schedule ends in less than noise
@@ -237,17 +274,21 @@ def test_a_perfect_network_gives_x(kind: str, t: float, editor: Any) -> None:
 
     editor.module.forward = perfect
     z = z / ((at**2 + (1 - at) ** 2) / (t**2 + (1 - t) ** 2)) ** 0.5
-    text = editor.encode_text([PROMPT] * 2, CPU)
+    text = editor.encode_text([PROMPT] * 2, torch.device("cpu"))
     found = editor.predict(z, times, Condition(x, torch.tensor([True, False]), text))
     torch.testing.assert_close(found, x, atol=1e-4, rtol=1e-4)
 
 
 def latent_shape(editor: Any) -> tuple[int, ...]:
+    import torch
+
     return tuple(editor.encode_image(torch.zeros(1, 3, 64, 64)).shape[1:])
 
 
 @pytest.mark.parametrize("kind", ["instruct_pix2pix"])
 def test_timesteps_are_those_of_the_same_noise(editor: Any, folders: Mapping[str, Path]) -> None:
+    import torch
+
     alphas = editor._schedule.alphas_cumprod.double()
     picture, noise = alphas.sqrt(), (1 - alphas).sqrt()
     t = picture / (picture + noise)
@@ -261,6 +302,8 @@ def test_timesteps_are_those_of_the_same_noise(editor: Any, folders: Mapping[str
 @every_kind
 @pytest.mark.parametrize("size", SIZES)
 def test_pixels_align(kind: str, size: tuple[int, int], editor: Any) -> None:
+    import torch
+
     see_locally(editor.vae)
     rgb = tensor(picture(*size)) * 0.2
     x = editor.encode_image(rgb)
@@ -290,6 +333,8 @@ def see_locally(vae: Any) -> None:
 
     What a random one sees of a pixel elsewhere drowns it, and its kernels' weights lie anywhere.
     """
+    import torch
+
     with torch.no_grad():
         for name, parameter in vae.named_parameters():
             if any(part in name for part in (".conv2.", ".to_out.", ".proj.")):
@@ -310,12 +355,14 @@ def brightest(change: Tensor) -> tuple[int, int]:
 
 @every_kind
 def test_what_stands_beside_a_row_changes_no_encoding(kind: str, editor: Any) -> None:
+    import torch
+
     both = torch.cat([tensor(picture(64, 80, seed)) for seed in (0, 1)])
     x = editor.encode_image(both)
     assert torch.equal(x[1:], editor.encode_image(both[1:]))
     assert torch.equal(editor.decode(x)[1:], editor.decode(x[1:]))
-    texts = editor.encode_text([PROMPT, ""], CPU)
-    alone = editor.encode_text([""], CPU)
+    texts = editor.encode_text([PROMPT, ""], torch.device("cpu"))
+    alone = editor.encode_text([""], torch.device("cpu"))
     length = alone["tokens"].shape[1]  # Qwen's texts are padded to the longest
     assert all(torch.equal(texts[name][1:, :length], alone[name]) for name in alone)
     assert not torch.equal(texts["tokens"][0], texts["tokens"][1])
@@ -326,15 +373,19 @@ def test_what_stands_beside_a_row_changes_no_encoding(kind: str, editor: Any) ->
 def test_kept_encodings_are_those_that_are_made(
     kind: str, editor: Any, folders: Mapping[str, Path], tmp_path: Path
 ) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor
+
     rgb = torch.cat([tensor(picture(64, 80, seed)) for seed in (0, 1)])
-    made = editor.encode_image(rgb), editor.encode_text([PROMPT, ""], CPU)
+    made = editor.encode_image(rgb), editor.encode_text([PROMPT, ""], torch.device("cpu"))
     cache = {"texts": "disk", "images": "disk", "folder": str(tmp_path)}
     model = {"kind": kind, "path": str(folders[kind]), "cache": cache}
     first, second = (cast(Any, make_editor(model)) for _ in range(2))
     second._load_texts = second._encode = None
     for one in (first, second, second):
         assert torch.equal(one.encode_image(rgb), made[0])
-        texts = one.encode_text([PROMPT, ""], CPU)
+        texts = one.encode_text([PROMPT, ""], torch.device("cpu"))
         assert all(torch.equal(texts[name], value) for name, value in made[1].items())
     assert len(list(tmp_path.rglob("*.safetensors"))) == 4
 
@@ -345,6 +396,10 @@ def example(kind: str) -> Any:
 
 @every_kind
 def test_lora_trains_only_the_adapters(kind: str, editor: Any) -> None:
+    import torch
+
+    from vbdata.train.lora import add_lora
+
     base = {name: p.detach().clone() for name, p in editor.module.named_parameters()}
     add_lora(editor, Lora(rank=4, alpha=4, targets=example(kind).lora.targets))
     trained = [p for p in editor.module.parameters() if p.requires_grad]
@@ -371,6 +426,7 @@ def test_lora_trains_only_the_adapters(kind: str, editor: Any) -> None:
 
 
 def run_of(kind: str, build: Path, folders: Mapping[str, Path], **sections: Any) -> Any:
+
     found = runs.raw(build, **sections)
     found["model"] = {"kind": kind, "path": str(folders[kind])}
     found |= {"batch": 2, "steps": 4, "lora": {"rank": 2, "targets": example(kind).lora.targets}}
@@ -382,6 +438,13 @@ def run_of(kind: str, build: Path, folders: Mapping[str, Path], **sections: Any)
 def test_a_run_resumes_bit_for_bit(
     kind: str, pipeline: Any, demo_build: Path, folders: Mapping[str, Path], tmp_path: Path
 ) -> None:
+    import torch
+
+    from vbdata.train import checkpoint, flow
+    from vbdata.train.adapters._export import export_lora
+    from vbdata.train.loop import train
+    from vbdata.train.predict import load_trained
+
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(run_of(kind, demo_build, folders), whole)
     train(run_of(kind, demo_build, folders, run={"stop": 2}), broken)
@@ -389,7 +452,7 @@ def test_a_run_resumes_bit_for_bit(
     assert runs.lines(whole) == runs.lines(broken)
     runs.same(runs.state(whole, 4), runs.state(broken, 4))
     (found,) = (path for path in checkpoint.whole_ones(whole) if path.name.endswith("4"))
-    _, editor = load_trained(found, CPU)
+    _, editor = load_trained(found, torch.device("cpu"))
     kept = torch.load(whole / "whole-4.pt", weights_only=True)["average"]
     own = dict(editor.module.named_parameters())
     assert kept
@@ -407,6 +470,8 @@ def test_a_run_resumes_bit_for_bit(
 
 @pytest.mark.parametrize("kind", ["instruct_pix2pix"])
 def test_the_ceiling_is_what_the_autoencoder_leaves(editor: Any, demo_build: Path) -> None:
+    from vbdata.train.adapters._ceiling import ceiling
+
     build = BuildTruth(Folder(str(demo_build)))
     how = EvaluationOptions(trivial=False, tasks=("depth",), limit=2)
     spoiled = ceiling(editor, build, options=how)
@@ -422,6 +487,8 @@ def test_the_ceiling_is_what_the_autoencoder_leaves(editor: Any, demo_build: Pat
 @pytest.mark.parametrize("kind", ["flux2_klein"])
 @pytest.mark.parametrize("size", [(64, 64), (70, 101), (33, 16)])
 def test_a_round_trip_keeps_the_size(size: tuple[int, int], editor: Any) -> None:
+    from vbdata.train.adapters._ceiling import round_trip
+
     target = picture(*size)
     assert round_trip(editor, target).shape == target.shape
     editor.encode_image = editor.decode = lambda x: x
@@ -433,6 +500,10 @@ def test_a_round_trip_keeps_the_size(size: tuple[int, int], editor: Any) -> None
 def test_bfloat16_weights_give_float32_predictions(
     kind: str, editor: Any, folders: Mapping[str, Path]
 ) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor, reworded
+
     half = make_editor({"kind": kind, "path": str(folders[kind]), "dtype": "bfloat16"})
     condition = given(editor, picture(64, 64))
     low = reworded(half, condition, [PROMPT])
@@ -449,6 +520,10 @@ def test_bfloat16_weights_give_float32_predictions(
 
 @every_kind
 def test_faults_say_what_was_found(kind: str, folders: Mapping[str, Path], tmp_path: Path) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor
+
     with pytest.raises(RecipeError, match=r"model_index\.json cannot be read"):
         make_editor({"kind": kind, "path": str(tmp_path)})
     other = KINDS[(KINDS.index(kind) + 1) % len(KINDS)]
@@ -471,6 +546,8 @@ def copied(folder: Path, to: Path, edit: Callable[[Path], None]) -> str:
 
 
 def test_a_distilled_model_is_refused(folders: Mapping[str, Path], tmp_path: Path) -> None:
+    from vbdata.train.adapter import make_editor
+
     def distil(folder: Path) -> None:
         index = folder / "model_index.json"
         index.write_text(json.dumps(json.loads(index.read_text()) | {"is_distilled": True}))
@@ -481,6 +558,10 @@ def test_a_distilled_model_is_refused(folders: Mapping[str, Path], tmp_path: Pat
 
 
 def test_pickled_weights_are_refused(folders: Mapping[str, Path], tmp_path: Path) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor
+
     def pickle(folder: Path) -> None:
         weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
         weights.unlink()
@@ -492,9 +573,13 @@ def test_pickled_weights_are_refused(folders: Mapping[str, Path], tmp_path: Path
 
 
 def test_a_long_text_is_cut_with_a_warning(folders: Mapping[str, Path]) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor
+
     editor = make_editor({"kind": "instruct_pix2pix", "path": str(folders["instruct_pix2pix"])})
     with pytest.warns(UserWarning, match="cut to CLIP's 77 tokens"):
-        editor.encode_text(["Colour it. " * 60], CPU)
+        editor.encode_text(["Colour it. " * 60], torch.device("cpu"))
     model = {"kind": "flux2_klein", "path": str(folders["flux2_klein"]), "text_length": 64}
     with pytest.warns(UserWarning, match="cut to 64 tokens"):
-        make_editor(model).encode_text(["Colour it. " * 60], CPU)
+        make_editor(model).encode_text(["Colour it. " * 60], torch.device("cpu"))

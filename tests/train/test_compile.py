@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from tests.helpers import train_runs as runs
-from vbdata.train.loop import train
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("g++") or shutil.which("clang++")),
@@ -22,6 +20,7 @@ STEPS = 3
 
 def config(build: Path, **run: Any) -> Any:
     """One size and one block of each kind: few graphs, since each takes seconds to compile."""
+
     watch = {"log_every": 1, "save_every": 1} | run
     data = {"aspects": ["1:1"], "size": 16}
     model = {"depth": 1, "text_length": 16}
@@ -29,11 +28,15 @@ def config(build: Path, **run: Any) -> Any:
 
 
 def losses(out: Path) -> list[float]:
+
     return [line["loss"] for line in runs.lines(out)]
 
 
 def test_a_compiled_run_is_the_same_run(demo_build: Path, tmp_path: Path) -> None:
+    import torch
     from torch._dynamo.utils import counters
+
+    from vbdata.train.loop import train
 
     plain, compiled = tmp_path / "plain", tmp_path / "compiled"
     train(config(demo_build), plain)

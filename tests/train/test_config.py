@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
 from tests.helpers.builds import REPOSITORY
 from vbdata.errors import RecipeError
-from vbdata.train.adapter import make_editor
 from vbdata.train.config import Config, load_config
 from vbdata.train.sampling import bucket_sizes
 
@@ -97,6 +95,8 @@ def test_weights_are_exact_decimals(tmp_path: Path) -> None:
 
 
 def test_models_name_their_keys() -> None:
+    from vbdata.train.adapter import make_editor
+
     with pytest.raises(RecipeError, match="unknown kind 'flo'; did you mean 'flow'"):
         make_editor({"kind": "flo"})
     with pytest.raises(RecipeError, match=r"model\.dimm: unknown key; did you mean 'dim'"):
@@ -107,6 +107,10 @@ def test_models_name_their_keys() -> None:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_are_whole(path: Path) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor
+
     config = load_config(path)
     if config.model.get("kind", "flow") != "flow":
         return  # it needs weights that lie elsewhere

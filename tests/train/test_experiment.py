@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from experiments import report, report_tables
 from experiments import results as results_of
 from experiments.arms import ARMS, all_runs, config, mixture
 from experiments.arms import Run as RunOf
@@ -40,6 +38,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", [*TASKS, *GENERATIVE])
 def test_a_task_asks_in_few_words_and_decodes(name: str, scenes: Path) -> None:
+    import torch
+
     module, root = plugins.task(task(name)), Folder(str(scenes))
     assert kind_of(task(name)) == kind_of(name)
     asked = 0
@@ -64,6 +64,8 @@ def test_a_task_asks_in_few_words_and_decodes(name: str, scenes: Path) -> None:
 
 
 def test_instances_decode_by_their_place(scenes: Path) -> None:
+    import torch
+
     module = plugins.task(task("instance"))
     params = {"class": "ball", "palette": [[255, 0, 0], [0, 255, 0]], "background": [0, 0, 0]}
     rgb = torch.zeros(8, 8, 3, dtype=torch.uint8)
@@ -188,6 +190,8 @@ def made_up_run(arm: str, seed: int, absrel: float) -> dict[str, Any]:
 def test_the_report_claims_only_what_intervals_show(
     tmp_path: Path, ahead: tuple[float, ...], said: str
 ) -> None:
+    from experiments import report, report_tables
+
     results = made_up(tmp_path)
     for seed, step in enumerate(ahead, 1):
         results.runs["A", 16, seed] = made_up_run("A", seed, 0.3 - step)
@@ -211,6 +215,8 @@ def test_a_folder_of_another_registration_is_refused(tmp_path: Path) -> None:
 
 
 def test_data_is_made_apart_and_no_run_is_begun_late(tmp_path: Path) -> None:
+    import torch
+
     size = load_size("ci")
     here, there = tmp_path / "here", tmp_path / "there"
     assert run_all(size, here, 1, runs=False)

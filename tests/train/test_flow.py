@@ -5,26 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor, nn
 
 from tests.helpers import train_runs as runs
 from vbdata.core.rng import mix64
-from vbdata.train import flow, optim
-from vbdata.train.adapter import Condition
 from vbdata.train.config import Config, Loss, Optim
 from vbdata.train.data import Corpus, open_builds
-from vbdata.train.loader import Batch, Loader
-from vbdata.train.loop import backward, build_editor
-from vbdata.train.model import FlowEditor, FlowTransformer, Options, pieces
-from vbdata.train.parallel import World, evaluating, spread
 from vbdata.train.sampling import Sampler
 
-ALONE = World(0, 1, torch.device("cpu"), None)
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from vbdata.train.parallel import World
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vbdata.train.adapter import Condition
+    from vbdata.train.loader import Batch
+
+
+def alone() -> World:
+    import torch
+
+    from vbdata.train.parallel import World
+
+    return World(0, 1, torch.device("cpu"), None)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +43,16 @@ def corpus(demo_build: Path) -> Corpus:
 
 
 def first_batches(config: Config, corpus: Corpus) -> list[Batch]:
+    from vbdata.train.loader import Loader
+
     sampler = Sampler(config, corpus, 4)
     return next(Loader(config, corpus, sampler).steps(0, 1))[1]
 
 
 def awake(editor: Any) -> Any:
     """Give the layers that start at zero some weight, so that gradients reach everything."""
+    import torch
+
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in editor.module.parameters():
@@ -51,6 +65,9 @@ class Fixed:
     """An editor whose answer is given: what the loss makes of it can be computed by hand."""
 
     def __init__(self, answer: Tensor) -> None:
+        import torch
+        from torch import nn
+
         self.answer, self.seen = answer, torch.empty(0)
         self.module: nn.Module = nn.Identity()
         self.multiple_of = 1
@@ -71,6 +88,10 @@ class Fixed:
 
 
 def batch_of(n: int, vision: bool) -> Batch:
+    import torch
+
+    from vbdata.train.loader import Batch
+
     generator = torch.Generator().manual_seed(3)
     pixels = torch.randint(0, 256, (n, 3, 6, 8), generator=generator, dtype=torch.uint8)
     valid = torch.rand(n, 6, 8, generator=generator) < 0.5
@@ -89,6 +110,10 @@ def batch_of(n: int, vision: bool) -> Batch:
 
 
 def test_the_loss_is_that_of_the_formula() -> None:
+    import torch
+
+    from vbdata.train import flow
+
     x = flow.scaled(batch_of(8, False).target).double()
     answer = torch.randn(8, 3, 6, 8, generator=torch.Generator().manual_seed(5))
     for vision in (False, True):
@@ -108,6 +133,10 @@ def test_the_loss_is_that_of_the_formula() -> None:
 
 
 def test_invalid_pixels_count_for_nothing() -> None:
+    import torch
+
+    from vbdata.train import flow
+
     batch = batch_of(4, True)
     answer = torch.zeros(4, 3, 6, 8, requires_grad=True)
     clean = flow.row_losses(Fixed(answer), batch, Loss()).loss
@@ -124,6 +153,10 @@ def test_invalid_pixels_count_for_nothing() -> None:
 
 
 def test_a_coarser_space_weighs_by_the_share_of_valid_pixels() -> None:
+    import torch
+
+    from vbdata.train import flow
+
     valid = torch.zeros(1, 4, 8, dtype=torch.bool)
     valid[:, :2, :4] = True
     valid[:, 2, 0] = True
@@ -132,6 +165,10 @@ def test_a_coarser_space_weighs_by_the_share_of_valid_pixels() -> None:
 
 
 def test_noise_is_splitmix64_by_box_muller_and_a_rows_own() -> None:
+    import torch
+
+    from vbdata.train import flow
+
     keys = torch.tensor([5, -(2**62), 2**63 - 1])
     found = flow.noise(keys, (3, 5, 7))
     assert torch.equal(flow.noise(keys[1:2], (3, 5, 7))[0], found[1])
@@ -156,6 +193,10 @@ def test_noise_is_splitmix64_by_box_muller_and_a_rows_own() -> None:
 def test_one_pass_of_eight_and_four_of_two_give_the_same_gradients(
     demo_build: Path, corpus: Corpus
 ) -> None:
+    import torch
+
+    from vbdata.train.loop import backward, build_editor
+
     found = []
     for micro in (0, 2):
         config = runs.tiny(demo_build, run={"micro": micro})
@@ -164,7 +205,7 @@ def test_one_pass_of_eight_and_four_of_two_give_the_same_gradients(
         batches[0].valid[1, :7] = False
         editor = awake(build_editor(config)[0])
         total = sum(int(batch.valid.sum()) for batch in batches)
-        backward(editor, batches, corpus, config, ALONE, total)
+        backward(editor, batches, corpus, config, alone(), total)
         found.append({n: p.grad for n, p in editor.module.named_parameters()})
     assert any(float(grad.abs().max()) > 1e-3 for grad in found[0].values())
     for name, grad in found[0].items():
@@ -173,18 +214,27 @@ def test_one_pass_of_eight_and_four_of_two_give_the_same_gradients(
 
 
 def test_recomputing_blocks_changes_no_gradient(demo_build: Path, corpus: Corpus) -> None:
+    import torch
+
+    from vbdata.train.loop import backward, build_editor
+    from vbdata.train.parallel import spread
+
     found = []
     for recompute in (False, True):
         config = runs.tiny(demo_build, run={"recompute": recompute})
         batches = first_batches(config, corpus)
         editor = awake(build_editor(config)[0])
-        spread(editor, config, ALONE)
-        backward(editor, batches, corpus, config, ALONE, 100.0)
+        spread(editor, config, alone())
+        backward(editor, batches, corpus, config, alone(), 100.0)
         found.append([p.grad for p in editor.module.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
 def test_the_tally_sorts_losses_by_task_and_tenth(demo_build: Path) -> None:
+    import torch
+
+    from vbdata.train import flow
+
     batch = replace(batch_of(4, True), task=torch.tensor([0, 1, 1, 0]))
     batch = replace(batch, t=torch.tensor([0.0, 0.1, 0.95, 1.0]))
     sums = flow.Sums(torch.tensor([1.0, 2, 3, 4]), torch.tensor([10.0, 20, 30, 40]))
@@ -206,6 +256,11 @@ class Linear(Fixed):
 
 
 def test_guidance_is_that_of_instruct_pix2pix() -> None:
+    import torch
+
+    from vbdata.train import flow
+    from vbdata.train.adapter import Condition
+
     editor, z = Linear(torch.empty(0)), torch.zeros(2, 3, 4, 4)
     condition = Condition(z, torch.ones(2, dtype=torch.bool), torch.tensor([1.0, 1.0]))
     # empty 0, image 1, full 11: 0 + s_image (1 - 0) + s_text (11 - 1)
@@ -226,6 +281,11 @@ class Gaussian(Fixed):
 
 
 def test_the_samplers_follow_the_flow_and_heun_is_of_second_order() -> None:
+    import torch
+
+    from vbdata.train import flow
+    from vbdata.train.adapter import Condition
+
     start = flow.noise(torch.tensor([1, 2]), (3, 8, 8))
     condition = Condition(start, torch.ones(2, dtype=torch.bool), None)
 
@@ -251,6 +311,11 @@ class Uneven(Gaussian):
 
 
 def test_several_steps_stop_at_the_models_own_times_and_one_at_0() -> None:
+    import torch
+
+    from vbdata.train import flow
+    from vbdata.train.adapter import Condition
+
     start = flow.noise(torch.tensor([1, 2]), (3, 8, 8))
     condition = Condition(start, torch.ones(2, dtype=torch.bool), None)
     seen: list[float] = []
@@ -273,6 +338,11 @@ def test_several_steps_stop_at_the_models_own_times_and_one_at_0() -> None:
 
 
 def test_the_model_takes_any_size_and_hears_text_image_and_time() -> None:
+    import torch
+
+    from vbdata.train.adapter import Condition
+    from vbdata.train.model import FlowEditor, Options
+
     torch.manual_seed(0)
     options = Options(dim=32, depth=2, heads=2, bottleneck=32, text_dim=32, text_depth=1)
     editor = awake(FlowEditor(options))
@@ -299,6 +369,8 @@ def test_the_model_takes_any_size_and_hears_text_image_and_time() -> None:
 
 
 def test_words_are_cut_into_pieces_of_eight_bytes() -> None:
+    from vbdata.train.model import pieces
+
     assert pieces(' Two  "red,"\n<0, 128>') == [
         b"Two", b'"', b"red", b",", b'"', b"<", b"0", b",", b"128", b">"
     ]  # fmt: skip
@@ -307,6 +379,11 @@ def test_words_are_cut_into_pieces_of_eight_bytes() -> None:
 
 
 def test_padding_does_not_change_the_answer() -> None:
+    import torch
+
+    from vbdata.train.adapter import Condition
+    from vbdata.train.model import FlowEditor, Options
+
     torch.manual_seed(0)
     editor = awake(FlowEditor(Options(dim=32, depth=1, heads=2, text_dim=32, text_depth=1)))
     z, known = torch.randn(1, 3, 16, 16), torch.ones(1, dtype=torch.bool)
@@ -318,6 +395,8 @@ def test_padding_does_not_change_the_answer() -> None:
 
 
 def test_the_schedules() -> None:
+    from vbdata.train import optim
+
     cosine = [optim.learning_rate(Optim(lr=1.0, warmup=10), s, 110) for s in range(110)]
     assert cosine[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
     assert cosine[10] == 1
@@ -331,6 +410,12 @@ def test_the_schedules() -> None:
 
 
 def test_matrices_decay_and_the_average_follows() -> None:
+    import torch
+
+    from vbdata.train import optim
+    from vbdata.train.model import FlowTransformer, Options
+    from vbdata.train.parallel import evaluating
+
     module = FlowTransformer(Options(dim=32, depth=1, heads=2, text_dim=32, text_depth=1))
     parameters = optim.trained(module)
     groups = optim.adamw(Optim(), parameters).param_groups

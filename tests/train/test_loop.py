@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 import yaml
 from PIL import Image
-from safetensors.torch import load_file
 
 from tests.helpers import train_runs as runs
 from vbdata import plugins
@@ -23,8 +21,6 @@ from vbdata.errors import BuildError, RecipeError
 from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
-from vbdata.train.loop import train
-from vbdata.train.predict import predict
 
 OVERFIT = {
     "batch": 8,
@@ -59,6 +55,8 @@ def eight(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def learned(eight: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from vbdata.train.loop import train
+
     out = tmp_path_factory.mktemp("learned")
     watch = {"log_every": 50, "grid_every": 250, "grid": 3, "grid_steps": 3, "tensorboard": True}
     train(runs.tiny(eight, steps=250, run=watch, **OVERFIT), out)
@@ -67,6 +65,8 @@ def learned(eight: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def errors(eight: Path, pictures: Path) -> list[tuple[str, float, float]]:
     """(task, error of the prediction, error of the best constant) by row: AbsRel, mean degrees."""
+    import torch
+
     found = []
     for row in pq.read_table(eight / "manifest" / "train.parquet").to_pylist():
         task, params = plugins.task(row["task"]), json.loads(row["params"])
@@ -96,6 +96,8 @@ def target_of(eight: Path, key: str) -> images.Pixels:
 def test_it_learns_eight_samples_and_its_answers_decode(
     eight: Path, learned: Path, tmp_path: Path
 ) -> None:
+    from vbdata.train.predict import predict
+
     log = runs.lines(learned)
     assert log[0]["loss"] > 0.1
     assert log[-1]["loss"] < 0.01
@@ -111,6 +113,8 @@ def test_it_learns_eight_samples_and_its_answers_decode(
 def test_prediction_depends_on_nothing_but_its_arguments(
     eight: Path, learned: Path, tmp_path: Path
 ) -> None:
+    from vbdata.train.predict import predict
+
     one, two = tmp_path / "one", tmp_path / "two"
     options = {"steps": 3, "guidance": (2.0, 1.5), "tasks": ["depth"]}
     assert predict(learned, str(eight), one, **options, batch=4) == 4  # type: ignore[arg-type]
@@ -125,6 +129,9 @@ def test_prediction_depends_on_nothing_but_its_arguments(
 def test_pictures_have_the_rows_sizes_whatever_the_training_size(
     demo_build: Path, tmp_path: Path
 ) -> None:
+    from vbdata.train.loop import train
+    from vbdata.train.predict import predict
+
     train(runs.tiny(demo_build, steps=1), tmp_path / "run")
     assert predict(tmp_path / "run", str(demo_build), tmp_path / "out") == 96
     for row in pq.read_table(demo_build / "manifest" / "train.parquet").to_pylist():
@@ -152,6 +159,11 @@ def test_a_run_leaves_curves_pictures_and_the_machines_speed(learned: Path) -> N
 def test_lora_trains_adapters_alone_from_given_weights(
     eight: Path, learned: Path, tmp_path: Path
 ) -> None:
+    from safetensors.torch import load_file
+
+    from vbdata.train.loop import train
+    from vbdata.train.predict import predict
+
     lora = {"rank": 4, "targets": r"blocks\.\d+\.(attention|feed)\.(q|kv|out|up|down)"}
     config = runs.tiny(eight, steps=4, init=str(learned), lora=lora, **OVERFIT)
     done = train(config, tmp_path / "run")
@@ -170,6 +182,10 @@ def test_lora_trains_adapters_alone_from_given_weights(
 
 
 def test_bfloat16_and_recomputation_train_float32_weights(demo_build: Path, tmp_path: Path) -> None:
+    import torch
+
+    from vbdata.train.loop import train
+
     exact = train(runs.tiny(demo_build), tmp_path / "fp32")
     low = runs.tiny(demo_build, precision="bf16", run={"recompute": True, "micro": 4})
     done = train(low, tmp_path / "bf16")
@@ -179,12 +195,15 @@ def test_bfloat16_and_recomputation_train_float32_weights(demo_build: Path, tmp_
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train.loop import train
+
     wild = runs.tiny(demo_build, steps=60, optim={"lr": 1e30, "warmup": 0, "clip": 1e30})
     with pytest.raises(BuildError, match="is not finite"):
         train(wild, tmp_path)
 
 
 def test_the_command_says_what_is_wrong(demo_build: Path, tmp_path: Path) -> None:
+
     config = runs.write(tmp_path / "c.yaml", demo_build)
     line = runs.command(config, tmp_path / "out", "optim.lrr=1", "batch=3")
     done = subprocess.run(line, capture_output=True, text=True)
@@ -207,6 +226,7 @@ def test_the_command_is_quick_to_load() -> None:
 
 @pytest.mark.xdist_group("ray builds")
 def test_ray_train_runs_the_same_training(demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train.loop import train
     from vbdata.train.ray import train_on_ray
 
     config = runs.tiny(demo_build, steps=4)

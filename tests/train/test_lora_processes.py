@@ -6,22 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
-from safetensors.torch import load_file
-
-from tests.helpers import train_runs as runs
-
-pytest.importorskip("diffusers", reason="the real editors need vbdata[editors]")
 
 from tests.helpers import tiny_pipelines
-from vbdata.train import checkpoint
-from vbdata.train.adapter import make_editor
-from vbdata.train.adapters._export import export_lora
+from tests.helpers import train_runs as runs
 from vbdata.train.config import Lora, load_config
-from vbdata.train.loop import train
-from vbdata.train.lora import add_lora
-from vbdata.train.predict import load_trained
+
+pytestmark = tiny_pipelines.needs_editors
 
 STEPS, SAVED = 4, 2
 KIND = "qwen_image_edit"  # its last block has parts that are not trained
@@ -41,6 +32,7 @@ def written(path: Path, build: Path, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def done(demo_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All runs of two processes, by name."""
+
     base = tmp_path_factory.mktemp("lora")
     tiny_pipelines.BUILDERS[KIND](base / "weights")
     config = written(base / "config.yaml", demo_build, base / "weights")
@@ -62,6 +54,10 @@ def done(demo_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("whole", "broken"), [("whole", "broken"), ("flow", "flow-broken")])
 def test_sharded_lora_resumes_bit_for_bit(done: Path, whole: str, broken: str) -> None:
+    import torch
+
+    from vbdata.train import checkpoint
+
     assert [path.name for path in checkpoint.whole_ones(done / broken)] == [
         f"step-{SAVED:08d}",
         f"step-{STEPS:08d}",
@@ -82,6 +78,8 @@ def test_sharded_lora_resumes_bit_for_bit(done: Path, whole: str, broken: str) -
 
 
 def test_ddp_and_a_float32_forward_train_the_same_adapters(done: Path) -> None:
+    import torch
+
     whole, ddp, fine = (runs.lines(done / name) for name in ("whole", "ddp", "fine"))
     for a, b, c in zip(whole, ddp, fine, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
@@ -95,6 +93,14 @@ def test_ddp_and_a_float32_forward_train_the_same_adapters(done: Path) -> None:
 
 
 def test_one_process_goes_on_and_exports_what_two_have_saved(done: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    from vbdata.train import checkpoint
+    from vbdata.train.adapters._export import export_lora
+    from vbdata.train.loop import train
+    from vbdata.train.predict import load_trained
+
     config = load_config(done / "config.yaml")
     assert train(config, done / "whole")["step"] == STEPS
     (found,) = (path for path in checkpoint.whole_ones(done / "whole") if path.name.endswith("4"))
@@ -114,6 +120,11 @@ def test_one_process_goes_on_and_exports_what_two_have_saved(done: Path, tmp_pat
 @pytest.mark.parametrize("rank", [0, 3])
 def test_what_is_trained_is_float32_on_a_bfloat16_base(rank: int, done: Path) -> None:
     """rank 0 trains the whole: the same numbers, as float32."""
+    import torch
+
+    from vbdata.train.adapter import make_editor
+    from vbdata.train.lora import add_lora
+
     model = {"kind": KIND, "path": str(done / "weights"), "dtype": "bfloat16"}
     editor: Any = make_editor(model)
     before = {name: p.detach().clone() for name, p in editor.module.named_parameters()}

@@ -5,35 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
-
-from tests.helpers import train_runs as runs
-from tests.helpers.builds import REPOSITORY
-
-pytest.importorskip("diffusers", reason="the real editors need vbdata[editors]")
 
 from tests.helpers import tiny_pipelines
-from vbdata.train import flow
-from vbdata.train.adapter import Condition, Editor, conditioned, make_editor, reworded
+from tests.helpers import train_runs as runs
+from tests.helpers.builds import REPOSITORY
 from vbdata.train.config import Lora, load_config
-from vbdata.train.loop import train
-from vbdata.train.lora import add_lora
-from vbdata.train.predict import predict
+
+if TYPE_CHECKING:
+    import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vbdata.train.adapter import Editor
+
+pytestmark = tiny_pipelines.needs_editors
 
 KIND = "qwen_image_edit"
-CPU = torch.device("cpu")
 PROMPT = "Paint the depth of the scene: near is black."
-BOTH = torch.tensor([True, True])
+
+
+def both() -> torch.Tensor:
+    import torch
+
+    return torch.tensor([True, True])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+
     found = tmp_path_factory.mktemp("qwen") / "checkpoint"
     tiny_pipelines.qwen_image_edit(found)
     return found
@@ -41,11 +46,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def editor(folder: Path) -> Any:
+    from vbdata.train.adapter import make_editor
+
     return make_editor({"kind": KIND, "path": str(folder)})
 
 
 @pytest.fixture(scope="module")
 def pipeline(folder: Path) -> Any:
+
     return tiny_pipelines.loaded(KIND, folder)
 
 
@@ -54,10 +62,16 @@ def pixels(height: int, width: int, seed: int = 0) -> np.ndarray[Any, Any]:
 
 
 def tensor(*pictures: np.ndarray[Any, Any]) -> Tensor:
+    import torch
+
+    from vbdata.train import flow
+
     return flow.scaled(torch.from_numpy(np.stack(pictures)).movedim(-1, 1))
 
 
 def normal(shape: Any, seed: int = 0) -> Tensor:
+    import torch
+
     return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed))
 
 
@@ -71,15 +85,17 @@ def resized(rgb: np.ndarray[Any, Any]) -> Image.Image:
 
 @pytest.mark.parametrize("size", [(64, 64), (64, 112), (128, 80)])
 def test_texts_are_those_of_the_pipeline(size: tuple[int, int], editor: Any, pipeline: Any) -> None:
+    import torch
+
     rgb = pixels(*size)
-    theirs, _ = pipeline.encode_prompt(PROMPT, image=[resized(rgb)], device=CPU)
-    ours = editor.encode_seen_text([PROMPT], tensor(rgb), BOTH[:1])
+    theirs, _ = pipeline.encode_prompt(PROMPT, image=[resized(rgb)], device=torch.device("cpu"))
+    ours = editor.encode_seen_text([PROMPT], tensor(rgb), both()[:1])
     torch.testing.assert_close(ours["tokens"], theirs, atol=1e-5, rtol=1e-5)
     assert ours["seen"].all()
-    alone, _ = pipeline.encode_prompt(PROMPT, device=CPU)
+    alone, _ = pipeline.encode_prompt(PROMPT, device=torch.device("cpu"))
     for found in (
-        editor.encode_text([PROMPT], CPU),
-        editor.encode_seen_text([PROMPT], tensor(rgb), ~BOTH[:1]),
+        editor.encode_text([PROMPT], torch.device("cpu")),
+        editor.encode_seen_text([PROMPT], tensor(rgb), ~both()[:1]),
     ):
         torch.testing.assert_close(found["tokens"], alone, atol=1e-5, rtol=1e-5)
     assert alone.shape[1] < theirs.shape[1] - 150  # a token for 28 x 28 pixels
@@ -87,11 +103,13 @@ def test_texts_are_those_of_the_pipeline(size: tuple[int, int], editor: Any, pip
 
 def test_an_images_tokens_have_rows_and_columns(editor: Any, folder: Path) -> None:
     """transformers 5 gives an image's tokens the places of text unless it is told what they are."""
+    import torch
+
     untold = tiny_pipelines.loaded(KIND, folder)
     untold.text_encoder._forward_pre_hooks.clear()
     rgb = pixels(64, 96)
-    theirs, _ = untold.encode_prompt(PROMPT, image=[resized(rgb)], device=CPU)
-    ours = editor.encode_seen_text([PROMPT], tensor(rgb), BOTH[:1])["tokens"]
+    theirs, _ = untold.encode_prompt(PROMPT, image=[resized(rgb)], device=torch.device("cpu"))
+    ours = editor.encode_seen_text([PROMPT], tensor(rgb), both()[:1])["tokens"]
     assert ours.shape == theirs.shape
     assert (ours - theirs).abs().mean() > 1e-3
 
@@ -116,24 +134,32 @@ def test_pixels_become_patches_by_the_formula(editor: Any, pipeline: Any) -> Non
 
 
 def test_the_text_sees_the_picture_and_padding_changes_nothing(editor: Any) -> None:
+    import torch
+
+    from vbdata.train.adapter import conditioned
+
     one, other = pixels(64, 96), pixels(64, 96, 1)
     texts = [PROMPT, "Short."]
-    rows = editor.encode_seen_text(texts, tensor(one, other), BOTH)
+    rows = editor.encode_seen_text(texts, tensor(one, other), both())
     assert rows["seen"].sum(1).tolist()[1] < rows["tokens"].shape[1]
-    changed = editor.encode_seen_text(texts, tensor(one, one), BOTH)
+    changed = editor.encode_seen_text(texts, tensor(one, one), both())
     assert torch.equal(changed["tokens"][0], rows["tokens"][0])
     assert not torch.equal(changed["tokens"][1], rows["tokens"][1])
     z, t = normal((2, 4, 8, 12)), torch.tensor([0.2, 0.6])
-    condition = conditioned(editor, tensor(one, other), BOTH, texts)
-    single = conditioned(editor, tensor(other), BOTH[1:], texts[1:])
+    condition = conditioned(editor, tensor(one, other), both(), texts)
+    single = conditioned(editor, tensor(other), both()[1:], texts[1:])
     with torch.no_grad():
-        both = editor.predict(z, t, condition)
+        together = editor.predict(z, t, condition)
         alone = editor.predict(z[1:], t[1:], single)
-    torch.testing.assert_close(both[1:], alone, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_a_hidden_reference_is_not_seen(editor: Any) -> None:
     """In a batch where another row's is known."""
+    import torch
+
+    from vbdata.train.adapter import Condition, conditioned
+
     rgb, other = pixels(64, 64), pixels(64, 64, 1)
     z, t = normal((2, 4, 8, 8)), torch.tensor([0.3, 0.3])
     known = torch.tensor([True, False])
@@ -141,7 +167,7 @@ def test_a_hidden_reference_is_not_seen(editor: Any) -> None:
     two = conditioned(editor, tensor(rgb, other), known, [PROMPT, PROMPT])
     with torch.no_grad():
         assert torch.equal(editor.predict(z, t, one), editor.predict(z, t, two))
-        shown = editor.predict(z, t, replace(two, known=BOTH))
+        shown = editor.predict(z, t, replace(two, known=both()))
         # Alone it has no tokens of a reference at all.
         alone = Condition(two.reference[1:], known[1:], {k: v[1:] for k, v in two.text.items()})
         bare = editor.predict(z[1:], t[1:], alone)
@@ -151,17 +177,20 @@ def test_a_hidden_reference_is_not_seen(editor: Any) -> None:
 
 def test_the_reference_lies_on_the_picture(editor: Any) -> None:
     """The same rows and columns in the next frame; the pipeline itself would resize it."""
+    import torch
     from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as module
+
+    from vbdata.train.adapter import conditioned
 
     asked: list[Any] = []
     editor.module.pos_embed.register_forward_pre_hook(lambda _, args: asked.append(args[0]))
-    condition = conditioned(editor, tensor(pixels(64, 112)), BOTH[:1], [PROMPT])
+    condition = conditioned(editor, tensor(pixels(64, 112)), both()[:1], [PROMPT])
     z = normal(condition.reference.shape)
     with torch.no_grad():
         editor.predict(z, torch.zeros(1), condition)
     assert asked == [[[(1, 4, 7), (1, 4, 7)]]]
     assert module.calculate_dimensions(module.VAE_IMAGE_SIZE, 112 / 64) == (1344, 768)
-    turns, _ = editor.module.pos_embed([asked[0][0]], max_txt_seq_len=1, device=CPU)
+    turns, _ = editor.module.pos_embed([asked[0][0]], max_txt_seq_len=1, device=torch.device("cpu"))
     picture, reference = turns.chunk(2)
     frame = editor.module.pos_embed.axes_dim[0] // 2  # channels that turn with the frame
     assert torch.equal(picture[:, frame:], reference[:, frame:])
@@ -170,6 +199,8 @@ def test_the_reference_lies_on_the_picture(editor: Any) -> None:
 
 def test_a_shift_of_the_input_is_the_same_shift_of_the_grid(editor: Any) -> None:
     """By one token, 16 pixels; away from the edges, without the attention over the whole."""
+    import torch
+
     with torch.no_grad():
         for name, parameter in editor.vae.named_parameters():
             if ".proj." in name:
@@ -190,6 +221,10 @@ def test_a_shift_of_the_input_is_the_same_shift_of_the_grid(editor: Any) -> None
 
 @pytest.mark.parametrize("keep", ["disk", "memory"])
 def test_kept_texts_are_those_of_their_pictures(keep: str, folder: Path, tmp_path: Path) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor
+
     model = {
         "kind": KIND,
         "path": str(folder),
@@ -197,20 +232,22 @@ def test_kept_texts_are_those_of_their_pictures(keep: str, folder: Path, tmp_pat
     }
     editor: Any = make_editor(model)
     rgb = tensor(pixels(64, 96), pixels(64, 96, 1))
-    made = editor.encode_seen_text([PROMPT, PROMPT], rgb, BOTH)
+    made = editor.encode_seen_text([PROMPT, PROMPT], rgb, both())
     later: Any = make_editor(model) if keep == "disk" else editor
     later.__dict__["_reader"] = None
-    again = later.encode_seen_text([PROMPT, PROMPT], rgb, BOTH)
+    again = later.encode_seen_text([PROMPT, PROMPT], rgb, both())
     assert all(torch.equal(again[name], made[name]) for name in made)
     assert not torch.equal(made["tokens"][0], made["tokens"][1])
     assert len(list(tmp_path.rglob("*.safetensors"))) == (2 if keep == "disk" else 0)
     with pytest.raises(TypeError):  # it would have to be made
-        later.encode_seen_text([PROMPT, PROMPT], rgb.flip(-1), BOTH)
+        later.encode_seen_text([PROMPT, PROMPT], rgb.flip(-1), both())
     with pytest.raises(TypeError):
-        later.encode_seen_text([PROMPT], rgb[:1], ~BOTH[:1])
+        later.encode_seen_text([PROMPT], rgb[:1], ~both()[:1])
 
 
 def test_guidance_keeps_each_tokens_length(editor: Any) -> None:
+    import torch
+
     z, x, plain = (normal((2, 4, 8, 12), seed) for seed in range(3))
     found = editor.tempered(z, x, plain)
     tokens = [t.view(2, 4, 4, 2, 6, 2).permute(0, 2, 4, 1, 3, 5).flatten(3) for t in
@@ -225,9 +262,14 @@ def test_guidance_keeps_each_tokens_length(editor: Any) -> None:
 @pytest.mark.parametrize("rank", [0, 2])
 def test_all_that_is_trained_has_a_gradient(rank: int, editor: Any) -> None:
     """Processes that share gradients wait for one of every parameter."""
+    import torch
+
+    from vbdata.train.adapter import conditioned
+    from vbdata.train.lora import add_lora
+
     targets = load_config(REPOSITORY / "manifests" / "train" / f"{KIND}.yaml").lora.targets
     add_lora(editor, Lora(rank=rank, targets=targets))
-    condition = conditioned(editor, tensor(pixels(64, 64)), BOTH[:1], [PROMPT])
+    condition = conditioned(editor, tensor(pixels(64, 64)), both()[:1], [PROMPT])
     editor.predict(normal((1, 4, 8, 8)), torch.tensor([0.3]), condition).square().sum().backward()
     trained = {name: p for name, p in editor.module.named_parameters() if p.requires_grad}
     assert len(trained) > 20
@@ -240,6 +282,9 @@ def test_a_run_hands_the_pictures_over(
     editor: Any, folder: Path, demo_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through the loss, the drawn samples, the answers: a text never goes without its picture."""
+    from vbdata.train.loop import train
+    from vbdata.train.predict import predict
+
     seen: list[tuple[str, bool]] = []
     kind: Any = type(editor)
     look = kind._look
@@ -268,6 +313,8 @@ def test_a_run_hands_the_pictures_over(
 
 
 def test_a_text_without_its_picture_is_refused(editor: Editor) -> None:
-    condition = conditioned(editor, tensor(pixels(64, 64)), BOTH[:1], [PROMPT])
+    from vbdata.train.adapter import conditioned, reworded
+
+    condition = conditioned(editor, tensor(pixels(64, 64)), both()[:1], [PROMPT])
     with pytest.raises(AssertionError, match="looks at the pixels"):
         reworded(editor, replace(condition, rgb=None), [""])

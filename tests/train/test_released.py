@@ -8,32 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
-
-from tests.helpers import train_runs as runs
-
-pytest.importorskip("diffusers", reason="the real editors need vbdata[editors]")
 
 from tests.helpers import tiny_pipelines
+from tests.helpers import train_runs as runs
 from vbdata.errors import BuildError
-from vbdata.train import caches
-from vbdata.train.adapter import make_editor
-from vbdata.train.loop import train
-from vbdata.train.predict import load_trained
+
+pytestmark = tiny_pipelines.needs_editors
 
 KIND = "instruct_pix2pix"
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+
     folder = tmp_path_factory.mktemp("released") / "weights"
     tiny_pipelines.instruct_pix2pix(folder)
     return folder
 
 
 def config(build: Path, path: Path, **run: Any) -> Any:
+
     raw = runs.raw(build, steps=2, batch=2, run=run, lora={"rank": 2, "targets": ".*to_q"})
     raw["model"] = {"kind": KIND, "path": str(path), "cache": {"texts": "no"}}
     raw["data"] |= {"size": 16, "aspects": ["1:1"]}
@@ -42,6 +36,8 @@ def config(build: Path, path: Path, **run: Any) -> Any:
 
 def changed(folder: Path, part: str) -> None:
     """One number of one weight."""
+    from safetensors.torch import load_file, save_file
+
     (file,) = (folder / part).glob("*.safetensors")
     weights = load_file(file)
     name = min(weights)
@@ -54,6 +50,11 @@ def changed(folder: Path, part: str) -> None:
 def test_a_run_goes_on_over_the_same_weights_alone(
     released: Path, demo_build: Path, tmp_path: Path, part: str
 ) -> None:
+    import torch
+
+    from vbdata.train.loop import train
+    from vbdata.train.predict import load_trained
+
     out = tmp_path / "run"
     train(config(demo_build, released, stop=1), out)
     moved, other = tmp_path / "moved", tmp_path / "other"
@@ -63,13 +64,15 @@ def test_a_run_goes_on_over_the_same_weights_alone(
     with pytest.raises(BuildError, match="model_sha256: '"):
         train(config(demo_build, other), out)
     assert train(config(demo_build, moved), out)["step"] == 2
-    load_trained(out, CPU)
+    load_trained(out, torch.device("cpu"))
     changed(moved, part)
     with pytest.raises(BuildError, match="not the weights that"):
-        load_trained(out, CPU)
+        load_trained(out, torch.device("cpu"))
 
 
 def test_only_what_is_used_counts(released: Path, tmp_path: Path) -> None:
+    from vbdata.train.adapter import make_editor
+
     shutil.copytree(released, tmp_path / "copy")
     path = tmp_path / "copy"
     (path / "README.md").write_text("new")
@@ -88,6 +91,8 @@ def test_only_what_is_used_counts(released: Path, tmp_path: Path) -> None:
 
 
 def test_large_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vbdata.train import caches
+
     monkeypatch.setenv("VBDATA_CACHE", str(tmp_path / "cache"))
     file, small = tmp_path / "large", tmp_path / "small"
     file.write_bytes(b"a" * caches.LARGE)

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 
 from tests.helpers import train_runs as runs
 from tests.train.test_data import assert_same
 from vbdata.core import images
-from vbdata.train.adapter import Tabled, make_editor
 from vbdata.train.config import Config
 from vbdata.train.data import open_builds
-from vbdata.train.loader import Batch, Loader
-from vbdata.train.loop import train
-from vbdata.train.predict import predict
-from vbdata.train.resident import Resident
 from vbdata.train.sampling import Sampler
 
-CPU = torch.device("cpu")
+if TYPE_CHECKING:
+    import torch
+
+if TYPE_CHECKING:
+    from vbdata.train.loader import Batch
+
 HALF = {"drop_text": 0.2, "drop_image": 0.2, "drop_both": 0.2, "t_zero": 0.5}
-gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 
 
 def both(
     config: Config, device: torch.device, rank: int = 0, size: int = 1
 ) -> list[tuple[Batch, Batch]]:
     """Micro-batches of some steps: the loader's, and those that were resident."""
+    import torch
+
+    from vbdata.train.adapter import Tabled, make_editor
+    from vbdata.train.loader import Loader
+    from vbdata.train.resident import Resident
+
     corpus, editor = open_builds(config.data.builds), make_editor(config.model)
     loader = Loader(config, corpus, Sampler(config, corpus, 4), rank, size)
     there = Resident(loader, editor, device).steps(1, 12)
@@ -41,15 +45,18 @@ def both(
     assert isinstance(editor, Tabled)
     for one, other in pairs:
         assert other.given.device.type == device.type
-        encoded = editor.encode_text(one.texts, CPU)
+        encoded = editor.encode_text(one.texts, torch.device("cpu"))
         assert torch.equal(encoded, torch.as_tensor(other.text).cpu())
     return pairs
 
 
 @pytest.mark.parametrize("aspects", [["1:1"], ["4:3", "1:1"], ["3:4", "1:1", "2:1"]])
 def test_the_batches_are_the_loaders(demo_build: Path, aspects: list[str]) -> None:
+
+    import torch
+
     config = runs.tiny(demo_build, data={"aspects": aspects, "size": 20}, loss=HALF)
-    pairs = both(config, CPU)
+    pairs = both(config, torch.device("cpu"))
     for one, other in pairs:
         assert_same(one, other)
     assert len({one.given.shape for one, _ in pairs}) == len(aspects)
@@ -58,14 +65,19 @@ def test_the_batches_are_the_loaders(demo_build: Path, aspects: list[str]) -> No
 
 
 def test_processes_and_micro_batches_have_their_slots(demo_build: Path) -> None:
+
+    import torch
+
     config = runs.tiny(demo_build, run={"micro": 3})
-    pairs = both(config, CPU, 1, 2)
+    pairs = both(config, torch.device("cpu"), 1, 2)
     assert [len(one.texts) for one, _ in pairs[:2]] == [3, 1]
     for one, other in pairs:
         assert_same(one, other)
 
 
 def test_a_resident_run_is_the_same_run(demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train.loop import train
+
     plain = train(runs.tiny(demo_build), tmp_path / "plain")
     kept = train(runs.tiny(demo_build, run={"resident": True, "workers": 3}), tmp_path / "kept")
     assert kept["loss"] == plain["loss"]
@@ -74,29 +86,46 @@ def test_a_resident_run_is_the_same_run(demo_build: Path, tmp_path: Path) -> Non
 
 
 def test_rows_of_a_table_of_texts_are_as_long_as_their_longest() -> None:
+    import torch
+
+    from vbdata.train.adapter import Tabled, make_editor
+
     editor = make_editor({"dim": 32, "heads": 2, "text_dim": 32, "text_length": 40})
     assert isinstance(editor, Tabled)
     texts = ["", "a red ball", "word " * 20, "word " * 100]
-    some = editor.text_table(texts, CPU)
+    some = editor.text_table(texts, torch.device("cpu"))
     for rows in ([0], [1, 0], [2, 1], [3, 3, 0]):
         picked = some(np.array(rows), torch.tensor(rows))
-        assert torch.equal(picked, editor.encode_text([texts[k] for k in rows], CPU))
+        assert torch.equal(
+            picked, editor.encode_text([texts[k] for k in rows], torch.device("cpu"))
+        )
 
 
 def on_gpu(build: Path, **run: Any) -> Config:
+
     return runs.tiny(build, precision="bf16", run={"resident": True, "device": "cuda"} | run)
 
 
-@gpu
+@pytest.mark.gpu
 def test_batches_on_a_gpu_are_the_loaders(demo_build: Path) -> None:
+    import torch
+
+    from vbdata.train.loader import Batch
+
     for one, other in both(runs.tiny(demo_build, loss=HALF), torch.device("cuda")):
         parts = {f.name: getattr(other, f.name) for f in fields(other)}
         moved = {k: v.cpu() if isinstance(v, torch.Tensor) else v for k, v in parts.items()}
         assert_same(one, Batch(**moved))
 
 
-@gpu
+@pytest.mark.gpu
 def test_a_step_on_a_gpu_waits_for_nothing(demo_build: Path) -> None:
+    import torch
+
+    from vbdata.train.adapter import make_editor
+    from vbdata.train.loader import Loader
+    from vbdata.train.resident import Resident
+
     config = on_gpu(demo_build)
     corpus, editor = open_builds(config.data.builds), make_editor(config.model)
     loader = Loader(config, corpus, Sampler(config, corpus, 4))
@@ -109,11 +138,13 @@ def test_a_step_on_a_gpu_waits_for_nothing(demo_build: Path) -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
-@gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("resident", [True, False])
 def test_a_run_on_a_gpu_is_resumed_exactly(
     demo_build: Path, tmp_path: Path, resident: bool
 ) -> None:
+    from vbdata.train.loop import train
+
     straight, cut = tmp_path / "straight", tmp_path / "cut"
     train(on_gpu(demo_build, resident=resident), straight)
     train(on_gpu(demo_build, resident=resident, stop=3), cut)
@@ -122,8 +153,10 @@ def test_a_run_on_a_gpu_is_resumed_exactly(
     runs.same(runs.state(cut, 6), runs.state(straight, 6))
 
 
-@gpu
+@pytest.mark.gpu
 def test_a_gpu_learns_what_a_cpu_learns(demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train.loop import train
+
     here = train(runs.tiny(demo_build, run={"device": "cpu"}), tmp_path / "cpu")
     there = train(runs.tiny(demo_build, run={"device": "cuda"}), tmp_path / "cuda")
     low = train(on_gpu(demo_build), tmp_path / "low")
@@ -131,8 +164,11 @@ def test_a_gpu_learns_what_a_cpu_learns(demo_build: Path, tmp_path: Path) -> Non
     assert low["loss"] == pytest.approx(here["loss"], rel=0.03)
 
 
-@gpu
+@pytest.mark.gpu
 def test_answers_of_a_gpu_are_those_of_a_cpu(demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train.loop import train
+    from vbdata.train.predict import predict
+
     train(runs.tiny(demo_build, run={"device": "cuda"}), tmp_path / "run")
     for device in ("cpu", "cuda"):
         predict(

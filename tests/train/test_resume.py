@@ -10,13 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from tests.helpers import train_runs as runs
 from vbdata.errors import BuildError
-from vbdata.train import checkpoint
-from vbdata.train.loop import train
-from vbdata.train.parallel import World
 
 STEPS, SAVED = 8, 3  # a line of the log every two steps, so one is half done when it is saved
 
@@ -24,6 +20,8 @@ STEPS, SAVED = 8, 3  # a line of the log every two steps, so one is half done wh
 @pytest.fixture(scope="module")
 def straight(demo_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of STEPS steps without a break, with weights, log and state."""
+    from vbdata.train.loop import train
+
     out = tmp_path_factory.mktemp("straight")
     train(runs.tiny(demo_build, steps=STEPS), out)
     return out
@@ -31,6 +29,7 @@ def straight(demo_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def kill_after(lines: int, config: Path, out: Path, *settings: str) -> None:
     """Start a run and kill -9 it once its log has some lines."""
+
     line = runs.command(config, out, *settings)
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 120
@@ -45,6 +44,8 @@ def kill_after(lines: int, config: Path, out: Path, *settings: str) -> None:
 
 
 def test_a_killed_run_goes_on_bit_for_bit(straight: Path, demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train import checkpoint
+
     config = runs.write(tmp_path / "config.yaml", demo_build, steps=STEPS)
     # It is the same run, only slowed by a checkpoint at every step.
     out = tmp_path / "run"
@@ -60,6 +61,8 @@ def test_a_killed_run_goes_on_bit_for_bit(straight: Path, demo_build: Path, tmp_
 def test_another_worker_count_gives_the_same_run(
     straight: Path, demo_build: Path, tmp_path: Path, workers: int
 ) -> None:
+    from vbdata.train.loop import train
+
     config = runs.tiny(demo_build, steps=STEPS, run={"workers": workers, "stop": SAVED})
     train(config, tmp_path)
     resumed = runs.tiny(demo_build, steps=STEPS, run={"workers": 2 - workers})
@@ -70,6 +73,8 @@ def test_another_worker_count_gives_the_same_run(
 
 
 def test_two_processes_resume_bit_for_bit(demo_build: Path, tmp_path: Path, straight: Path) -> None:
+    from vbdata.train.loop import train
+
     config = runs.write(tmp_path / "c.yaml", demo_build, steps=STEPS, run={"parallel": "fsdp"})
     whole, broken, ddp, seen = (tmp_path / name for name in ("whole", "broken", "ddp", "seen"))
     settings = {
@@ -95,6 +100,9 @@ def test_two_processes_resume_bit_for_bit(demo_build: Path, tmp_path: Path, stra
 
 
 def test_sigterm_saves_and_exits_with_0(demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train import checkpoint
+    from vbdata.train.loop import train
+
     slow = runs.write(tmp_path / "slow.yaml", demo_build, steps=100000)
     out = tmp_path / "run"
     process = subprocess.Popen(runs.command(slow, out), stdout=subprocess.PIPE, text=True)
@@ -111,6 +119,9 @@ def test_sigterm_saves_and_exits_with_0(demo_build: Path, tmp_path: Path) -> Non
 
 
 def test_torn_checkpoints_are_passed_over(demo_build: Path, tmp_path: Path, straight: Path) -> None:
+    from vbdata.train import checkpoint
+    from vbdata.train.loop import train
+
     out = tmp_path
     train(runs.tiny(demo_build, steps=STEPS, run={"save_every": 1, "stop": 5}), out)
     five, four, three = (out / "checkpoints" / f"step-{n:08d}" for n in (5, 4, 3))
@@ -136,12 +147,19 @@ def test_torn_checkpoints_are_passed_over(demo_build: Path, tmp_path: Path, stra
 def test_another_config_is_refused_by_name(
     demo_build: Path, tmp_path: Path, straight: Path, change: dict[str, Any], said: str
 ) -> None:
+    from vbdata.train.loop import train
+
     with pytest.raises(BuildError, match="belongs to another run") as refused:
         train(runs.tiny(demo_build, steps=STEPS, **change), straight)
     assert said in str(refused.value)
 
 
 def test_another_build_is_refused(demo_build: Path, straight: Path) -> None:
+    import torch
+
+    from vbdata.train import checkpoint
+    from vbdata.train.parallel import World
+
     path = checkpoint.whole_ones(straight)[-1]
     meta = checkpoint.read_meta(path)
     assert meta is not None
@@ -151,6 +169,9 @@ def test_another_build_is_refused(demo_build: Path, straight: Path) -> None:
 
 
 def test_the_newest_and_the_best_are_kept(demo_build: Path, tmp_path: Path) -> None:
+    from vbdata.train import checkpoint
+    from vbdata.train.loop import train
+
     data = {"validation": [str(demo_build)], "validation_samples": 8}
     watch = {"save_every": 1, "keep": 2, "validate_every": 1}
     out = train(runs.tiny(demo_build, steps=5, data=data, run=watch), tmp_path)

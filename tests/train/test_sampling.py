@@ -42,6 +42,7 @@ def corpus_of(sizes: list[int], seed: int = 0) -> Corpus:
 
 
 def config_of(batch: int, window: int, seed: int = 0, **mixture: str) -> Config:
+
     data = {"window": window, "aspects": ASPECTS, "mixture": mixture, "size": 64}
     return runs.tiny(Path("/none"), batch=batch, seed=seed, data=data)
 

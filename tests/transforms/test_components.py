@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -44,6 +43,8 @@ def same_partition(one: Any, two: Any) -> bool:
 
 
 def decoded(rgb: Rgb, **options: Any) -> Ids:
+    import torch
+
     return instance.decode(torch.from_numpy(rgb), PARAMS, **options).ids.numpy()
 
 
@@ -242,6 +243,8 @@ def test_touching_rectangles_decode_exactly(
 
 
 def test_200_instances() -> None:
+    import torch
+
     palette = np.array(list(itertools.product(range(0, 256, 51), repeat=3))[1:201], np.uint8)
     ids = np.arange(200).reshape(10, 20).repeat(16, 0).repeat(16, 1)
     back = instance.decode(torch.from_numpy(palette[ids]), PARAMS)
@@ -274,6 +277,8 @@ def test_small_images(size: tuple[int, int]) -> None:
 
 
 def test_batches_strides_and_order() -> None:
+    import torch
+
     rgb = np.zeros((2, 2, 30, 40, 3), np.uint8)
     rgb[0, 0, 2:6, 2:6] = 99
     rgb[1, 1, 2:6, 2:6] = 99

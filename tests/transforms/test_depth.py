@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
 
-import hilbertmap
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,9 @@ from transforms.parts import depth_codes as codes
 from transforms.parts.palettes import PALETTES
 from vbdata.core.rng import Stream
 from vbdata.core.types import Depth, Entry
+
+if TYPE_CHECKING:
+    import torch
 
 PARAMS = {"palette": depth.WALK, "lambda": depth.LAMBDA, "c": depth.C}
 WALK = PALETTES[depth.WALK].colours
@@ -27,6 +29,8 @@ def nearest(rgb: torch.Tensor, palette: str = depth.WALK) -> tuple[torch.Tensor,
 
 
 def codes_of(metres: np.ndarray) -> np.ndarray:
+    import torch
+
     label = Depth(
         metres=torch.from_numpy(metres.astype(np.float32)), valid=torch.ones(metres.shape) > 0
     )
@@ -75,6 +79,8 @@ def test_codes_are_exact_on_both_sides_of_every_threshold() -> None:
 
 
 def test_round_trip_is_within_half_a_code() -> None:
+    import torch
+
     metres = np.random.default_rng(0).uniform(0, 150, (300, 300)).astype(np.float32)
     label = Depth(metres=torch.from_numpy(metres), valid=torch.ones(300, 300) > 0)
     back = depth.decode(depth.render(label, PARAMS), PARAMS)
@@ -84,6 +90,9 @@ def test_round_trip_is_within_half_a_code() -> None:
 
 
 def test_hilbertmap_agrees() -> None:
+    import hilbertmap
+    import torch
+
     rng = np.random.default_rng(1)
     metres = rng.uniform(0, 80, 200_000).astype(np.float32).reshape(400, 500)
     label = Depth(metres=torch.from_numpy(metres), valid=torch.ones(400, 500) > 0)
@@ -97,6 +106,8 @@ def test_hilbertmap_agrees() -> None:
 
 
 def test_invalid_nan_negative_and_infinite() -> None:
+    import torch
+
     metres = torch.tensor([[np.nan, -1.0, np.inf, 1e9, 0.0, 5.0]])
     valid = torch.tensor([[True, True, True, True, True, False]])
     rgb = depth.render(Depth(metres=metres, valid=valid), PARAMS)
@@ -111,6 +122,8 @@ def test_invalid_nan_negative_and_infinite() -> None:
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))
 def test_nearest_is_the_nearest_of_all_codes(rgb: tuple[int, int, int]) -> None:
+    import torch
+
     walk = WALK.astype(int)
     best = np.square(walk - np.array(rgb)).sum(1)
     code, squared = nearest(torch.tensor([[rgb]], dtype=torch.uint8))
@@ -122,6 +135,8 @@ def test_nearest_is_the_nearest_of_all_codes(rgb: tuple[int, int, int]) -> None:
 
 
 def test_batches_and_other_constants() -> None:
+    import torch
+
     params = {"palette": "rgb-cube", "lambda": "-4", "c": "120"}
     metres = torch.rand(2, 3, 8, 9) * 400
     label = Depth(metres=metres, valid=torch.ones(metres.shape) > 0)
@@ -139,6 +154,8 @@ def test_constants_that_cover_no_range(lambda_: str, c: str) -> None:
 
 @pytest.mark.parametrize("palette", depth.OTHERS)
 def test_other_palettes_round_trip_and_know_their_invalid_colour(palette: str) -> None:
+    import torch
+
     params = PARAMS | {"palette": palette}
     metres = torch.from_numpy(np.geomspace(0.01, 2000, 6000).astype(np.float32)).reshape(60, 100)
     label = Depth(metres=metres, valid=torch.arange(6000).reshape(60, 100) % 7 > 0)
@@ -165,6 +182,8 @@ def test_the_maps_are_those_of_matplotlib(palette: str) -> None:
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_invalid_is_far_from_every_code(palette: str) -> None:
+    import torch
+
     chosen = PALETTES[palette]
     gap = np.linalg.norm(chosen.colours.astype(int) - chosen.invalid, axis=1).min()
     assert gap >= 179
@@ -177,6 +196,8 @@ def test_invalid_is_far_from_every_code(palette: str) -> None:
 
 
 def test_roundtrip_sees_a_wrong_code_and_a_lost_pixel() -> None:
+    import torch
+
     metres = torch.full((4, 4), 3.0)
     label = Depth(metres=metres, valid=torch.ones(4, 4) > 0)
     rgb = depth.render(label, PARAMS)
@@ -189,6 +210,8 @@ def test_roundtrip_sees_a_wrong_code_and_a_lost_pixel() -> None:
 
 
 def test_distance_lets_a_caller_reject() -> None:
+    import torch
+
     rgb = torch.tensor([[[255, 0, 0], [255, 10, 0], [240, 30, 40], [128, 128, 128]]])
     label, distance = depth.decode_with_distance(rgb.to(torch.uint8), PARAMS)
     assert distance[0].tolist() == pytest.approx([0, 0, 42.72, 178], abs=0.01)

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from benchmarks import gpu as gpu_bench
 from tests.helpers.builds import sums_of
 from vbdata import plugins
 from vbdata.core.types import Depth, Normals, Segments, moved
@@ -40,10 +38,10 @@ PARAMS: dict[str, list[dict[str, Any]]] = {
     "edit": [{}],
 }  # fmt: skip
 
-gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
-
 
 def label_of(kind: str, seed: int) -> Any:
+    import torch
+
     rng = np.random.default_rng(seed)
     height, width = (int(n) for n in rng.integers(1, 300, 2))
     valid = torch.from_numpy(rng.random((height, width)) < 0.9)
@@ -71,9 +69,11 @@ def test_the_battery_covers_every_task() -> None:
     assert set(PARAMS) == set(plugins.names(plugins.TASKS))
 
 
-@gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
 def test_cpu_and_cuda_make_the_same_bytes(name: str) -> None:
+    import torch
+
     task = plugins.task(name)
     for seed in range(60):
         label = label_of(task.NEEDS[0], seed)
@@ -85,9 +85,11 @@ def test_cpu_and_cuda_make_the_same_bytes(name: str) -> None:
             assert torch.equal(task.legal(here, params), task.legal(far, params).cpu())
 
 
-@gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
 def test_cuda_proves_what_the_cpu_proves(name: str) -> None:
+    import torch
+
     task = plugins.task(name)
     for seed in range(8):
         label = label_of(task.NEEDS[0], seed)
@@ -98,8 +100,12 @@ def test_cuda_proves_what_the_cpu_proves(name: str) -> None:
             assert not task.roundtrip(there, 255 - far, params) <= task.TOLERANCE
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_batches_are_drawn_as_single_images_are(device: str) -> None:
+    import torch
+
+    from benchmarks import gpu as gpu_bench
+
     for bench in gpu_bench.benches(megapixels=0.02, batch=3):
         batch = gpu_bench.pinned(gpu_bench.stacked(bench.labels), torch.device(device))
         rgb, valid = gpu_bench.run(bench, batch, torch.device(device), 3, True)
@@ -110,7 +116,7 @@ def test_batches_are_drawn_as_single_images_are(device: str) -> None:
         assert 0 < valid.float().mean() < 1
 
 
-@gpu
+@pytest.mark.gpu
 def test_a_build_on_cuda_has_the_same_bytes(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:

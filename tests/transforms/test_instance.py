@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +33,8 @@ def entry(*facts: ClassFact, width: int = 8, height: int = 6) -> Entry:
 
 
 def segments(ids: Any, classes: tuple[str, ...], crowds: tuple[bool, ...] = ()) -> Segments:
+    import torch
+
     ids = torch.as_tensor(np.asarray(ids)).int()
     return Segments(
         ids=ids,
@@ -55,6 +56,8 @@ def asked(count: int, seed: int = 0) -> dict[str, Any]:
 @SLACK
 @given(st.data())
 def test_any_target_is_read_back_exactly(data: st.DataObject) -> None:
+    import torch
+
     count = data.draw(st.integers(1, 40))
     size = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40)))
     kinds = data.draw(st.lists(st.sampled_from(["car", "dog"]), min_size=count, max_size=count))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +27,8 @@ def entry(count: int, expressions: tuple[Expression, ...] = ()) -> Entry:
 
 
 def label(ids: np.ndarray, count: int) -> Segments:
+    import torch
+
     flags = (True,) * count
     return Segments(
         ids=torch.from_numpy(ids).int(),
@@ -78,6 +79,8 @@ def test_roundtrip_is_one_minus_the_worst_iou() -> None:
 
 
 def test_drift_is_read_and_nonsense_is_rejected() -> None:
+    import torch
+
     truth = label(np.array([[0, 1, 2, 3]]), 3)
     ask = semantic.ask(entry(3), Stream(5), absent=0.0, subset=0.0)
     rgb = semantic.render(truth, ask.params).int()
@@ -102,6 +105,8 @@ def test_permuted_legends_give_every_class_every_colour() -> None:
 
 
 def test_votes_mend_a_minority_of_wrong_bindings() -> None:
+    import torch
+
     truth = label(np.random.default_rng(0).integers(0, 4, (20, 30)), 3)
     ask = semantic.ask(entry(3), Stream(1), absent=0.0, subset=0.0)
     answers = []
@@ -119,6 +124,8 @@ def test_votes_mend_a_minority_of_wrong_bindings() -> None:
 
 
 def test_rejected_pixels_have_no_vote() -> None:
+    import torch
+
     one = label(np.array([[1, 1, 0]]), 2)
     two = label(np.array([[2, 2, 0]]), 2)
     blind = Segments(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import torch
 
 from transforms import normals
 from transforms.parts import colours
 from vbdata.core.rng import Stream
 from vbdata.core.types import Normals
 
+if TYPE_CHECKING:
+    import torch
+
 
 def one_normal(x: float, y: float, z: float) -> list[int]:
+    import torch
+
     xyz = torch.tensor([x, y, z]).reshape(3, 1, 1)
     yes = torch.ones(1, 1, dtype=torch.bool)
     return normals.render(Normals(xyz=xyz, valid=yes, sky=~yes), {})[0, 0].tolist()
@@ -27,11 +33,15 @@ def test_normals_have_the_papers_signs() -> None:
 
 
 def random_normals(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
+    import torch
+
     vectors = np.random.default_rng(seed).normal(size=(*shape[:-2], 3, *shape[-2:]))
     return torch.from_numpy(vectors / np.linalg.norm(vectors, axis=-3, keepdims=True)).float()
 
 
 def test_normals_round_trip_within_the_step_of_8_bits() -> None:
+    import torch
+
     xyz = random_normals(0, (2, 64, 65))
     yes = torch.ones(2, 64, 65, dtype=torch.bool)
     back = normals.decode(normals.render(Normals(xyz=xyz, valid=yes, sky=~yes), {}), {})
@@ -42,6 +52,8 @@ def test_normals_round_trip_within_the_step_of_8_bits() -> None:
 
 
 def test_invalid_normals_and_sky_are_told_apart() -> None:
+    import torch
+
     xyz = random_normals(1, (1, 3))
     xyz[:, 0, 2] = torch.nan
     valid = torch.tensor([[True, False, False]])
@@ -72,6 +84,8 @@ def test_a_pool_that_is_too_small() -> None:
 
 
 def test_roundtrip_is_the_largest_angle() -> None:
+    import torch
+
     xyz = random_normals(2, (20, 30))
     yes = torch.ones(20, 30, dtype=torch.bool)
     label = Normals(xyz=xyz, valid=yes, sky=~yes)

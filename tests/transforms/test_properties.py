@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from transforms import depth, normals
 from vbdata.core.types import Depth, Normals, Segments, moved
+
+if TYPE_CHECKING:
+    import torch
 
 sides = st.integers(1, 12)
 palettes = st.sampled_from(["rgb-cube", "plasma", "inferno", "viridis", "grey"])
@@ -19,6 +23,8 @@ constants = st.sampled_from([("-3", "10/3"), ("-4", "120"), ("-1.5", "2")])
 @st.composite
 def maps(draw: st.DrawFn, elements: st.SearchStrategy[float]) -> torch.Tensor:
     """float32 [B, H, W] views with steps and transposed axes, so that nothing is contiguous."""
+    import torch
+
     shape = (draw(st.integers(1, 2)), 2 * draw(sides), 3 * draw(sides))
     array = draw(hnp.arrays(np.float32, shape, elements=elements))
     view = torch.from_numpy(array)[:, ::2, ::3]
@@ -33,6 +39,8 @@ anything = st.one_of(
 @settings(deadline=None, max_examples=150)
 @given(maps(anything), palettes, constants, st.booleans())
 def test_depth(metres: torch.Tensor, palette: str, pair: tuple[str, str], none: bool) -> None:
+    import torch
+
     valid = torch.zeros_like(metres, dtype=torch.bool) if none else metres == metres
     label = Depth(metres=metres, valid=valid)
     params = {"palette": palette, "lambda": pair[0], "c": pair[1]}
@@ -47,6 +55,8 @@ def test_depth(metres: torch.Tensor, palette: str, pair: tuple[str, str], none: 
 @settings(deadline=None, max_examples=150)
 @given(maps(st.floats(-1, 1, width=32)), st.integers(0, 2**32 - 1), st.booleans())
 def test_normals(like: torch.Tensor, seed: int, none: bool) -> None:
+    import torch
+
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(*like.shape[:1], *like.shape[1:], 3))
     xyz = torch.from_numpy(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).float()
@@ -64,6 +74,8 @@ def test_normals(like: torch.Tensor, seed: int, none: bool) -> None:
 @settings(deadline=None, max_examples=60)
 @given(sides, sides, sides, sides, st.integers(0, 2**32 - 1))
 def test_labels_shrink_to_true_values_only(h: int, w: int, nh: int, nw: int, seed: int) -> None:
+    import torch
+
     from vbdata.core.types import Geometry
 
     height, width = max(h, nh), max(w, nw)
