@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import vbdata
 from vbdata.cli import build as cli_build
 from vbdata.cli import codecs as cli_codecs
 from vbdata.cli import eval as cli_eval
@@ -33,6 +34,21 @@ app = typer.Typer(
     "Exit codes: 0 done; 1 the build or a check failed; 2 the recipe or the command line is "
     "wrong; 130 and 143 interrupted, and the next run resumes.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vbdata {vbdata.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    pass
 
 
 def plan(

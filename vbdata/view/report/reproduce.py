@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+import vbdata
 from vbdata import plugins
 from vbdata.core.prompts import prompt_digest
 from vbdata.engine.folder import recorded_recipe
@@ -45,7 +45,7 @@ def reproduction(out: Folder, manifest: Mapping[str, Any]) -> Reproduction:
         written=written,
         checked=checked,
         same_code=_same_code(manifest["code"]),
-        version=importlib.metadata.version("vbdata"),
+        version=vbdata.__version__,
         commands=_commands(manifest, sums),
         sums_sha256=sums,
     )
