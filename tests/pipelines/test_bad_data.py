@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from pipelines.formats import plain_pickle
+from tests.helpers.builds import REPOSITORY
 from tests.helpers.fuzzing.files import HTML, chunk, png_of, saved
 from tests.helpers.fuzzing.values import bombs, exploits
 from vbdata.core import images, jpeg, png_read
@@ -43,8 +44,7 @@ def test_every_reason_is_explained_in_a_line() -> None:
 
 
 def test_every_reason_that_is_raised_is_one_and_every_one_is_raised() -> None:
-    top = Path(images.__file__).parents[1]
-    ours = [top / name for name in ("vbdata", "pipelines", "transforms")]
+    ours = [REPOSITORY / name for name in ("vbdata", "pipelines", "transforms")]
     sources = [path for folder in ours for path in folder.rglob("*.py")]
     text = "\n".join(path.read_text() for path in sources if path.name != "errors.py")
     raised = set(re.findall(r"""BadSample\(\s*"([^"]*)",""", text))
