@@ -29,7 +29,7 @@ from vbdata.engine.build import build
 from vbdata.errors import BadSample, SourceError
 from vbdata.machine import cache, scratch
 from vbdata.run.how import How
-from vbdata.sources import members as archive_making
+from vbdata.sources import members
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Folder, Root
 
@@ -75,7 +75,7 @@ def places(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
 
 def listed(root: Root, below: str = "") -> list[FileRef]:
     """Its files without the archives themselves, which stay where they are."""
-    return [f for f in root.files(below) if not archive_making.is_archive(f.path)]
+    return [f for f in root.files(below) if not members.is_archive(f.path)]
 
 
 def test_every_kind_of_place_holds_the_same_files(tmp_path: Path) -> None:
@@ -266,13 +266,13 @@ def tables() -> list[Path]:
 def test_the_table_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "x.tgz", tarred(FILES, "w:gz"))
     open_root([str(path)])
-    archive_making._mapped.cache_clear()
+    members._mapped.cache_clear()
 
     def refused(*_: Any) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(archive_making, "_make_table", refused)
-    monkeypatch.setattr(archive_making, "_unpack", refused)
+    monkeypatch.setattr(members, "_make_table", refused)
+    monkeypatch.setattr(members, "_unpack", refused)
     assert open_root([str(path)]).read("a.txt") == b"top"
 
 
@@ -286,7 +286,7 @@ def test_a_damaged_table_is_made_again(tmp_path: Path, damage: str) -> None:
     kept = {"cut": data[:-100], "flipped": data, "empty": b"", "other": b"ARROW1\0\0" * 40}[damage]
     table.unlink()  # its old bytes are still mapped
     table.write_bytes(kept)
-    archive_making._mapped.cache_clear()
+    members._mapped.cache_clear()
     assert open_root([path]).read("a.txt") == b"top"
     assert tables() == [table]
     assert table.read_bytes() != kept
@@ -322,7 +322,7 @@ def test_processes_that_want_the_same_table_wait_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, made = write(tmp_path / "x.tgz", tarred(FILES, "w:gz")), tmp_path / "made"
-    unpack = archive_making._unpack
+    unpack = members._unpack
 
     def slowly(*args: Any) -> None:
         with made.open("a") as file:
@@ -330,7 +330,7 @@ def test_processes_that_want_the_same_table_wait_for_one(
         time.sleep(0.3)
         unpack(*args)
 
-    monkeypatch.setattr(archive_making, "_unpack", slowly)
+    monkeypatch.setattr(members, "_unpack", slowly)
     with multiprocessing.get_context("fork").Pool(4) as pool:
         assert pool.map(_open, [str(path)] * 4, chunksize=1) == [b"top"] * 4
     assert made.read_text() == "once\n"
@@ -349,7 +349,7 @@ def test_listings_are_those_of_the_disk(
     top = tmp_path_factory.mktemp("drawn")
     names = {n for n in files if not {".", ".."} & set(n.split("/"))}
     names = {n for n in names if not any(other.startswith(f"{n}/") for other in names)}
-    kept = {name: files[name] for name in names if not archive_making.is_archive(name)}
+    kept = {name: files[name] for name in names if not members.is_archive(name)}
     (top / "plain").mkdir()
     plain = unpacked(top, kept)
     roots = [open_root([str(write(top / f"x.{s}", PACKERS[s](kept)))]) for s in ("zip", "tar")]
@@ -412,7 +412,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(archive_making, "_pieces", full)
+    monkeypatch.setattr(members, "_pieces", full)
     with pytest.raises(SourceError, match=r"cache .* is full, .*x.tgz has to be unpacked there"):
         open_root([path])
     assert [p.name for p in cache.folder().rglob("*") if p.is_file()] == [

@@ -21,7 +21,7 @@ from tests.helpers.packing import DEFLATED, PACKERS, STORED, tarred, write, zipp
 from vbdata.errors import BadSample, SourceError
 from vbdata.machine import cache
 from vbdata.sources import archive as archives
-from vbdata.sources import members as archive_making
+from vbdata.sources import members
 from vbdata.sources.open import open_root
 
 FILES = {"a/one.txt": b"1" * 400, "a/two.bin": bytes(range(256)) * 40, "b": b"bb"}
@@ -243,7 +243,7 @@ def test_what_is_too_large_for_memory_is_refused(
 
 def test_a_packed_tar_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "x.tgz", gzip.compress(bytes(8 << 20)))
-    monkeypatch.setattr(archive_making, "UNPACKED_FREELY", 1 << 20)
+    monkeypatch.setattr(members, "UNPACKED_FREELY", 1 << 20)
     with pytest.raises(SourceError, match=r"x.tgz: \d+ bytes unpack to over \d+: refused"):
         open_root([str(path)])
     assert not list((tmp_path / "cache" / "unpacked").glob("*.tar"))

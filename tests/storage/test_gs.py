@@ -25,7 +25,7 @@ from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
-from vbdata.storage import gs, gs_client, retry
+from vbdata.storage import gs_client, gs_upload, retry
 from vbdata.storage.folder import Folder
 from vbdata.storage.secrets import redacted
 
@@ -49,7 +49,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
     """The server behind a faulty proxy that is quiet until told; waits are short."""
     with faulty(server.url, seed=5) as proxy, pointed_at_gcs(proxy.url, TOKEN) as patch:
         patch.setattr(gs_client, "SILENCE_S", 0.6)
-        patch.setattr(gs, "PART", MIB)
+        patch.setattr(gs_upload, "PART", MIB)
         patch.setattr(retry, "PAUSE_S", 0.01)
         patch.setattr(retry, "RETRY_FOR_S", 20.0)
         proxy.hang_s = 3.0
@@ -112,9 +112,9 @@ def test_nothing_is_seen_of_an_upload_before_its_end(
 KILLED = """
 import sys
 from pathlib import Path
-from vbdata.storage import gs
+from vbdata.storage import gs_upload
 from vbdata.storage.folder import Folder
-gs.PART = 1 << 20
+gs_upload.PART = 1 << 20
 Folder(sys.argv[1]).put(Path(sys.argv[2]), "big.tar")
 """
 
@@ -157,7 +157,7 @@ def test_an_upload_that_the_store_forgot_is_begun_anew(
     server: Server, proxy: Proxy, big: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, (file, data) = Folder("gs://data/forgot"), big
-    begun, forgotten = gs._begun, []
+    begun, forgotten = gs_upload._start_upload, []
 
     def begin_and_forget_once(*args: object) -> str:
         session = begun(*args)
@@ -167,7 +167,7 @@ def test_an_upload_that_the_store_forgot_is_begun_anew(
         return session
 
     times = 1
-    monkeypatch.setattr(gs, "_begun", begin_and_forget_once)
+    monkeypatch.setattr(gs_upload, "_start_upload", begin_and_forget_once)
     folder.put(file, "big.tar")
     assert folder.read("big.tar") == data
     times = 100

@@ -35,7 +35,7 @@ from tests.helpers.packing import DEFLATED, STORED, zipped
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.sources.open import open_root
-from vbdata.storage import gs, gs_client, retry, s3
+from vbdata.storage import gs_client, gs_upload, retry, s3_upload
 from vbdata.storage.folder import Folder
 
 MIB = 1 << 20
@@ -136,7 +136,7 @@ def test_half_of_an_object_without_a_sum_is_no_whole(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The ETag of what went up in parts tells nothing of its bytes; their number does."""
-    monkeypatch.setattr(s3, "PART", 5 << 20)
+    monkeypatch.setattr(s3_upload, "PART", 5 << 20)
     folder, data = Folder("s3://data/reads"), os.urandom(11 << 20)
     (file := tmp_path / "parts").write_bytes(data)
     folder.put(file, "parts")
@@ -238,8 +238,8 @@ def test_a_trickle_is_given_up(proxy: Proxy, scheme: str, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3, "PART", 5 * MIB)  # the protocol's least
-    monkeypatch.setattr(gs, "PART", MIB)
+    monkeypatch.setattr(s3_upload, "PART", 5 * MIB)  # the protocol's least
+    monkeypatch.setattr(gs_upload, "PART", MIB)
 
 
 def big_file(folder: Path) -> tuple[Path, bytes]:
@@ -249,7 +249,7 @@ def big_file(folder: Path) -> tuple[Path, bytes]:
 
 
 def pending(folder: Folder) -> list[str]:
-    return [each["Key"] for each in s3.unfinished(folder.fs, folder.url, folder.base)]
+    return [each["Key"] for each in s3_upload.unfinished(folder.fs, folder.url, folder.base)]
 
 
 @only_s3
@@ -303,9 +303,9 @@ def test_an_upload_that_fails_leaves_nothing(
 KILLED = """
 import sys
 from pathlib import Path
-from vbdata.storage import s3
+from vbdata.storage import s3_upload
 from vbdata.storage.folder import Folder
-s3.PART = 5 << 20
+s3_upload.PART = 5 << 20
 Folder(sys.argv[1]).put(Path(sys.argv[2]), "big.tar")
 """
 

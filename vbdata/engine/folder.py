@@ -171,7 +171,7 @@ def sweep(out: Folder, tar: Callable[[int], str], digests: Sequence[str]) -> Non
         for name in names:
             if name.startswith(".") and name.endswith(".part"):  # of what a killed process wrote
                 Path(folder, name).unlink(missing_ok=True)
-    _drop_empty(out.at(SHARDS))
+    _drop_empty(out.full_path(SHARDS))
 
 
 def _drop_empty(folder: str) -> None:

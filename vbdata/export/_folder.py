@@ -97,8 +97,8 @@ def tidy(out: Folder) -> None:
     """Remove what only an unfinished export needs."""
     for file in list(out.files(STATE)):
         out.remove(file.path)
-    if out.local and Path(out.at(STATE)).is_dir():
-        Path(out.at(STATE)).rmdir()
+    if out.local and Path(out.full_path(STATE)).is_dir():
+        Path(out.full_path(STATE)).rmdir()
 
 
 def report(summary: Summary) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def planned_lock(plan: Plan, out: Folder) -> Lock:
         path = Path(temporary) / "plan.parquet"
         write_plan(plan, path)
         planned = plan_sha256(path)
-    folder = Path(out.at(INDEX)) if out.local else None
+    folder = Path(out.full_path(INDEX)) if out.local else None
     tasks = sorted({cell.task for cell in plan.cells})
     code = {
         "engine": plugins.engine_digest(),

@@ -74,7 +74,7 @@ def open_indices(
     Raises BuildError if one is of another state of the data than the manifest.
     """
     with TemporaryDirectory(prefix="vbdata-") as temporary:
-        folder = Path(out.at(INDEX)) if out.local else Path(temporary)
+        folder = Path(out.full_path(INDEX)) if out.local else Path(temporary)
         indices = {}
         for line in lines:
             name = line["source"]

@@ -39,7 +39,7 @@ from vbdata.manifest.tally import Tally, cell_lines
 from vbdata.planning.exclusions import excluded_groups
 from vbdata.planning.plan import Plan
 from vbdata.planning.row_groups import together
-from vbdata.storage.filesystems import room
+from vbdata.storage.filesystems import naming_full_disk
 from vbdata.storage.folder import Folder
 
 # Other libraries' files by path, in pieces, made of a manifest and the SHA-256 of earlier files.
@@ -109,7 +109,7 @@ class _Publisher:
     def publishing(self, path: str) -> Iterator[IO[bytes]]:
         """A file to write into, which is published when it is complete."""
         part = self.spool / path.replace("/", "-")
-        with room(self.spool), part.open("wb") as file:
+        with naming_full_disk(self.spool), part.open("wb") as file:
             yield file
         self.sums[path] = file_sha256(part)
         self.out.put(part, path)

@@ -1,15 +1,15 @@
-"""Open a dataset's root: a folder, an archive as distributed, or several that lie over another.
+"""Open a dataset's root: a folder, an archive as distributed, or several of them as layers.
 
-An archive inside a folder counts as unpacked where it lies, as if `unzip` had been run beside it:
-in the folder itself or at most four folders below it, and likewise an archive inside an archive,
-but no deeper. Files that really lie there win over members of the same path, earlier URLs over
-later ones, and archives of earlier names over those of later names.
+An archive in the folder, or at most four folders below it, is mounted: its members are read as if
+`unzip` had been run beside it. So is an archive inside an archive, but no deeper. Real files win
+over members of the same path, earlier URLs over later ones, and archives of earlier names over
+those of later names.
 
-A .tar.gz has to be unpacked into the cache (vbdata.sources.members), so one whose first files lie
-beside it is taken as unpacked already.
+To read a .tar.gz, it has to be unpacked into the cache (vbdata.sources.members). One whose first
+files lie beside it has been unpacked already, and is left alone.
 
-Nothing is listed before it is asked for: what really lies there is read as from any folder, and
-only what is not found is looked up in the archives above it.
+Nothing is listed before it is needed: real files are read as from any folder, and only what is not
+found is looked up in the archives above it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.sources.archive import Archive
 from vbdata.sources.members import PACKED, TARS, first_files, is_archive
 from vbdata.sources.union import Layers, Union, combined, prefixed
-from vbdata.storage.folder import Folder, Root
+from vbdata.storage.folder import Folder
+from vbdata.storage.root import Holder, Root
 
-DEEPEST = 4  # folders between a root and an archive in it that counts as unpacked
+DEEPEST = 4  # folders between a root and an archive in it that is mounted
 PROBED = 16  # files of a .tar.gz that are looked for unpacked beside it
 
 
 def open_root(urls: Sequence[str], *, mount: bool = True) -> Root:
     """The root of one or several paths or URLs, each a folder or (by its name) an archive.
 
-    mount: whether archives count as unpacked; readers that read archives themselves want them as
-    files. Raises SourceError if one of the URLs is not there or is no whole archive; OSError, with
-    the URL in its text, if the network or the permissions fail.
+    The first URL is on top. mount: whether archives are mounted; a reader that reads archives
+    itself wants them as files. Raises SourceError if a URL is not there, has a key in it or is no
+    whole archive; OSError, with the URL in its text, if the network or the permissions fail.
     """
     layers = [_layer(url, mount) for url in urls]
     return layers[0] if len(layers) == 1 else Layers(layers)
@@ -42,7 +43,7 @@ def open_root(urls: Sequence[str], *, mount: bool = True) -> Root:
 def _layer(url: str, mount: bool) -> Root:
     folder = Folder(url.rstrip("/") or "/")
     if not folder.local:
-        folder.fs.invalidate_cache()  # what another process has written since
+        folder.fs.invalidate_cache()  # another process may have written since it was listed
     if not folder.exists():
         raise SourceError(f"{folder.url} does not exist{_bucket(folder)}")
     above, _, name = folder.url.rpartition("/")
@@ -55,14 +56,17 @@ def _layer(url: str, mount: bool) -> Root:
 
 
 def _bucket(folder: Folder) -> str:
-    """What is missing above a missing folder of an object store."""
+    """For the message about a missing folder: that its whole bucket is missing, if it is."""
     scheme, bucket = folder.url.partition("://")[0], folder.base.partition("/")[0]
     lost = not folder.local and bucket and not Folder(f"{scheme}://{bucket}").exists()
     return f": there is no {bucket!r}" if lost else ""
 
 
-def open_archive(holder: Folder | Archive, path: str) -> Archive:
-    """An archive in a folder or in another archive. Raises SourceError."""
+def open_archive(holder: Holder, path: str) -> Archive:
+    """An archive in a folder or in another archive.
+
+    Raises SourceError if it is not there or is no whole archive, OSError if it cannot be read.
+    """
     try:
         return Archive(holder, path)
     except BadSample as err:
@@ -70,10 +74,10 @@ def open_archive(holder: Folder | Archive, path: str) -> Archive:
 
 
 class _Mount(NamedTuple):
-    """An archive that counts as unpacked.
+    """A mounted archive.
 
-    tops: what lies at its top (None: too many names, or archives); alone: no real file can be in
-    the place of one of its members.
+    tops: names at its top level (None: too many, or archives are in it); alone: no real file lies
+    below one of these names, so its members need not be looked for among the real files first.
     """
 
     root: Root
@@ -82,17 +86,21 @@ class _Mount(NamedTuple):
 
 
 class Mounted(Union):
-    """A folder or archive, and the archives inside it as if they were unpacked."""
+    """A folder or archive with the archives inside it mounted."""
 
-    def __init__(self, base: Folder | Archive) -> None:
+    def __init__(self, base: Holder) -> None:
         self._base, self.url = base, base.url
         self._mounts: dict[str, list[_Mount]] = {}
 
-    def __reduce__(self) -> tuple[type[Mounted], tuple[Folder | Archive]]:
+    def __reduce__(self) -> tuple[type[Mounted], tuple[Holder]]:
         return Mounted, (self._base,)
 
-    def at(self, path: str) -> Iterator[tuple[Root, str]]:
-        """Known archives that alone can have it; what really lies there; archives above it."""
+    def places(self, path: str) -> Iterator[tuple[Root, str]]:
+        """The roots that may hold a file or folder, and its path there, best place first.
+
+        First archives that are open already and alone can have it, which saves a look at the disk
+        or the store; then the real files; then all archives above the path.
+        """
         above = _above(path)
         for mount, inner in self._holding(path, [f for f in above if f in self._mounts]):
             if mount.alone:
@@ -104,7 +112,7 @@ class Mounted(Union):
     def files(self, below: str = "") -> Iterator[FileRef]:
         """All files below a folder, real ones and members, sorted by path, each path once."""
         real = list(self._base.files(below))
-        inside = {_parent(file.path) for file in real if _counts(file.path)}
+        inside = {_parent(file.path) for file in real if _is_mounted(file.path)}
         listed = [iter(real)]
         for folder in dict.fromkeys([*_down_to(below), *sorted(inside)]):
             for mount in self._in(folder):
@@ -114,11 +122,11 @@ class Mounted(Union):
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, real ones and those of archives, sorted."""
-        found = set(self._base.folders(below))
+        names = set(self._base.folders(below))
         for folder in _down_to(below):
             for mount in self._in(folder):
-                found.update(mount.root.folders(_relative(below, folder)))
-        return sorted(found)
+                names.update(mount.root.folders(_relative(below, folder)))
+        return sorted(names)
 
     def _holding(self, path: str, folders: Iterable[str]) -> Iterator[tuple[_Mount, str]]:
         """The archives in some folders above a path that may hold it, and its path in them."""
@@ -129,7 +137,7 @@ class Mounted(Union):
                     yield mount, inner
 
     def _in(self, folder: str) -> list[_Mount]:
-        """The archives that lie directly in a folder. Raises SourceError."""
+        """The mounted archives that lie directly in a folder. Raises SourceError."""
         if folder not in self._mounts:
             names = self._base.names(folder)
             archives = [n for n in sorted(names) if is_archive(n) and not names[n]]
@@ -141,7 +149,7 @@ class Mounted(Union):
         return self._mounts[folder]
 
     def _lies_unpacked(self, folder: str, name: str) -> bool:
-        """Whether a .tar.gz's first files lie there as well: to unpack it again would be waste."""
+        """Whether the first files of a .tar.gz lie in its folder: then it is unpacked already."""
         if isinstance(self._base, Archive) or not name.lower().endswith(PACKED):
             return False
         first = first_files(self._base, _joined(folder, name), PROBED)
@@ -157,29 +165,29 @@ class Mounted(Union):
 
 
 class OneFile(Union):
-    """A folder of which only one file is there."""
+    """A folder in which one file exists and nothing else."""
 
     def __init__(self, folder: Folder, name: str) -> None:
         self._folder, self._name = folder, name
         self.url = f"{folder.url}/{name}"
 
-    def at(self, path: str) -> Iterator[tuple[Root, str]]:
-        """The folder, for the file."""
+    def places(self, path: str) -> Iterator[tuple[Root, str]]:
+        """The folder, if the path is that of the file."""
         if path == self._name:
             yield self._folder, path
 
     def files(self, below: str = "") -> Iterator[FileRef]:
-        """The file."""
+        """The one file, if the folder is asked for as a whole."""
         if not below:
             yield FileRef(path=self._name, size=self._folder.size(self._name))
 
     def folders(self, below: str = "") -> list[str]:
-        """None."""
+        """Names of the folders directly below one: there are none."""
         return []
 
 
-def _counts(path: str) -> bool:
-    """Whether a file is an archive that counts as unpacked."""
+def _is_mounted(path: str) -> bool:
+    """Whether a file is an archive that is mounted."""
     return is_archive(path) and path.count("/") <= DEEPEST
 
 
@@ -192,18 +200,18 @@ def _parent(path: str) -> str:
 
 
 def _above(path: str) -> list[str]:
-    """The folders above a path in which archives count, the root first."""
+    """The folders above a path in which archives are mounted, the root first."""
     parts = path.split("/")[:-1]
     return ["/".join(parts[:n]) for n in range(min(len(parts), DEEPEST) + 1)]
 
 
 def _down_to(folder: str) -> list[str]:
-    """The folders above a folder in which archives count, and itself if they do there."""
+    """A folder and those above it, as far as archives are mounted in them, the root first."""
     return _above(f"{folder}/_") if folder else [""]
 
 
 def _relative(path: str, folder: str) -> str:
-    """A path as seen from a folder above it; "" from one that is not."""
+    """A path relative to a folder above it; "" if that is not above it."""
     if not folder:
         return path
     return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else ""

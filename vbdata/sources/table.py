@@ -1,8 +1,8 @@
 """The members of an archive as a table on disk: sorted by path, memory-mapped, searched in place.
 
-An Arrow IPC file of two record batches, the files and then the folders, so that a process which
-looks up one member touches a few pages of it, however many members there are, and all processes
-of a machine share them. Four bytes after it are the CRC-32 of the rest.
+An Arrow IPC file of two record batches, the files and then the folders. A process that looks up
+one member touches a few pages of it, however many members there are, and all processes of a machine
+share these pages. The last four bytes are the CRC-32 of the rest (little-endian).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 FORMAT = 1  # to be raised when the layout or the meaning of a column changes
-MAX_TOPS = 64
+MAX_TOPS = 64  # names at the top level of an archive that are listed
 STORED, DEFLATED = 0, 8  # as in APPNOTE.TXT 4.4.5
 ENCRYPTED, LINK, SPECIAL = -1, -2, -3
 
@@ -39,9 +39,10 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError)
 class ArchiveMember(NamedTuple):
     """A file in an archive.
 
-    offset: where it begins; head: bytes from there on within which its data begins (0: at once);
-    packed, size: bytes as stored and as unpacked; method: STORED, DEFLATED, another method of
-    zip, or below 0 why it cannot be read; crc: CRC-32 of what is unpacked (0 in a tar).
+    offset: byte of the archive at which it begins; head: bytes from there within which its data
+    begins (0: at once); packed, size: bytes as stored and as unpacked; method: STORED, DEFLATED,
+    another method of zip, or below 0 why it cannot be read (ENCRYPTED, LINK, SPECIAL); crc: CRC-32
+    of the unpacked bytes (0 in a tar).
     """
 
     path: str
@@ -54,24 +55,28 @@ class ArchiveMember(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file, if perhaps one that cannot be read; links and devices are not."""
+        """Whether it is a file, if perhaps an encrypted one; links and devices are none."""
         return self.method > LINK
 
     @property
     def checked(self) -> bool:
-        """Whether its CRC-32 is known."""
+        """Whether its CRC-32 is known, as it is in a zip."""
         return self.head > 0
 
 
 class Table:
-    """The files and folders of an archive, by path."""
+    """The files and folders of an archive, by path.
+
+    tops: names at its top level, None if there are more than MAX_TOPS; archives: paths of its
+    members that are archives themselves.
+    """
 
     def __init__(self, file: Path) -> None:
-        """Map a written table. Raises one of DAMAGE."""
+        """Map a table into memory. Raises one of DAMAGE if it is not there or damaged."""
         with pa.memory_map(str(file)) as mapped:
             whole = mapped.read_buffer()
         crc = 0
-        with file.open("rb") as stream:  # not through the map, whose pages would stay
+        with file.open("rb") as stream:  # not through the map: its pages would count as used
             rest = whole.size - 4
             while rest and (data := stream.read(min(rest, 1 << 20))):
                 crc, rest = zlib.crc32(data, crc), rest - len(data)
@@ -80,27 +85,27 @@ class Table:
         reader = pa.ipc.open_file(whole.slice(0, whole.size - 4))
         if not reader.schema.equals(SCHEMA):
             raise ValueError("its columns are others")
-        said = json.loads(reader.schema.metadata[b"vbdata"])
-        self.tops: tuple[str, ...] | None = None if said["tops"] is None else tuple(said["tops"])
-        self.archives: tuple[str, ...] = tuple(said["archives"])
+        about = json.loads(reader.schema.metadata[b"vbdata"])
+        self.tops: tuple[str, ...] | None = None if about["tops"] is None else tuple(about["tops"])
+        self.archives: tuple[str, ...] = tuple(about["archives"])
         files, folders = (reader.get_batch(i) for i in (0, 1))
         self.paths, self.above = _Texts(files["path"]), _Texts(folders["path"])
         self._columns = [_numbers(files[name]) for name in SCHEMA.names[1:]]
 
     def find(self, path: str) -> ArchiveMember | None:
-        """The file of a path."""
-        at = bisect_left(self.paths, _key(path))
-        if at == len(self.paths) or self.paths[at] != _key(path):
+        """The member of a path, None if there is none."""
+        row = bisect_left(self.paths, _key(path))
+        if row == len(self.paths) or self.paths[row] != _key(path):
             return None
-        return ArchiveMember(path, *(column[at] for column in self._columns))
+        return ArchiveMember(path, *(column[row] for column in self._columns))
 
     def is_folder(self, path: str) -> bool:
         """Whether a path is that of a folder."""
-        at = bisect_left(self.above, _key(path))
-        return at < len(self.above) and self.above[at] == _key(path)
+        row = bisect_left(self.above, _key(path))
+        return row < len(self.above) and self.above[row] == _key(path)
 
     def files(self, below: str) -> Iterator[tuple[str, int]]:
-        """(path, size) of all files below a folder, sorted; links and devices are none."""
+        """(path, size) of all files below a folder ("": all), sorted; no links, no devices."""
         start, end = self.paths.below(below)
         sizes, methods = (self._columns[i][start:end].tolist() for i in (3, 4))
         for path, size, method in zip(self.paths.some(start, end), sizes, methods, strict=True):
@@ -110,18 +115,18 @@ class Table:
     def folders(self, below: str) -> list[str]:
         """Names of the folders directly below one, sorted."""
         cut = len(_key(below)) + 1 if below else 0
-        found, (at, end) = [], self.above.below(below)
-        while at < end:
-            name, deeper, _ = self.above[at][cut:].partition(b"/")
-            if deeper:  # past all that is below it
-                at = bisect_left(self.above, self.above[at][:cut] + name + AFTER, at)
+        names, (row, end) = [], self.above.below(below)
+        while row < end:
+            name, deeper, _ = self.above[row][cut:].partition(b"/")
+            if deeper:  # skip all that lies below it, which may be millions of folders
+                row = bisect_left(self.above, self.above[row][:cut] + name + AFTER, row)
             else:
-                found.append(_text(name))
-                at += 1
-        return found
+                names.append(_text(name))
+                row += 1
+        return names
 
 
-AFTER = b"0"  # the byte after "/": paths below a folder lie between the two
+AFTER = b"0"  # the byte after "/": all paths below a folder sort between the two
 
 
 class _Texts(Sequence[bytes]):
@@ -135,17 +140,17 @@ class _Texts(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def __getitem__(self, at: Any) -> Any:
-        return bytes(self._values[self._offsets[at] : self._offsets[at + 1]])
+    def __getitem__(self, row: Any) -> Any:
+        return bytes(self._values[self._offsets[row] : self._offsets[row + 1]])
 
     def some(self, start: int, end: int) -> Iterator[bytes]:
-        """The texts of a range."""
+        """The texts of the rows from `start` to before `end`."""
         ends = self._offsets[start : end + 1].tolist()
         for one, two in pairwise(ends):
             yield bytes(self._values[one:two])
 
     def below(self, folder: str) -> tuple[int, int]:
-        """Start and end of the paths below a folder."""
+        """Start and end of the rows whose paths lie below a folder."""
         if not folder:
             return 0, len(self)
         start = bisect_left(self, _key(folder) + b"/")
@@ -163,12 +168,15 @@ def _numbers(column: Any) -> memoryview:
 def write(
     file: Path, members: Iterable[ArchiveMember], folders: Iterable[str], archives: Iterable[str]
 ) -> None:
-    """Write the table of unique, plain paths. archives: those of them that are archives."""
+    """Write a table. members: of unique, plain paths; folders: all that hold a member.
+
+    archives: paths of the members that are archives themselves.
+    """
     rows = sorted(members)
     tops = {member.path.partition("/")[0] for member in rows}
-    said = {"tops": sorted(tops) if len(tops) <= MAX_TOPS else None, "archives": sorted(archives)}
+    about = {"tops": sorted(tops) if len(tops) <= MAX_TOPS else None, "archives": sorted(archives)}
     nowhere = [ArchiveMember(path, 0, 0, 0, 0, STORED, 0) for path in sorted(folders)]
-    schema = SCHEMA.with_metadata({"vbdata": json.dumps(said)})
+    schema = SCHEMA.with_metadata({"vbdata": json.dumps(about)})
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         writer.write_batch(_batch(rows, schema))
         writer.write_batch(_batch(nowhere, schema))
@@ -187,18 +195,18 @@ def _batch(rows: list[ArchiveMember], schema: pa.Schema) -> pa.RecordBatch:
 
 
 def folders_above(paths: Iterable[str]) -> set[str]:
-    """All folders above some files."""
-    found: set[str] = set()
+    """All folders that lie above some files, the root left out."""
+    folders: set[str] = set()
     for path in paths:
         above = path.rpartition("/")[0]
-        while above and above not in found:
-            found.add(above)
+        while above and above not in folders:
+            folders.add(above)
             above = above.rpartition("/")[0]
-    return found
+    return folders
 
 
 def _key(path: str) -> bytes:
-    # as Python sorts texts; names in a tar may be no UTF-8 and then hold half surrogates
+    # UTF-8 sorts as Python sorts texts. Names in a tar that are not UTF-8 hold lone surrogates.
     return path.encode("utf-8", "surrogatepass")
 
 

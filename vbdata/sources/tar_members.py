@@ -1,7 +1,7 @@
-"""The members of a tar, by one pass over its headers.
+"""The members of a tar, by one pass over its headers, for a tar has no directory.
 
-A tar has no directory: over the network, what lies between two headers is skipped only where it
-is longer than what a stream reads ahead.
+Over the network, the data between two headers is skipped only where it is longer than what a stream
+reads ahead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ MAX_HEADER = 1 << 20  # bytes of a member's header with all its extensions
 
 
 def members(stream: IO[bytes], size: int, name: str) -> Iterator[ArchiveMember]:
-    """The files of a tar, in its order. Raises SourceError."""
+    """The members of a tar but its folders, in its order.
+
+    size: bytes of the tar; name: for messages. Raises SourceError if it is no whole tar.
+    """
     try:
         for info in headers(stream, size):
             if not info.isdir():
@@ -31,21 +34,28 @@ def members(stream: IO[bytes], size: int, name: str) -> Iterator[ArchiveMember]:
 
 
 def headers(stream: IO[bytes], size: int) -> Iterator[tarfile.TarInfo]:
-    """All headers of a tar that are followed by all of their data. Raises one of DAMAGE."""
+    """All headers of a tar. size: bytes of the tar.
+
+    Raises one of DAMAGE for a header that is garbled, or not followed by all of its data.
+    """
     with tarfile.open(fileobj=cast(IO[bytes], _Bounded(stream)), mode="r:") as tar:
         for member in tar:
             if member.size < 0 or member.offset_data + member.size > size:
                 raise EOFError(f"it ends inside {member.name!r:.80}")
             yield member
-            tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
-        # tarfile takes a garbled header for the end, unless it is the first
+            # tarfile keeps every header that it has read, of which there may be millions
+            tar.members.clear()  # type: ignore[attr-defined]
+        # tarfile takes a garbled header for the end of the tar, unless it is the first one
         stream.seek(tar.offset)
         if (rest := stream.read(tarfile.BLOCKSIZE)).strip(b"\0"):
             raise ValueError(f"no member and no end at byte {tar.offset}: {rest[:16].hex()}")
 
 
 class _Bounded:
-    """A stream that refuses to read more at once than headers are long."""
+    """A stream that refuses to read more at once than a header is long.
+
+    tarfile reads as many bytes of extensions (long names, PAX records) as a header declares.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

@@ -1,7 +1,7 @@
 """The members of a zip by its central directory, and where their data begins.
 
-Format: PKWARE APPNOTE.TXT 6.3. The standard library reads the directory (with ZIP64); sizes and
-places are checked here, for the file may be cut, garbled or made to deceive.
+Format: PKWARE APPNOTE.TXT 6.3. The standard library reads the directory (with ZIP64) but believes
+what it says; sizes and places are checked here, since a file may be cut, garbled or hostile.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import deflate
 from vbdata.errors import SourceError
 from vbdata.sources.table import DEFLATED, ENCRYPTED, LINK, STORED, ArchiveMember
 
-MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # a member, no member at all, one of several
-LOCAL = struct.Struct("<4s22xHH")
+# First bytes of a zip with members, of one without any, and of one that is split over disks.
+MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+LOCAL = struct.Struct("<4s22xHH")  # a local header: magic, lengths of name and extra field
 LARGEST = (1 << 63) - 1  # bytes that a table can state
 SLACK = 1024  # bytes of extra fields that are fetched with a member's data
-MOST_DEFLATED = 1032  # to 1: what deflate can do at most (zlib, technical notes)
-# what zipfile raises on garbled bytes
+MOST_DEFLATED = 1032  # bytes that one deflated byte can unpack to (zlib, technical notes)
+# What zipfile raises for garbled bytes.
 DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, ValueError, OverflowError, RuntimeError)
 METHODS = {
     1: "shrink",
@@ -39,14 +40,17 @@ METHODS = {
 
 
 def members(stream: BinaryIO, size: int, name: str) -> Iterator[ArchiveMember]:
-    """The files of a zip, in the order of its directory. Raises SourceError."""
+    """The members of a zip but its folders, in the order of its directory.
+
+    size: bytes of the zip; name: for messages. Raises SourceError if it is no whole zip.
+    """
     try:
         with zipfile.ZipFile(stream) as opened:
-            found, end = opened.infolist(), opened.start_dir
+            infos, end = opened.infolist(), opened.start_dir
     except DAMAGE as err:
         raise SourceError(f"{name}: {_cause(stream, size)} ({err})") from err
-    heads = _heads(found, end, name)
-    for info in found:
+    heads = _heads(infos, end, name)
+    for info in infos:
         if not info.filename.endswith("/"):
             yield ArchiveMember(
                 info.orig_filename,
@@ -59,9 +63,14 @@ def members(stream: BinaryIO, size: int, name: str) -> Iterator[ArchiveMember]:
             )
 
 
-def _heads(found: list[zipfile.ZipInfo], end: int, name: str) -> dict[int, int]:
-    """For each member, the bytes within which its data begins. Raises SourceError."""
-    ordered = sorted(found, key=lambda info: info.header_offset)
+def _heads(infos: list[zipfile.ZipInfo], end: int, name: str) -> dict[int, int]:
+    """For each member, the bytes within which its data begins, by id of its info.
+
+    How long a local header is stands in the header alone: its extra field need not be the one in
+    the directory. But where the next member begins is known, which bounds it. Raises SourceError
+    for members that overlap, as in a zip bomb.
+    """
+    ordered = sorted(infos, key=lambda info: info.header_offset)
     following = [*(info.header_offset for info in ordered), end][1:]
     heads = {}
     for info, stop in zip(ordered, following, strict=True):
@@ -70,14 +79,14 @@ def _heads(found: list[zipfile.ZipInfo], end: int, name: str) -> dict[int, int]:
         if info.header_offset < 0 or room < shortest:
             raise SourceError(
                 f"{name}: member {info.orig_filename!r:.100} of {info.compress_size} bytes at "
-                f"{info.header_offset} runs into what stands at {stop}: garbled, or made to deceive"
+                f"{info.header_offset} runs into what stands at {stop}: garbled or hostile"
             )
         heads[id(info)] = min(room, shortest + SLACK)
     return heads
 
 
 def data_start(head: bytes) -> int:
-    """Where a member's data begins after its local header. Raises ValueError."""
+    """How long a local header is, by its first bytes. Raises ValueError if it is none."""
     if len(head) < LOCAL.size:
         raise ValueError(f"its header is cut after {len(head)} bytes")
     magic, name, extra = LOCAL.unpack_from(head)
@@ -87,32 +96,33 @@ def data_start(head: bytes) -> int:
 
 
 def fault(member: ArchiveMember) -> str:
-    """Why a member's bytes cannot be had, "" if they can."""
+    """Why a member's bytes cannot be read; "" if they can."""
     size, packed = member.size, member.packed
     if member.method == ENCRYPTED:
         return "it is encrypted"
     if member.method not in (STORED, DEFLATED):
         method = METHODS.get(member.method, "an unknown one")
         return f"packed by method {member.method} ({method}); only stored and deflated are read"
-    if packed != size if member.method == STORED else size > MOST_DEFLATED * packed + 64:
+    impossible = packed != size if member.method == STORED else size > MOST_DEFLATED * packed + 64
+    if impossible:
         return f"declares {size} bytes in {packed}, which cannot be"
     return ""
 
 
 def inflate(packed: bytes, size: int) -> bytes:
-    """What deflated bytes unpack to. Raises ValueError unless that is `size` bytes."""
+    """Unpack deflated bytes (RFC 1951). Raises ValueError unless that gives `size` bytes."""
     try:
         data = bytes(deflate.deflate_decompress(packed, size))
     except deflate.DeflateError:
         data = _slowly(packed, size)
     if len(data) != size:
-        found = "more" if len(data) > size else f"{len(data)} bytes"
-        raise ValueError(f"unpacks to {found}, expected {size}")
+        given = "more" if len(data) > size else f"{len(data)} bytes"
+        raise ValueError(f"unpacks to {given}, expected {size}")
     return data
 
 
 def _slowly(packed: bytes, size: int) -> bytes:
-    """The same by zlib, which says what is wrong, and how far it came."""
+    """Unpack by zlib, which is slower, but says what is wrong and how far it came."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
     except zlib.error as err:
@@ -128,7 +138,7 @@ def _method(info: zipfile.ZipInfo) -> int:
 
 
 def _cause(stream: BinaryIO, size: int) -> str:
-    """What is the matter with a file that is no whole zip."""
+    """Why a file is no whole zip, in words."""
     stream.seek(0)
     head = stream.read(16)
     if not head:

@@ -1,8 +1,8 @@
-"""What lies below a folder: the local disk's files, or an fsspec filesystem and its failures.
+"""What lies behind a folder: the local disk's files, or an fsspec filesystem and its errors.
 
-Every failure of a remote filesystem becomes an OSError whose text names the URL, so that a worker
-tries again and a person can read it; keys are taken out of it. No wait is without end: a connection
-times out after 5 s and a silence after 15 s (s3fs, gcsfs), and only storage.retry tries again.
+Every error of a remote filesystem becomes an OSError whose text names the URL, so that a worker
+retries it and a person can read it; keys are taken out of it. No wait is without end: a connection
+times out after 5 s and a silence after 15 s (s3fs, gcsfs), and only storage.retry retries.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from typing import Any, BinaryIO
 import fsspec
 
 from vbdata.storage import gs_client
-from vbdata.storage.retry import called, with_retries
+from vbdata.storage.privates import require
+from vbdata.storage.retry import call, with_retries
 from vbdata.storage.secrets import redacted
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-TOLD = "make room"
+ADVICE = "make room"  # in the text of an error that says already what to do
 S3 = ("s3", "s3a")
-KNOWN = (*S3, *gs_client.PROTOCOLS, "abfs", "az")  # whose options we know
-CHECKSUMS = "AWS_REQUEST_CHECKSUM_CALCULATION"  # what botocore sends by itself
+KNOWN = (*S3, *gs_client.PROTOCOLS, "abfs", "az")  # schemes that `_options` has options for
+CHECKSUMS = "AWS_REQUEST_CHECKSUM_CALCULATION"  # botocore's: which requests carry a checksum
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
-NOWHERE = (errno.ELOOP, errno.ENAMETOOLONG)  # links in a circle; a name that no disk has
-# bases of the errors of remote filesystems that are no OSError, by the module that has them
+NOWHERE = (errno.ELOOP, errno.ENAMETOOLONG)  # links in a circle; a name that no disk can have
+# Base classes of remote filesystems' errors that are no OSError, by the module that has them. They
+# are looked up by name, so that a library that is not used is not imported.
 FOREIGN = (
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
@@ -49,15 +51,18 @@ FOREIGN = (
 def connect(url: str) -> tuple[Any, str]:
     """The fsspec filesystem of a URL (fsspec keeps one a process) and the path inside it.
 
-    Listings are not remembered: other processes write to the same folder.
+    Its listings are not cached, since other processes write to the same folder, and its own retries
+    are off. Raises OSError if the URL cannot be used, ImportError if a library is missing or lacks
+    what vbdata uses of it.
     """
     schemes = {part.partition("://")[0] for part in url.split("::")}
     with plain_errors(url):
         fs, path = fsspec.core.url_to_fs(url, **{s: _options(s) for s in schemes if s in KNOWN})
     if hasattr(fs, "call_s3"):
+        require(type(fs), "s3fs")
         fs.retries = 1
-    elif gs_client.speaks(fs):
-        gs_client.ask_once(fs)
+    elif gs_client.handles(fs):
+        gs_client.without_retries(fs)
     return fs, path
 
 
@@ -65,7 +70,7 @@ def _options(scheme: str) -> dict[str, Any]:
     options: dict[str, Any] = {"use_listings_cache": False}
     if scheme in S3:
         wanted: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
-        if CHECKSUMS not in os.environ:  # we send Content-MD5, which more kinds of store know
+        if CHECKSUMS not in os.environ:  # uploads carry Content-MD5, which more stores understand
             wanted["request_checksum_calculation"] = "when_required"
         configured = _configured(scheme).get("config_kwargs") or {}
         options["config_kwargs"] = wanted | dict(configured)
@@ -75,20 +80,26 @@ def _options(scheme: str) -> dict[str, Any]:
 
 
 def _configured(scheme: str) -> dict[str, Any]:
-    """What fsspec has been told of a scheme, by its files or the environment."""
-    found: dict[str, Any] = fsspec.config.conf.get(scheme, {})
-    return found
+    """The options of a scheme that stand in fsspec's configuration files or the environment."""
+    options: dict[str, Any] = fsspec.config.conf.get(scheme, {})
+    return options
 
 
-def ask(url: str, fs: Any, name: str, *args: Any, **options: Any) -> Any:
-    """What a remote filesystem's method returns, tried again where that may help."""
+def call_retried(url: str, fs: Any, name: str, *args: Any, **options: Any) -> Any:
+    """Call a method of a remote filesystem, with retries, and return its result.
+
+    Raises OSError that names the URL; one of ABSENT if something is not there.
+    """
     with plain_errors(url):
-        return with_retries(url, lambda: called(fs, name, *args, **options))
+        return with_retries(url, lambda: call(fs, name, *args, **options))
 
 
 @contextmanager
 def plain_errors(url: str) -> Iterator[None]:
-    """Turn what a filesystem raises into an OSError that names the URL; absent files pass."""
+    """Turn a filesystem's errors into OSError that names the URL, without keys in its text.
+
+    One of ABSENT is raised as it is.
+    """
     try:
         yield
     except ABSENT:
@@ -96,7 +107,7 @@ def plain_errors(url: str) -> Iterator[None]:
     except _failures() as err:
         if isinstance(err, OSError) and err.errno in NOWHERE:
             raise FileNotFoundError(err.errno, err.strerror, url) from err
-        raise _plain(url, err) from None  # the cause's own text is not cleared of keys
+        raise _plain(url, err) from None  # a traceback would show the cause, keys and all
 
 
 def _plain(url: str, err: Exception) -> OSError:
@@ -107,16 +118,16 @@ def _plain(url: str, err: Exception) -> OSError:
 
 
 @contextmanager
-def room(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Where the disk is full, say which one it is, and what to do."""
+def naming_full_disk(path: str | os.PathLike[str]) -> Iterator[None]:
+    """If the disk of `path` is full, raise OSError that names the path and says what to do."""
     try:
         yield
     except OSError as err:
-        if err.errno not in FULL or TOLD in str(err):
+        if err.errno not in FULL or ADVICE in str(err):
             raise
         elsewhere = ", or set TMPDIR to a folder on another disk" if _temporary(path) else ""
-        said = f"{err.strerror} ({TOLD}{elsewhere}; then run the same command again)"
-        raise OSError(err.errno, said, os.fspath(path)) from err
+        text = f"{err.strerror} ({ADVICE}{elsewhere}; then run the same command again)"
+        raise OSError(err.errno, text, os.fspath(path)) from err
 
 
 def _temporary(path: str | os.PathLike[str]) -> bool:
@@ -124,43 +135,47 @@ def _temporary(path: str | os.PathLike[str]) -> bool:
 
 
 def version(info: dict[str, Any]) -> str:
-    """What of a file's entry changes when its bytes do, for the kinds of filesystem that say it."""
+    """What changes in a file's entry when its bytes do; "" if the filesystem does not tell.
+
+    info: the entry as fsspec describes it.
+    """
     keys = ("ETag", "etag", "md5Hash", "content_md5", "generation", "mtime", "LastModified")
     more = ("last_modified", "updated", "created")
     return "|".join(f"{key}={info[key]}" for key in keys + more if info.get(key) is not None)
 
 
 def walk(top: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[str, int]]:
-    """(path, size) of the regular files below a local folder. Links are followed, not in circles.
+    """(path, size) of the regular files below a local folder, in no order; none if it is not there.
 
-    What is no regular file (a pipe, a link to nowhere) is not there for a reader.
+    Links are followed, but not in circles: `above` identifies the folders that lead to this one.
+    Pipes, devices and links to nowhere are left out.
     """
     try:
-        found = os.stat(top)
-        here = (found.st_dev, found.st_ino)
-        if here in above:
+        status = os.stat(top)
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
             return
         entries = os.scandir(top)
     except ABSENT:
         return
     with entries:
         for entry in entries:
-            there = _followed(entry)
-            if there and stat.S_ISDIR(there.st_mode):
-                yield from walk(entry.path, (*above, here))
-            elif there and stat.S_ISREG(there.st_mode):
-                yield entry.path, there.st_size
+            target = _followed(entry)
+            if target and stat.S_ISDIR(target.st_mode):
+                yield from walk(entry.path, (*above, identity))
+            elif target and stat.S_ISREG(target.st_mode):
+                yield entry.path, target.st_size
 
 
-def listed(top: str) -> dict[str, bool]:
-    """What lies directly in a local folder: name -> whether it is a folder."""
+def list_folder(top: str) -> dict[str, bool]:
+    """What lies directly in a local folder: name -> whether it is a folder. Raises OSError."""
     with os.scandir(top) as entries:
-        found = {entry.name: _followed(entry) for entry in entries}
-    return {name: bool(s and stat.S_ISDIR(s.st_mode)) for name, s in found.items()}
+        targets = {entry.name: _followed(entry) for entry in entries}
+    return {name: bool(t and stat.S_ISDIR(t.st_mode)) for name, t in targets.items()}
 
 
 def _followed(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """What an entry is or links to; None for a link that leads to nothing."""
+    """The status of an entry, or of what it links to; None if that leads to nothing."""
     try:
         return entry.stat()
     except OSError as err:
@@ -169,13 +184,13 @@ def _followed(entry: os.DirEntry[str]) -> os.stat_result | None:
         raise
 
 
-def opened(path: str) -> BinaryIO:
-    """A regular file of the local disk, to be read; raises one of ABSENT for anything else.
+def open_regular(path: str) -> BinaryIO:
+    """A regular file of the local disk, open for reading. Raises one of ABSENT for anything else.
 
-    A pipe would be waited for, and a device may have no end.
+    To read a pipe would wait for whoever writes it, and a device may have no end.
     """
     try:
-        file = io.FileIO(path, opener=_at_once)
+        file = io.FileIO(path, opener=_open_nonblocking)
     except OSError as err:
         if err.errno in NOWHERE:
             raise FileNotFoundError(err.errno, err.strerror, path) from err
@@ -186,16 +201,19 @@ def opened(path: str) -> BinaryIO:
     return io.BufferedReader(file)
 
 
-def _at_once(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def spelled(path: str) -> str:
-    """A path as it can be written down, with backslashes (so not safe) for what is not UTF-8."""
+def as_text(path: str) -> str:
+    """A path of the local disk as text that can be written to a file.
+
+    Bytes that are not UTF-8 become escapes with a backslash, which `safe` refuses.
+    """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """OSError, and the errors of the filesystems that this process has loaded."""
+    """OSError, and the errors of the libraries that this process has loaded."""
     loaded = ((sys.modules.get(module), name) for module, name in FOREIGN)
     return (OSError, *(getattr(module, name) for module, name in loaded if hasattr(module, name)))

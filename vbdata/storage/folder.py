@@ -1,4 +1,4 @@
-"""Folder: a root by path or fsspec URL that is also written. Root itself is in `abstract_root`."""
+"""Folder: a root by path or fsspec URL that can also be written."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from fsspec.implementations.local import LocalFileSystem
 
 from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
-from vbdata.storage import remote as stores
-from vbdata.storage import s3
+from vbdata.storage import remote
 from vbdata.storage.filesystems import (
     ABSENT,
+    as_text,
     connect,
-    listed,
-    opened,
+    list_folder,
+    naming_full_disk,
+    open_regular,
     plain_errors,
-    room,
-    spelled,
     version,
     walk,
 )
 from vbdata.storage.remote import MAX_FILE
-from vbdata.storage.root import AHEAD, Root, absent, safe
+from vbdata.storage.root import AHEAD, Holder, Root, absent, safe
 from vbdata.storage.secrets import refuse_keys
 
 __all__ = ["AHEAD", "MAX_FILE", "Folder", "Root", "absent", "safe"]
@@ -46,8 +45,11 @@ def _whole(file: BinaryIO, path: str) -> bytes:
     return file.read()
 
 
-class Folder(Root):
-    """A folder by path or fsspec URL. May be used by several threads at once."""
+class Folder(Holder):
+    """A folder by path or fsspec URL. Several threads may use it at once.
+
+    Its methods raise OSError, with the URL in the text, if the disk or the store fails.
+    """
 
     def __init__(self, url: str) -> None:
         """Connects to nothing yet. Raises SourceError for a URL with a key to the store in it."""
@@ -74,130 +76,142 @@ class Folder(Root):
         """Whether the folder is on this machine's disk."""
         return "://" not in self.url or isinstance(self.fs, LocalFileSystem)
 
-    def at(self, path: str) -> str:
-        """The full path of a checked relative path; of the folder itself for ""."""
+    def full_path(self, path: str) -> str:
+        """The path in the filesystem of a file or folder below this one; "": of the folder itself.
+
+        Raises BadSample("unsafe path") for a path that leads out of the folder.
+        """
         return f"{self.base}/{safe(path)}" if path else self.base or "/"
 
     def exists(self, path: str = "") -> bool:
         """Whether a file or folder is there."""
         if self.local:
-            return os.path.exists(self.at(path))
-        return stores.info(self.url, self.fs, self.at(path)) is not None
+            return os.path.exists(self.full_path(path))
+        return remote.info(self.url, self.fs, self.full_path(path)) is not None
 
     def size(self, path: str) -> int:
-        """Bytes of a file, -1 if it is not there; of a root that is a file for ""."""
+        """Bytes of a file, -1 if it is not there. "": of the URL itself, if that is a file."""
         if not self.local:
-            return stores.size(self.url, self.fs, self.at(path))
-        at = self.at(path)
+            return remote.size(self.url, self.fs, self.full_path(path))
         try:
             with plain_errors(self.url):
-                info = self.fs.info(at)
+                info = self.fs.info(self.full_path(path))
         except ABSENT:
             return -1
         return int(info["size"]) if info["type"] == "file" else -1
 
     def version(self, path: str) -> str:
-        """A text that names the file and changes whenever its bytes do.
+        """A text that names a file and changes whenever its bytes do.
 
-        Raises BadSample("missing").
+        Raises BadSample("missing") if it is not there.
         """
-        at = self.at(path)
+        full = self.full_path(path)
         try:
             if self.local:
                 with plain_errors(self.url):
-                    found = os.stat(at)
-                return f"{os.path.realpath(at)}|{found.st_size}|{found.st_mtime_ns}"
+                    status = os.stat(full)
+                return f"{os.path.realpath(full)}|{status.st_size}|{status.st_mtime_ns}"
         except ABSENT as err:
             raise absent(path) from err
         fs = self.fs
-        if (info := stores.info(self.url, fs, at)) is None:
+        if (info := remote.info(self.url, fs, full)) is None:
             raise absent(path)
         with plain_errors(self.url):
-            said = version(info) or fs.ukey(at)
-        return f"{fs.unstrip_protocol(at)}|{info['size']}|{said}"
+            state = version(info) or fs.ukey(full)
+        return f"{fs.unstrip_protocol(full)}|{info['size']}|{state}"
+
+    def by_range(self, path: str) -> bool:
+        """Whether a part of a file can be read without what lies before it: always."""
+        return True
 
     def read(self, path: str) -> bytes:
-        """A whole file. Raises BadSample("missing"); OSError if the machine fails."""
+        """A whole file. Raises BadSample("missing"), and "too large" above MAX_FILE bytes."""
         try:
             if self.local:
-                with opened(self.at(path)) as file:
+                with open_regular(self.full_path(path)) as file:
                     return _whole(file, path)
-            return stores.fetch(self.url, self.fs, self.at(path))
+            return remote.fetch(self.url, self.fs, self.full_path(path))
         except ABSENT as err:
             raise absent(path) from err
         except OverflowError as err:
             raise BadSample("too large", f"{err} bytes (at most {MAX_FILE} at once)", path) from err
 
     def read_range(self, path: str, offset: int, size: int) -> bytes:
-        """Some bytes of a file, by one request."""
+        """`size` bytes of a file from `offset` on, fewer if it ends sooner, by one request.
+
+        Raises BadSample("missing") if it is not there.
+        """
         if size <= 0:
             return b""
         try:
             if not self.local:
-                return stores.fetch(self.url, self.fs, self.at(path), offset, size)
-            with opened(self.at(path)) as file:
+                return remote.fetch(self.url, self.fs, self.full_path(path), offset, size)
+            with open_regular(self.full_path(path)) as file:
                 file.seek(offset)
                 return file.read(size)
         except ABSENT as err:
             raise absent(path) from err
 
     def open(self, path: str) -> BinaryIO:
-        """A file as a buffered stream that can seek."""
+        """A file as a buffered stream that can seek. Raises BadSample("missing")."""
         if not self.local:
             return super().open(path)
         try:
-            return opened(self.at(path))
+            return open_regular(self.full_path(path))
         except ABSENT as err:
             raise absent(path) from err
 
     def files(self, below: str = "") -> Iterator[FileRef]:
-        """All files below a folder, links followed, sorted by path."""
-        found = dict(self._below(below))
-        for path in sorted(found):
-            yield FileRef(path=path, size=found[path])
+        """All files below a folder, at any depth, links followed, sorted by path."""
+        sizes = dict(self._below(below))
+        for path in sorted(sizes):
+            yield FileRef(path=path, size=sizes[path])
 
     def paths(self, below: str = "") -> Iterator[str]:
-        """The paths of all files below a folder, in no order; of a local one, none is held."""
+        """The paths of all files below a folder, in no order, as they are found."""
         return (path for path, _ in self._below(below))
 
     def _below(self, below: str) -> Iterator[tuple[str, int]]:
-        top, cut = self.at(below), len(self.base) + 1
+        top, cut = self.full_path(below), len(self.base) + 1
         if self.local:
-            cut = len(spelled(self.base)) + 1
-            return ((spelled(path)[cut:], size) for path, size in walk(top))
-        found = stores.listed(self.url, self.fs, top, deep=True)
-        return ((path[cut:], size) for path, size in found)
+            cut = len(as_text(self.base)) + 1
+            return ((as_text(path)[cut:], size) for path, size in walk(top))
+        entries = remote.list_below(self.url, self.fs, top, deep=True)
+        return ((path[cut:], size) for path, size in entries)
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted."""
         return sorted(name for name, is_folder in self.names(below).items() if is_folder)
 
     def names(self, below: str = "") -> dict[str, bool]:
-        """What lies directly in a folder, if it is there: name -> whether it is a folder."""
-        top = self.at(below)
+        """What lies directly in a folder: name -> whether it is a folder; {} if it is not there."""
+        top = self.full_path(below)
         try:
             if self.local:
-                return {spelled(name): is_folder for name, is_folder in listed(top).items()}
-            found = stores.listed(self.url, self.fs, top, deep=False)
-            return {path.rpartition("/")[2]: size < 0 for path, size in found}
+                return {as_text(name): is_folder for name, is_folder in list_folder(top).items()}
+            entries = remote.list_below(self.url, self.fs, top, deep=False)
+            return {path.rpartition("/")[2]: size < 0 for path, size in entries}
         except ABSENT:
             return {}
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
-        """The file itself, or a temporary copy of one that lies elsewhere."""
+        """A file on this machine's disk: itself, or a copy that exists inside the `with` block.
+
+        Raises BadSample("missing") if it is not there.
+        """
         if self.local:
             try:
-                opened(self.at(path)).close()
+                open_regular(self.full_path(path)).close()
             except ABSENT as err:
                 raise absent(path) from err
-            yield Path(self.at(path))
+            yield Path(self.full_path(path))
             return
         size = self.size(path)
         if size < 0:
             raise absent(path)
         with NamedTemporaryFile(prefix="vbdata-") as copy:
-            with room(copy.name):
+            with naming_full_disk(copy.name):
                 for offset in range(0, size, FETCHED):
                     copy.write(self.read_range(path, offset, FETCHED))
                 copy.flush()
@@ -206,7 +220,7 @@ class Folder(Root):
     def write(self, path: str, data: bytes) -> None:
         """Replace a file as a whole: a reader sees the old bytes or the new ones."""
         if not self.local:
-            stores.send(self.url, self.fs, self.at(path), data)
+            remote.send(self.url, self.fs, self.full_path(path), data)
             return
         with self._part(path) as part:
             part.write_bytes(data)
@@ -214,7 +228,7 @@ class Folder(Root):
     def copy(self, local_file: Path, path: str) -> None:
         """Copy a local file here; a reader sees all of it or nothing."""
         if not self.local:
-            stores.send(self.url, self.fs, self.at(path), local_file)
+            remote.send(self.url, self.fs, self.full_path(path), local_file)
             return
         with self._part(path) as part:
             shutil.copyfile(local_file, part)
@@ -225,25 +239,25 @@ class Folder(Root):
             self.copy(local_file, path)
             local_file.unlink()
             return
-        target = Path(self.at(path))
+        target = Path(self.full_path(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             local_file.replace(target)
         except OSError as err:
             if err.errno != errno.EXDEV:
                 raise
-            self.copy(local_file, path)  # it lies on another disk
+            self.copy(local_file, path)  # a rename does not reach another disk
             local_file.unlink()
 
     @contextmanager
     def _part(self, path: str) -> Iterator[Path]:
-        """A name to write a local file under, before it gets its own; nothing stays of a failure.
+        """A path to write a file to inside the `with` block, after which it gets its final name.
 
-        Raises OSError that names the disk if that is full.
+        Nothing is left of a failure. Raises OSError that names the folder if its disk is full.
         """
-        target = Path(self.at(path))
+        target = Path(self.full_path(path))
         part = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.part")
-        with room(target.parent):
+        with naming_full_disk(target.parent):
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 yield part
@@ -254,25 +268,22 @@ class Folder(Root):
     def move(self, old: str, new: str) -> None:
         """Rename a file inside the folder."""
         if not self.local:
-            stores.move(self.url, self.fs, self.at(old), self.at(new))
+            remote.move(self.url, self.fs, self.full_path(old), self.full_path(new))
             return
-        Path(self.at(new)).parent.mkdir(parents=True, exist_ok=True)
+        Path(self.full_path(new)).parent.mkdir(parents=True, exist_ok=True)
         with plain_errors(self.url):
-            self.fs.mv(self.at(old), self.at(new))
+            self.fs.mv(self.full_path(old), self.full_path(new))
 
     def remove(self, path: str) -> None:
         """Delete a file if it is there."""
         if self.local:
-            Path(self.at(path)).unlink(missing_ok=True)
+            Path(self.full_path(path)).unlink(missing_ok=True)
         else:
-            stores.remove(self.url, self.fs, self.at(path))
+            remote.remove(self.url, self.fs, self.full_path(path))
 
     def abort_uploads(self) -> int:
-        """Drop what killed processes left of uploads to a store; how many there were.
+        """Abort uploads to a store that killed processes left; return how many there were.
 
-        Raises OSError if the store does not say or let them go.
+        Raises OSError if the store does not list them.
         """
-        if self.local or not s3.speaks(self.fs):
-            return 0
-        with plain_errors(self.url):
-            return s3.abort_below(self.fs, self.url, self.base)
+        return 0 if self.local else remote.abort_uploads(self.url, self.fs, self.base)

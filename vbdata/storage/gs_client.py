@@ -1,6 +1,7 @@
-"""gcsfs as vbdata uses it: bounded waits, one try a request, and Python's own errors.
+"""gcsfs as vbdata uses it: bounded waits, no retries of its own, and Python's own errors.
 
-The tries are vbdata.storage.retry's. gcsfs finds its keys and the store's address by itself.
+Retries are those of vbdata.storage.retry. gcsfs finds its credentials and the store's address by
+itself. What is used of it that is not public stands in vbdata.storage.privates.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from fsspec import register_implementation
 
+from vbdata.storage.privates import require
 from vbdata.storage.retry import IncompleteResponse
 
 CONNECT_S, SILENCE_S = 5.0, 15.0  # as s3fs has them
@@ -20,13 +22,16 @@ PROTOCOLS = ("gs", "gcs")
 LOOKUPS = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 
 
-def speaks(fs: Any) -> bool:
+def handles(fs: Any) -> bool:
     """Whether a filesystem is one of gcsfs."""
     return "gs" in getattr(fs, "protocol", ()) and hasattr(fs, "batch_url_base")
 
 
 def options(configured: Set[str]) -> dict[str, Any]:
-    """What bounds the waits of gcsfs, unless its user has; `configured`: the options they set."""
+    """Options of gcsfs that bound its waits, unless its user has set them.
+
+    configured: names of the options that the user has set.
+    """
     from aiohttp import ClientTimeout
 
     _without_lookups()
@@ -35,9 +40,9 @@ def options(configured: Set[str]) -> dict[str, Any]:
 
 
 def _without_lookups() -> None:
-    """Use the kind of gcsfs that does not ask what kind each bucket is, unless that is wished for.
+    """Use the class of gcsfs that does not ask for each bucket's kind, unless the user wants that.
 
-    It asks by gRPC, a minute long where that does not come through, and for nothing that we need.
+    It asks by gRPC, which takes a minute where gRPC is blocked, and vbdata needs nothing of it.
     """
     if LOOKUPS in os.environ:
         return
@@ -49,21 +54,24 @@ def _without_lookups() -> None:
         register_implementation(name, GCSFileSystem, clobber=True)
 
 
-def ask_once(fs: Any) -> None:
-    """Have gcsfs ask once, and tell what is refused as others do."""
-    once = getattr(type(fs)._request, "__wrapped__", None)
-    if once and "_request" not in vars(fs):
-        fs._request = partial(_request, once, fs)
+def without_retries(fs: Any) -> None:
+    """Switch off gcsfs's own retries, and have it raise Python's own errors.
+
+    Raises ImportError if the installed gcsfs lacks what vbdata uses of it.
+    """
+    require(type(fs), "gcsfs")
+    if "_request" not in vars(fs):
+        fs._request = partial(_request, type(fs)._request.__wrapped__, fs)
 
 
 async def _request(once: Any, fs: Any, *args: Any, **options: Any) -> Any:
-    with plainly():
+    with python_errors():
         return await once(fs, *args, **options)
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
-    """Errors of gcsfs as Python's own, where those say more."""
+def python_errors() -> Iterator[None]:
+    """Raise gcsfs's errors as IncompleteResponse, PermissionError, FileNotFoundError or OSError."""
     from gcsfs.retry import HttpError
 
     try:

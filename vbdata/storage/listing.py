@@ -1,7 +1,7 @@
-"""A folder of which parts were listed once: to know what is there then costs no request.
+"""A folder that is listed once, so that looking for a file costs no request.
 
-So a resumed build asks a store a number of questions that grows with what is finished, not with
-what is planned, and a new build next to none.
+So the requests of a resumed build grow with what is finished, not with what is planned, and a new
+build makes next to none.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from vbdata.storage.folder import Folder, absent
 T = TypeVar("T")
 R = TypeVar("R")
 
-AT_ONCE = 16  # requests under way, of a folder that is not on this machine
-WAITING = 64  # answers in memory at once
+AT_ONCE = 16  # requests under way at a time, to a folder that is not on this machine
+WAITING = 64  # answers in memory at a time
 
 
 class Listed(Folder):
-    """The folder as it was listed, and as it was changed by this object since.
+    """A folder as it was when it was listed, with what this object has changed since.
 
-    Only files below the listed parts are there for it.
+    Only the listed parts exist for it; what other processes write later is not seen.
     """
 
     def __init__(self, url: str, parts: Sequence[str]) -> None:
-        """List the parts: a request for each thousand files of a store."""
+        """List the parts (folders below the URL): a request for each thousand files of a store.
+
+        Raises OSError if the store does not answer.
+        """
         super().__init__(url)
         if not self.local:
             self.fs.invalidate_cache()
@@ -48,12 +51,12 @@ class Listed(Folder):
         return super().read(path)
 
     def write(self, path: str, data: bytes) -> None:
-        """Replace a file."""
+        """Replace a file as a whole: a reader sees the old bytes or the new ones."""
         super().write(path, data)
         self._sizes[path] = len(data)
 
     def put(self, local_file: Path, path: str) -> None:
-        """Move a finished local file here."""
+        """Move a finished local file to its final name, in one step as its readers see it."""
         size = local_file.stat().st_size
         super().put(local_file, path)
         self._sizes[path] = size
@@ -70,7 +73,10 @@ class Listed(Folder):
 
 
 def map_requests(out: Folder, question: Callable[[T], R], about: Sequence[T]) -> Iterator[R]:
-    """Answers in order: one after the other from a disk, some at once from a store."""
+    """The answers to a question about each item, in order: AT_ONCE at a time if `out` is a store.
+
+    Raises whatever the question raises.
+    """
     if out.local:
         yield from map(question, about)
         return

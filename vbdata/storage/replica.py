@@ -1,7 +1,7 @@
-"""Files of a build that many workers read at random places, on the disk of each machine.
+"""A copy on each machine of files that many workers read at random places.
 
-What lies in a local folder is read there; of what lies in a store a machine fetches one copy, into
-the cache, for all its workers. Copies of other builds are removed as newer ones come.
+A file in a local folder is read where it lies. Of a file in an object store, a machine fetches one
+copy into its cache, for all its workers; the oldest copies are removed as new ones come.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ from vbdata.machine import cache
 from vbdata.machine.hashing import file_sha256
 from vbdata.storage.folder import Folder
 
-KEPT = 16  # copies
+KEPT = 16  # copies, of this build and of earlier ones
 FOLDER = "replica"
 
 
 def local_copy(place: str, sha256: str) -> Path:
-    """A local path of a file by path or URL. sha256: of a file that is not local.
+    """A local path of a file by path or URL: its own, or that of a copy.
 
-    Raises BuildError if it is not there, or is another; OSError if it cannot be fetched.
+    sha256: of a file that is not local; a copy of other bytes is refused. Raises BuildError if the
+    file is not there or has other bytes, OSError if it cannot be fetched.
     """
-    folder, _, name = place.rpartition("/")
-    held = Folder(folder)
-    if held.local:
-        path = Path(held.at(name))
+    above, _, name = place.rpartition("/")
+    folder = Folder(above)
+    if folder.local:
+        path = Path(folder.full_path(name))
         if not path.exists():
             raise BuildError(
                 f"{path} is not there: an output folder by path has to be on a disk that all nodes "
                 "share; or build into an object store"
             )
         return path
-    path = cache.cached_file(f"{FOLDER}/{sha256}", lambda to: _fetch(held, name, sha256, to))
+    path = cache.cached_file(f"{FOLDER}/{sha256}", lambda to: _fetch(folder, name, sha256, to))
     with suppress(OSError):  # another process may remove it, and then it is fetched again
         os.utime(path)
         _forget(path.parent)
@@ -53,7 +54,7 @@ def _fetch(folder: Folder, name: str, sha256: str, to: Path) -> None:
 
 
 def _forget(folder: Path) -> None:
-    """Keep the newest copies."""
+    """Remove all copies but the newest ones."""
     kept = [path for path in folder.iterdir() if not path.name.startswith(".")]
     for old in sorted(kept, key=lambda path: path.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)

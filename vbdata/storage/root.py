@@ -1,7 +1,7 @@
-"""Root: where a dataset is read from: a folder, an archive, or several of them.
+"""Root: what a dataset is read from: a folder, an archive, or several of them as one.
 
 Paths below a root come from data, so they are checked: relative, forward slashes, no "..".
-A missing file is a BadSample; any other I/O error is the machine's and goes up to be retried.
+A missing file is a BadSample; any other I/O error is the machine's, an OSError, and may be retried.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ PIECE = 1 << 20  # bytes that are copied at once
 
 
 def safe(path: str) -> str:
-    """The path itself if it can only lead below its folder; BadSample otherwise."""
+    """The path itself, if it can only lead below the folder that it is relative to.
+
+    Raises BadSample("unsafe path") for an empty or absolute one, "." or ".." or an empty part in
+    it, a backslash or a NUL.
+    """
     parts = path.split("/")
     if not path or "\\" in path or "\0" in path or any(p in ("", ".", "..") for p in parts):
         raise BadSample("unsafe path", f"{path!r} is not a plain relative path", path)
@@ -34,14 +38,15 @@ def safe(path: str) -> str:
 
 
 def absent(path: str) -> BadSample:
-    """The error of a file that is not there: the same words for every kind of root."""
+    """The error for a file that is not there, in the same words for every kind of root."""
     return BadSample("missing", "no such file below the root", path)
 
 
 class Root(ABC):
-    """Files by relative path, wherever they lie: a folder, an archive, or several of them.
+    """Files by relative path, wherever they lie. Picklable: connections are made when needed.
 
-    Picklable; connections are made where they are used.
+    Every method raises BadSample("unsafe path") for a path that `safe` refuses, and OSError if the
+    disk or the network fails. url: where the root lies, for messages.
     """
 
     url: str
@@ -87,7 +92,10 @@ class Root(ABC):
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
-        """The file on this machine's disk, fetched for the while if it lies elsewhere."""
+        """A file on this machine's disk: itself, or a copy that exists inside the `with` block.
+
+        Raises BadSample("missing") if it is not there.
+        """
         with NamedTemporaryFile(prefix="vbdata-") as copy:
             with self.open(path) as stream:
                 shutil.copyfileobj(stream, copy, PIECE)
@@ -98,3 +106,30 @@ class Root(ABC):
         """The SHA-256 of a file, as hexadecimal digits. Raises BadSample("missing")."""
         with self.local_copy(path) as local:
             return file_sha256(local)
+
+
+class Holder(Root):
+    """A root in which archives can be read where they lie: its files have versions.
+
+    name: the place of an archive inside the root that it was found in, "" of a folder.
+    """
+
+    name: str = ""
+
+    @abstractmethod
+    def version(self, path: str) -> str:
+        """A text that names a file and changes whenever its bytes do.
+
+        Raises BadSample("missing") if it is not there.
+        """
+
+    @abstractmethod
+    def by_range(self, path: str) -> bool:
+        """Whether a part of a file can be read without what lies before it."""
+
+    @abstractmethod
+    def names(self, below: str = "") -> dict[str, bool]:
+        """What lies directly in a folder: name -> whether it is a folder; {} if it is not there.
+
+        A root whose listing is long may give {} where it knows that no archive lies there.
+        """

@@ -1,7 +1,7 @@
-"""Keys to a store stay where they belong: in the environment or the usual files, nowhere else.
+"""Keys to a store stay in the environment or in the usual files, and go nowhere else.
 
-What a build is told by address is written into its folder, so an address with a key in it is
-refused; and the text of an error, which others wrote, is cleared of keys before it is shown.
+The addresses that a build is given are written into its folder, so an address with a key in it is
+refused. The text of an error, which a library wrote, is cleared of keys before it is shown.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ HIDDEN = "***"
 # as the AWS, Google and Azure libraries read them
 VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 MORE_VARIABLES = ("AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN")
-SHORTEST = 8  # characters of a key; what is shorter ("test") is also an ordinary word
-# upload_id: of a resumable upload to Google's store; who knows it can write the object
+SHORTEST = 8  # characters; a shorter key ("test") may be an ordinary word of the text
+# upload_id: of a resumable upload to Google Cloud Storage; it lets anybody write the object
 NAMES_OF_KEYS = (
     r"key|token|secret|password|passwd|pwd|sig|signature|credential|auth|authorization|upload_"
 )
@@ -28,7 +28,7 @@ KEY = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bya29\.[\w.-]+")  # Amazon's and
 
 
 def refuse_keys(url: str) -> None:
-    """Raise SourceError if an address carries a key; the error does not repeat it."""
+    """Raise SourceError, without showing the key, if an address has a key to a store in it."""
     if "://" not in url:
         return
     for part in url.split("::"):
@@ -51,15 +51,15 @@ def _fault(url: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """A text without keys: those of the environment, and what looks like one."""
+    """A text with *** in place of keys: those of the environment, and what looks like one."""
     for name in (*VARIABLES, *MORE_VARIABLES):
         value = os.environ.get(name, "")
         if len(value) >= SHORTEST:
             text = text.replace(value, HIDDEN)
-    text = IN_QUERY.sub(_shown, USER.sub(rf"\1{HIDDEN}@", text))
+    text = IN_QUERY.sub(_hidden, USER.sub(rf"\1{HIDDEN}@", text))
     return KEY.sub(HIDDEN, text)
 
 
-def _shown(found: re.Match[str]) -> str:
-    """One name=value of a query, its value hidden if the name tells of a key."""
-    return found[1] + (HIDDEN if KEY_NAME.search(found[2]) else found[3])
+def _hidden(query: re.Match[str]) -> str:
+    """One name=value of a query, without the value if the name is that of a key."""
+    return query[1] + (HIDDEN if KEY_NAME.search(query[2]) else query[3])

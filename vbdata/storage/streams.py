@@ -1,4 +1,4 @@
-"""Raw streams that can seek: a window on bytes that are fetched in parts, and its inflation."""
+"""Raw streams that can seek: over bytes that are fetched in parts, and over deflated ones."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 PIECE = 1 << 18  # bytes that are fetched or inflated at once
 
-Wrong = Callable[[str], Exception]  # makes the error of a cause
+MakeError = Callable[[str], Exception]  # from what is wrong to the error that says so
 
 
 class Window(io.RawIOBase):
-    """`size` bytes, of which fetch(offset, size) gets a part (fewer bytes if they end early).
+    """A stream of `size` bytes. fetch(offset, count): some of them, fewer if they end early.
 
-    A CRC-32 is compared when the bytes have been read from start to end without a jump.
+    crc: the CRC-32 of all bytes; it is compared if they are read from start to end without a jump,
+    and if it differs, reading raises the error that `wrong` makes.
     """
 
     def __init__(
@@ -23,48 +24,52 @@ class Window(io.RawIOBase):
         fetch: Callable[[int, int], bytes],
         size: int,
         crc: int | None = None,
-        wrong: Wrong = ValueError,
+        wrong: MakeError = ValueError,
     ) -> None:
         self._fetch, self._size, self._crc, self._wrong = fetch, size, crc, wrong
-        self._at = self._summed = self._sum = 0
+        self._position = self._summed = self._sum = 0
 
     def readable(self) -> bool:
-        """True."""
+        """Whether it can be read: yes."""
         return True
 
     def seekable(self) -> bool:
-        """True."""
+        """Whether it can seek: yes."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move; nothing is fetched. Raises ValueError before the start."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        """Move to an offset and return it; nothing is fetched. Raises ValueError below 0."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
             raise ValueError(f"seek to {start + offset}")
-        self._at = start + offset
-        return self._at
+        self._position = start + offset
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fetch what fits into the buffer. Raises the error of `wrong`."""
-        count = max(0, min(len(buffer), self._size - self._at))
-        data = self._fetch(self._at, count) if count else b""
+        """Fetch what fits into the buffer, and return how many bytes that were.
+
+        Raises the error that `wrong` makes if the CRC-32 is not the expected one.
+        """
+        count = max(0, min(len(buffer), self._size - self._position))
+        data = self._fetch(self._position, count) if count else b""
         buffer[: len(data)] = data
-        if self._crc is not None and self._at == self._summed:
+        if self._crc is not None and self._position == self._summed:
             self._sum, self._summed = zlib.crc32(data, self._sum), self._summed + len(data)
             if self._summed == self._size and self._sum != self._crc:
                 raise self._wrong(f"CRC-32 is {self._sum:08x}, expected {self._crc:08x}")
-        self._at += len(data)
+        self._position += len(data)
         return len(data)
 
 
 class Inflated(Window):
-    """The `size` bytes that deflated ones unpack to, never more. Going back starts again.
+    """A stream of the `size` bytes that deflated bytes unpack to; a seek back starts over.
 
-    packed: makes the deflated stream (RFC 1951, no header), at its start.
+    packed: opens the deflated stream (RFC 1951, no header) at its start. Reading raises the error
+    that `wrong` makes if they are damaged, end early, or have another CRC-32 than crc.
     """
 
     def __init__(
-        self, packed: Callable[[], io.RawIOBase], size: int, crc: int | None, wrong: Wrong
+        self, packed: Callable[[], io.RawIOBase], size: int, crc: int | None, wrong: MakeError
     ) -> None:
         super().__init__(self._inflate, size, crc, wrong)
         self._packed = packed
@@ -75,15 +80,15 @@ class Inflated(Window):
         self._done = 0
 
     def _inflate(self, offset: int, count: int) -> bytes:
-        """Bytes at an offset: those before it are unpacked and dropped."""
+        """Up to `count` bytes from an offset on; those before it are unpacked and dropped."""
         if offset < self._done:
             self._restart()
         while self._done < offset:
-            self._some(min(PIECE, offset - self._done))
-        return self._some(count)
+            self._next(min(PIECE, offset - self._done))
+        return self._next(count)
 
-    def _some(self, most: int) -> bytes:
-        """The next bytes, at least one and not more than asked for."""
+    def _next(self, most: int) -> bytes:
+        """The next bytes, at least one and at most `most`: a bomb never fills the memory."""
         data = b""
         while not data:
             packed = self._inflater.unconsumed_tail or self._source.read(PIECE) or b""
