@@ -20,7 +20,7 @@ from vbdata import plugins
 from vbdata.core.types import Download, Official, Source
 from vbdata.errors import BadSample, RecipeError, SourceError
 from vbdata.index.facts import entry_digest
-from vbdata.index.index import Index, build_index, guarded
+from vbdata.index.index import Index, build_index, dataset_root
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
@@ -87,7 +87,7 @@ def _downloads(source: Source) -> Iterator[Finding]:
     try:
         wanted = official(source).downloads
         mount = plugins.mounts(source.dataset)
-        with guarded(f"source {source.name!r}", source.roots, mount) as root:
+        with dataset_root(f"source {source.name!r}", source.roots, mount) as root:
             absent = [d for d in wanted if not any(map(root.exists, (d.path, *d.also)))]
     except SourceError as err:
         urls = [_where(d) for d in _wanted(source)]

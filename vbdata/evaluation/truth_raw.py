@@ -16,7 +16,7 @@ from vbdata import plugins
 from vbdata.core.types import Entry, moved
 from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
-from vbdata.index.index import guarded
+from vbdata.index.index import dataset_root
 from vbdata.manifest.model import RecipeSource
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
@@ -50,7 +50,7 @@ class RawTruth:
     def _find(self, name: str, spec: RecipeSource, wanted: set[str]) -> None:
         reader, urls = plugins.dataset(spec.dataset), self._roots[name]
         options = _options(reader.index, spec.options)
-        with guarded(f"source {name!r}", urls, plugins.mounts(spec.dataset)) as root:
+        with dataset_root(f"source {name!r}", urls, plugins.mounts(spec.dataset)) as root:
             for entry in reader.index(root, **options):
                 if entry.id in wanted:
                     self._entries[name, entry.id] = entry

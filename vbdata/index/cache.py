@@ -31,7 +31,6 @@ TRACE = "trace.json"
 NEW = "new-"  # a folder that is being written
 FILES = ("facts.parquet", "entries.arrow")
 # The engine's modules that decide what an index says.
-MODULES = ("index.index", "index.cache", "index.entries", "index.facts")
 
 
 class Traced(Watched):
@@ -73,8 +72,8 @@ class IndexCache:
     def __init__(self, dataset: str, options: Mapping[str, Any]) -> None:
         """Raises SourceError if this machine has no folder for a cache."""
         code = plugins.code_digest(plugins.DATASETS, dataset)
-        engine = plugins.modules_digest(*MODULES, *plugins.ENGINE)
-        names = [dataset, code, engine, environment()]
+        engine = (plugins.folder_digest("index"), plugins.engine_digest())
+        names = [dataset, code, *engine, environment()]
         text = json.dumps([*names, options], sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self._folder = cache.folder() / "index" / key

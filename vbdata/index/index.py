@@ -1,7 +1,8 @@
-"""Index a source: run its reader's `index`, check what it yields, keep it as two files.
+"""Index a source: run its reader's `index`, check what it yields, and store it in two files.
 
-NAME.parquet has the facts that planning asks about, one row an entry; NAME.arrow has, in the same
-order, the entries themselves, for those who make samples of them (vbdata.index.entries).
+NAME.parquet has the facts that planning asks about, a row an entry (vbdata.index.facts). NAME.arrow
+has the entries themselves in the same order, for the workers that make samples of them
+(vbdata.index.entries).
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ from vbdata.index.facts import FACTS, fact_row
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
-GROUP = 4096  # rows of the facts that are written, and read, at once
+GROUP = 4096  # rows of the facts that are written, and read, at a time
 
 
 @dataclass(frozen=True)
 class Index:
-    """A source's entries. facts: columns in memory; stored: the entries in their file."""
+    """A source's entries, sorted by id.
+
+    facts: in memory, the columns of vbdata.index.facts.FACTS, a row an entry; stored: the entries
+    in their file; fingerprint: SHA-256 over the digests of all entries.
+    """
 
     source: Source
     facts: pa.Table
@@ -46,35 +51,37 @@ class Index:
 
     @property
     def words(self) -> NDArray[np.uint64]:
-        """A 64-bit hash of every entry's id."""
+        """uint64[entries]: a hash of every entry's id."""
         return np.asarray(self.facts["word"].to_numpy())
 
     @cached_property
     def vocabulary(self) -> tuple[tuple[str, bool], ...]:
-        """All classes of the index as (name, countable), sorted."""
+        """All classes of the index as (name, whether it is countable), sorted."""
         facts = pc.list_flatten(self.facts["classes"]).combine_chunks()
         names, things = (pc.struct_field(facts, key) for key in ("name", "thing"))
         countable = set(pc.unique(names.filter(things)).to_pylist())
         return tuple(sorted((n, n in countable) for n in pc.unique(names).to_pylist()))
 
     def entries(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Entry]:
-        """The entries of some rows, in that order."""
+        """The entries of some rows, in that order. Raises OSError if they cannot be read."""
         return self.stored.take(rows)
 
     def faults(self) -> list[Entry]:
-        """Entries that the reader found unusable."""
+        """The entries that the reader found unusable: those with a `fault`."""
         bad = self.facts["fault"].to_numpy(zero_copy_only=False) != ""
         return self.entries(np.flatnonzero(bad))
 
 
 def build_index(source: Source, folder: Path) -> Index:
-    """Index a source into folder/NAME.parquet and folder/NAME.arrow, or take it from the cache.
+    """Index a source into folder/NAME.parquet and folder/NAME.arrow, or copy it from the cache.
 
-    Raises SourceError if the dataset cannot be read or its reader breaks the order.
+    Raises SourceError if the dataset cannot be read, has no records, or its reader yields ids that
+    are not unique and sorted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = folder / f"{source.name}.parquet", folder / f"{source.name}.arrow"
-    with guarded(f"source {source.name!r}", source.roots, plugins.mounts(source.dataset)) as root:
+    mount = plugins.mounts(source.dataset)
+    with dataset_root(f"source {source.name!r}", source.roots, mount) as root:
         cache = IndexCache(source.dataset, source.options)
         if not cache.fetch(root, files):
             traced = Traced(root)
@@ -84,9 +91,9 @@ def build_index(source: Source, folder: Path) -> Index:
 
 
 def open_index(source: Source, folder: Path) -> Index:
-    """The two files of an index: facts in memory, entries where they are."""
+    """The index of a source, from its two files in a folder. Raises OSError if one is missing."""
     with pq.ParquetFile(folder / f"{source.name}.parquet", pre_buffer=False) as file:
-        facts = file.read()  # in few chunks and, unlike read_table, in no more than their size
+        facts = file.read()  # unlike read_table, this takes no more memory than the columns need
     fingerprint = hashlib.sha256()
     for batch in facts.select(["digest"]).to_batches(GROUP):
         fingerprint.update("".join(batch.column(0).to_pylist()).encode())
@@ -95,9 +102,9 @@ def open_index(source: Source, folder: Path) -> Index:
 
 
 def _write(source: Source, root: Root, files: tuple[Path, Path]) -> None:
-    """Run the reader, and write what it yields as two files."""
+    """Run the reader, and write the entries that it yields into the two files."""
     for file in files:
-        file.unlink(missing_ok=True)  # it may be linked to the cache's
+        file.unlink(missing_ok=True)  # it may be a hard link into the cache
     with pq.ParquetWriter(files[0], FACTS) as facts, Writer(files[1]) as stored:
         entries = _checked(source, root)
         while group := list(islice(_tables(entries, stored), GROUP // BATCH)):
@@ -106,13 +113,16 @@ def _write(source: Source, root: Root, files: tuple[Path, Path]) -> None:
 
 
 def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
-    """Store entries, BATCH at a time, for their Python objects are large; their facts."""
+    """Store entries, and yield tables of their facts, BATCH rows each.
+
+    No more than a batch is in memory as Python objects, which are large.
+    """
     while batch := list(islice(entries, BATCH)):
         yield pa.Table.from_pylist([fact_row(entry) for entry in stored.write(batch)], FACTS)
 
 
 def _checked(source: Source, root: Root) -> Iterator[Entry]:
-    """The reader's entries, refused unless sorted by unique ids."""
+    """The reader's entries. Raises SourceError unless their ids are unique and sorted."""
     last = None
     for entry in plugins.dataset(source.dataset).index(root, **source.options):
         if last is not None and entry.id <= last:
@@ -127,8 +137,12 @@ def _checked(source: Source, root: Root) -> Iterator[Entry]:
 
 
 @contextmanager
-def guarded(what: str, roots: Sequence[str], mount: bool = True) -> Iterator[Root]:
-    """Roots as one, while a data set as a whole is read: what fails names it and the place."""
+def dataset_root(what: str, roots: Sequence[str], mount: bool = True) -> Iterator[Root]:
+    """One root over all `roots`, for code that reads a dataset as a whole.
+
+    what: whose dataset it is, for messages; mount: whether archives are mounted. Whatever fails
+    inside the `with` block is raised as a SourceError that names `what` and the roots.
+    """
     place = ", ".join(roots)
     try:
         yield open_root(roots, mount=mount)

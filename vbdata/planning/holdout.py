@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.errors import RecipeError, SourceError
-from vbdata.index.index import Index, guarded
+from vbdata.index.index import Index, dataset_root
 from vbdata.recipe.holdouts import Holdout
 from vbdata.recipe.licences import commercial
 from vbdata.recipe.recipe import Recipe
@@ -85,7 +85,7 @@ def excluded(index: Index, held: Held, policy: str) -> dict[str, NDArray[np.bool
 def _of_data(each: Holdout) -> set[str]:
     """The groups that a reader finds under the set's options."""
     reader = plugins.dataset(each.dataset)
-    with guarded(f"holdout {each.name!r}", each.roots, plugins.mounts(each.dataset)) as root:
+    with dataset_root(f"holdout {each.name!r}", each.roots, plugins.mounts(each.dataset)) as root:
         if hasattr(reader, "groups"):
             groups = set(reader.groups(root, **each.options))
         else:
