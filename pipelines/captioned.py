@@ -45,15 +45,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipelines.formats import tars
-from pipelines.formats.tars import Parts, Span
-from pipelines.parts import own_records as own
-from pipelines.parts import records
-from pipelines.parts.captioned import files, parquet
-from pipelines.parts.captioned import records as pair
-from pipelines.parts.captioned.records import Names, bare, captioned, faulty
 from vbdata.core.types import Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
+
+from .formats import tars
+from .formats.tars import Parts, Span
+from .parts import own_records as own
+from .parts import records
+from .parts.captioned import files, parquet
+from .parts.captioned import records as pair
+from .parts.captioned.records import Names, bare, captioned, faulty
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -37,15 +37,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.formats import rle as _rle
-from pipelines.parts import records
-from pipelines.parts.coco import annotations as coco_json
-from pipelines.parts.coco import official as release
-from pipelines.parts.coco import png as panoptic
-from pipelines.parts.coco.annotations import Category, Picture, Table, garbled
 from vbdata.core.types import Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import safe
+
+from .formats import rle as _rle
+from .parts import records
+from .parts.coco import annotations as coco_json
+from .parts.coco import official as release
+from .parts.coco import png as panoptic
+from .parts.coco.annotations import Category, Picture, Table, garbled
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -38,11 +38,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.formats import npy
-from pipelines.parts import records
 from vbdata.core.images import MAX_PIXELS
 from vbdata.core.types import Depth, Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
+
+from .formats import npy
+from .parts import records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -46,15 +46,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.formats.hdf5 import read_array
-from pipelines.parts import records
-from pipelines.parts.hypersim import segments as partitions
-from pipelines.parts.hypersim import tables
-from pipelines.parts.hypersim.camera import Camera, directions, orient, pinhole, rays
-from pipelines.parts.hypersim.tonemap import tonemap
 from vbdata.core import compiled
 from vbdata.core.types import Depth, Download, Entry, Normals, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
+
+from .formats.hdf5 import read_array
+from .parts import records
+from .parts.hypersim import segments as partitions
+from .parts.hypersim import tables
+from .parts.hypersim.camera import Camera, directions, orient, pinhole, rays
+from .parts.hypersim.tonemap import tonemap
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

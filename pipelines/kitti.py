@@ -30,11 +30,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipelines.parts import records
-from pipelines.parts.kitti import drives
 from vbdata.core import images
 from vbdata.core.types import Depth, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
+
+from .parts import records
+from .parts.kitti import drives
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

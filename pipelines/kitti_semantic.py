@@ -38,13 +38,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.parts import coded_segments as coded
-from pipelines.parts import records
-from pipelines.parts.coded_segments import Kind
-from pipelines.parts.kitti.semantic_drives import IMAGES, group
 from vbdata.core import images
 from vbdata.core.types import Download, Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
+
+from .parts import coded_segments as coded
+from .parts import records
+from .parts.coded_segments import Kind
+from .parts.kitti.semantic_drives import IMAGES, group
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -40,16 +40,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.parts import coded_segments as coded
-from pipelines.parts import records
-from pipelines.parts.coded_segments import Kind, Part
-from pipelines.parts.nyuv2 import labels
-from pipelines.parts.nyuv2.labels import REGIONS
-from pipelines.parts.nyuv2.mat import ARRAYS, HEIGHT, WIDTH, Mat
-from pipelines.parts.nyuv2.names import kinds as kinds_of
-from pipelines.parts.nyuv2.splits import splits
 from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
+
+from .parts import coded_segments as coded
+from .parts import records
+from .parts.coded_segments import Kind, Part
+from .parts.nyuv2 import labels
+from .parts.nyuv2.labels import REGIONS
+from .parts.nyuv2.mat import ARRAYS, HEIGHT, WIDTH, Mat
+from .parts.nyuv2.names import kinds as kinds_of
+from .parts.nyuv2.splits import splits
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -35,9 +35,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.formats import npy
-from pipelines.parts import own_records as own
-from pipelines.parts import records
 from vbdata.core.images import MAX_PIXELS
 from vbdata.core.types import (
     ClassFact,
@@ -51,6 +48,10 @@ from vbdata.core.types import (
 )
 from vbdata.core.types import Segments as SegmentsLabel
 from vbdata.errors import BadSample, SourceError
+
+from .formats import npy
+from .parts import own_records as own
+from .parts import records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

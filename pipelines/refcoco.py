@@ -36,14 +36,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pipelines import coco
-from pipelines.parts import records
-from pipelines.parts.coco import annotations as coco_json
-from pipelines.parts.coco.annotations import Picture
-from pipelines.parts.refcoco import refs as refs_of
-from pipelines.parts.refcoco.refs import Ref, with_area
 from vbdata.core.types import Download, Entry, Expression, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
+
+from . import coco
+from .parts import records
+from .parts.coco import annotations as coco_json
+from .parts.coco.annotations import Picture
+from .parts.refcoco import refs as refs_of
+from .parts.refcoco.refs import Ref, with_area
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

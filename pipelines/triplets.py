@@ -35,13 +35,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.formats import tars
-from pipelines.formats.tars import Parts, Span
-from pipelines.parts import records
-from pipelines.parts.triplets import records as triplet
 from vbdata.core.types import Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import safe
+
+from .formats import tars
+from .formats.tars import Parts, Span
+from .parts import records
+from .parts.triplets import records as triplet
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

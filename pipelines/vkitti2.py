@@ -43,12 +43,13 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from pipelines.parts import records
-from pipelines.parts.vkitti import depth
-from pipelines.parts.vkitti import segments as segmentation
-from pipelines.parts.vkitti.frames import IMAGES, Places, frames, variation
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import SourceError
+
+from .parts import records
+from .parts.vkitti import depth
+from .parts.vkitti import segments as segmentation
+from .parts.vkitti.frames import IMAGES, Places, frames, variation
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.parts import depth_codes as codes
-from transforms.parts.palettes import PALETTES
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.rounding import sqrt
 from vbdata.core.types import Ask, Depth, Entry
+
+from .parts import depth_codes as codes
+from .parts.palettes import PALETTES
 
 if TYPE_CHECKING:
     import pyarrow as pa

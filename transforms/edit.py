@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.parts.identity import decode, legal, render, roundtrip, valid
 from vbdata.core.english import sentence
 from vbdata.core.prompts import prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
+
+from .parts.identity import decode, legal, render, roundtrip, valid
 
 if TYPE_CHECKING:
     import pyarrow as pa

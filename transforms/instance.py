@@ -25,13 +25,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.parts import colours
-from transforms.parts.components import components
 from vbdata.core.english import plural
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Segments
 from vbdata.errors import BadSample
+
+from .parts import colours
+from .parts.components import components
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.parts import colours
-from transforms.parts.legend import decode, legal, render, roundtrip, valid
 from vbdata.core.english import series
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Expression
+
+from .parts import colours
+from .parts.legend import decode, legal, render, roundtrip, valid
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,5 +20,5 @@ def write_all(folder: Path, seed: int) -> Iterator[tuple[str, int]]:
         if name in plugins.names(WRITERS):
             target = folder / name
             target.mkdir(parents=True)
-            importlib.import_module(f"{WRITERS}.{name}").write(target, seed=seed)
+            importlib.import_module(f"{plugins.HOME}.{WRITERS}.{name}").write(target, seed=seed)
             yield name, sum(path.is_file() for path in target.rglob("*"))

@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.captions import captions
-from pipelines.demo.caster import develop, shoot
-from pipelines.demo.places import room, street
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream
+
+from .captions import captions
+from .caster import develop, shoot
+from .places import room, street
 
 SIZES = ((160, 120), (120, 160), (144, 144), (161, 101))
 SEEN = 40  # pixels of a surface that is spoken of

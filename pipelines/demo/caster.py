@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.patterns import Paint, Rgb, noise, reflectance
-from pipelines.demo.solids import Array, Point, Solid, bounding_sphere, chart, dot, hit, normal
+from .patterns import Paint, Rgb, noise, reflectance
+from .solids import Array, Point, Solid, bounding_sphere, chart, dot, hit, normal
 
 GAMMA = 2.2
 Ball = tuple[Point, float]  # centre and radius

@@ -18,14 +18,15 @@ import simplejpeg
 from numpy.typing import NDArray
 from pycocotools import mask as rle
 
-from pipelines.demo import coco_categories
-from pipelines.demo.captions import captions
-from pipelines.demo.caster import develop, shoot
-from pipelines.demo.outlines import Mask, box, polygons, run_lengths
-from pipelines.demo.places import room, street
-from pipelines.demo.scene import Truth
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream
+
+from . import coco_categories
+from .captions import captions
+from .caster import develop, shoot
+from .outlines import Mask, box, polygons, run_lengths
+from .places import room, street
+from .scene import Truth
 
 Record = dict[str, Any]
 

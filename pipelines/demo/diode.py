@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.caster import develop, shoot
-from pipelines.demo.places import room, street
-from pipelines.demo.scene import Truth, lens_of
 from vbdata.core.rng import Stream, mix64, word_of
+
+from .caster import develop, shoot
+from .places import room, street
+from .scene import Truth, lens_of
 
 WIDTH, HEIGHT = 128, 96
 LENS = lens_of(886.81 / 8, 927.06 / 8, 512 / 8, 384 / 8)

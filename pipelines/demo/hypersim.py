@@ -15,8 +15,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.caster import Frame, Surface, develop, shoot
-from pipelines.demo.hypersim_tables import (
+from vbdata.core.images import encode_jpeg
+from vbdata.core.rng import Stream, mix64, word_of
+
+from .caster import Frame, Surface, develop, shoot
+from .hypersim_tables import (
     CAMERA,
     FLIP,
     HEIGHT,
@@ -27,11 +30,9 @@ from pipelines.demo.hypersim_tables import (
     write_detail,
     write_tables,
 )
-from pipelines.demo.places import furnished, room_camera, room_size
-from pipelines.demo.scene import Truth
-from pipelines.demo.solids import Array, dot
-from vbdata.core.images import encode_jpeg
-from vbdata.core.rng import Stream, mix64, word_of
+from .places import furnished, room_camera, room_size
+from .scene import Truth
+from .solids import Array, dot
 
 EXCLUDED = 3  # keyframes after the public ones; the first scene's first of them has files
 DEFECTIVE = "ai_001_001/1"  # the frame whose normals are flipped, zero, too long or NaN

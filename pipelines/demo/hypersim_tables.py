@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.demo.solids import Array
+from .solids import Array
 
 WIDTH, HEIGHT = 256, 192
 CAMERA = "cam_00"

@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.caster import Camera, Frame, develop, shoot
-from pipelines.demo.places import avenue
-from pipelines.demo.scene import Truth, lens_of, looking
-from pipelines.demo.solids import Array
 from vbdata.core.rng import Stream, mix64, word_of
+
+from .caster import Camera, Frame, develop, shoot
+from .places import avenue
+from .scene import Truth, lens_of, looking
+from .solids import Array
 
 EDGE = 5  # frames at either end of a drive that have no ground truth
 RANGE = 85.0  # metres

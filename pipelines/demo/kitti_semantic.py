@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.caster import Camera, develop, shoot
-from pipelines.demo.places import avenue
-from pipelines.demo.scene import Truth, lens_of, looking
 from vbdata.core.rng import Stream
+
+from .caster import Camera, develop, shoot
+from .places import avenue
+from .scene import Truth, lens_of, looking
 
 SHAPES = {0: (310, 94), 2: (310, 94), 3: (309, 93), 155: (306, 92), 157: (306, 93)}  # by frame
 FAR = 30.0  # metres beyond which cars are not told apart

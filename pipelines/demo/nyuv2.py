@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.caster import cast, develop, rays
-from pipelines.demo.nyuv2_mat import write_labeled, write_splits
-from pipelines.demo.places import furnished, room_camera, room_size
-from pipelines.demo.scene import Truth, lens_of
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream, mix64, word_of
+
+from .caster import cast, develop, rays
+from .nyuv2_mat import write_labeled, write_splits
+from .places import furnished, room_camera, room_size
+from .scene import Truth, lens_of
 
 WIDTH, HEIGHT = 640, 480
 FOCUS = (518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.demo.solids import Array
+from .solids import Array
 
 Rgb = tuple[float, float, float]
 

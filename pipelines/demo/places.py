@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pipelines.demo import things
-from pipelines.demo.caster import Camera, Light, Part, Scene, Surface
-from pipelines.demo.patterns import Paint, Rgb
-from pipelines.demo.scene import Region, colour, furnish, looking, pinhole
-from pipelines.demo.solids import Bounds, Plane, Point
-from pipelines.demo.things import Maker, block, moved
 from vbdata.core.rng import Stream
+
+from . import things
+from .caster import Camera, Light, Part, Scene, Surface
+from .patterns import Paint, Rgb
+from .scene import Region, colour, furnish, looking, pinhole
+from .solids import Bounds, Plane, Point
+from .things import Maker, block, moved
 
 INF = math.inf
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.caster import GAMMA, Camera, Frame, Scene, shoot
-from pipelines.demo.procedural_scene import MANNERS, scene
-from pipelines.demo.procedural_words import Segment, captions, edit, expressions
 from vbdata.core.rng import Stream
+
+from .caster import GAMMA, Camera, Frame, Scene, shoot
+from .procedural_scene import MANNERS, scene
+from .procedural_words import Segment, captions, edit, expressions
 
 SIZE = 32
 LEAST = 12  # pixels of a thing that is spoken of

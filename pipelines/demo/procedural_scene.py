@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from pipelines.demo.caster import Camera, Light, Part, Scene, Surface
-from pipelines.demo.patterns import Paint, Rgb
-from pipelines.demo.places import sun
-from pipelines.demo.scene import Region, furnish, looking, pinhole
-from pipelines.demo.solids import Box, Plane, Point
-from pipelines.demo.things import Maker, ball, block, extent, moved, paint, rod, thing
 from vbdata.core.rng import Stream
+
+from .caster import Camera, Light, Part, Scene, Surface
+from .patterns import Paint, Rgb
+from .places import sun
+from .scene import Region, furnish, looking, pinhole
+from .solids import Box, Plane, Point
+from .things import Maker, ball, block, extent, moved, paint, rod, thing
 
 SHAPES = ("ball", "box", "pillar")
 HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")

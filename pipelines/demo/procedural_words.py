@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipelines.demo.caster import Camera, Scene, Surface
-from pipelines.demo.procedural_scene import (
+from vbdata.core.english import plural
+from vbdata.core.rng import Stream
+
+from .caster import Camera, Scene, Surface
+from .procedural_scene import (
     HUES,
     SHAPES,
     Manner,
@@ -14,9 +17,7 @@ from pipelines.demo.procedural_scene import (
     shifted,
     stands,
 )
-from pipelines.demo.scene import project
-from vbdata.core.english import plural
-from vbdata.core.rng import Stream
+from .scene import project
 
 PLACES = {"room": "in a room", "field": "in a field"}
 THIRDS = ("on the left", "in the middle", "on the right")

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.demo import coco
-from pipelines.demo.outlines import Mask, box
-from pipelines.demo.scene import Truth
 from vbdata.core.rng import Stream
+
+from . import coco
+from .outlines import Mask, box
+from .scene import Truth
 
 SPLITS = ("train", "train", "val", "train", "testA", "train", "testB", "train")
 IMAGES = "images/mscoco/images/train2014"

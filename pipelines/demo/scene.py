@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.demo.caster import Camera, Frame, Scene, Surface
-from pipelines.demo.patterns import COLOURS
-from pipelines.demo.solids import Array, Point, dot
-from pipelines.demo.things import Maker, extent, moved
 from vbdata.core.rng import Stream
+
+from .caster import Camera, Frame, Scene, Surface
+from .patterns import COLOURS
+from .solids import Array, Point, dot
+from .things import Maker, extent, moved
 
 Region = tuple[float, float, float, float]  # x from, x to, y from, y to, in metres
 

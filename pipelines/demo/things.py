@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from pipelines.demo.caster import Part, Surface
-from pipelines.demo.patterns import COLOURS, Paint
-from pipelines.demo.solids import Box, Cylinder, Plane, Point, Sphere
 from vbdata.core.rng import Stream
+
+from .caster import Part, Surface
+from .patterns import COLOURS, Paint
+from .solids import Box, Cylinder, Plane, Point, Sphere
 
 Maker = Callable[[Stream, str], Surface]
 

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.demo.caster import Camera, Frame, Part, Scene, Surface, develop, shoot
-from pipelines.demo.patterns import COLOURS, Rgb
-from pipelines.demo.places import room
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream
+
+from .caster import Camera, Frame, Part, Scene, Surface, develop, shoot
+from .patterns import COLOURS, Rgb
+from .places import room
 
 SIZES = ((160, 120), (120, 160), (160, 128))
 SEEN = 250  # pixels of a thing that is worth an edit

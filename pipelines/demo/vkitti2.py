@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipelines.demo.caster import Camera, Frame, Scene, develop, shoot
-from pipelines.demo.scene import Truth, lens_of, looking
-from pipelines.demo.vkitti2_street import COLORS, OFFICIAL, street, tracks_of
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream
+
+from .caster import Camera, Frame, Scene, develop, shoot
+from .scene import Truth, lens_of, looking
+from .vkitti2_street import COLORS, OFFICIAL, street, tracks_of
 
 WIDTH, HEIGHT = 310, 94
 FOCUS = (181.2522, 181.2522, 154.5, 46.5)  # fx, fy, cx, cy in pixels

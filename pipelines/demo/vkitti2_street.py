@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.demo import places, things
-from pipelines.demo.caster import Part, Scene, Surface
-from pipelines.demo.scene import colour
-from pipelines.demo.things import Maker, block, moved, paint
 from vbdata.core.rng import Stream
+
+from . import places, things
+from .caster import Part, Scene, Surface
+from .scene import colour
+from .things import Maker, block, moved, paint
 
 COLORS = {
     "Terrain": (210, 0, 200),

@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.formats.tars import Span
-from pipelines.parts import records
 from vbdata.core import images
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample
+
+from ..formats.tars import Span
+from . import records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

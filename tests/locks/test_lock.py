@@ -62,7 +62,7 @@ def test_a_lock_holds_what_the_build_is(small: Path) -> None:
     assert {s.source: s.fingerprint for s in made.sources} == {
         s["source"]: s["fingerprint"] for s in manifest["sources"]
     }
-    assert set(made.code.modules) == set(plugins.ENGINE)
+    assert set(made.code.modules) == set(plugins.engine_files())
     assert made.code.tasks.keys() == made.code.templates.keys() == {"semantic", "generate", "depth"}
     assert len(made.members) == 12
     assert set(made.members["00000000"]) == {

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.parts.seeds import nearest_seed
+from .seeds import nearest_seed
 
 Ints = NDArray[np.int64]
 

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.parts.colours import rgb_table
-from transforms.parts.palettes import PALETTES, Palette
 from vbdata.core import compiled
+
+from .colours import rgb_table
+from .palettes import PALETTES, Palette
 
 if TYPE_CHECKING:
     from torch import Tensor

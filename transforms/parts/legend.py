@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from transforms.parts import colours
 from vbdata.core.types import Segments
+
+from . import colours
 
 if TYPE_CHECKING:
     from torch import Tensor

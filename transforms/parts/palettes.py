@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.parts.colours import Rgb
+from .colours import Rgb
 
 CORNERS: tuple[Rgb, ...] = (
     (0, 0, 0),  # black

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.resources
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
@@ -121,8 +120,8 @@ def read(file: str, text: str) -> Wording:
         raise ValueError(f"{file}: {error}") from error
 
 
-def _folder() -> Traversable:
-    return importlib.resources.files("transforms") / "prompts"
+def _folder() -> Path:
+    return Path(__file__).parents[2] / "transforms" / "prompts"  # see vbdata.plugins
 
 
 def _fill(text: Text, rng: Stream, slots: Mapping[str, str]) -> str:

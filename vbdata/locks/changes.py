@@ -101,7 +101,7 @@ def _code(lock: Lock) -> dict[str, str]:
     named = {f"reader {s.dataset}": s.code for s in lock.sources}
     named |= {f"task {task}": digest for task, digest in code.tasks.items()}
     named |= {f"prompts of {task}": digest for task, digest in code.templates.items()}
-    named |= {f"engine module {name}": digest for name, digest in code.modules.items()}
+    named |= {f"engine file {name}": digest for name, digest in code.modules.items()}
     return named | {"the engine": code.engine, "prompts as a whole": code.prompts}
 
 

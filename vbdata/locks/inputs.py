@@ -179,7 +179,7 @@ def causes(old: Lock, new: Lock) -> list[str]:
     ]
     keys = [change.key for change in code_changes(old, new)]
     for whole, part in (
-        ("the engine", "engine module"),
+        ("the engine", "engine file"),
         ("prompts as a whole", "prompts of"),
     ):
         if any(key.startswith(part) for key in keys):

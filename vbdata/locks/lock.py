@@ -67,7 +67,7 @@ class Held(_Part):
 
 
 class Code(_Part):
-    """What explains a difference. modules: of the engine; templates: prompts, by task."""
+    """What explains a difference. modules: files of the engine; templates: prompts, by task."""
 
     engine: Sha256
     prompts: Sha256

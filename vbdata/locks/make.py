@@ -133,7 +133,7 @@ def code_part(code: Mapping[str, Any]) -> lock.Code:
     """A manifest's block of code, in more detail where it is the code that runs here and now."""
     modules, templates = {}, {}
     if code["engine"] == plugins.engine_digest():
-        modules = {name: plugins.modules_digest(name)[:SHORT] for name in plugins.ENGINE}
+        modules = {name: digest[:SHORT] for name, digest in plugins.engine_files().items()}
     if code["prompts"] == prompts.prompt_digest():
         templates = {task: _wording(task) for task in code["tasks"] if "." not in task}
     return lock.Code(

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.formats import tars
-from pipelines.formats.tars import Parts
-from pipelines.parts import own_records as own
-from pipelines.parts import records
-from pipelines.parts.captioned.records import (
+from vbdata.core.types import Entry, FileRef
+from vbdata.errors import BadSample
+from vbdata.storage.folder import safe
+
+from ...formats import tars
+from ...formats.tars import Parts
+from .. import own_records as own
+from .. import records
+from .records import (
     CAPTIONS,
     IMAGES,
     Names,
@@ -23,9 +27,6 @@ from pipelines.parts.captioned.records import (
     guessed,
     named,
 )
-from vbdata.core.types import Entry, FileRef
-from vbdata.errors import BadSample
-from vbdata.storage.folder import safe
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import deflate
 import numpy as np
 
-from pipelines.parts.captioned import bits
 from vbdata.errors import BadSample
+
+from . import bits
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.formats.tars import WINDOW, Stream
-from pipelines.parts import own_records as own
-from pipelines.parts import records
-from pipelines.parts.captioned import pages
-from pipelines.parts.captioned.pages import Chunk, Page, ValuePlace
-from pipelines.parts.captioned.records import BYTES, CAPTIONS, Names, bare, captioned, faulty, named
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample, SourceError
+
+from ...formats.tars import WINDOW, Stream
+from .. import own_records as own
+from .. import records
+from . import pages
+from .pages import Chunk, Page, ValuePlace
+from .records import BYTES, CAPTIONS, Names, bare, captioned, faulty, named
 
 if TYPE_CHECKING:
     import pyarrow as pa

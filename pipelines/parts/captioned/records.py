@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pipelines.parts import own_records as own
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
+
+from .. import own_records as own
 
 LICENSE = "unknown: set by whoever made the pairs"
 LABELS = ("captions",)

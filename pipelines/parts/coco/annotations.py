@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from pipelines.formats import json_text
-from pipelines.parts import records
 from vbdata.core.images import MAX_PIXELS
 from vbdata.core.types import ClassFact
 from vbdata.errors import BadSample, SourceError
+
+from ...formats import json_text
+from .. import records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.parts import records
 from vbdata.core import images
 from vbdata.errors import BadSample
+
+from .. import records
 
 if TYPE_CHECKING:
     from vbdata.core.types import Entry

@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.parts import records
-from pipelines.parts.hypersim.camera import Camera
 from vbdata.core.images import MAX_PIXELS
 from vbdata.errors import SourceError
+
+from .. import records
+from .camera import Camera
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

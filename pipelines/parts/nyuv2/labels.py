@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.parts import coded_segments as coded
-from pipelines.parts import records
-from pipelines.parts.coded_segments import Kind, Part
 from vbdata.core import images
 from vbdata.core.types import Depth, Entry, Segments
 from vbdata.errors import BadSample
 
+from .. import coded_segments as coded
+from .. import records
+from ..coded_segments import Kind, Part
+
 if TYPE_CHECKING:
-    from pipelines.parts.nyuv2.mat import Mat
     from vbdata.storage.folder import Root
+
+    from .mat import Mat
 
 REGIONS = {"frame": (7, 474, 7, 632), "eigen": (45, 471, 41, 601)}  # rows, columns, half open
 FARTHEST = 10.0  # metres

@@ -18,9 +18,10 @@ import deflate
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.formats.hdf5 import DAMAGE
 from vbdata.errors import BadSample, Reason
 from vbdata.storage.streams import Window
+
+from ...formats.hdf5 import DAMAGE
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

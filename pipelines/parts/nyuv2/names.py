@@ -7,8 +7,9 @@ void. Source of the names: ESANet (src/datasets/nyuv2/nyuv2.py), which lists the
 
 from __future__ import annotations
 
-from pipelines.parts.coded_segments import Kind
 from vbdata.core.english import plural
+
+from ..coded_segments import Kind
 
 STUFF = ("wall", "floor", "ceiling")
 UNKNOWN = "unknown"

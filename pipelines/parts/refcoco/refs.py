@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.formats import plain_pickle
-from pipelines.parts import records
-from pipelines.parts.coco import annotations as coco_json
-from pipelines.parts.coco.annotations import Picture, garbled
 from vbdata.errors import BadSample, SourceError
+
+from ...formats import plain_pickle
+from .. import records
+from ..coco import annotations as coco_json
+from ..coco.annotations import Picture, garbled
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pipelines.formats.tars import Parts, Span
-from pipelines.parts import own_records as own
-from pipelines.parts.own_records import garbled, measured, row
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample
+
+from ...formats.tars import Parts, Span
+from .. import own_records as own
+from ..own_records import garbled, measured, row
 
 __all__ = ["columns", "decoded", "described", "garbled", "image", "measured", "row"]
 

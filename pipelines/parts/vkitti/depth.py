@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.parts import records
 from vbdata.core import images
 from vbdata.core.surface import normals_from_depth
 from vbdata.core.types import Depth, Normals
 from vbdata.errors import BadSample
+
+from .. import records
 
 if TYPE_CHECKING:
     from vbdata.core.types import Entry

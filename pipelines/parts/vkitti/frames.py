@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipelines.parts import records
-from pipelines.parts.vkitti import segments as segmentation
-from pipelines.parts.vkitti import tables
-from pipelines.parts.vkitti.segments import Part, Track
 from vbdata.core.images import MAX_PIXELS
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample
+
+from .. import records
+from . import segments as segmentation
+from . import tables
+from .segments import Part, Track
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

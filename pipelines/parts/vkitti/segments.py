@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.parts import records
-from pipelines.parts.vkitti.tables import CLASSES, MOST_TRACKS, VEHICLES, VOID, Colors
 from vbdata.core import images
 from vbdata.core.types import ClassFact, Segments
 from vbdata.errors import BadSample
+
+from .. import records
+from .tables import CLASSES, MOST_TRACKS, VEHICLES, VOID, Colors
 
 if TYPE_CHECKING:
     from vbdata.core.types import Entry

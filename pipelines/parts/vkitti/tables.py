@@ -13,8 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipelines.parts import records
 from vbdata.errors import SourceError, choices
+
+from .. import records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -1,0 +1,61 @@
+"""Plug-ins: a dataset is a file in pipelines/, a task is a file in transforms/; no list is kept.
+
+`find` has them by name, `digests` says which code a build depends on. A recipe may also give the
+dotted name of a module of its own.
+
+The two folders lie beside vbdata, in a checkout as in site-packages, where they are also the
+top-level names `pipelines` and `transforms`. Projects often have folders of these names. So vbdata
+never imports the top-level names: its own plug-ins are `vbdata.plugins.pipelines` and
+`vbdata.plugins.transforms`, two packages whose `__path__` is the folder beside vbdata. They can be
+imported, and what they define can be pickled, in every process that imports vbdata, whatever is in
+its working directory or on its path, and the name `transforms` stays free for a project's own.
+
+Two rules keep this true, and tests hold them. Files in the two folders import each other relatively
+(`from .parts import colours`), so that a file finds its neighbours under either name. And the
+folders have no `__init__.py`: a project's folder of the same name, with or without one, comes
+first, or shares the name.
+"""
+
+from vbdata.plugins.digests import (
+    code_digest,
+    code_modules,
+    engine_digest,
+    engine_files,
+    folder_digest,
+)
+from vbdata.plugins.find import (
+    DATASETS,
+    HOME,
+    TASKS,
+    UNUSABLE,
+    dataset,
+    module_name,
+    mounts,
+    names,
+    options,
+    resolve,
+    task,
+    usable,
+    warm,
+)
+
+__all__ = [
+    "DATASETS",
+    "HOME",
+    "TASKS",
+    "UNUSABLE",
+    "code_digest",
+    "code_modules",
+    "dataset",
+    "engine_digest",
+    "engine_files",
+    "folder_digest",
+    "module_name",
+    "mounts",
+    "names",
+    "options",
+    "resolve",
+    "task",
+    "usable",
+    "warm",
+]
