@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
 from tests.helpers.builds import REPOSITORY, manifest_of
@@ -20,13 +22,21 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_snippet_reads_a_build(demo_build: Path) -> None:
+def test_the_snippets_run(
+    demo_build: Path, demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = Path(manifest_of(demo_build)["shards"][0]["tar"]).parent
-    reading, codec = blocks("python")
+    reading, codec, door = blocks("python")
     seen: dict[str, object] = {}
     exec(reading.replace("out/shards/<digest>", str(demo_build / folder)), seen)
     assert seen["label"].valid.any()  # type: ignore[attr-defined]
     exec(codec, seen)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "data").symlink_to(demo_data)
+    shutil.copytree(REPOSITORY / "manifests", tmp_path / "manifests")
+    monkeypatch.chdir(tmp_path)
+    exec(door, seen)
+    assert len(seen["build"]) == 96  # type: ignore[arg-type]
     assert abs(seen["metres"] - 2.5).max() < 0.01  # type: ignore[operator]
     assert (seen["ids"] == np.eye(3)).all()  # type: ignore[attr-defined]
 
@@ -72,3 +82,22 @@ def test_every_make_target_in_the_text_exists() -> None:
     assert all(
         re.search(rf"^{t}:", makefile, re.MULTILINE) for t in re.findall(r"^make (\w+)", README)
     )
+
+
+def test_the_map_of_the_house_is_true() -> None:
+    """docs/architecture.md names every folder of vbdata/, and no file that is not there."""
+    text = (REPOSITORY / "docs" / "architecture.md").read_text()
+    folders = {path.parent.name for path in (REPOSITORY / "vbdata").glob("*/__init__.py")}
+    table = {
+        name
+        for line in re.findall(r"^\| (`.*?) \|", text, re.M)
+        for name in re.findall(r"`(\w+)/`", line)
+    }
+    assert table == folders
+    for name in re.findall(r"`((?:vbdata|pipelines|transforms|tests)/[\w/]+(?:\.py)?)`", text):
+        assert (REPOSITORY / name).exists(), name
+    trip = text.split("## A sample's trip")[1]
+    for name in re.findall(
+        r"`(?:vbdata/)?((?:index|planning|jobs|run|shard|core|manifest)/[\w/]+\.py)`", trip
+    ):
+        assert (REPOSITORY / "vbdata" / name).exists(), name
