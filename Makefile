@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 LIBRARIES := .venv-interop
 WIDS := .venv-interop-wids
 
+# Whoever asks Python elsewhere to keep no bytecode would have every process of a test compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lock test quick browser interop check bench clean
 

@@ -307,6 +307,7 @@ def test_a_colour_that_the_task_cannot_draw(out: Path, task: str) -> None:
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extension", "data", "expected"),
     [
@@ -681,6 +682,7 @@ def test_a_parquet_of_damaged_numbers(out: Path) -> None:
 # --- where, how fast, and what is said -----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_report_does_not_depend_on_workers(out: Path) -> None:
     rewrite(tars(out)[1], lambda key, parts: parts.update({"json": b"{"}))
     flip(tars(out)[2])
@@ -725,6 +727,7 @@ def test_a_build_behind_a_url(in_memory: str, out: Path) -> None:
     assert verify(folder) == faults_of(out) != []
 
 
+@pytest.mark.slow
 def test_a_sample_of_a_build_on_s3_is_read_by_range(s3: Log, whole: Path) -> None:
     folder = Folder(upload(whole, "s3://data/verify/out"))
     s3.clear()

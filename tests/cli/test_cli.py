@@ -42,6 +42,7 @@ def test_help_teaches_with_examples() -> None:
         assert "Example" in text
 
 
+@pytest.mark.slow
 def test_build_verify_show(roots: list[str], tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     built = run("build", RECIPE, "--local", "--out", out, *roots)
@@ -56,6 +57,7 @@ def test_build_verify_show(roots: list[str], tmp_path: Path) -> None:
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000
 
 
+@pytest.mark.slow
 def test_json_lines(roots: list[str], tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     built = run("build", RECIPE, "--local", "--json", "--out", out, *roots)
@@ -122,6 +124,7 @@ def test_demo_data_goes_into_a_new_folder(tmp_path: Path) -> None:
     assert "is not empty" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_build_says_so_and_goes_on(
     roots: list[str], tmp_path: Path, sent: signal.Signals, code: int

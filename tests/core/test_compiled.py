@@ -48,6 +48,7 @@ def by_plain(verb: Any, *arguments: Any, **options: Any) -> Any:
         return verb(*arguments, **options)
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
 def test_tasks_draw_and_prove_the_same(name: str) -> None:
@@ -122,6 +123,7 @@ def test_png_is_that_of_the_plain_encoder_and_reads_back(
     assert (decode_png_raw(data) == pixels).all()
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("kind", ["noise", "skewed", "words", "normals", "sixteen"])
 def test_many_blocks_of_png(kind: str) -> None:
@@ -233,6 +235,7 @@ def test_polygons_are_those_of_pycocotools(data: st.DataObject) -> None:
     assert (painted == by_plain(_rle.paint, [(7, ours)], *shape)).all()
 
 
+@pytest.mark.slow
 @needs_compiler
 @given(st.data())
 def test_polygons_drawn_at_one_go_are_those_drawn_alone(data: st.DataObject) -> None:
@@ -318,6 +321,7 @@ def test_doing_without_is_no_warning(plain: None) -> None:
         encode_png(np.zeros((3, 4), np.uint8))
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_library_is_compiled_once_for_a_source(tmp_path: Path) -> None:
     code = "from vbdata.core import compiled; assert compiled.library()"

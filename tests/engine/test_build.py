@@ -110,6 +110,7 @@ def _ray_workers() -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_another_process_zone_locale_and_hash_seed(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -343,6 +344,7 @@ def test_too_much_damage_fails_the_build(damaged: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_mending_the_data_mends_the_build(
     damaged: Path, demo_data: Path, demo_build: Path, tmp_path: Path
 ) -> None:

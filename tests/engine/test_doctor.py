@@ -86,6 +86,7 @@ def test_the_command_and_its_exit_codes(data: Path) -> None:
     assert any("data_depth_annotated.zip" in remedy for remedy in failed["remedies"])
 
 
+@pytest.mark.slow
 def test_retry_builds_only_what_was_quarantined(
     data: Path, demo_build: Path, tmp_path: Path
 ) -> None:

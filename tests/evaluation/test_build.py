@@ -96,6 +96,7 @@ def test_the_targets_themselves_are_perfect(truth: BuildTruth, perfect: Path) ->
     json.dumps(report, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_rows_to_beat_stand_beside_the_ceiling(truth: BuildTruth) -> None:
     report = evaluate(truth)
     assert not report["answered"]
@@ -196,6 +197,7 @@ def test_every_fault_is_reported(truth: BuildTruth, answers: Path) -> None:
         assert cell["prediction"]["samples"] == cell["ceiling"]["samples"]
 
 
+@pytest.mark.slow
 def test_answers_of_another_size(truth: BuildTruth, answers: Path) -> None:
     """Twice the size by repetition is the same answer."""
     for key in truth.keys:
@@ -230,6 +232,7 @@ def test_pairs_and_functions_give_what_a_folder_gives(truth: BuildTruth, perfect
     assert report["faults"]["counts"]["missing"] == len(keys) - 2
 
 
+@pytest.mark.slow
 def test_workers_change_no_bit(truth: BuildTruth, perfect: Path) -> None:
     files = PredictionFolder(str(perfect))
     one, two = (evaluate(truth, files, EvaluationOptions(trivial=False, workers=n)) for n in (1, 2))
@@ -238,6 +241,7 @@ def test_workers_change_no_bit(truth: BuildTruth, perfect: Path) -> None:
         evaluate(truth, iter(()), EvaluationOptions(workers=2))
 
 
+@pytest.mark.slow
 def test_pieces_only_move_the_last_digits(
     truth: BuildTruth, perfect: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

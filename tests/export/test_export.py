@@ -34,8 +34,8 @@ from vbdata.core import images
 from vbdata.engine.build import build
 from vbdata.errors import BuildError, RecipeError
 from vbdata.export import format_of, names
-from vbdata.export._run import export
-from vbdata.export.options import ExportOptions, Item, Summary
+from vbdata.export.parts.run import export
+from vbdata.export.parts.types import ExportOptions, Item, Summary
 from vbdata.manifest.json_text import canonical
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.interop.truth import Truth
-from vbdata.export._run import export
-from vbdata.export.options import ExportOptions
+from vbdata.export.parts.run import export
+from vbdata.export.parts.types import ExportOptions
 from vbdata.storage.folder import Folder
 
 PAIRS = {"original_image": "input", "edited_image": "target.png"}

@@ -72,6 +72,7 @@ def written(path: Path, entries: list[Entry]) -> Entries:
     return Entries(path)
 
 
+@pytest.mark.slow
 @given(st.lists(ENTRIES, max_size=4))
 def test_entries_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]

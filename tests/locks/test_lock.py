@@ -251,6 +251,7 @@ def elsewhere(small: Path, data: Path, folder: Path, *edits: tuple[str, str, str
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_code_that_changes_no_byte_is_a_warning(small: Path, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "code"
     folder.mkdir()
@@ -263,6 +264,7 @@ def test_code_that_changes_no_byte_is_a_warning(small: Path, data: Path, tmp_pat
     assert sums_of(folder / "out") != sums_of(small / "out")  # the path has the code's digest
 
 
+@pytest.mark.slow
 def test_code_that_changes_bytes_is_named_first(small: Path, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "code"
     folder.mkdir()

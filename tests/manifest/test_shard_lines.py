@@ -152,6 +152,7 @@ def published(shards: int, receipt: Receipt, folder: Path) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_shards_that_are_published(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

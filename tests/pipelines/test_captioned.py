@@ -84,6 +84,7 @@ def faults(root: Folder, **options: Any) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["pairs", "metadata", "csv", "tars", "parquet"])
 @pytest.mark.parametrize("scheme", ["local", "memory"])
 def test_the_miniature_is_the_truth(tmp_path: Path, layout: str, scheme: str) -> None:

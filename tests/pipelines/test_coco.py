@@ -99,6 +99,7 @@ def real_pairs(split: str, kind: str) -> Iterator[tuple[Entry, list[dict[str, An
             yield entry, [a for a in table["annotations"] if a["image_id"] == int(entry.id)]
 
 
+@pytest.mark.slow
 @real
 @pytest.mark.parametrize("kind", ["instances", "person_keypoints"])
 @pytest.mark.parametrize("split", ["train2017", "val2017"])
@@ -121,6 +122,7 @@ def test_every_real_instance_is_painted_as_pycocotools_would(split: str, kind: s
     assert crowds > 0 or (split, kind) == ("val2017", "person_keypoints")
 
 
+@pytest.mark.slow
 @real
 def test_every_real_mask_equals_pycocotools_alone() -> None:
     count = 0
@@ -507,6 +509,7 @@ def shots() -> dict[int, Truth]:
     return {number: shot for number, shot in found.items() if shot.split == "train2017"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["instances", "panoptic", "stuff"])
 def test_miniature_masks_are_the_truth(drawn: Path, kind: str) -> None:
     root, truth = Folder(str(drawn)), shots()

@@ -348,6 +348,7 @@ def test_kitti_calibration(written: tuple[Path, Path]) -> None:
         assert (path / "calib_imu_to_velo.txt").exists()
 
 
+@pytest.mark.slow
 def test_kitti_depth_is_sparse_and_true(written: tuple[Path, Path]) -> None:
     frames, root = SIZES["kitti"], written[0] / "kitti"
     shot = next(islice(kitti.truth(frames=frames), kitti.EDGE, None))

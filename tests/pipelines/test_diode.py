@@ -62,6 +62,7 @@ def read(root: Folder) -> Depth:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_the_miniature_is_the_truth(tmp_path: Path, split: str) -> None:
     demo.write(tmp_path, seed=3)

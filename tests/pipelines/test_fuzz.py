@@ -35,6 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
+@pytest.mark.slow
 def test_no_reader_fails_on_hostile_data(folder: Path) -> None:
     cases = [(reader, 0, number) for reader in readers() for number in range(CASES)]
     results = fuzz.run(cases, folder)
@@ -152,6 +153,7 @@ def test_every_kind_of_demo_file_is_damaged_from_within(folder: Path) -> None:
     assert kinds <= set(CONTENTS)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_how_to_repeat(capsys: pytest.CaptureFixture[str]) -> None:
     assert fuzz.main(["--reader", readers()[0], "--case", "3", "--seed", "5"]) == 0
     printed = capsys.readouterr().out

@@ -504,6 +504,7 @@ def test_no_scenes(tmp_path: Path) -> None:
         list(hypersim.index(Folder(str(tmp_path))))
 
 
+@pytest.mark.slow
 def test_miniature_scenes_are_the_truth(tmp_path: Path) -> None:
     demo.write(tmp_path, seed=4, frames=2)
     root = Folder(str(tmp_path))

@@ -185,6 +185,7 @@ def test_partitions_are_those_of_every_pixel_alone() -> None:
         assert found.sizes.tolist() == np.bincount(found.ids.ravel())[1:].tolist()
 
 
+@pytest.mark.slow
 def test_miniature_segments_are_the_truth(tmp_path: Path) -> None:
     demo.write(tmp_path, seed=4, frames=2)
     root = Folder(str(tmp_path))

@@ -32,6 +32,7 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
+@pytest.mark.slow
 @given(TABLES, st.none() | st.lists(RECORDS | VALUES, max_size=5), SPACES, st.booleans())
 def test_all_that_json_reads_is_read(top: Any, noted: Any, indent: Any, plain: bool) -> None:
     if noted is not None:

@@ -208,9 +208,17 @@ def test_wrong_options(tmp_path: Path, options: dict[str, str], message: str) ->
         list(kitti.index(tree(tmp_path), **options))
 
 
-def test_miniature_drives_are_the_truth(tmp_path: Path) -> None:
-    demo.write(tmp_path, seed=2, frames=13)
-    root = Folder(str(tmp_path))
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three drives of 13 frames, of which nine have depth. Read only."""
+    folder = tmp_path_factory.mktemp("kitti")
+    demo.write(folder, seed=2, frames=13)
+    return folder
+
+
+@pytest.mark.slow
+def test_miniature_drives_are_the_truth(miniature: Path) -> None:
+    root = Folder(str(miniature))
     entries = {e.id: e for e in kitti.index(root, split="both")}
     annotated = 0
     for shot in demo.truth(seed=2, frames=13):
@@ -248,9 +256,9 @@ def test_the_parts_of_the_benchmark_and_eigens_test_set() -> None:
     assert len(held["kitti-eigen-test"] & held["kitti-val"]) == 7  # most of it is in train
 
 
-def test_held_out_drives_are_the_groups_of_entries(tmp_path: Path) -> None:
-    demo.write(tmp_path, seed=2, frames=13)
-    root = Folder(str(tmp_path))
+@pytest.mark.slow
+def test_held_out_drives_are_the_groups_of_entries(miniature: Path) -> None:
+    root = Folder(str(miniature))
     groups = {split: {e.group for e in kitti.index(root, split=split)} for split in kitti.SPLITS}
     assert groups["val"] == {"kitti:2011_09_26_drive_0002_sync"} < kitti.HOLDOUTS["kitti-val"]
     assert not groups["train"] & kitti.HOLDOUTS["kitti-val"]

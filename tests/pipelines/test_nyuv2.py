@@ -109,6 +109,7 @@ def inside(region: str = "frame") -> NDArray[np.bool_]:
     return found
 
 
+@pytest.mark.slow
 def test_sync_frames_are_the_truth(tmp_path: Path) -> None:
     demo.write(tmp_path, seed=1, frames=1)
     root = Folder(str(tmp_path))
@@ -128,6 +129,7 @@ def test_sync_frames_are_the_truth(tmp_path: Path) -> None:
         assert image == (tmp_path / entry.files["image"].path).read_bytes()
 
 
+@pytest.mark.slow
 def test_labeled_frames_are_the_truth(tmp_path: Path) -> None:
     demo.write(tmp_path, seed=1, frames=1, labeled=True)
     root = Counting(str(tmp_path))
@@ -484,6 +486,7 @@ def test_chunks_that_cut_frames_up(tmp_path: Path) -> None:
     assert (segments(root, next(iter(nyuv2.index(root)))).ids == want).all()
 
 
+@pytest.mark.slow
 def test_a_truncated_or_garbled_mat_file(tmp_path: Path) -> None:
     root = write_mat(tmp_path)
     entry = next(iter(nyuv2.index(root)))

@@ -439,6 +439,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_miniature_targets_are_the_truth(drawn: Path) -> None:
     root = Folder(str(drawn))
     shots = {int(shot.id): shot for shot in demo.truth(seed=3, frames=9)}
@@ -468,6 +469,7 @@ def annotation_number(thing: demo.Seen) -> tuple[bool, int]:
     return thing.crowd, thing.number
 
 
+@pytest.mark.slow
 def test_miniature_words_are_true(drawn: Path) -> None:
     """Each phrase checked again, from pixels, by a reading of its words."""
     kinds = set()
@@ -504,6 +506,7 @@ def test_miniature_words_are_true(drawn: Path) -> None:
     assert kinds >= {"only", "leftmost", "rightmost", "on", "larger", "smaller"}
 
 
+@pytest.mark.slow
 def test_miniatures_share_their_pictures_and_ids(drawn: Path, tmp_path: Path) -> None:
     coco_demo.write(tmp_path, seed=3, frames=9)
     theirs = {e.group: e for e in coco.index(Folder(str(tmp_path)))}
@@ -516,6 +519,7 @@ def test_miniatures_share_their_pictures_and_ids(drawn: Path, tmp_path: Path) ->
         assert entry.classes == twin.classes
 
 
+@pytest.mark.slow
 def test_held_out_images_need_refs_alone(tmp_path: Path) -> None:
     demo.write(tmp_path, seed=3, frames=8)
     root = Folder(str(tmp_path))

@@ -428,6 +428,7 @@ def test_one_layout_at_a_time(tmp_path: Path) -> None:
         entries(root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_tars", [False, True])
 def test_the_miniature_is_its_truth(tmp_path: Path, in_tars: bool) -> None:
     demo.write(tmp_path, seed=3, tars=in_tars)

@@ -476,7 +476,7 @@ def bomb(data: bytes) -> bytes:
         ("depth", FRAME["depth"][:-14], "truncated"),
         ("depth", flipped(FRAME["depth"], len(FRAME["depth"]) // 2), "undecodable"),
         ("classes", png(np.full((HEIGHT, WIDTH, 3), 7)), "unknown category: colour 7 7 7"),
-        ("classes", png(class_map()), "wrong dtype: uint8"),
+        ("classes", png(class_map()), "wrong dtype: classes is uint8"),
         ("classes", png(painted(class_map())[:, :9]), "wrong size: 9x10"),
         ("classes", FRAME["classes"][:-14], "truncated"),
         ("instances", png(painted(instance_map())), "wrong dtype: uint8 of shape"),

@@ -400,6 +400,7 @@ def test_a_digest_tells_passes_slots_and_shards_apart(demo_recipe: Recipe) -> No
             assert not set(others) & set(digests)
 
 
+@pytest.mark.slow
 def test_the_benchmark_plans_twenty_cells() -> None:
     command = [sys.executable, "-m", "benchmarks.plan_scale", "--rows", "20000"]
     done = subprocess.run(

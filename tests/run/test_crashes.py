@@ -21,6 +21,8 @@ from vbdata.checks.verify import verify
 from vbdata.recipe.recipe import Recipe
 from vbdata.storage.folder import Folder
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("VBDATA_KILLS", "4"))
 
 

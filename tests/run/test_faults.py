@@ -99,7 +99,7 @@ def test_hangs_are_ended_and_the_slow_is_left_alone(
     assert sums_of(tmp_path / "out") == sums_of(quiet)
     assert {event.shard for event in seen.retried} == {0, 1, 2}
     for event in seen.retried:
-        assert "no sign of life for 900 s; last seen at " in event.cause
+        assert "no heartbeat for 900 s; last seen at " in event.cause
     asleep = next(event.cause for event in seen.retried if event.shard == 0)
     assert f"tiny / generate, record '{shards[0][2]:08d}' (load)" in asleep
 

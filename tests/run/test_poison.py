@@ -76,6 +76,7 @@ def test_a_killer_is_left_out_with_the_same_bytes_on_workers_and_in_process(
     assert not (alone / IN_WORK).exists()
 
 
+@pytest.mark.slow
 def test_what_is_done_to_a_process_from_outside_is_no_records_fault(tmp_path: Path) -> None:
     recipe = faulty(tmp_path / "data", {KILLER: ("killed", "")}, samples=8, size=8, records=8)
     with planned(recipe) as plan:

@@ -92,6 +92,7 @@ def test_near_storage_is_read_when_it_is_asked_for(job: Job) -> None:
     assert set(slow.threads) == {threading.current_thread().name}
 
 
+@pytest.mark.slow
 def test_a_build_from_far_away_has_the_bytes_of_a_near_one(
     demo_data: Path, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -108,7 +109,7 @@ def test_a_build_from_far_away_has_the_bytes_of_a_near_one(
     for threads in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             if not threads:
-                patch.setattr(prefetch, "_far", lambda urls: False)
+                patch.setattr(prefetch, "_is_remote", lambda urls: False)
             out = tmp_path / str(threads)
             assert sum(build(there, Folder(str(out)), How())["quarantine"].values())
             builds.append(sums_of(out))

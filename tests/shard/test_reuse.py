@@ -99,6 +99,7 @@ def assert_same(out: Path, other: Path) -> None:
         assert (out / "receipts" / receipt.name).read_bytes() == receipt.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_new_mixture_is_that_of_a_build_from_nothing(demo_recipe: Recipe, tmp_path: Path) -> None:
     """Other weights, counts and shards, a source less, a task more; repeats on both sides."""
     without = {"hypersim": {"depth": Decimal("0.3")}, "coco": {"semantic": Decimal("0.2")}}
@@ -612,6 +613,7 @@ def run_cli(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
 
 
+@pytest.mark.slow
 def test_the_command_says_how_much(demo_data: Path, demo_build: Path, tmp_path: Path) -> None:
     recipe = str(REPOSITORY / "manifests" / "demo.yaml")
     roots = [f"--root={s.name}={s.roots[0]}" for s in demo_recipe_over(demo_data).sources]
@@ -626,6 +628,7 @@ def test_the_command_says_how_much(demo_data: Path, demo_build: Path, tmp_path: 
     assert sums_of(tmp_path / "out") == sums_of(demo_build)
 
 
+@pytest.mark.slow
 def test_a_retry_renders_only_the_damaged(demo_build: Path, data: Path, tmp_path: Path) -> None:
     uses = Counter(r["sample_id"] for r in rows_of(demo_build) if r["source"] == "coco")
     file = data / "coco" / "train2017" / f"{min(uses, key=lambda name: uses[name])}.jpg"

@@ -336,6 +336,7 @@ def test_processes_that_want_the_same_table_wait_for_one(
     assert made.read_text() == "once\n"
 
 
+@pytest.mark.slow
 @given(
     files=st.dictionaries(
         st.lists(st.text("ab-.0é", min_size=1, max_size=3), min_size=1, max_size=3).map("/".join),
@@ -379,6 +380,7 @@ def test_a_zip_with_zip64_and_long_extra_fields(tmp_path: Path) -> None:
         assert stream.read() == b"content" * 9
 
 
+@pytest.mark.slow
 def test_a_zip_of_more_than_65535_members(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:

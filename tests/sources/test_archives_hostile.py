@@ -322,6 +322,7 @@ def unexpected(path: Path) -> str:
     return ""
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(kind=st.sampled_from(["zip", "tar", "tgz"]), data=st.data())
 def test_garbled_archives_fail_in_words(

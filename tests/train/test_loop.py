@@ -22,6 +22,8 @@ from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
+pytestmark = pytest.mark.slow
+
 OVERFIT = {
     "batch": 8,
     "data": {"size": 28, "window": 1, "aspects": ["4:3"]},

@@ -12,7 +12,7 @@ from tests.helpers import tiny_pipelines
 from tests.helpers import train_runs as runs
 from vbdata.train.config import Lora, load_config
 
-pytestmark = tiny_pipelines.needs_editors
+pytestmark = [tiny_pipelines.needs_editors, pytest.mark.slow]
 
 STEPS, SAVED = 4, 2
 KIND = "qwen_image_edit"  # its last block has parts that are not trained

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vbdata.train.adapter import Editor
 
-pytestmark = tiny_pipelines.needs_editors
+pytestmark = [tiny_pipelines.needs_editors, pytest.mark.slow]
 
 KIND = "qwen_image_edit"
 PROMPT = "Paint the depth of the scene: near is black."

@@ -13,7 +13,7 @@ from tests.helpers import tiny_pipelines
 from tests.helpers import train_runs as runs
 from vbdata.errors import BuildError
 
-pytestmark = tiny_pipelines.needs_editors
+pytestmark = [tiny_pipelines.needs_editors, pytest.mark.slow]
 
 KIND = "instruct_pix2pix"
 

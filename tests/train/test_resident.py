@@ -75,6 +75,7 @@ def test_processes_and_micro_batches_have_their_slots(demo_build: Path) -> None:
         assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_a_resident_run_is_the_same_run(demo_build: Path, tmp_path: Path) -> None:
     from vbdata.train.loop import train
 

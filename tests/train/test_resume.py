@@ -14,6 +14,8 @@ import pytest
 from tests.helpers import train_runs as runs
 from vbdata.errors import BuildError
 
+pytestmark = pytest.mark.slow
+
 STEPS, SAVED = 8, 3  # a line of the log every two steps, so one is half done when it is saved
 
 

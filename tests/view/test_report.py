@@ -154,6 +154,7 @@ def test_no_whole_shard_is_read(demo_build: Path) -> None:
     assert all(size == 16 for path, size in tars if path.endswith(".idx"))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_samples(demo_build: Path, tmp_path: Path) -> None:
     large = many_times(demo_build, tmp_path / "large", 1042)
     folder = CountingFolder(str(large))
@@ -168,6 +169,7 @@ def test_a_hundred_thousand_samples(demo_build: Path, tmp_path: Path) -> None:
     assert re.search(rf"\d+ of {depth['realised'] * 1042:,} samples: median", text)
 
 
+@pytest.mark.slow
 def test_the_page_does_not_outgrow_its_bound(demo_build: Path) -> None:
     folder = Folder(str(demo_build))
     whole = page(folder, PageOptions(samples=1000))
