@@ -10,7 +10,7 @@ import typer
 from vbdata.cli.common import BuildFolder, Json, reported
 
 if TYPE_CHECKING:
-    from vbdata.export.options import Blank
+    from vbdata.export.parts.types import Blank
 
 
 def export(
@@ -61,8 +61,8 @@ def export(
     with reported(as_json):
         import os
 
-        from vbdata.export._run import export as run
-        from vbdata.export.options import ExportOptions
+        from vbdata.export.parts.run import export as run
+        from vbdata.export.parts.types import ExportOptions
         from vbdata.storage.folder import Folder
         from vbdata.terminal.progress import Steps
 

@@ -1,8 +1,9 @@
-"""ostris/ai-toolkit: a folder of targets with .txt captions, control images of the same names.
+"""ostris/ai-toolkit: targets with .txt captions, control images and masks of the same file names.
 
-`datasets` of config.yaml has an entry a part: folder_path, control_path (a folder beside it, never
-below: images are found at any depth), mask_path, caption_ext. Parts without control images stand in
-the same list; batches are made inside a part, so one training reads both. Sources:
+`datasets` of config.yaml has an entry a part: folder_path, control_path, mask_path, caption_ext.
+The control folder lies beside the targets, never below, because the trainer finds images at any
+depth. Parts without control images are in the same list; batches are made inside a part, so one
+training reads both. Sources:
 ostris/ai-toolkit config/examples/train_lora_flux_kontext_24gb.yaml, toolkit/data_loader.py
 (AiToolkitDataset), toolkit/dataloader_mixins.py (control images and masks by the stem).
 """
@@ -13,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from vbdata.export._sizes import all_sizes, side
-from vbdata.export.options import Item, Part, Summary
+from vbdata.export.parts.sizes import all_sizes, square_side
+from vbdata.export.parts.types import Item, Part, Summary
 
 TRAINER = "ai-toolkit"
 HOMEPAGE = "https://github.com/ostris/ai-toolkit"
@@ -24,19 +25,23 @@ CONFIG = "config.yaml"
 
 
 def line(item: Item) -> None:
-    """Captions are files."""
+    """None: this trainer reads captions from .txt files and has no metadata.jsonl."""
     return
 
 
 def configs(summary: Summary) -> dict[str, str]:
-    """A whole job; its datasets are those of this folder, the model is for the user to choose."""
+    """config.yaml, a whole job by path: the parts as its datasets, a model for the user to change.
+
+    `resolution` is the side of a square that no image of the part exceeds in area: the trainer
+    shrinks only what is larger.
+    """
     process = {
         "type": "sd_trainer",
         "training_folder": "output",
         "device": "cuda:0",
         "network": {"type": "lora", "linear": 16, "linear_alpha": 16},
         "save": {"dtype": "bf16", "save_every": 500, "max_step_saves_to_keep": 4},
-        "datasets": [_dataset(part, side(all_sizes([part]))) for part in summary.ordered],
+        "datasets": [_dataset(part, square_side(all_sizes([part]))) for part in summary.ordered],
         "train": {
             "batch_size": 1,
             "steps": 3000,
@@ -62,7 +67,7 @@ def configs(summary: Summary) -> dict[str, str]:
 
 
 def howto(summary: Summary) -> str:
-    """How to train with it."""
+    """How to train on the folder with ai-toolkit, in Markdown."""
     return (
         "Choose the model in `config.yaml`. Paths are relative to this folder, so run there:\n\n"
         f"```sh\ncd THIS_FOLDER\npython /path/to/ai-toolkit/run.py $PWD/{CONFIG}\n```\n\n"
@@ -72,17 +77,17 @@ def howto(summary: Summary) -> str:
 
 
 def front(summary: Summary) -> str:
-    """Nothing."""
+    """The empty text: the README of this format needs no front matter."""
     return ""
 
 
 def _dataset(part: Part, resolution: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"folder_path": f"{part.name}/target"}
+    entry: dict[str, Any] = {"folder_path": f"{part.name}/target"}
     if part.control:
-        found["control_path"] = f"{part.name}/control"
+        entry["control_path"] = f"{part.name}/control"
     if part.mask:
-        found |= {"mask_path": f"{part.name}/mask", "mask_min_value": 0.0}
-    return found | {
+        entry |= {"mask_path": f"{part.name}/mask", "mask_min_value": 0.0}
+    return entry | {
         "caption_ext": "txt",
         "caption_dropout_rate": 0.0,
         "shuffle_tokens": False,

@@ -1,17 +1,17 @@
 """modelscope/DiffSynth-Studio: PART/metadata.jsonl with image, prompt and edit_image.
 
-Paths are below PART, which is the trainer's --dataset_base_path. The columns that hold files are
-named by --data_file_keys, those that are inputs of the model by --extra_inputs, and every line must
-have them: samples without an input image are a part of their own. JSON lines and not CSV, because
-the CSV is read by pandas, to which a prompt such as "None" is no text. No masks. Sources: diffsynth
-2.1 (PyPI) core/data/unified_dataset.py, diffusion/training_module.py (parse_extra_inputs);
-examples/qwen_image/model_training/lora/Qwen-Image-Edit.sh of the repository.
+Paths are relative to PART, which is the trainer's --dataset_base_path. --data_file_keys names the
+columns that hold files, --extra_inputs those that the model takes, and every line must have them:
+so samples without an input image are a part of their own. JSON lines, not CSV, because the trainer
+reads CSV with pandas, which takes a prompt such as "None" for a missing value. No masks. Sources:
+diffsynth 2.1 (PyPI) core/data/unified_dataset.py, diffusion/training_module.py
+(parse_extra_inputs); examples/qwen_image/model_training/lora/Qwen-Image-Edit.sh of the repository.
 """
 
 from __future__ import annotations
 
-from vbdata.export._sizes import all_sizes, largest
-from vbdata.export.options import Item, Part, Summary
+from vbdata.export.parts.sizes import all_sizes, largest_size
+from vbdata.export.parts.types import Item, Part, Summary
 
 TRAINER = "DiffSynth-Studio"
 HOMEPAGE = "https://github.com/modelscope/DiffSynth-Studio"
@@ -20,18 +20,18 @@ MASKS = False
 
 
 def line(item: Item) -> dict[str, str]:
-    """The item's line in PART/metadata.jsonl."""
-    found = {"image": item.below(item.target), "prompt": item.caption}
-    return found | ({"edit_image": item.below(item.control)} if item.control else {})
+    """The item's line in PART/metadata.jsonl: target, caption and, if it has one, control image."""
+    columns = {"image": item.in_part(item.target), "prompt": item.caption}
+    return columns | ({"edit_image": item.in_part(item.control)} if item.control else {})
 
 
 def configs(summary: Summary) -> dict[str, str]:
-    """None: the trainer is told by its command line."""
+    """No files: this trainer takes everything from its command line, which the README gives."""
     return {}
 
 
 def howto(summary: Summary) -> str:
-    """How to train with it."""
+    """How to train on each part with DiffSynth-Studio, in Markdown: one command a part."""
     return (
         "With the trainer's own options for a model (examples/qwen_image/model_training there):\n\n"
         + "\n".join(_command(part) for part in summary.ordered)
@@ -40,12 +40,12 @@ def howto(summary: Summary) -> str:
 
 
 def front(summary: Summary) -> str:
-    """Nothing."""
+    """The empty text: the README of this format needs no front matter."""
     return ""
 
 
 def _command(part: Part) -> str:
-    width, height = largest(all_sizes([part]))
+    width, height = largest_size(all_sizes([part]))
     keys, more = (
         ("image,edit_image", '--extra_inputs "edit_image" ') if part.control else ("image", "")
     )

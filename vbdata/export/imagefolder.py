@@ -1,15 +1,13 @@
 """Hugging Face imagefolder, as diffusers' instruct-pix2pix trainer reads it.
 
-PART/metadata.jsonl, a line a sample: `original_image_file_name` and `edited_image_file_name`, paths
-below PART, become the image columns `original_image` and `edited_image`; `edit_prompt` is text, and
-so are key, task, source and license. The part without input images has `file_name` and `text`, as
-diffusers' text-to-image trainers want them. Parts are configurations of their own, because all
-metadata files of one data set must have the same columns.
-
-There are no masks and no samples without an original image: the trainer reads all three columns of
-every line. Sources: datasets 5.2, packaged_modules/folder_based_builder (columns ending in
-`_file_name`, relative paths only); huggingface/diffusers, examples/instruct_pix2pix
-(--train_data_dir is read as imagefolder) and examples/text_to_image.
+PART/metadata.jsonl has a line a sample: `original_image_file_name` and `edited_image_file_name`,
+relative to PART, become the image columns `original_image` and `edited_image`; `edit_prompt`, key,
+task, source and license are texts. The part without input images has `file_name` and `text`, as
+diffusers' text-to-image trainers want them. Each part is a configuration of its own, because all
+metadata files of one dataset must have the same columns. No masks: the trainer reads none. Sources:
+datasets 5.2, packaged_modules/folder_based_builder (columns ending in `_file_name`, relative paths
+only); huggingface/diffusers, examples/instruct_pix2pix (--train_data_dir is read as imagefolder)
+and examples/text_to_image.
 """
 
 from __future__ import annotations
@@ -18,8 +16,8 @@ import hashlib
 
 import yaml
 
-from vbdata.export._sizes import all_sizes, side
-from vbdata.export.options import Item, Summary
+from vbdata.export.parts.sizes import all_sizes, square_side
+from vbdata.export.parts.types import Item, Summary
 from vbdata.manifest.json_text import canonical
 
 TRAINER = "diffusers (imagefolder)"
@@ -45,25 +43,25 @@ accelerate launch diffusers/examples/text_to_image/train_text_to_image_lora.py \
 
 
 def line(item: Item) -> dict[str, str]:
-    """The item's line in PART/metadata.jsonl."""
+    """The item's line in PART/metadata.jsonl: images, caption, key, task, source, licence."""
     facts = {name: getattr(item, name) for name in ("key", "task", "source", "license")}
     if not item.control:
-        return {"file_name": item.below(item.target), "text": item.caption} | facts
+        return {"file_name": item.in_part(item.target), "text": item.caption} | facts
     return {
-        "original_image_file_name": item.below(item.control),
-        "edited_image_file_name": item.below(item.target),
+        "original_image_file_name": item.in_part(item.control),
+        "edited_image_file_name": item.in_part(item.target),
         "edit_prompt": item.caption,
     } | facts
 
 
 def configs(summary: Summary) -> dict[str, str]:
-    """None."""
+    """No files: `datasets` finds the parts by the front matter of the README."""
     return {}
 
 
 def howto(summary: Summary) -> str:
-    """How to train with it."""
-    size = side(all_sizes(summary.parts.values()))
+    """How to load and to train on each part with datasets and diffusers, in Markdown."""
+    size = square_side(all_sizes(summary.parts.values()))
     commands = [
         (PAIRED if part.control else ALONE).format(part=part.name, side=size)
         for part in summary.ordered
@@ -80,11 +78,10 @@ def howto(summary: Summary) -> str:
 
 
 def front(summary: Summary) -> str:
-    """Each part as a configuration, the first the default.
-
-    datasets keeps what it has read by the folder's name and a hash of these lines, not of the
-    files, so the description names the bytes: else a second export gives the first one's samples.
-    """
+    """YAML front matter that makes each part a configuration, the first of them the default."""
+    # datasets caches by the folder's name and a hash of these lines, not of the files. The
+    # description names the bytes; without it, another export to the same place would yield the
+    # samples of the first.
     made = hashlib.sha256(canonical(dict(summary.order))).hexdigest()
     listed = [
         {

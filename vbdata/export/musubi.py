@@ -1,19 +1,18 @@
 """kohya-ss/musubi-tuner: PART/metadata.jsonl with image_path, control_path and caption; TOML.
 
-Paths are relative to this folder, where the trainer is run (it opens them as they are). Edit models
-want a control image for every image ("requires exactly one control content per item"), so samples
-without one have a dataset.toml of their own, for text-to-image training. enable_bucket with
-bucket_no_upscale at the largest size keeps images as they are; control images take the target's
-size. No masks. Sources: kohya-ss/musubi-tuner docs/dataset_config.md,
-src/musubi_tuner/dataset/config_utils.py (keys and types), datasources.py (ImageJsonlDatasource),
-flux_kontext_cache_latents.py.
+Paths are relative to the exported folder, in which the trainer must be run. Edit models want a
+control image for every image ("requires exactly one control content per item"), so samples without
+one have a config of their own, for text-to-image training. enable_bucket with bucket_no_upscale at
+the largest size keeps images as they are; control images take the target's size. No masks. Sources:
+kohya-ss/musubi-tuner docs/dataset_config.md, src/musubi_tuner/dataset/config_utils.py (keys and
+types), datasources.py (ImageJsonlDatasource), flux_kontext_cache_latents.py.
 """
 
 from __future__ import annotations
 
-from vbdata.export._sizes import all_sizes, largest
-from vbdata.export._toml import toml
-from vbdata.export.options import Item, Part, Summary
+from vbdata.export.parts.sizes import all_sizes, largest_size
+from vbdata.export.parts.toml import toml
+from vbdata.export.parts.types import Item, Part, Summary
 
 TRAINER = "musubi-tuner"
 HOMEPAGE = "https://github.com/kohya-ss/musubi-tuner"
@@ -28,23 +27,23 @@ PAIRED, ALONE = "dataset.toml", "dataset-text2image.toml"
 
 
 def line(item: Item) -> dict[str, str]:
-    """The item's line in PART/metadata.jsonl."""
-    given = {"control_path": item.control} if item.control else {}
-    return {"image_path": item.target, **given, "caption": item.caption}
+    """The item's line in PART/metadata.jsonl: target, caption and, if it has one, control image."""
+    control = {"control_path": item.control} if item.control else {}
+    return {"image_path": item.target, **control, "caption": item.caption}
 
 
 def configs(summary: Summary) -> dict[str, str]:
-    """A configuration for the parts with control images, and one for those without."""
-    found = {}
+    """The configs by path: one of the parts with control images, one of those without."""
+    texts = {}
     for path, control in ((PAIRED, True), (ALONE, False)):
         parts = [part for part in summary.ordered if part.control is control]
         if parts:
-            found[path] = _config(parts)
-    return found
+            texts[path] = _config(parts)
+    return texts
 
 
 def howto(summary: Summary) -> str:
-    """How to train with it."""
+    """How to cache and to train on the folder with musubi-tuner, in Markdown."""
     lines = [
         "Cache, then train, with the trainer's options for a model (docs/qwen_image.md, "
         "docs/flux_kontext.md there); paths are relative to this folder, so run there:\n",
@@ -58,13 +57,13 @@ def howto(summary: Summary) -> str:
 
 
 def front(summary: Summary) -> str:
-    """Nothing."""
+    """The empty text: the README of this format needs no front matter."""
     return ""
 
 
 def _config(parts: list[Part]) -> str:
     general = {
-        "resolution": list(largest(all_sizes(parts))),
+        "resolution": list(largest_size(all_sizes(parts))),
         "batch_size": 1,
         "enable_bucket": True,
         "bucket_no_upscale": True,

@@ -1,7 +1,7 @@
-"""One shard of a build to files: images and masks as their bytes are, captions where wanted.
+"""One shard of a build as files: targets, control images, masks and captions, byte for byte.
 
-A function of the shard and the options. What it wrote is told in a file of lines, written last: its
-presence is completion, and a shard that was interrupted is written again.
+A function of the shard and the options. A file that lists what was written, a line a sample, is
+written last: its presence means that the shard is done. An interrupted shard is written again.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from vbdata.export.options import PAIRS, TEXT2IMAGE, ExportOptions, Format, Item
+from vbdata.export.parts.types import PAIRS, TEXT2IMAGE, ExportOptions, Format, Item
 from vbdata.manifest.opened import Build
-from vbdata.shard.tar import members
+from vbdata.shard.tar import TarMember, members
 from vbdata.storage.folder import Folder
 
 STATE = ".vbdata-export"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # of a key or a task, as a file's name
 
 
-class Line(NamedTuple):
-    """One sample as told by its shard's file. item: None if it was left out; sums: by path."""
+class WrittenSample(NamedTuple):
+    """One line of a finished shard's list.
+
+    item: None if the sample was left out; row: its row of the manifest, without `shard`; sums:
+    SHA-256 of its files, by path in the exported folder.
+    """
 
     item: Item | None
     row: dict[str, Any]
@@ -31,14 +35,18 @@ class Line(NamedTuple):
 
 
 def done_path(number: int) -> str:
-    """Where a finished shard's lines lie in the exported folder."""
+    """The path, in the exported folder, of the list that a finished shard leaves."""
     return f"{STATE}/{number:05d}.jsonl"
 
 
 def export_shard(
     build: Build, number: int, options: ExportOptions, form: Format, out: Folder
 ) -> None:
-    """Write the chosen samples of a shard, then the file that says so. Raises BuildError."""
+    """Write the files of a shard's chosen samples, then the list of them.
+
+    number: the shard's, counted from 0. Raises BuildError if the tar is not what the manifest says
+    or a name in it cannot be a file's; ValueError or BadSample if it is no tar; OSError.
+    """
     rows = {row["key"]: row for row in build.shard_rows(number) if _wanted(row, options)}
     lines: list[str] = []
     keys: list[str] = []
@@ -54,12 +62,12 @@ def export_shard(
     out.write(done_path(number), "".join(lines).encode())
 
 
-def read_done(out: Folder, number: int) -> Iterator[Line]:
-    """The lines of a finished shard."""
+def read_done(out: Folder, number: int) -> Iterator[WrittenSample]:
+    """The list of a finished shard, by its number, in the order of the keys."""
     for text in out.read(done_path(number)).splitlines():
         line = json.loads(text)
         item = Item(**line["item"]) if line["item"] else None
-        yield Line(item, line["row"], line["sums"])
+        yield WrittenSample(item, line["row"], line["sums"])
 
 
 def _wanted(row: Mapping[str, Any], options: ExportOptions) -> bool:
@@ -67,9 +75,10 @@ def _wanted(row: Mapping[str, Any], options: ExportOptions) -> bool:
     return by_task and (not options.sources or row["source"] in options.sources)
 
 
-def _samples(found: Iterator[Any]) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _samples(packed: Iterator[TarMember]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Key and files by extension of each sample: members of one key follow one another."""
     key, parts = "", dict[str, bytes]()
-    for member in found:
+    for member in packed:
         if member.key != key and parts:
             yield key, parts
             parts = {}
@@ -87,7 +96,7 @@ def _write(
     form: Format,
     out: Folder,
 ) -> str:
-    """Write one sample's files; its line."""
+    """Write one sample's files and return its line of the list."""
     kept = {name: value for name, value in row.items() if name != "shard"}
     if row["blank_input"] and options.blank == "skip":
         return json.dumps({"item": None, "row": {}, "sums": {}}) + "\n"

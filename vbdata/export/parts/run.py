@@ -1,4 +1,4 @@
-"""`vbdata export`: shards side by side, each done once, then what is about all of them."""
+"""The run of an export: shards side by side, each done once, then what is about all of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from vbdata.errors import BadSample, BuildError, RecipeError, choices
 from vbdata.export import format_of
-from vbdata.export._folder import claim, finish, read_report, tidy
-from vbdata.export._shard import done_path, export_shard
-from vbdata.export.options import BLANKS, ExportOptions, Summary
+from vbdata.export.parts.folder import claim, finish, read_report, remove_state
+from vbdata.export.parts.shard import done_path, export_shard
+from vbdata.export.parts.types import BLANKS, ExportOptions, Summary
 from vbdata.manifest.opened import Build, open_build
 from vbdata.storage.folder import Folder
 
@@ -26,29 +26,32 @@ def export(
     workers: int = 1,
     step: Step = lambda done, of: None,
 ) -> dict[str, Any]:
-    """Export a finished build; returns what export.json says. The bytes do not depend on workers.
+    """Export the finished build in `folder` to `out` and return what export.json says.
 
-    An export of the same build and options that was interrupted goes on; a finished one is left as
-    it is. Raises RecipeError for options that cannot be, BuildError for a build that is not what it
-    says or a folder that holds something else.
+    workers: how many shards are written at once, by threads; step: called with the shards that are
+    written and with how many there are. The bytes do not depend on workers.
+
+    An export of the same build with the same options is resumed if it was interrupted, and left as
+    it is if it is finished. Raises RecipeError for options that the build does not have, BuildError
+    if there is no build, if it is damaged, or if `out` holds anything else.
     """
     form = format_of(options.format)
     build = open_build(folder)
     build.check_rows()
-    _refuse(build, options, out)
+    _check_options(build, options, out)
     order = options.order(build.manifest.digest)
     if claim(out, order):
-        tidy(out)
+        remove_state(out)
         return read_report(out)
     shards = len(build.manifest.shards)
     todo = [number for number in range(shards) if out.size(done_path(number)) < 0]
-    work = partial(_one, build, options, out)
+    work = partial(_export_one, build, options, out)
     step(shards - len(todo), shards)
     with ThreadPoolExecutor(max(1, workers)) as pool:
         try:
             for done, _ in enumerate(pool.map(work, todo), shards - len(todo) + 1):
                 step(done, shards)
-        except BaseException:  # what waits is not begun; what runs ends
+        except BaseException:  # shards that wait are not begun, those under way are finished
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     summary = Summary(name=build.manifest.name, order=order)
@@ -56,22 +59,24 @@ def export(
     return read_report(out)
 
 
-def _one(build: Build, options: ExportOptions, out: Folder, number: int) -> None:
+def _export_one(build: Build, options: ExportOptions, out: Folder, number: int) -> None:
     try:
         export_shard(build, number, options, format_of(options.format), out)
-    except (ValueError, BadSample) as err:  # a tar that is none
+    except (ValueError, BadSample) as err:  # the tar is damaged
         raise build.damaged(f"{build.manifest.shards[number].tar}: {err}") from err
     except OSError as err:
-        raise BuildError(f"shard {number:05d} could not be exported: {err}; run it again") from err
+        raise BuildError(
+            f"{out.url}: shard {number:05d} could not be written: {err}; run the export again"
+        ) from err
 
 
-def _refuse(build: Build, options: ExportOptions, out: Folder) -> None:
-    """Raise RecipeError for what cannot be, with all that is wrong."""
+def _check_options(build: Build, options: ExportOptions, out: Folder) -> None:
+    """Raise RecipeError with everything that is wrong with the options for this build."""
     cells = [(cell.source, cell.task) for cell in build.manifest.cells]
     sources, tasks = ({name for name, *_ in cells}, {name for _, name in cells})
     faults = [
-        f"--{what} {name}: the build has none{choices(name, known)}"
-        for what, names, known in (
+        f"--{option} {name}: the build has none{choices(name, known)}"
+        for option, names, known in (
             ("source", options.sources, sources),
             ("task", options.tasks, tasks),
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vbdata.export._sizes import all_sizes, told
-from vbdata.export.options import Format, Summary
+from vbdata.export.parts.sizes import all_sizes, described
+from vbdata.export.parts.types import Format, Part, Summary
 from vbdata.recipe.licences import commercial
 
 DECODE = """\
@@ -33,16 +33,16 @@ Answers of a trained model, saved as `KEY.png`, are scored against the build by
 
 
 def card(summary: Summary, form: Format) -> str:
-    """The whole README."""
+    """The whole README of an export, in Markdown; form: the module of its format."""
     front = form.front(summary)
     return "\n".join(
         [
             *([front] if front else []),
             f"# {summary.name}, for {form.TRAINER}\n",
-            _what(summary, form),
+            _contents(summary, form),
             "## Train\n",
             form.howto(summary).rstrip() + "\n",
-            told(all_sizes(summary.parts.values())) + "\n",
+            described(all_sizes(summary.parts.values())) + "\n",
             DECODE,
             "## Licences\n",
             "Each sample keeps the licence of its record; `license` in `vbdata.jsonl`. Share-alike "
@@ -52,17 +52,14 @@ def card(summary: Summary, form: Format) -> str:
     )
 
 
-def _what(summary: Summary, form: Format) -> str:
+def _contents(summary: Summary, form: Format) -> str:
     cells = [(source, task, str(n)) for (source, task), n in sorted(summary.cells.items())]
     return "\n".join(
         [
             f"{summary.samples} samples of the vbdata build `{summary.order['build'][:16]}`, "
             f"written by `vbdata export --to {summary.order['format']}`. Format: {form.HOMEPAGE}\n",
             _table(("source", "task", "samples"), cells),
-            *(
-                f"- `{part.name}/`: {_part(part.control, part.mask, part.samples)}"
-                for part in summary.ordered
-            ),
+            *(f"- `{part.name}/`: {_part(part)}" for part in summary.ordered),
             *_left_out(summary),
             "",
             "Images are the bytes of the build. In depth and normals, pixels without a label have "
@@ -77,10 +74,10 @@ def _what(summary: Summary, form: Format) -> str:
     )
 
 
-def _part(control: bool, mask: bool, samples: int) -> str:
-    given = "`control/`, the input image, and " if control else "no input image; "
-    masks = ", `mask/`, valid pixels" if mask else ""
-    return f"{samples} samples: {given}`target/`, the answer{masks}"
+def _part(part: Part) -> str:
+    control = "`control/`, the input image, and " if part.control else "no input image; "
+    mask = ", `mask/`, valid pixels" if part.mask else ""
+    return f"{part.samples} samples: {control}`target/`, the answer{mask}"
 
 
 def _left_out(summary: Summary) -> list[str]:

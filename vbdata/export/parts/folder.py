@@ -1,7 +1,7 @@
-"""The exported folder between runs: whose it is, what is finished, and its last files.
+"""The exported folder: which export it belongs to, whether it is finished, and its last files.
 
-A run that was interrupted goes on; a folder that holds anything else is refused. `export.json` is
-written last.
+An interrupted export is resumed; a folder that holds anything else is refused. `export.json` is
+written last, so its presence means that the export is finished.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 from vbdata.errors import BadSample, BuildError
-from vbdata.export._shard import STATE, read_done
-from vbdata.export.options import Format, Summary
+from vbdata.export.parts.card import card
+from vbdata.export.parts.shard import STATE, read_done
+from vbdata.export.parts.types import Format, Summary
 from vbdata.layout import SUMS
 from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.json_text import canonical
@@ -32,9 +33,10 @@ CARD = "README.md"
 
 
 def claim(out: Folder, order: Mapping[str, Any]) -> bool:
-    """Make the folder this export's; whether it is finished already.
+    """Claim the folder for an export, and return whether that export is finished already.
 
-    Raises BuildError if it holds anything else, or cannot be used.
+    order: what decides the exported bytes, as `ExportOptions.order` gives it. Raises BuildError if
+    the folder holds anything else, if a finished export lacks files, or if it cannot be used.
     """
     try:
         files = {file.path for file in out.files()}
@@ -56,9 +58,10 @@ def claim(out: Folder, order: Mapping[str, Any]) -> bool:
 
 
 def finish(out: Folder, shards: int, summary: Summary, form: Format) -> None:
-    """Write what is about all samples, and export.json, once all shards are done.
+    """Write the files that are about all samples, once all shards are done; export.json last.
 
-    Raises BuildError if no sample was chosen.
+    shards: how many there are; summary: empty, filled here; form: the module of the format. Memory
+    does not grow with the samples. Raises BuildError if no sample was chosen.
     """
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         folder = Path(temporary)
@@ -73,13 +76,13 @@ def finish(out: Folder, shards: int, summary: Summary, form: Format) -> None:
                     summary.add(item)
                     paths = {name: getattr(item, name) for name in ("target", "control", "mask")}
                     writer.line(ROWS, line.row | paths | {"part": item.part})
-                    said = form.line(item)
-                    if said is not None:
-                        writer.line(f"{item.part}/metadata.jsonl", said)
+                    metadata = form.line(item)
+                    if metadata is not None:
+                        writer.line(f"{item.part}/metadata.jsonl", metadata)
                     for path in sorted(line.sums):
                         writer.write(SUMS, f"{line.sums[path]}  {path}\n")
             if not summary.samples:
-                raise BuildError("nothing to export: no sample is of these tasks and sources")
+                raise BuildError(f"nothing to export: {_choice(summary)}")
             tables = sorted(writer.files.keys() - {SUMS})
             stack.close()
             texts = _texts(summary, form)
@@ -90,11 +93,11 @@ def finish(out: Folder, shards: int, summary: Summary, form: Format) -> None:
     for path, data in texts.items():
         out.write(path, data)
     out.write(DONE, canonical(report(summary)))
-    tidy(out)
+    remove_state(out)
 
 
-def tidy(out: Folder) -> None:
-    """Remove what only an unfinished export needs."""
+def remove_state(out: Folder) -> None:
+    """Remove the files that only an unfinished export needs."""
     for file in list(out.files(STATE)):
         out.remove(file.path)
     if out.local and Path(out.full_path(STATE)).is_dir():
@@ -102,7 +105,7 @@ def tidy(out: Folder) -> None:
 
 
 def report(summary: Summary) -> dict[str, Any]:
-    """What was exported, for export.json and for scripts."""
+    """What was exported as JSON values: the content of export.json."""
     return {
         "name": summary.name,
         "order": dict(summary.order),
@@ -124,13 +127,13 @@ def report(summary: Summary) -> dict[str, Any]:
 
 
 def read_report(out: Folder) -> dict[str, Any]:
-    """export.json of a finished export."""
-    found: dict[str, Any] = json.loads(out.read(DONE))
-    return found
+    """The content of export.json in a finished export."""
+    content: dict[str, Any] = json.loads(out.read(DONE))
+    return content
 
 
 class _Writer:
-    """Text files in a local folder, open while lines come."""
+    """Text files that grow line by line in a local folder; `stack` closes them."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder, self._stack = folder, stack
@@ -138,24 +141,29 @@ class _Writer:
         self.files: dict[str, TextIO] = {}
 
     def place(self, path: str) -> Path:
-        """Where a file lies until it is put into the exported folder."""
+        """The local file that becomes `path` of the exported folder."""
         return self._folder / str(self._numbers.setdefault(path, len(self._numbers)))
 
     def line(self, path: str, value: Mapping[str, Any]) -> None:
-        """Add a line of JSON, keys in their order."""
+        """Append a value to a file as one line of JSON, its keys in their order."""
         self.write(path, json.dumps(value, separators=(",", ":")) + "\n")
 
     def write(self, path: str, text: str) -> None:
-        """Add a text."""
+        """Append a text to a file."""
         if path not in self.files:
             file = self.place(path).open("w", encoding="utf-8", newline="\n")
             self.files[path] = self._stack.enter_context(file)
         self.files[path].write(text)
 
 
-def _texts(summary: Summary, form: Format) -> dict[str, bytes]:
-    from vbdata.export._card import card
+def _choice(summary: Summary) -> str:
+    order = summary.order
+    tasks, sources = (", ".join(order[name]) or "all" for name in ("tasks", "sources"))
+    skipped = f" but the {summary.skipped} without an input image" if summary.skipped else ""
+    return f"the build has no sample{skipped} of tasks ({tasks}) in sources ({sources})"
 
+
+def _texts(summary: Summary, form: Format) -> dict[str, bytes]:
     return {
         CARD: card(summary, form).encode(),
         **{path: text.encode() for path, text in form.configs(summary).items()},
@@ -170,18 +178,17 @@ def _sum_lines(writer: _Writer, tables: list[str], texts: Mapping[str, bytes]) -
 
 
 def _order(out: Folder, path: str) -> dict[str, Any] | None:
-    """The order that a folder was made to, None if it is no export's."""
+    """The order that an exported folder was made to, or None if it holds no export."""
     try:
-        found = json.loads(out.read(path))
-        order = found["order"] if path == DONE else found
-        return dict(order)
+        content = json.loads(out.read(path))
+        return dict(content["order"] if path == DONE else content)
     except (BadSample, ValueError, KeyError, TypeError):
         return None
 
 
 def _refuse_incomplete(out: Folder, files: set[str]) -> None:
-    listed = (LINE.fullmatch(line) for line in out.read(SUMS).decode().splitlines())
-    missing = sorted(found[2] for found in listed if found and found[2] not in files)
+    matches = (LINE.fullmatch(line) for line in out.read(SUMS).decode().splitlines())
+    missing = sorted(match[2] for match in matches if match and match[2] not in files)
     if missing:
         some = f"{len(missing)} of its files are missing, such as {missing[0]}"
         raise BuildError(f"{out.url} is a finished export, but {some}; delete it and export again")

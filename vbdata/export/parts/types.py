@@ -1,4 +1,4 @@
-"""What an export is made of: options, parts, items, and what a format's module must have."""
+"""What an export is made of: options, items, parts, a summary; and what a format must have."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import Any, Literal, Protocol, get_args
 Blank = Literal["apart", "keep", "skip"]
 BLANKS: tuple[Blank, ...] = get_args(Blank)
 PAIRS, TEXT2IMAGE = "pairs", "text2image"
-VERSION = 1  # of the layout
+VERSION = 1  # of the folder's layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """What to export. tasks, sources: only these, all for none; blank: what becomes of samples
-    without an input image (a part of their own, a black control image, or left out);
-    masks: valid pixels as an image, for trainers that weigh their loss.
+    """What to export, and how.
+
+    format: a name of `vbdata.export.names()`; tasks, sources: only these, all if empty;
+    split_by_task: a part for each task; blank: what becomes of samples without an input image
+    ("apart": a part of their own, "keep": with a black control image, "skip": left out); masks:
+    whether valid pixels are written as an image, for trainers that weight their loss by one.
     """
 
     format: str
@@ -28,14 +31,17 @@ class ExportOptions:
     masks: bool = True
 
     def order(self, build: str) -> dict[str, Any]:
-        """All that decides the exported bytes; build: the manifest's digest."""
+        """All that decides the exported bytes, as JSON values; build: the manifest's digest."""
         plain = asdict(self) | {"tasks": sorted(self.tasks), "sources": sorted(self.sources)}
         return dict(sorted({"version": VERSION, "build": build, **plain}.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One exported sample. target, control, mask: paths in the exported folder, "" for none."""
+    """One exported sample; width and height in pixels.
+
+    target, control, mask: paths of its images in the exported folder, "" for one it does not have.
+    """
 
     part: str
     key: str
@@ -49,14 +55,17 @@ class Item:
     control: str
     mask: str
 
-    def below(self, path: str) -> str:
-        """A path of the item as it is seen from its part's folder."""
+    def in_part(self, path: str) -> str:
+        """One of the item's paths, relative to the folder of its part."""
         return path.removeprefix(f"{self.part}/")
 
 
 @dataclass(slots=True)
 class Part:
-    """A folder of samples that are read alike. sizes: samples of each (width, height)."""
+    """A folder of samples that a trainer reads alike: all or none have control images and masks.
+
+    sizes: how many of its samples have each (width, height), in pixels.
+    """
 
     name: str
     control: bool
@@ -67,7 +76,11 @@ class Part:
 
 @dataclass(slots=True)
 class Summary:
-    """What was exported. skipped: samples without an input image that were left out."""
+    """What was exported, counted.
+
+    order: as `ExportOptions.order` gives it; cells: samples of each (source, task); licenses: of
+    each (licence, source); skipped: samples without an input image that were left out.
+    """
 
     name: str
     order: Mapping[str, Any]
@@ -78,16 +91,16 @@ class Summary:
 
     @property
     def samples(self) -> int:
-        """Of all parts."""
+        """How many samples were exported, over all parts."""
         return sum(part.samples for part in self.parts.values())
 
     @property
     def ordered(self) -> list[Part]:
-        """Parts with control images first, then by name."""
+        """The parts, those with control images first, then by name."""
         return sorted(self.parts.values(), key=lambda part: (not part.control, part.name))
 
     def add(self, item: Item) -> None:
-        """Count one item."""
+        """Count one exported sample."""
         part = self.parts.setdefault(
             item.part, Part(item.part, bool(item.control), bool(item.mask))
         )
@@ -98,10 +111,10 @@ class Summary:
 
 
 class Format(Protocol):
-    """What a format's module has.
+    """What the module of a format has.
 
-    TRAINER: for people; HOMEPAGE: where its format is defined; CAPTION_FILES: whether captions
-    stand in .txt files beside the targets; MASKS: whether the trainer reads masks.
+    TRAINER: the trainer's name, for people; HOMEPAGE: where its format is defined; CAPTION_FILES:
+    whether captions are .txt files beside the targets; MASKS: whether the trainer reads masks.
     """
 
     TRAINER: str
@@ -110,13 +123,13 @@ class Format(Protocol):
     MASKS: bool
 
     def line(self, item: Item) -> dict[str, str] | None:
-        """The item's line in PART/metadata.jsonl; None if there is no such file."""
+        """The item's line in PART/metadata.jsonl, or None if the trainer reads no such file."""
 
     def configs(self, summary: Summary) -> dict[str, str]:
-        """Further files, by path."""
+        """The trainer's config files: their text by path in the exported folder."""
 
     def howto(self, summary: Summary) -> str:
-        """How to train with it, in Markdown."""
+        """How to train on the folder, in Markdown, for the README."""
 
     def front(self, summary: Summary) -> str:
-        """What stands before the README's first heading; "" for nothing."""
+        """The front matter of the README, before its first heading; "" for none."""
