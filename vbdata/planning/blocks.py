@@ -1,7 +1,7 @@
-"""Which rows stand in some consecutive shards, in the order in which they are built.
+"""The rows of some consecutive shards, in the order in which they are built.
 
-Cells hold their rows in the order of the draw; here they are dealt to shards and slots. All is
-columnar over many shards at once, so that a shard costs no more than its shuffle.
+The rows of a cell come in the order of the draw; here they are put into shards and slots. All is
+columnar over many shards at a time, so that a shard costs little more than its shuffle.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from vbdata.planning.mixture import Ints, Places
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dealt:
-    """Rows of one cell that go to some consecutive shards, shard by shard.
+    """Rows of one cell, either samples or spares, for some consecutive shards, shard by shard.
 
-    records: uint32[rows]; passes: unsigned[rows]; counts: int64[shards], rows of each shard.
+    records: uint32[rows], the place of each row's entry among those of all sources; passes:
+    unsigned[rows], the pass in which it was drawn; counts: int64[shards], how many rows each shard
+    gets.
     """
 
     records: Places
@@ -30,11 +32,12 @@ class Dealt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """The rows of consecutive shards: of each its samples by slot, then its spares by cell.
+    """The rows of consecutive shards: of each shard its samples by slot, then its spares by cell.
 
-    first: number of the first shard; bounds: int64[shards + 1], where each begins; samples:
-    int64[shards], how many rows of each are no spares; cell: unsigned[rows]; record: uint32[rows],
-    a place among the entries of all sources; passes: unsigned[rows].
+    first: number of the first shard; bounds: int64[shards + 1], the row at which each shard begins,
+    and the end; samples: int64[shards], rows of each shard that are not spares; cell:
+    unsigned[rows]; record: uint32[rows], the place of the entry among those of all sources; passes:
+    unsigned[rows], the pass in which it was drawn.
     """
 
     first: int
@@ -48,7 +51,7 @@ class Block:
         return len(self.cell)
 
     def shards(self) -> Iterator[tuple[int, slice, int]]:
-        """Number, rows in this block, and number of samples of each shard."""
+        """Of each shard: its number, its rows in this block, and how many of them are samples."""
         bounds = self.bounds.tolist()
         for k, samples in enumerate(self.samples.tolist()):
             yield self.first + k, slice(bounds[k], bounds[k + 1]), samples
@@ -61,7 +64,7 @@ class Block:
 
     @property
     def slot(self) -> NDArray[np.int32]:
-        """int32[rows]: the place in the shard, -1 of a spare."""
+        """int32[rows]: the place of each row in its shard, -1 of a spare."""
         sizes = np.diff(self.bounds)
         slot = np.arange(len(self)) - np.repeat(self.bounds[:-1], sizes)
         slot[slot >= np.repeat(self.samples, sizes)] = -1
@@ -71,21 +74,25 @@ class Block:
 def arrange(
     first: int, samples: list[Dealt], spares: list[Dealt], shuffles: Iterator[Places]
 ) -> Block:
-    """Put what the cells deal into the order of shards and slots.
+    """Put the rows of all cells into the order of shards and slots.
 
-    samples, spares: of every cell; shuffles: for each shard, the order of its samples, which are
-    at first sorted by cell.
+    samples, spares: of every cell; first: number of the first shard; shuffles: for each shard, the
+    order of its samples, which before are sorted by cell.
     """
+    # A kind is a cell's samples or a cell's spares. `kind` lists the kinds of all rows in the order
+    # of shards; the rows themselves come in the order of kinds. A stable sort of `kind` gives the
+    # way from the one order to the other: the n-th row of a kind is the n-th place of that kind.
+    # A small type makes that sort a radix sort.
     counts = np.stack([dealt.counts for dealt in (*samples, *spares)], axis=1)
     shards, kinds = counts.shape
-    # A kind is a cell's samples or a cell's spares; small types make the argsort a radix sort.
     small = np.min_scalar_type(kinds)
     kind = np.repeat(np.tile(np.arange(kinds, dtype=small), shards), counts.ravel())
     place = np.argsort(kind, kind="stable")
-    from_cells = np.empty(len(kind), np.uint32)  # for each place, where its row stands in the deal
+    from_cells = np.empty(len(kind), np.uint32)  # for each place, its row in the order of kinds
     from_cells[place] = np.arange(len(kind), dtype=np.uint32)
     bounds = np.concatenate([[0], counts.sum(axis=1).cumsum()])
     taken = counts[:, : len(samples)].sum(axis=1)
+    # Samples are shuffled inside their shard; spares stay behind them, by cell.
     order = np.arange(len(kind))
     for start, size, shuffle in zip(bounds.tolist(), taken.tolist(), shuffles, strict=False):
         order[start : start + size] = start + shuffle.astype(np.int64)

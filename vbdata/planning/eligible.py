@@ -1,4 +1,4 @@
-"""Which entries of an index may serve a task, by its facts alone: no pixel is read."""
+"""Which entries of an index can serve a task, by the facts of the index: no image is opened."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ from vbdata.recipe.recipe import Image, Recipe
 
 
 def eligible_rows(index: Index, tasks: Iterable[str], fits: NDArray[np.bool_]) -> dict[str, Ints]:
-    """Index rows that fit and can serve a task, by task; tasks with the same rows share them."""
-    found: dict[str, Ints] = {}
+    """Index rows that fit and can serve a task, by task: int64[rows], ascending.
+
+    fits: bool[entries]. Tasks with equal rows share one array: with millions of entries and a dozen
+    tasks that need the same labels, copies would be what fills the memory.
+    """
+    by_task: dict[str, Ints] = {}
     for task in tasks:
         rows = _eligible(index, task, fits)
-        found[task] = next((old for old in found.values() if np.array_equal(old, rows)), rows)
-    return found
+        by_task[task] = next((old for old in by_task.values() if np.array_equal(old, rows)), rows)
+    return by_task
 
 
 def _eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
-    """Index rows that fit, have the labels that the task needs, and that it accepts."""
+    """Index rows that fit, have the labels that the task needs, and that the task accepts."""
     module = plugins.task(task)
     able = fits & module.eligible(index.facts)
     for need in set(module.NEEDS) - {"image"}:
@@ -36,27 +40,31 @@ def _eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
 
 
 def _offers(labels: pa.ChunkedArray, kind: str) -> NDArray[np.bool_]:
-    """Which entries have a kind of label."""
-    has = [np.empty(0, np.bool_)]
+    """Which entries have a kind of label: bool[entries]. labels: a list of kinds for each entry."""
+    masks = [np.empty(0, np.bool_)]
     for chunk in labels.chunks:
         hit = pc.equal(pc.list_flatten(chunk), kind).to_numpy(zero_copy_only=False)
-        found = np.zeros(len(chunk), np.bool_)
-        found[pc.list_parent_indices(chunk).to_numpy()[hit]] = True
-        has.append(found)
-    return np.concatenate(has)
+        mask = np.zeros(len(chunk), np.bool_)
+        mask[pc.list_parent_indices(chunk).to_numpy()[hit]] = True
+        masks.append(mask)
+    return np.concatenate(masks)
 
 
 def fits_in(index: Index, image: Image) -> NDArray[np.bool_]:
-    """Whether an entry is without fault, and its size leaves anything under the geometry."""
+    """Which entries have no fault, and a size of which the recipe's geometry leaves anything.
+
+    bool[entries].
+    """
     width, height = (index.facts[name].to_numpy().astype(np.int64) for name in ("width", "height"))
+    # Each size is tried once: a dataset has millions of images and a few hundred sizes.
     size = pc.dictionary_encode(pa.array(width << 32 | height))
     good = [
         _leaves_something(each >> 32, each & 0xFFFFFFFF, image)
         for each in size.dictionary.to_pylist()
     ]
-    able = np.array(good, np.bool_)[size.indices.to_numpy()]
-    sound = pc.equal(index.facts["fault"], "").to_numpy()
-    return np.asarray(able & sound)
+    fits = np.array(good, np.bool_)[size.indices.to_numpy()]
+    no_fault = pc.equal(index.facts["fault"], "").to_numpy()
+    return np.asarray(fits & no_fault)
 
 
 def _leaves_something(width: int, height: int, image: Image) -> bool:
@@ -68,24 +76,30 @@ def _leaves_something(width: int, height: int, image: Image) -> bool:
 
 
 def state(index: Index, barred: Mapping[str, int]) -> str:
-    """How many entries there are, how many are barred or faulty, and what the first fault is."""
+    """An index in words, for messages: its entries, how many are faulty, and how many barred.
+
+    barred: how many may not be drawn, by cause.
+    """
     faults = index.faults()
-    said = f", {len(faults)} of them faulty ({faults[0].id}: {faults[0].fault})" if faults else ""
+    faulty = f", {len(faults)} of them faulty ({faults[0].id}: {faults[0].fault})" if faults else ""
     out = "".join(f", {count} barred by {cause}" for cause, count in barred.items() if count)
-    return f"{len(index)} entries{said}{out}"
+    return f"{len(index)} entries{faulty}{out}"
 
 
 def refuse_sources(
     recipe: Recipe, indices: Mapping[str, Index], barred: Mapping[str, Mapping[str, int]]
 ) -> None:
-    """Raise RecipeError that names the sources of which the licence policy leaves nothing."""
+    """Raise RecipeError if the licence policy leaves nothing of some sources; it names them all.
+
+    indices: by source; barred: by source, how many entries may not be drawn, by cause.
+    """
     refused = [n for n, index in indices.items() if barred[n]["licence"] == len(index) > 0]
     faults = []
     for name in refused:
-        found = sorted(pc.unique(indices[name].facts["license"]).to_pylist())
+        licences = sorted(pc.unique(indices[name].facts["license"]).to_pylist())
         faults.append(
             f"sources.{name}: licence_policy is {recipe.licence_policy!r}, and its records are "
-            f"{', '.join(map(repr, found))}: not known to allow it"
+            f"{', '.join(map(repr, licences))}: not known to allow it"
         )
     if faults:
         raise RecipeError(faults)

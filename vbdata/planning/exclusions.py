@@ -1,4 +1,4 @@
-"""What may not be drawn of a source, for the statement: groups, records, and by what cause."""
+"""What may not be drawn of a source, for the manifest: groups and records, by cause."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Mask = NDArray[np.bool_]
 
 
 def excluded_groups(plan: Plan, name: str) -> dict[str, Any]:
-    """A source's `groups`, `groups_excluded` of them by all causes, and `excluded`, a line a cause.
+    """What is excluded of a source, as its line in the manifest has it.
 
-    The causes are the held-out sets, and the licence policy where it refuses anything. A group
-    counts as excluded if none of its records is left.
+    groups: how many there are; groups_excluded: how many of them by all causes together; excluded:
+    a line a cause, with its groups and records. The causes are the held-out sets, and the licence
+    policy if it refuses anything. A group counts as excluded if none of its records is left.
     """
     index, held = plan.indices[name], plan.held
     groups = index.facts["group"].combine_chunks()
@@ -38,11 +39,12 @@ def excluded_groups(plan: Plan, name: str) -> dict[str, Any]:
 
 
 def _among(groups: pa.Array, held: tuple[str, ...]) -> Mask:
+    """bool[entries]: which entries are of a held-out group. groups: of each entry."""
     mask = pc.is_in(groups, pa.array(held, pa.string()))
     return np.asarray(mask.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _lost(groups: pa.Array, mask: Mask) -> int:
-    """Groups of which the mask leaves no record."""
+    """How many groups have no record outside of the mask. groups: of each entry."""
     kept = groups.filter(pa.array(~mask))
     return int(pc.count_distinct(groups).as_py() - pc.count_distinct(kept).as_py())

@@ -1,9 +1,8 @@
-"""The plan as a file: Parquet, a row group a shard, or several small shards in one.
+"""The plan as a Parquet file: a row group a shard, or several small shards in one.
 
-A reader of one shard reads no more than the row group that has it, found by its statistics.
-
-Columns for people and for queries: ids as they are, names as dictionaries, the shard with its
-statistics. Numbers that follow from the place are coded as differences, next to no bytes.
+Whoever wants one shard reads one row group, which the statistics of the column `shard` name. The
+columns are made for people and for queries: ids as they are, names as dictionaries. Shard and slot
+follow from the place of a row, so coded as differences they take next to no bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ SCHEMA = pa.schema(
         ("pass", pa.int32()),
     ]
 )
-# Only the ids are worth compressing; a compressor's start costs more than a small column.
+# Only the ids are worth compressing: a compressor's start takes longer than a small column.
 CODING: dict[str, Any] = {
     "use_dictionary": ["source", "task", "pass"],
     "column_encoding": {"shard": "DELTA_BINARY_PACKED", "slot": "DELTA_BINARY_PACKED"},
@@ -48,7 +47,10 @@ CODING: dict[str, Any] = {
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """The plan as Parquet, whole shards a row group. Raises BuildError if it cannot be written."""
+    """Write the plan as Parquet, whole shards to a row group; it appears all at once.
+
+    Raises BuildError if it cannot be written.
+    """
     ids = _ids(plan)
     names = _Names(cell.source for cell in plan.cells), _Names(cell.task for cell in plan.cells)
     part = path.with_name(f".{path.name}.part")
@@ -65,9 +67,9 @@ def write_plan(plan: Plan, path: Path) -> None:
 
 @contextmanager
 def open_plan(place: str) -> Iterator[BinaryIO]:
-    """The plan's file of a build, or a plan's .parquet itself, by path or URL.
+    """The plan of a build's folder, or a .parquet file itself, open for reading.
 
-    Raises BuildError if there is none.
+    place: a path or URL. Raises BuildError if no plan is there.
     """
     if place.endswith(".parquet"):
         folder, _, name = place.rpartition("/")
@@ -81,7 +83,7 @@ def open_plan(place: str) -> Iterator[BinaryIO]:
 
 
 def read_shard(file: BinaryIO | Path, number: int) -> pa.Table:
-    """The rows of one shard of a plan's file, as in SCHEMA; only its row group is read.
+    """The rows of one shard of a plan, with the columns of SCHEMA; only its row group is read.
 
     Raises BuildError if the file is no plan, or has no such shard.
     """
@@ -102,29 +104,30 @@ def read_shard(file: BinaryIO | Path, number: int) -> pa.Table:
 
 def _spans(plan: pq.ParquetFile) -> Iterator[tuple[int, int]]:
     """First and last shard of each row group. Raises BuildError if the file does not say."""
-    at = SCHEMA.names.index("shard")
+    column = SCHEMA.names.index("shard")
     for k in range(plan.num_row_groups):
-        about = plan.metadata.row_group(k).column(at).statistics
-        if about is None or not about.has_min_max:
+        statistics = plan.metadata.row_group(k).column(column).statistics
+        if statistics is None or not statistics.has_min_max:
             raise BuildError("no plan: its row groups do not say which shards they have")
-        yield about.min, about.max
+        yield statistics.min, statistics.max
 
 
 class _Names:
-    """A name of each cell as a dictionary: each name once, in the order of the recipe."""
+    """A name for each cell, as a dictionary that has each name once, in the order of the cells."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        said = list(names)
-        known = list(dict.fromkeys(said))
-        self._values = pa.array(known, pa.string())
-        self._number = np.array([known.index(name) for name in said], np.int32)
+        of_cells = list(names)
+        unique = list(dict.fromkeys(of_cells))
+        self._values = pa.array(unique, pa.string())
+        self._number = np.array([unique.index(name) for name in of_cells], np.int32)
 
     def column(self, cell: NDArray[Any]) -> pa.DictionaryArray:
+        """The name of each row. cell: unsigned[rows]."""
         return pa.DictionaryArray.from_arrays(self._number[cell], self._values)
 
 
 def _shards(plan: Plan, ids: pa.Array, names: Sequence[_Names]) -> Iterator[tuple[pa.Table, range]]:
-    """A table of many shards, and which of its rows are those of one."""
+    """For each shard: a table that has it among others, and its rows in that table."""
     for block in plan.blocks():
         table = _table(block, ids, names)
         for _, rows, _ in block.shards():
@@ -132,7 +135,7 @@ def _shards(plan: Plan, ids: pa.Array, names: Sequence[_Names]) -> Iterator[tupl
 
 
 def _joined(shards: Sequence[tuple[pa.Table, range]]) -> pa.Table:
-    """Consecutive shards as one table."""
+    """Consecutive shards as one table, without a copy for each shard."""
     parts = []
     for _, same in groupby(shards, lambda each: id(each[0])):
         run = list(same)
@@ -153,7 +156,10 @@ def _table(block: Block, ids: pa.Array, names: Iterable[_Names]) -> pa.Table:
 
 
 def _ids(plan: Plan) -> pa.Array:
-    """The ids of all records. Large, as all together may exceed 2 GiB."""
+    """The ids of the entries of all sources, one source after the other.
+
+    Arrow's large strings: all ids together may take more than the 2 GiB of an ordinary array.
+    """
     return pa.concat_arrays(list(_large(plan)) or [pa.array([], pa.large_string())])
 
 

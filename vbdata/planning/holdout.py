@@ -1,7 +1,7 @@
-"""The leak guard: which groups a recipe holds out, and what that excludes.
+"""The leak guard: which groups a recipe holds out, and which entries that excludes.
 
-A group is an identity across data sets (the same photograph has the same group for every reader),
-so a group that is held out is never drawn from any source.
+A group is an identity across datasets: the same photograph has the same group in every reader. So
+a group that is held out is never drawn, whatever source has it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vbdata.recipe.recipe import Recipe
 
 @dataclass(frozen=True)
 class Held:
-    """Groups by set, sorted. unmatched: how many lines of a file no source knows."""
+    """What is held out. sets: sorted groups by set; unmatched: by file, lines without a match."""
 
     sets: Mapping[str, tuple[str, ...]]
     unmatched: Mapping[str, int]
@@ -38,7 +38,7 @@ class Held:
         return pa.array(sorted({g for groups in self.sets.values() for g in groups}), pa.string())
 
     def lines(self) -> list[dict[str, Any]]:
-        """What a manifest says of each set."""
+        """What the manifest says of each set: its name, its groups, their digest."""
         return [
             {
                 "set": name,
@@ -50,16 +50,16 @@ class Held:
         ]
 
     def table(self) -> bytes:
-        """The file that `verify` reads."""
+        """The build's list of held-out groups: a line of set, tab and group for each."""
         lines = [f"{name}\t{group}\n" for name in sorted(self.sets) for group in self.sets[name]]
         return "".join(lines).encode()
 
 
 def resolve(recipe: Recipe, indices: Sequence[Index]) -> Held:
-    """Find the groups of all held-out sets.
+    """Find the groups of all held-out sets of a recipe. indices: of its sources.
 
-    Raises SourceError for a set whose data cannot be read or names nothing, RecipeError for a file
-    of which no line is known to any source.
+    Raises SourceError for a set whose data cannot be read or has no records, RecipeError for a file
+    of which no line is a group or an id of any source.
     """
     sets, unmatched = {}, {}
     for each in recipe.holdout:
@@ -71,7 +71,10 @@ def resolve(recipe: Recipe, indices: Sequence[Index]) -> Held:
 
 
 def excluded(index: Index, held: Held, policy: str) -> dict[str, NDArray[np.bool_]]:
-    """Which entries of a source may not be drawn, by cause: held out, or licence."""
+    """Which entries of a source may not be drawn: bool[entries] by cause, "holdout" or "licence".
+
+    policy: the recipe's licence_policy.
+    """
     group, licence = index.facts["group"], index.facts["license"].combine_chunks()
     refused = [name for name in pc.unique(licence).to_pylist() if not commercial(name)]
     refused = refused if policy == "commercial" else []
@@ -83,7 +86,7 @@ def excluded(index: Index, held: Held, policy: str) -> dict[str, NDArray[np.bool
 
 
 def _of_data(each: Holdout) -> set[str]:
-    """The groups that a reader finds under the set's options."""
+    """The groups of the records that a reader finds under the set's options."""
     reader = plugins.dataset(each.dataset)
     with dataset_root(f"holdout {each.name!r}", each.roots, plugins.mounts(each.dataset)) as root:
         if hasattr(reader, "groups"):
@@ -96,25 +99,31 @@ def _of_data(each: Holdout) -> set[str]:
 
 
 def _of_lines(each: Holdout, indices: Iterable[Index]) -> tuple[tuple[str, ...], int]:
-    """The groups that the lines of a file name, by themselves or by a sample's id."""
+    """The groups that the lines of a file name, and how many lines match nothing.
+
+    A line is a group or a sample's id. A group that no source of this recipe has (a line with a
+    colon) is held out as well: a source that has it may be added.
+    """
     lines = pa.array(sorted(each.lines), pa.string())
-    groups, known = set[str](), set[str]()
+    groups, matched = set[str](), set[str]()
     for index in indices:
         ids, group = index.facts["id"], index.facts["group"]
         by_id, by_group = pc.is_in(ids, lines), pc.is_in(group, lines)
-        known |= set(ids.filter(by_id).to_pylist()) | set(group.filter(by_group).to_pylist())
+        matched |= set(ids.filter(by_id).to_pylist()) | set(group.filter(by_group).to_pylist())
         groups |= set(group.filter(pc.or_(by_id, by_group)).to_pylist())
-    if not known:
-        told = (
-            f"holdout: no line of {each.name} is a group or a sample's id of any source, such as "
+    if not matched:
+        raise RecipeError(
+            [
+                f"holdout: no line of {each.name} is a group or a sample's id of any source, "
+                f"such as {_examples(indices)}"
+            ]
         )
-        raise RecipeError([told + _examples(indices)])
     named = {line for line in each.lines if ":" in line}
-    return tuple(sorted(groups | named)), len(each.lines - known)
+    return tuple(sorted(groups | named)), len(each.lines - matched)
 
 
 def _examples(indices: Iterable[Index]) -> str:
-    """A group and an id as they are written."""
+    """A group and an id of each source, to show how they are written."""
     return ", ".join(
         f"{index.facts[key][0].as_py()!r}" for index in indices for key in ("group", "id")
     )

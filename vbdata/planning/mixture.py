@@ -1,4 +1,4 @@
-"""The arithmetic of a mixture: how many of each cell, how many in each shard, which ones.
+"""The arithmetic of a mixture: how many samples of each cell, how many in each shard, which ones.
 
 A cell is one (source, task) pair. Everything is exact: shares are fractions, counts are integers,
 and the order of a draw depends on sample ids alone.
@@ -19,14 +19,14 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Places = NDArray[np.uint32]
 
-MIXED_AT_ONCE = 1 << 15  # words: what a core's cache holds with the temporaries
-LOW = np.uint64(0xFFFFFFFF)
+MIXED_AT_ONCE = 1 << 15  # words that a core's cache holds together with the temporaries
+LOW = np.uint64(0xFFFFFFFF)  # the lower half of a word
 
 
 def apportion(weights: Sequence[Fraction], total: int) -> list[int]:
-    """Largest-remainder (Hamilton) counts that add up to total; ties go to the earlier cell.
+    """Counts in proportion to weights that add up to total, by the largest-remainder method.
 
-    Raises ValueError for negative weights or weights that are all zero.
+    Ties go to the earlier cell. Raises ValueError for negative weights or if all are zero.
     """
     whole = sum(weights, Fraction(0))
     if min(weights, default=Fraction(0)) < 0 or whole <= 0:
@@ -40,10 +40,10 @@ def apportion(weights: Sequence[Fraction], total: int) -> list[int]:
 
 
 def redistribute(weights: Sequence[Fraction], total: int, have: Sequence[int]) -> list[int]:
-    """Counts that add up to total, none above what its cell has; weights are above 0.
+    """Counts that add up to total, none above what its cell has (`have`).
 
-    What a cell cannot serve goes to the others, by their weights, until all fit. Raises ValueError
-    if all cells together have less than total.
+    What a cell cannot serve goes to the others in proportion to their weights, which must be above
+    0. Raises ValueError if all cells together have less than total.
     """
     if sum(have) < total:
         raise ValueError(f"{total} asked, all cells together have {sum(have)}")
@@ -58,21 +58,22 @@ def redistribute(weights: Sequence[Fraction], total: int, have: Sequence[int]) -
 
 
 def schedule(counts: Sequence[int], block: int) -> Ints:
-    """How many of each cell go into each block of the sequence: int64[blocks, cells].
+    """How many samples of each cell go into each block of a sequence: int64[blocks, cells].
 
-    At every block boundary t each cell has had floor(q) or ceil(q) samples, q = t * count / total,
-    so the error of every prefix of blocks is below one sample; the last block may be short. With
-    block = 1 this is an order of single samples in which every prefix is within one. A single
-    block's count is floor or ceil of its own share too, unless that contradicts the prefixes
-    (about one random mixture in a thousand); then the prefixes win and the block's count is still
-    less than two off its share.
+    counts: samples of each cell in the whole sequence; block: samples of a block, of which the last
+    one may have fewer. Within the first t samples, for every t at the end of a block, each cell has
+    floor(q) or ceil(q) samples, q = t * count / total, so every prefix of blocks is less than one
+    sample off the mixture. Each single block is floor or ceil of its own share as well, unless that
+    contradicts the prefixes (about one random mixture in a thousand); then it is less than two off.
 
-    Earliest deadline first is optimal for unit jobs with release times and deadlines, which is
-    what the prefix bound makes of the samples (Tijdeman 1980; Steiner & Yeomans 1993 for
-    block = 1).
+    The bound on prefixes gives every sample a release time (earlier, its cell has too many) and a
+    deadline (later, too few). For jobs of unit length with such times, "earliest deadline first"
+    finds a schedule whenever there is one, and here there always is (Tijdeman 1980; Steiner and
+    Yeomans 1993 for block = 1).
     """
     total = sum(counts)
-    exact: Any = np.int64 if total < 2**31 else object  # products of two counts are formed
+    # products of two counts are formed, which must fit; Python's integers have no bound
+    exact: Any = np.int64 if total < 2**31 else object
     count = np.asarray(counts, exact)
     ends = np.minimum(np.arange(block, total + block, block), total)
     table = np.zeros((len(ends), len(count)), np.int64)
@@ -84,14 +85,22 @@ def schedule(counts: Sequence[int], block: int) -> Ints:
 
 
 def _fill(count: Ints, total: int, done: Ints, end: int, size: int) -> Ints:
-    """One block: what each cell must have, and for the rest the cells that are due first."""
+    """One block: int64[cells], `size` samples in all.
+
+    count: of each cell in the whole sequence; done: before this block; end: samples of all cells up
+    to the end of this block.
+    """
+    # Each cell has to get at least `low` samples and at most `high`, or its prefix is off by one.
     prefix, own = count * end, count * size
     low = np.maximum(prefix // total - done, 0)
     high = -(-prefix // total) - done
+    # The block's own share narrows these bounds, if that still leaves `size` samples to be found.
     own_low = np.maximum(low, own // total)
     own_high = np.minimum(high, -(-own // total))
     if own_low.sum() <= size <= own_high.sum() and bool((own_low <= own_high).all()):
         low, high = own_low, own_high
+    # What is left goes to cells that may have one more, the earliest deadlines first: sample k of a
+    # cell is due at the first t with t * count / total >= k.
     optional = np.flatnonzero(high > low)
     due = -(-(done + low + 1)[optional] * total // count[optional])
     first = optional[np.argsort(due, kind="stable")[: size - int(low.sum())]]
@@ -100,11 +109,12 @@ def _fill(count: Ints, total: int, done: Ints, end: int, size: int) -> Ints:
 
 
 def draw(words: Words, count: int, *names: str | int) -> tuple[Places, NDArray[Any]]:
-    """Choose count of len(words) samples in whole seeded passes; words: a hash of each id.
+    """Choose `count` of len(words) samples in whole seeded passes.
 
-    Returns (which, pass): uint32[count], and [count] of the smallest unsigned type that holds the
-    pass. Every pass visits each sample once, in an order keyed by (names, pass, id): a new sample
-    never changes the order of the others.
+    words: uint64[samples], a hash of each id. Returns which samples, uint32[count], and in which
+    pass, [count] of the smallest unsigned type that holds it. Every pass visits each sample once,
+    in an order keyed by (names, pass, id), so a new sample never changes the order of the others.
+    Raises ValueError if there are no samples, or 2**32 and more.
     """
     if count and not 0 < len(words) <= int(LOW):
         raise ValueError(f"draw needs 1 to 2**32 - 1 samples, got {len(words)}")
@@ -119,10 +129,11 @@ def draw(words: Words, count: int, *names: str | int) -> tuple[Places, NDArray[A
 
 
 def hash_order(words: Words, key: int, most: int | None = None) -> Places:
-    """Places of words in the order of the upper half of their hash under a key, ties by place.
+    """The places of words, sorted by the upper half of each word's hash under a key.
 
-    uint32[len(words)], or the first `most` of it. Hash and place are sorted as one number, which
-    is unique: any sort gives the same order, and sorts of numbers are the fastest.
+    uint32[len(words)], or the first `most` of them; ties are sorted by place. Hash and place are
+    sorted as one number: it is unique, so any sort gives the same order, and a sort of plain
+    numbers is the fastest.
     """
     ranked = np.empty_like(words)
     for start in range(0, len(words), MIXED_AT_ONCE):

@@ -1,7 +1,8 @@
-"""Plan a build: which sample stands in which slot of which shard. No pixel is read.
+"""Plan a build: which sample stands in which slot of which shard. No image is opened.
 
-Eligibility first, then apportionment, then draws in whole passes, then a schedule over shards,
-then a seeded shuffle inside each shard. All columnar; the plan is a function of recipe and index.
+First which entries can serve which task, then how many of each cell, then which ones, drawn in
+whole passes, then how many in each shard, then a seeded shuffle inside each shard. All of it is
+columnar, and a function of the recipe and the indices.
 """
 
 from __future__ import annotations
@@ -32,12 +33,16 @@ from vbdata.planning.mixture import (
 )
 from vbdata.recipe.recipe import Recipe
 
-BLOCK_ROWS = 1 << 18  # arranged at once: some 10 MB
+BLOCK_ROWS = 1 << 18  # rows that are put in order at a time: some 10 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCell:
-    """One (source, task) of the mixture. rows: index rows that can serve; count: apportioned."""
+    """One (source, task) of the mixture.
+
+    weight: its share by the recipe, not normalised; rows: int64, rows of the source's index that
+    can serve the task; count: how many samples are planned.
+    """
 
     source: str
     task: str
@@ -47,26 +52,28 @@ class PlannedCell:
 
     @property
     def name(self) -> str:
-        """As it is written in tables and errors."""
+        """The cell as it is written in tables and messages: "source / task"."""
         return f"{self.source} / {self.task}"
 
     @property
     def unique(self) -> int:
-        """Distinct samples among the planned ones."""
+        """How many different records are planned."""
         return min(self.count, len(self.rows))
 
     @property
     def passes(self) -> Fraction:
-        """The effective number of passes: how often each of the cell's samples is planned."""
+        """How often each record is planned, on average."""
         return Fraction(self.count, len(self.rows))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A whole plan. cells: the mixture; table: int64[shards, cells], samples of each shard.
+    """A whole plan.
 
-    held: what is held out; barred: entries that may not be drawn, by source and cause. A record is
-    an entry's place among those of all sources, one source after the other.
+    indices: by source; cells: the mixture; table: int64[shards, cells], how many samples of each
+    cell a shard has; held: what is held out; barred: by source, how many entries may not be drawn,
+    by cause. A `record` is the place of an entry among those of all sources, one source after the
+    other.
     """
 
     recipe: Recipe
@@ -78,25 +85,28 @@ class Plan:
 
     @property
     def shards(self) -> int:
-        """How many shards there are."""
+        """The number of shards."""
         return len(self.table)
 
     @cached_property
     def starts(self) -> Ints:
-        """int64[shards + 1, cells]: samples of each cell before a shard."""
+        """int64[shards + 1, cells]: how many samples of each cell the shards before one have."""
         return np.vstack([np.zeros((1, len(self.cells)), np.int64), self.table.cumsum(0)])
 
     @cached_property
     def offsets(self) -> Ints:
         """int64[cells]: the record of the first entry of each cell's source."""
-        before, at = {}, 0
+        before, entries = {}, 0
         for name, index in self.indices.items():
-            before[name], at = at, at + len(index)
+            before[name], entries = entries, entries + len(index)
         return np.array([before[cell.source] for cell in self.cells], np.int64)
 
     @cached_property
     def draws(self) -> list[tuple[Places, NDArray[Any]]]:
-        """For each cell: records and passes, the planned samples first, then all spares."""
+        """For each cell: records (uint32[...]) and passes, of its samples first, then its spares.
+
+        Spares are drawn as if the cell had more samples: they go on where its samples end.
+        """
         drawn = []
         for cell, offset in zip(self.cells, self.offsets, strict=True):
             spares = self.shards * self.recipe.spares if cell.count else 0
@@ -109,13 +119,13 @@ class Plan:
         return drawn
 
     def blocks(self) -> Iterator[Block]:
-        """All rows in the plan's order, some shards at a time."""
+        """All rows of the plan, in its order, some shards at a time."""
         several = max(1, BLOCK_ROWS // self.recipe.shard_size)
         for first in range(0, self.shards, several):
             yield self.block(first, min(first + several, self.shards))
 
     def block(self, first: int, last: int) -> Block:
-        """The rows of the shards first .. last - 1."""
+        """The rows of the shards from `first` to before `last`."""
         cells = range(len(self.cells))
         shuffles = (
             hash_order(
@@ -132,7 +142,11 @@ class Plan:
         )
 
     def shard(self, number: int) -> dict[str, Ints]:
-        """slot, cell, row, pass of one shard: samples by slot, then spares by cell."""
+        """The rows of one shard, samples by slot, then spares by cell: columns of int64[rows].
+
+        slot: -1 of a spare; cell: its place in `cells`; row: of the index of the cell's source;
+        pass: in which the record was drawn.
+        """
         block = self.block(number, number + 1)
         cell = block.cell.astype(np.int64)
         return {
@@ -148,7 +162,12 @@ class Plan:
         return Dealt(records=records[span], passes=passes[span], counts=self.table[first:last, c])
 
     def _spares(self, c: int, first: int, last: int) -> Dealt:
-        """Spares belong to a shard's number; one without samples of the cell leaves them out."""
+        """The spares of a cell for some shards.
+
+        Which spares a shard has depends on its number alone. One without samples of the cell leaves
+        its own unused: else a change of the mixture in one shard would move the spares of all later
+        ones.
+        """
         records, passes = self.draws[c]
         each = self.recipe.spares
         place = np.arange(first * each, last * each).reshape(last - first, each)
@@ -159,7 +178,12 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
-    """Exclude, apportion and schedule. Raises RecipeError for cells that nothing can serve."""
+    """Plan a recipe over the indices of its sources.
+
+    Raises RecipeError for a cell that no entry can serve or that runs out, a source of which the
+    licence policy leaves nothing, or a held-out file that matches nothing; SourceError for a
+    held-out set whose data cannot be read.
+    """
     by_name = {index.source.name: index for index in indices}
     held = resolve(recipe, indices)
     causes = {name: excluded(index, held, recipe.licence_policy) for name, index in by_name.items()}

@@ -1,7 +1,7 @@
-"""Row groups of the Parquet files in which rows lie shard by shard: whole shards, and not too few.
+"""Row groups of Parquet files in which rows lie shard by shard: whole shards, and enough rows.
 
-Each group costs whoever writes or opens a file some kilobytes of memory for each ten columns, so a
-group a shard would let memory grow with the number of shards.
+Each row group takes some kilobytes of memory for ten columns in whoever writes or opens the file,
+so with a group for every small shard, memory would grow with the number of shards.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-FEWEST = 4096  # rows of a group, but for the last of a file
+FEWEST = 4096  # rows of a group; the last of a file may have fewer
 
 
 def together(shards: Iterable[T], rows: Callable[[T], int]) -> Iterator[list[T]]:
-    """Which consecutive shards share a row group; one of FEWEST rows and more has one to itself.
+    """Consecutive shards, grouped as they share row groups. rows: how many rows a shard has.
 
-    No group has 2 * FEWEST rows and several shards.
+    A shard of FEWEST rows or more has a group to itself, so no group of several shards has
+    2 * FEWEST rows.
     """
     waiting: list[T] = []
     count = 0

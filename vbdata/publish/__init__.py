@@ -1,7 +1,7 @@
-"""What other libraries need to open a build unchanged: small files beside the shards.
+"""What other libraries need to open a build as it is: small files beside the shards.
 
-A module a library; each file is a function of the manifest and of nothing else (croissant.json also
-states the digests of the tables beside it), so it has no time, no host and no path of a machine.
+There is a module for each library. Each file is a function of the manifest and of nothing else
+(croissant.json also states the digests of the tables beside it), so it holds no time, host or path.
 
     README.md           Hugging Face datasets, and people      vbdata/publish/card.py
     SPLIT.wids.json     wids                                   vbdata/publish/wids.py
@@ -22,9 +22,10 @@ from vbdata.publish import card, croissant, energon, wids
 def reader_files(
     manifest: Mapping[str, Any], sums: Mapping[str, str]
 ) -> dict[str, Iterable[bytes]]:
-    """All of these files by path, in pieces; sums: SHA-256 of the tables that are written already.
+    """The files for other libraries: pieces of bytes, by path.
 
-    Pieces are made when they are asked for, once: a build may have more shards than memory holds.
+    manifest: that of the build; sums: SHA-256 of the tables that are written already, by path. The
+    pieces are made as they are iterated, once: a build may have more shards than memory holds.
     """
     return {
         **card.files(manifest),

@@ -1,7 +1,7 @@
-"""README.md: the dataset card, for people, and in its head for Hugging Face datasets.
+"""README.md: the dataset card, for people, and in its YAML head for Hugging Face datasets.
 
-The head fixes what `load_dataset` would else guess from the first five samples: the features, and
-the tars by a glob that leaves their .idx files out. Nothing else in the folder is data to it.
+The head states what `load_dataset` would otherwise guess from the first five samples: the features,
+and which files are data (the tars, by a glob that leaves their .idx files out).
 Source: packaged_modules/webdataset/webdataset.py and splits.py of datasets 5.2; the card's keys are
 those of https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
 """
@@ -22,8 +22,8 @@ from vbdata.publish.snippets import LIBRARIES, NUMBERS, snippet
 
 PATH = "README.md"
 SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
-DTYPES = {"double": "float64"}  # as datasets calls what Arrow calls otherwise
-# Of the names that the Hub knows, those that a picture may have.
+DTYPES = {"double": "float64"}  # types to which datasets gives another name than Arrow
+# Of the licences that the Hub knows by name, those that an image may have.
 HUB = frozenset(
     (
         *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "pddl", "unknown"),
@@ -36,7 +36,7 @@ HUB = frozenset(
 
 
 def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
-    """The card, by path."""
+    """The dataset card of a build: its pieces, by path."""
     head = yaml.safe_dump(_head(manifest), sort_keys=False, width=100)
     return {PATH: [f"---\n{head}---\n\n{_body(manifest)}".encode()]}
 
@@ -68,15 +68,15 @@ def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _licence(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """All licences by the Hub's own names where it knows them all; else the card's own table."""
-    found = [line["license"] for line in manifest["licenses"]]
-    if HUB.issuperset(name.lower() for name in found):
-        return {"license": sorted({name.lower() for name in found})}
+    """The licence keys of the head: the Hub's names if it knows all, else a link to the table."""
+    names = [line["license"] for line in manifest["licenses"]]
+    if HUB.issuperset(name.lower() for name in names):
+        return {"license": sorted({name.lower() for name in names})}
     return {
         "license": "other",
         "license_name": "each-sample-its-own",
         "license_link": f"{PATH}#licences",
-        "license_details": f"{len(found)} licences, by sample; the table in the card sums them up",
+        "license_details": f"{len(names)} licences, by sample; the table in the card sums them up",
     }
 
 
@@ -86,20 +86,20 @@ def _categories(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _features(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What each member decodes to, as datasets writes it down."""
+    """What each member of a sample decodes to, in the notation of datasets."""
     facts = [
         {"name": c.name, "dtype": DTYPES.get(str(c.type), str(c.type))}
         for c in sorted(COLUMNS)
         if c.in_json
     ]
-    found: list[dict[str, Any]] = []
+    features: list[dict[str, Any]] = []
     for member in members(manifest):
         if member.extension == "json":
-            found.append({"name": member.extension, "struct": facts})
+            features.append({"name": member.extension, "struct": facts})
         else:
             kind = "image" if member.is_image else "string"
-            found.append({"name": member.extension, "dtype": kind})
-    return [*found, *({"name": name, "dtype": "string"} for name in ("__key__", "__url__"))]
+            features.append({"name": member.extension, "dtype": kind})
+    return [*features, *({"name": name, "dtype": "string"} for name in ("__key__", "__url__"))]
 
 
 def _body(manifest: Mapping[str, Any]) -> str:
@@ -181,9 +181,11 @@ def _shortfall(manifest: Mapping[str, Any]) -> str:
 
 def _left_out(manifest: Mapping[str, Any]) -> str:
     reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
-    said = [f"Damaged records that were tried: {reasons}." if reasons else "No record was damaged."]
+    lines = [
+        f"Damaged records that were tried: {reasons}." if reasons else "No record was damaged."
+    ]
     for line in manifest["holdout"]:
-        said.append(f"Held out: {tables.cell(line['set'])}, {line['groups']} groups.")
+        lines.append(f"Held out: {tables.cell(line['set'])}, {line['groups']} groups.")
     if manifest["recipe"]["licence_policy"] == "commercial":
-        said.append("Left out: what is not known to allow commercial use.")
-    return " ".join(said)
+        lines.append("Left out: what is not known to allow commercial use.")
+    return " ".join(lines)

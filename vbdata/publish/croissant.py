@@ -1,12 +1,12 @@
 """croissant.json: the folder as a Croissant 1.1 dataset (https://mlcommons.org/croissant).
 
-Record sets: `manifest`, a row a sample from the Parquet file; `inputs`, `targets` and `valid`, the
-images by key. They cannot be one: file sets in the same archives cannot be joined. mlcroissant
-caches what it unpacks by relative URL alone, so the build's digest stands in the shards' path, and
-checks each file's SHA-256.
+It has four record sets: `manifest`, a row a sample from the Parquet file, and `inputs`, `targets`
+and `valid`, the images by key. They cannot be one, since file sets inside the same archives cannot
+be joined. mlcroissant checks each file's SHA-256. It caches what it unpacks by relative URL alone,
+which is why the build's digest stands in the shards' path.
 
-The specification asks for the date of publication. A build has no clock: like the members of the
-tars, it is dated to the epoch, and whoever publishes it may set the day.
+The specification asks for the date of publication, and a build knows no clock: like the members of
+its tars it is dated 1970-01-01. Whoever publishes it may set the day.
 """
 
 from __future__ import annotations
@@ -84,11 +84,14 @@ KINDS = {
     pa.int64(): "sc:Integer",
     pa.float64(): "sc:Float",
 }
-SETS = {"input": "inputs", "target": "targets", "valid": "valid"}  # by member: the record set
+SETS = {"input": "inputs", "target": "targets", "valid": "valid"}  # record set, by member
 
 
 def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, Iterable[bytes]]:
-    """The description, by path; sums: SHA-256 of the manifest's Parquet file, by path."""
+    """The Croissant description of a build: its pieces, by path.
+
+    sums: SHA-256 by path; that of the manifest's Parquet file is needed.
+    """
     name, digest = manifest["name"], short_digest(manifest)
     rows = rows_path(manifest["split"])
     described = {
@@ -136,8 +139,8 @@ def _file(path: str, media_type: str, sha256: str, meaning: str) -> dict[str, An
 
 
 def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
-    said = _file(shard["tar"], "application/x-tar", shard["sha256"], f"{shard['samples']} samples")
-    return said | {"contentSize": f"{shard['bytes']} B"}
+    file = _file(shard["tar"], "application/x-tar", shard["sha256"], f"{shard['samples']} samples")
+    return file | {"contentSize": f"{shard['bytes']} B"}
 
 
 def _file_set(member: SampleMember, tars: Each) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
     .info.json         samples of each shard, in order     split.yaml     shards of each part
     dataset.yaml       InterleavedSample: [input, instruction, target], by sample_loader.py
-    crude.yaml         all members and the json of a sample, for cookers of one's own
-    metadataset.yaml   the folder as a blend of one, for blends of several
+    crude.yaml         all members and the json of a sample, for cookers of a user's own
+    metadataset.yaml   a blend of this folder alone, as a start for blends of several
 
-`energon lint` reads the parts train, val and test, so all three stand there, empty but for the
-build's own. Images come as uint8[3, H, W], since colours are the label. The offsets of samples are
-the .tar.idx beside each tar. No index.sqlite: only random access by key would need it.
+`energon lint` reads the parts train, val and test, so all three are listed, and all but the build's
+own are empty. Images are decoded to uint8[3, H, W], since their colours are the label. The offsets
+of samples stand in the .tar.idx beside each tar. There is no index.sqlite, which only random access
+by key would need.
 Source: flavors/webdataset/{metadata,structs,standard_webdataset}.py of megatron-energon 7.4.
 """
 
@@ -22,7 +23,7 @@ import yaml
 from vbdata.manifest.json_text import Pairs
 from vbdata.publish.facts import braces, input_extension, json_text
 
-VERSION = "7.4.1"  # whose layout this is
+VERSION = "7.4.1"  # the release of energon whose layout this is
 PARTS = ("train", "val", "test")
 UINT8 = {
     "__module__": "megatron.energon",
@@ -40,7 +41,7 @@ def sample_loader(raw):
 
 
 def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
-    """The files, by path."""
+    """The files for Megatron-Energon: their pieces, by path."""
     picture, split = input_extension(manifest), manifest["split"]
     shards = manifest["shards"]
     counts = Pairs(lambda: ((shard["tar"], shard["samples"]) for shard in shards))

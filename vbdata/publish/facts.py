@@ -1,4 +1,4 @@
-"""What all descriptions of a build share: its shards, the members of a sample, its licences."""
+"""What the descriptions of a build share: names of its shards, members of a sample, licences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPDX = re.compile(r"CC-BY(-NC)?(-SA|-ND)?-\d\.\d|CC0-1\.0|MIT|Apache-2\.0|BSD-[2
 
 
 class SampleMember(NamedTuple):
-    """A member of every sample: KEY.extension. is_image: whether it is one."""
+    """A member of every sample: a file KEY.extension in its tar."""
 
     extension: str
     media_type: str
@@ -27,12 +27,12 @@ class SampleMember(NamedTuple):
 
 
 def input_extension(manifest: Mapping[str, Any]) -> str:
-    """input.jpg or input.png, the same in all samples of a build."""
+    """The extension of the input image: "input.jpg" or "input.png", the same in a whole build."""
     return f"input.{manifest['recipe']['image']['input']}"
 
 
 def members(manifest: Mapping[str, Any]) -> tuple[SampleMember, ...]:
-    """The five members of every sample, sorted as they lie in the tar."""
+    """The five members of every sample, in the order in which they lie in the tar."""
     kind = "image/jpeg" if manifest["recipe"]["image"]["input"] == "jpg" else "image/png"
     return (
         SampleMember(input_extension(manifest), kind, "input image; black if the task needs none"),
@@ -44,34 +44,34 @@ def members(manifest: Mapping[str, Any]) -> tuple[SampleMember, ...]:
 
 
 def short_digest(manifest: Mapping[str, Any]) -> str:
-    """The digits of the build's digest that stand in the shards' path."""
+    """The first digits of the build's digest, as they stand in the shards' path."""
     return str(manifest["build_sha256"][:DIGEST_LENGTH])
 
 
 def shard_folder(manifest: Mapping[str, Any]) -> str:
-    """Where the shards lie in the folder."""
+    """The folder of the shards, relative to that of the build."""
     return posixpath.dirname(manifest["shards"][0]["tar"])
 
 
 def braces(manifest: Mapping[str, Any]) -> str:
-    """All shards in the one pattern that webdataset and energon expand: {00000..00002}."""
+    """All shards as one pattern with braces ({00000..00002}), as webdataset and energon read it."""
     count, split = len(manifest["shards"]), manifest["split"]
     numbers = f"{{00000..{count - 1:05d}}}"
     return f"{shard_folder(manifest)}/{split}-{numbers}-of-{count:05d}.tar"
 
 
 def glob(manifest: Mapping[str, Any]) -> str:
-    """All shards as a glob that no .tar.idx matches."""
+    """All shards as a glob, which matches no .tar.idx."""
     return f"{shard_folder(manifest)}/{manifest['split']}-*.tar"
 
 
 def licence_url(name: str) -> str:
-    """The SPDX page of a licence that is spelled as there, else the name itself."""
+    """The page of a licence at spdx.org, or its name if it is not the name of one there."""
     return f"https://spdx.org/licenses/{name}.html" if SPDX.fullmatch(name) else name
 
 
 def summary(manifest: Mapping[str, Any]) -> str:
-    """What the data is, in one sentence."""
+    """What the build is, in one sentence."""
     tasks = sorted({cell["task"] for cell in manifest["cells"] if cell["realised"]})
     return (
         f"{manifest['samples']} instruction-following image pairs ({', '.join(tasks)}): an input "
@@ -80,5 +80,5 @@ def summary(manifest: Mapping[str, Any]) -> str:
 
 
 def json_text(value: Any) -> Iterator[bytes]:
-    """JSON in the order that it is given in, in pieces."""
+    """A value as JSON, in pieces; keys keep their order."""
     return json_pieces(value)

@@ -1,8 +1,7 @@
-"""The recipe of a build as YAML again, for its card: what the manifest holds of it.
+"""The recipe of a build as YAML, made from the manifest, for the dataset card.
 
-It is the recipe that was built, key by key; options come in alphabetical order. Roots are in no
-manifest, so they are to be filled in, here or by `--root`; of a held-out file only the digest of
-its lines is known.
+It has every key of the recipe that was built; options are sorted. A manifest has no roots, so they
+are to be filled in, here or by `--root`, and of a held-out file it has only a digest of the lines.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 
 
 def recipe_text(manifest: Mapping[str, Any]) -> str:
-    """A recipe file; sources and tasks in the order that broke ties when it was planned."""
+    """A recipe as YAML. Sources and tasks stand in the recipe's order, which breaks ties."""
     return "\n".join(_lines(manifest)) + "\n"
 
 
@@ -53,10 +52,10 @@ def _source(name: str, manifest: Mapping[str, Any]) -> Iterator[str]:
 def _held(each: Mapping[str, Any]) -> str:
     if "set" in each:
         return str(each["set"])
-    said = f"{each['lines']} lines, sorted and joined of SHA-256 {each['sha256']}"
-    return f"{{file: held-out-{each['sha256'][:8]}.txt}}  # {said}"
+    lines = f"{each['lines']} lines, sorted and joined of SHA-256 {each['sha256']}"
+    return f"{{file: held-out-{each['sha256'][:8]}.txt}}  # {lines}"
 
 
 def _value(value: Any) -> str:
-    """JSON is YAML; sorted, since the manifest is."""
+    """A value as YAML, in the form of JSON; keys are sorted, as they are in the manifest."""
     return json.dumps(value, sort_keys=True)

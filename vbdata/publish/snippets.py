@@ -1,4 +1,4 @@
-"""The code of the dataset card: how each library reads the folder. The interop tests run it all."""
+"""The code in the dataset card: how each library reads the folder. `make interop` runs it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ LIBRARIES = (
 
 
 def snippet(code: str, manifest: Mapping[str, Any]) -> str:
-    """The code with this build's names, as a Markdown block."""
+    """A piece of code with the names of this build filled in, as a Markdown block."""
     names = {
         "SHARDS": braces(manifest),
         "WIDS": wids.path(manifest),

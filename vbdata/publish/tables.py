@@ -11,46 +11,46 @@ from vbdata.manifest.columns import COLUMNS
 from vbdata.publish.facts import members
 
 LONGEST = 100  # characters of a text from the data
-MOST = 50  # rows of a table whose length depends on the data
+MOST = 50  # rows of a table that grows with the data
 
 
 def mixture(manifest: Mapping[str, Any]) -> str:
-    """A row a cell: what was asked, what was apportioned, what is there."""
+    """The mixture, a row a cell: what was requested, what was apportioned, what is there."""
     counts = ("requested", "apportioned", "realised", "unique", "repeated", "replaced")
     keys = ("source", "task", "share", *counts, "quarantined")
     return table(keys, ([cell[key] for key in keys] for cell in manifest["cells"]), numbers=2)
 
 
 def tasks(manifest: Mapping[str, Any]) -> str:
-    """A row a task: what its encoding is, and how exactly this build's targets decode."""
+    """The tasks, a row each: the encoding, and how exactly this build's targets decode."""
     rows = []
     for name, proof in manifest["roundtrip"].items():
-        said = (plugins.task(name).__doc__ or "").strip().partition("\n")[0]
+        encoding = (plugins.task(name).__doc__ or "").strip().partition("\n")[0]
         errors = (f"{proof['largest']:g}", f"{proof['tolerance']:g}", proof["unit"])
-        rows.append((f"`{name}`", said, *errors))
+        rows.append((f"`{name}`", encoding, *errors))
     return table(("task", "encoding", "largest error", "bound", "in"), rows)
 
 
 def parts(manifest: Mapping[str, Any]) -> str:
-    """A row a member of each sample."""
+    """The members of a sample, a row each."""
     rows = ((f"`KEY.{m.extension}`", m.media_type, m.meaning) for m in members(manifest))
     return table(("member", "type", "what it is"), rows)
 
 
 def columns() -> str:
-    """A row a fact of each sample."""
+    """The facts of a sample, a row each: the columns of the manifest's Parquet file."""
     rows = [(f"`{c.name}`", c.type, "yes" if c.in_json else "", c.meaning) for c in COLUMNS]
     return table(("fact", "type", "in json", "what it is"), rows)
 
 
 def sources(manifest: Mapping[str, Any]) -> str:
-    """A row a source: where it comes from and what its authors allow."""
+    """The sources, a row each: where they come from and under which licence."""
     keys = ("source", "dataset", "license", "homepage", "entries")
     return table(keys, ([source[key] for key in keys] for source in manifest["sources"]))
 
 
 def licences(manifest: Mapping[str, Any]) -> str:
-    """A row a licence, those of most samples first."""
+    """The licences of the samples, a row each, the most frequent ones first, MOST of them."""
     lines = sorted(manifest["licenses"], key=lambda line: (-line["samples"], line["license"]))
     rows: list[Sequence[object]] = [
         (
@@ -68,14 +68,14 @@ def licences(manifest: Mapping[str, Any]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 99) -> str:
-    """A Markdown table; columns from `numbers` on are set right."""
+    """A Markdown table. numbers: the first column that is aligned to the right."""
     rule = ["---:" if place >= numbers else "---" for place in range(len(head))]
     lines = [head, rule, *([cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def cell(value: object) -> str:
-    """Any text as the content of one cell: on one line, not too long, with no markup of its own."""
+    """A value as the text of one cell: one line, at most LONGEST characters, markup escaped."""
     text = " ".join(str(value).split())
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
     return html.escape(text, quote=False).replace("|", "\\|")

@@ -1,6 +1,6 @@
 """SPLIT.wids.json: the shard index of wids (random access to WebDataset shards).
 
-URLs are relative to the file itself. wids stood in the webdataset distribution up to 0.2.x.
+URLs in it are relative to the file itself. wids was part of webdataset up to 0.2.x.
 Source: wids/wids_specs.py and wids_index.py of webdataset 0.2.111.
 """
 
@@ -14,12 +14,12 @@ from vbdata.publish.facts import json_text
 
 
 def path(manifest: Mapping[str, Any]) -> str:
-    """Where the index lies in the folder."""
+    """The path of the index in the build's folder."""
     return f"{manifest['split']}.wids.json"
 
 
 def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
-    """The index, by path."""
+    """The shard index: its pieces, by path."""
     index = {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,

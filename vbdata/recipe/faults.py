@@ -1,4 +1,4 @@
-"""What can be wrong with a recipe: each fault a line with key, value and the known choices."""
+"""Faults of a recipe: each is a line with the key, the value and the known choices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ SOURCE_KEYS = ("dataset", "root", "tasks")
 
 
 def recipe_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Faults that the schema cannot see: names of plug-ins, options, weights, overrides."""
+    """Faults that the schema cannot find: names of plug-ins, options, roots, licences.
+
+    raw: the recipe as it was read; roots: overrides of roots, by source or held-out set.
+    """
     yield from _plug_in_faults(raw)
     yield from _task_option_faults(raw)
     yield from _root_faults(raw, roots)
@@ -58,10 +61,10 @@ def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) ->
     if fault:
         yield f"sources.{name}.tasks.{task}: {fault}"
     elif labels is not None and not labels.issuperset(module.NEEDS):
-        lacking = ", ".join(sorted(set(module.NEEDS) - labels))
+        missing = ", ".join(sorted(set(module.NEEDS) - labels))
         able = [t for t in plugins.names(plugins.TASKS) if labels >= set(plugins.task(t).NEEDS)]
         yield (
-            f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {lacking}"
+            f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {missing}"
             f"; it can serve: {', '.join(able) or 'nothing'}"
         )
 
@@ -86,7 +89,10 @@ def _task_option_faults(raw: Mapping[str, Any]) -> Iterator[str]:
 def _refused(
     task: str, module: Any, known: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
 ) -> Iterator[str]:
-    """What the task itself says of the options, if their names and types are right."""
+    """What the task's own check says of its options.
+
+    An unknown name (KeyError) is a fault that has been reported already.
+    """
     try:
         module.check_options(**{k: type(known[k].default)(v) for k, v in given.items()})
     except (ValueError, ArithmeticError) as err:
@@ -122,8 +128,9 @@ def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> 
 
 
 def _licence_faults(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Sources whose licence as a whole forbids what the policy asks for; records are looked at
-    when the mixture is planned.
+    """Sources whose dataset as a whole has a licence that the policy forbids.
+
+    Licences of single records are looked at when the mixture is planned.
     """
     if raw.get("licence_policy") != "commercial":
         return
@@ -140,7 +147,7 @@ def _licence_faults(raw: Mapping[str, Any]) -> Iterator[str]:
 def schema_faults(
     err: ValidationError, model: type[BaseModel], below: Mapping[str, type[BaseModel]]
 ) -> Iterator[str]:
-    """What pydantic found; below: the models of keys that hold a mapping of their own."""
+    """The faults that pydantic found. below: models of the keys that hold a mapping."""
     for fault in err.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":

@@ -1,9 +1,9 @@
 """`holdout:` of a recipe: sets that readers name, and files of ids.
 
 holdout:
-  - SET                         # its groups are known by name, or found in the data of a source
-  - {set: SET, root: ../data}   # found in data that no source reads
-  - {file: my_test_ids.txt}     # a group or a sample's id a line; # for comments
+  - SET                         # its groups are known by name, or are those of a source's data
+  - {set: SET, root: ../data}   # its groups are those of data that no source reads
+  - {file: my_test_ids.txt}     # a group or a sample's id a line; # begins a comment
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from vbdata import plugins
 from vbdata.errors import RecipeError, choices
 
 KEYS = ("set", "root", "file")
-Known = Mapping[str, tuple[str, frozenset[str] | Mapping[str, Any]]]
+NamedSets = Mapping[str, tuple[str, frozenset[str] | Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdout:
-    """A held-out set. groups: where they are known by name; else dataset, options and roots, whose
-    entries' groups they are; or lines, the groups and sample ids of a file.
+    """A held-out set, in one of three forms.
+
+    groups: the groups themselves, where the reader knows them by name; or dataset, options and
+    roots: the groups are those of the entries that this reader finds there; or lines: groups and
+    sample ids, from a file.
     """
 
     name: str
@@ -35,15 +38,18 @@ class Holdout:
     lines: frozenset[str] = frozenset()
 
     def canonical(self) -> dict[str, Any]:
-        """What decides which samples stay out, as far as the recipe does; no paths."""
+        """What of the recipe decides which samples are held out, as JSON values; no paths."""
         if not self.lines:
             return {"set": self.name}
         text = "\n".join(sorted(self.lines))
         return {"lines": len(self.lines), "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def known_sets(datasets: Iterable[str] = ()) -> Known:
-    """All named sets: name -> (dataset, its groups or the index options that select them)."""
+def known_sets(datasets: Iterable[str] = ()) -> NamedSets:
+    """All named sets: name -> (dataset, its groups or the index options that select them).
+
+    datasets: names of readers besides those that come with vbdata.
+    """
     every = dict.fromkeys([*plugins.names(plugins.DATASETS), *datasets])
     return {
         name: (dataset, value)
@@ -55,13 +61,13 @@ def known_sets(datasets: Iterable[str] = ()) -> Known:
 
 
 def holdout_faults(raw: Mapping[str, Any], roots: Collection[str]) -> Iterator[str]:
-    """What is wrong with `holdout:`; the rest of the recipe may be wrong, too."""
+    """Faults of `holdout:`. raw: a recipe as it was read; roots: names of overridden roots."""
     listed = raw.get("holdout", [])
     if not isinstance(listed, list):
         yield f"holdout: should be a list of sets and files, got {listed!r:.80}"
         return
     used = _datasets(raw)
-    known = known_sets(used) if listed else {}
+    sets = known_sets(used) if listed else {}
     seen: set[str] = set()
     for place, item in enumerate(listed):
         key = f"holdout.{place}"
@@ -76,7 +82,7 @@ def holdout_faults(raw: Mapping[str, Any], roots: Collection[str]) -> Iterator[s
             yield f"{key}: {name!r} stands twice"
         seen.add(name)
         if "set" in item:
-            yield from _set_faults(key, name, item, roots, known, used)
+            yield from _set_faults(key, name, item, roots, sets, used)
 
 
 def _set_faults(
@@ -84,13 +90,13 @@ def _set_faults(
     name: str,
     item: Mapping[str, Any],
     roots: Collection[str],
-    known: Known,
+    sets: NamedSets,
     used: Iterable[str],
 ) -> Iterator[str]:
-    if name not in known:
-        yield f"{key}: unknown set {name!r}{choices(name, known)}"
+    if name not in sets:
+        yield f"{key}: unknown set {name!r}{choices(name, sets)}"
         return
-    dataset, value = known[name]
+    dataset, value = sets[name]
     if not isinstance(value, frozenset) and not (
         "root" in item or name in roots or dataset in used
     ):
@@ -107,27 +113,30 @@ def holdouts(
     read: Mapping[str, tuple[str, ...]],
     place: Callable[[Any], tuple[str, ...]],
 ) -> tuple[Holdout, ...]:
-    """The checked items of `holdout:`. given: roots by set; read: roots by data set; place: makes
-    roots absolute. Raises RecipeError for a file that cannot be read.
+    """The held-out sets of checked items.
+
+    folder: where paths of files begin; given: overridden roots, by set; read: roots of the recipe's
+    sources, by dataset; place: makes the `root` of an item absolute. Raises RecipeError for a file
+    that cannot be read or names nothing.
     """
-    found, known = [], known_sets(read) if listed else {}
+    resolved, sets = [], known_sets(read) if listed else {}
     for item in listed:
         item = {"set": item} if isinstance(item, str) else item
         if "file" in item:
-            found.append(Holdout(name=item["file"], lines=_lines(folder / item["file"])))
+            resolved.append(Holdout(name=item["file"], lines=_lines(folder / item["file"])))
             continue
         name = item["set"]
-        dataset, value = known[name]
+        dataset, value = sets[name]
         if isinstance(value, frozenset):
-            found.append(Holdout(name=name, groups=value))
+            resolved.append(Holdout(name=name, groups=value))
             continue
-        at = given.get(name) or (place(item["root"]) if "root" in item else read[dataset])
-        found.append(Holdout(name=name, dataset=dataset, options=value, roots=at))
-    return tuple(found)
+        roots = given.get(name) or (place(item["root"]) if "root" in item else read[dataset])
+        resolved.append(Holdout(name=name, dataset=dataset, options=value, roots=roots))
+    return tuple(resolved)
 
 
 def _datasets(raw: Mapping[str, Any]) -> list[str]:
-    """The data sets that a recipe's sources read, as far as they can be imported."""
+    """The datasets that a recipe's sources name, as far as they can be imported."""
     sources = raw.get("sources")
     listed = sources.values() if isinstance(sources, dict) else ()
     named = (source.get("dataset") for source in listed if isinstance(source, dict))

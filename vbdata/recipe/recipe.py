@@ -1,7 +1,7 @@
 """Read and check a recipe: everything that decides what is built, and nothing else.
 
-A recipe is a YAML file (safe subset; numbers keep their decimals exactly). Every fault is found
-before work starts and all are reported at once, each with file, key, value and the known choices.
+A recipe is a YAML file (safe; decimals are exact). Its faults are found before work starts and are
+reported all at once, each with file, key, value and the known choices.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, deci
 
 
 class Image(BaseModel):
-    """Output geometry and input coding. max_pixels only ever shrinks; None = native size."""
+    """Size and coding of the images of all samples.
+
+    max_pixels: larger images are shrunk to that, None: none is; multiple_of: width and height are
+    cropped to multiples of it; input: how input images are stored.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +43,7 @@ class Image(BaseModel):
 
 
 class _Source(BaseModel):
-    """One entry below `sources:`; further keys are options of the dataset's reader."""
+    """The schema of a source; further keys are options of the dataset's reader."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -49,7 +53,7 @@ class _Source(BaseModel):
 
 
 class _Recipe(BaseModel):
-    """The schema of the file."""
+    """The schema of a recipe."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,12 +75,15 @@ class _Recipe(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A checked recipe, sources in the file's order.
+    """A checked recipe, its sources in the order of the file.
 
-    spares: replacement rows a cell a shard; max_passes: passes over a cell above which a plan
-    warns, which decides no bytes; max_bad: largest quarantined share of the rows tried; holdout:
-    sets whose groups never enter; tasks: options of tasks by name; text, folder: the file
-    as it was read, and where paths in it begin.
+    samples: of the whole build; shard_size: samples of a shard; split: name of the split that is
+    built; image: size and coding of images; spares: rows for each cell and shard that replace
+    damaged ones; exhaustion: what is done if a cell has too few records ("repeat", "stop",
+    "redistribute"); max_passes: passes over a cell above which a plan warns, which changes no byte;
+    max_bad: largest share of the rows tried that may be quarantined; licence_policy: "any" or
+    "commercial"; holdout: sets whose groups are never drawn; tasks: options of tasks, by name;
+    text: the file as it was read; folder: where its paths begin.
     """
 
     name: str
@@ -97,8 +104,8 @@ class Recipe:
     folder: str
 
     def canonical(self) -> dict[str, Any]:
-        """What decides the bytes, as JSON values: no roots, decimals as strings."""
-        plain = {
+        """What decides the bytes of a build, as JSON values: no roots, decimals as strings."""
+        return {
             "name": self.name,
             "seed": self.seed,
             "samples": self.samples,
@@ -120,18 +127,21 @@ class Recipe:
                 for s in self.sources
             },
         }
-        return plain
 
     def digest(self) -> str:
-        """SHA-256 of the canonical recipe; the order of the sources counts (it breaks ties)."""
+        """SHA-256 (hexadecimal) of the canonical recipe.
+
+        The order of the sources counts, since ties between cells are broken by it.
+        """
         text = json.dumps(self.canonical(), separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_recipe(path: Path, roots: Mapping[str, str | Sequence[str]] | None = None) -> Recipe:
-    """Read, check and resolve a recipe; roots override those of sources and held-out sets by name.
+    """Read and check a recipe file.
 
-    Raises RecipeError with every fault.
+    roots: by name of a source or held-out set, the root or roots to read in place of the file's.
+    Raises RecipeError that lists every fault.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -140,15 +150,18 @@ def load_recipe(path: Path, roots: Mapping[str, str | Sequence[str]] | None = No
     except UnicodeDecodeError as err:
         raise RecipeError([f"{path}: not valid YAML: {err}"]) from err
     given = {
-        name: (at,) if isinstance(at, str) else tuple(at) for name, at in (roots or {}).items()
+        name: (urls,) if isinstance(urls, str) else tuple(urls)
+        for name, urls in (roots or {}).items()
     }
     return parse_recipe(text, str(path), path.parent, given)
 
 
 def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequence[str]]) -> Recipe:
-    """A recipe's text, checked and resolved; name: for messages; folder: where its paths begin.
+    """Check a recipe's text.
 
-    Raises RecipeError with every fault.
+    name: of the recipe, for messages; folder: where its paths begin; roots: by name of a source or
+    held-out set, the roots to read in place of the text's. Raises RecipeError that lists every
+    fault.
     """
     try:
         raw = yaml12.load(text)
@@ -197,7 +210,7 @@ def _resolved(
 
 
 def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
-    """Options by task, each as the type of its default."""
+    """Options by task, each of the type of its default."""
     typed = {}
     for task, options in parsed.tasks.items():
         known = plugins.options(plugins.task(task).ask)
@@ -228,12 +241,14 @@ def _plain(value: Any) -> Any:
 
 
 def first_difference(old: Any, new: Any, key: str = "") -> str | None:
-    """The first key in which two canonical recipes differ, with both values; None if equal."""
+    """Where two canonical recipes differ first, as "key: old -> new"; None if they are equal.
+
+    key: of both values in the recipes, "" for whole ones.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
         for part in [*old, *(k for k in new if k not in old)]:
             below = f"{key}.{part}" if key else str(part)
-            found = first_difference(old.get(part), new.get(part), below)
-            if found:
-                return found
+            if difference := first_difference(old.get(part), new.get(part), below):
+                return difference
         return None if list(old) == list(new) else f"{key}: order {list(old)} -> {list(new)}"
     return None if old == new else f"{key}: {old!r} -> {new!r}"

@@ -1,4 +1,8 @@
-"""YAML as recipes use it: safe, the plain words of version 1.2, exact decimals, no key twice."""
+"""YAML as recipes use it: safe, version 1.2, exact decimals, no key twice.
+
+PyYAML reads version 1.1, in which `no` is false, `1:30` is 90 and a date is no text. Its loader is
+used with the core schema of 1.2 (https://yaml.org/spec/1.2.2, section 10.3) in place of these.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,15 @@ FAULTS = (yaml.YAMLError, UnicodeDecodeError, RecursionError)
 
 
 def load(text: str) -> Any:
-    """The document's value; numbers with a point are Decimal. Raises one of FAULTS."""
+    """The value of a YAML document; numbers with a point or an exponent are Decimal.
+
+    Raises one of FAULTS for what is no YAML, has a key twice, or is nested too deep.
+    """
     return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML with the plain words of version 1.2, exact decimals, and no key twice."""
+    """PyYAML's safe loader with other plain words, numbers and mappings."""
 
 
 def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
@@ -37,7 +44,9 @@ def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-# The core schema of YAML 1.2: 1:30 is no number, no is no boolean, a date is a string.
+# Plain words of the core schema: the pattern of a whole word, and the characters that one may begin
+# with, by which PyYAML finds the patterns to try. No recipe needs 0x and 0o, or .inf and .nan,
+# which exact arithmetic could not use: these stay texts, and are refused as numbers.
 _WORDS = {
     "null": (r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     "bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
@@ -47,7 +56,7 @@ _WORDS = {
         list("-+.0123456789"),
     ),
 }
-_Loader.yaml_implicit_resolvers = {}
+_Loader.yaml_implicit_resolvers = {}  # none of those of version 1.1
 for _tag, (_pattern, _first) in _WORDS.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
