@@ -68,7 +68,7 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
 def _work_folder(out: Folder) -> Iterator[Path]:
     """Where index and plan are written: in the output folder, or to be uploaded to it."""
     if out.local:
-        yield _made(Path(out.at(PLAN_FOLDER)))
+        yield _made(Path(out.full_path(PLAN_FOLDER)))
         return
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         yield Path(temporary)
@@ -161,17 +161,17 @@ def _runner(out: Folder, how: How) -> Iterator[Run]:
     if how.ray is None:
         yield lambda todo: run_local(todo, out, how.device)
         return
-    from vbdata.run.ray import cluster as ray_cluster
-    from vbdata.run.ray import metrics as ray_metrics
-    from vbdata.run.ray import run as ray_run
+    from vbdata.run.ray.cluster import connected
+    from vbdata.run.ray.metrics import counted
+    from vbdata.run.ray.run import run_ray
 
     early = how.ray == "local" and not out.exists(MANIFEST)
-    with ray_cluster.connected(how.ray, how.workers, early) as ready:
+    with connected(how.ray, how.workers, early) as ready:
 
         def on_ray(todo: Todo) -> Events:
             if not todo.numbers:
                 return
-            events = ray_run.run_ray(
+            events = run_ray(
                 todo,
                 out,
                 workers=how.workers,
@@ -181,6 +181,6 @@ def _runner(out: Folder, how: How) -> Iterator[Run]:
                 silent_s=how.patience_s,
                 clock=how.clock,
             )
-            yield from ray_metrics.counted(events)
+            yield from counted(events)
 
         yield on_ray

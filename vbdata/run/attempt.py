@@ -1,4 +1,4 @@
-"""One attempt at a shard, and how what went wrong is told.."""
+"""One attempt at a shard, and the text of what went wrong in it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ LONGEST_CAUSE = 500  # characters of an error's text that are shown
 def build_or_blame(
     job: Job, out: Folder, device: str, threads: int = prefetch.THREADS
 ) -> Receipt | str:
-    """The receipt, or the fault of a plug-in, which another try would only repeat.
+    """Build a shard: its receipt, or a text that says which fault of a plug-in ended it.
 
-    threads: that load records ahead. An OSError is the machine's fault and goes up, to be tried
-    again.
+    A plug-in's fault would come up again in every attempt, so it is returned and the shard given
+    up. OSError is the machine's or a store's fault and is raised, so that the caller tries again.
+    device, threads: as in vbdata.shard.shard.build_shard.
     """
     try:
         return build_shard(job, out, device, threads)
@@ -30,9 +31,9 @@ def build_or_blame(
 
 
 def cause(err: BaseException) -> str:
-    """An error in one line: what, which record, and where in the code it arose."""
+    """An error in one line: its type and text, its notes, and file and line where it arose."""
     frames = traceback.extract_tb(err.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     notes = "".join(f" [{note}]" for note in getattr(err, "__notes__", ()))
-    said = " ".join(str(err)[:LONGEST_CAUSE].split())
-    return f"{type(err).__name__}: {said}{notes}{place}"
+    text = " ".join(str(err)[:LONGEST_CAUSE].split())
+    return f"{type(err).__name__}: {text}{notes}{place}"

@@ -1,4 +1,8 @@
-"""What a runner is given to do, and the events that it yields until all is done or failed.."""
+"""What a runner is given to do, and the events that it yields until every shard is Done or Failed.
+
+A runner is a function from a Todo to Events. All runners yield the same kinds of events, so whoever
+follows a build need not know where it runs.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """An attempt at a shard failed; there will be another."""
+    """An attempt at a shard failed, and there will be another. cause: in one line."""
 
     shard: int
     cause: str
@@ -26,14 +30,14 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """No worker is there yet; the cluster may have to start a node."""
+    """No worker has started after so many seconds; the cluster may have to start a node."""
 
     seconds: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A shard is given up."""
+    """A shard is given up, and the build fails when the others are done. cause: in one line."""
 
     shard: int
     cause: str
@@ -41,7 +45,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How many workers are there now; said when that has changed."""
+    """The number of workers has changed. alive: how many there are now."""
 
     alive: int
 
@@ -52,9 +56,10 @@ Events = Generator[Event, None, None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Todo:
-    """What a runner is to do: shards by number, what their jobs share, and the spec of each.
+    """What a runner is to do.
 
-    record: the place of an entry, by source and id (vbdata.jobs.specs).
+    numbers: of the shards; context: what their jobs share; spec: the shard spec by number;
+    record: the place of an entry by source and id, as ShardSpec.record has it.
     """
 
     numbers: Sequence[int]

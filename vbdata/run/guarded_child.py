@@ -1,6 +1,8 @@
-"""The child of run.guarded: a job on standard input, a line of JSON for each step and the end.
+"""The child process of vbdata.run.guarded: a pickled job comes in on standard input.
 
-What plug-ins print goes to standard error, so that it cannot be taken for a line of ours.
+Out go lines of JSON: {"at": row id, "stage": name} before each step, then one that says how it
+ended: {"reuse", "spent"} of the receipt, {"fault": text} of a plug-in, or {"machine": text}. What
+plug-ins print goes to standard error instead, so that it cannot be taken for such a line.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Build the job that the parent sends."""
+    """Build the job that the parent sends, or try one row of it alone."""
     import torch
 
     parent, job, url, device, alone = pickle.load(sys.stdin.buffer)  # noqa: S301 (our parent's)
@@ -39,29 +41,30 @@ def main() -> None:
     torch.set_num_threads(1)
     one_thread()
 
-    def say(**said: Any) -> None:
-        os.write(lines, (json.dumps(said) + "\n").encode())
+    def send(**message: Any) -> None:
+        os.write(lines, (json.dumps(message) + "\n").encode())
 
-    def at(row: Row, stage: str) -> None:
-        say(at=row.row_id, stage=stage)
+    def beat(row: Row, stage: str) -> None:
+        send(at=row.row_id, stage=stage)
 
-    with heartbeat.listening(at):
+    with heartbeat.listening(beat):
         try:
-            said = _alone(job, alone, device) if alone else _whole(job, url, device)
+            end = _alone(job, alone, device) if alone else _whole(job, url, device)
         except OSError as err:
-            said = {"machine": cause(err)}
-    say(**said)
+            end = {"machine": cause(err)}
+    send(**end)
 
 
 def _whole(job: Job, url: str, device: str) -> dict[str, Any]:
-    made = build_or_blame(job, Folder(url), device, threads=0)  # so that the last word is true
+    # without threads: the row in work when the process dies is then the last one that was sent
+    made = build_or_blame(job, Folder(url), device, threads=0)
     if isinstance(made, str):
         return {"fault": made}
     return {"reuse": dict(made.reuse), "spent": made.spent}
 
 
 def _alone(job: Job, row_id: RowId, device: str) -> dict[str, Any]:
-    """Make one row of the job, for nothing but to see whether the process survives."""
+    """Make one row of the job in a folder of its own, only to see whether the process survives."""
     row = next(row for row in (*job.rows, *job.spares) if row.row_id == row_id)
     trial = replace(job, rows=(replace(row, slot=0),), spares=())
     with TemporaryDirectory(prefix="vbdata-") as folder:
@@ -69,10 +72,10 @@ def _alone(job: Job, row_id: RowId, device: str) -> dict[str, Any]:
 
 
 def _die_with(parent: int) -> None:
-    """End when the parent does, on whatever way it went."""
+    """Have the kernel kill this process when its parent ends, even by SIGKILL (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
+        if os.getppid() != parent:  # it ended before that call
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""Where and how fast a build runs; never what it makes."""
+"""How a build runs: where, on how many workers, what it may take over; never what it makes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """Where and how fast, never what.
+    """How a build runs. No field changes a byte of what it makes.
 
-    ray: None = in this process, else an address or "local"; rehash: read finished shards again
-    instead of trusting their size; retry: build again those that put records into quarantine;
-    reuse: earlier builds, from which samples are copied that would come out the same;
-    workers: None = as many as the cluster has room for; patience_s: seconds without a step in a
-    shard after which its worker is taken for dead; clock: seconds since any moment, by which it is.
+    workers: Ray actors, None = as many as the cluster has room for; ray: the address of a running
+    cluster, "local" = a cluster of this build's own, None = in this process, without Ray;
+    device: where labels are rendered, such as "cpu" or "cuda"; gpus_per_worker: the share of a GPU
+    that each actor takes;
+    rehash: read the bytes of finished shards again instead of trusting their size; retry: build
+    shards again that put records into quarantine; reuse: folders or URLs of earlier builds, from
+    which samples are copied that would come out the same;
+    patience_s: seconds without a heartbeat from a shard (vbdata.shard.heartbeat) after which its
+    worker is taken for dead; clock: seconds since any moment, by which they are measured.
     """
 
     workers: int | None = 1

@@ -1,8 +1,4 @@
-"""Run jobs in this process; and what every runner tells its caller.
-
-A runner takes what is to do and yields events. It ends when each shard has been reported as Done
-or Failed.
-"""
+"""The runner without Ray: it builds one shard after the other in this process."""
 
 from __future__ import annotations
 
@@ -19,9 +15,10 @@ from vbdata.storage.folder import Folder
 
 
 def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
-    """Build shards one after the other in this process.
+    """Build the shards of a Todo one after the other in this process. device: to render on.
 
-    A record that ends the process ends the run; the next run builds that shard in a child.
+    A poison record ends this process and with it the run. The next run finds a note of the job that
+    was in work, and builds that shard in a child, which leaves the record out.
     """
     one_thread()
     if todo.numbers:
@@ -38,6 +35,7 @@ def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
 
 
 def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[Event]:
+    """Build a shard, in a child if it is guarded, until it is done or given up."""
     attempts, number, again = Attempts(), job.shard, True
     while again:
         try:

@@ -1,6 +1,8 @@
-"""Whom a runner suspects of ending its process: such shards are built in a child (run.guarded).
+"""Poison records: records that end the process in which they are read or rendered.
 
-Nothing here decides a byte: a suspicion costs the start of a process, the verdict is the child's.
+A shard that may hold one is built in a child process (vbdata.run.guarded), which finds the record
+and leaves it out. Here is only decided which shards those are. It changes no byte: to suspect a
+shard wrongly costs the start of a process, no more.
 """
 
 from __future__ import annotations
@@ -9,17 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from vbdata.errors import Reason
 from vbdata.jobs.job import ShardReport, ShardSpec
 from vbdata.layout import IN_WORK
 from vbdata.storage.folder import Folder
 
-KILLER = "poison record"  # a reason of vbdata.errors
+REASON: Reason = "poison record"  # in the quarantine
 
 
 class PoisonRecords:
-    """Shards whose worker died, and records that killed one in another shard.
+    """The poison records that are known so far, and the shards whose worker died.
 
-    record: the place of an entry, by source and id, as specs tell it.
+    record: the place of an entry by source and id, as ShardSpec.record has it. shards: numbers of
+    shards to be built in a child from now on.
     """
 
     def __init__(self, record: Callable[[str, str], int]) -> None:
@@ -27,27 +31,28 @@ class PoisonRecords:
         self.shards: set[int] = set()
 
     def learn(self, report: ShardReport) -> None:
-        """Remember the killers of a finished shard; the shard itself is a suspect no more."""
+        """Remember the poison records of a finished shard: they may be drawn in others, too."""
         self.shards.discard(report.shard)
         for line in report.quarantine:
-            if line["reason"] == KILLER:
+            if line["reason"] == REASON:
                 self._records.add(self._record(line["source"], line["sample_id"]))
 
     def may_hold(self, spec: ShardSpec) -> bool:
-        """Whether a shard had better be built in a child."""
+        """Whether a shard may hold a poison record, so that it has to be built in a child."""
         if spec.shard in self.shards:
             return True
         return bool(self._records) and not self._records.isdisjoint(spec.record.tolist())
 
 
 class InWork:
-    """A note of the job in work, which stays behind only when its process is struck dead.
+    """A file that names the job in work. It stays behind only if the process dies over that job.
 
-    left: the digest of the job that an earlier process died over, "" if none did.
+    For builds without Ray, where no driver survives the process. left: the digest of the job that
+    an earlier process died over, "" if none did.
     """
 
     def __init__(self, out: Folder) -> None:
-        self._path = Path(out.at(IN_WORK)) if out.local else None
+        self._path = Path(out.full_path(IN_WORK)) if out.local else None
         self.left = ""
         if self._path:
             with suppress(FileNotFoundError):
@@ -55,7 +60,7 @@ class InWork:
 
     @contextmanager
     def noted(self, digest: str) -> Iterator[None]:
-        """Within, the note names this job."""
+        """Inside, the file names this job. A store has none, as its build may be on any machine."""
         if self._path is None:
             yield
             return

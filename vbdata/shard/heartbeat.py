@@ -1,4 +1,8 @@
-"""Signs of life from inside a shard: which row is in work, for whoever watches over this thread."""
+"""Heartbeats from inside a shard: which row is in work, told to whoever listens on this thread.
+
+The runner hears in them that a worker gets on, however slow the shard, and which record was in
+work when a process died.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,24 @@ from contextvars import ContextVar
 
 from vbdata.jobs.job import Row
 
-Listener = Callable[[Row, str], None]  # told of a row and the stage that begins
+Listener = Callable[[Row, str], None]  # is called with a row and the stage that begins
 
 
-def _deaf(row: Row, stage: str) -> None:
-    """Nobody listens."""
+def _ignore(row: Row, stage: str) -> None:
+    """The listener where nobody has set one."""
 
 
-_LISTENER: ContextVar[Listener] = ContextVar("listener", default=_deaf)
+_LISTENER: ContextVar[Listener] = ContextVar("listener", default=_ignore)
 
 
-def step(row: Row, stage: str) -> None:
-    """Say that a stage of a row begins."""
+def beat(row: Row, stage: str) -> None:
+    """Tell the listener that a stage of a row begins."""
     _LISTENER.get()(row, stage)
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Within, and in this thread only, every step is told to the listener."""
+    """Inside, every beat of this thread goes to the listener; other threads are not heard."""
     token = _LISTENER.set(listener)
     try:
         yield

@@ -1,8 +1,8 @@
-"""Records of a shard loaded ahead by a few threads, where their storage is far away.
+"""Prefetch: a few threads load the next records of a shard where the raw data is remote.
 
-What is loaded, and what is wrong with it, comes out in the order in which it is asked for, so no
-byte depends on the threads. Local records are loaded when they are asked for: there is nothing to
-wait for, and a second thread would only take another worker's core.
+Records, and the faults of those that cannot be loaded, come out in the order in which they are
+asked for, so no byte depends on the threads. Local records are loaded when they are asked for:
+there is nothing to wait for, and a second thread would only take another worker's core.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from vbdata.machine.stages import Clock, stage
 from vbdata.shard.sample import Loaded
 
 THREADS = 4
-LOADED = 6  # records at most that are loaded or being loaded ahead
+LOADED = 6  # records that wait or are being loaded, at most: what bounds the memory
 
 Load = Callable[[Row], Loaded]
 
 
 @contextmanager
 def prefetched(job: Job, load: Load, clock: Clock, threads: int) -> Iterator[Load]:
-    """`load`, to be asked for a job's rows one after the other; other rows are loaded as they come.
+    """A function that loads rows as `load` does; the job's next rows are loaded meanwhile.
 
-    threads: 0 = nothing ahead. Where samples of earlier builds may be copied nothing is, either:
-    most would be loaded in vain.
+    It is to be called with the job's rows in their order. Other rows, such as spares, are loaded
+    when they come, and a row of the job may be left out. It raises what `load` raises.
+
+    threads: 0 = load nothing ahead. Where samples of earlier builds may be copied nothing is loaded
+    ahead either, as most of it would not be used.
     """
-    if not threads or job.reuse or not any(map(_far, job.roots.values())):
+    if not threads or job.reuse or not any(map(_is_remote, job.roots.values())):
         yield load
         return
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
@@ -40,6 +43,8 @@ def prefetched(job: Job, load: Load, clock: Clock, threads: int) -> Iterator[Loa
 
 
 class _Queue:
+    """The job's rows in their order, with the futures of those whose loading has begun."""
+
     def __init__(
         self, rows: Sequence[Row], load: Load, clock: Clock, pool: ThreadPoolExecutor
     ) -> None:
@@ -47,10 +52,12 @@ class _Queue:
         self._begun: deque[tuple[Row, Future[Loaded]]] = deque()
 
     def get(self, row: Row) -> Loaded:
-        """A record, or what its loading raises."""
+        """A loaded record. Raises what loading it raised."""
         self._fill()
+        # a spare is never in the queue; it is loaded here while the rows that were begun stay
         if not any(row is begun for begun, _ in self._begun):
             return self._load(row)
+        # a row that nobody asked for, such as a poison record, is dropped on the way
         while self._begun:
             begun, future = self._begun.popleft()
             if begun is row:
@@ -67,5 +74,5 @@ class _Queue:
             return self._load(row)
 
 
-def _far(urls: Sequence[str]) -> bool:
+def _is_remote(urls: Sequence[str]) -> bool:
     return any("://" in url and not url.startswith("file://") for url in urls)

@@ -1,4 +1,7 @@
-"""Receipts on disk: the last file that is written of a shard, whose presence is completion.."""
+"""Receipts as files: the last file that is written of a shard, so its presence means completion.
+
+A receipt is JSON, named after the digest of its job (vbdata.layout.receipt_path).
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,17 @@ OF_THE_RUN = ("reuse", "spent")  # fields of a receipt that are not written
 
 
 def write_receipt(out: Folder, receipt: Receipt) -> None:
-    """Write a receipt where it is looked for; how a run came by the bytes is not part of it."""
+    """Write a receipt, but for the fields that are of this run alone. Raises OSError."""
     names = (field.name for field in fields(receipt) if field.name not in OF_THE_RUN)
     plain = {name: getattr(receipt, name) for name in names}
     out.write(receipt_path(receipt.job), json.dumps(plain, sort_keys=True).encode())
 
 
 def read_receipt(out: Folder, digest: str) -> Receipt | None:
-    """The receipt of a job, if its shard is finished."""
+    """The receipt of the job with this digest; None if its shard is not finished.
+
+    One that a crash has cut short, or that another version wrote, counts as none. Raises OSError.
+    """
     try:
         plain = json.loads(out.read(receipt_path(digest)))
         lists = {key: tuple(plain[key]) for key in ("samples", "quarantine", "shortfall")}

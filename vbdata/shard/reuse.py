@@ -1,12 +1,13 @@
-"""Copy a sample's pictures from an earlier build instead of drawing them again.
+"""Copy a sample's pictures from an earlier build instead of rendering them again.
 
-What is copied is what a build from nothing would draw, or it is not copied. A sample is looked up
-by all that decides its pictures (shard.sample.origin_sha256) and by its prompt's params; its raw
-bytes are read again and must have the digest that they had; and so must the bytes of the pictures.
-Its words, which cost nothing, are made anew: the same picture may have another key, pass or prompt.
+Only pictures that a build from scratch would render to the byte are copied. A sample is found by
+its origin, that is by all that decides its pictures but raw bytes and params (vbdata.jobs.origin),
+and by the params of its prompt. Then its raw bytes are read again and must have the digest that
+they had, and the copied pictures must have theirs. The prompt and the sample's JSON are made anew,
+as they cost nothing and may differ: the same pictures may get another key, pass or prompt.
 
 An earlier build is trusted as much as the folder that a build is resumed in: whoever can write
-there can put pictures of his own in the place of drawn ones.
+there can put pictures of their own in the place of rendered ones.
 """
 
 from __future__ import annotations
@@ -33,15 +34,17 @@ from vbdata.storage.folder import Folder, Root
 
 REUSED = "reused"
 CHANGED = "the raw data has changed"
-DAMAGED = "damaged: "  # and the tar
+DAMAGED = "damaged: "  # followed by the path of the tar
 
-Counts = Counter[str]
+Counts = Counter[str]  # REUSED, or the cause why not, with how often
 
 
 class Old(NamedTuple):
-    """A sample of an earlier build: where its bytes lie, and what is known of them.
+    """A sample of an earlier build: where its bytes lie, and what its receipt says of them.
 
-    content: `content_sha256` of what it was made of; offset, size: its bytes in the tar.
+    content: its `content_sha256`; folder: URL of its build; tar: path of its shard in there;
+    offset, size: its bytes in the tar; pictures_sha256 to roundtrip_error: as in
+    vbdata.shard.sample.Drawn.
     """
 
     content: str
@@ -58,26 +61,33 @@ class Old(NamedTuple):
 
 
 def content_sha256(origin: str, params: str) -> str:
-    """Digest of all that decides a sample's pictures, its raw bytes left aside."""
+    """Digest of all that decides a sample's pictures but its raw bytes, as hexadecimal SHA-256.
+
+    origin: vbdata.jobs.origin.origin_of; params: JSON, as vbdata.shard.sample.params_text gives it.
+    """
     return hashlib.sha256(f"{origin}\n{params}".encode()).hexdigest()
 
 
 def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
-    """The sample from an earlier build, or None if it has to be drawn.
+    """The sample with pictures from an earlier build, or None if they have to be rendered.
 
-    Counts what became of it. Raises OSError if the raw data cannot be read.
+    counts: gets one for REUSED, or for the cause why a sample that was found was not copied.
+    Raises OSError if the raw data cannot be read.
     """
     origin = origin_sha256(row, job) if job.reuse else ""
     if origin not in job.reuse:
         return None
     try:
         ask = ask_for(row, job)
-    except BadSample:  # whoever draws it will find that out after what is wrong with its files
+    except BadSample:
+        # rendering will report it; but it reports what is wrong with the files first, and which
+        # fault is quarantined must not depend on an earlier build
         return None
     content = content_sha256(origin, params_text(ask.params))
     old: Old | None = next((old for old in job.reuse[origin] if old.content == content), None)
     if old is None:
         return None
+    # cheapest first: one range of the old tar, then all raw bytes of the record
     pictures = _pictures(old, job)
     if pictures is None or not old.roundtrip_error <= plugins.task(row.task).TOLERANCE:
         counts[f"{DAMAGED}{old.folder}/{old.tar}"] += 1
@@ -86,12 +96,12 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
         counts[CHANGED] += 1
         return None
     counts[REUSED] += 1
-    known = {name: getattr(old, name) for name in Drawn._fields if name != "pictures"}
-    return finished(row, job, ask, Drawn(pictures=pictures, **known))
+    facts = {name: getattr(old, name) for name in Drawn._fields if name != "pictures"}
+    return finished(row, job, ask, Drawn(pictures=pictures, **facts))
 
 
 def _pictures(old: Old, job: Job) -> dict[str, bytes] | None:
-    """The pictures of an old sample by extension, None if they cannot be had as they were."""
+    """The pictures of an old sample by extension; None if one is missing or its bytes changed."""
     try:
         data = Folder(old.folder).read_range(old.tar, old.offset, old.size)
         members = split_sample(data, old.key, old.tar)

@@ -1,6 +1,6 @@
-"""Make one sample: read a record, fit it to the output size, ask, render, encode.
+"""Make one sample: read a record, resize it, make the prompt, render the target, encode.
 
-A pure function of a planned row; everything that can be wrong with a record is a BadSample.
+A pure function of a planned row. Whatever is wrong with a record is raised as BadSample.
 """
 
 from __future__ import annotations
@@ -34,16 +34,18 @@ BLANK = 0  # the value of a blank input's pixels
 
 
 class Made(NamedTuple):
-    """A finished sample: tar members by extension, and its line in the receipt."""
+    """A finished sample. members: bytes by extension, as in the tar; facts: its receipt line."""
 
     members: dict[str, bytes]
     facts: dict[str, Any]
 
 
 class Drawn(NamedTuple):
-    """What costs time to make: the pictures by extension, and what was measured on the way.
+    """The part of a sample that costs time to make: its pictures, and what was measured of them.
 
-    raw_sha256: of all bytes that were read for them; reads: by which questions (shard.reads).
+    pictures: PNG or JPEG bytes by extension; valid_share: of the pixels, 0 to 1; roundtrip_error:
+    of the target's own decoding, in the task's UNIT; raw_sha256: of all bytes that were read for
+    them; reads: the questions by which they were read, as JSON (vbdata.shard.reads).
     """
 
     pictures: Mapping[str, bytes]
@@ -55,7 +57,11 @@ class Drawn(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A record in memory: what the task draws, and the input image as it will stand in the tar."""
+    """A record in memory.
+
+    label: what the task renders, at the source's size; for tasks on images uint8 RGB [H, W, 3] at
+    the output size. input: the input image encoded, as it will stand in the tar.
+    """
 
     label: Label | images.Pixels
     geometry: Geometry
@@ -65,7 +71,7 @@ class Loaded(NamedTuple):
 
 
 def load_row(row: Row, job: Job, root: Root) -> Loaded:
-    """Read and decode a record, and make its input image."""
+    """Read and decode a record, and encode its input image. Raises BadSample, OSError."""
     reads, spec, entry = Reads(root), job.image, row.entry
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
     with stage("decode") as span:
@@ -88,7 +94,10 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
 
 
 def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
-    """Ask, render and encode. Geometry first, colours last."""
+    """Make a sample of a loaded record: prompt, target, mask of valid pixels. Raises BadSample.
+
+    Labels are resized before they are turned into colours: colours must never be interpolated.
+    """
     task = plugins.task(row.task)
     with stage("render") as span:
         ask = ask_for(row, job)
@@ -96,7 +105,7 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         target: Tensor = task.render(label, ask.params)
         span.bytes = target.nbytes
     with stage("round trip", target.nbytes):
-        error = _proven(row.task, label, target, ask)
+        error = _roundtrip_error(row.task, label, target, ask)
     with stage("render"):
         valid = task.valid(label, ask.params).cpu().numpy()
         good = int(np.count_nonzero(valid))
@@ -122,7 +131,7 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
 
 
 def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
-    """Put the words to the pictures: a sample's members, and its line in the receipt."""
+    """Add the prompt and the JSON to the pictures: a sample's members, and its receipt line."""
     facts = _facts(row, job, _geometry(row, job), ask)
     members = {
         **drawn.pictures,
@@ -138,10 +147,10 @@ def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
 
 
 def origin_sha256(row: Row, job: Job) -> str:
-    """Digest of all but the raw bytes and the prompt's params that decides a row's pictures.
+    """The origin of a row's pictures: all that decides them but raw bytes and the prompt's params.
 
     That is the entry, the code of its reader, its task and the engine, the geometry and the kind
-    of input: not the place in the data set, the source's name, the seed or the mixture.
+    of input image; not the place in the data set, the source's name, the seed or the mixture.
     """
     return origin_of(
         job.datasets[row.source], row.task, job.image["input"], _geometry(row, job), row.digest
@@ -149,7 +158,7 @@ def origin_sha256(row: Row, job: Job) -> str:
 
 
 def pictures_sha256(pictures: Mapping[str, bytes]) -> str:
-    """Digest of pictures by extension, whatever the sample's key."""
+    """Hexadecimal SHA-256 of pictures by extension; the sample's key is no part of it."""
     digest = hashlib.sha256()
     with stage("hash", sum(map(len, pictures.values()))):
         for extension in sorted(pictures):
@@ -159,12 +168,15 @@ def pictures_sha256(pictures: Mapping[str, bytes]) -> str:
 
 
 def params_text(params: Mapping[str, Any]) -> str:
-    """What the decoder must know, as it stands in a sample's json."""
+    """The params that a decoder needs, as canonical JSON: how they stand in a sample's json."""
     return json.dumps(params, sort_keys=True, separators=(",", ":"))
 
 
-def _proven(name: str, label: Any, target: Tensor, ask: Ask) -> float:
-    """The error of the target's own decoding, in the task's unit. Above its tolerance is a bug."""
+def _roundtrip_error(name: str, label: Any, target: Tensor, ask: Ask) -> float:
+    """How far the decoded target is from its label, in the task's UNIT.
+
+    Raises BadSample("round trip") above the task's TOLERANCE: that is a bug in its code.
+    """
     task = plugins.task(name)
     error: float = task.roundtrip(label, target, ask.params)
     if not error <= task.TOLERANCE:
@@ -177,7 +189,11 @@ def _proven(name: str, label: Any, target: Tensor, ask: Ask) -> float:
 
 
 def ask_for(row: Row, job: Job) -> Ask:
-    """The prompt of a planned row: a function of names, not of its place."""
+    """The prompt of a planned row, and its params. Raises BadSample if nothing can be asked.
+
+    Random choices are keyed by seed, source, task, record and pass, not by the slot: a row gets the
+    same prompt wherever it stands.
+    """
     rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)
     options = job.options.get(row.task, {})
     ask: Ask = plugins.task(row.task).ask(
@@ -187,7 +203,7 @@ def ask_for(row: Row, job: Job) -> Ask:
 
 
 def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:
-    """The sample's JSON: the same keys and types in every sample."""
+    """What a sample's json says: the same keys and types in every sample, whatever its task."""
     return {
         "task": row.task,
         "source": row.source,
@@ -216,7 +232,7 @@ def _geometry(row: Row, job: Job) -> Geometry:
 
 
 def _label(loaded: Loaded, device: str) -> Any:
-    """What the task renders, at the output size, on the device; pixels are fitted already."""
+    """What the task renders, at the output size, on the device; images have that size already."""
     import torch
 
     if isinstance(loaded.label, np.ndarray):
@@ -225,7 +241,7 @@ def _label(loaded: Loaded, device: str) -> Any:
 
 
 class _Picture:
-    """An image of a record, decoded at most once and only if somebody asks."""
+    """An image of a record, decoded when its pixels are first asked for, and only once."""
 
     def __init__(self, image: bytes | images.Pixels, geometry: Geometry, file: str) -> None:
         self._image, self.geometry, self._file = image, geometry, file
@@ -241,7 +257,11 @@ class _Picture:
             return images.fit_rgb(rgb, self.geometry)
 
     def encoded(self, kind: str) -> bytes:
-        """The file's own bytes where they can stand as they are, else encoded once."""
+        """The image as "jpg" or "png" bytes, at the output size.
+
+        A JPEG file's own bytes, if no pixel changes and it has no metadata that would rotate it;
+        else the pixels, encoded. Raises BadSample.
+        """
         image = self._image
         if kind == "jpg" and isinstance(image, bytes) and images.is_jpeg(image):
             head = images.jpeg_header(image, self._file)

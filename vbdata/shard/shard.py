@@ -1,22 +1,23 @@
 """Build one shard: a pure function from a job to a tar and its receipt.
 
-Knows nothing of Ray, other shards or hosts, and no clock reaches a byte. A damaged record is put
-into the receipt's quarantine and the next spare of its cell takes the slot.
+It knows nothing of Ray, other shards or hosts, and no clock reaches a byte. A damaged record goes
+into the receipt's quarantine, and the next spare of its cell takes its slot.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any
 
 from vbdata import plugins
+from vbdata.core.types import Cell
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Receipt, Row
 from vbdata.layout import offsets_path
@@ -35,135 +36,143 @@ from vbdata.storage.folder import Folder, Root
 def build_shard(
     job: Job, out: Folder, device: str = "cpu", threads: int = prefetch.THREADS
 ) -> Receipt:
-    """Write the tar, its offsets and, last, its receipt; return the receipt.
+    """Build the shard of a job: write its tar, the offsets and, last, the receipt; return that.
 
-    threads: that load records ahead from storage that is far away.
+    device: where labels are rendered, a torch device; threads: that load records ahead where raw
+    data is remote (vbdata.shard.prefetch). Raises OSError if raw data cannot be read or nothing
+    can be written. Any other exception is a bug in a plug-in, with a note that names the record.
     """
     clock = Clock()
     with clock.bind():
-        receipt = _built(job, out, device, clock, threads)
+        shard = _Shard(job, device)
+        with TemporaryDirectory(prefix="vbdata-", dir=_spool(job, out)) as folder:
+            path = Path(folder) / "shard.tar"
+            tar = shard.written(path, clock, threads)
+            offsets = tar.index()
+            with stage("upload", tar.size):
+                out.write(offsets_path(job.tar), offsets)
+                out.put(path, job.tar)
+        receipt = shard.receipt(tar, hashlib.sha256(offsets).hexdigest())
+        with stage("upload"):
+            write_receipt(out, receipt)
     return replace(receipt, spent=clock.spent())
 
 
-def _built(job: Job, out: Folder, device: str, clock: Clock, threads: int) -> Receipt:
-    roots = {
-        source: Timed(open_root(urls, mount=plugins.mounts(job.datasets[source])))
-        for source, urls in job.roots.items()
-    }
-    samples: list[dict[str, Any]] = []
-    quarantine: list[dict[str, Any]] = []
-    shortfall: list[int] = []
-    counts: Counts = Counter()
-    spares = {
-        cell: [s for s in job.spares if s.cell == cell] for cell in {r.cell for r in job.rows}
-    }
-    with TemporaryDirectory(prefix="vbdata-", dir=_spool(job, out)) as temporary:
-        path = Path(temporary) / "shard.tar"
+class _Shard:
+    """A shard in work: where its records are read, and what has become of its rows so far."""
+
+    def __init__(self, job: Job, device: str) -> None:
+        self._job, self._device = job, device
+        self._roots: dict[str, Root] = {
+            source: Timed(open_root(urls, mount=plugins.mounts(job.datasets[source])))
+            for source, urls in job.roots.items()
+        }
+        self._spares: dict[Cell, deque[Row]] = {
+            cell: deque(spare for spare in job.spares if spare.cell == cell)
+            for cell in {row.cell for row in job.rows}
+        }
+        self._samples: list[dict[str, Any]] = []
+        self._quarantine: list[dict[str, Any]] = []
+        self._shortfall: list[int] = []
+        self._counts: Counts = Counter()
+
+    def written(self, path: Path, clock: Clock, threads: int) -> TarWriter:
+        """Make all samples and write them into a tar, which is closed when it is returned."""
 
         def load_one(row: Row) -> Loaded:
-            return load_row(row, job, roots[row.source])
+            return load_row(row, self._job, self._roots[row.source])
 
-        with TarWriter(path) as tar, prefetch.prefetched(job, load_one, clock, threads) as load:
-            for row in job.rows:
+        prefetched = prefetch.prefetched(self._job, load_one, clock, threads)
+        with TarWriter(path) as tar, prefetched as load:
+            for row in self._job.rows:
                 with clock.bind(*row.cell):
-                    left = spares[row.cell]
-                    made = _first_good(row, left, job, roots, load, device, quarantine, counts)
-                    if made is None:
-                        shortfall.append(row.slot)
-                        continue
-                    tar.add(job.key(row.slot), made.members)
-                samples.append({"key": job.key(row.slot)} | made.facts)
-        index = tar.index()
-        with stage("upload", tar.size):
-            out.write(offsets_path(job.tar), index)
-            out.put(path, job.tar)
-    receipt = Receipt(
-        job=job.digest,
-        shard=job.shard,
-        tar=job.tar,
-        sha256=tar.sha256,
-        md5=tar.md5,
-        size=tar.size,
-        index_sha256=hashlib.sha256(index).hexdigest(),
-        environment=environment(),
-        samples=tuple(samples),
-        quarantine=tuple(quarantine),
-        shortfall=tuple(shortfall),
-        reuse=dict(counts),
-    )
-    with stage("upload"):
-        write_receipt(out, receipt)
-    return receipt
+                    self._fill(row, load, tar)
+        return tar
+
+    def receipt(self, tar: TarWriter, index_sha256: str) -> Receipt:
+        """The receipt of the finished tar."""
+        job = self._job
+        return Receipt(
+            job=job.digest,
+            shard=job.shard,
+            tar=job.tar,
+            sha256=tar.sha256,
+            md5=tar.md5,
+            size=tar.size,
+            index_sha256=index_sha256,
+            environment=environment(),
+            samples=tuple(self._samples),
+            quarantine=tuple(self._quarantine),
+            shortfall=tuple(self._shortfall),
+            reuse=dict(self._counts),
+        )
+
+    def _fill(self, row: Row, load: prefetch.Load, tar: TarWriter) -> None:
+        """Fill a slot with the planned row, or with the first spare of its cell that is good."""
+        key, spares = self._job.key(row.slot), self._spares[row.cell]
+        made = self._made(row, load)
+        while made is None and spares:
+            made = self._made(replace(spares.popleft(), slot=row.slot), load)
+        if made is None:
+            self._shortfall.append(row.slot)
+            return
+        tar.add(key, made.members)
+        self._samples.append({"key": key} | made.facts)
+
+    def _made(self, row: Row, load: prefetch.Load) -> Made | None:
+        """The sample of a row; None, and a line in the quarantine, if its record is damaged."""
+        job, stage = self._job, "load"
+        try:
+            with _named(row):
+                if row.row_id in job.poison:  # not even read: reading may be what ends the process
+                    stage = job.poison[row.row_id]
+                    raise _poison_fault(row)
+                heartbeat.beat(row, stage)
+                if made := copied(row, job, self._roots[row.source], self._counts):
+                    return made
+                loaded = load(row)
+                stage = "render"
+                heartbeat.beat(row, stage)
+                return make_sample(row, loaded, job, self._device)
+        except BadSample as bad:
+            self._quarantine.append(_quarantine_line(row, job, stage, bad))
+            return None
 
 
 def _spool(job: Job, out: Folder) -> str | None:
-    """Spool beside the final file where that is a local disk, so that a rename is enough."""
+    """Where the tar is written first: beside its place on a local disk, so that a rename will do.
+
+    None for a store: the tar is then spooled to TMPDIR and uploaded whole.
+    """
     if not out.local:
         return None
-    folder = os.path.dirname(out.at(job.tar))
+    folder = os.path.dirname(out.full_path(job.tar))
     os.makedirs(folder, exist_ok=True)
     return folder
 
 
-def _first_good(
-    row: Row,
-    spares: list[Row],
-    job: Job,
-    roots: Mapping[str, Root],
-    load: prefetch.Load,
-    device: str,
-    quarantine: list[dict[str, Any]],
-    counts: Counts,
-) -> Made | None:
-    """The planned sample, or that of the first spare of its cell that is not damaged."""
-    attempt: Row | None = row
-    while attempt is not None:
-        stage = "load"
-        try:
-            with _Named(attempt):
-                if attempt.row_id in job.poison:
-                    stage = job.poison[attempt.row_id]
-                    raise _poison_fault(attempt)
-                heartbeat.step(attempt, stage)
-                if made := copied(attempt, job, roots[attempt.source], counts):
-                    return made
-                loaded = load(attempt)
-                stage = "render"
-                heartbeat.step(attempt, stage)
-                return make_sample(attempt, loaded, job, device)
-        except BadSample as bad:
-            quarantine.append(_quarantine_line(attempt, row.slot, job, stage, bad))
-        attempt = replace(spares.pop(0), slot=row.slot) if spares else None
-    return None
-
-
 def _poison_fault(row: Row) -> BadSample:
-    """What is known of a row that ends its process: the same on every machine."""
+    """The fault of a poison record, in words that are the same on every machine.
+
+    How the process ended is not told: signals and exit codes differ, and the receipt's bytes would.
+    """
     files = {kind: file.path for kind, file in row.entry.files.items()}
     named = files.get("image") or next(iter(files.values()), "")
     return BadSample("poison record", "its process ended without a word, alone as well", named)
 
 
-class _Named:
-    """Whatever goes wrong inside carries the name of the record."""
-
-    def __init__(self, row: Row) -> None:
-        self._row = row
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            error.add_note(f"{' / '.join(self._row.cell)}, record {self._row.entry.id!r}")
+@contextmanager
+def _named(row: Row) -> Iterator[None]:
+    """Add a note with the record's name to whatever is raised inside."""
+    try:
+        yield
+    except BaseException as err:
+        err.add_note(f"{' / '.join(row.cell)}, record {row.entry.id!r}")
+        raise
 
 
-def _quarantine_line(row: Row, slot: int, job: Job, stage: str, bad: BadSample) -> dict[str, Any]:
+def _quarantine_line(row: Row, job: Job, stage: str, bad: BadSample) -> dict[str, Any]:
+    """A damaged record as the quarantine has it, under the key of the slot that it was tried in."""
     return {
         "source": row.source,
         "task": row.task,
@@ -172,5 +181,5 @@ def _quarantine_line(row: Row, slot: int, job: Job, stage: str, bad: BadSample) 
         "reason": bad.reason,
         "detail": bad.detail,
         "file": bad.file,
-        "key": job.key(slot),
+        "key": job.key(row.slot),
     }

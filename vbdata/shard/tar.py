@@ -1,4 +1,4 @@
-"""USTAR archives that are a function of their members: no clock, no owner, no padding by chance.
+"""USTAR archives whose bytes are a function of their members alone: no clock, no owner.
 
 Format: POSIX.1-1988 ustar. Mode 0444, owner 0, mtime 0, two zero blocks at the end.
 """
@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import NamedTuple
 
 from vbdata.machine.stages import stage
-from vbdata.storage.filesystems import room
+from vbdata.storage.filesystems import naming_full_disk
 
 BLOCK = 512
 LONGEST_NAME = 100
 LARGEST = 8**11 - 1
-AT_ONCE = 4 << 20  # bytes that are written to the disk while the next ones are made
+AT_ONCE = 4 << 20  # bytes after which the disk is asked to write, while the next ones are made
 
 
 def header(name: str, size: int) -> bytes:
@@ -48,10 +48,10 @@ def parse_header(block: bytes) -> tuple[str, int]:
 
 
 class TarWriter:
-    """Write samples one after the other; hashes as it writes and knows where each one starts.
+    """Writes samples into a tar one after the other, hashes it, and notes where each one begins.
 
-    Used as a context manager; `sha256`, `md5` and `size` are final after it closes. Raises OSError
-    that names the disk when that is full.
+    Used as a context manager; `sha256`, `md5`, `size` (bytes) and `offsets` are final when it has
+    closed, and then the tar is on the disk. Raises OSError that names the disk when that is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +63,7 @@ class TarWriter:
         self.offsets: list[int] = []
         self._syncs = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._syncing: Future[None] | None = None
-        self._to_sync = AT_ONCE  # the size from which on the next part goes to the disk
+        self._to_sync = AT_ONCE  # the size at which the disk is asked to write next
 
     def __enter__(self) -> TarWriter:
         return self
@@ -74,7 +74,7 @@ class TarWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with room(self._path):
+        with naming_full_disk(self._path):
             self._syncs.shutdown()
             if kind is None:
                 self.offsets.append(self.size)
@@ -86,7 +86,10 @@ class TarWriter:
             self._file.close()
 
     def add(self, key: str, members: Mapping[str, bytes]) -> None:
-        """One sample: `key.extension` for each member, sorted by extension."""
+        """Write one sample: a member `key.extension` for each of `members`, sorted by extension.
+
+        Raises ValueError if a name does not fit into a header, OSError if the disk is full.
+        """
         self.offsets.append(self.size)
         parts: list[bytes] = []
         for extension in sorted(members):
@@ -94,34 +97,34 @@ class TarWriter:
             parts += (header(f"{key}.{extension}", len(data)), data, bytes(-len(data) % BLOCK))
         self._write(*parts)
         if self.size >= self._to_sync and (self._syncing is None or self._syncing.done()):
-            with room(self._path):
+            with naming_full_disk(self._path):
                 self._synced()
             self._syncing = self._syncs.submit(os.fsync, self._file.fileno())
             self._to_sync = self.size + AT_ONCE
 
     def _synced(self) -> None:
-        """Raise what went wrong on the way to the disk, which is told but once."""
+        """Wait for the last fsync; raise its error, which the system tells only once."""
         if self._syncing:
             self._syncing.result()
             self._syncing = None
 
     @property
     def sha256(self) -> str:
-        """Hex digest of all bytes written so far."""
+        """SHA-256 of all bytes written so far, as hexadecimal digits."""
         return self._sha256.hexdigest()
 
     @property
     def md5(self) -> str:
-        """MD5 of the same, as hex digits."""
+        """MD5 of all bytes written so far, as hexadecimal digits."""
         return self._md5.hexdigest()
 
     def index(self) -> bytes:
-        """Little-endian uint64 offsets of the samples' first headers, then of their end."""
+        """Little-endian uint64[samples + 1]: where each sample begins, then where the last ends."""
         return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
 
     def _write(self, *parts: bytes) -> None:
         size = sum(map(len, parts))
-        with stage("tar", size), room(self._path):
+        with stage("tar", size), naming_full_disk(self._path):
             self._file.writelines(parts)
         with stage("hash", size):
             for part in parts:
@@ -131,7 +134,7 @@ class TarWriter:
 
 
 class TarMember(NamedTuple):
-    """A member as it lies in an archive: key and extension split at the first dot."""
+    """A member of a tar. key, extension: its name split at the first dot; offset: of its header."""
 
     key: str
     extension: str
@@ -140,7 +143,7 @@ class TarMember(NamedTuple):
 
 
 def members(path: Path) -> Iterator[TarMember]:
-    """All members of an archive written here. Raises ValueError for anything else."""
+    """All members of a tar that `TarWriter` wrote. Raises ValueError for any other file."""
     whole = path.stat().st_size
     with path.open("rb") as file:
         while len(block := file.read(BLOCK)) == BLOCK and any(block):

@@ -1,4 +1,4 @@
-"""A Ray cluster as the runner sees it: to connect to it, what it has room for, which nodes live.
+"""A Ray cluster as the runner sees it: how to connect, how many workers fit, which nodes live.
 
 No wait here is without an end.
 """
@@ -19,23 +19,24 @@ import ray
 
 from vbdata.errors import BuildError
 from vbdata.run.attempt import cause
-from vbdata.run.ray import private as ray_private
+from vbdata.run.ray import private
 
 ANSWER_S = 10.0  # for a cluster's port to accept a connection
-START_S = 120.0  # for a worker to come up on this machine
-CLUSTER_START_S = 1800.0  # and on a cluster that may have to boot and furnish a node for it
-LOCAL_STORE_BYTES = 200 * 2**20
+START_S = 120.0  # for a worker to start on this machine
+CLUSTER_START_S = 1800.0  # and on a cluster, which may have to boot and set up a node first
+LOCAL_STORE_BYTES = 200 * 2**20  # of Ray's object store, which holds little more than the context
 
 
 def start(address: str, workers: int | None) -> float:
-    """Connect to a cluster, or start one of this machine's own with room for the workers.
+    """Connect to the cluster at an address, or start one on this machine if that is "local".
 
-    Returns the seconds that a worker may take to come up. Raises BuildError if there is none.
+    workers: that a new one has room for, None = as many as the machine has cores. Returns the
+    seconds that a worker may take to start there. Raises BuildError if no cluster answers.
     """
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
     if address == "local":
-        ray_private.start(
+        private.start(
             num_cpus=workers,
             include_dashboard=False,
             object_store_memory=LOCAL_STORE_BYTES,
@@ -52,48 +53,51 @@ def start(address: str, workers: int | None) -> float:
 
 @contextmanager
 def connected(address: str, workers: int | None, early: bool) -> Iterator[Callable[[], float]]:
-    """What gives, and waits for, the seconds that a worker may take to come up (`start`).
+    """A function that waits for the cluster and returns what `start` does; left at the end of this.
 
-    early: begin to start at once, on a thread, so that there is time for other things meanwhile.
-    Within, the cluster stays; where nobody waited for it, none was joined.
+    early: connect at once, on a thread, while the caller does something else. Otherwise the first
+    call connects; without a call there never is a cluster.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="ray") as pool:
-        begun = pool.submit(start, address, workers) if early else None
+        starting = pool.submit(start, address, workers) if early else None
         joined = early
 
         def ready() -> float:
             nonlocal joined
             joined = True
             with _our_signals():
-                return begun.result() if begun else start(address, workers)
+                return starting.result() if starting else start(address, workers)
 
         try:
             yield ready
         finally:
-            if begun:
-                wait((begun,))
+            if starting:
+                wait((starting,))
             if joined:
                 stop()
 
 
 def stop() -> None:
-    """Leave the cluster; one of our own ends with it."""
+    """Leave the cluster. One that `start` has started ends with that."""
     ray.shutdown()
-    ray_private.clear()
+    private.clear()
 
 
 def room(gpus_per_worker: float) -> int:
-    """How many workers the living nodes have room for, were they ours alone."""
+    """How many workers the living nodes have room for, if nobody else used them.
+
+    gpus_per_worker: the share of a GPU that each takes; 0 = none.
+    """
     return sum(_room_of(node["Resources"], gpus_per_worker) for node in _nodes() if alive(node))
 
 
 def alive(node: dict[str, Any]) -> bool:
-    """Whether a line of ray.nodes() is of a node that works."""
+    """Whether a line of ray.nodes() is of a node that is up."""
     return bool(node["Alive"])
 
 
 def lives(node_id: str) -> bool:
-    """Whether a node is there still."""
+    """Whether the node with this id is still up."""
     return any(node["NodeID"] == node_id and alive(node) for node in _nodes())
 
 
@@ -112,7 +116,7 @@ def _room_of(resources: dict[str, float], gpus_per_worker: float) -> int:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError where nobody listens, which Ray would find out only after minutes."""
+    """Raise OSError if nobody listens at an address; Ray would find that out only after minutes."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
@@ -120,9 +124,10 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _our_signals() -> Iterator[None]:
-    """ray.init puts handlers of its own on SIGTERM, whose printing may crash what they interrupt.
+    """Put this process' handler of SIGTERM back after ray.init, which sets one of its own.
 
-    On another thread it does so, too, below Python's.
+    Ray's prints a stack trace, which may crash what it interrupts. ray.init on another thread sets
+    it, too, below Python's handlers; so it is put back there as well, by the main thread.
     """
     ours = signal.getsignal(signal.SIGTERM)
     try:

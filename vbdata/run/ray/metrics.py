@@ -1,14 +1,14 @@
-"""A run's numbers for Prometheus, through Ray's own metrics, so that Ray's dashboard shows them.
+"""A run's numbers for Prometheus, exported by Ray, so that Ray's dashboard shows them as well.
 
-The driver counts, from what the runner tells it; workers do nothing for it. Ray puts `ray_` before
-each name, and `_total` after a counter's:
+The driver counts the runner's events; workers do nothing for it. Ray puts `ray_` before each name,
+and `_total` after a counter's:
 
 vbdata_samples, vbdata_bytes          by source and task; bytes of the tar
 vbdata_quarantined                    records by source, task and reason
 vbdata_shards, vbdata_retries, vbdata_failed
 vbdata_stage_seconds                  by source, task and stage (vbdata.machine.stages), of threads
 vbdata_shard_seconds                  a histogram (Ray estimates its sum from the buckets)
-vbdata_workers                        alive now
+vbdata_workers                        how many there are now
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BUCKETS_S = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.
 
 
 def counted(events: Events) -> Events:
-    """The same events, counted as they pass."""
+    """Pass the events on, counting each for Prometheus. The number of workers is 0 afterwards."""
     metrics = _Metrics()
     try:
         with closing(events):
@@ -37,7 +37,7 @@ def counted(events: Events) -> Events:
 
 
 class _Metrics:
-    """What Ray exports from this process."""
+    """The metrics that Ray exports from this process, by the names above."""
 
     def __init__(self) -> None:
         self.samples = Counter("vbdata_samples", "Samples written.", CELL)
@@ -51,7 +51,7 @@ class _Metrics:
         self.workers = Gauge("vbdata_workers", "Workers alive.")
 
     def add(self, event: Event) -> None:
-        """Count an event."""
+        """Count an event of the run."""
         match event:
             case Done(report):
                 self._add_shard(report)

@@ -1,4 +1,8 @@
-"""Who works: actors that start, idle or build; hired as the cluster has room for them."""
+"""The pool of workers: Ray actors, started as the cluster has room for them, and stopped again.
+
+An actor is starting until its constructor has run, then idle or busy with a shard. Busy ones are
+kept by the run (vbdata.run.ray.run); this module has the others.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +18,18 @@ from vbdata.errors import BuildError
 from vbdata.run.attempt import cause
 from vbdata.run.attempts import ATTEMPTS
 from vbdata.run.events import Waiting
-from vbdata.run.ray import cluster as ray_cluster
+from vbdata.run.ray import cluster
 from vbdata.run.ray.worker import THREADS, Worker
 from vbdata.storage.folder import Folder
 
-ROOM_EVERY_S = 5.0
-SAY_EVERY_S = 30
+ROOM_EVERY_S = 5.0  # between two looks at how many workers the cluster has room for
+SAY_EVERY_S = 30  # between two Waiting events
 START_ANSWER_S = 10.0  # to fetch the answer of a worker that has started
-LONGEST_PAUSE_S = 60.0  # between two tries where constructors fail
+LONGEST_PAUSE_S = 60.0  # between two starts where constructors fail
 
 
 class StartedWorker(NamedTuple):
-    """An actor that has started, and its node."""
+    """An actor whose constructor has run, and the id of its node."""
 
     actor: Any
     node: str
@@ -33,10 +37,11 @@ class StartedWorker(NamedTuple):
 
 @dataclass(kw_only=True)
 class WorkerPool:
-    """The workers of one run.
+    """The workers of one run that are not busy.
 
-    workers: how many are wanted, None = as many as the cluster has room for, now and later;
-    start_s: seconds that one may take to come up; jobs: what they are to know, in Ray's store.
+    workers: how many there are to be in all, None = as many as the cluster has room for, now and
+    later; start_s: seconds that one may take to start; context: a JobContext in Ray's object store;
+    starting: the call of `ready` -> the actor, and when it was started (seconds, monotonic).
     """
 
     out: Folder
@@ -54,9 +59,10 @@ class WorkerPool:
     _said_after: int = 0
 
     def resize(self, waiting: int, busy: int) -> None:
-        """Hire who is lacking, and let go whom neither the shards nor the cluster have use for.
+        """Start workers that are missing, and stop those for which there is no shard or no room.
 
-        Raises BuildError if nobody works and none can be started.
+        waiting: shards that no worker has; busy: workers that have one. Raises BuildError if there
+        is no worker and none can be started.
         """
         wanted = min(self._wanted(), waiting + busy)
         have = busy + len(self.idle) + len(self.starting)
@@ -69,20 +75,20 @@ class WorkerPool:
             raise BuildError(f"no worker can be started: {self._failure}")
 
     def started(self, ref: Any) -> None:
-        """Take in what `ready` of a new worker has come to."""
+        """Take a worker whose call of `ready` has ended: idle, or given up if it failed."""
         actor, _ = self.starting.pop(ref)
         try:
             node = ray.get(ref, timeout=START_ANSWER_S)
         except RayError as err:
             ray.kill(actor)
-            if not _with_its_node(err):
+            if not _with_its_node(err):  # a node that goes away says nothing of the next worker
                 self._failed(root_cause(err))
         else:
             self._failures, self._said_after = 0, 0
             self.idle.append(StartedWorker(actor, node))
 
     def drop_slow(self) -> None:
-        """Give up workers that do not come up."""
+        """Give up workers that have not started within `start_s`."""
         for ref, (actor, since) in list(self.starting.items()):
             if time.monotonic() - since > self.start_s:
                 del self.starting[ref]
@@ -90,7 +96,7 @@ class WorkerPool:
                 self._failed(f"the cluster gave none within {self.start_s:g} s")
 
     def pending(self, busy: int) -> Iterator[Waiting]:
-        """Say now and then that there is no worker yet."""
+        """A Waiting event now and then, as long as no worker has started."""
         if not self.starting or busy or self.idle:
             return
         waited = int(time.monotonic() - min(since for _, since in self.starting.values()))
@@ -99,7 +105,7 @@ class WorkerPool:
             yield Waiting(waited)
 
     def stop_all(self) -> None:
-        """End all that are not on a shard."""
+        """Stop all workers that are not busy."""
         self._stop(len(self.idle) + len(self.starting))
 
     def _wanted(self) -> int:
@@ -107,9 +113,9 @@ class WorkerPool:
             return self.workers
         looked, room = self._room
         if not looked or time.monotonic() - looked > ROOM_EVERY_S:
-            room = ray_cluster.room(self.gpus_per_worker)
+            room = cluster.room(self.gpus_per_worker)
             self._room = (time.monotonic(), room)
-        return max(1, room)  # one that waits lets an autoscaler know
+        return max(1, room)  # an actor that waits is what makes an autoscaler start a node
 
     def _start(self) -> None:
         actor: Any = (
@@ -126,7 +132,7 @@ class WorkerPool:
         self.starting[actor.ready.remote()] = (actor, time.monotonic())
 
     def _stop(self, count: int) -> None:
-        """First those that are not there yet, the last hired before the others."""
+        """Stop workers: first those that are still starting, the last one before the others."""
         for _ in range(count):
             if self.starting:
                 actor, _ = self.starting.popitem()[1]
@@ -143,12 +149,15 @@ class WorkerPool:
 
 
 def lost(err: RayError, node: str) -> bool:
-    """Whether a call was lost with its node or on the way, not by what it did."""
-    return not isinstance(err, RayActorError) or _with_its_node(err) or not ray_cluster.lives(node)
+    """Whether a call was lost with its node or on the network, rather than by what it did.
+
+    node: the id of its worker's node.
+    """
+    return not isinstance(err, RayActorError) or _with_its_node(err) or not cluster.lives(node)
 
 
 def root_cause(err: RayError) -> str:
-    """The root of a Ray error in one line."""
+    """What a Ray error came of, in one line: Ray's own text holds whole tracebacks."""
     if "error raised in its creation task" in str(err):
         return str(err).strip().splitlines()[-1]
     return cause(getattr(err, "cause", None) or err)

@@ -1,8 +1,8 @@
-"""A Ray of this machine's own that nobody else reaches: loopback, a token, a private folder.
+"""A Ray cluster on this machine that nobody else can reach: loopback, a token, a private folder.
 
-Left alone, Ray on Linux listens on all interfaces, whatever `_node_ip_address` says, keeps its
-token where everybody may read it, and its sockets where everybody may exchange them. Here every
-port is opened on loopback only; who connects has to show a token made for this process, which
+By itself Ray on Linux listens on all interfaces, whatever `_node_ip_address` says, keeps its token
+where every user may read it, and its sockets where every user may replace them. Here every port is
+opened on loopback only; whoever connects must show a token that was made for this process and
 stands in its environment alone; and sockets and logs lie in a folder that only this user may enter.
 """
 
@@ -30,7 +30,10 @@ _folders: list[str] = []
 
 
 def start(**options: Any) -> None:
-    """ray.init of a cluster of our own, with these options; a token of the user's own stays."""
+    """Start a private cluster and connect to it. options: of ray.init.
+
+    A token that the user has set in the environment is used instead of a new one.
+    """
     if not any(name in os.environ for name in TOKEN_VARS[1:]):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     with _loopback():
@@ -38,13 +41,13 @@ def start(**options: Any) -> None:
 
 
 def clear() -> None:
-    """Delete the folders of clusters that have ended, logs and all."""
+    """Delete the folders of clusters that have ended, with their logs."""
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)
 
 
 def _folder() -> str:
-    """A folder inside a private one: Ray makes its own writable for all."""
+    """A path for Ray's files inside a private folder, since Ray makes its own writable for all."""
     above = claim_folder(shared_folder())
     if len(str(above)) > LONGEST:
         above = claim_folder(Path("/tmp"))  # noqa: S108 (a private folder is made in it)
@@ -54,7 +57,7 @@ def _folder() -> str:
 
 @contextmanager
 def _loopback() -> Iterator[None]:
-    """Let a cluster that starts now take 127.0.0.1 for its node's address."""
+    """Inside, a cluster that starts takes 127.0.0.1 for the address of its node."""
     before, clusters = os.environ.get(LOOPBACK_VAR), ray_constants.ENABLE_RAY_CLUSTER
     os.environ[LOOPBACK_VAR] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = False  # read from the variable when ray was imported

@@ -1,4 +1,4 @@
-"""The actor that builds shards: one call at a time on one thread, and a pulse on another."""
+"""The Ray actor that builds shards, one at a time, and tells meanwhile how far it has got."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from vbdata.run.guarded import build_guarded
 from vbdata.shard import heartbeat
 from vbdata.storage.folder import Folder
 
-THREADS = 2  # concurrent calls: a build and a pulse
+THREADS = 2  # concurrent calls: `build`, and `heartbeats` meanwhile
 
 
-class Pulse(NamedTuple):
-    """steps: signs of life from the shard in work so far; at: what the last one was."""
+class Heartbeats(NamedTuple):
+    """steps: heartbeats from the shard in work so far; at: which record the last one was of."""
 
     steps: int
     at: str
 
 
 class Worker:
-    """Builds shards, one call at a time. `pulse` may be called meanwhile.
+    """Builds shards, one call of `build` at a time; `heartbeats` may be called meanwhile.
 
-    jobs: what those that it will be given share; their plug-ins are warmed now, not in the first
-    shard, and one that fails says so in its shards. Raises BuildError where the device, or its
-    code or files for these jobs, cannot be used.
+    out: URL of the output folder; device: to render on; context: what the jobs share. Plug-ins are
+    loaded by the constructor rather than in the first shard; one that fails will say so in its
+    shards. Raises BuildError if the device cannot be used, or if this worker has other code, or
+    other entries, than the driver.
     """
 
     def __init__(self, out: str, device: str, context: JobContext) -> None:
@@ -48,16 +49,17 @@ class Worker:
         context.ready()
         context.warm()
         self._out, self._device, self._context = Folder(out), device, context
-        self._pulse = Pulse(0, "")
+        self._heartbeats = Heartbeats(0, "")
 
     def ready(self) -> str:
-        """The id of this worker's node, once the constructor has run."""
+        """The id of this worker's node. An answer means that the constructor has run."""
         return str(ray.get_runtime_context().get_node_id())
 
     def build(self, spec: ShardSpec, guarded: bool) -> ShardReport | str:
-        """Build one shard, or say which fault of a plug-in ended it.
+        """Build one shard: its report, or a text that says which fault of a plug-in ended it.
 
-        guarded: in a child process, whose death this one survives.
+        guarded: build it in a child process, whose death this one survives. Raises OSError if the
+        machine or a store is at fault.
         """
         import torch
 
@@ -73,13 +75,13 @@ class Worker:
                 made = build_or_blame(job, self._out, self._device)
             return made if isinstance(made, str) else ShardReport.of(made)
 
-    def pulse(self) -> Pulse:
-        """How far the shard in work has got. No answer is one, too."""
-        return self._pulse
+    def heartbeats(self) -> Heartbeats:
+        """How far the shard in work has got."""
+        return self._heartbeats
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        self._pulse = Pulse(0, "the start")
+        self._heartbeats = Heartbeats(0, "the start")
         with heartbeat.listening(self._step):
             yield
 
@@ -89,4 +91,4 @@ class Worker:
     def _note(self, row_id: RowId, stage: str) -> None:
         source, task, record, _ = row_id
         at = f"{source} / {task}, record {record!r} ({stage})"
-        self._pulse = Pulse(self._pulse.steps + 1, at)
+        self._heartbeats = Heartbeats(self._heartbeats.steps + 1, at)
