@@ -57,7 +57,8 @@ _C_NEXT = re.compile(
     re.DOTALL,
 )
 _C_BLANKS = re.compile(r"[ \t\f\v]+")
-_C_WORD = re.compile(rf"\w|{_PLAIN}")
+_C_WORDS = re.compile(rf"(?:\w|{_PLAIN}){{2}}")
+_C_SIGNS = re.compile(r"[-+*/%<>=!&|^.:#]{2}")  # brackets, commas and the like join nothing
 
 
 class Import(NamedTuple):
@@ -240,7 +241,6 @@ def _names(listed: str) -> Iterator[str]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Blanks between two words, or between two signs, are kept as one: they part tokens."""
-    text = match.string
-    sides = [bool(_C_WORD.match(text, at)) for at in (match.start() - 1, match.end())]
-    return " " if sides[0] == sides[1] else ""
+    """A blank of C code where two words or two signs would become one without, else nothing."""
+    sides = match.string[match.start() - 1] + match.string[match.end()]
+    return " " if _C_WORDS.match(sides) or _C_SIGNS.match(sides) else ""
