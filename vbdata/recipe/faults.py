@@ -48,11 +48,11 @@ def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterator[str]:
-    known = plugins.options(module.index)
+    options = plugins.options(module.index)
     for key, value in source.items():
-        if key not in known and key not in SOURCE_KEYS:
-            yield f"sources.{name}.{key}: unknown key{choices(key, [*known, *SOURCE_KEYS])}"
-        elif key in known and not isinstance(value, str | int | Decimal | list):
+        if key not in options and key not in SOURCE_KEYS:
+            yield f"sources.{name}.{key}: unknown key{choices(key, [*options, *SOURCE_KEYS])}"
+        elif key in options and not isinstance(value, str | int | Decimal | list):
             yield f"sources.{name}.{key}: should be a text, number or list, got {_shown(value)}"
 
 
@@ -76,25 +76,25 @@ def _task_option_faults(raw: Mapping[str, Any]) -> Iterator[str]:
         if fault:
             yield f"tasks.{task}: {fault}"
             continue
-        known = plugins.options(module.ask)
+        options = plugins.options(module.ask)
         for key, value in _mapping(given).items():
-            if key not in known:
-                yield f"tasks.{task}.{key}: unknown key{choices(key, known)}"
-            elif isinstance(known[key].default, float) and not _is_share(value):
+            if key not in options:
+                yield f"tasks.{task}.{key}: unknown key{choices(key, options)}"
+            elif isinstance(options[key].default, float) and not _is_share(value):
                 yield f"tasks.{task}.{key}: should be a share from 0 to 1, got {_shown(value)}"
         if hasattr(module, "check_options"):
-            yield from _refused(str(task), module, known, _mapping(given))
+            yield from _refused(str(task), module, options, _mapping(given))
 
 
 def _refused(
-    task: str, module: Any, known: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+    task: str, module: Any, options: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
 ) -> Iterator[str]:
     """What the task's own check says of its options.
 
     An unknown name (KeyError) is a fault that has been reported already.
     """
     try:
-        module.check_options(**{k: type(known[k].default)(v) for k, v in given.items()})
+        module.check_options(**{k: type(options[k].default)(v) for k, v in given.items()})
     except (ValueError, ArithmeticError) as err:
         yield f"tasks.{task}: {err}"
     except KeyError:
@@ -118,13 +118,13 @@ def _module(package: str, name: str) -> tuple[Any, str]:
 
 
 def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    known = [str(name) for name in _mapping(raw.get("sources"))]
+    names = [str(name) for name in _mapping(raw.get("sources"))]
     listed = raw.get("holdout")
     for item in listed if isinstance(listed, list) else ():
-        known.append(str(item.get("set")) if isinstance(item, dict) else str(item))
+        names.append(str(item.get("set")) if isinstance(item, dict) else str(item))
     for name in roots:
-        if name not in known:
-            yield f"--root {name}: no such source or held-out set{choices(name, known)}"
+        if name not in names:
+            yield f"--root {name}: no such source or held-out set{choices(name, names)}"
 
 
 def _licence_faults(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -151,8 +151,8 @@ def schema_faults(
     for fault in err.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            known = below.get(str(fault["loc"][0]), model).model_fields
-            yield f"{key}: unknown key{choices(fault['loc'][-1], known)}"
+            keys = below.get(str(fault["loc"][0]), model).model_fields
+            yield f"{key}: unknown key{choices(fault['loc'][-1], keys)}"
         elif fault["type"] == "missing":
             yield f"{key}: missing"
         else:

@@ -213,8 +213,8 @@ def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
     """Options by task, each of the type of its default."""
     typed = {}
     for task, options in parsed.tasks.items():
-        known = plugins.options(plugins.task(task).ask)
-        typed[task] = {key: type(known[key].default)(value) for key, value in options.items()}
+        parameters = plugins.options(plugins.task(task).ask)
+        typed[task] = {key: type(parameters[key].default)(value) for key, value in options.items()}
     return typed
 
 

@@ -88,18 +88,19 @@ def _matches_etag(bucket: str, path: str, response: Any, data: bytes) -> bool:
     return "-" in stated or not stated or seen_often(bucket, path, received)
 
 
-def seen_often(bucket: str, what: str, found: str) -> bool:
+def seen_often(bucket: str, what: str, value: str) -> bool:
     """Whether an ETag that differs from an MD5 has to be no MD5 at all.
 
-    Some stores and proxies make ETags of their own that look like an MD5, and nothing in a
-    response tells them apart from damage. But damage is random: if the same MD5 is `found` ENOUGH
-    times in a row of the same object or part (`what`), the bytes are right and the ETag is another
-    thing. Then no ETag of its bucket is compared any more, unless one there has been an MD5.
+    what: the object or part; value: the MD5 of what was received, or the ETag of what was sent.
+    Some stores and proxies make ETags of their own that look like an MD5, and nothing in a response
+    tells them apart from damage. But damage is random: if the same value comes ENOUGH times in a
+    row, the bytes are right, and the ETag is something else. From then on no ETag of that bucket is
+    compared, unless one of it has been an MD5.
     """
     before, times = _doubted.pop(what, ("", 0))
-    times = times + 1 if found == before else 1
+    times = times + 1 if value == before else 1
     if times < ENOUGH:
-        _doubted[what] = found, times
+        _doubted[what] = value, times
         return False
     if bucket not in _md5_etags:
         _other_etags.add(bucket)

@@ -1,4 +1,4 @@
-"""Contact sheets: input, target, decoded label and prompt of samples spread over all cells."""
+"""Contact sheets: input, target, decoded label and prompt of some samples of every cell."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ HEADS = ("input", "target", "decoded label", "instruction")
 
 
 def contact_sheet(out: Folder, count: int, seed: int = 0) -> bytes:
-    """A PNG of up to count samples, the same number from every cell as far as it goes.
+    """A PNG that shows up to `count` samples, as evenly spread over the cells as can be.
 
-    Raises BuildError if the folder holds no build, or one without samples.
+    seed: which samples. Raises BuildError if the folder holds no build, a damaged one, or one
+    without samples.
     """
     with browsing(out) as build:
         for _, task in build.cells:
@@ -53,7 +54,7 @@ def contact_sheet(out: Folder, count: int, seed: int = 0) -> bytes:
 
 
 def _row_height(row: Mapping[str, Any]) -> int:
-    """Room for the tiles at their scale, and for the prompt."""
+    """Height in pixels of a sample's row: of its pictures, or of its prompt if that is higher."""
     scale = min(CELL_WIDTH / row["width"], CELL_HEIGHT / row["height"], 1.0)
     return max(round(row["height"] * scale), TEXT_HEIGHT)
 

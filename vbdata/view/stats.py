@@ -1,8 +1,8 @@
-"""The statement of a finished build: what was asked, what it holds, where that comes from.
+"""The statement of a finished build: what was requested, what it holds, where that comes from.
 
 By cell: requested, apportioned, realised, unique, repeated, quarantined, replaced. By source:
 licence, fingerprint, groups excluded and by what. By task: the error of the targets' own decoding.
-All of it stands in manifest.json; this is the part of it for people, and for `--json`.
+All of it stands in manifest.json; here it is printed, or picked out for `--json`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARTS = (
     *("sources", "holdout", "licenses", "roundtrip", "quarantine"),
 )
 COUNTS = ("apportioned", "realised", "unique", "repeated", "quarantined", "replaced")
-# Heads that let the table of cells stand in 80 columns.
+# Heads broken into lines, so that the table of cells fits into 80 columns.
 SHORT = {
     "apportioned": "appor-\ntioned",
     "repeated": "re-\npeated",
@@ -29,32 +29,32 @@ SHORT = {
     "records excluded": "records\nexcluded",
     "groups excluded": "groups\nexcluded",
 }
-WIDE, WIDEST = 120, 180  # columns from which heads, and then digests, are not shortened
-DIGEST = 12  # characters of a fingerprint below that
+WIDE, WIDEST = 120, 180  # columns from which on heads, and then fingerprints, are shown whole
+DIGEST = 12  # characters of a fingerprint that is not shown whole
 
 
 def statement(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The statement's part of a manifest; what an older manifest lacks is left out."""
+    """The part of a manifest that is its statement; keys that an older one lacks are left out."""
     return {key: manifest[key] for key in PARTS if key in manifest}
 
 
-def print_statement(manifest: Mapping[str, Any], to: Console) -> None:
-    """The statement as tables, to the console's width."""
-    wide = to.width >= WIDE
-    to.print(_head(manifest), markup=False, soft_wrap=True)
+def print_statement(manifest: Mapping[str, Any], screen: Console) -> None:
+    """Print the statement of a build as tables that fit the screen's width."""
+    wide = screen.width >= WIDE
+    screen.print(_head(manifest), markup=False, soft_wrap=True)
     for table in (
         _cells(manifest["cells"], wide),
-        _sources(manifest["sources"], wide, to.width >= WIDEST),
+        _sources(manifest["sources"], wide, screen.width >= WIDEST),
         _excluded(manifest["sources"], wide),
         _licences(manifest["licenses"], wide),
         _roundtrip(manifest["roundtrip"], wide),
         _quarantine(manifest["quarantine"], wide),
     ):
         if table.row_count:
-            to.print()
-            to.print(table)
+            screen.print()
+            screen.print(table)
     for line in _notes(manifest):
-        to.print(line, markup=False, soft_wrap=True)
+        screen.print(line, markup=False, soft_wrap=True)
 
 
 def _head(manifest: Mapping[str, Any]) -> str:
@@ -66,7 +66,7 @@ def _head(manifest: Mapping[str, Any]) -> str:
 
 
 def _table(title: str, names: Sequence[str], numbers: Sequence[str], wide: bool) -> Table:
-    """Columns of text, then of numbers."""
+    """An empty table: columns of text, then of numbers."""
     table = Table(
         title=title,
         title_justify="left",
@@ -93,21 +93,21 @@ def _cells(cells: Sequence[Mapping[str, Any]], wide: bool) -> Table:
             style="bold red" if short else None,
         )
     table.add_section()
-    asked = f"{sum(float(cell['requested']) for cell in cells):.2f}"
+    requested = f"{sum(float(cell['requested']) for cell in cells):.2f}"
     sums = (str(sum(cell[name] for cell in cells)) for name in COUNTS)
-    table.add_row("total", "", asked, *sums, style="bold")
+    table.add_row("total", "", requested, *sums, style="bold")
     return table
 
 
 def _sources(sources: Sequence[Mapping[str, Any]], wide: bool, whole: bool) -> Table:
-    """One line a source. Records and groups are those of its index, drawn from or not."""
+    """A row a source. Records and groups are those of its index, whether or not they are used."""
     numbers = ("records", "faulty", "groups", "groups excluded")
     table = _table("Sources", ("source", "licence", "fingerprint"), numbers, wide)
     for line in sources:
-        mark = line["fingerprint"]
+        fingerprint = line["fingerprint"]
         table.add_row(
             *(Text(line[name]) for name in ("source", "license")),
-            mark if whole else mark[:DIGEST],
+            fingerprint if whole else fingerprint[:DIGEST],
             *(str(line[name]) for name in ("entries", "faults")),
             *(str(line.get(name, "?")) for name in ("groups", "groups_excluded")),
         )

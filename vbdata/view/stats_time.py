@@ -27,39 +27,44 @@ NARROW_PARTS = {
 }
 
 
-def show(out: Folder, as_json: bool, to: Console | None = None) -> None:
-    """Print what run.json has of it. Raises BuildError if there is none."""
-    said = timing(out)
+def show(out: Folder, as_json: bool, screen: Console | None = None) -> None:
+    """Print the times of a build, as tables or as one line of JSON.
+
+    Raises BuildError if the folder has no times.
+    """
+    run = timing(out)
     if as_json:
-        print(json.dumps(said, sort_keys=True))
+        print(json.dumps(run, sort_keys=True))
         return
-    to, time = to or console(), said["time"]
-    to.print(_head(said), markup=False, soft_wrap=True)
-    to.print()
-    to.print(_stages(time))
-    to.print()
-    to.print(_cells(time, WIDE_PARTS if to.width >= WIDE else NARROW_PARTS))
-    to.print("\nSeconds are those of threads; a stage's do not hold those of stages inside it.")
+    screen, time = screen or console(), run["time"]
+    screen.print(_head(run), markup=False, soft_wrap=True)
+    screen.print()
+    screen.print(_stages(time))
+    screen.print()
+    screen.print(_cells(time, WIDE_PARTS if screen.width >= WIDE else NARROW_PARTS))
+    screen.print("\nSeconds are those of threads; a stage's do not hold those of stages inside it.")
 
 
 def timing(out: Folder) -> dict[str, Any]:
-    """The times in run.json. Raises BuildError if it has none."""
+    """The times of a build, from run.json: the keys of OF_THE_RUN.
+
+    Raises BuildError if it is not there or has no times.
+    """
     try:
         run = json.loads(out.read(RUN))
-        found = {name: run[name] for name in OF_THE_RUN}
+        return {name: run[name] for name in OF_THE_RUN}
     except (BadSample, ValueError, TypeError, KeyError) as err:
         raise BuildError(f"{out.url}: no times in {RUN}; a build writes them") from err
-    return found
 
 
-def _head(said: Mapping[str, Any]) -> str:
-    time = said["time"]
+def _head(run: Mapping[str, Any]) -> str:
+    time = run["time"]
     if not time["shards"]:
-        return f"{said['status']}; no shard has been timed"
+        return f"{run['status']}; no shard has been timed"
     mean = time["shard_seconds"] / time["shards"]
-    runs = f" in {said['runs']} runs" if said["runs"] > 1 else ""
+    runs = f" in {run['runs']} runs" if run["runs"] > 1 else ""
     return (
-        f"{said['status']}; {time['samples']} samples in {time['shards']} shards{runs}: "
+        f"{run['status']}; {time['samples']} samples in {time['shards']} shards{runs}: "
         f"{mean:.2f} s a shard, the longest {time['longest_shard_seconds']:.2f} s"
     )
 
@@ -98,7 +103,9 @@ def _stages(time: Mapping[str, Any]) -> Table:
 
 
 def _cells(time: Mapping[str, Any], parts: Mapping[str, tuple[str, ...]]) -> Table:
-    """By cell; what shards needed as a whole is spread over all samples."""
+    """The times of each cell. parts: stages to add up, by column; what a shard took as a whole is
+    spread over all samples.
+    """
     table = _table("Milliseconds a sample")
     shown = [name for name, stages in parts.items() if any(s in time["stages"] for s in stages)]
     for name in ("source", "task"):
@@ -118,7 +125,7 @@ def _cells(time: Mapping[str, Any], parts: Mapping[str, tuple[str, ...]]) -> Tab
 
 
 def _each(seconds: float, samples: int) -> str:
-    """Milliseconds a sample."""
+    """Milliseconds a sample, as text; "" if there is nothing to tell."""
     if not samples or not seconds:
         return ""
     each = seconds / samples * 1e3

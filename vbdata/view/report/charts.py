@@ -1,6 +1,6 @@
 """Small charts as inline SVG, and pictures as data URIs. Colours come from the page's style.
 
-All texts are escaped; every chart has its content as a label for those who cannot see it.
+All texts are escaped, and every chart has its content as a label for screen readers.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-WIDTH, HEIGHT, FOOT, HEAD = 320, 96, 18, 4  # of a histogram, in its own units
-TICKS = 7  # at most, along an axis
+WIDTH, HEIGHT, FOOT, HEAD = 320, 96, 18, 4  # of a histogram, in units of its SVG
+TICKS = 7  # at most, on an axis
 
-Tick = tuple[float, str]  # place in bins from the left edge, and its text
+Tick = tuple[float, str]  # where: in bins from the left edge; text
 
 
 def data_uri(kind: str, data: bytes) -> str:
-    """A file as an address of its own."""
+    """An image file as a data URI. kind: its subtype of image/, such as "png"."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def bar(value: float, largest: float, asked: float | None = None) -> Markup:
-    """A horizontal bar as wide as its place; asked: of a second, thin one below it.
+    """A horizontal bar as SVG: value / largest of the width.
 
-    Decoration: the numbers stand beside it as text.
+    asked: length of a second, thin bar below it, in the same unit. Screen readers skip both, since
+    the numbers stand beside them as text.
     """
     scale = 100 / largest if largest > 0 else 0.0
     rect = Markup('<rect class="{kind}" y="{y}" width="{w}" height="{h}"/>')
@@ -44,7 +45,10 @@ def bar(value: float, largest: float, asked: float | None = None) -> Markup:
 
 
 def histogram(counts: Sequence[float], ticks: Sequence[Tick], label: str) -> Markup:
-    """Bars of equal width over an axis with ticks; label: what it says, for screen readers."""
+    """A histogram as SVG: bars of equal width over an axis with ticks.
+
+    label: what it shows, for screen readers.
+    """
     top, step = max(counts, default=0) or 1, WIDTH / max(len(counts), 1)
     bars = Markup("").join(
         Markup('<rect class="fill" x="{x}" y="{y}" width="{w}" height="{h}"/>').format(
@@ -72,22 +76,25 @@ def histogram(counts: Sequence[float], ticks: Sequence[Tick], label: str) -> Mar
 
 
 def _side(place: float, bins: int) -> Markup:
-    """Texts at the ends stay inside."""
+    """The attribute that keeps the text of a tick at either end inside the chart."""
     if place < 0.06 * bins:
         return Markup(' class="start"')
     return Markup(' class="end"') if place > 0.94 * bins else Markup("")
 
 
 def log_ticks(first: float, last: float, per_decade: int) -> list[Tick]:
-    """Round numbers on an axis of logarithmic bins from `first` to `last`, as many as have room."""
+    """Ticks at round numbers on a logarithmic axis from `first` to `last`, as many as have room.
+
+    per_decade: bins for a factor of ten.
+    """
     for digits in ((1, 2, 5), (1, 3), (1,)):
-        found = [
+        ticks = [
             (math.log10(value / first) * per_decade, f"{value:g}")
             for value in _rounds(first, last, digits)
         ]
-        if len(found) <= TICKS:
-            return found
-    return found
+        if len(ticks) <= TICKS:
+            break
+    return ticks
 
 
 def _rounds(first: float, last: float, digits: Sequence[int]) -> Iterator[float]:
@@ -99,7 +106,7 @@ def _rounds(first: float, last: float, digits: Sequence[int]) -> Iterator[float]
 
 
 def linear_ticks(last: float, bins: int) -> list[Tick]:
-    """Round numbers on an axis of `bins` equal bins from 0 to `last`."""
+    """Ticks at round numbers on an axis of `bins` equal bins from 0 to `last`."""
     raw = max(last, 1) / (TICKS - 2)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw)
@@ -108,7 +115,10 @@ def linear_ticks(last: float, bins: int) -> list[Tick]:
 
 
 def heat(counts: NDArray[Any]) -> str:
-    """Counts [H, W] as a picture, their logarithm as opacity, so that it suits any background."""
+    """Counts [H, W] as a picture, a PNG in a data URI.
+
+    The logarithm of a count is its opacity, so the picture suits a light and a dark background.
+    """
     share = np.log1p(counts) / max(float(np.log1p(counts.max())), 1.0)
     rgba = np.zeros((*counts.shape, 4), np.uint8)
     rgba[..., :3] = (64, 130, 235)

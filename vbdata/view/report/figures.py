@@ -1,4 +1,4 @@
-"""The report's histograms: from counts to charts with their captions."""
+"""The figures of the report: counts become charts with captions."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from vbdata.view.report.measures import (
     RowCounts,
 )
 
-CLASSES = 25  # that are shown at once
-MOST_CLASSES = 200  # on the page at all, of one cell
-SIZES = 12
-WORD_BINS = 30  # at most
+CLASSES = 25  # of a cell that are shown at first
+MOST_CLASSES = 200  # of a cell that are on the page at all
+SIZES = 12  # sizes of images that are shown
+WORD_BINS = 30  # of a histogram of words, at most
 
 
 @dataclass(slots=True)
 class Figure:
-    """A chart (SVG) or a picture (data URI) with what stands above and below it."""
+    """A chart (SVG) or a picture (a data URI), with its title and caption."""
 
     title: str
     caption: str
@@ -40,7 +40,9 @@ class Figure:
 
 @dataclass(slots=True)
 class ClassLine:
-    """A class in a table. share: of the pixels that have a class."""
+    """A class of a cell. share: of the pixels that have a class, in per cent, as text; present,
+    asked: samples in which it has a pixel, and in whose prompt it is.
+    """
 
     name: str
     bar: Markup
@@ -51,7 +53,10 @@ class ClassLine:
 
 @dataclass(slots=True)
 class ClassTable:
-    """Classes of a cell, largest first. more: below the fold; left_out: not on the page."""
+    """The classes of a cell, those of most pixels first.
+
+    first: that are shown at first; more: after a click; left_out: how many are not on the page.
+    """
 
     title: str
     caption: str
@@ -62,7 +67,7 @@ class ClassTable:
 
 @dataclass(slots=True)
 class LabelFigures:
-    """All that is drawn of decoded labels."""
+    """The figures of decoded labels, by kind."""
 
     depth: list[Figure]
     normals: list[Figure]
@@ -71,7 +76,11 @@ class LabelFigures:
 
 @dataclass(slots=True)
 class RowFigures:
-    """All that is drawn of the manifest's rows. sizes: (size, samples, bar)."""
+    """The figures of the manifest's rows.
+
+    words: lengths of prompts, by task; sizes: (size of the image, samples, bar), the most frequent
+    ones; other_sizes: how many more there are.
+    """
 
     words: list[Figure]
     sizes: list[tuple[str, int, Markup]]
@@ -79,7 +88,7 @@ class RowFigures:
 
 
 def of_labels(measures: Measures, totals: Mapping[Cell, int]) -> LabelFigures:
-    """Charts of what decoded samples say; totals: how many samples each cell has."""
+    """The figures of decoded labels. totals: how many samples each cell has."""
 
     def which(cell: Cell, samples: int) -> tuple[str, str]:
         return " / ".join(cell), f"{samples:,} of {totals[cell]:,} samples"
@@ -96,7 +105,7 @@ def of_labels(measures: Measures, totals: Mapping[Cell, int]) -> LabelFigures:
 
 
 def of_rows(rows: RowCounts) -> RowFigures:
-    """Charts of what all rows say."""
+    """The figures of the manifest's rows."""
     common = sorted(rows.sizes.items(), key=lambda item: (-item[1], item[0]))
     largest = common[0][1] if common else 0
     sizes = [(f"{w} x {h}", n, bar(n, largest)) for (w, h), n in common[:SIZES]]
@@ -107,36 +116,36 @@ def of_rows(rows: RowCounts) -> RowFigures:
     )
 
 
-def _depth(title: str, which: str, found: DepthCounts) -> Figure:
-    total = int(found.bins.sum()) + found.sky + found.invalid
-    away = f"sky {_percent(found.sky, total)}, no depth {_percent(found.invalid, total)}"
-    if not found.bins.any():
-        return Figure(title, f"{which}: {away}")
-    first, last = (int(k) for k in np.flatnonzero(found.bins)[[0, -1]])
+def _depth(title: str, which: str, counts: DepthCounts) -> Figure:
+    total = int(counts.bins.sum()) + counts.sky + counts.invalid
+    rest = f"sky {_percent(counts.sky, total)}, no depth {_percent(counts.invalid, total)}"
+    if not counts.bins.any():
+        return Figure(title, f"{which}: {rest}")
+    first, last = (int(k) for k in np.flatnonzero(counts.bins)[[0, -1]])
     near, far = (NEAREST * 10 ** (k / PER_DECADE) for k in (first, last + 1))
-    low, middle, high = (found.quantile(share) for share in (0.05, 0.5, 0.95))
-    said = f"median {middle:.3g} m, 90 % within {low:.3g} to {high:.3g} m; {away}"
+    low, middle, high = (counts.quantile(share) for share in (0.05, 0.5, 0.95))
+    text = f"median {middle:.3g} m, 90 % within {low:.3g} to {high:.3g} m; {rest}"
     ticks = log_ticks(near, far, PER_DECADE)
-    chart = histogram(found.bins[first : last + 1].tolist(), ticks, f"depth in metres: {said}")
-    return Figure(title, f"{which}: {said}", chart=chart)
+    chart = histogram(counts.bins[first : last + 1].tolist(), ticks, f"depth in metres: {text}")
+    return Figure(title, f"{which}: {text}", chart=chart)
 
 
-def _normals(title: str, which: str, found: NormalCounts) -> Figure:
-    total = int(found.bins.sum()) + found.sky + found.invalid
-    away = f"sky {_percent(found.sky, total)}, no normal {_percent(found.invalid, total)}"
-    return Figure(title, f"{which}: {away}", picture=heat(found.bins))
+def _normals(title: str, which: str, counts: NormalCounts) -> Figure:
+    total = int(counts.bins.sum()) + counts.sky + counts.invalid
+    rest = f"sky {_percent(counts.sky, total)}, no normal {_percent(counts.invalid, total)}"
+    return Figure(title, f"{which}: {rest}", picture=heat(counts.bins))
 
 
-def _classes(title: str, which: str, found: ClassCounts) -> ClassTable:
-    order = sorted(found.pixels.items(), key=lambda item: (-item[1], item[0]))
-    total, largest = found.pixels.total(), order[0][1] if order else 0
+def _classes(title: str, which: str, counts: ClassCounts) -> ClassTable:
+    order = sorted(counts.pixels.items(), key=lambda item: (-item[1], item[0]))
+    total, largest = counts.pixels.total(), order[0][1] if order else 0
     lines = [
         ClassLine(
             name=name,
             bar=bar(pixels, largest),
             share=_percent(pixels, total),
-            present=found.present[name],
-            asked=found.asked[name],
+            present=counts.present[name],
+            asked=counts.asked[name],
         )
         for name, pixels in order[:MOST_CLASSES]
     ]
@@ -153,11 +162,11 @@ def _words(task: str, counts: Any) -> Figure:
     total = int(counts.sum())
     mean = float((counts * np.arange(len(counts))).sum()) / total
     most = f"{longest}" if longest < LONGEST else f"{LONGEST} or more"
-    said = f"{total:,} prompts of {mean:.1f} words on average, at most {most}"
+    text = f"{total:,} prompts of {mean:.1f} words on average, at most {most}"
     chart = histogram(
-        padded.reshape(bins, width).sum(1).tolist(), linear_ticks(bins * width, bins), said
+        padded.reshape(bins, width).sum(1).tolist(), linear_ticks(bins * width, bins), text
     )
-    return Figure(task, said, chart=chart)
+    return Figure(task, text, chart=chart)
 
 
 def _percent(part: int, whole: int) -> str:

@@ -1,7 +1,7 @@
-"""What a build's labels look like in numbers: histograms that grow a sample at a time.
+"""What a build's samples are like, in numbers: counts that grow a sample at a time.
 
-Depth, normals and classes are read out of decoded targets, so of the samples that are decoded;
-prompts, sizes and valid shares stand in the manifest's rows and are counted over all of them.
+Depth, normals and classes are counted in the targets that are decoded. Prompts, sizes and valid
+shares stand in the manifest's rows, and are counted in all of them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from vbdata.manifest.browse import by_cell
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
-NEAREST, DECADES, PER_DECADE = 0.01, 6, 20  # metres; bins of depth
+NEAREST, DECADES, PER_DECADE = 0.01, 6, 20  # of bins of depth: metres, factors of ten, bins each
 SIDE = 31  # bins of a component of a normal, from -1 to 1
-LONGEST = 200  # words of a prompt that are told apart
+LONGEST = 200  # words of a prompt; longer ones are counted with these
 ROW_COLUMNS = ["source", "task", "width", "height", "valid_share", "instruction"]
 
 
 @dataclass(slots=True)
 class DepthCounts:
-    """Pixels by depth: bins of equal ratio from NEAREST metres on, the ends open."""
+    """Pixels by z-depth: bins of equal ratio from NEAREST metres on; the first and last are open.
+
+    sky, invalid: pixels without a finite depth, and without a label.
+    """
 
     bins: Counts = field(default_factory=lambda: np.zeros(DECADES * PER_DECADE, np.int64))
     samples: int = 0
@@ -38,25 +41,28 @@ class DepthCounts:
     invalid: int = 0
 
     def add(self, label: Depth, valid: Mask) -> None:
-        """Count one sample; valid: bool[H, W]."""
+        """Count one sample. valid: bool[H, W], the mask that is stored with the target."""
         metres, valid = label.metres.numpy(), label.valid.numpy() & valid
         finite = metres[valid & np.isfinite(metres)].astype(np.float64)
-        at = np.floor(np.log10(np.maximum(finite, NEAREST) / NEAREST) * PER_DECADE)
-        at = np.minimum(at, len(self.bins) - 1).astype(np.int64)
-        self.bins += np.bincount(at, minlength=len(self.bins))
+        place = np.floor(np.log10(np.maximum(finite, NEAREST) / NEAREST) * PER_DECADE)
+        place = np.minimum(place, len(self.bins) - 1).astype(np.int64)
+        self.bins += np.bincount(place, minlength=len(self.bins))
         self.samples += 1
         self.sky += int(valid.sum()) - len(finite)
         self.invalid += int((~valid).sum())
 
     def quantile(self, share: float) -> float:
-        """The depth in metres that this share of the finite pixels is nearer than, within a bin."""
-        at = int(np.searchsorted(np.cumsum(self.bins), share * self.bins.sum()))
-        return float(NEAREST * 10 ** ((at + 0.5) / PER_DECADE))
+        """The depth in metres below which this share of the finite pixels lies, to within a bin."""
+        place = int(np.searchsorted(np.cumsum(self.bins), share * self.bins.sum()))
+        return float(NEAREST * 10 ** ((place + 0.5) / PER_DECADE))
 
 
 @dataclass(slots=True)
 class NormalCounts:
-    """Pixels by direction: int64[SIDE, SIDE] over (up, right) as the camera sees them."""
+    """Pixels by normal: int64[SIDE, SIDE], rows from up to down, columns from left to right.
+
+    sky, invalid: pixels of the sky, and others without a normal.
+    """
 
     bins: Counts = field(default_factory=lambda: np.zeros((SIDE, SIDE), np.int64))
     samples: int = 0
@@ -64,21 +70,23 @@ class NormalCounts:
     invalid: int = 0
 
     def add(self, label: Normals, valid: Mask) -> None:
-        """Count one sample; valid: bool[H, W]."""
-        seen = label.valid.numpy() & valid
+        """Count one sample. valid: bool[H, W], the mask that is stored with the target."""
+        has_normal = label.valid.numpy() & valid
         sky = label.sky.numpy() & valid
-        right, down, _ = label.xyz.numpy()[:, seen]
-        at = [np.clip(((v + 1) / 2 * SIDE).astype(np.int64), 0, SIDE - 1) for v in (down, right)]
-        flat = np.bincount(at[0] * SIDE + at[1], minlength=SIDE * SIDE)
+        right, down, _ = label.xyz.numpy()[:, has_normal]
+        row, column = (
+            np.clip(((v + 1) / 2 * SIDE).astype(np.int64), 0, SIDE - 1) for v in (down, right)
+        )
+        flat = np.bincount(row * SIDE + column, minlength=SIDE * SIDE)
         self.bins += flat.reshape(SIDE, SIDE)
         self.samples += 1
         self.sky += int(sky.sum())
-        self.invalid += int((~seen & ~sky).sum())
+        self.invalid += int((~has_normal & ~sky).sum())
 
 
 @dataclass(slots=True)
 class ClassCounts:
-    """By class: pixels, samples that ask for it, and samples in which it has a pixel."""
+    """By class: its pixels, the samples whose prompt asks for it, and those that show it."""
 
     pixels: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
@@ -86,7 +94,7 @@ class ClassCounts:
     samples: int = 0
 
     def add(self, label: Segments, valid: Mask) -> None:
-        """Count one sample; valid: bool[H, W]."""
+        """Count one sample. valid: bool[H, W], the mask that is stored with the target."""
         ids = np.where(valid & label.valid.numpy(), label.ids.numpy(), 0)
         sizes = np.bincount(ids.reshape(-1), minlength=len(label.classes) + 1)[1:]
         mine = Counter[str]()
@@ -100,14 +108,17 @@ class ClassCounts:
 
 @dataclass(slots=True)
 class Measures:
-    """All that decoded samples say, by cell."""
+    """Counts of decoded samples, by cell."""
 
     depth: dict[Cell, DepthCounts] = field(default_factory=dict)
     normals: dict[Cell, NormalCounts] = field(default_factory=dict)
     classes: dict[Cell, ClassCounts] = field(default_factory=dict)
 
     def add(self, cell: Cell, label: Any, valid: Mask) -> None:
-        """Count one decoded sample by the kind of its label; valid: bool[H, W] of its file."""
+        """Count one decoded sample by the kind of its label; other kinds are not counted.
+
+        valid: bool[H, W], the mask that is stored with the target.
+        """
         if isinstance(label, Depth):
             self.depth.setdefault(cell, DepthCounts()).add(label, valid)
         elif isinstance(label, Normals):
@@ -118,7 +129,12 @@ class Measures:
 
 @dataclass(slots=True)
 class RowCounts:
-    """What all rows say. words: int64[LONGEST + 1] by task; valid: sum of the shares by cell."""
+    """Counts of the manifest's rows.
+
+    words: by task, how many prompts have 0, 1, 2 ... words, int64[LONGEST + 1]; sizes: samples by
+    (width, height) in pixels; valid: by cell, the sum of its samples' shares of valid pixels;
+    count: samples by cell.
+    """
 
     words: dict[str, Counts] = field(default_factory=dict)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -127,7 +143,7 @@ class RowCounts:
 
 
 def measure_rows(tables: Iterable[pa.Table]) -> RowCounts:
-    """Count rows, ROW_COLUMNS of them, a table at a time."""
+    """Count the manifest's rows. tables: some rows each, with the columns ROW_COLUMNS."""
     rows = RowCounts()
     for table in tables:
         width, height, share = (
@@ -142,6 +158,6 @@ def measure_rows(tables: Iterable[pa.Table]) -> RowCounts:
         for cell, mine in by_cell(table).items():
             rows.valid[cell] = rows.valid.get(cell, 0.0) + float(share[mine].sum())
             rows.count[cell] += len(mine)
-            found = rows.words.setdefault(cell[1], np.zeros(LONGEST + 1, np.int64))
-            found += np.bincount(words[mine], minlength=LONGEST + 1)
+            lengths = rows.words.setdefault(cell[1], np.zeros(LONGEST + 1, np.int64))
+            lengths += np.bincount(words[mine], minlength=LONGEST + 1)
     return rows

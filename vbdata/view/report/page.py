@@ -1,4 +1,4 @@
-"""The page: what it shows of a build, in one pass over the samples that are read."""
+"""The page of a build: the samples that it needs are read once, and shown and counted then."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ from vbdata.view.report.reproduce import reproduction
 from vbdata.view.report.tiles import Tile, open_sample, tiles
 
 MEASURED = ("depth", "normals", "segments")  # kinds of labels that have histograms
-SAID = "expressions"  # segments that are named by whole phrases: no classes
-LONGEST_PROMPT = 1200  # characters that are shown
-ROW_BYTES = 1000  # of a shown sample besides its pictures and its prompt
-# Pictures get smaller the more of them there are: (samples on the page, box in pixels).
+NO_CLASSES = "expressions"  # a task that needs these names its segments by phrases
+LONGEST_PROMPT = 1200  # characters of a prompt that are shown
+ROW_BYTES = 1000  # of HTML for a sample, besides its pictures and its texts
+# The more samples, the smaller their pictures: (most samples, box in pixels).
 BOXES = ((60, (300, 225)), (150, (200, 150)), (1 << 62, (140, 105)))
 UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOptions:
-    """samples: of each cell, that are shown; decoded: in all, for histograms; max_bytes: of the
-    page, which shows fewer samples rather than grow beyond it.
+    """What a page shows.
+
+    samples: how many of each cell; decoded: how many samples in all are counted in histograms;
+    max_bytes: of the page, which shows fewer samples rather than grow beyond it; seed: which
+    samples are picked.
     """
 
     samples: int = 4
@@ -46,7 +49,7 @@ class PageOptions:
 
 @dataclass(slots=True)
 class Shown:
-    """A sample on the page."""
+    """A sample as it is shown: its row of the manifest, its prompt, its pictures."""
 
     row: Mapping[str, Any]
     prompt: str
@@ -55,15 +58,15 @@ class Shown:
 
 @dataclass(slots=True)
 class Sheet:
-    """The samples of one cell that are shown, of all that it has."""
+    """The samples of a cell that are shown. total: how many it has."""
 
     cell: Cell
     total: int
     shown: list[Shown] = field(default_factory=list)
 
 
-def page(out: Folder, how: PageOptions) -> bytes:
-    """A finished build as HTML. The same build and options: the same bytes.
+def page(out: Folder, options: PageOptions) -> bytes:
+    """A finished build as one HTML page; the same build and options give the same bytes.
 
     Raises BuildError if the folder holds no build or a damaged one.
     """
@@ -71,9 +74,9 @@ def page(out: Folder, how: PageOptions) -> bytes:
         rows = measure_rows(build.tables(ROW_COLUMNS))
         context = {
             "build": build.manifest,
-            "how": how,
+            "options": options,
             "quarantine": read_quarantine(out),
-            "again": reproduction(out, build.manifest),
+            "reproduction": reproduction(out, build.manifest),
             "valid": {cell: rows.valid[cell] / rows.count[cell] for cell in build.cells},
             "row_figures": figures.of_rows(rows),
             "tasks": sorted({task for _, task in build.cells}),
@@ -83,7 +86,7 @@ def page(out: Folder, how: PageOptions) -> bytes:
         bare = _render(
             context, [Sheet(cell, len(at)) for cell, at in build.cells.items()], measures
         )
-        sheets = _look(build, how, how.max_bytes - len(bare), measures)
+        sheets = _look(build, options, options.max_bytes - len(bare), measures)
         return _render(context, sheets, measures)
 
 
@@ -104,20 +107,24 @@ def _render(context: Mapping[str, Any], sheets: Sequence[Sheet], measures: Measu
     return UNPRINTABLE.sub("\ufffd", html).encode()
 
 
-def _look(build: Browser, how: PageOptions, room: int, measures: Measures) -> list[Sheet]:
-    """Read the picked samples once: the first of every cell, then the second, and so on."""
-    shares = _shares(build, how.decoded)
-    wanted = {cell: max(how.samples, shares.get(cell, 0)) for cell in build.cells}
-    queue = _in_turn(build.pick(wanted, how.seed))
+def _look(build: Browser, options: PageOptions, room: int, measures: Measures) -> list[Sheet]:
+    """Read the picked samples: show them while there is room, and count their labels.
+
+    They come in turn, the first of every cell, then the second of every cell, so that a page that
+    runs out of room has lost samples of all cells alike. room: bytes for samples.
+    """
+    shares = _shares(build, options.decoded)
+    wanted = {cell: max(options.samples, shares.get(cell, 0)) for cell in build.cells}
+    queue = _in_turn(build.pick(wanted, options.seed))
     sheets = {cell: Sheet(cell, len(rows)) for cell, rows in build.cells.items()}
-    expected = sum(min(how.samples, sheet.total) for sheet in sheets.values())
+    expected = sum(min(options.samples, sheet.total) for sheet in sheets.values())
     box = next(box for most, box in BOXES if expected <= most)
     read = build.read([picked for _, _, picked in queue])
     for (rank, cell, picked), (_, parts) in zip(queue, read, strict=True):
         sample = open_sample(picked.row, parts)
         if rank < shares.get(cell, 0):
             measures.add(cell, sample.label, sample.valid)
-        if rank < how.samples and room > 0:
+        if rank < options.samples and room > 0:
             shown = _shown(picked.row, tiles(sample, *box))
             room -= _size(shown)
             if room > 0:
@@ -126,12 +133,15 @@ def _look(build: Browser, how: PageOptions, room: int, measures: Measures) -> li
 
 
 def _shares(build: Browser, decoded: int) -> dict[Cell, int]:
-    """How many samples of each cell are measured: as in the mixture, of those that have labels."""
+    """How many samples of each cell are counted: `decoded` in all, in proportion to the cells.
+
+    Only cells whose labels have histograms count.
+    """
     needs = {
         cell: getattr(plugins.usable(plugins.TASKS, cell[1]), "NEEDS", ("",))
         for cell in build.cells
     }
-    cells = [c for c, kinds in needs.items() if kinds[0] in MEASURED and SAID not in kinds]
+    cells = [c for c, kinds in needs.items() if kinds[0] in MEASURED and NO_CLASSES not in kinds]
     have = [len(build.cells[cell]) for cell in cells]
     if not cells:
         return {}
@@ -140,10 +150,10 @@ def _shares(build: Browser, decoded: int) -> dict[Cell, int]:
 
 
 def _in_turn(picked: Mapping[Cell, Sequence[Picked]]) -> list[tuple[int, Cell, Picked]]:
-    """(rank in its cell, cell, sample): every cell's first, then every cell's second."""
+    """(rank in its cell, cell, sample): every cell's first, then every cell's second, and so on."""
     queue = [
-        (rank, at, cell, one)
-        for at, (cell, some) in enumerate(picked.items())
+        (rank, place, cell, one)
+        for place, (cell, some) in enumerate(picked.items())
         for rank, one in enumerate(some)
     ]
     queue.sort(key=lambda item: item[:2])
@@ -158,6 +168,7 @@ def _shown(row: Mapping[str, Any], made: list[Tile]) -> Shown:
 
 
 def _size(shown: Shown) -> int:
+    """Bytes that a sample takes on the page, at most."""
     texts = (shown.prompt, *(str(shown.row[key]) for key in ("sample_id", "license", "source")))
-    said = sum(len(str(escape(text)).encode()) for text in texts)
-    return ROW_BYTES + said + sum(len(tile.uri) for tile in shown.tiles)
+    size = sum(len(str(escape(text)).encode()) for text in texts)
+    return ROW_BYTES + size + sum(len(tile.uri) for tile in shown.tiles)

@@ -12,28 +12,32 @@ from vbdata.layout import QUARANTINE
 from vbdata.storage.folder import Folder
 
 FIRST = 100  # records that are shown
-LONGEST = 300  # characters of what is said of one
+LONGEST = 300  # characters of a text about one
 
 
 @dataclass(slots=True)
 class Quarantine:
-    """counts: records by (source, task, stage, reason), most frequent first; first: in full."""
+    """The quarantined records of a build.
+
+    total: how many; counts: (source, task, stage, reason) and how many records, the most frequent
+    first; first: the first records, with all that is known of them.
+    """
 
     total: int = 0
     counts: list[tuple[tuple[str, str, str, str], int]] = field(default_factory=list)
     first: list[dict[str, str]] = field(default_factory=list)
 
     def meanings(self) -> dict[str, str]:
-        """What the reasons mean that occur."""
-        said = {str(reason): meaning for reason, meaning in REASONS.items()}
-        found = sorted({reason for (_, _, _, reason), _ in self.counts})
-        return {reason: said.get(reason, "") for reason in found}
+        """The meaning of each reason that occurs; "" of one that this vbdata does not know."""
+        known = {str(reason): meaning for reason, meaning in REASONS.items()}
+        reasons = sorted({reason for (_, _, _, reason), _ in self.counts})
+        return {reason: known.get(reason, "") for reason in reasons}
 
 
 def read_quarantine(out: Folder) -> Quarantine:
-    """Count the quarantined records. Raises BuildError if the file is damaged."""
+    """Count the quarantined records of a build. Raises BuildError if their file is damaged."""
     counts = Counter[tuple[str, str, str, str]]()
-    found = Quarantine()
+    quarantine = Quarantine()
     with out.open(QUARANTINE) as file:
         for number, raw in enumerate(file, 1):
             try:
@@ -44,10 +48,10 @@ def read_quarantine(out: Folder) -> Quarantine:
                     f"{QUARANTINE}, line {number}: {err!r}; run vbdata verify"
                 ) from err
             if number <= FIRST:
-                found.first.append({key: _cut(str(value)) for key, value in line.items()})
-            found.total = number
-    found.counts = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return found
+                quarantine.first.append({key: _cut(str(value)) for key, value in line.items()})
+            quarantine.total = number
+    quarantine.counts = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return quarantine
 
 
 def _cut(text: str) -> str:

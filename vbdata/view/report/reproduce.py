@@ -1,4 +1,4 @@
-"""How to make the same bytes again: recipe, versions, commands, and what they must print."""
+"""How to build the same bytes again: recipe, versions, commands, and what they must print."""
 
 from __future__ import annotations
 
@@ -23,8 +23,12 @@ from vbdata.storage.folder import Folder
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """recipe: its text; written: as its author wrote it, else made from the manifest; checked: its
-    digest is the manifest's; same_code: the vbdata that makes the report would make the same bytes.
+    """What it takes to build the same bytes again, besides the raw data.
+
+    recipe: its text; written: whether that is the text as its author wrote it, else it was made
+    from the manifest; checked: whether its digest is the manifest's; same_code, version: whether
+    the vbdata that makes the report has the code that made the build, and its version; commands:
+    lines for a shell; sums_sha256: the SHA-256 of SHA256SUMS, "" if the build has none.
     """
 
     recipe: str
@@ -37,7 +41,7 @@ class Reproduction:
 
 
 def reproduction(out: Folder, manifest: Mapping[str, Any]) -> Reproduction:
-    """What a reader needs besides the raw data."""
+    """How to build the same bytes as a finished build. manifest: that of the build."""
     text, written, checked = _recipe(out, manifest)
     sums = hashlib.sha256(out.read(SUMS)).hexdigest() if out.exists(SUMS) else ""
     return Reproduction(
@@ -52,7 +56,7 @@ def reproduction(out: Folder, manifest: Mapping[str, Any]) -> Reproduction:
 
 
 def _recipe(out: Folder, manifest: Mapping[str, Any]) -> tuple[str, bool, bool]:
-    """The recipe as it was given, if the folder still has it and it is this build's."""
+    """The text of the recipe, whether its author wrote it so, and whether its digest is right."""
     try:
         given = recorded_recipe(out, {})
     except (BuildError, RecipeError):
@@ -61,14 +65,14 @@ def _recipe(out: Folder, manifest: Mapping[str, Any]) -> tuple[str, bool, bool]:
         return given.text, True, True
     text = _written_out(manifest["recipe"])
     try:
-        known = parse_recipe(text, "recipe.yaml", Path(), {}).digest()
-    except RecipeError:  # it names modules or lists of ids that are not here
-        known = ""
-    return text, False, known == manifest["recipe_sha256"]
+        digest = parse_recipe(text, "recipe.yaml", Path(), {}).digest()
+    except RecipeError:  # it names modules or lists of ids that are not on this machine
+        digest = ""
+    return text, False, digest == manifest["recipe_sha256"]
 
 
 def _written_out(recipe: Mapping[str, Any]) -> str:
-    """A recipe of the manifest's canonical one; roots are to be filled in."""
+    """The manifest's canonical recipe as YAML; roots are to be filled in."""
     plain = {key: value for key, value in recipe.items() if value not in ([], {})}
     plain["image"] = {k: v for k, v in recipe["image"].items() if v is not None}
     if recipe["holdout"]:
@@ -84,12 +88,12 @@ def _written_out(recipe: Mapping[str, Any]) -> str:
 
 
 def _same_code(code: Mapping[str, Any]) -> bool:
-    """Whether the engine and the prompts of a build are those that are installed."""
+    """Whether the engine and prompts that made a build are those of the installed vbdata."""
     return code["engine"] == plugins.engine_digest() and code["prompts"] == prompt_digest()
 
 
 def _commands(manifest: Mapping[str, Any], sums: str) -> str:
-    """Shell lines, from an empty environment to the check of every byte."""
+    """Lines for a shell, from an empty environment to the check of every byte."""
     versions = dict(manifest["environment"])
     python = versions.pop("python", "3.11")
     short = ".".join(python.split(".")[:2])

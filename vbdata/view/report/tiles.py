@@ -1,6 +1,7 @@
 """A sample as three small pictures: input, target, decoded label.
 
-Photographs are averaged and written as JPEG. Targets keep their colours: nearest pixels, as PNG.
+Photographs are shrunk by area averages and stored as JPEG. Targets are shrunk by nearest pixels and
+stored as PNG, since their colours are the label.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ QUALITY = 82
 
 
 class Tile(NamedTuple):
-    """A picture of a page; alt: what it shows; sharp: its pixels are not to be blended."""
+    """A picture on a page, as a data URI, of width x height pixels.
+
+    alt: what it shows; sharp: whether a browser that enlarges it must not blend pixels.
+    """
 
     uri: str
     width: int
@@ -37,9 +41,11 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A sample in memory. given, target: uint8 RGB [H, W, 3]; valid: bool[H, W].
+    """A decoded sample.
 
-    label: what the task's decoder reads in the target; None where its module is not installed.
+    row: of the manifest; given: the input image, uint8 RGB [H, W, 3]; target: uint8 RGB [H, W, 3];
+    valid: bool[H, W]; label: what the task's decoder reads in the target, None if the task is not
+    installed.
     """
 
     row: Mapping[str, Any]
@@ -50,7 +56,10 @@ class Opened:
 
 
 def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
-    """Decode a sample's members. Raises BuildError if they are damaged."""
+    """Decode a sample. row: of the manifest; parts: its members by extension.
+
+    Raises BuildError if they are damaged.
+    """
     try:
         given = next(images.decode_rgb(parts[m], m) for m in parts if m.startswith("input."))
         target = images.decode_rgb(parts["target.png"], "target.png")
@@ -66,7 +75,7 @@ def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
 
 
 def tiles(sample: Opened, width: int, height: int) -> list[Tile]:
-    """Input, target and, where it can be read, the decoded label, within a box of pixels."""
+    """Pictures of input, target and, if there is one, decoded label, that fit a box of pixels."""
     is_map = sample.label is None or isinstance(sample.label, Depth | Normals | Segments)
     name = f"{sample.row['task']} {sample.row['key']}"
     made = [_photograph(sample.given, width, height, f"input of {name}")]
@@ -81,7 +90,7 @@ def tiles(sample: Opened, width: int, height: int) -> list[Tile]:
 
 
 def _box(rgb: images.Pixels, width: int, height: int) -> tuple[int, int]:
-    """The size at which a picture fits, never a larger one."""
+    """Width and height at which a picture fits into a box; it is never enlarged."""
     scale = min(width / rgb.shape[1], height / rgb.shape[0], 1.0)
     return max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
 
