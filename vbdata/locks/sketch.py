@@ -122,6 +122,7 @@ def _put(table: Table, names: Sequence[str], digests: Iterable[str]) -> None:
     words[:, 1] = mix64(words[:, 0], _CHECK)
     tails = np.array([name[-TAIL:] for name in encoded], f"S{TAIL}")
     words[:, 2:] = tails.view("<u8").reshape(len(names), TAIL // 8)
+    # XOR has no scatter that adds up repeated cells, so the pairs of a cell are made neighbours.
     for cells in _places(words[:, 0]).T:
         order = np.argsort(cells, kind="stable")
         there, starts = np.unique(cells[order], return_index=True)
@@ -138,7 +139,11 @@ def _places(hashes: Words) -> NDArray[np.int64]:
 def _peeled(counts: NDArray[np.int64], words: Words) -> tuple[set[str], set[str], bool]:
     """Names of pairs that only the new table has, that only the old one has; whether all."""
     found: dict[int, set[str]] = {1: set(), -1: set()}
-    for _ in range(len(counts) * PARTS):  # a forged table must not go round for ever
+    # A cell whose count is 1 or -1 holds one pair alone, unless more pairs of both tables add up to
+    # that count. Then the XOR of their checksums is not the checksum of the XOR of their hashes. A
+    # pair that is found is taken out of all its cells, which may leave another cell with one pair;
+    # so it goes on until all cells are empty, or none holds one pair alone.
+    for _ in range(len(counts) * PARTS):  # a forged table must not loop forever
         alone = (np.abs(counts) == 1) & (words[:, 1] == mix64(words[:, 0], _CHECK))
         if not alone.any():
             break
