@@ -73,6 +73,7 @@ def rows(report: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [{row["name"]: row for row in result["rows"]} for result in results]
 
 
+@pytest.mark.slow
 def test_the_targets_themselves_are_perfect(truth: BuildTruth, perfect: Path) -> None:
     report = evaluate(truth, PredictionFolder(str(perfect)), PLAIN)
     assert not faulty(report)
@@ -120,6 +121,7 @@ def test_rows_to_beat_stand_beside_the_ceiling(truth: BuildTruth) -> None:
     assert all(one["source"].startswith("arXiv") for one in published["refcoco"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cap", [80.0, 12.0])
 def test_a_constant_is_learnt_from_other_scenes(truth: BuildTruth, cap: float) -> None:
     """By hand: each scene is answered by the median of all others, below the cap."""
@@ -170,6 +172,7 @@ def test_raw_data_that_has_changed(truth: BuildTruth, demo_data: Path, tmp_path:
         evaluate(truth, None, EvaluationOptions(roots={"kitti": [str(tmp_path / "kitti")]}))
 
 
+@pytest.mark.slow
 def test_every_fault_is_reported(truth: BuildTruth, answers: Path) -> None:
     depth, normals, edit = (first(truth, kind) for kind in ("depth", "normals", "image"))
     unlinked = [answers / f"{key}.png" for key in (depth, normals, edit)]
@@ -215,7 +218,7 @@ def test_answers_of_another_size(truth: BuildTruth, answers: Path) -> None:
 
 def test_pairs_and_functions_give_what_a_folder_gives(truth: BuildTruth, perfect: Path) -> None:
     how = EvaluationOptions(trivial=False, tasks=("refer", "edit"))
-    keys = truth.chosen(how.tasks)
+    keys = truth.keys_of(how.tasks)
     files = PredictionFolder(str(perfect))
     wanted = evaluate(truth, files, how)
     by_key = evaluate(truth, lambda key: files(key), how)
@@ -258,6 +261,7 @@ def test_pieces_only_move_the_last_digits(
             assert [one_way[n] for n in known] == pytest.approx([another[n] for n in known])
 
 
+@pytest.mark.slow
 def test_a_grey_answer_gains_nothing_by_being_rejected(truth: BuildTruth) -> None:
     def grey(key: str) -> Any:
         size = truth.row(key).geometry
@@ -320,6 +324,7 @@ def test_no_build(tmp_path: Path) -> None:
     assert "holds no finished build" in done.output
 
 
+@pytest.mark.slow
 def test_negatives_reach_cgf1(demo_data: Path, tmp_path: Path) -> None:
     """Prompts for absent classes, so that presence can be scored."""
     from dataclasses import replace

@@ -220,6 +220,7 @@ def test_ids_may_be_passed_around(seed: int) -> None:
         assert one[name] == pytest.approx(other[name])
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_perfection_and_pieces(seed: int) -> None:
     pairs = many(seed, 6)

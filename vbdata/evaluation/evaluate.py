@@ -1,17 +1,16 @@
-"""Score answers against a build: every cell's metrics beside its trivial rows and its ceiling.
+"""Score answers against a build: each cell's metrics beside its trivial rows and its ceiling.
 
     report = evaluate(BuildTruth(Folder("out")), PredictionFolder("predictions"))
 
-Answers come from a folder, from a function of a sample's key, or as (key, rgb) pairs in any order;
-each is decoded by its task's own decoder and compared with the truth in one pass. A sample without
-an answer that can be read is left out of all rows, so that a cell's rows always speak of the same
+Answers come from a folder, from a function of a sample's key, or as (key, rgb) pairs in any order.
+Each is decoded by its task's own decoder and compared with the truth in one pass. A sample without
+a readable answer is left out of all rows, so that the rows of a cell are always over the same
 samples. Samples are taken in pieces of 64 whose sums are merged in order: any number of worker
-processes gives the same bits. Meters keep sums, never images.
+processes gives the same bits. Memory holds sums, never images.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,31 +26,34 @@ from vbdata.evaluation.metrics.instances import InstancesMeter
 from vbdata.evaluation.metrics.meter import Meter
 from vbdata.evaluation.metrics.normals import NormalsMeter
 from vbdata.evaluation.metrics.regions import RegionsMeter
-from vbdata.evaluation.pieces import mapped, pieces
+from vbdata.evaluation.pieces import map_in_order, pieces
 from vbdata.evaluation.predictions import (
     Answered,
     Answers,
     Fault,
     PredictionFolder,
-    as_given,
-    by_key,
+    from_function,
+    from_pairs,
     label_of,
     stretched,
 )
-from vbdata.evaluation.priors import LEARNT, DepthPrior, Prior, fold_of, simple_answers
-from vbdata.evaluation.protocols import Protocol, protocols
-from vbdata.evaluation.report import Report, assembled
+from vbdata.evaluation.priors import LEARNT, DepthPrior, Prior, constant_answers, fold_of
+from vbdata.evaluation.protocols import DepthProtocol, protocols
+from vbdata.evaluation.report import Report, make_report
+from vbdata.evaluation.scores import Scores, merge_by_key
 from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
 from vbdata.evaluation.truth_raw import RawTruth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationOptions:
-    """How to score. align, crop, max_depth: of depth; None: what the data set's protocol says.
+    """How to score.
 
-    trivial: whether to answer without a model too; tasks: only these; limit: only the first
-    samples; roots: source -> raw data, for depth and normals that are not quantised; workers:
-    processes.
+    align ("none", "median", "least-squares"), crop (a name of `crops()`), max_depth (metres): of
+    depth; None is what the dataset's benchmark does. trivial: whether to score answers that need no
+    model, too; tasks: only these, all if empty; limit: only so many samples, the first ones; roots:
+    source -> where its raw data lies, for depth and normals that are not quantised; workers: how
+    many processes.
     """
 
     align: str = "none"
@@ -64,50 +66,31 @@ class EvaluationOptions:
     workers: int = 1
 
 
-@dataclass
-class Scores:
-    """What some samples add up to. meters: by cell and row, in order of first appearance."""
-
-    meters: dict[tuple[Cell, str], Meter] = field(default_factory=dict)
-    counts: Counter[tuple[Cell, str]] = field(default_factory=Counter)
-    faults: list[Fault] = field(default_factory=list)
-
-    def merge(self, later: Scores) -> None:
-        """Take up the samples that come after these."""
-        for name, meter in later.meters.items():
-            if name in self.meters:
-                self.meters[name].merge(meter)
-            else:
-                self.meters[name] = meter
-        self.counts += later.counts
-        self.faults += later.faults
-
-
 @dataclass(frozen=True)
-class Bench:
-    """All that scoring one sample needs; goes to worker processes once."""
+class ScoringContext:
+    """All that scoring a sample needs besides its answer; sent to each worker process once."""
 
     build: BuildTruth
     raw: RawTruth
-    protocols: Mapping[str, Protocol]
+    protocols: Mapping[str, DepthProtocol]
     folds: Mapping[Cell, tuple[str, list[str]]]
     trivial: bool
     priors: Mapping[Cell, Prior] = field(default_factory=dict)
 
     def fold(self, row: Row) -> int:
-        """The fold that a sample is answered in."""
+        """The fold of a sample, 0 to 7; its trivial answers are learnt from the other folds."""
         by, names = self.folds[row.source, row.task]
         return fold_of(names, row.group if by == "group" else row.sample_id)
 
     def prior(self, row: Row) -> Any:
-        """What a cell's trivial answers know before they have seen a sample."""
+        """An empty prior for a sample's kind: what its cell's trivial answers are learnt into."""
         kind = kind_of(row.task)
         if kind == "depth":
             return DepthPrior(self.protocols[row.dataset].max_depth)
         return LEARNT[kind]()
 
     def meter(self, row: Row) -> Meter:
-        """An empty meter for a sample's kind."""
+        """An empty meter for a sample's kind; of depth, with its dataset's protocol."""
         kind = kind_of(row.task)
         if kind == "depth":
             protocol = self.protocols[row.dataset]
@@ -125,75 +108,78 @@ class Bench:
 def evaluate(
     build: BuildTruth, answers: Answers | None = None, options: EvaluationOptions | None = None
 ) -> Report:
-    """Score answers; without any, only the trivial rows and the ceiling of the whole build.
+    """Score answers, each uint8 RGB [H, W, 3], and return the report (docs/metrics.md).
 
-    Raises RecipeError for options that cannot be, BuildError or BadSample for a damaged build.
+    answers: a folder, a function of a sample's key, or (key, rgb) pairs in any order; without any,
+    the report has only the trivial rows and the ceiling of the whole build. Answers that are
+    missing or wrong are counted in the report, not raised. Raises RecipeError for options that
+    cannot be, BuildError or BadSample if the build is damaged.
     """
-    how = options or EvaluationOptions()
-    keys = build.chosen(how.tasks)[: how.limit]
-    known = protocols({dataset for _, dataset, _ in build.cells()}, how)
-    if how.workers > 1 and answers is not None and not isinstance(answers, PredictionFolder):
-        raise RecipeError(["several workers need a folder of predictions"])
-    raw = RawTruth(build, how.roots, keys)
-    bench = Bench(build, raw, known, build.folds(), how.trivial)
-    if how.trivial:
-        bench = replace(bench, priors=_learnt(bench, keys, how.workers))
+    options = options or EvaluationOptions()
+    keys = build.keys_of(options.tasks)[: options.limit]
+    by_dataset = protocols({dataset for _, dataset, _ in build.cells()}, options)
+    if options.workers > 1 and answers is not None and not isinstance(answers, PredictionFolder):
+        raise RecipeError(
+            [f"workers is {options.workers}, but several workers need a folder of predictions"]
+        )
+    raw = RawTruth(build, options.roots, keys)
+    context = ScoringContext(build, raw, by_dataset, build.folds(), options.trivial)
+    if options.trivial:
+        context = replace(context, priors=_learnt(context, keys, options.workers))
     scores = Scores()
     if answers is None or callable(answers):
         score = partial(_score_keys, answers=answers)
-        for part in mapped(score, bench, pieces(keys), how.workers):
+        for part in map_in_order(score, context, pieces(keys), options.workers):
             scores.merge(part)
     else:
-        for piece in pieces(as_given(answers, keys)):
-            scores.merge(_score(bench, piece))
+        for piece in pieces(from_pairs(answers, keys)):
+            scores.merge(_score(context, piece))
     if isinstance(answers, PredictionFolder):
         scores.faults += answers.faults(build.keys)
-    return assembled(build, known, scores, len(keys), answers is not None, raw)
+    return make_report(build, by_dataset, scores, len(keys), answers is not None, raw)
 
 
-def _learnt(bench: Bench, keys: list[str], workers: int) -> dict[Cell, Prior]:
-    """What each cell's trivial answers know."""
+def _learnt(context: ScoringContext, keys: list[str], workers: int) -> dict[Cell, Prior]:
+    """What the trivial answers of each cell have learnt from its targets."""
     priors: dict[Cell, Any] = {}
-    for part in mapped(_learn, bench, pieces(keys), workers):
-        for cell, prior in part.items():
-            if cell in priors:
-                priors[cell].merge(prior)
-            else:
-                priors[cell] = prior
+    for part in map_in_order(_learn, context, pieces(keys), workers):
+        merge_by_key(priors, part)
     return priors
 
 
-def _learn(bench: Bench, keys: list[str]) -> dict[Cell, Any]:
+def _learn(context: ScoringContext, keys: list[str]) -> dict[Cell, Any]:
     priors: dict[Cell, Any] = {}
     for key in keys:
-        row = bench.build.row(key)
+        row = context.build.row(key)
         if kind_of(row.task) in LEARNT:
             cell = (row.source, row.task)
-            prior = priors.setdefault(cell, bench.prior(row))
-            prior.add(bench.raw.sharpened(bench.build.read(key)), bench.fold(row))
+            prior = priors.setdefault(cell, context.prior(row))
+            prior.add(context.raw.with_raw_label(context.build.read(key)), context.fold(row))
     return priors
 
 
-def _score_keys(bench: Bench, keys: list[str], answers: Any) -> Scores:
+def _score_keys(context: ScoringContext, keys: list[str], answers: Any) -> Scores:
     if answers is None:
-        return _score(bench, ((key, None) for key in keys))
-    return _score(bench, by_key(answers, keys))
+        return _score(context, ((key, None) for key in keys))
+    return _score(context, from_function(answers, keys))
 
 
-def _score(bench: Bench, answered: Iterable[Answered | tuple[str, None]]) -> Scores:
+def _score(context: ScoringContext, answered: Iterable[Answered | tuple[str, None]]) -> Scores:
     scores = Scores()
     for key, answer in answered:
         if isinstance(answer, Fault):
             scores.faults.append(answer)
-            if key in bench.build and answer.cause in ("missing", "unreadable"):
-                row = bench.build.row(key)
+            if key in context.build and answer.cause in ("missing", "unreadable"):
+                row = context.build.row(key)
                 scores.counts[(row.source, row.task), answer.cause] += 1
         else:
-            _score_one(bench, bench.build.row(key), answer, scores)
+            _score_one(context, context.build.row(key), answer, scores)
     return scores
 
 
-def _score_one(bench: Bench, row: Row, answer: images.Pixels | None, scores: Scores) -> None:
+def _score_one(
+    context: ScoringContext, row: Row, answer: images.Pixels | None, scores: Scores
+) -> None:
     cell = (row.source, row.task)
     scores.counts[cell, "scored"] += 1
     if answer is not None:
@@ -205,22 +191,24 @@ def _score_one(bench: Bench, row: Row, answer: images.Pixels | None, scores: Sco
             scores.faults.append(fault)
     if kind_of(row.task) == "generated":
         return
-    truth = bench.raw.sharpened(bench.build.read(row.key))
-    for name, label in _rows(bench, truth, answer):
-        meter = scores.meters.setdefault((cell, name), bench.meter(row))
+    truth = context.raw.with_raw_label(context.build.read(row.key))
+    for name, label in _rows(context, truth, answer):
+        meter = scores.meters.setdefault((cell, name), context.meter(row))
         meter.add(truth.label, label, row.geometry)
         scores.counts[cell, f"row {name}"] += 1
 
 
-def _rows(bench: Bench, truth: Truth, answer: images.Pixels | None) -> Iterator[tuple[str, Any]]:
-    """The model's answer, the trivial ones, and the target's own, by the name of their row."""
+def _rows(
+    context: ScoringContext, truth: Truth, answer: images.Pixels | None
+) -> Iterator[tuple[str, Any]]:
+    """Name and label of each row: the model's answer, the trivial ones, the target's own."""
     row = truth.row
     if answer is not None:
         yield "prediction", label_of(row, answer)
-    if bench.trivial:
-        prior = bench.priors.get((row.source, row.task))
+    if context.trivial:
+        prior = context.priors.get((row.source, row.task))
         if prior is not None:
-            yield from prior.answers(truth, bench.fold(row))
-        yield from simple_answers(kind_of(row.task), truth)
+            yield from prior.answers(truth, context.fold(row))
+        yield from constant_answers(kind_of(row.task), truth)
         yield "copied input", label_of(row, truth.input())
     yield "ceiling", label_of(row, truth.target)

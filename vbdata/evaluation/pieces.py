@@ -1,7 +1,7 @@
-"""Pieces of a stream through a function, in this process or in several, always in order.
+"""A stream cut into pieces, and a function of each, in this process or in several, in order.
 
-The pieces do not depend on how many processes there are, and neither does the order in which
-results come out, so sums of floating point numbers are the same bits.
+Neither the pieces nor the order of their results depends on the number of processes. Floating point
+sums over them therefore have the same bits however many there are.
 """
 
 from __future__ import annotations
@@ -11,25 +11,29 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-PIECE = 64
+PIECE = 64  # items: a sum over a piece is made in one process
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_shared: Any = None  # of a worker process: what all its calls need
+_shared: Any = None  # in a worker process: what all its calls need
 
 
 def pieces(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Lists of up to 64."""
+    """The items in lists of 64, the last with what is left."""
     stream = iter(items)
     while piece := list(islice(stream, PIECE)):
         yield piece
 
 
-def mapped(
+def map_in_order(
     function: Callable[[Any, Any], Result], shared: Any, parts: Iterable[Any], workers: int
 ) -> Iterator[Result]:
-    """function(shared, part) of each part, in order; `shared` goes to each process once."""
+    """function(shared, part) for each part, in the order of the parts.
+
+    With up to one worker in this process, else in so many processes, to each of which `shared` is
+    sent once; function, shared, parts and results must then be picklable.
+    """
     if workers <= 1:
         yield from (function(shared, part) for part in parts)
         return

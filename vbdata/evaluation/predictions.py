@@ -1,9 +1,9 @@
-"""Answers as painted images: where they come from, and how they become labels.
+"""Answers as RGB images: where they come from, and how they become labels.
 
-An answer may have any size. It is decoded at its own, and the label is brought to the truth's size
-by nearest neighbour, the exact integer rule by which a build fits its labels; edited images are
-resampled by area average where they shrink and bilinearly else. An aspect ratio more than 5 % off
-is scored so too, and reported as stretched.
+An answer may have any size. It is decoded at its own size, then its label is brought to the truth's
+by nearest neighbour, by the exact integer rule with which builds fit their labels. Edited images
+are resampled instead: by area average where they shrink in both directions, bilinearly otherwise.
+An answer whose aspect ratio is more than 5 % off is scored in this way, too, and reported.
 """
 
 from __future__ import annotations
@@ -23,27 +23,30 @@ from vbdata.evaluation.truth import Row, as_instances, kind_of
 from vbdata.storage.folder import Folder
 
 ENDINGS = (".png", ".jpg", ".jpeg")
-ASPECT = 0.05
+ASPECT = 0.05  # relative error of width / height above which an answer counts as stretched
 
 Cause = Literal["missing", "unreadable", "stretched", "twice", "unknown key"]
 
 
 class Fault(NamedTuple):
-    """Something wrong with one answer."""
+    """Something wrong with one answer; key: "" for a file that is named after no sample."""
 
     key: str
     cause: Cause
     detail: str
 
 
-# By key; None or BadSample: there is none, or none that can be read.
+# The image of a key; None if there is none; raises BadSample if it cannot be read.
 ByKey = Callable[[str], images.Pixels | None]
 Answers = ByKey | Iterable[tuple[str, images.Pixels]]
 Answered = tuple[str, images.Pixels | Fault]
 
 
 class PredictionFolder:
-    """RGB images named KEY.png, KEY.jpg or KEY.jpeg directly in a folder or URL. Picklable."""
+    """RGB images named KEY.png, KEY.jpg or KEY.jpeg, directly in a folder or URL.
+
+    A function of a sample's key. May be pickled.
+    """
 
     def __init__(self, url: str) -> None:
         """List the folder once. Raises RecipeError if there is no such folder."""
@@ -60,13 +63,16 @@ class PredictionFolder:
                 self.others.append(file.path)
 
     def __call__(self, key: str) -> images.Pixels | None:
-        """The image of a key, None if there is none. Raises BadSample if it cannot be read."""
+        """The image of a key, uint8 RGB [H, W, 3], or None if there is none.
+
+        Raises BadSample if it cannot be read.
+        """
         files = self._files.get(key)
         return images.decode_rgb(self.folder.read(files[-1]), files[-1]) if files else None
 
-    def faults(self, known: Iterable[str]) -> Iterator[Fault]:
-        """Files that answer no sample of the build, and keys that are answered twice."""
-        strange = sorted(set(self._files) - set(known))
+    def faults(self, keys: Iterable[str]) -> Iterator[Fault]:
+        """Files that are named after none of a build's keys, and keys that have several files."""
+        strange = sorted(set(self._files) - set(keys))
         for path in self.others + [path for stem in strange for path in self._files[stem]]:
             yield Fault("", "unknown key", f"{path} is named after no sample")
         for key, files in self._files.items():
@@ -74,8 +80,8 @@ class PredictionFolder:
                 yield Fault(key, "twice", f"{', '.join(files)}: the last one is scored")
 
 
-def by_key(answers: ByKey, keys: Iterable[str]) -> Iterator[Answered]:
-    """Each key's image, or why there is none."""
+def from_function(answers: ByKey, keys: Iterable[str]) -> Iterator[Answered]:
+    """Each key, in order, with its image as a function gives it, or with why there is none."""
     for key in keys:
         try:
             yield key, _checked(key, answers(key))
@@ -83,8 +89,11 @@ def by_key(answers: ByKey, keys: Iterable[str]) -> Iterator[Answered]:
             yield key, Fault(key, "unreadable", str(err))
 
 
-def as_given(answers: Iterable[tuple[str, images.Pixels]], keys: list[str]) -> Iterator[Answered]:
-    """Pairs in the order of the caller; then the keys that none was given for."""
+def from_pairs(answers: Iterable[tuple[str, images.Pixels]], keys: list[str]) -> Iterator[Answered]:
+    """(key, image) pairs in the caller's order, then the keys that have none, as missing.
+
+    keys: those that are scored. A pair of another key, or of one that came before, is a fault.
+    """
     left = dict.fromkeys(keys)
     wanted = set(keys)
     for key, image in answers:
@@ -103,15 +112,15 @@ def _checked(key: str, image: Any) -> images.Pixels | Fault:
     if image is None:
         return Fault(key, "missing", "no answer")
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
-        found = f"{getattr(image, 'dtype', type(image).__name__)} {np.shape(image)}"
-        return Fault(key, "unreadable", f"an answer is uint8 [H, W, 3], got {found}")
+        got = f"{getattr(image, 'dtype', type(image).__name__)} {np.shape(image)}"
+        return Fault(key, "unreadable", f"an answer is uint8 [H, W, 3], got {got}")
     if image.shape[2] != 3 or not image.size:
         return Fault(key, "unreadable", f"an answer is uint8 [H, W, 3], got {image.shape}")
     return image
 
 
 def stretched(rgb: images.Pixels, row: Row) -> Fault | None:
-    """What to say of an answer whose aspect ratio is not the truth's."""
+    """The fault of an answer whose aspect ratio is more than 5 % off the truth's, else None."""
     height, width, _ = rgb.shape
     wanted = row.geometry
     if abs(width * wanted.height / (height * wanted.width) - 1) <= ASPECT:
@@ -121,28 +130,31 @@ def stretched(rgb: images.Pixels, row: Row) -> Fault | None:
 
 
 def label_of(row: Row, rgb: images.Pixels) -> Any:
-    """What the task's decoder reads in an answer, at the truth's size."""
+    """What the task's decoder reads in an answer, uint8 RGB [H, W, 3], at the truth's size.
+
+    A Label; Instances for instances; for images a tensor uint8[H, W, 3].
+    """
     import torch
 
-    kind, wanted = kind_of(row.task), row.geometry
-    size = (wanted.width, wanted.height)
-    found = (rgb.shape[1], rgb.shape[0])
+    kind = kind_of(row.task)
+    size = (row.geometry.width, row.geometry.height)
+    own = (rgb.shape[1], rgb.shape[0])
     if kind in ("image", "generated"):
-        return torch.from_numpy(np.ascontiguousarray(rgb if found == size else _resized(rgb, size)))
+        return torch.from_numpy(np.ascontiguousarray(rgb if own == size else _resized(rgb, size)))
     rgb = np.ascontiguousarray(rgb)
     label = plugins.task(row.task).decode(torch.from_numpy(rgb), row.params)
-    fit = Geometry(source=found, scaled=size, left=0, top=0, width=size[0], height=size[1])
+    fit = Geometry(source=own, scaled=size, left=0, top=0, width=size[0], height=size[1])
     if kind != "instances":
         return label.fit(fit)
     painted = as_instances(label, rgb, row)
-    return painted if found == size else _fitted(painted, fit)
+    return painted if own == size else _fitted(painted, fit)
 
 
-def _fitted(one: Instances, fit: Geometry) -> Instances:
+def _fitted(painted: Instances, fit: Geometry) -> Instances:
     import torch
 
-    ids, valid = (fit.pick(torch.from_numpy(part)).numpy() for part in (one.ids, one.valid))
-    return replace(one, ids=ids, valid=valid)
+    ids, valid = (fit.pick(torch.from_numpy(part)).numpy() for part in (painted.ids, painted.valid))
+    return replace(painted, ids=ids, valid=valid)
 
 
 def _resized(rgb: images.Pixels, size: tuple[int, int]) -> images.Pixels:

@@ -1,9 +1,9 @@
-"""Answers that need no model: constants, per-pixel maps, nothing, everything, the input again.
+"""Trivial answers, which need no model: constants, per-pixel maps, nothing, everything.
 
-What a constant or a map says about a sample is learnt from other samples of its cell only: the
-groups (scenes, photographs) of a cell, sorted, are dealt to eight folds, and a fold is answered by
-the other seven; a cell of one group deals its records instead. Maps have 32 x 32 boxes, each the
-mean or the most frequent of all its pixels, so memory does not grow with the set.
+A constant or a map for a sample is learnt from other samples of its cell only: the groups (scenes,
+photographs) of a cell, sorted, are dealt to eight folds, and a fold is answered from the other
+seven. A cell with a single group deals its records instead. A map is a grid of 32 x 32 boxes, each
+the mean or the most frequent value of all pixels in it, so memory does not grow with the samples.
 """
 
 from __future__ import annotations
@@ -20,39 +20,44 @@ from vbdata.evaluation.metrics.matching import Instances
 from vbdata.evaluation.truth import Truth
 
 FOLDS = 8
-GRID = 32
+GRID = 32  # boxes a side of a map
+# A histogram of log-depth finds the median without keeping a pixel.
 OCTAVES, PER_OCTAVE = 10, 100  # 2**-10 to 2**10 metres, in steps of 0.7 %
 
-Answer = tuple[str, Any]
+Answer = tuple[str, Any]  # name of the row, label
 
 
-def boxes(shape: tuple[int, int]) -> NDArray[np.int64]:
-    """int64[H, W]: which of the GRID x GRID equal boxes each pixel lies in, counted by rows."""
-    rows, columns = (_line(size) for size in shape)
+def box_numbers(shape: tuple[int, int]) -> NDArray[np.int64]:
+    """int64[H, W]: which of 32 x 32 equal boxes each pixel lies in, counted row by row from 0."""
+    rows, columns = (_along(size) for size in shape)
     return rows[:, None] * GRID + columns[None, :]
 
 
-def grown(map_: NDArray[Any], shape: tuple[int, int]) -> Any:
-    """A tensor [..., H, W] of a map [..., GRID, GRID], each pixel that of its box."""
+def enlarged(map_: NDArray[Any], shape: tuple[int, int]) -> Any:
+    """A map [..., 32, 32] as a tensor [..., H, W]: each pixel has the value of its box.
+
+    shape: (H, W).
+    """
     import torch
 
-    rows, columns = (_line(size) for size in shape)
+    rows, columns = (_along(size) for size in shape)
     return torch.from_numpy(map_[..., rows[:, None], columns[None, :]])
 
 
-def _line(size: int) -> NDArray[np.int64]:
+def _along(size: int) -> NDArray[np.int64]:
+    """int64[size]: the box, along one axis, in which the centre of each pixel lies."""
     return (2 * np.arange(size) + 1) * GRID // (2 * size)
 
 
 def _summed(box: NDArray[np.int64], values: NDArray[Any] | None = None) -> NDArray[Any]:
-    """[GRID, GRID]: sums of values, or how many there are, by box."""
+    """[GRID, GRID]: the sum of the values in each box, or how many pixels it has."""
     return np.bincount(box, values, GRID * GRID).reshape(GRID, GRID)
 
 
 class DepthPrior:
-    """The median depth, and the mean depth of each place, of what is scored: below a cap, metres.
+    """The median depth and the mean depth of each box, in metres, of pixels nearer than `cap`.
 
-    Answers are clipped to the cap, so what lies beyond would only spoil what lies within.
+    Answers are clipped to the cap before they are scored, and what lies beyond it is not scored.
     """
 
     def __init__(self, cap: float = np.inf) -> None:
@@ -62,10 +67,10 @@ class DepthPrior:
         self.counts = np.zeros((FOLDS, GRID, GRID), np.int64)
 
     def add(self, truth: Truth, fold: int) -> None:
-        """Learn one sample."""
+        """Learn from one sample; fold: its own, from 0 to 7."""
         metres = truth.label.metres.numpy()
         good = truth.label.valid.numpy() & (metres > NEAREST) & (metres < self.cap)
-        box, metres = boxes(good.shape)[good], metres[good]
+        box, metres = box_numbers(good.shape)[good], metres[good]
         self.sums[fold] += _summed(box, metres)
         self.counts[fold] += _summed(box)
         step = (np.log2(metres) + OCTAVES) * PER_OCTAVE
@@ -73,13 +78,16 @@ class DepthPrior:
         self.steps[fold] += np.bincount(step, minlength=self.steps.shape[1])
 
     def merge(self, later: DepthPrior) -> None:
-        """Take up what another has learnt."""
+        """Add what another prior of this kind has learnt from other samples."""
         self.steps += later.steps
         self.sums += later.sums
         self.counts += later.counts
 
     def answers(self, truth: Truth, fold: int) -> Iterator[Answer]:
-        """What the other folds say."""
+        """Rows "constant median" and "mean map" as Depth, learnt from the other folds.
+
+        No rows if those have no pixel. A box without a pixel has the median.
+        """
         steps = np.cumsum(_others(self.steps, fold))
         if not steps[-1]:
             return
@@ -88,29 +96,32 @@ class DepthPrior:
         sums, counts = _others(self.sums, fold), _others(self.counts, fold)
         means = np.where(counts > 0, sums / np.maximum(counts, 1), median)
         for name, map_ in (("constant median", np.full_like(means, median)), ("mean map", means)):
-            metres = grown(map_.astype(np.float32), truth.valid.shape)
+            metres = enlarged(map_.astype(np.float32), truth.valid.shape)
             yield name, Depth(metres=metres, valid=metres > 0)
 
 
 class NormalsPrior:
-    """The mean direction, and that of each place."""
+    """The mean direction of all pixels and that of each box; unit vectors in OpenCV axes."""
 
     def __init__(self) -> None:
         self.sums = np.zeros((FOLDS, 3, GRID, GRID))
 
     def add(self, truth: Truth, fold: int) -> None:
-        """Learn one sample."""
+        """Learn from one sample; fold: its own, from 0 to 7."""
         good = truth.label.valid.numpy()
-        box = boxes(good.shape)[good]
+        box = box_numbers(good.shape)[good]
         for k, part in enumerate(truth.label.xyz.numpy()):
             self.sums[fold, k] += _summed(box, part[good])
 
     def merge(self, later: NormalsPrior) -> None:
-        """Take up what another has learnt."""
+        """Add what another prior of this kind has learnt from other samples."""
         self.sums += later.sums
 
     def answers(self, truth: Truth, fold: int) -> Iterator[Answer]:
-        """What the other folds say."""
+        """Rows "constant normal" and "mean map" as Normals, learnt from the other folds.
+
+        No rows if those have no direction on average. A box without a pixel has the overall mean.
+        """
         sums = _others(self.sums, fold)
         whole = sums.sum((1, 2), keepdims=True)
         if not np.linalg.norm(whole) > 0:
@@ -119,33 +130,37 @@ class NormalsPrior:
         means = np.where(lengths > 0, sums, whole)
         for name, map_ in (("constant normal", np.zeros_like(sums) + whole), ("mean map", means)):
             unit = map_ / np.linalg.norm(map_, axis=0)
-            xyz = grown(unit.astype(np.float32), truth.valid.shape)
+            xyz = enlarged(unit.astype(np.float32), truth.valid.shape)
             everywhere = xyz[0].isfinite()
             yield name, Normals(xyz=xyz, valid=everywhere, sky=~everywhere)
 
 
 class ClassesPrior:
-    """How often each name stands in each place; the background is the empty name."""
+    """How often each name is seen in each box; the background is the empty name."""
 
     def __init__(self) -> None:
         self.counts: dict[str, NDArray[np.int64]] = {}
 
     def add(self, truth: Truth, fold: int) -> None:
-        """Learn one sample."""
+        """Learn from one sample; fold: its own, from 0 to 7."""
         good = truth.label.valid.numpy()
-        box, ids = boxes(good.shape)[good], truth.label.ids.numpy()[good]
+        box, ids = box_numbers(good.shape)[good], truth.label.ids.numpy()[good]
         names = ("", *truth.label.classes)
         table = np.bincount(ids * (GRID * GRID) + box, minlength=len(names) * GRID * GRID)
         for name, counts in zip(names, table.reshape(-1, GRID, GRID), strict=True):
             self._of(name)[fold] += counts
 
     def merge(self, later: ClassesPrior) -> None:
-        """Take up what another has learnt."""
+        """Add what another prior of this kind has learnt from other samples."""
         for name, counts in later.counts.items():
             self._of(name)[:] += counts
 
     def answers(self, truth: Truth, fold: int) -> Iterator[Answer]:
-        """What the other folds say of the names that this sample asks for."""
+        """Rows "majority class" and "mode map" as Segments, learnt from the other folds.
+
+        Only names that the sample's own legend asks for, and the background, are counted. No
+        rows if the other folds have no pixel of them.
+        """
         names = ("", *truth.label.classes)
         counts = np.stack([_others(self._of(name), fold) for name in names])
         if not counts.any():
@@ -153,7 +168,7 @@ class ClassesPrior:
         most = np.full((GRID, GRID), counts.sum((1, 2)).argmax())
         modes = np.where(counts.any(0), counts.argmax(0), most)
         for name, map_ in (("majority class", most), ("mode map", modes)):
-            yield name, _segments(truth.label, grown(map_.astype(np.int32), truth.valid.shape))
+            yield name, _segments(truth.label, enlarged(map_.astype(np.int32), truth.valid.shape))
 
     def _of(self, name: str) -> NDArray[np.int64]:
         return self.counts.setdefault(name, np.zeros((FOLDS, GRID, GRID), np.int64))
@@ -167,8 +182,11 @@ LEARNT: Mapping[str, type[Prior]] = {
 }
 
 
-def simple_answers(kind: str, truth: Truth) -> Iterator[Answer]:
-    """Answers that know nothing of other samples."""
+def constant_answers(kind: str, truth: Truth) -> Iterator[Answer]:
+    """Rows "nothing" and "everything" for regions and instances, none for other kinds.
+
+    Everything is all pixels as the first expression, or as one instance.
+    """
     import torch
 
     if kind == "regions":
@@ -183,7 +201,7 @@ def simple_answers(kind: str, truth: Truth) -> Iterator[Answer]:
 
 
 def fold_of(groups: list[str], group: str) -> int:
-    """The fold of a group, by its rank among a cell's."""
+    """The fold of a group, from 0 to 7: its rank in the sorted `groups`, modulo 8."""
     return int(np.searchsorted(groups, group)) % FOLDS
 
 

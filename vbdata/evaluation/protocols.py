@@ -1,4 +1,4 @@
-"""Benchmarks' protocols for depth, and published numbers; both are data, by name of a reader."""
+"""How benchmarks score depth, and numbers that others published: read from protocols.yaml."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ FILE = Path(__file__).with_suffix(".yaml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """How depth is scored. max_depth: metres; shares: of the crop, None for no crop."""
+class DepthProtocol:
+    """How the depth of a dataset is scored.
+
+    align: one of ALIGNMENTS; max_depth: metres, beyond which nothing is scored; crop: its name;
+    shares: of the crop, (top, bottom, left, right) of the source image's height and width, None
+    for no crop.
+    """
 
     align: str
     max_depth: float
@@ -24,7 +29,7 @@ class Protocol:
     shares: Crop | None
 
     def described(self) -> dict[str, Any]:
-        """For a report."""
+        """The protocol as a report has it: align, max_depth and crop."""
         return {name: value for name, value in asdict(self).items() if name != "shares"}
 
 
@@ -32,19 +37,20 @@ class Protocol:
 def _data() -> dict[str, Any]:
     import yaml
 
-    found: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    return found
+    content: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return content
 
 
 def crops() -> list[str]:
-    """The names of the crops."""
+    """The names of the known crops, "none" first."""
     return ["none", *_data()["crops"]]
 
 
-def protocols(datasets: Iterable[str], options: Any) -> Mapping[str, Protocol]:
-    """By data set: its benchmark's protocol, what the options say before it.
+def protocols(datasets: Iterable[str], options: Any) -> Mapping[str, DepthProtocol]:
+    """The protocol of each dataset: its benchmark's, overridden by the options.
 
-    options: align, crop and max_depth, the last two None where nothing is said. Raises RecipeError.
+    options: has align, crop and max_depth (metres), the last two None for the benchmark's. Raises
+    RecipeError, with the known choices, for an unknown alignment or crop or a wrong depth.
     """
     faults = []
     if options.align not in ALIGNMENTS:
@@ -52,18 +58,20 @@ def protocols(datasets: Iterable[str], options: Any) -> Mapping[str, Protocol]:
     if options.crop is not None and options.crop not in crops():
         faults.append(f"unknown crop {options.crop!r}{choices(options.crop, crops())}")
     if options.max_depth is not None and not 0.001 < options.max_depth < float("inf"):
-        faults.append(f"max depth is metres above 0.001, got {options.max_depth}")
+        faults.append(
+            f"max depth is a finite number of metres above 0.001, got {options.max_depth}"
+        )
     if faults:
         raise RecipeError(faults)
     return {name: _protocol(name, options) for name in datasets}
 
 
-def _protocol(dataset: str, options: Any) -> Protocol:
-    known = _data()["depth"]
-    usual = known.get(dataset, known["default"])
+def _protocol(dataset: str, options: Any) -> DepthProtocol:
+    by_dataset = _data()["depth"]
+    usual = by_dataset.get(dataset, by_dataset["default"])
     crop = str(usual["crop"] if options.crop is None else options.crop)
     top, bottom, left, right = _data()["crops"].get(crop, (0.0, 1.0, 0.0, 1.0))
-    return Protocol(
+    return DepthProtocol(
         align=options.align,
         max_depth=float(usual["max_depth"] if options.max_depth is None else options.max_depth),
         crop=crop,
@@ -72,7 +80,10 @@ def _protocol(dataset: str, options: Any) -> Protocol:
 
 
 def published(kind: str, dataset: str) -> list[dict[str, Any]]:
-    """What others report for a kind of task: metric, value, of which data, source."""
+    """Numbers that others published for a kind of label: {metric, value, of, source} each.
+
+    of: the data they were measured on; source: the paper. Not measured under our protocol.
+    """
     fits = [
         one
         for one in _data()["published"]

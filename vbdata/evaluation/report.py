@@ -1,4 +1,4 @@
-"""The report of an evaluation: a stable JSON value (docs/metrics.md), and its tables."""
+"""The report of an evaluation: a JSON value of a stable form (docs/metrics.md), and its tables."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vbdata.evaluation.metrics.meter import Value
-from vbdata.evaluation.protocols import Protocol, published
+from vbdata.evaluation.protocols import DepthProtocol, published
+from vbdata.evaluation.scores import Scores
 from vbdata.evaluation.truth import BuildTruth, kind_of
 from vbdata.evaluation.truth_raw import RawTruth
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vbdata.evaluation.evaluate import Scores
-
 FORMAT = 1
-DIGITS = 9
+DIGITS = 9  # significant digits of a number
 Report = dict[str, Any]
 
 NOT_MEASURED = {
@@ -28,15 +27,19 @@ NOT_MEASURED = {
 }
 
 
-def assembled(
+def make_report(
     build: BuildTruth,
-    known: Mapping[str, Protocol],
+    by_dataset: Mapping[str, DepthProtocol],
     scores: Scores,
     asked: int,
     answered: bool,
     raw: RawTruth,
 ) -> Report:
-    """The report of finished scores."""
+    """The report of finished scores, as JSON values; its form is in docs/metrics.md.
+
+    by_dataset: the protocol of depth; asked: how many samples were to be scored; answered: whether
+    there were any answers; raw: the sources whose truth is their raw data.
+    """
     causes = Counter[str](fault.cause for fault in scores.faults)
     names = ("missing", "unreadable", "stretched", "twice", "unknown key")
     totals = {name: _total(scores, name) for name in ("scored", "resized")}
@@ -47,13 +50,15 @@ def assembled(
         "samples": {"asked": asked, **totals},
         "faults": {"counts": {name: causes[name] for name in names}, "list": _listed(scores)},
         "results": [
-            _cell(cell, build, known, scores, raw) for cell in build.cells() if _seen(scores, cell)
+            _cell(cell, build, by_dataset, scores, raw)
+            for cell in build.cells()
+            if _seen(scores, cell)
         ],
     }
 
 
 def faulty(report: Report) -> bool:
-    """Whether an answer was missing, unreadable, stretched, given twice or to no sample."""
+    """Whether an answer is missing, unreadable, stretched, given twice or belongs to no sample."""
     return any(report["faults"]["counts"].values())
 
 
@@ -67,38 +72,38 @@ def _listed(scores: Scores) -> list[dict[str, str]]:
 
 def _seen(scores: Scores, cell: tuple[str, str, str]) -> bool:
     source, _, task = cell
-    return any(of == (source, task) for of, _ in scores.counts)
+    return any(pair == (source, task) for pair, _ in scores.counts)
 
 
 def _cell(
     cell: tuple[str, str, str],
     build: BuildTruth,
-    known: Mapping[str, Protocol],
+    by_dataset: Mapping[str, DepthProtocol],
     scores: Scores,
     raw: RawTruth,
 ) -> dict[str, Any]:
     source, dataset, task = cell
     kind = kind_of(task)
-    of = (source, task)
+    pair = (source, task)
     causes = ("scored", "missing", "unreadable", "stretched", "resized")
     sharp = raw.of_source(source) and kind in ("depth", "normals")
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "source": source,
         "dataset": dataset,
         "task": task,
         "kind": kind,
         "truth": "raw" if sharp else "target",
-        "samples": {name: scores.counts[of, name] for name in causes},
-        "folds": build.folds()[of][0],
+        "samples": {name: scores.counts[pair, name] for name in causes},
+        "folds": build.folds()[pair][0],
         "rows": [
-            _row(name, scores.counts[of, f"row {name}"], meter)
+            _row(name, scores.counts[pair, f"row {name}"], meter)
             for (owner, name), meter in scores.meters.items()
-            if owner == of
+            if owner == pair
         ],
         "published": published(kind, dataset),
         "not_measured": NOT_MEASURED.get(kind, ""),
     }
-    return found | ({"protocol": known[dataset].described()} if kind == "depth" else {})
+    return result | ({"protocol": by_dataset[dataset].described()} if kind == "depth" else {})
 
 
 def _row(name: str, samples: int, meter: Any) -> dict[str, Any]:
@@ -120,7 +125,7 @@ def _rounded(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def print_report(report: Report, console: Console) -> None:
-    """A table for each kind of task, and what was wrong with the answers."""
+    """Print a table for each kind of label, then what was wrong with single answers."""
     kinds = dict.fromkeys(result["kind"] for result in report["results"])
     for kind in kinds:
         mine = [result for result in report["results"] if result["kind"] == kind]
@@ -173,8 +178,8 @@ def _shown(value: Value) -> str:
 def _print_faults(report: Report, console: Console) -> None:
     samples, faults = report["samples"], report["faults"]
     if report["answered"]:
-        said = [f"{count} {name}" for name, count in faults["counts"].items() if count]
-        tail = f"; {', '.join(said)}" if said else ""
+        causes = [f"{count} {name}" for name, count in faults["counts"].items() if count]
+        tail = f"; {', '.join(causes)}" if causes else ""
         console.print(
             f"{samples['scored']} of {samples['asked']} answers scored, "
             f"{samples['resized']} resized{tail}"

@@ -1,11 +1,11 @@
-"""The truth of a finished build: any sample by its key, decoded to what its task's metrics compare.
+"""The truth of a finished build: any sample by its key, as the label that its metrics compare.
 
 The best truth that a build holds is its target.png, read by the task's own decoder (by `exact`
-where the task has one), under valid.png. Masks are drawn exactly, so that is the label; depth and
-normals are quantised to their codes, which `truth_raw` undoes where the raw data is at hand.
+where the task has one) where valid.png is set. Masks are drawn exactly, so that is the label. Depth
+and normals are quantised to their codes; `truth_raw` replaces them where the raw data is at hand.
 
-In memory: the manifest's columns that locate and name samples (some hundred bytes each), and the
-offsets of the shards that were asked for last.
+Memory holds the manifest's columns that name and locate samples (some hundred bytes a sample) and
+the offsets of the shards that were read.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ import pyarrow.compute as pc
 from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.types import Geometry, Label
-from vbdata.errors import BuildError, RecipeError, choices
+from vbdata.errors import RecipeError, choices
 from vbdata.evaluation.metrics.instances import confidence
 from vbdata.evaluation.metrics.matching import Instances
 from vbdata.evaluation.metrics.meter import Mask
 from vbdata.manifest.opened import open_build
+from vbdata.manifest.sample import target_of
 from vbdata.storage.folder import Folder
 
 COLUMNS = (
@@ -35,14 +36,15 @@ COLUMNS = (
     "params",
 )  # fmt: skip
 
-# What a task's decoder yields, and so how it is scored.
+# What a task's decoder yields, which decides how it is scored.
 KINDS = ("depth", "normals", "classes", "instances", "regions", "image", "generated")
 
 
 def kind_of(task: str) -> str:
-    """Which of KINDS a task is scored as; "generated" has no one answer and is not scored.
+    """Which of KINDS a task is scored as; "generated" has no one right answer and is not scored.
 
-    Read off the task's module: what it draws, and what its decoder must know.
+    Follows from the task's module: what it draws, and what its decoder must know. Raises
+    LookupError for an unknown task.
     """
     module = plugins.task(task)
     drawn = module.NEEDS[0]
@@ -57,7 +59,7 @@ def kind_of(task: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A sample as the manifest has it."""
+    """A sample's row of the manifest; geometry: from the source image to the sample, pixels."""
 
     key: str
     source: str
@@ -71,9 +73,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """A sample and its answer. encoded: the input image's file; target: uint8 RGB [H, W, 3].
+    """A sample and its right answer.
 
-    valid: bool[H, W]; label: what the task's decoder reads, Instances, or the target image itself.
+    encoded: the file of the input image; target: uint8 RGB [H, W, 3]; valid: bool[H, W], where the
+    target has a label; label: a Label, Instances for instances, or for images the target itself, a
+    tensor uint8[H, W, 3].
     """
 
     row: Row
@@ -88,7 +92,11 @@ class Truth:
 
 
 class BuildTruth:
-    """A finished build, opened for scoring. Picklable; raises BuildError if there is none."""
+    """A finished build, opened for scoring; may be pickled.
+
+    keys: of all samples, rising. Raises BuildError if there is no build, if it is damaged, or if
+    one of its tasks is not known here.
+    """
 
     def __init__(self, out: Folder) -> None:
         self.build = open_build(out)
@@ -96,24 +104,27 @@ class BuildTruth:
             self.build.task(task)
         self._table = self.build.columns(COLUMNS)
         self.keys: list[str] = self._table["key"].to_pylist()
-        self._at = {key: k for k, key in enumerate(self.keys)}
+        self._places = {key: place for place, key in enumerate(self.keys)}
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._at
+        return key in self._places
 
-    def chosen(self, tasks: Sequence[str] = ()) -> list[str]:
-        """Keys of the samples of some tasks, in order; of all for none. Raises RecipeError."""
+    def keys_of(self, tasks: Sequence[str] = ()) -> list[str]:
+        """The keys of the samples of some tasks, rising; of all samples if no task is given.
+
+        Raises RecipeError, with the build's tasks, for one that it does not have.
+        """
         if not tasks:
             return self.keys
         known = {task for _, _, task in self.cells()}
         wrong = [f"--task {name}: no such task{choices(name, known)}" for name in {*tasks} - known]
         if wrong:
             raise RecipeError(sorted(wrong))
-        of = self._table["task"].to_pylist()
-        return [key for key, task in zip(self.keys, of, strict=True) if task in tasks]
+        column = self._table["task"].to_pylist()
+        return [key for key, task in zip(self.keys, column, strict=True) if task in tasks]
 
     def cells(self) -> list[tuple[str, str, str]]:
         """(source, dataset, task) of every cell, in the order of first appearance."""
@@ -121,31 +132,31 @@ class BuildTruth:
         return list(dict.fromkeys(zip(*columns, strict=True)))
 
     def folds(self) -> dict[tuple[str, str], tuple[str, list[str]]]:
-        """Of each cell (source, task) what must not inform about each other, sorted.
+        """What each cell, (source, task), is dealt to folds by: its sorted names, and of what.
 
-        ("group", its groups), or ("record", its sample_ids) if it has but one group.
+        ("group", its groups), or ("record", its sample_ids) if it has only one group.
         """
-        found: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
+        names_of: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
         names = ("source", "task", "group", "sample_id")
         columns = [self._table[name].to_pylist() for name in names]
         for source, task, group, sample_id in zip(*columns, strict=True):
-            groups, records = found.setdefault((source, task), (set(), set()))
+            groups, records = names_of.setdefault((source, task), (set(), set()))
             groups.add(group)
             records.add(sample_id)
         return {
             cell: ("group", sorted(groups)) if len(groups) > 1 else ("record", sorted(records))
-            for cell, (groups, records) in found.items()
+            for cell, (groups, records) in names_of.items()
         }
 
     def sample_ids(self, source: str, keys: Sequence[str]) -> set[str]:
-        """Records of a source that some samples come from."""
-        rows = self._table.take(pa.array([self._at[key] for key in keys], pa.int64()))
+        """The ids of the records of a source that samples of some keys were made of."""
+        rows = self._table.take(pa.array([self._places[key] for key in keys], pa.int64()))
         mine = rows.filter(pc.equal(rows["source"], source))
         return set(mine["sample_id"].to_pylist())
 
     def row(self, key: str) -> Row:
-        """A sample's line. Raises KeyError for an unknown key."""
-        raw = self._table.slice(self._at[key], 1).to_pylist()[0]
+        """A sample's row of the manifest, by its key. Raises KeyError for an unknown one."""
+        raw = self._table.slice(self._places[key], 1).to_pylist()[0]
         names = ("key", "source", "dataset", "task", "sample_id", "group")
         return Row(
             **{name: raw[name] for name in names},
@@ -161,31 +172,33 @@ class BuildTruth:
         )
 
     def read(self, key: str) -> Truth:
-        """A sample and its answer. Raises BadSample or BuildError if the build is damaged."""
+        """A sample and its right answer, by its key.
+
+        Raises KeyError for an unknown key, BadSample or BuildError if the build is damaged.
+        """
         row = self.row(key)
         parts = self.members(key)
-        given = next(name for name in parts if name.startswith("input."))
-        target = images.decode_rgb(parts["target.png"], f"{key}.target.png")
-        valid = images.decode_png_raw(parts["valid.png"], f"{key}.valid.png") > 0
-        if not target.shape[:2] == valid.shape == (row.geometry.height, row.geometry.width):
-            raise BuildError(f"{key}: target.png and valid.png differ in size from the manifest")
+        target, valid = target_of(parts, key, (row.geometry.width, row.geometry.height))
         return Truth(
             row=row,
-            encoded=parts[given],
+            encoded=next(data for name, data in parts.items() if name.startswith("input.")),
             target=target,
             valid=valid,
             label=target_label(row, target, valid),
         )
 
     def members(self, key: str) -> dict[str, bytes]:
-        """One sample's files by extension, read as one range of its shard."""
-        number, slot = (int(part[0]) for part in self.build.shard_of(np.array([self._at[key]])))
-        self.build.offsets(number)  # read once a shard
+        """A sample's files by extension, such as "target.png", read as one range of its tar."""
+        number, slot = self.build.locate(self._places[key])
+        self.build.offsets(number)  # read once a shard, which saves a request for each sample
         return self.build.read(number, slot, key)
 
 
 def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:
-    """The label of a target of our own."""
+    """The label of a build's own target, uint8 RGB [H, W, 3], valid where `valid`, bool[H, W], is.
+
+    A Label; Instances for instances; for images the target as a tensor.
+    """
     import torch
 
     kind, module = kind_of(row.task), plugins.task(row.task)
@@ -198,7 +211,10 @@ def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:
 
 
 def as_instances(label: Any, rgb: images.Pixels, row: Row) -> Instances:
-    """Segments of one class with a confidence each; see metrics_instances."""
+    """Segments of one class as Instances, each with the confidence that metrics/instances defines.
+
+    label: Segments of the same size as rgb, the uint8[H, W, 3] that it was decoded from.
+    """
     ids = np.ascontiguousarray(label.ids.numpy())
     return Instances(
         name=str(row.params["class"]),

@@ -1,6 +1,6 @@
-"""Depth and normals as the raw data has them, fitted to a build's geometry but never drawn.
+"""Depth and normals as the raw data has them, fitted to a build's geometry but not encoded as RGB.
 
-Against this truth the score of the build's own targets is the ceiling: what quantisation costs.
+Against this truth, the score of the build's own targets shows what quantisation costs: the ceiling.
 Masks are drawn exactly and need no raw data.
 """
 
@@ -25,14 +25,15 @@ RAW_KINDS = ("depth", "normals")
 
 
 class RawTruth:
-    """The raw records of some of a build's sources. Picklable."""
+    """The raw records of some of a build's sources; may be pickled."""
 
     def __init__(
         self, build: BuildTruth, roots: Mapping[str, Sequence[str]], keys: Sequence[str]
     ) -> None:
         """roots: source -> where its data lies; keys: the samples that will be asked for.
 
-        Raises RecipeError for an unknown source, BuildError if a record is not there any more.
+        Raises RecipeError for a source that the build does not have, SourceError if the data cannot
+        be read, BuildError if it lacks a record that the build was made of.
         """
         known = build.build.manifest.recipe.sources
         wrong = [
@@ -62,17 +63,18 @@ class RawTruth:
             )
 
     def of_source(self, name: str) -> bool:
-        """Whether the raw data of a source is at hand."""
+        """Whether the raw data of a source was given."""
         return name in self._roots
 
     def has(self, row: Row) -> bool:
-        """Whether the raw label of a sample is at hand."""
+        """Whether a sample is depth or normals of a source whose raw data was given."""
         return row.source in self._roots and kind_of(row.task) in RAW_KINDS
 
-    def sharpened(self, truth: Truth) -> Truth:
-        """A sample with the raw label, where its raw data is at hand, in place of its target's.
+    def with_raw_label(self, truth: Truth) -> Truth:
+        """The truth with its label replaced by that of the raw data, or as it is without any.
 
-        Valid where both are: a depth that is nearer or farther than any code is still scored.
+        Valid where raw label and target are: a depth beyond the range of the codes is still scored.
+        Raises BadSample if the raw record is damaged.
         """
         row = truth.row
         if not self.has(row):
@@ -95,7 +97,7 @@ def _opened(urls: tuple[str, ...], mount: bool) -> Root:
 
 
 def _options(index: Any, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's options as it had them: a manifest keeps decimals as texts."""
+    """A recipe's options in their own types: a manifest has decimals as strings."""
     defaults = {name: p.default for name, p in plugins.options(index).items()}
     return {
         name: Decimal(value)

@@ -114,8 +114,8 @@ class Browser:
         return found
 
     def _members(self, picked: Picked) -> dict[str, bytes]:
-        number, slot = self.build.shard_of(np.array([picked.place]))
-        return self.build.read(int(number[0]), int(slot[0]), picked.row["key"])
+        number, slot = self.build.locate(picked.place)
+        return self.build.read(number, slot, picked.row["key"])
 
 
 _CELL = ("source", "task")

@@ -184,7 +184,7 @@ class Build(Sequence[BuiltSample]):
 
     def row(self, which: int | str) -> dict[str, Any]:
         """A sample's row by its place or key. Raises IndexError or KeyError if there is none."""
-        number, slot = self._where(which)
+        number, slot = self.locate(which)
         if number not in self._last_rows:  # samples are mostly asked for in order
             rows = self.shard_rows(number)
             self._last_rows.clear()
@@ -202,7 +202,7 @@ class Build(Sequence[BuiltSample]):
 
     def members(self, which: int | str) -> dict[str, bytes]:
         """A sample's files by extension, such as "target.png", read as one range of its tar."""
-        number, slot = self._where(which)
+        number, slot = self.locate(which)
         return self.read(number, slot, self.keys[int(self.starts[number]) + slot])
 
     def read(self, number: int, slot: int, key: str) -> dict[str, bytes]:
@@ -269,8 +269,11 @@ class Build(Sequence[BuiltSample]):
         number = np.searchsorted(self.starts, places, "right") - 1
         return number, places - self.starts[number]
 
-    def _where(self, which: int | str) -> tuple[int, int]:
-        """The shard, and the place in it, of a sample."""
+    def locate(self, which: int | str) -> tuple[int, int]:
+        """The number of a sample's shard and its place in it, both from 0; by place or key.
+
+        Raises IndexError or KeyError if there is no such sample.
+        """
         place = self._by_key[which] if isinstance(which, str) else which
         if not -len(self) <= place < len(self):
             raise IndexError(f"sample {place} of {len(self)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -39,33 +39,24 @@ class BuiltSample:
 
     @classmethod
     def of(cls, row: Mapping[str, Any], members: Mapping[str, bytes]) -> BuiltSample:
-        """The sample of a row and of its files by extension.
+        """The sample of a row of the manifest and of its files by extension.
 
-        Raises BadSample for a damaged picture, BuildError for one that is not as its row says.
+        Raises BadSample if a picture is missing, damaged or not of the row's size, BuildError if
+        the instruction or the params cannot be read.
         """
-        key = row["key"]
+        key, size = row["key"], (row["width"], row["height"])
+        target, valid = target_of(members, key, size)
         try:
-            given = next(name for name in members if name.startswith("input."))
-            sample = cls(
-                input=images.decode_rgb(members[given], f"{key}.{given}"),
-                target=images.decode_rgb(members["target.png"], f"{key}.target.png"),
-                valid=images.decode_png_raw(members["valid.png"], f"{key}.valid.png") > 0,
+            image = next(name for name in members if name.startswith("input."))
+            return cls(
+                input=_picture(members, key, image, size, images.decode_rgb),
+                target=target,
+                valid=valid,
                 instruction=members["instruction.txt"].decode(),
                 row={**row, "params": json.loads(row["params"])},
             )
         except (StopIteration, LookupError, ValueError, RecursionError) as err:
             raise BuildError(f"{key}: {type(err).__name__}: {err}; run vbdata verify") from err
-        size = (row["height"], row["width"])
-        pictures = {"input": sample.input, "target": sample.target, "valid": sample.valid}
-        for name, picture in pictures.items():
-            if picture.shape[:2] != size:
-                height, width = picture.shape[:2]
-                raise BadSample(
-                    "wrong size",
-                    f"{name} is {width}x{height}, its row says {size[1]}x{size[0]}",
-                    key,
-                )
-        return sample
 
     @property
     def key(self) -> str:
@@ -113,3 +104,36 @@ class BuiltSample:
             f"<p><b>{html.escape(title)}</b></p><p>{html.escape(self.instruction)}</p>"
             f"<table><tr>{cells}</tr></table>"
         )
+
+
+def target_of(
+    members: Mapping[str, bytes], key: str, size: tuple[int, int]
+) -> tuple[images.Pixels, NDArray[np.bool_]]:
+    """A sample's target, uint8 RGB [H, W, 3], and where it has a label, bool[H, W].
+
+    members: its files by extension; size: (W, H) in pixels, as its row says. Raises BadSample, with
+    the file, if one of the two pictures is missing, damaged or of another size or type.
+    """
+    target = _picture(members, key, "target.png", size, images.decode_rgb)
+    valid = _picture(members, key, "valid.png", size, images.decode_png_raw)
+    if valid.ndim != 2:
+        channels = f"{valid.shape[2]} channels, expected one"
+        raise BadSample("wrong dtype", channels, f"{key}.valid.png")
+    return target, valid > 0
+
+
+def _picture(
+    members: Mapping[str, bytes],
+    key: str,
+    name: str,
+    size: tuple[int, int],
+    decode: Callable[[bytes, str], NDArray[Any]],
+) -> NDArray[Any]:
+    file = f"{key}.{name}"
+    if name not in members:
+        raise BadSample("missing", f"the sample has only {', '.join(sorted(members))}", file)
+    picture = decode(members[name], file)
+    height, width = picture.shape[:2]
+    if (width, height) != size:
+        raise BadSample("wrong size", f"{width}x{height}, its row says {size[0]}x{size[1]}", file)
+    return picture

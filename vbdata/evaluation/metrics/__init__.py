@@ -1,4 +1,4 @@
-"""Metrics by kind of label, as meters: they take one image at a time, and two merge into one.
+"""Metrics by kind of label, as meters: a meter takes one image at a time, and two merge into one.
 
-They see arrays only: no build, no file, no task.
+They see labels and arrays only: no build, no file, no task.
 """

@@ -1,17 +1,19 @@
 """Classes of a legend: a confusion matrix over the whole set, by the classes' names.
 
-Every sample has a legend of its own, so its pixels are counted under names, never under places or
-colours. With TP, FP, FN the pixels of a name over all samples whose legend has it:
+Every sample has a legend of its own, so its pixels are counted by name, never by place in the
+legend or by colour. With TP, FP, FN the pixels of a name over all samples whose legend has it:
 
-    miou               mean over names of TP / (TP + FP + FN)
-    miou_background    the same with what no legend entry claims ("background") as one more name
+    miou               mean over names of the IoU, TP / (TP + FP + FN)
+    miou_background    mean with one more name, "background": what no legend entry claims
     pixel_accuracy     share of the pixels whose name is right, background included
-    names              how many have an IoU
+    names              how many names have an IoU
 
-A name that the legends ask for and nobody paints, in truth or answer, has no IoU and is left out of
-the mean; one that is painted where the truth has none has IoU 0. The annotators' void is not
-counted. A colour that the decoder rejects is wrong: it is missed by its true name and claimed by
-none; `rejected` is the share of those.
+As PASCAL VOC and Cityscapes do (cityscapesScripts, evalPixelLevelSemanticLabeling.py), intersection
+and union are summed over the whole set before they are divided. A name that a legend asks for and
+that neither truth nor answer has is left out of the mean; one that only the answer has gets IoU 0.
+Pixels that the annotators left out (void) are not counted. A pixel in a colour that the decoder
+rejects is a false negative of its true name and a false positive of none; `rejected` is the share
+of those.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ BACKGROUND = ""
 
 
 def confusion(truth: Ids, answer: Ids, names: int) -> NDArray[np.int64]:
-    """int64[names + 1, names + 2]: pixels by true and answered id, of int32[n] from 0 to names.
+    """int64[names + 1, names + 2]: how many pixels have each pair of true id and answered id.
 
-    Id 0 is background; the last column, an answer of names + 1, is no answer at all.
+    truth: int32[n], from 0, the background, to `names`; answer: int32[n], names + 1 where the
+    decoder rejects the colour.
     """
     width = names + 2
     flat = truth * np.int32(width) + answer
@@ -38,14 +41,17 @@ def confusion(truth: Ids, answer: Ids, names: int) -> NDArray[np.int64]:
 
 
 def answered(answer: Segments, mask: Mask) -> Ids:
-    """int32[n]: the answer where mask; what the decoder rejects is len(classes) + 1."""
+    """int32[n]: the answered ids of the n pixels in mask, bool[H, W].
+
+    A pixel in a colour that the decoder rejects has id len(classes) + 1.
+    """
     ids, good = answer.ids.numpy()[mask], answer.valid.numpy()[mask]
     return np.where(good, ids, np.int32(len(answer.classes) + 1))
 
 
 @dataclass
 class ClassesMeter:
-    """Counts by name: true positives, pixels answered, pixels that are it."""
+    """Pixel counts by name: right answers, answers, true pixels; see the module for the metrics."""
 
     sums: Sums = field(default_factory=Sums)
     pixels: int = 0
@@ -53,7 +59,7 @@ class ClassesMeter:
     rejected: int = 0
 
     def add(self, truth: Segments, answer: Segments, geometry: Geometry) -> None:
-        """Score an image. Both labels: [H, W], ids in the order of the same legend."""
+        """Add an image. Both labels: Segments [H, W] whose ids count the same legend from 1."""
         mask = truth.valid.numpy()
         names = (BACKGROUND, *truth.classes)
         table = confusion(truth.ids.numpy()[mask], answered(answer, mask), len(truth.classes))
@@ -65,14 +71,14 @@ class ClassesMeter:
         self.rejected += int(painted[-1])
 
     def merge(self, later: ClassesMeter) -> None:
-        """Take up the images that come after these."""
+        """Add what a later meter of this kind has counted; in the order of the samples."""
         self.sums.merge(later.sums)
         self.pixels += later.pixels
         self.right += later.right
         self.rejected += later.rejected
 
     def result(self) -> dict[str, Value]:
-        """Over the whole set."""
+        """miou, miou_background, pixel_accuracy, names and rejected, over all pixels so far."""
         ious = self._ious()
         foreground = [iou for name, iou in ious.items() if name != BACKGROUND]
         return {
@@ -84,7 +90,7 @@ class ClassesMeter:
         }
 
     def per_class(self) -> dict[str, Value]:
-        """IoU by name, sorted; the background is the empty name."""
+        """The IoU of each name, sorted; the background is the empty name."""
         return dict(sorted(self._ious().items()))
 
     def _ious(self) -> dict[str, Value]:

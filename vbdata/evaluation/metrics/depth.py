@@ -1,19 +1,19 @@
-"""Metric depth: the field's errors of one image, averaged over images.
+"""Metric depth: the usual errors of an image, averaged over images.
 
-With d the answer and t the truth in metres, over the n pixels where the truth is valid, finite and
-inside (0.001, cap) and the crop:
+With d the answer and t the truth in metres, over the pixels inside the crop where the truth is
+valid and between 0.001 m and the cap:
 
     absrel    mean |d - t| / t              sqrel   mean (d - t)^2 / t, metres
     rmse      sqrt mean (d - t)^2, metres   rmse_log  sqrt mean e^2, e = ln d - ln t
     log10     mean |log10 d - log10 t|      silog   100 sqrt(mean e^2 - (mean e)^2)
     delta1, delta2, delta3: share of max(d / t, t / d) below 1.25, 1.25^2, 1.25^3
 
-Each is a mean over images of the image's value, as is usual (Eigen et al. 2014, arXiv 1406.2283,
-and the evaluation code of Monodepth2, BTS and Marigold); silog is that of the devkit of Geiger et
-al.'s depth benchmark. The answer is clipped to [0.001, cap] first, so infinity (sky) counts as
-cap. A colour that the decoder rejects still has a nearest code and counts as that; the colour of
-"no answer" counts as cap; `rejected` is the share of both. An image without a pixel to score
-defines nothing and is left out of the means.
+Each is the mean over images of the image's value, as is usual (Eigen et al. 2014, arXiv 1406.2283,
+and the evaluation code of Monodepth2, BTS and Marigold). silog is that of the devkit of Geiger et
+al.'s depth benchmark: 100 times the square root. The answer is clipped to [0.001, cap] first, so
+infinity (sky) counts as the cap. A colour that the decoder rejects counts as its nearest code, the
+colour of "no answer" as the cap; `rejected` is the share of both. An image without a pixel to score
+is left out of the means.
 
 Alignment, before clipping: `median` multiplies d by median(t) / median(d) (Zhou et al. 2017,
 arXiv 1704.07813); `least-squares` fits t = s d + b (affine-invariant depth, as in Marigold).
@@ -30,15 +30,19 @@ from vbdata.core.types import Depth, Geometry
 from vbdata.evaluation.metrics.meter import Floats, Mask, Means, Value
 
 ALIGNMENTS = ("none", "median", "least-squares")
-NEAREST = 1e-3
+NEAREST = 1e-3  # metres
 DELTA = 1.25
 
-Crop = tuple[float, float, float, float]
+Crop = tuple[float, float, float, float]  # shares of the source image: top, bottom, left, right
 
 
 @dataclass
 class DepthMeter:
-    """Errors over images, by a benchmark's protocol: cap in metres, crop, alignment."""
+    """Mean errors over images, by a benchmark's protocol.
+
+    cap: metres, beyond which nothing is scored; crop: None for the whole image; align: one of
+    ALIGNMENTS.
+    """
 
     cap: float
     crop: Crop | None
@@ -46,7 +50,10 @@ class DepthMeter:
     means: Means = field(default_factory=Means)
 
     def add(self, truth: Depth, answer: Depth, geometry: Geometry) -> None:
-        """Score an image. Both labels: [H, W], at the truth's size."""
+        """Add the errors of an image. Both labels: metres float32[H, W], inf = sky.
+
+        geometry: from the source image, in whose frame the crop is, to both labels.
+        """
         mask = truth.valid.numpy() & crop_mask(self.crop, geometry)
         scores = depth_scores(
             answer.metres.numpy(), truth.metres.numpy(), mask, self.cap, self.align
@@ -56,24 +63,25 @@ class DepthMeter:
             self.means.add({**scores, "rejected": rejected})
 
     def merge(self, later: DepthMeter) -> None:
-        """Take up the images that come after these."""
+        """Add what a later meter of this kind has counted; in the order of the samples."""
         self.means.merge(later.means)
 
     def result(self) -> dict[str, Value]:
-        """Means over images."""
+        """The mean of each error over the images that have a pixel to score; None without any."""
         return self.means.result()
 
     def per_class(self) -> dict[str, Value]:
-        """Depth has no classes."""
+        """An empty mapping: depth has no classes."""
         return {}
 
 
 def depth_scores(
     metres: Floats, truth: Floats, mask: Mask, cap: float, align: str = "none"
 ) -> dict[str, Value] | None:
-    """The errors of one image, None if no pixel can be scored.
+    """The errors of one image by name, or None if it has no pixel to score.
 
-    metres, truth: float32[H, W], inf = sky, no NaN where mask; mask: bool[H, W].
+    metres, truth: float32[H, W], inf = sky, not NaN where mask; mask: bool[H, W]; cap: metres.
+    Raises ValueError for an unknown alignment.
     """
     mask = mask & (truth > NEAREST) & (truth < cap)
     t, d = truth[mask], metres[mask]
@@ -85,21 +93,26 @@ def depth_scores(
 
 
 def aligned(d: Floats, t: Floats, align: str) -> Floats:
-    """The answer float32[n] after alignment to the truth. Raises ValueError for an unknown way."""
+    """The answer d after alignment to the truth t; all float32[n], metres, finite.
+
+    "median": scaled to the truth's median; "least-squares": scale and shift of the least squared
+    error. Raises ValueError for anything else.
+    """
     if align == "median":
         middle = np.median(d)
         return d * (np.median(t) / middle) if middle > 0 else d
     if align == "least-squares":
-        centre, level = d.mean(dtype=np.float64), t.mean(dtype=np.float64)
-        off = (d - centre).astype(np.float64)
+        # the closed form of s d + b: s = cov(d, t) / var(d), and the means are mapped on each other
+        mean_d, mean_t = d.mean(dtype=np.float64), t.mean(dtype=np.float64)
+        off = (d - mean_d).astype(np.float64)
         spread = float(off @ off)
         scale = float(off @ t) / spread if spread > 0 else 0.0
-        return (off * scale + level).astype(np.float32)
+        return (off * scale + mean_t).astype(np.float32)
     raise ValueError(f"no alignment {align!r}; known: {', '.join(ALIGNMENTS)}")
 
 
 def _errors(d: Floats, t: Floats) -> dict[str, Value]:
-    """Single precision by pixel, double precision in sums."""
+    """All errors of n pixels; single precision a pixel, double precision in sums."""
     n = len(t)
     quotient = d / t
     log = np.log(quotient)
@@ -128,10 +141,10 @@ def _mean(values: Floats) -> float:
 
 
 def crop_mask(crop: Crop | None, geometry: Geometry) -> Mask:
-    """bool[H, W]: output pixels whose place in the source image lies inside a crop.
+    """bool[H, W]: the label's pixels whose centre, in the source image, lies inside a crop.
 
     crop: shares (top, bottom, left, right) of the source's height and width, cut to whole pixels
-    as the benchmarks do: rows int(top H) to int(bottom H) - 1. None: everything.
+    as benchmarks do: rows int(top H) to int(bottom H) - 1; None: everything.
     """
     if crop is None:
         return np.ones((geometry.height, geometry.width), np.bool_)
@@ -143,6 +156,6 @@ def crop_mask(crop: Crop | None, geometry: Geometry) -> Mask:
 
 
 def _inside(share: tuple[float, float], size: int, scaled: int, start: int, count: int) -> Mask:
-    at = np.arange(start, start + count, dtype=np.int64)
-    place = (2 * at + 1) * size // (2 * scaled)
-    return (place >= int(share[0] * size)) & (place < int(share[1] * size))
+    pixel = np.arange(start, start + count, dtype=np.int64)
+    source = (2 * pixel + 1) * size // (2 * scaled)  # of the pixel's centre, in exact integers
+    return (source >= int(share[0] * size)) & (source < int(share[1] * size))

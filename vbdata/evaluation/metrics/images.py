@@ -1,4 +1,4 @@
-"""Edited images: how near the answer is to the one edit that the data set has.
+"""Edited images: how near the answer is to the one edited image that the dataset has.
 
     psnr   10 log10(255^2 / mean squared error) over all pixels and channels, dB; capped at 100,
            which is what an exact copy has
@@ -6,8 +6,8 @@
            K2 = 0.03, L = 255, the mean over RGB channels and over the pixels at which the window
            lies inside the image; undefined for an image under 11 pixels wide or high
 
-Means over images. Both reward copying the input where an edit is small, so the row of the copied
-input stands beside them; whether the instruction was followed is not measured.
+Both are means over images. Where an edit is small, a copy of the input scores well, so that copy is
+reported beside the answers. Whether the instruction was followed is not measured.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def psnr(answer: Pixels, truth: Pixels) -> float:
-    """dB of uint8[H, W, 3] against uint8[H, W, 3]."""
+    """Peak signal-to-noise ratio in dB of two images uint8[H, W, 3]; 100 if they are equal."""
     import cv2
 
-    # exact: an integer below 2**53
+    # exact: a sum of integers, below 2**53
     square = cv2.norm(answer, truth, cv2.NORM_L2SQR) / answer.size
     return min(MOST_DB, 10 * math.log10(255.0**2 / square)) if square else MOST_DB
 
 
 def ssim(answer: Pixels, truth: Pixels) -> Value:
-    """Structural similarity of uint8[H, W, 3] images; None if the window does not fit."""
+    """Structural similarity of two images uint8[H, W, 3]; None if a side is under 11 pixels."""
     if min(truth.shape[:2]) < WINDOW:
         return None
     shares = [_ssim(answer[..., k], truth[..., k]) for k in range(3)]
@@ -49,7 +49,7 @@ def ssim(answer: Pixels, truth: Pixels) -> Value:
 
 
 def _ssim(answer: Pixels, truth: Pixels) -> float:
-    """Of one channel, uint8[H, W]."""
+    """Structural similarity of one channel, uint8[H, W]."""
     x, y = answer.astype(np.float32), truth.astype(np.float32)
     mx, my = _local(x), _local(y)
     squares, both = mx * mx + my * my, mx * my
@@ -61,7 +61,7 @@ def _ssim(answer: Pixels, truth: Pixels) -> float:
 
 
 def _local(values: Floats) -> Floats:
-    """Weighted means of the windows that lie inside, float32[H - 10, W - 10]."""
+    """float32[H - 10, W - 10]: Gaussian-weighted means of the windows that lie inside."""
     import cv2
 
     kernel = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_32F)
@@ -71,23 +71,23 @@ def _local(values: Floats) -> Floats:
 
 @dataclass
 class ImagesMeter:
-    """Means over images."""
+    """Mean PSNR and SSIM over images."""
 
     means: Means = field(default_factory=Means)
 
     def add(self, truth: Tensor, answer: Tensor, geometry: Geometry) -> None:
-        """Score an image: uint8[H, W, 3] both."""
-        one, other = answer.numpy(), truth.numpy()
-        self.means.add({"psnr": psnr(one, other), "ssim": ssim(one, other)})
+        """Add an image; truth and answer: uint8[H, W, 3]; geometry is not needed."""
+        pair = answer.numpy(), truth.numpy()
+        self.means.add({"psnr": psnr(*pair), "ssim": ssim(*pair)})
 
     def merge(self, later: ImagesMeter) -> None:
-        """Take up the images that come after these."""
+        """Add what a later meter of this kind has counted; in the order of the samples."""
         self.means.merge(later.means)
 
     def result(self) -> dict[str, Value]:
-        """Means over images."""
+        """psnr, in dB, and ssim, means over images; None where no image defines one."""
         return self.means.result()
 
     def per_class(self) -> dict[str, Value]:
-        """Images have no classes."""
+        """An empty mapping: images have no classes."""
         return {}

@@ -1,23 +1,24 @@
-"""Instances of one class a prompt: panoptic quality, F1, promptable-concept F1, AP.
+"""Instances of one class, one prompt each: panoptic quality, F1, promptable-concept F1, AP.
 
     pq, sq, rq    of each class: sum of matched IoUs / (TP + FP/2 + FN/2), / TP, and TP / (TP + FP/2
                   + FN/2), a match being an IoU above 0.5; then the mean over classes (Kirillov et
                   al., CVPR 2019). A class without any instance, true or answered, is left out
-    f1            2 TP / (2 TP + FP + FN) at the same matches, over all instances of all classes
-    pm_f1         the same F1 at IoU >= 0.5, 0.55 ... 0.95, over all prompts whose truth has an
-                  instance, by the assignment with the largest sum of IoUs; mean of the ten
-    il_mcc        Matthews correlation over all prompts: has the truth an instance, has the answer
+    f1            2 TP / (2 TP + FP + FN) of these matches, over all instances of all classes
+    pm_f1         mean of ten such F1, at IoU >= 0.5, 0.55 ... 0.95, over all prompts whose truth
+                  has an instance, by the assignment with the largest sum of IoUs
+    il_mcc        Matthews correlation, over all prompts, of "the truth has an instance" with "the
+                  answer has one"
     cgf1          100 pm_f1 il_mcc
-    ap, ap_50, ap_75   as pycocotools has them; see metrics_ap
+    ap, ap_50, ap_75   average precision as pycocotools has it; see metrics/ap.py
 
 pm_f1, il_mcc and cgf1 are those of SAM 3's evaluator (arXiv 2511.16719; facebookresearch/sam3,
 sam3/eval/cgf1_eval.py) without its small constants in the denominators: a prompt is an image and a
 class. il_mcc, and so cgf1, is undefined unless the set has both prompts with and without an
-instance; it is 0 where the answers are all alike.
+instance; it is 0 if all answers have one, or none has.
 
-A painted image carries no scores. For AP an instance's confidence is 1 - the mean RGB distance of
-its pixels from their mean colour, over the largest distance there is, 255 sqrt(3): a flat colour is
-a sure one. That is our choice; PQ and F1 do not depend on it.
+A painted image carries no confidence, which AP needs to rank instances. Here it is 1 minus the mean
+RGB distance of an instance's pixels from their mean colour, divided by the largest distance there
+is, 255 sqrt(3): 1 for a flat colour. That is our choice; PQ and F1 do not depend on it.
 """
 
 from __future__ import annotations
@@ -34,31 +35,35 @@ from vbdata.evaluation.metrics.ap import THRESHOLDS, AveragePrecision
 from vbdata.evaluation.metrics.matching import Instances, assigned, overlaps
 from vbdata.evaluation.metrics.meter import Ids, Sums, Value, mean, ratio
 
-FARTHEST = 255 * math.sqrt(3)
+FARTHEST = 255 * math.sqrt(3)  # distance of black and white in RGB
 
 
 def confidence(rgb: Pixels, ids: Ids, count: int) -> NDArray[np.float64]:
-    """float64[count]: how flat each instance is painted; uint8[H, W, 3], int32[H, W]."""
-    mine = ids.reshape(-1)
-    at = np.flatnonzero(mine)
-    mine = mine[at]
-    area = np.maximum(np.bincount(mine, minlength=count + 1), 1)
-    squared = np.zeros(len(mine), np.float32)
+    """float64[count]: how uniformly each instance is painted, 1 for a single colour.
+
+    rgb: uint8[H, W, 3]; ids: int32[H, W], 0 = none, k = instance k - 1; count: instances.
+    """
+    owner = ids.reshape(-1)
+    painted = np.flatnonzero(owner)
+    owner = owner[painted]
+    area = np.maximum(np.bincount(owner, minlength=count + 1), 1)
+    squared = np.zeros(len(owner), np.float32)
     for k in range(3):
-        channel = rgb[..., k].reshape(-1)[at]
-        middle = (np.bincount(mine, channel, count + 1) / area).astype(np.float32)
-        gap = channel - middle[mine]
+        channel = rgb[..., k].reshape(-1)[painted]
+        means = (np.bincount(owner, channel, count + 1) / area).astype(np.float32)
+        gap = channel - means[owner]
         squared += np.multiply(gap, gap, out=gap)
-    apart = np.bincount(mine, np.sqrt(squared, out=squared), count + 1) / area
-    return np.asarray(1 - apart[1:] / FARTHEST)
+    distance = np.bincount(owner, np.sqrt(squared, out=squared), count + 1) / area
+    return np.asarray(1 - distance[1:] / FARTHEST)
 
 
 @dataclass
 class InstancesMeter:
-    """Counts over prompts.
+    """Counts over prompts, from which all metrics of instances follow.
 
-    quality: by class the sum of matched IoUs, TP, FP, FN; concept: TP, FP, FN at ten thresholds
-    over prompts with instances; presence: prompts by truth (0, 1) and answer (0, 1).
+    quality: by class, the sum of matched IoUs, TP, FP and FN; concept: int64[3, 10], TP, FP and FN
+    at ten thresholds, over prompts whose truth has an instance; presence: int64[2, 2], prompts by
+    whether the truth (row) and the answer (column) have an instance.
     """
 
     quality: Sums = field(default_factory=Sums)
@@ -69,7 +74,7 @@ class InstancesMeter:
     ranking: AveragePrecision = field(default_factory=AveragePrecision)
 
     def add(self, truth: Instances, answer: Instances, geometry: Geometry) -> None:
-        """Score an image. Both labels: [H, W], of the same class."""
+        """Add one prompt, an image and a class. Both labels: Instances [H, W] of that class."""
         iou, counts = overlaps(truth, answer)
         iou = iou[:, counts]
         wanted, painted = iou.shape
@@ -81,18 +86,18 @@ class InstancesMeter:
         self.ranking.add(truth.name, iou, answer.confidence[counts])
         if wanted:
             pairs = assigned(iou)
-            found = (pairs[None, :] >= THRESHOLDS[:, None]).sum(1)
-            self.concept += [found, painted - found, wanted - found]
+            right = (pairs[None, :] >= THRESHOLDS[:, None]).sum(1)
+            self.concept += [right, painted - right, wanted - right]
 
     def merge(self, later: InstancesMeter) -> None:
-        """Take up the images that come after these."""
+        """Add what a later meter of this kind has counted; in the order of the samples."""
         self.quality.merge(later.quality)
         self.concept += later.concept
         self.presence += later.presence
         self.ranking.merge(later.ranking)
 
     def result(self) -> dict[str, Value]:
-        """Over all prompts."""
+        """pq, sq, rq, f1, pm_f1, il_mcc, cgf1, ap, ap_50 and ap_75, over all prompts so far."""
         lines = [line for line in self.quality.by_name.values() if line[1:].any()]
         hits, false, missed = np.sum([line[1:] for line in lines], axis=0) if lines else (0, 0, 0)
         pm_f1, il_mcc = self._pm_f1(), self._il_mcc()
@@ -108,7 +113,7 @@ class InstancesMeter:
         }
 
     def per_class(self) -> dict[str, Value]:
-        """PQ by class name, sorted."""
+        """The PQ of each class, sorted by name; None for a class without any instance."""
         return {
             name: _quality(line) if line[1:].any() else None
             for name, line in sorted(self.quality.by_name.items())

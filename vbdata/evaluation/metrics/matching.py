@@ -1,4 +1,4 @@
-"""Pairs of true and answered instances: overlaps, the best assignment, greedy matching by score."""
+"""Pairs of true and answered instances: overlaps, best assignment, matching by confidence."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ Matrix = NDArray[np.float64]
 class Instances:
     """The instances of one class in one image.
 
-    ids: int32[H, W], 0 = none, k = instance k - 1; valid: bool[H, W];
-    confidence: float64[n], for ranking.
+    name: of the class; ids: int32[H, W], 0 = none, k = instance k - 1; valid: bool[H, W], False
+    where annotators left pixels out (void) or the decoder rejects the colour; confidence:
+    float64[n], by which AP ranks the n instances.
     """
 
     name: str
@@ -27,11 +28,12 @@ class Instances:
 
 
 def overlaps(truth: Instances, answer: Instances) -> tuple[Matrix, NDArray[np.bool_]]:
-    """IoU float64[n true, m answered] over valid pixels, and bool[m], which answers count.
+    """IoU, float64[n true, m answered], over the truth's valid pixels; bool[m]: answers that count.
 
-    The void belongs to nobody: it is cut from every answer, and an answer that lies in it with
-    more than half of its area and matches nothing above 0.5 does not count (Kirillov et al., CVPR
-    2019, section 4, and panopticapi). Instances without a valid pixel do not count either.
+    Void (invalid) pixels belong to no instance: they are cut from every answer. An answer with more
+    than half of its area there that matches nothing above IoU 0.5 does not count (Kirillov et al.,
+    CVPR 2019, section 4; reference: cocodataset/panopticapi, evaluation.py). An answer without a
+    valid pixel does not count, and a true instance without one is left out of n.
     """
     wanted, painted = len(truth.confidence), len(answer.confidence)
     mask = truth.valid
@@ -48,7 +50,10 @@ def overlaps(truth: Instances, answer: Instances) -> tuple[Matrix, NDArray[np.bo
 
 
 def assigned(iou: Matrix) -> NDArray[np.float64]:
-    """The IoUs of the one-to-one pairs whose sum is the largest; pairs without overlap left out."""
+    """float64[k]: IoUs of the one-to-one pairs whose sum is the largest; none of them is 0.
+
+    iou: float64[n, m].
+    """
     iou = iou[(iou > 0).any(1)]
     iou = iou[:, (iou > 0).any(0)]
     if not iou.size:
@@ -67,15 +72,17 @@ def _hungarian(cost: Matrix) -> NDArray[np.int64]:
     """
     n, m = cost.shape
     of_row, of_column = np.zeros(n + 1), np.zeros(m + 1)
-    owner = np.zeros(m + 1, np.int64)  # of a column: a row from 1, 0 is free; column 0 is a stub
+    # Which row each column is assigned to: rows and columns count from 1, owner 0 means free. The
+    # row that is being placed starts from column 0, which does not exist.
+    owner = np.zeros(m + 1, np.int64)
     for row in range(1, n + 1):
         owner[0], column = row, 0
         least, back = np.full(m + 1, np.inf), np.zeros(m + 1, np.int64)
         done = np.zeros(m + 1, np.bool_)
         while owner[column]:
             done[column] = True
-            at = owner[column]
-            reduced = cost[at - 1] - of_row[at] - of_column[1:]
+            visited = owner[column]
+            reduced = cost[visited - 1] - of_row[visited] - of_column[1:]
             better = ~done[1:] & (reduced < least[1:])
             least[1:][better], back[1:][better] = reduced[better], column
             nearest = 1 + int(np.argmin(np.where(done[1:], np.inf, least[1:])))
@@ -84,7 +91,7 @@ def _hungarian(cost: Matrix) -> NDArray[np.int64]:
             of_column[done] -= step
             least[~done] -= step
             column = nearest
-        while column:
+        while column:  # shift the owners along the path that ends in a free column
             owner[column] = owner[back[column]]
             column = back[column]
     pairs = np.zeros(n, np.int64)
@@ -93,9 +100,11 @@ def _hungarian(cost: Matrix) -> NDArray[np.int64]:
 
 
 def greedy(iou: Matrix, thresholds: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """bool[t, m]: which answers, the most confident first, take a true instance at a threshold.
+    """bool[t, m]: at each of t thresholds, which of m answers match a true instance.
 
-    Each takes the free one that it overlaps most, the later of equals, as pycocotools does.
+    iou: float64[n, m], the most confident answer first; thresholds: float64[t]. Each answer takes
+    the free true instance that it overlaps most, the later of equals, as pycocotools' COCOeval
+    (evaluateImg) does.
     """
     taken = np.zeros((len(thresholds), len(iou)), np.bool_)
     matched = np.zeros((len(thresholds), iou.shape[1]), np.bool_)

@@ -3,11 +3,11 @@
     mean, median, rmse           of the angle, degrees
     below_5 ... below_30         percent of the pixels whose angle is smaller
 
-All valid pixels of the set are pooled, not averaged by image: so do the evaluations of Bae et al.
-(ICCV 2021, and DSINE, CVPR 2024) and what follows them. Mean, rmse and shares are exact; the median
-is read from a histogram of 0.01 degree steps, rounded down. A colour that the decoder rejects
-still has a direction and counts as that; `rejected` is the share of those, the sky's colour
-included. The truth's sky and invalid pixels are not scored.
+All valid pixels of the set are pooled, not averaged by image, as in the evaluation code of Bae et
+al. (ICCV 2021; DSINE, CVPR 2024, baegwangbin/DSINE, utils/utils.py) and in what follows it. Mean,
+rmse and shares are exact; the median is read from a histogram of 0.01 degree steps, rounded down. A
+colour that the decoder rejects still has a direction and counts as that; `rejected` is the share of
+those, the sky's colour included. The truth's sky and invalid pixels are not scored.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from numpy.typing import NDArray
 from vbdata.core.types import Geometry, Normals
 from vbdata.evaluation.metrics.meter import Floats, Value, ratio
 
-BELOW = (5.0, 7.5, 11.25, 22.5, 30.0)
-STEPS = 100  # a degree
+BELOW = (5.0, 7.5, 11.25, 22.5, 30.0)  # degrees
+STEPS = 100  # of the histogram, a degree
 BINS = 180 * STEPS + 1
 
 
 def angles(one: Floats, other: Floats) -> Floats:
-    """Degrees between unit vectors, float32[n] of float32[3, n]; exactly 0 between equal ones.
-
-    By the chord, whose arc sine is accurate for small angles, where an arc cosine is not.
-    """
+    """float32[...]: degrees between unit vectors, float32[3, ...]; exactly 0 for equal ones."""
+    # From the length of the chord between the two: its arc sine is accurate for small angles, where
+    # the arc cosine of the dot product loses half of the digits.
     squared = np.square(one[0] - other[0])
     for k in (1, 2):
         gap = one[k] - other[k]
@@ -42,7 +41,7 @@ def angles(one: Floats, other: Floats) -> Floats:
 
 @dataclass
 class NormalsMeter:
-    """The histogram of angles, their exact sums and shares."""
+    """Sums, shares and a histogram of the angles between answer and truth, over pixels."""
 
     pixels: int = 0
     total: float = 0.0
@@ -52,7 +51,7 @@ class NormalsMeter:
     bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
     def add(self, truth: Normals, answer: Normals, geometry: Geometry) -> None:
-        """Score an image. Both labels: xyz float32[3, H, W], at the truth's size."""
+        """Add an image. Both labels: xyz float32[3, H, W], unit vectors in OpenCV axes."""
         mask = truth.valid.numpy()
         off = angles(answer.xyz.numpy(), truth.xyz.numpy())[mask]
         self.pixels += len(off)
@@ -63,7 +62,7 @@ class NormalsMeter:
         self.bins += np.bincount((off * STEPS).astype(np.int32), minlength=BINS)
 
     def merge(self, later: NormalsMeter) -> None:
-        """Take up the images that come after these."""
+        """Add what a later meter of this kind has counted; in the order of the samples."""
         self.pixels += later.pixels
         self.total += later.total
         self.squares += later.squares
@@ -72,19 +71,19 @@ class NormalsMeter:
         self.bins += later.bins
 
     def result(self) -> dict[str, Value]:
-        """Over all pixels; None for each if there was none."""
+        """mean, median, rmse (degrees), below_* (percent), rejected (a share); None if no pixel."""
         square = ratio(self.squares, self.pixels)
-        found: dict[str, Any] = {
+        values: dict[str, Any] = {
             "mean": ratio(self.total, self.pixels),
             "median": self._median(),
             "rmse": None if square is None else math.sqrt(square),
         }
         for limit, count in zip(BELOW, self.below.tolist(), strict=True):
-            found[f"below_{limit:g}"] = ratio(100.0 * count, self.pixels)
-        return found | {"rejected": ratio(self.rejected, self.pixels)}
+            values[f"below_{limit:g}"] = ratio(100.0 * count, self.pixels)
+        return values | {"rejected": ratio(self.rejected, self.pixels)}
 
     def per_class(self) -> dict[str, Value]:
-        """Normals have no classes."""
+        """An empty mapping: normals have no classes."""
         return {}
 
     def _median(self) -> Value:

@@ -1,14 +1,15 @@
-"""Referring segmentation: the region of each expression against its truth.
+"""Referring segmentation: the region that is painted for each expression, against its truth.
 
     ciou     sum of intersections / sum of unions over all expressions
-    giou     mean over expressions of their IoU; empty against empty is 1
+    giou     mean over expressions of their IoU, which is 1 if truth and answer are both empty
     p_0.5 ... p_0.9      share of the expressions with a target whose IoU reaches the threshold
-    n_acc    share of the expressions without a target that are answered by nothing
-    t_acc    share of the expressions with a target that are answered by something
+    n_acc    share of the expressions without a target for which nothing is painted
+    t_acc    share of the expressions with a target for which something is painted
 
-As in GRES (Liu et al., CVPR 2023, arXiv 2306.00968) and its evaluator: an expression without a
-target that is answered adds its pixels to the union. Void pixels are not counted. A colour that
-the decoder rejects belongs to no region; `rejected` is the share of those pixels.
+As GRES (Liu et al., CVPR 2023, arXiv 2306.00968) and its evaluator (henghuiding/ReLA,
+gres_model/evaluation/refer_evaluation.py) have it: what is painted for an expression without a
+target adds to the union. Void pixels are not counted. A colour that the decoder rejects belongs to
+no region; `rejected` is the share of those pixels.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 @dataclass
 class RegionsMeter:
-    """Counts over expressions."""
+    """Counts over expressions, from which all metrics of regions follow."""
 
     intersection: int = 0
     union: int = 0
     ious: float = 0.0
     targets: int = 0
-    found: int = 0
+    answered_targets: int = 0
     empties: int = 0
-    silent: int = 0
+    unanswered_empties: int = 0
     reached: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(THRESHOLDS), np.int64))
     pixels: int = 0
     rejected: int = 0
 
     def add(self, truth: Segments, answer: Segments, geometry: Geometry) -> None:
-        """Score an image. Both labels: [H, W], id k = the k-th expression of the prompt."""
+        """Add an image. Both labels: Segments [H, W], id k = the k-th expression of the prompt."""
         mask = truth.valid.numpy()
         count = len(truth.classes)
         table = confusion(truth.ids.numpy()[mask], answered(answer, mask), count)
@@ -59,32 +60,32 @@ class RegionsMeter:
         self.ious += iou
         if wanted:
             self.targets += 1
-            self.found += painted > 0
+            self.answered_targets += painted > 0
             self.reached += [iou >= limit for limit in THRESHOLDS]
         else:
             self.empties += 1
-            self.silent += not painted
+            self.unanswered_empties += not painted
 
     def merge(self, later: RegionsMeter) -> None:
-        """Take up the images that come after these."""
+        """Add what a later meter of this kind has counted; in the order of the samples."""
         for name in vars(self):
             setattr(self, name, getattr(self, name) + getattr(later, name))
 
     def result(self) -> dict[str, Value]:
-        """Over all expressions."""
-        found: dict[str, Value] = {
+        """ciou, giou, p_*, n_acc, t_acc, expressions (how many) and rejected, over all so far."""
+        values: dict[str, Value] = {
             "ciou": ratio(self.intersection, self.union),
             "giou": ratio(self.ious, self.targets + self.empties),
         }
         for limit, count in zip(THRESHOLDS, self.reached.tolist(), strict=True):
-            found[f"p_{limit:g}"] = ratio(count, self.targets)
-        return found | {
-            "n_acc": ratio(self.silent, self.empties),
-            "t_acc": ratio(self.found, self.targets),
+            values[f"p_{limit:g}"] = ratio(count, self.targets)
+        return values | {
+            "n_acc": ratio(self.unanswered_empties, self.empties),
+            "t_acc": ratio(self.answered_targets, self.targets),
             "expressions": float(self.targets + self.empties),
             "rejected": ratio(self.rejected, self.pixels),
         }
 
     def per_class(self) -> dict[str, Value]:
-        """Expressions are free text: there are no classes."""
+        """An empty mapping: expressions are free text, not classes."""
         return {}
