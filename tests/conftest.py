@@ -34,7 +34,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 
-OF_FIXTURES = {"browser": "browser", "proxy": "s3", "s3": "s3", "scheme": "s3", "server": "s3"}
+OF_FIXTURES = {
+    "browser": "browser",
+    "proxy": "s3",
+    "s3": "s3",
+    "scheme": "s3",
+    "server": "s3",
+    "written_twice": "slow",
+}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -263,6 +263,7 @@ def test_shards_whose_names_are_swapped_too(out: Path) -> None:
     found(out, "shard 0 is 'shards/", sample=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -375,6 +376,7 @@ def test_a_duplicate_key(out: Path) -> None:
     found(out, "its keys are not those of the manifest's rows, in order")
 
 
+@pytest.mark.slow
 def test_a_tar_with_something_else_in_it(out: Path) -> None:
     tar = tars(out)[0]
     data = tar.read_bytes()
@@ -521,6 +523,7 @@ def test_edited_rows(
     found(out, expected, sample=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -665,6 +668,7 @@ def test_rows_that_are_no_parquet(out: Path, data: bytes) -> None:
     found(out, "manifest/train.parquet: cannot be read", sample=0)
 
 
+@pytest.mark.slow
 def test_a_parquet_of_damaged_numbers(out: Path) -> None:
     """Whatever a byte of its metadata says, the answer is a fault."""
     path = out / "manifest" / "train.parquet"
@@ -693,6 +697,7 @@ def test_the_report_does_not_depend_on_workers(out: Path) -> None:
     assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.slow
 def test_the_sample_is_chosen_by_the_seed(out: Path) -> None:
     """Damage in every sample is found in those that are read, and they are spread."""
     for tar in tars(out):
@@ -719,6 +724,7 @@ def in_memory(out: Path) -> Iterator[str]:
     fsspec.filesystem("memory").rm("/verify", recursive=True)
 
 
+@pytest.mark.slow
 def test_a_build_behind_a_url(in_memory: str, out: Path) -> None:
     assert examine(Folder(in_memory), workers=2) == examine(Folder(str(out)))
     flip(tars(out)[0])

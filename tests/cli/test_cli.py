@@ -34,6 +34,7 @@ def roots(demo_recipe: Recipe) -> list[str]:
     return [f"--root={s.name}={s.roots[0]}" for s in demo_recipe.sources]
 
 
+@pytest.mark.slow
 def test_help_teaches_with_examples() -> None:
     assert "vbdata demo-data demo/data" in run("--help").stdout
     for command in typer.main.get_command(app).commands:

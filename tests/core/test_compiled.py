@@ -222,6 +222,7 @@ def polygons_in(draw: st.DrawFn, height: int, width: int) -> list[list[float]]:
     return [[value for corner in polygon for value in corner] for polygon in drawn]
 
 
+@pytest.mark.slow
 @needs_compiler
 @given(st.data())
 def test_polygons_are_those_of_pycocotools(data: st.DataObject) -> None:

@@ -74,6 +74,7 @@ def test_sparse_depth_is_refused() -> None:
         normals_from_depth(metres, valid, (50.0, 50.0, 25.0, 20.0), no_sky())
 
 
+@pytest.mark.slow
 def test_ray_cast_scenes() -> None:
     import torch
 

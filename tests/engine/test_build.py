@@ -192,6 +192,7 @@ def test_only_what_is_missing_is_built_again(
     assert sums_of(out) == sums_of(demo_build)
 
 
+@pytest.mark.slow
 def test_a_shard_without_its_receipt_was_never_finished(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_shard_without_its_receipt_was_never_finished(
     assert verify(Folder(str(out))) == []
 
 
+@pytest.mark.slow
 def test_damage_to_a_finished_build_is_found_and_mended(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -252,6 +254,7 @@ def test_a_folder_of_somebody_else_is_refused(demo_recipe: Recipe, tmp_path: Pat
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_changed_code_rebuilds_only_its_shards(
     demo_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +298,7 @@ def damaged(demo_data: Path, tmp_path: Path) -> Path:
     return data
 
 
+@pytest.mark.slow
 def test_damage_ends_in_quarantine_and_counts_stay_exact(damaged: Path, tmp_path: Path) -> None:
     recipe, out = replace(demo_recipe_over(damaged), max_bad=Decimal(1)), tmp_path / "out"
     recipe = replace(recipe, spares=12)
@@ -328,6 +332,7 @@ def test_damage_ends_in_quarantine_and_counts_stay_exact(damaged: Path, tmp_path
     assert verify(Folder(str(out))) == []
 
 
+@pytest.mark.slow
 def test_without_spares_the_shortfall_is_recorded(damaged: Path, tmp_path: Path) -> None:
     recipe = replace(demo_recipe_over(damaged), max_bad=Decimal(1), spares=0)
     manifest = build(recipe, Folder(str(tmp_path / "out")), How())
@@ -336,6 +341,7 @@ def test_without_spares_the_shortfall_is_recorded(damaged: Path, tmp_path: Path)
     assert verify(Folder(str(tmp_path / "out"))) == []
 
 
+@pytest.mark.slow
 def test_too_much_damage_fails_the_build(damaged: Path, tmp_path: Path) -> None:
     recipe = replace(demo_recipe_over(damaged), max_bad=Decimal(0))
     with pytest.raises(BuildError, match=r"are quarantined \(.*\), more than max_bad = 0 allows"):
@@ -358,6 +364,7 @@ def test_mending_the_data_mends_the_build(
     assert [shard["sha256"] for shard in manifest["shards"]] == healthy
 
 
+@pytest.mark.slow
 def test_a_target_that_does_not_decode_is_quarantined_as_a_bug(
     demo_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_retry_builds_only_what_was_quarantined(
     assert verify(Folder(str(out))) == []
 
 
+@pytest.mark.slow
 def test_retry_where_data_has_moved(data: Path, demo_build: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     victim = sorted((data / "coco" / "train2017").glob("*.jpg"))[0]
@@ -140,6 +141,7 @@ def test_retry_of_no_build(tmp_path: Path) -> None:
     assert "holds no build that can be tried again" in done.output
 
 
+@pytest.mark.slow
 def test_too_much_damage_can_be_tried_again(data: Path, demo_build: Path, tmp_path: Path) -> None:
     """A build that failed over max_bad has no manifest, but what it built is there."""
     kept = Path(shutil.copytree(data / "kitti", tmp_path / "kitti"))

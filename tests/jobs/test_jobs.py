@@ -200,6 +200,7 @@ def test_old_copies_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len([*path.parent.glob("[0-9a-f]*")]) == 2
 
 
+@pytest.mark.slow
 def test_a_store_has_the_plan_before_the_first_shard(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -447,6 +447,7 @@ def test_an_annotation_file_is_named_where_the_index_has_a_trace(
     assert "annotations/captions_train2017.json" in files.plain
 
 
+@pytest.mark.slow
 def test_the_demo_is_built_as_its_lock_says(demo_data: Path, tmp_path: Path) -> None:
     kept = read_lock(str(DEMO)).environment
     here = {name: version.partition("+")[0] for name, version in environment().items()}

@@ -30,6 +30,7 @@ def sketch(pairs: dict[str, str]) -> Digests:
     return made.digests()
 
 
+@pytest.mark.slow
 @given(old=NAMES, new=NAMES, common=st.sampled_from([0, 10, PLAIN + 1, 5000]))
 @settings(max_examples=60)
 def test_it_says_what_two_dictionaries_say(

@@ -197,6 +197,7 @@ def assert_one_sentence(out: Path, tmp_path: Path, expected: str) -> None:
     assert fault in " ".join(found.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGED)
 def test_a_forged_manifest_is_one_sentence_in_every_command(
     what: str, out: Path, tmp_path: Path
@@ -206,6 +207,7 @@ def test_a_forged_manifest_is_one_sentence_in_every_command(
     assert_one_sentence(out, tmp_path, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", DAMAGED)
 def test_a_damaged_manifest_is_one_sentence_in_every_command(
     what: str, out: Path, tmp_path: Path

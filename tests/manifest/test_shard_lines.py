@@ -114,6 +114,7 @@ def test_a_sweep_leaves_what_is_wanted_and_nothing_else(made: Path, tmp_path: Pa
     assert not (tmp_path / "out" / "shards" / "new" / "vbdata-abc").exists()
 
 
+@pytest.mark.slow
 def test_json_is_written_in_pieces_as_in_one() -> None:
     many = {"b": [{"n": n, "x": [n / 3, None, "é"]} for n in range(20_000)], "a": {}}
     lazy = {

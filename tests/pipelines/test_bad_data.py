@@ -298,6 +298,7 @@ def test_the_exploits_would_run(tmp_path: Path) -> None:
     assert ran > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(bombs()))
 def test_a_small_pickle_costs_little(name: str) -> None:
     data, start = bombs()[name], time.process_time()

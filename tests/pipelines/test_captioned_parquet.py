@@ -266,6 +266,7 @@ def test_a_wrong_checksum(tmp_path: Path) -> None:
 SMALL = written({"image": images(*DATA[:3]), "text": ["a", "b", "c"]}, row_group_size=2)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.integers(0, len(SMALL) - 1), st.integers(1, 255), st.integers(0, 3))
 def test_no_flipped_byte_breaks_it(at: int, flip: int, more: int) -> None:

@@ -42,7 +42,7 @@ for name, frames in eval(sys.argv[2]).items():
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def written_twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The demo data, written twice at once by processes whose hashes differ."""
     folders = [tmp_path_factory.mktemp(name) for name in ("first", "second")]
     running = [
@@ -63,7 +63,7 @@ def scene_of(*solids: Solid) -> Scene:
         Surface(name="x", colour="", thing=True, parts=(Part(solid=s, paint=paint),))
         for s in solids
     ]
-    light = Light(at=(0, 0, 9), sun=False, power=(9, 9, 9), ambient=(0.2, 0.2, 0.2))
+    light = Light(position=(0, 0, 9), sun=False, power=(9, 9, 9), ambient=(0.2, 0.2, 0.2))
     return Scene(surfaces=tuple(surfaces), light=light, place="test")
 
 
@@ -125,7 +125,7 @@ def test_shadow_and_light_of_a_lamp() -> None:
     ball = Sphere(centre=(0, 6, 4), radius=0.5)
     scene = scene_of(floor, ball)
     camera = camera_at((0, 6, 2), 90)  # under the ball, looking at its shadow
-    light = Light(at=(0, 6, 8), sun=False, power=(64, 64, 64), ambient=(0.1, 0.1, 0.1))
+    light = Light(position=(0, 6, 8), sun=False, power=(64, 64, 64), ambient=(0.1, 0.1, 0.1))
     lit = ahead(scene_of(floor), camera).rgb.max()
     dark = ahead(Scene(surfaces=scene.surfaces, light=light, place=""), camera).rgb[24, 32]
     assert lit > 0.1
@@ -163,7 +163,7 @@ def test_outlines_of_any_mask_rasterise_to_it(number: int) -> None:
     assert np.array_equal(rle.decode(rle.frPyObjects(counts, height, width)), mask)
 
 
-def test_the_same_seed_gives_the_same_bytes(written: tuple[Path, Path]) -> None:
+def test_the_same_seed_gives_the_same_bytes(written_twice: tuple[Path, Path]) -> None:
     first, second = (digests(folder) for folder in written)
     assert len(second) > 100
     assert second.items() <= first.items()
@@ -211,7 +211,7 @@ def test_coco_categories_are_the_official_ones() -> None:
     )
 
 
-def test_coco_files_have_the_official_fields(written: tuple[Path, Path]) -> None:
+def test_coco_files_have_the_official_fields(written_twice: tuple[Path, Path]) -> None:
     keys = {
         "instances": {"segmentation", "area", "iscrowd", "image_id", "bbox", "category_id", "id"},
         "stuff": {"segmentation", "area", "iscrowd", "image_id", "bbox", "category_id", "id"},
@@ -220,7 +220,7 @@ def test_coco_files_have_the_official_fields(written: tuple[Path, Path]) -> None
     }
     top = {"info", "licenses", "images", "annotations"}
     for kind, fields in keys.items():
-        for content in tables(written[0], kind):
+        for content in tables(written_twice[0], kind):
             assert set(content) == top | ({"categories"} if kind != "captions" else set())
             assert all(set(record) == fields for record in content["annotations"])
             if kind != "panoptic":
@@ -228,14 +228,14 @@ def test_coco_files_have_the_official_fields(written: tuple[Path, Path]) -> None
                 assert len(set(numbers)) == len(numbers)
 
 
-def test_coco_images_match_their_records(written: tuple[Path, Path]) -> None:
+def test_coco_images_match_their_records(written_twice: tuple[Path, Path]) -> None:
     modes, sizes = set(), set()
     for split in ("train2017", "val2017"):
-        images = table(written[0], "instances", split)["images"]
-        names = {path.name for path in (written[0] / "coco" / split).iterdir()}
+        images = table(written_twice[0], "instances", split)["images"]
+        names = {path.name for path in (written_twice[0] / "coco" / split).iterdir()}
         assert names == {image["file_name"] for image in images}
         for image in images:
-            with Image.open(written[0] / "coco" / split / image["file_name"]) as opened:
+            with Image.open(written_twice[0] / "coco" / split / image["file_name"]) as opened:
                 assert opened.size == (image["width"], image["height"])
                 modes.add(opened.mode)
                 sizes.add(opened.size)
@@ -244,10 +244,10 @@ def test_coco_images_match_their_records(written: tuple[Path, Path]) -> None:
 
 
 def test_coco_instances_rasterise_to_the_visible_masks(
-    written: tuple[Path, Path], coco_truth: dict[int, Truth]
+    written_twice: tuple[Path, Path], coco_truth: dict[int, Truth]
 ) -> None:
     crowds = 0
-    for content in tables(written[0], "instances"):
+    for content in tables(written_twice[0], "instances"):
         for image in content["images"]:
             shot = coco_truth[image["id"]]
             records = [a for a in content["annotations"] if a["image_id"] == image["id"]]
@@ -275,9 +275,9 @@ def check_instance(record: dict[str, Any], surface: Surface, mask: NDArray[np.bo
 
 
 def test_coco_stuff_covers_everything_once(
-    written: tuple[Path, Path], coco_truth: dict[int, Truth]
+    written_twice: tuple[Path, Path], coco_truth: dict[int, Truth]
 ) -> None:
-    for content in tables(written[0], "stuff"):
+    for content in tables(written_twice[0], "stuff"):
         names = {c["id"]: c["name"] for c in content["categories"]}
         for image in content["images"]:
             total = np.zeros((image["height"], image["width"]), int)
@@ -293,13 +293,13 @@ def test_coco_stuff_covers_everything_once(
             assert np.all(total == 1)
 
 
-def test_coco_panoptic_maps_match_their_segments(written: tuple[Path, Path]) -> None:
+def test_coco_panoptic_maps_match_their_segments(written_twice: tuple[Path, Path]) -> None:
     void = 0
     for split in ("train2017", "val2017"):
-        content = table(written[0], "panoptic", split)
+        content = table(written_twice[0], "panoptic", split)
         things = {c["id"]: c["isthing"] for c in content["categories"]}
         for record in content["annotations"]:
-            path = written[0] / f"coco/annotations/panoptic_{split}" / record["file_name"]
+            path = written_twice[0] / f"coco/annotations/panoptic_{split}" / record["file_name"]
             with Image.open(path) as opened:
                 assert opened.mode == "RGB"
                 red, green, blue = np.moveaxis(np.asarray(opened).astype(np.int64), -1, 0)
@@ -315,9 +315,9 @@ def test_coco_panoptic_maps_match_their_segments(written: tuple[Path, Path]) -> 
     assert void >= 1
 
 
-def test_coco_captions(written: tuple[Path, Path]) -> None:
+def test_coco_captions(written_twice: tuple[Path, Path]) -> None:
     frayed = 0
-    for content in tables(written[0], "captions"):
+    for content in tables(written_twice[0], "captions"):
         for image in content["images"]:
             lines = [a["caption"] for a in content["annotations"] if a["image_id"] == image["id"]]
             assert len(lines) == 5
@@ -330,9 +330,9 @@ def test_coco_captions(written: tuple[Path, Path]) -> None:
 # -------------------------------------------------------------------------------------- KITTI
 
 
-def test_kitti_calibration(written: tuple[Path, Path]) -> None:
+def test_kitti_calibration(written_twice: tuple[Path, Path]) -> None:
     for date, day in kitti.DAYS.items():
-        path = written[0] / "kitti/raw" / date
+        path = written_twice[0] / "kitti/raw" / date
         lines = (path / "calib_cam_to_cam.txt").read_text(encoding="ascii").splitlines()
         assert len(lines) == 34
         values = dict(line.split(": ", 1) for line in lines)
@@ -349,8 +349,8 @@ def test_kitti_calibration(written: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_kitti_depth_is_sparse_and_true(written: tuple[Path, Path]) -> None:
-    frames, root = SIZES["kitti"], written[0] / "kitti"
+def test_kitti_depth_is_sparse_and_true(written_twice: tuple[Path, Path]) -> None:
+    frames, root = SIZES["kitti"], written_twice[0] / "kitti"
     shot = next(islice(kitti.truth(frames=frames), kitti.EDGE, None))
     path = kitti.depth_path(shot, frames)
     assert path is not None
@@ -364,8 +364,8 @@ def test_kitti_depth_is_sparse_and_true(written: tuple[Path, Path]) -> None:
     assert not valid[shot.frame.ids == 0].any()
 
 
-def test_kitti_tree(written: tuple[Path, Path]) -> None:
-    frames, root = SIZES["kitti"], written[0] / "kitti"
+def test_kitti_tree(written_twice: tuple[Path, Path]) -> None:
+    frames, root = SIZES["kitti"], written_twice[0] / "kitti"
     depth = sorted(root.glob("depth/*/*/proj_depth/groundtruth/image_02/*.png"))
     assert len(depth) == len(kitti.DRIVES) * (frames - 2 * kitti.EDGE)
     for path in depth:
@@ -403,25 +403,25 @@ def array(folder: Path, shot: Truth, kind: str) -> NDArray[Any]:
     return stored
 
 
-def test_hypersim_types(written: tuple[Path, Path], hypersim_truth: list[Truth]) -> None:
+def test_hypersim_types(written_twice: tuple[Path, Path], hypersim_truth: list[Truth]) -> None:
     shapes = {"depth_meters": 1, "position": 3, "normal_cam": 3, "normal_world": 3, "color": 3}
     whole = ("render_entity_id", "semantic", "semantic_instance")
     for shot in hypersim_truth:
         for kind, channels in shapes.items():
-            stored = array(written[0], shot, kind)
+            stored = array(written_twice[0], shot, kind)
             assert stored.dtype == np.float16
             assert stored.shape == ((192, 256) if channels == 1 else (192, 256, channels))
-        entity, semantic, instance = (array(written[0], shot, kind) for kind in whole)
+        entity, semantic, instance = (array(written_twice[0], shot, kind) for kind in whole)
         assert entity.dtype == semantic.dtype == instance.dtype == np.int16
         assert np.array_equal(entity, np.where(shot.frame.ids > 0, shot.frame.ids, -1))
         assert set(np.unique(semantic)) <= {-1, *range(1, 41)}
-        assert not np.isnan(array(written[0], shot, "color")).any()
+        assert not np.isnan(array(written_twice[0], shot, "color")).any()
 
 
 def test_hypersim_depth_is_distance_through_its_own_lens(
-    written: tuple[Path, Path], hypersim_truth: list[Truth]
+    written_twice: tuple[Path, Path], hypersim_truth: list[Truth]
 ) -> None:
-    rows = {row["scene_name"]: row for row in read_csv(written[0], CAMERAS)}
+    rows = {row["scene_name"]: row for row in read_csv(written_twice[0], CAMERAS)}
     for shot in hypersim_truth:
         row = rows[shot.id.split("/")[0]]
         matrix = np.array(
@@ -432,12 +432,12 @@ def test_hypersim_depth_is_distance_through_its_own_lens(
         grid = np.stack([*np.meshgrid(u, v), np.ones((192, 256))], axis=-1)
         ray = grid @ matrix.T
         ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
-        distance = array(written[0], shot, "depth_meters").astype(float)
+        distance = array(written_twice[0], shot, "depth_meters").astype(float)
         assert np.array_equal(np.isnan(distance), shot.frame.ids == 0)
         valid = shot.frame.ids > 0
         planar = distance * -ray[..., 2]
         np.testing.assert_allclose(planar[valid], shot.frame.depth[valid], rtol=2e-3)
-        check_positions(written[0], shot, ray, distance, valid)
+        check_positions(written_twice[0], shot, ray, distance, valid)
 
 
 def check_positions(
@@ -463,12 +463,12 @@ def check_positions(
 
 
 def test_hypersim_normals_and_their_defects(
-    written: tuple[Path, Path], hypersim_truth: list[Truth]
+    written_twice: tuple[Path, Path], hypersim_truth: list[Truth]
 ) -> None:
     for shot in hypersim_truth:
         valid = shot.frame.ids > 0
-        stored = array(written[0], shot, "normal_cam").astype(float)
-        world = array(written[0], shot, "normal_world").astype(float)
+        stored = array(written_twice[0], shot, "normal_cam").astype(float)
+        world = array(written_twice[0], shot, "normal_world").astype(float)
         turned = stored @ (shot.camera.rotation * [1, -1, -1]).T
         np.testing.assert_allclose(turned[valid], world[valid], atol=4e-3)
         clean = shot.frame.normals * [1, -1, -1]
@@ -501,10 +501,10 @@ def read_csv(folder: Path, path: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_hypersim_split(written: tuple[Path, Path]) -> None:
-    rows = read_csv(written[0], SPLIT)
+def test_hypersim_split(written_twice: tuple[Path, Path]) -> None:
+    rows = read_csv(written_twice[0], SPLIT)
     assert {row["split_partition_name"] for row in rows} == {"train", "val", "test", ""}
-    scenes = written[0] / "hypersim/evermotion_dataset/scenes"
+    scenes = written_twice[0] / "hypersim/evermotion_dataset/scenes"
     with_files = {True: 0, False: 0}
     for row in rows:
         public = row["included_in_public_release"] == "True"
@@ -513,7 +513,7 @@ def test_hypersim_split(written: tuple[Path, Path]) -> None:
         path = scenes / row["scene_name"] / "images/scene_cam_00_geometry_hdf5" / name
         with_files[public] += path.exists()
     assert with_files == {True: len(PLACES) * SIZES["hypersim"], False: 1}
-    assert len(read_csv(written[0], CAMERAS)[0]) == 87
+    assert len(read_csv(written_twice[0], CAMERAS)[0]) == 87
 
 
 def test_shoot_keeps_the_labels_of_cast() -> None:

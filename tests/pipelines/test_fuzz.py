@@ -50,6 +50,7 @@ def test_no_reader_fails_on_hostile_data(folder: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_case_is_made_again_from_its_number(folder: Path, tmp_path: Path) -> None:
     reader = readers()[0]
     write(reader, folder / "demo")
@@ -128,6 +129,7 @@ print(guard.escapes or said)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ESCAPES)
 def test_the_guard_sees_what_may_not_be_done(act: str, tmp_path: Path) -> None:
     for name in ("root", "work", "secret"):
@@ -146,6 +148,7 @@ def test_the_guard_sees_what_may_not_be_done(act: str, tmp_path: Path) -> None:
     assert bool(done.stdout.strip()) == bool(ESCAPES[act])
 
 
+@pytest.mark.slow
 def test_every_kind_of_demo_file_is_damaged_from_within(folder: Path) -> None:
     for reader in readers():
         write(reader, folder / "demo")

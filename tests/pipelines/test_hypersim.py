@@ -138,6 +138,7 @@ def test_the_official_cameras() -> None:
     assert pinhole(cameras["ai_001_001"]) == pytest.approx((886.81, 886.81, 511.5, 383.5))
 
 
+@pytest.mark.slow
 @real
 def test_the_official_split() -> None:
     root = Folder(str(REAL))
@@ -547,6 +548,7 @@ def test_held_out_scenes_need_no_scenes(tmp_path: Path) -> None:
         list(hypersim.groups(root, split="training"))
 
 
+@pytest.mark.slow
 @real
 def test_the_official_held_out_sets_and_counts() -> None:
     root = Folder(str(REAL))

@@ -55,6 +55,7 @@ def test_all_that_json_reads_is_read(top: Any, noted: Any, indent: Any, plain: b
     assert same(found, wanted)
 
 
+@pytest.mark.slow
 @given(VALUES, st.booleans())
 def test_a_record_is_what_json_reads(value: Any, plain: bool) -> None:
     text = json.dumps(value, ensure_ascii=plain).encode("utf-8", "surrogatepass")

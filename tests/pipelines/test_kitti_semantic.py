@@ -189,8 +189,8 @@ def changed(at: tuple[int, int], code: int) -> NDArray[np.uint16]:
         ("semantic", (changed((0, 0), ROAD * 256) >> 8).astype(np.uint8), "garbled annotation: 1 "),
         ("instance", changed((5, 5), ROAD * 256 + 9), ""),  # a number on stuff says nothing
         ("instance", changed((5, 5), CAR * 256), "garbled annotation: 1 pixels of another class"),
-        ("instance", np.ones((HEIGHT, WIDTH), np.uint8), "instance is uint8.*grey uint16"),
-        ("semantic", codes(), "semantic is uint16.*grey uint8"),
+        ("instance", np.ones((HEIGHT, WIDTH), np.uint8), "wrong dtype: instance is uint8.*uint16"),
+        ("semantic", codes(), "wrong dtype: semantic is uint16.*grey uint8"),
         ("instance", np.ones((HEIGHT, WIDTH, 3), np.uint16), "wrong dtype"),
         ("instance", codes()[1:], "wrong size: instance map"),
     ],

@@ -386,7 +386,7 @@ def set_frame(name: str, number: int, value: float) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
-        ("labels", 7, "unknown category: label 7, known are 0 to 6"),
+        ("labels", 7, "unknown category: label 7, known: 0 to 6"),
         ("labels", 0, "all invalid"),
         ("labels", UNKNOWN, "all invalid"),
     ],
@@ -403,7 +403,7 @@ def test_objects_that_went_after_the_index(tmp_path: Path) -> None:
     root = write_mat(tmp_path)
     entry = next(iter(nyuv2.index(root)))
     edit(tmp_path, set_frame("labels", 0, WALL))
-    with pytest.raises(BadSample, match=r"^garbled annotation: .*was there when"):
+    with pytest.raises(BadSample, match=r"^garbled annotation: .*was indexed but is not"):
         segments(root, entry)
 
 

@@ -66,6 +66,7 @@ def test_normals_are_those_of_the_depth(scenes: Path) -> None:
     assert seen == 10
 
 
+@pytest.mark.slow
 def test_what_is_said_is_true(scenes: Path) -> None:
     for shot in demo.truth(seed=3, count=40):
         words = [f"{one.colour} {one.name}" for one in shot.segments]
@@ -89,6 +90,7 @@ def test_what_is_said_is_true(scenes: Path) -> None:
         assert columns == sorted(columns)
 
 
+@pytest.mark.slow
 def test_an_edit_changes_what_it_says_and_no_label(scenes: Path) -> None:
     kinds = set()
     for shot in demo.truth(seed=3, count=40):
@@ -106,6 +108,7 @@ def test_an_edit_changes_what_it_says_and_no_label(scenes: Path) -> None:
     assert kinds == {"Make", "Remove", "Add", "Move"}
 
 
+@pytest.mark.slow
 def test_held_out_pairs_are_in_no_other_split(scenes: Path) -> None:
     for split in MANNERS:
         pairs = {

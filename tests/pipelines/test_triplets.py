@@ -451,6 +451,7 @@ def test_the_miniature_is_its_truth(tmp_path: Path, in_tars: bool) -> None:
             assert np.abs(decode_rgb(data).astype(int) - rgb).mean() < 4
 
 
+@pytest.mark.slow
 def test_the_miniature_edits_do_what_they_say() -> None:
     words = set()
     for edit in demo.truth(seed=3, frames=12):

@@ -139,6 +139,7 @@ def named(found: Segments) -> NDArray[np.str_]:
 # real frames
 
 
+@pytest.mark.slow
 @real
 def test_every_colour_of_the_real_frames_is_known() -> None:
     root = Folder(str(REAL / "vkitti2"))

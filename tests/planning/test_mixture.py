@@ -68,6 +68,7 @@ def test_only_ratios_of_weights_count(weights: list[Fraction], total: int, scale
     assert apportion([w * scale for w in weights], total) == apportion(weights, total)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(counts | few, st.integers(1, 50) | st.integers(1, 20_000))
 @example([6, 6, 2, 2], 3)  # where a block's own share contradicts the prefixes
@@ -115,6 +116,7 @@ def worst_block(count: list[int], block: int) -> int:
     return worst
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(counts, st.integers(1, 50))
 def test_every_block_is_within_two_of_its_own_share(count: list[int], block: int) -> None:
@@ -123,6 +125,7 @@ def test_every_block_is_within_two_of_its_own_share(count: list[int], block: int
     assert (np.abs(table * total - np.outer(sizes, count)) < 2 * total).all()
 
 
+@pytest.mark.slow
 def test_blocks_are_within_one_in_nearly_every_mixture() -> None:
     rng = np.random.default_rng(0)
     beyond = 0
@@ -153,6 +156,7 @@ def rows(
     return list(zip(got, weights, have, strict=True))
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_redistribute_conserves_the_total_and_exceeds_nothing(data: st.DataObject) -> None:
     weights = data.draw(st.lists(decimals.filter(bool), min_size=1, max_size=64))

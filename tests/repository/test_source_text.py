@@ -113,6 +113,10 @@ GOLDEN = {
     "a form feed": ("x = 1\n\f\n\fy = 2 \f\n", "x = 1\n\fy = 2"),
     "letters": ("größe = 'ß#'  # groß\n", "größe = 'ß#'"),
     "masks": ("x = '\x01' # \x02\n\x01 = '\x02'\n", "x = '\x01'\n\x01 = '\x02'"),
+    "headers without a colon": (
+        'def f()\n    "F"\ndef g()\n    "G"\nclass A: "A"\ndef h()\n    "H"\n',
+        'def f()\n    "F"\ndef g()\n    "G"\nclass A:\ndef h()\n    "H"',
+    ),
     "what is no Python": ("x = 'a # b\ny = (\n'''z # \n", "x = 'a # b\ny = (\n'''z # \n"),
 }
 
@@ -154,6 +158,7 @@ C_GOLDEN = {
 }
 
 
+@functools.cache
 def decoded(path: Path) -> str:
     return importlib.util.decode_source(path.read_bytes())
 

@@ -197,6 +197,7 @@ def test_changed_engine_renders_everything(
     assert (said["reused"], said["rendered"]) == (0, 40)
 
 
+@pytest.mark.slow
 def test_other_options_render_where_params_differ(
     small: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -463,9 +464,9 @@ def beyond_64_bits(old: Path, receipt: dict[str, Any]) -> None:
     ("attack", "said_of_it"),
     [
         (escaping, "its receipt or tar cannot be read (unsafe path)"),
-        (beyond, "its tar's offsets lead out of it"),
-        (backwards, "its tar's offsets lead out of it"),
-        (too_few, "its tar's offsets are not one a sample"),
+        (beyond, "its tar's offsets are not those of its samples"),
+        (backwards, "its tar's offsets are not those of its samples"),
+        (too_few, "its tar's offsets are not those of its samples"),
         (resized, "its tar is missing or of another size"),
         (beyond_64_bits, "its tar is missing or of another size"),
         (without_offsets, "its receipt or tar cannot be read (missing)"),
@@ -576,6 +577,7 @@ def test_a_build_on_another_filesystem_serves(
     assert_same(tmp_path / "out", small_build)
 
 
+@pytest.mark.slow
 def test_the_own_folder_after_a_change_of_code(
     small: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

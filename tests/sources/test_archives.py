@@ -173,6 +173,7 @@ def test_zips_at_the_top_are_the_merged_layout(demo_data: Path, tmp_path: Path) 
     same_for_the_reader("kitti", plain, open_root(list(reversed(urls))))
 
 
+@pytest.mark.slow
 def test_a_build_from_zips_is_the_same_to_the_last_byte(
     demo_data: Path, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -306,6 +307,7 @@ def _read_all(root: Root, method: str) -> tuple[str, dict[str, bytes]]:
     return method, {path: root.read(path) for path in FILES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_other_processes_read_a_pickled_root(tmp_path: Path, method: str) -> None:
     root = open_root([str(write(tmp_path / "x.tgz", tarred(FILES, "w:gz")))])

@@ -150,6 +150,7 @@ def test_a_cut_archive_is_refused_by_name(tmp_path: Path, kind: str) -> None:
         ("x.tgz", gzip.compress(b"text" * 999, mtime=0), "is no whole tar"),
         ("x.zip", zipped(FILES)[9:], "runs into|is cut or garbled|is no zip"),
     ],
+    ids=["a page", "nothing", "a tar", "a page as tar", "a zip", "nothing as tgz", "text", "cut"],
 )
 def test_what_is_no_archive_is_said(tmp_path: Path, name: str, data: bytes, says: str) -> None:
     write(tmp_path / name, data)

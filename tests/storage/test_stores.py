@@ -392,6 +392,7 @@ def place(
             yield SimpleNamespace(url=f"s3://{BUCKET}")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_parts")
 def test_a_folder_is_the_same_on_every_store(place: SimpleNamespace, tmp_path: Path) -> None:
     folder = Folder(f"{place.url}/same")

@@ -105,6 +105,7 @@ def test_models_name_their_keys() -> None:
         make_editor({"dim": 30})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_are_whole(path: Path) -> None:
     import torch

@@ -47,6 +47,7 @@ def config_of(batch: int, window: int, seed: int = 0, **mixture: str) -> Config:
     return runs.tiny(Path("/none"), batch=batch, seed=seed, data=data)
 
 
+@pytest.mark.slow
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6),
     batch=st.integers(1, 24),

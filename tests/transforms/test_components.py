@@ -175,6 +175,7 @@ def test_runs_join_as_a_flood_over_16_neighbours_does(
     assert same_partition(np.where(some, joined + 1, 0), np.where(some, flood + 1, 0))
 
 
+@pytest.mark.slow
 @SLACK
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_clean_images_decode_as_the_text_says(seed: int, count: int) -> None:

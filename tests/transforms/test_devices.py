@@ -124,6 +124,7 @@ def test_a_build_on_cuda_has_the_same_bytes(
     assert sums_of(tmp_path) == sums_of(demo_build)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
 def test_the_battery_round_trips_on_this_cpu(name: str) -> None:
     task = plugins.task(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -36,6 +37,7 @@ anything = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(maps(anything), palettes, constants, st.booleans())
 def test_depth(metres: torch.Tensor, palette: str, pair: tuple[str, str], none: bool) -> None:
@@ -52,6 +54,7 @@ def test_depth(metres: torch.Tensor, palette: str, pair: tuple[str, str], none: 
     assert torch.equal(depth.render(back, params), rgb)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(maps(st.floats(-1, 1, width=32)), st.integers(0, 2**32 - 1), st.booleans())
 def test_normals(like: torch.Tensor, seed: int, none: bool) -> None:

@@ -149,6 +149,7 @@ def test_clock_text(seconds: float, text: str) -> None:
     assert clock_text(seconds) == text
 
 
+@pytest.mark.slow
 def test_plain_lines_are_few_and_name_what_matters(damaged: Recipe, tmp_path: Path) -> None:
     to = Console(file=io.StringIO(), width=100)
     watcher = Followed(to)
@@ -170,6 +171,7 @@ def _fields(state: Progress) -> dict[str, Any]:
     return {name: getattr(state, name) for name in Progress.__slots__}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_events_are_whole_lines_with_their_time(damaged: Recipe, tmp_path: Path) -> None:
     recipe = Path(damaged.folder) / "demo.yaml"
     roots = [f"--root={s.name}={s.roots[0]}" for s in damaged.sources]
@@ -207,6 +209,7 @@ def test_run_json_says_where_the_time_went(followed: tuple[Followed, Path]) -> N
     assert time["shard_seconds"] <= run["seconds"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_and_a_killed_run_say_so_and_times_add_up(
     demo_recipe: Recipe, tmp_path: Path
 ) -> None:
@@ -234,6 +237,7 @@ def test_an_interrupted_and_a_killed_run_say_so_and_times_add_up(
     assert json.loads((out / "run.json").read_text())["time"]["shards"] == 3
 
 
+@pytest.mark.slow
 def test_a_failed_run_says_why(demo_data: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(demo_data, data)
@@ -248,6 +252,7 @@ def test_a_failed_run_says_why(demo_data: Path, tmp_path: Path) -> None:
     assert "quarantined" in run["error"]
 
 
+@pytest.mark.slow
 def test_a_garbled_run_json_costs_only_its_times(demo_recipe: Recipe, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build(demo_recipe, Folder(str(out)), How())
