@@ -184,10 +184,13 @@ def _end(match: re.Match[str] | None, text: str) -> int:
 def _docstrings(masked: str) -> Iterator[tuple[int, int]]:
     """Where docstrings begin and end, with a semicolon after them, in order."""
     starts = [0, *(_body(masked, match.end()) for match in _HEADER.finditer(masked))]
+    last = 0
     for start in starts:
         match = _DOCSTRING.match(masked, start)
         if match and (match["opened"] or "").count("(") == (match["closed"] or "").count(")"):
-            yield match.end("before"), match.end()
+            if start >= last:  # always so in valid Python, where a header has its colon
+                yield match.end("before"), match.end()
+            last = max(last, match.end())
 
 
 def _body(masked: str, at: int) -> int:
