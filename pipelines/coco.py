@@ -6,23 +6,24 @@ Licence: the annotations are CC BY 4.0, each picture has its own, named in its e
     annotations/{instances,captions,panoptic,stuff,person_keypoints}_train2017.json
     annotations/panoptic_train2017/000000000790.png, or panoptic_train2017/ in the root
 
-Which files there are decides what is offered: captions alone do, and so do masks alone. An entry
-is an image record of either JSON file, also of one on which nothing is marked (1,021 of train2017
-have no instance); annotations of an image that has no record are its fault.
+The files that are there decide what is offered: captions alone will do, and so will masks alone. An
+entry is an image record of either JSON file, also one on which nothing is marked (1,021 of
+train2017 have no instance). Annotations of an image that has no record are a fault of that image.
 
-- instances: a segment per annotation, numbered by annotation id. They may overlap: painted largest
-  mask first (then lower id first), so the smaller lies on top; crowds are painted before all
-  others. One that is hidden, or too thin for a pixel, keeps its number. Annotations with area 0
-  are left out (train2017 has two, each a line: cocoapi issue #355). No pixel is void.
-- person_keypoints: the same for the persons among them; all else is unmarked. Keypoints are left.
-- panoptic: PNG, id = R + 256 G + 65536 B (widened first: uint8 would wrap), 0 = void = not valid.
-  The ids of the PNG and of the JSON must be the same set.
-- stuff: a segment per annotation, none a thing. Category 183, "other", is all things merged: known
-  not to be stuff, so no segment (id 0) and valid; what no annotation covers is void, not valid.
+- instances: one segment for each annotation, numbered by annotation id. They may overlap: the
+  largest mask is painted first (then the lower id), so smaller ones lie on top; crowds are painted
+  before all others. One that is hidden, or too thin for a pixel, keeps its number. Annotations of
+  area 0 are left out (train2017 has two, each a line: cocoapi issue #355). No pixel is void.
+- person_keypoints: as instances, for persons only; all else is unmarked. Keypoints are not read.
+- panoptic: a PNG, id = R + 256 G + 65536 B, 0 = void = not valid. The ids of the PNG and of the
+  JSON must be the same set.
+- stuff: one segment for each annotation, none a thing. Category 183, "other", is all things merged:
+  known not to be stuff, so no segment (id 0) and valid. What no annotation covers is void, not
+  valid.
 - facts: instances and smallest are of things that are no crowds; stuff classes have 0 and 0.
 - sizes are of the stored pixels: an EXIF orientation turns neither labels nor picture. Boxes
-  differ from masks by up to some pixels in the official data and are not used. Captions lose outer
-  whitespace; blank ones are dropped.
+  differ from masks by some pixels in the official data and are not used. Captions are stripped of
+  white space; blank ones are dropped.
 
 Sources: cocodataset.org/#format-data; cocoapi (maskApi.c, coco.py); panopticapi (utils.py); Lin et
 al., "Microsoft COCO", ECCV 2014; Kirillov et al., CVPR 2019; Caesar et al., "COCO-Stuff", 2018.
@@ -56,7 +57,7 @@ HOMEPAGE = "https://cocodataset.org/#download"
 LABELS = ("segments", "captions")
 
 SPLITS = ("train2017", "val2017", "train2014", "val2014")
-SEGMENTS = {  # whether classes are things by default
+SEGMENTS = {  # kind of masks -> whether its classes are things where they do not say
     "instances": True,
     "panoptic": True,
     "stuff": False,
@@ -67,9 +68,10 @@ OTHER = 183  # COCO-Stuff's class of everything that is not stuff
 
 
 class SplitContext(NamedTuple):
-    """What all entries of a split share. images, pngs: path -> size of the files that exist.
+    """What all entries of a split share.
 
-    text: the file of the masks.
+    segments: the kind of masks; categories: the classes by id; images, pngs: path -> size of the
+    files that exist; pngs_at: the folder of the PNGs; text: the whole file of the masks.
     """
 
     split: str
@@ -82,39 +84,47 @@ class SplitContext(NamedTuple):
 
 
 def index(root: Root, *, split: str = "train2017", segments: str = "instances") -> Iterator[Entry]:
-    """The images of a split in order of their ids, with the masks of one annotation file."""
-    drawn, told = _tables(root, split, segments)
-    if drawn is None and (told is None or segments != "instances"):
-        raise SourceError(f"{root.url}: no {_missing(split, segments, told)}")
-    context = _context(root, split, segments, drawn)
-    found, strays = coco_json.pictures(drawn, told)
-    del drawn, told  # what is gathered by image is let go of image by image
+    """The images of a split in order of their ids, with the masks of one annotation file.
+
+    split: one of SPLITS; segments: which masks, one of SEGMENTS. Raises SourceError if the files
+    are not there or not COCO's.
+    """
+    masks, captions = _tables(root, split, segments)
+    if masks is None and (captions is None or segments != "instances"):
+        raise SourceError(f"{root.url}: no {_missing(split, segments, captions)}")
+    context = _context(root, split, segments, masks)
+    pictures, strays = coco_json.pictures(masks, captions)
+    del masks, captions  # so that the memory of each image is free once its entry is out
     with coco_json.settled():
-        for number in sorted(found):
-            yield _entry(f"{number:012d}", found.pop(number), context)
+        for number in sorted(pictures):
+            yield _entry(f"{number:012d}", pictures.pop(number), context)
     for place, detail in enumerate(strays):
         yield replace(_bare(f"stray-{place:06d}"), fault=f"garbled annotation: {detail}")
 
 
 def groups(root: Root, *, split: str = "train2017", segments: str = "instances") -> Iterator[str]:
-    """The groups of a split, from any of its annotation files: no picture needs to be there."""
-    drawn, told = _tables(root, split, segments)
+    """The groups of a split, from any of its annotation files: no picture needs to be there.
+
+    Raises SourceError if there is no such file.
+    """
+    masks, captions = _tables(root, split, segments)
     for other in SEGMENTS:
-        drawn = drawn if drawn or told else coco_json.table(root, _masks(split, other), thing=True)
-    if not drawn and not told:
-        raise SourceError(f"{root.url}: no {_missing(split, segments, told)}")
-    found, _ = coco_json.pictures(drawn, told)
-    yield from (_group(f"{number:012d}") for number in sorted(found))
+        if not masks and not captions:
+            masks = coco_json.table(root, _masks(split, other), thing=True)
+    if not masks and not captions:
+        raise SourceError(f"{root.url}: no {_missing(split, segments, captions)}")
+    pictures, _ = coco_json.pictures(masks, captions)
+    yield from (_group(f"{number:012d}") for number in sorted(pictures))
 
 
 def official(*, split: str = "train2017", segments: str = "instances") -> Official:
-    """What the official release holds of a split."""
+    """The official release of a split. segments: which masks, one of SEGMENTS."""
     _check(split, segments)
     return release.official(split, segments)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The picture's file as it is, its masks and its captions. Raises BadSample."""
+    """The bytes of the picture's file as they are, its masks and captions. Raises BadSample."""
     records.refuse(entry, kinds)
     labels: dict[str, Any] = {}
     image = records.read_image(root, entry)
@@ -137,25 +147,26 @@ def _masks(split: str, segments: str) -> str:
 def _tables(root: Root, split: str, segments: str) -> tuple[Table | None, Table | None]:
     """The files of masks and of captions, None where there is none."""
     _check(split, segments)
-    drawn = coco_json.table(root, _masks(split, segments), thing=SEGMENTS[segments])
-    return drawn, coco_json.table(root, f"annotations/captions_{split}.json")
+    masks = coco_json.table(root, _masks(split, segments), thing=SEGMENTS[segments])
+    return masks, coco_json.table(root, f"annotations/captions_{split}.json")
 
 
-def _missing(split: str, segments: str, told: Table | None) -> str:
-    also = "" if told else f", nor annotations/captions_{split}.json"
+def _missing(split: str, segments: str, captions: Table | None) -> str:
+    """The annotation files that are not there, for a message."""
+    also = "" if captions else f", nor annotations/captions_{split}.json"
     return f"{_masks(split, segments)}{also}"
 
 
-def _context(root: Root, split: str, segments: str, drawn: Table | None) -> SplitContext:
+def _context(root: Root, split: str, segments: str, masks: Table | None) -> SplitContext:
     """List the folders of a split. Raises SourceError if one is not there."""
-    places = (f"annotations/panoptic_{split}", f"panoptic_{split}")
-    pngs_at = next(filter(root.exists, places), places[0])
+    folders = (f"annotations/panoptic_{split}", f"panoptic_{split}")
+    pngs_at = next(filter(root.exists, folders), folders[0])
     wanted = [split, pngs_at] if segments == "panoptic" else [split]
     for folder in wanted:
         if not root.exists(folder):
             raise SourceError(f"{root.url}: no folder {folder}")
     pngs = records.sizes(root, pngs_at) if segments == "panoptic" else {}
-    categories, text = (drawn.categories, drawn.text) if drawn else ({}, "")
+    categories, text = (masks.categories, masks.text) if masks else ({}, "")
     return SplitContext(
         split, segments, categories, records.sizes(root, split), pngs_at, pngs, text
     )
@@ -166,7 +177,7 @@ def _group(name: str) -> str:
 
 
 def _bare(name: str) -> Entry:
-    """An entry of which only the name is known."""
+    """An entry of which nothing is known but its name."""
     group = _group(name)
     return Entry(id=name, group=group, width=0, height=0, license="unknown", files={}, labels=())
 
@@ -178,7 +189,7 @@ def _entry(name: str, picture: Picture, context: SplitContext) -> Entry:
     try:
         return replace(entry, **_content(picture, context))
     except BadSample as bad:
-        return replace(entry, fault=f"{bad.reason}: {bad.detail}")
+        return records.faulty(entry, bad)
 
 
 def _content(picture: Picture, context: SplitContext) -> dict[str, Any]:
@@ -199,9 +210,10 @@ def _content(picture: Picture, context: SplitContext) -> dict[str, Any]:
 
 
 def masks_of(annotations: list[Any], context: SplitContext) -> dict[str, Any]:
-    """The facts of an image's masks, and the record that its worker gets.
+    """The fields `classes` and `record` of an image's entry, from its annotations.
 
-    The record's first line has the segments; its second their annotations, but for panoptic ones.
+    The record's first line has the segments; its second the annotations as they stand in their
+    file, geometry and all; panoptic ones need none. Raises BadSample.
     """
     both = [(coco_json.part(each, context.categories), each) for each in annotations]
     if len({part["id"] for part, _ in both}) < len(both):
@@ -222,7 +234,7 @@ def _is_other(annotation: dict[str, Any]) -> bool:
 
 
 def _panoptic_annotation(picture: Picture) -> tuple[list[Any], Any]:
-    """The segments and the PNG name of an image's one panoptic annotation."""
+    """The segments and the PNG's name of an image's one panoptic annotation. Raises BadSample."""
     if len(picture.masks) != 1:
         raise garbled(f"{len(picture.masks)} panoptic annotations, expected one")
     listed = picture.masks[0].get("segments_info")
@@ -232,14 +244,18 @@ def _panoptic_annotation(picture: Picture) -> tuple[list[Any], Any]:
 
 
 def _below(folder: str, name: object) -> str:
-    """The path of a file that the annotations name. Raises BadSample("unsafe path")."""
+    """The path of a file that the annotations name. Raises BadSample, "unsafe path" outside."""
     if not records.text(name):
         raise garbled(f"file_name is {name!r}, expected text")
     return safe(f"{folder}/{name}")
 
 
 def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segments:
-    """An entry's masks; on_top: numbers, from 0, of those painted over all others."""
+    """An entry's masks as a label.
+
+    on_top: numbers, counted from 0, of the masks that are painted over all others. Raises
+    BadSample.
+    """
     import torch
 
     head, _, texts = entry.record.partition(b"\n")
@@ -266,7 +282,7 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
 def _painted(
     entry: Entry, parts: list[dict[str, Any]], shapes: list[Any], on_top: Collection[int] = ()
 ) -> NDArray[np.int32]:
-    """Number of the topmost mask at each pixel, from 1."""
+    """int32[H, W]: the number of the topmost mask at each pixel, from 1; 0 where there is none."""
     drawn = _rle.many_runs(shapes, entry.height, entry.width)
     masks = [
         _runs(entry, part, shape) if mask is None else mask
@@ -280,6 +296,7 @@ def _painted(
 
 
 def _runs(entry: Entry, part: dict[str, Any], shape: Any) -> _rle.Runs:
+    """One annotation's mask. Raises BadSample that names the annotation."""
     try:
         return _rle.runs(shape, entry.height, entry.width)
     except BadSample as bad:

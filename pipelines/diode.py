@@ -10,17 +10,17 @@ Licence: MIT. Layout, train.tar.gz and val.tar.gz unpacked in the root:
 - Depth is planar z. Neither devkit nor paper says so; two public measurements on val do. Read as z,
   flat patches of 160 pixels indoors are flat to 0.014 % of their depth, as distance along the ray
   to 0.144 % (tools/check_diode_convention.py), and the ground of 42 of 42 outdoor pictures is
-  flatter as z. A plane in z is one with any focal lengths, so this stands whatever becomes of the
-  next line. Marigold (diode_dataset.py) and Metric3D take the values as they are, too.
-- camera: fx 886.81, fy 927.06, cx 512, cy 384 are the devkit's intrinsics.txt, given as they are
-  and used for nothing here. Devkit issue #20 (open) finds that right angles come out right at
+  flatter as z. A plane in z is a plane under any focal lengths, so this holds whatever becomes of
+  the next point. Marigold (diode_dataset.py) and Metric3D take the values as they are, too.
+- camera: fx 886.81, fy 927.06, cx 512, cy 384 are the devkit's intrinsics.txt, passed on as they
+  are and used for nothing here. Devkit issue #20 (open) finds that right angles come out right at
   42.3 x 32.4 degrees, about 1,323 pixels both ways, so do not trust point clouds.
 - Valid: mask 1, finite, > 0. Where no beam came back depth is 0; at depth edges the mask is 0 over
-  depth that is not. No pixel is sky: a missing echo may be glass.
-- The normals archive is not read: the devkit says that (0, 0, 0) is invalid, but nobody says which
-  way the axes point. Neither are normals made of the depth, as that needs focal lengths.
-- Size: that of the first depth map's header, for all pictures of a domain; the camera of a copy
-  that was made smaller is made smaller too.
+  depths that are not 0. No pixel is sky: a missing echo may be glass.
+- The normals archive is not read: the devkit says that (0, 0, 0) is invalid, but no source says
+  which way the axes point. Nor are normals computed from depth, as that needs focal lengths.
+- Size: that of the first depth map's header, for all pictures of a domain; for a copy that was made
+  smaller, the camera is scaled with it.
 
 A frame is an entry if it has a picture, depth or a mask; a file that is missing beside others is
 its fault. Other files are not DIODE's.
@@ -74,28 +74,31 @@ MASKS = ("f4", "f8", "u1", "b1")
 
 
 def index(root: Root, *, split: str = "train", domain: str = "both") -> Iterator[Entry]:
-    """The frames of a split, indoors before outdoor."""
+    """The frames of a split in order of their paths, indoors before outdoor.
+
+    split: train or val; domain: indoors, outdoor or both. Raises SourceError if one has no frames.
+    """
     records.one_of("split", split, SPLITS)
     records.one_of("domain", domain, DOMAINS)
     for part in DOMAINS[domain]:
-        at = f"{split}/{part}"
-        known = records.sizes(root, at)
-        frames = {found[1]: found[2] for path in known if (found := FRAME.fullmatch(path))}
+        folder = f"{split}/{part}"
+        sizes = records.sizes(root, folder)
+        frames = {match[1]: match[2] for path in sizes if (match := FRAME.fullmatch(path))}
         if not frames:
             one = "; domain: indoors or outdoor takes one of the two" * (domain == "both")
-            raise SourceError(f"{root.url}: no scene_NNNNN/scan_NNNNN/*.png in {at}{one}")
-        yield from _entries(root, frames, known)
+            raise SourceError(f"{root.url}: no scene_NNNNN/scan_NNNNN/*.png in {folder}{one}")
+        yield from _entries(root, frames, sizes)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The picture's PNG as it is, and its depth in metres. Raises BadSample."""
+    """The bytes of the picture's PNG as they are, and its depth. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)
     return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
 
 
 def official(*, split: str = "train", domain: str = "both") -> Official:
-    """Counts of the release and where it is: one archive a split."""
+    """The release of a split: its count of frames, and its one archive."""
     records.one_of("split", split, SPLITS)
     records.one_of("domain", domain, DOMAINS)
     archive = f"{split}.tar.gz"
@@ -105,9 +108,9 @@ def official(*, split: str = "train", domain: str = "both") -> Official:
     )
 
 
-def _entries(root: Root, frames: dict[str, str], known: dict[str, int]) -> Iterator[Entry]:
-    """The entries of a domain. frames: path without suffix -> scene; known: sizes of files."""
-    depths = [path for frame in sorted(frames) if (path := frame + SUFFIXES["depth"]) in known]
+def _entries(root: Root, frames: dict[str, str], sizes: dict[str, int]) -> Iterator[Entry]:
+    """The entries of a domain. frames: path without suffix -> scene; sizes: path -> bytes."""
+    depths = [path for frame in sorted(frames) if (path := frame + SUFFIXES["depth"]) in sizes]
     width, height = _size(root, depths)
     across, down = width / WIDTH, height / HEIGHT
     camera = (CAMERA[0] * across, CAMERA[1] * down, CAMERA[2] * across, CAMERA[3] * down)
@@ -118,7 +121,7 @@ def _entries(root: Root, frames: dict[str, str], known: dict[str, int]) -> Itera
             width=width,
             height=height,
             license=LICENSE,
-            files={k: records.file_ref(frame + suffix, known) for k, suffix in SUFFIXES.items()},
+            files={k: records.file_ref(frame + suffix, sizes) for k, suffix in SUFFIXES.items()},
             labels=LABELS,
             camera=camera,
         )
@@ -129,7 +132,7 @@ def _size(root: Root, depths: list[str]) -> tuple[int, int]:
     for path in depths:
         try:
             shape = npy.header(root.read_range(path, 0, npy.LONGEST), path).shape
-        except BadSample:  # comes out again when that frame is loaded
+        except BadSample:  # raised again when that frame is loaded
             continue
         if len(shape) in (2, 3) and 0 < shape[0] * shape[1] <= MAX_PIXELS:
             return shape[1], shape[0]
@@ -137,6 +140,7 @@ def _size(root: Root, depths: list[str]) -> tuple[int, int]:
 
 
 def _depth(root: Root, entry: Entry) -> Depth:
+    """An entry's depth, valid where its mask says so and a beam came back. Raises BadSample."""
     import torch
 
     size = (entry.height, entry.width)

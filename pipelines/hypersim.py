@@ -13,25 +13,27 @@ in the root, and the CSV files beside them, in their official folders or in the 
     contrib/mikeroberts3000/metadata_camera_parameters.csv
 
 Conventions and traps:
-- depth_meters is the distance to the optical centre. Planar z = distance x the forward part of the
-  pixel's unit ray, M_cam_from_uv . (u, v, 1), u right and v up from -1 to 1 at the picture's edges.
-  M differs by scene: the usual constant focal length of 886.81 is wrong for half of them.
-- Hypersim's camera looks along -z with +y up: (x, -y, -z) brings its vectors to OpenCV's axes.
-- Normals may be zero, of other length, or face inwards (issue #26): invalid below a length of 1e-3
-  or not finite, else made unit, and turned where normal . ray > 1e-3.
-- Where render_entity_id is -1 there is nothing: depth and normals are NaN; the normals' sky. For
-  a camera without these files, sky is where a normal is NaN. Depth is valid where finite and > 0.
-- Segments: parts/hypersim/segments.py. Which classes are in a frame stands in its pixels only, so
-  they are off unless a recipe says `segments: true`: its index then opens two files a frame,
-  8 ms of one core (8 minutes for all of train, once), where depth and normals need no file opened.
-  A frame without both files, or on which nobody labelled anything, does not offer them; a damaged
-  one is a fault of its frame.
+- depth_meters is the distance to the optical centre. Planar z = distance x the forward component of
+  the pixel's unit ray, along M_cam_from_uv . (u, v, 1), with u right and v up from -1 to 1 at the
+  picture's edges. M differs by scene: the usual constant focal length of 886.81 is wrong for half
+  of them (parts/hypersim/camera.py).
+- Hypersim's camera looks along -z with +y up: (x, -y, -z) brings its vectors to OpenCV axes.
+- Normals may be zero, of another length, or face inwards (issue #26): not valid below a length of
+  1e-3 or if not finite, else scaled to length 1, and turned round where normal . ray > 1e-3.
+- Where render_entity_id is -1 there is nothing: depth and normals are NaN, and it is the sky of the
+  normals. For a camera without these files, sky is where a normal is NaN. Depth is valid where it
+  is finite and > 0.
+- Segments: parts/hypersim/segments.py. Only its pixels say which classes a frame has, so segments
+  are off unless a recipe says `segments: true`: the index then opens two files a frame, 8 ms of one
+  core (8 minutes for all of train, once); depth and normals need no file opened. A frame without
+  both files, or on which nobody labelled anything, does not offer them; a damaged file is a fault
+  of its frame.
 - Tone mapping: parts/hypersim/tonemap.py; without render_entity_id every pixel counts as valid.
 
 Frames are those of the split CSV's partition in the public release, as far as they are on disk: a
-camera offers a kind if any of its frames has that file, a frame of which nothing is there is no
-entry, and a file that is missing beside others is a fault of its frame. What the CSV does not
-list is not of the dataset.
+camera offers a kind if any of its frames has that file, a frame without any file is no entry, and a
+file that is missing beside others is a fault of its frame. Whatever the CSV does not list is not
+part of the dataset.
 
 Sources: apple/ml-hypersim README, issues #9 and #26, contrib/mikeroberts3000 notebook 01; Roberts
 et al., "Hypersim", ICCV 2021; flip rule: Marigold, preprocess_hypersim_normals.py.
@@ -91,7 +93,11 @@ NOTHING = -1  # render_entity_id of a pixel that sees no object
 def index(
     root: Root, *, split: str = "train", image: str = "tonemap", segments: bool = False
 ) -> Iterator[Entry]:
-    """The frames of a partition that are on disk, in order of scene, camera and frame."""
+    """The frames of a partition that are on disk, in order of scene, camera and frame.
+
+    split: train, val, test or all; image: tonemap (from HDF5) or preview (the JPEG); segments:
+    whether they are offered. Raises SourceError if there are none.
+    """
     _check(split, image, segments)
     wanted = {"image": IMAGES[image]} | GEOMETRY | (LABELLED if segments else {})
     top, scenes = _scenes(root)
@@ -101,8 +107,8 @@ def index(
         for name, numbers in sorted(frames.get(scene, {}).items()):
             if scene not in cameras:
                 raise SourceError(f"{root.url}: {tables.CAMERA_CSV} has no row for {scene}")
-            at = f"{top}{scene}"
-            for entry in _entries(root, at, name, sorted(numbers), cameras[scene], wanted):
+            folder = f"{top}{scene}"
+            for entry in _entries(root, folder, name, sorted(numbers), cameras[scene], wanted):
                 nothing = False
                 yield entry
     if nothing:
@@ -118,7 +124,7 @@ def groups(
 
 
 def official(*, split: str = "train", image: str = "tonemap", segments: bool = False) -> Official:
-    """What the public release holds of a partition: a zip a scene, tables in the repository."""
+    """The public release of a partition: a zip for each scene, and tables in the repository."""
     _check(split, image, segments)
     zips = "ai_VVV_NNN.zip, one a scene"
     script = f"{REPOSITORY}code/python/tools/dataset_download_images.py"  # has all their addresses
@@ -129,7 +135,7 @@ def official(*, split: str = "train", image: str = "tonemap", segments: bool = F
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The frame, tone-mapped or as its preview JPEG, and its labels. Raises BadSample."""
+    """The frame, uint8 RGB or the bytes of its preview JPEG, and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     jpeg = entry.files["image"].path.endswith(".jpg")
     pixels = records.read_image(root, entry) if jpeg else _tonemapped(root, entry)
@@ -142,7 +148,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
 
 
 def warm() -> None:
-    """Load what only reading needs."""
+    """Import what `load` needs, so that no record waits for it."""
     import h5py  # noqa: F401
     import torch  # noqa: F401
 
@@ -154,17 +160,17 @@ def _check(split: str, image: str, segments: bool) -> None:
 
 
 def _scenes(root: Root) -> tuple[str, list[str]]:
-    """The folder of the scenes ("" or with its slash), and their names."""
-    for at in SCENES_AT:
-        if found := [name for name in root.folders(at) if tables.SCENE.fullmatch(name)]:
-            return (f"{at}/" if at else "", found)
+    """The folder of the scenes, "" or with a slash, and their names. Raises SourceError."""
+    for folder in SCENES_AT:
+        if names := [name for name in root.folders(folder) if tables.SCENE.fullmatch(name)]:
+            return (f"{folder}/" if folder else "", names)
     raise SourceError(f"{root.url}: no scenes ai_VVV_NNN in {', '.join(SCENES_AT[:2])} or the root")
 
 
 def _entries(
     root: Root, scene: str, name: str, numbers: list[int], camera: Camera, wanted: dict[str, str]
 ) -> Iterator[Entry]:
-    """The frames of one camera of one scene. wanted: key -> form of the path of such a file."""
+    """The frames of one camera of one scene. wanted: key of a file -> pattern of its path."""
     known: dict[str, int] = {}
     for folder in sorted({form.format(name, 0).rpartition("/")[0] for form in wanted.values()}):
         known |= records.sizes(root, f"{scene}/{folder}")
@@ -194,19 +200,16 @@ def _entries(
 
 
 def _labelled(root: Root, entry: Entry) -> Entry:
-    """The entry with what is in its segments, or their fault; as it was if there is none."""
+    """The entry with the classes of its segments, or their fault; unchanged if it has none."""
     try:
         facts = partitions.facts(_partition(root, entry))
     except BadSample as bad:
-        return replace(
-            entry,
-            labels=(*entry.labels, "segments"),
-            fault=f"{bad.reason}: {bad.detail} [{bad.file}]",
-        )
+        return replace(entry, labels=(*entry.labels, "segments"), fault=str(bad))
     return replace(entry, labels=(*entry.labels, "segments"), classes=facts) if facts else entry
 
 
 def _array(root: Root, entry: Entry, key: str, *tail: int) -> NDArray[Any]:
+    """One of the entry's HDF5 arrays, [H, W, *tail], float16 or int16. Raises BadSample."""
     dtype = np.int16 if key in ("entities", *LABELLED) else np.float16
     shape, path = (entry.height, entry.width, *tail), entry.files[key].path
     return read_array(records.read(root, entry, key), shape, dtype, path)
@@ -258,14 +261,14 @@ def _normals(root: Root, entry: Entry) -> Normals:
 
 
 def _nowhere(stored: NDArray[np.float16]) -> NDArray[np.bool_]:
-    """bool[H, W]: where a part of a vector is NaN, by the bits: twenty times as fast as isnan."""
+    """bool[H, W]: vectors with a NaN in them, told by their bits: twenty times as fast as isnan."""
     planes = np.ascontiguousarray(np.moveaxis(stored, -1, 0)).view(np.uint16)
     if library := compiled.library():
         sky = np.empty(stored.shape[:2], np.bool_)
         library.vb_nowhere(compiled.address(planes), sky.size, compiled.address(sky))
         return sky
-    found = (planes & np.uint16(0x7FFF)) > 0x7C00
-    return np.asarray(found[0] | found[1] | found[2])
+    nan = (planes & np.uint16(0x7FFF)) > 0x7C00
+    return np.asarray(nan[0] | nan[1] | nan[2])
 
 
 def _partition(root: Root, entry: Entry) -> partitions.Partition:

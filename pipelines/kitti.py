@@ -6,16 +6,16 @@ Licence: CC BY-NC-SA 3.0. Layout, with `raw/` and `depth/` or with both trees me
     raw/2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000005.png
     depth/{train,val}/2011_09_26_drive_0001_sync/proj_depth/groundtruth/image_02/0000000005.png
 
-The depth tree has no date level; a drive's name begins with its date. Depth is uint16 PNG, metres
-= value / 256 (exact in float32), 0 = no measurement, planar z in the rectified camera, about a
-fifth of the pixels (depth devkit readme). The camera is P_rect_0x of the date's calibration; the
-image size is S_rect_0x (S_0x is the size before rectification). P_rect's last column, the offset
-to camera 0, does not enter planar z.
+The depth tree has no level for dates; a drive's name begins with its date. Depth is a uint16 PNG,
+metres = value / 256 (exact in float32), 0 = no measurement, planar z in the rectified camera; about
+a fifth of the pixels have one (depth devkit readme). The camera is P_rect_0x of the date's
+calibration; the image size is S_rect_0x (S_0x is the size before rectification). P_rect's last
+column, the offset to camera 0, does not affect planar z.
 
-A frame is an entry if it has a depth file, or lies between two that have one (then the depth file
-is missing). Ground truth adds up 5 frames to both sides, so a drive's first and last 5 raw frames
-have none: no entries. Files and folders whose names are not of this pattern are not KITTI's. The
-names of the drives of both parts and of Eigen's test set are in pipelines/parts/kitti/drives.py.
+A frame is an entry if it has a depth file, or lies between two that have one: its depth file is
+missing then, which is a fault. Ground truth accumulates 5 frames on both sides, so a drive's first
+and last 5 raw frames have none and are no entries. Files and folders of other names are not
+KITTI's. The drives of both parts and of Eigen's test set are in pipelines/parts/kitti/drives.py.
 
 Sources: devkit readme of the depth benchmark; Geiger et al., "Vision meets Robotics", IJRR 2013;
 Uhrig et al., "Sparsity Invariant CNNs", 3DV 2017.
@@ -30,11 +30,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vbdata.core import images
 from vbdata.core.types import Depth, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import records
+from .parts import maps, records
 from .parts.kitti import drives
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ STEPS_PER_METRE = 256
 
 
 class Camera(NamedTuple):
-    """A rectified camera: image size and fx, fy, cx, cy, in pixels."""
+    """A rectified camera, all in pixels. focus: fx, fy, cx, cy, pixel centres at whole numbers."""
 
     width: int
     height: int
@@ -66,7 +65,11 @@ class Camera(NamedTuple):
 
 
 def index(root: Root, *, split: str = "train", camera: str = "image_02") -> Iterator[Entry]:
-    """The frames of all drives of a split, as one of the two colour cameras saw them."""
+    """The frames of all drives of a split, in order of drive and frame.
+
+    split: train, val or both; camera: image_02 (left) or image_03 (right). Raises SourceError if
+    there are none, or if a calibration cannot be read.
+    """
     _check(split, camera)
     raw, depth = (f"{top}/" if root.exists(top) else "" for top in ("raw", "depth"))
     cameras: dict[str, Camera] = {}
@@ -85,7 +88,7 @@ def index(root: Root, *, split: str = "train", camera: str = "image_02") -> Iter
 
 
 def official(*, split: str = "train", camera: str = "image_02") -> Official:
-    """What the benchmark holds of a split: as many frames of either camera."""
+    """The benchmark's release of a split; both cameras have the same number of frames."""
     _check(split, camera)
     downloads = [each for part in SPLITS[split] for each in drives.downloads(part)]
     entries = sum(drives.FRAMES[part] for part in SPLITS[split])
@@ -93,7 +96,7 @@ def official(*, split: str = "train", camera: str = "image_02") -> Official:
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The frame's PNG as it is, and its depth in metres. Raises BadSample."""
+    """The bytes of the frame's PNG as they are, and its depth. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)
     return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
@@ -105,16 +108,16 @@ def _check(split: str, camera: str) -> None:
 
 
 def _drives(root: Root, depth: str, parts: tuple[str, ...]) -> dict[str, str]:
-    """Drive -> the part of the benchmark that it belongs to."""
-    found: dict[str, str] = {}
+    """Drive -> the part of the benchmark that it belongs to. Raises SourceError."""
+    part_of: dict[str, str] = {}
     for part in parts:
         names = [name for name in root.folders(f"{depth}{part}") if DRIVE.fullmatch(name)]
         if not names:
             raise SourceError(f"{root.url}: no folders YYYY_MM_DD_drive_NNNN_sync in {depth}{part}")
-        if twice := sorted(found.keys() & set(names)):
+        if twice := sorted(part_of.keys() & set(names)):
             raise SourceError(f"{root.url}: {twice[0]} is in train and in val")
-        found |= dict.fromkeys(names, part)
-    return found
+        part_of |= dict.fromkeys(names, part)
+    return part_of
 
 
 def _frames(
@@ -122,10 +125,10 @@ def _frames(
 ) -> Iterator[Entry]:
     """A drive's entries: frames with depth, and raw frames between two of them."""
     image_sizes, depth_sizes = records.sizes(root, images_at), records.sizes(root, depth_at)
-    measured = {found[1] for path in depth_sizes if (found := FRAME.fullmatch(path))}
+    measured = {match[1] for path in depth_sizes if (match := FRAME.fullmatch(path))}
     if not measured:
         return
-    seen = {found[1] for path in image_sizes if (found := FRAME.fullmatch(path))}
+    seen = {match[1] for path in image_sizes if (match := FRAME.fullmatch(path))}
     between = {frame for frame in seen if min(measured) < frame < max(measured)}
     for frame in sorted(measured | between):
         yield Entry(
@@ -164,19 +167,16 @@ def _numbers(table: dict[str, list[str]], key: str, count: int, path: str) -> li
     except ValueError:
         values = []
     if len(values) != count or not all(map(math.isfinite, values)):
-        found = " ".join(table.get(key, ["nothing"]))
-        raise SourceError(f"{path}: {key} should be {count} numbers, found {found!r}")
+        stated = " ".join(table.get(key, ["nothing"]))
+        raise SourceError(f"{path}: {key} should be {count} numbers, found {stated!r}")
     return values
 
 
 def _depth(root: Root, entry: Entry) -> Depth:
+    """An entry's depth, valid where something was measured. Raises BadSample."""
     import torch
 
-    path = entry.files["depth"].path
-    stored = images.decode_png_raw(records.read(root, entry, "depth"), path)
-    if stored.ndim != 2 or stored.dtype != np.uint16:
-        found = f"{stored.dtype} of shape {stored.shape}"
-        raise BadSample("wrong dtype", f"depth is {found}, expected grey uint16", path)
+    path, stored = entry.files["depth"].path, maps.grey(root, entry, "depth", np.uint16)
     records.check_size(stored.shape, entry, path)
     valid = stored > 0
     if not valid.any():

@@ -7,22 +7,23 @@ Licence: CC BY-NC-SA 3.0. Layout of data_semantics.zip, of which the test images
     training/instance/000000_10.png       uint16, 256 x label id + instance number
     training/semantic_rgb/000000_10.png   the same in colours: not read
 
-One of the two label folders is enough; where there are both, instance >> 8 must equal semantic.
+One of the two label folders is enough; where both are there, instance >> 8 must equal semantic.
 
 - Things are the ten classes in which Cityscapes counts instances. Number 0 is "no instance ground
-  truth" (devkit): all of it in a class is one crowd, as is a class of which there is only the
-  semantic map. Other classes are numbered too (buildings from 1 on), but a class is one segment.
-- Void, so neither a segment nor valid, is the Cityscapes category of that name: unlabeled, ego
-  vehicle, rectification border, out of roi, static, dynamic, ground. The other classes that its
-  evaluation ignores (ignoreInEval: parking, rail track, guard rail, bridge, tunnel, pole group,
-  caravan, trailer) are left out there for being rare, but are named and drawn, so they stay.
-- Groups: 142 of the images come from published raw drives, and have the group that the drive has
-  in the `kitti` reader ("kitti:2011_09_26_drive_0005_sync"), so that what is held out there stays
-  out here. The other 58 stand in 10 runs between them; neighbours may share an unpublished drive,
-  so each run is one group ("kitti-semantic:000004"). See _kitti_semantic_drives.py.
-- 200 images are few, so the index reads all label maps: which classes are there, how many
-  instances, and the sizes. A label file that is missing or damaged is its image's fault.
-- Frames are named *_10.png; the *_11.png of the scene flow data beside them are not of this set.
+  truth" (devkit): all of it in a class is one crowd, and so is a class that only the semantic map
+  has. Other classes are numbered, too (buildings from 1 on), but each is one segment.
+- Void, neither a segment nor valid, is the Cityscapes category of that name: unlabeled, ego
+vehicle,
+  rectification border, out of roi, static, dynamic, ground. The other classes that its evaluation
+  ignores (ignoreInEval: parking, rail track, guard rail, bridge, tunnel, pole group, caravan,
+  trailer) are ignored for being rare, but are named and drawn, so they are kept.
+- Groups: 142 of the images come from published raw drives and have the group that the drive has in
+  the `kitti` reader ("kitti:2011_09_26_drive_0005_sync"), so that what is held out there is held
+  out here. The other 58 are 10 runs between them; neighbours may share an unpublished drive, so
+  each run is one group ("kitti-semantic:000004"): parts/kitti/semantic_drives.py.
+- 200 images are few, so the index reads all label maps: which classes they have, how many
+  instances, and their sizes. A label file that is missing or damaged is a fault of its image.
+- Frames are named *_10.png; the *_11.png of the scene flow data beside them are not part of it.
 
 Sources: readme of devkit_semantics (Geiger, Abu Alhaija); cityscapesScripts helpers/labels.py;
 Alhaija et al., "Augmented Reality Meets Computer Vision", IJCV 2018.
@@ -38,12 +39,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import images
 from vbdata.core.types import Download, Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
 
 from .parts import coded_segments as coded
-from .parts import records
+from .parts import maps, records
 from .parts.coded_segments import Kind
 from .parts.kitti.semantic_drives import IMAGES, group
 
@@ -72,12 +72,15 @@ KINDS = (  # by label id
 
 
 def index(root: Root) -> Iterator[Entry]:
-    """The training images by number, with what their label maps hold."""
-    found = {key: records.sizes(root, f"{TOP}/{name}") for key, name in FOLDERS.items()}
-    maps = [key for key in ("instance", "semantic") if found[key]]
-    if not maps:
+    """The training images by number, with the classes and sizes of their label maps.
+
+    Raises SourceError if there are no images or no label maps.
+    """
+    sizes = {key: records.sizes(root, f"{TOP}/{name}") for key, name in FOLDERS.items()}
+    labelled = [key for key in ("instance", "semantic") if sizes[key]]
+    if not labelled:
         raise SourceError(f"{root.url}: no files in {TOP}/instance, nor in {TOP}/semantic")
-    paths = (path for known in found.values() for path in known)
+    paths = (path for files in sizes.values() for path in files)
     frames = sorted({match[1] for path in paths if (match := FRAME.fullmatch(path))})
     if not frames:
         raise SourceError(f"{root.url}: no files NNNNNN_10.png in the folders of {TOP}")
@@ -89,8 +92,8 @@ def index(root: Root) -> Iterator[Entry]:
             height=0,
             license=LICENSE,
             files={
-                key: records.file_ref(f"{TOP}/{FOLDERS[key]}/{frame}_10.png", found[key])
-                for key in ("image", *maps)
+                key: records.file_ref(f"{TOP}/{FOLDERS[key]}/{frame}_10.png", sizes[key])
+                for key in ("image", *labelled)
             },
             labels=LABELS,
         )
@@ -98,14 +101,14 @@ def index(root: Root) -> Iterator[Entry]:
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The image's PNG as it is, and its segments. Raises BadSample."""
+    """The bytes of the image's PNG as they are, and its segments. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)
     return Sample(image=image, labels={"segments": _segments(root, entry)} if kinds else {})
 
 
 def official() -> Official:
-    """The 200 training images of the benchmark (devkit readme)."""
+    """The benchmark's release: 200 training images (devkit readme) in one archive."""
     archive = "data_semantics.zip"
     wanted = ("image_2", "instance", "semantic")
     return Official(
@@ -117,7 +120,7 @@ def official() -> Official:
 
 
 def _filled(root: Root, entry: Entry) -> Entry:
-    """An entry with size and classes by its label maps, or with its fault."""
+    """The entry with the size and classes of its label maps, or with its fault."""
     try:
         codes = _codes(root, entry)
         parts = coded.parts(codes, KINDS, _label_file(entry))
@@ -139,7 +142,7 @@ def _label_file(entry: Entry) -> str:
 
 
 def _codes(root: Root, entry: Entry) -> NDArray[np.uint16]:
-    """uint16[H, W]: 256 x label id + instance number, by all label maps there are."""
+    """uint16[H, W]: 256 x label id + instance number, by all label maps that the entry has."""
     semantic = _map(root, entry, "semantic", np.uint8)
     instance = _map(root, entry, "instance", np.uint16)
     if instance is None:
@@ -150,7 +153,7 @@ def _codes(root: Root, entry: Entry) -> NDArray[np.uint16]:
 
 
 def _agree(instance: NDArray[np.uint16], semantic: NDArray[np.uint8], path: str) -> None:
-    """Raise BadSample unless the two maps of an image say the same classes."""
+    """Raise BadSample unless the two label maps of an image have the same classes everywhere."""
     if instance.shape != semantic.shape:
         detail = f"instance map {instance.shape}, semantic map {semantic.shape} (height, width)"
         raise BadSample("wrong size", detail, path)
@@ -160,12 +163,5 @@ def _agree(instance: NDArray[np.uint16], semantic: NDArray[np.uint8], path: str)
 
 
 def _map(root: Root, entry: Entry, key: str, dtype: type[np.unsignedinteger]) -> Any:
-    """A label map as it is stored, [H, W]; None where the release has no such folder."""
-    if key not in entry.files:
-        return None
-    path = entry.files[key].path
-    stored = images.decode_png_raw(records.read(root, entry, key), path)
-    if stored.ndim != 2 or stored.dtype != dtype:
-        found = f"{stored.dtype} of shape {stored.shape}"
-        raise BadSample("wrong dtype", f"{found}, expected grey {dtype.__name__}", path)
-    return stored
+    """A label map as it is stored, [H, W]; None where the root has no such folder."""
+    return maps.grey(root, entry, key, dtype) if key in entry.files else None

@@ -1,6 +1,6 @@
 """NYU Depth V2: indoor photographs with depth measured by a Kinect, 1,449 of them also labelled.
 
-Licence: the authors state none; they ask that their paper be cited. So it is "unknown" here.
+Licence: the authors state none and ask that their paper be cited, so it is "unknown" here.
 Two layouts; `layout: auto` takes the first that is there:
 
     nyu_depth_v2_labeled.mat, splits.mat      "labeled": 1,449 frames with depth and objects
@@ -8,25 +8,25 @@ Two layouts; `layout: auto` takes the first that is there:
     [sync/]kitchen_0003/sync_depth_00000.png  scenes, as BTS (cleinc/bts) prepared them
 
 - labeled: HDF5, arrays with reversed axes: images uint8[n, 3, W, H], depths and rawDepths
-  float32[n, W, H] in metres, labels uint16, instances uint8; `names` of the labels from 1 and the
-  `scenes` of the frames are texts. Ids count from 1, as the split's frames do. `load` reads just
-  its frame, also over a network (_nyuv2_mat.py).
+  float32[n, W, H] in metres, labels uint16, instances uint8; `names` of the labels from 1 and
+  `scenes` of the frames are texts. Ids count from 1, as the split's frames do. `load` reads its
+  frame alone, over a network, too (parts/nyuv2/mat.py).
 - A (label, instance) pair is one object (toolbox, get_instance_masks); label 0 is void. Instance 0
-  of a class that can be counted is a crowd. Which can: _nyuv2_names.py.
-- depth is planar z of the colour camera. raw (default): what was measured; filled: its holes are
-  painted over by Levin's colorization, so guessed (only in the .mat). sync: uint16 millimetres,
-  raw. 0 is missing, and at 10 m the toolbox cuts off (depth_rel2depth_abs): neither is valid.
+  of a class that can be counted is a crowd. Which classes can: parts/nyuv2/names.py.
+- depth is planar z of the colour camera. raw (default): what was measured; filled: its holes filled
+  by Levin's colorization, which is a guess (only in the .mat). sync: uint16 millimetres, raw. 0 is
+  missing, and at 10 m the toolbox cuts off (depth_rel2depth_abs): neither is valid.
 - Undistortion left a white frame around every picture: nothing outside of rows 7 to 473, columns 7
   to 631 is valid (BTS, extract_official_train_test_set_from_mat.py). `region: eigen` narrows that
   to the crop in which depth is evaluated, rows 45 to 470, columns 41 to 600; the toolbox's own mask
   has one row more on top and one column more on the left (cleinc/bts issue #61). The picture stays
   whole.
-- Groups are scenes, named alike in both layouts, so test frames keep sync frames of their scenes
-  out. The split is the official one, 795 and 654 frames; sync has no test.
-- The index reads the labels and instances of all frames, some 10 s for a local file: the tasks must
-  know which classes are there. A frame whose labels cannot be read is its own fault.
-- BTS's copy of the labelled frames by kind of room (test/bathroom/rgb_00045.jpg) does not say the
-  scene, so it cannot be kept apart and is not read: take the .mat.
+- Groups are scenes, named alike in both layouts, so held-out test frames hold out the sync frames
+  of their scenes. The split is the official one, 795 and 654 frames; sync has no test.
+- The index reads the labels and instances of all frames, some 10 s for a local file: tasks must
+  know which classes a frame has. A frame whose labels cannot be read is a fault of its own.
+- BTS's copy of the labelled frames by kind of room (test/bathroom/rgb_00045.jpg) does not name the
+  scene, so it could not be held out and is not read: use the .mat.
 
 Sources: Silberman et al., "Indoor Segmentation and Support Inference from RGBD Images", ECCV 2012,
 and its toolbox (camera_params, get_projection_mask); cleinc/bts.
@@ -79,7 +79,11 @@ def index(
     depth: str = "raw",
     region: str = "frame",
 ) -> Iterator[Entry]:
-    """The frames of a split, in order of scene and number, or of their numbers in the .mat."""
+    """The frames of a split, in order of scene and number, or of their numbers in the .mat.
+
+    layout: auto, labeled or sync; split: train, test or both; depth: raw or filled; region: frame
+    or eigen, where labels are valid. Raises SourceError if the files are not there.
+    """
     layout = _checked(layout, split, depth, region, MAT if root.exists(MAT) else "")
     record = {"depth": DEPTHS[depth], "region": region}
     if layout == "labeled":
@@ -89,24 +93,24 @@ def index(
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The frame (a JPEG as it is, or uint8[480, 640, 3]) and its labels. Raises BadSample."""
+    """The frame, a JPEG's bytes or uint8 RGB [480, 640, 3], and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     record = records.unpack(entry.record)
     if "frame" in record:
         return _load_labeled(root, entry, kinds, record)
-    image, found = records.read_image(root, entry), dict[str, Any]()
+    image, by_kind = records.read_image(root, entry), dict[str, Any]()
     if "depth" in kinds:
         path = entry.files["depth"].path
-        found["depth"] = labels.depth(labels.metres(root, entry), record["region"], path)
-    return Sample(image=image, labels=found)
+        by_kind["depth"] = labels.depth(labels.metres(root, entry), record["region"], path)
+    return Sample(image=image, labels=by_kind)
 
 
 def official(
     *, layout: str = "auto", split: str = "train", depth: str = "raw", region: str = "frame"
 ) -> Official:
-    """The .mat by the official split.
+    """The release of a split: the .mat and its split, or sync.zip.
 
-    How many frames sync.zip holds is not published; BTS trains on a list of 24,231 of them.
+    How many frames sync.zip has is not published; BTS trains on a list of 24,231 of them.
     """
     if _checked(layout, split, depth, region, MAT) == "sync":
         url = "https://github.com/cleinc/bts"
@@ -114,16 +118,19 @@ def official(
             entries=None, downloads=(Download(path="sync", archive="sync.zip", url=url),)
         )
     horatio = "http://horatio.cs.nyu.edu/mit/silberman"
-    at = {MAT: f"{horatio}/nyu_depth_v2/{MAT}", SPLITS_MAT: f"{horatio}/indoor_seg_sup/splits.mat"}
+    urls = {
+        MAT: f"{horatio}/nyu_depth_v2/{MAT}",
+        SPLITS_MAT: f"{horatio}/indoor_seg_sup/splits.mat",
+    }
     wanted = (MAT,) if split == "both" else (MAT, SPLITS_MAT)
     return Official(
         entries=SPLITS[split],
-        downloads=tuple(Download(path=path, archive="", url=at[path]) for path in wanted),
+        downloads=tuple(Download(path=path, archive="", url=urls[path]) for path in wanted),
     )
 
 
 def _checked(layout: str, split: str, depth: str, region: str, there: str) -> str:
-    """The layout that the options ask for; there: the .mat, or "". Raises SourceError."""
+    """The layout that the options ask for. there: the .mat, or "". Raises SourceError."""
     records.one_of("layout", layout, LAYOUTS)
     records.one_of("split", split, SPLITS)
     records.one_of("depth", depth, DEPTHS)
@@ -139,40 +146,40 @@ def _checked(layout: str, split: str, depth: str, region: str, there: str) -> st
 def _load_labeled(
     root: Root, entry: Entry, kinds: Collection[str], record: dict[str, Any]
 ) -> Sample:
-    """A frame of the .mat. Raises BadSample."""
-    file, at, region = entry.files["image"], record["frame"], record["region"]
-    found: dict[str, Any] = {}
+    """Load a frame of the .mat. Raises BadSample."""
+    file, number, region = entry.files["image"], record["frame"], record["region"]
+    by_kind: dict[str, Any] = {}
     with Mat(root, file.path, file.size) as mat:
-        pixels = np.ascontiguousarray(mat.frame("images", at).transpose(2, 1, 0))
+        pixels = np.ascontiguousarray(mat.frame("images", number).transpose(2, 1, 0))
         if "depth" in kinds:
-            found["depth"] = labels.depth(mat.frame(record["depth"], at).T, region, mat.path)
+            by_kind["depth"] = labels.depth(mat.frame(record["depth"], number).T, region, mat.path)
         if "segments" in kinds:
             listed = [Part(*part) for part in record["objects"]]
-            found["segments"] = labels.segments(mat, at, region, listed)
-    return Sample(image=pixels, labels=found)
+            by_kind["segments"] = labels.segments(mat, number, region, listed)
+    return Sample(image=pixels, labels=by_kind)
 
 
 def _labeled(root: Root, split: str, record: dict[str, Any]) -> Iterator[Entry]:
-    """The frames of the .mat."""
+    """The frames of the .mat. Raises SourceError."""
     size = root.size(MAT)
     if size < 0:
         raise SourceError(f"{root.url}: no {MAT}")
     file = FileRef(path=MAT, size=size)
     try:
         with Mat(root, MAT, size) as mat:
-            known = kinds_of(mat.texts("names"))
+            kinds = kinds_of(mat.texts("names"))
             scenes = mat.texts("scenes")
             counts = {name: mat.frames(name) for name in ARRAYS} | {"scenes": len(scenes)}
             if len(set(counts.values())) > 1:
                 raise SourceError(f"{root.url}: {MAT} has not as many of each: {counts}")
             for number in sorted(_wanted(root, split, len(scenes))):
-                yield _frame(mat, file, number - 1, scenes[number - 1], known, record)
+                yield _frame(mat, file, number - 1, scenes[number - 1], kinds, record)
     except BadSample as bad:
         raise SourceError(f"{root.url}: {bad}") from bad
 
 
 def _wanted(root: Root, split: str, count: int) -> Collection[int]:
-    """Numbers, from 1, of the frames of a split."""
+    """Numbers, from 1, of the frames of a split. count: of all frames. Raises SourceError."""
     if split == "both":
         return range(1, count + 1)
     what = "the official split, a file of its own; or split: both"
@@ -182,22 +189,22 @@ def _wanted(root: Root, split: str, count: int) -> Collection[int]:
 def _frame(
     mat: Mat,
     file: FileRef,
-    at: int,
+    number: int,
     scene: str,
-    known: list[Kind],
+    kinds: list[Kind],
     record: dict[str, Any],
 ) -> Entry:
-    """A labelled frame with its objects, or with its fault."""
+    """The entry of a labelled frame, counted from 0, with its objects or its fault."""
     fault, parts = "", list[Part]()
     try:
         if not (scene.isprintable() and scene.strip()):
             raise BadSample("garbled annotation", f"its scene is {scene!r:.80}", file.path)
-        parts = labels.objects(mat, at, record["region"], known)
+        parts = labels.objects(mat, number, record["region"], kinds)
     except BadSample as bad:
         fault = str(bad)
     return Entry(
-        id=f"{at + 1:04d}",
-        group=f"nyuv2:{scene}" if scene.isprintable() else f"nyuv2:frame {at + 1}",
+        id=f"{number + 1:04d}",
+        group=f"nyuv2:{scene}" if scene.isprintable() else f"nyuv2:frame {number + 1}",
         width=WIDTH,
         height=HEIGHT,
         license=LICENSE,
@@ -205,20 +212,20 @@ def _frame(
         labels=LABELS,
         classes=coded.facts(parts),
         camera=CAMERA,
-        record=records.pack(record | {"frame": at, "objects": parts}),
+        record=records.pack(record | {"frame": number, "objects": parts}),
         fault=fault,
     )
 
 
 def _sync(root: Root, record: dict[str, Any]) -> Iterator[Entry]:
-    """The frames below the folders of the scenes."""
+    """The frames in the folders of the scenes. Raises SourceError if there are none."""
     top = "sync/" if root.exists("sync") else ""
     nothing = True
     for scene in filter(SCENE.fullmatch, root.folders(top.rstrip("/"))):
-        known = records.sizes(root, f"{top}{scene}")
-        for number in sorted({found[2] for path in known if (found := SYNC.fullmatch(path))}):
+        folder = f"{top}{scene}"
+        sizes = records.sizes(root, folder)
+        for number in sorted({match[2] for path in sizes if (match := SYNC.fullmatch(path))}):
             nothing = False
-            at = f"{top}{scene}"
             yield Entry(
                 id=f"{scene}/{number}",
                 group=f"nyuv2:{scene}",
@@ -226,8 +233,8 @@ def _sync(root: Root, record: dict[str, Any]) -> Iterator[Entry]:
                 height=HEIGHT,
                 license=LICENSE,
                 files={
-                    "image": records.file_ref(f"{at}/rgb_{number}.jpg", known),
-                    "depth": records.file_ref(f"{at}/sync_depth_{number}.png", known),
+                    "image": records.file_ref(f"{folder}/rgb_{number}.jpg", sizes),
+                    "depth": records.file_ref(f"{folder}/sync_depth_{number}.png", sizes),
                 },
                 labels=("depth",),
                 camera=CAMERA,

@@ -11,16 +11,16 @@ cameras), N scenes of H x W pixels:
     SPLIT/normals.npy     float32 [N, H, W, 3]  unit, OpenCV axes, facing the camera, 0 = sky
     SPLIT/ids.npy         uint8   [N, H, W]     k = the k-th of the scene's segments, from 1
 
-- A scene is read by its range of bytes in each array; nothing else of the arrays is.
+- Of each array only the range of bytes of a scene is read.
 - Segments are the visible ones: stuff and sky, then things from left to right by the mean of their
   columns. Their classes are shapes (ball, box, pillar), floor, wall, ceiling and sky.
-- camera: fx, fy, cx, cy in pixels, centres at whole numbers, so the field of view is known, without
-  which metric depth is not.
-- expressions: a text and the places of the segments that it means, counted from 0. A text may mean
-  nothing that is there: its list is empty.
+- camera: fx, fy, cx, cy in pixels, pixel centres at whole numbers: metric depth needs a known field
+  of view.
+- expressions: a text and the segments that it means, counted from 0. A text may mean nothing that
+  is there: its list is empty.
 - A scene without an instruction (nothing in it could be named) offers no `edited`.
-- Options: start, count: only `count` scenes from number `start` on (0: all of them), so that a
-  number of labelled scenes can be chosen.
+- Options: start, count: only `count` scenes from number `start` on (0: all of them), to choose how
+  many labelled scenes there are.
 
 Each scene is a group of its own; the caption, the edit and the labels of one scene share it.
 """
@@ -52,6 +52,7 @@ from vbdata.errors import BadSample, SourceError
 from .formats import npy
 from .parts import own_records as own
 from .parts import records
+from .parts.class_facts import Seen, by_class
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -72,7 +73,11 @@ EXPECTED = "a camera, segments, captions, expressions or instruction as they sho
 
 
 def index(root: Root, *, split: str = "train", start: int = 0, count: int = 0) -> Iterator[Entry]:
-    """The scenes of a split in their order."""
+    """The scenes of a split in order of their numbers.
+
+    split: one of SPLITS; start, count: `count` scenes from `start` on, 0 for all. Raises
+    SourceError if a file is missing, or an array has not the shape and type that it should have.
+    """
     _check(split, start, count)
     lines = records.source_bytes(root, f"{split}/scenes.jsonl", "a line a scene").splitlines()
     known = records.sizes(root, split)
@@ -97,7 +102,7 @@ def index(root: Root, *, split: str = "train", start: int = 0, count: int = 0) -
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The picture's pixels and its labels. Raises BadSample."""
+    """The picture, uint8 RGB [H, W, 3], and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     return Sample(
         image=_array(root, entry, "image"),
@@ -106,7 +111,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
 
 
 def official(*, split: str = "train", start: int = 0, count: int = 0) -> Official:
-    """Nothing: there is no release, scenes are drawn from a seed."""
+    """Neither counts nor downloads: scenes are drawn from a seed."""
     _check(split, start, count)
     return Official(entries=None, downloads=())
 
@@ -137,17 +142,17 @@ def _header(root: Root, file: FileRef, name: str, scenes: int) -> npy.Header:
 
 
 def _entry(bare: Entry, line: Mapping[str, Any] | None, record: dict[str, Any]) -> Entry:
-    """A scene's entry; a line that is not what it should be is its fault."""
+    """A scene's entry, with its fault if its line is garbled."""
     try:
         return _described(bare, line or {}, record)
     except BadSample as bad:
-        return replace(bare, fault=f"{bad.reason}: {bad.detail}")
+        return records.faulty(bare, bad)
     except (KeyError, TypeError, ValueError):
         return replace(bare, fault=f"garbled annotation: its line lacks {EXPECTED}")
 
 
 def _described(bare: Entry, line: Mapping[str, Any], record: dict[str, Any]) -> Entry:
-    """The entry with all that its line says. Raises BadSample, or what garbled JSON raises."""
+    """The entry with all that its line says. Raises BadSample; KeyError and the like if garbled."""
     segments, edit = line["segments"], line["instruction"]
     return replace(
         bare,
@@ -162,45 +167,38 @@ def _described(bare: Entry, line: Mapping[str, Any], record: dict[str, Any]) -> 
 
 
 def _facts(segments: Any) -> tuple[ClassFact, ...]:
-    """What the picture has of each class; of stuff there are no instances. Raises BadSample."""
-    pixels: dict[tuple[str, bool], list[int]] = {}
+    """What the picture has of each class. Raises BadSample for a garbled segment."""
+    seen = []
     for one in segments:
         name, thing, area = one["name"], one["thing"], one["pixels"]
         if not records.text(name) or not isinstance(thing, bool) or not records.whole(area):
             raise BadSample("garbled annotation", f"a segment is {one!r:.60}")
-        pixels.setdefault((name, thing), []).append(area)
-    return tuple(
-        ClassFact(
-            name=name,
-            thing=thing,
-            instances=len(areas) if thing else 0,
-            smallest=min(areas) if thing else 0,
-        )
-        for (name, thing), areas in sorted(pixels.items())
-    )
+        seen.append(Seen(name, thing, False, area))
+    return by_class(seen)
 
 
-def _expressions(said: Any, segments: int) -> tuple[Expression, ...]:
-    """The line's expressions. Raises BadSample."""
-    found = []
-    for one in said:
+def _expressions(listed: Any, segments: int) -> tuple[Expression, ...]:
+    """A line's expressions. segments: how many the scene has. Raises BadSample."""
+    expressions = []
+    for one in listed:
         targets = one["targets"]
         if not all(records.whole(k) and k < segments for k in targets):
             raise BadSample("garbled annotation", f"targets {targets!r:.40} of {segments} segments")
         (text,) = own.texts(one["text"], "expression")
-        found.append(Expression(text=text, targets=tuple(targets)))
-    return tuple(found)
+        expressions.append(Expression(text=text, targets=tuple(targets)))
+    return tuple(expressions)
 
 
-def _camera(said: Any) -> tuple[float, float, float, float]:
-    fx, fy, cx, cy = (float(number) for number in said)
+def _camera(listed: Any) -> tuple[float, float, float, float]:
+    """A line's camera. Raises BadSample for one that is no pinhole."""
+    fx, fy, cx, cy = (float(number) for number in listed)
     if not (math.isfinite(fx + fy + cx + cy) and fx > 0 and fy > 0):
-        raise BadSample("out of range", f"camera {said!r:.60}")
+        raise BadSample("out of range", f"camera {listed!r:.60}")
     return fx, fy, cx, cy
 
 
 def _array(root: Root, entry: Entry, name: str) -> NDArray[Any]:
-    """A scene's part of an array. Raises BadSample."""
+    """The scene's part of an array, [H, W] or [H, W, 3]. Raises BadSample("truncated")."""
     kind, channels = ARRAYS[name]
     record = records.unpack(entry.record)
     shape = (entry.height, entry.width, *([channels] if channels else []))

@@ -1,30 +1,31 @@
 """RefCOCO, RefCOCO+ and RefCOCOg: phrases that people wrote to tell one object from the others.
 
-Licence: the refer API is Apache-2.0, Google's RefCOCOg expressions CC BY 4.0; the authors name
-none for the rest. Masks are COCO's (CC BY 4.0), each picture has its own licence. Layout, in the
+Licence: the refer API is Apache-2.0, Google's RefCOCOg expressions CC BY 4.0; the authors state
+none for the rest. Masks are COCO's (CC BY 4.0); each picture has its own licence. Layout, in the
 root or in its data/:
 
     refcoco/{instances.json,refs(unc).p,refs(google).p}    refcoco+/{instances.json,refs(unc).p}
     refcocog/{instances.json,refs(umd).p,refs(google).p}
     images/mscoco/images/train2014/COCO_train2014_000000098304.jpg
-    or train2014/ (such names), train2017/ and val2017/ (000000098304.jpg) for what is not there
+    or, for pictures that are not there, train2014/ (such names), train2017/ and val2017/
+    (000000098304.jpg)
 
 All pictures are COCO training pictures, so an entry is an image with the id and the group that
-pipelines/coco.py gives it: what is held out here can be kept out there. google's splits share
+pipelines/coco.py gives it: what is held out here can be held out there. google's splits share
 images. The split `test` of unc is testA (people) and testB (other objects) together.
 
 - segments: all of the image's annotations, numbered by annotation id, by the rules of
-  pipelines/coco.py (annotations with area 0 are left out); but those that an expression of the
-  entry refers to are painted over all others, larger first, so that nothing which is not itself
+  pipelines/coco.py (annotations of area 0 are left out); but those that an expression of the entry
+  refers to are painted over all others, larger ones first, so that nothing that is not itself
   referred to hides a part of them.
 - expressions: the sentences (`sent`, which the authors made plain: lower case, no punctuation) of
   the split's refs, in the order of the file; white space is made single and blank ones are left
-  out. targets: the number, from 0, of the one segment. The same words may stand for two objects.
-- a ref's file_name is ignored ("COCO_train2014_000000098304_0.jpg" is no file): so say its
-  authors. So are its category and tokens. Pictures are found by image id alone.
+  out. targets: the number, from 0, of the one segment. The same words may mean two objects.
+- a ref's file_name is ignored, as its authors advise ("COCO_train2014_000000098304_0.jpg" is no
+  file), and so are its category and tokens. Pictures are found by image id alone.
 - a ref that is garbled, repeats a ref_id or sent_id, or names an image or annotation that
-  instances.json does not have (with an area), is a fault of its own, stray-000000 and on; the
-  image keeps its other refs. Images without a ref in the split are no entries.
+  instances.json does not have (with an area), is a fault of its own, stray-000000 and on; the image
+  keeps its other refs. Images without a ref in the split are no entries.
 - the pickles are read by an allow-list of opcodes (formats/plain_pickle.py): nothing runs.
 
 Sources: github.com/lichengunc/refer (README, refer.py); Kazemzadeh et al., "ReferItGame", EMNLP
@@ -59,7 +60,7 @@ SPLITS: dict[str, dict[str, tuple[str, ...]]] = {
     "refcoco+": {"unc": UNC},
     "refcocog": {"umd": ("train", "val", "test"), "google": ("train", "val")},
 }
-IMAGES = {  # with a ref of the split, in the order of SPLITS; TensorFlow Datasets, ref_coco
+IMAGES = {  # how many have a ref, by split in the order of SPLITS; TensorFlow Datasets, ref_coco
     ("refcoco", "unc"): (16_994, 1_500, 750, 750, 1_500),
     ("refcoco", "google"): (19_213, 4_559, 4_527),
     ("refcoco+", "unc"): (16_992, 1_500, 750, 750, 1_500),
@@ -91,16 +92,20 @@ PICTURES = (  # in the order in which they are tried
 def index(
     root: Root, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
 ) -> Iterator[Entry]:
-    """The images that a split's refs are about, in order of their ids, then what is no good."""
+    """The images that a split's refs are about, in order of their ids, then the garbled refs.
+
+    variant: refcoco, refcoco+ or refcocog; by: whose split, unc, umd or google; split: of theirs.
+    Raises SourceError if a file is missing or cannot be read.
+    """
     _check(variant, by, split)
     top = "" if root.exists(f"{variant}/instances.json") else "data/"
-    drawn = coco_json.table(root, f"{top}{variant}/instances.json", thing=True)
-    if drawn is None:
+    masks = coco_json.table(root, f"{top}{variant}/instances.json", thing=True)
+    if masks is None:
         raise SourceError(f"{root.url}: no {variant}/instances.json, nor below data/")
     images = _picture_files(root, top)
-    context = coco.SplitContext(split, "instances", drawn.categories, images, "", {}, drawn.text)
-    pictures, strays = coco_json.pictures(drawn, None)
-    del drawn  # what is gathered by image is let go of image by image
+    context = coco.SplitContext(split, "instances", masks.categories, images, "", {}, masks.text)
+    pictures, strays = coco_json.pictures(masks, None)
+    del masks  # so that the memory of each image is free once its entry is out
     listed = refs_of.read(root, f"{top}{variant}/refs({by}).p")
     refs, bad = refs_of.by_image(listed, split, pictures)
     for number in sorted(refs):
@@ -113,7 +118,7 @@ def index(
 def groups(
     root: Root, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
 ) -> Iterator[str]:
-    """The images that a split's refs name, by the refs alone: nothing else needs to be there."""
+    """The groups of the images that a split's refs name; nothing but the refs needs to be there."""
     _check(variant, by, split)
     path = f"{variant}/refs({by}).p"
     listed = refs_of.read(root, path if root.exists(path) else f"data/{path}")
@@ -122,7 +127,7 @@ def groups(
 
 
 def official(*, variant: str = "refcoco", by: str = "unc", split: str = "train") -> Official:
-    """What the official release holds of a split."""
+    """The official release of a split. variant, by, split: as for `index`."""
     _check(variant, by, split)
     archive, folder = f"{variant}.zip", PICTURES[0][0]
     files = [f"{variant}/instances.json", f"{variant}/refs({by}).p"]
@@ -133,7 +138,7 @@ def official(*, variant: str = "refcoco", by: str = "unc", split: str = "train")
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The picture's file as it is, its masks and its expressions. Raises BadSample."""
+    """The bytes of the picture's file as they are, its masks and expressions. Raises BadSample."""
     records.refuse(entry, kinds)
     labels: dict[str, Any] = {}
     image = records.read_image(root, entry)
@@ -152,7 +157,7 @@ def _check(variant: str, by: str, split: str) -> None:
 
 
 def _picture_files(root: Root, top: str) -> dict[str, int]:
-    """Path -> size of all files in the folders of pictures. Raises SourceError without any."""
+    """Path -> size of all files in the folders of pictures. SourceError if there are none."""
     folders = [folder for folder in _folders(top) if root.exists(folder)]
     if not folders:
         raise SourceError(f"{root.url}: no folder {' or '.join(_folders(top))}")
@@ -160,11 +165,12 @@ def _picture_files(root: Root, top: str) -> dict[str, int]:
 
 
 def _folders(top: str) -> list[str]:
+    """The folders that pictures may be in, below `top` and in the root, in the order of search."""
     return [f"{above}{folder}" for above in dict.fromkeys((top, "")) for folder, _ in PICTURES]
 
 
 def _file(number: int, known: dict[str, int], top: str) -> FileRef:
-    """The picture of an image id: the first file that there is."""
+    """The picture of an image id: the first of its possible paths that exists."""
     names = [name for _, name in PICTURES] * 2
     paths = [f"{f}/{name.format(number)}" for f, name in zip(_folders(top), names, strict=False)]
     return records.file_ref(next((p for p in paths if p in known), paths[0]), known)
@@ -201,6 +207,7 @@ def _entry(
 
 
 def _faulty(name: str, license_: str, fault: str) -> Entry:
+    """An entry of which nothing is known but its name and its fault."""
     return Entry(
         id=name,
         group=f"coco:{name}",

@@ -1,29 +1,29 @@
 """Editing triplets of your own: an image, an instruction, and the image after the edit.
 
-Licence: whoever made them says; a record's `license` is kept. Two layouts, one at a time:
+Licence: that of whoever made them; a record's `license` is kept. Two layouts, one at a time:
 
     metadata.jsonl, here or in folders below, a line a triplet, image paths relative to its folder
         {"original_image_file_name": "a.jpg", "edited_image_file_name": "b.jpg", "edit_prompt": ..}
     *.tar, here or in folders below (WebDataset): a sample is the members of one key
         0001.original.jpg  0001.edited.jpg  0001.txt or 0001.json (with the instruction's key)
 
-- names: the option, or the first of these that is there. Input: original_image_file_name,
+- names: the option, or the first of these that occurs. Input: original_image_file_name,
   original_image, input_image, source_image, original, input, source. Edited:
   edited_image_file_name, edited_image, target_image, edited, output, target. Instruction:
   edit_prompt, edit_instruction, instruction, prompt; in tars a key of the JSON or KEY.NAME.txt,
   else KEY.txt. In tars, images are named with or without .jpg, .jpeg, .png.
-- lines with the same two images are one entry, with all their instructions; the rest is taken
-  from the first. An instruction is a text or a list of texts; white space is made single and blank
-  ones are left out; an entry without any is a fault.
-- id: INPUT|EDITED, or TAR/KEY. group: `group` or `scene` of the record as it is (with
-  "coco:000000000139" it is known as an edit of that picture), else the input image. Edits of one
-  image in several samples of a tar need that key to stay on one side of a split.
-- size: `width` and `height` of the record; else from the header of the input image, for which
-  indexing reads 64 KiB a record (all of it where that is not enough), and never a pixel.
-- both images are JPEG or PNG of one size; their pixels are those stored, EXIF turns nothing.
+- lines with the same two images are one entry with all their instructions; the rest is taken from
+  the first. An instruction is a text or a list of texts; white space is made single and blank ones
+  are left out; an entry without any is a fault.
+- id: INPUT|EDITED, or TAR/KEY. group: `group` or `scene` of the record as it is
+  ("coco:000000000139" makes it an edit of that picture), else the input image. Edits of one image
+  in several samples of a tar need that key to stay on one side of a split.
+- size: `width` and `height` of the record, else the header of the input image, for which indexing
+  reads 64 KiB a record (all of the file where that is not enough), and never a pixel.
+- both images are JPEG or PNG of one size; EXIF tags turn nothing.
 - tars are indexed in one pass over their headers and text members, and read by offset and size. A
-  tar that is cut or garbled is a fault, TAR/; what comes before the damage is kept. Members that
-  are no plain files, have no extension or start with a dot are not of a sample.
+  damaged tar is a fault, TAR/; what comes before the damage is kept. Members that are not plain
+  files, have no extension or start with a dot belong to no sample.
 
 Sources: huggingface.co/docs/datasets/image_dataset (metadata.jsonl); timbrooks/instructpix2pix-
 clip-filtered and osunlp/MagicBrush (names of columns); github.com/webdataset/webdataset (keys).
@@ -41,6 +41,7 @@ from vbdata.storage.folder import safe
 
 from .formats import tars
 from .formats.tars import Parts, Span
+from .parts import own_records as own
 from .parts import records
 from .parts.triplets import records as triplet
 
@@ -68,7 +69,7 @@ ROLES = ("image", "edited")
 
 
 class Names(NamedTuple):
-    """What the three parts of a triplet are called; "" to begin with: to be guessed."""
+    """What the parts of a triplet are called, in a table or a tar; "": still to be guessed."""
 
     input: str
     output: str
@@ -78,7 +79,10 @@ class Names(NamedTuple):
 def index(
     root: Root, *, input_key: str = "", output_key: str = "", instruction_key: str = ""
 ) -> Iterator[Entry]:
-    """The triplets in order of their ids."""
+    """The triplets in order of their ids. input_key, output_key, instruction_key: "": guessed.
+
+    Raises SourceError unless there are files of exactly one layout.
+    """
     wanted = Names(input_key, output_key, instruction_key)
     known = {file.path: file.size for file in root.files()}
     tables = [path for path in known if path.rpartition("/")[2] == METADATA]
@@ -93,82 +97,74 @@ def index(
 
 
 def official(*, input_key: str = "", output_key: str = "", instruction_key: str = "") -> Official:
-    """Nothing: these triplets are your own, and nobody distributes them."""
+    """Neither counts nor downloads: these triplets are your own."""
     return Official(entries=None, downloads=())
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """Both images' files as they are. Raises BadSample."""
+    """The bytes of both images' files as they are. Raises BadSample."""
     records.refuse(entry, kinds)
     image = _read(root, entry, "image")
     return Sample(image=image, labels={kind: _read(root, entry, kind) for kind in kinds})
 
 
 def _read(root: Root, entry: Entry, role: str) -> bytes:
-    """One of the two images, of the size that the entry promises. Raises BadSample."""
+    """The bytes of one of the two images, whose header has the entry's size. Raises BadSample."""
     if not entry.record:
         return records.read_image(root, entry, role)
-    span, path = Span(*records.unpack(entry.record)[role]), entry.files[role].path
-    data = tars.read(root, path, span)
-    records.check_image(data, entry, f"{path}/{span.name}")
-    return data
+    span = Span(*records.unpack(entry.record)[role])
+    return own.tar_image(root, entry, entry.files[role].path, span)
 
 
 def _of_tables(
     root: Root, tables: list[str], known: dict[str, int], wanted: Names
 ) -> Iterator[Entry]:
-    """The entries of all metadata files; lines with the same images are one."""
-    found: dict[str, Entry] = {}
-    for path in tables:
-        for entry in _of_table(root, path, known, wanted):
-            if first := found.get(entry.id):
-                said = dict.fromkeys(first.instructions + entry.instructions)
-                entry = replace(first, instructions=tuple(said))
-            found[entry.id] = entry
-    for name in sorted(found):
-        entry = found.pop(name)
+    """The entries of all metadata files; lines with the same two images are one entry."""
+    lines = (entry for path in tables for entry in _of_table(root, path, known, wanted))
+    for entry in own.merged(lines):
         try:
-            yield entry if entry.fault else triplet.measured(root, entry)
+            yield entry if entry.fault else own.measured(root, entry)
         except BadSample as bad:
-            yield replace(entry, fault=f"{bad.reason}: {bad.detail}")
+            yield records.faulty(entry, bad)
 
 
 def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
-    """An entry a line, sizes not yet looked up."""
+    """One entry for each line of a metadata file, without the sizes that it does not state."""
     lines = records.source_bytes(root, path, "triplets").split(b"\n")
-    rows = [(number, triplet.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    rows = [(number, own.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
     keys = list(dict.fromkeys(key for _, row in rows for key in row or ()))
     names = Names(*map(_name, ALIASES, wanted, [keys] * 3, [path] * 3)) if keys else wanted
     above = path[: -len(METADATA)]
     for number, row in rows:
         try:
             if row is None:
-                raise triplet.garbled("not a JSON object")
+                raise own.garbled("not a JSON object")
             yield _of_row(row, names, above, known)
         except BadSample as bad:
-            fault = f"{bad.reason}: line {number} of {path}: {bad.detail}"
-            yield replace(_bare(f"{path}:{number:09d}"), fault=fault)
+            yield records.faulty(_bare(f"{path}:{number:09d}"), bad, f"line {number} of {path}")
 
 
 def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]) -> Entry:
-    """A line's entry. Raises BadSample."""
+    """The entry of a line. Raises BadSample."""
     paths = []
     for key in (names.input, names.output):
         if not records.text(name := row.get(key)):
-            raise triplet.garbled(f"{key} is {name!r:.40}, expected text")
+            raise own.garbled(f"{key} is {name!r:.40}, expected text")
         paths.append(safe(above + name))
     entry = replace(
         _bare("|".join(paths), paths[0]),
-        files={role: records.file_ref(at, known) for role, at in zip(ROLES, paths, strict=True)},
+        files={
+            role: records.file_ref(path, known) for role, path in zip(ROLES, paths, strict=True)
+        },
     )
     return triplet.described(entry, row, row.get(names.instruction))
 
 
 def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
-    """The entries of a tar, after that of its damage."""
+    """The entries of a tar in order of their keys, after one fault if the tar is damaged."""
     samples, damage = tars.samples(root, tar.path, tar.size)
     if damage:
-        yield replace(_bare(f"{tar.path}/"), fault=f"{damage.reason}: {tar.path}: {damage.detail}")
+        yield records.faulty(_bare(f"{tar.path}/"), damage, tar.path)
     if not samples:
         return
     pictures, texts = triplet.columns(samples)
@@ -179,36 +175,35 @@ def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
         try:
             yield _of_sample(root, entry, tar, samples[key], names)
         except BadSample as bad:
-            yield replace(entry, fault=f"{bad.reason}: {key} in {tar.path}: {bad.detail}")
+            yield records.faulty(entry, bad, f"{key} in {tar.path}")
 
 
 def _of_sample(root: Root, entry: Entry, tar: FileRef, parts: Parts, names: Names) -> Entry:
-    """A sample's entry. Raises BadSample."""
+    """The entry of a tar's sample. Raises BadSample."""
     if parts.twice:
-        raise triplet.garbled(f"two members .{parts.twice}")
+        raise own.garbled(f"two members .{parts.twice}")
     spans = {role: triplet.image(parts, name) for role, name in zip(ROLES, names, strict=False)}
     row = parts.table()
-    said = row.get(names.instruction)
+    instruction = row.get(names.instruction)
     for extension in (f"{names.instruction}.txt", names.instruction):
-        if said is None and extension in parts.texts:
-            said = triplet.decoded(parts.texts[extension])
+        if instruction is None and extension in parts.texts:
+            instruction = own.decoded(parts.texts[extension], "instruction")
     entry = replace(
         entry, files=dict.fromkeys(ROLES, tar), record=records.pack(spans), labels=LABELS
     )
-    return triplet.measured(root, triplet.described(entry, row, said), spans["image"])
+    return own.measured(root, triplet.described(entry, row, instruction), spans["image"])
 
 
-def _name(option: str, wanted: str, found: list[str], path: str) -> str:
-    """What a part is called: as wanted, else the first known name. Raises SourceError."""
+def _name(option: str, wanted: str, there: list[str], path: str) -> str:
+    """What a part is called: as wanted, else by the first usual name. Raises SourceError."""
     for name in (wanted,) if wanted else (*ALIASES[option], "txt"):
-        if name in found:
+        if name in there:
             return name
-    known = f"{option}: {wanted!r}" if wanted else f"{option} is to be set: none of its known names"
-    raise SourceError(f"{path}: {known} is not there. Found: {', '.join(sorted(found)) or 'none'}")
+    raise own.absent(option, wanted, there, path)
 
 
 def _bare(name: str, source: str = "") -> Entry:
-    """An entry of which only the name is known, and the image that it comes from."""
+    """An entry of which nothing is known but its name and its input image, `source`."""
     return Entry(
         id=name,
         group=f"triplets:{source or name}",

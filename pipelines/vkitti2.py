@@ -7,24 +7,24 @@ Z: 0 left, 1 right, 0.532725 m apart; frames counted from 0):
     SceneXX/Y/frames/depth/Camera_Z/depth_00000.png                            uint16
     SceneXX/Y/frames/classSegmentation/Camera_Z/classgt_00000.png              8-bit RGB
     SceneXX/Y/frames/instanceSegmentation/Camera_Z/instancegt_00000.png        8-bit palette
-    SceneXX/Y/{colors,intrinsic,info,bbox}.txt                                 _vkitti_tables.py
+    SceneXX/Y/{colors,intrinsic,info,bbox}.txt
+    parts/vkitti/tables.py
 
 All in one tree, or a tree for each download (vkitti_2.0.3_rgb/SceneXX/..., rgb/SceneXX/...), or any
-mixture; capitals do not matter in the folder names of downloads and modalities.
+mixture; case does not matter in the folder names of downloads and modalities.
 
-- Depth: centimetres along the optical axis; the float32 nearest to value / 100. 65535 is sky (+inf,
-  valid); 0 does not occur officially and is not valid.
-- Normals: computed from depth and intrinsics, see _vkitti_depth.py; sky is depth's.
-- Segments: classes by colour, vehicles (Car, Van, Truck) by track, see _vkitti_segments.py. The
+- Depth: centimetres along the optical axis; metres are the float32 nearest to value / 100. 65535 is
+  sky (+inf, valid); 0 does not occur officially and is not valid.
+- Normals: computed from depth and intrinsics (parts/vkitti/depth.py); their sky is that of depth.
+- Segments: classes by colour, vehicles (Car, Van, Truck) by track (parts/vkitti/segments.py). The
   instance image has palette indices, trackID + 1, 0 for none. Without instances or info.txt the
   vehicles are crowds.
-- Facts (`classes`): the text files list a frame's vehicles and their pixels, nothing lists the
+- Facts (`classes`): the text files list a frame's vehicles and their pixels; nothing lists the
   other classes. By default facts are of vehicles only, and no image is opened: prompts name
   vehicles, all else is background. `classes: all` opens every frame's class and instance images to
-  learn what is in them, so that semantic prompts name roads and trees too: 8 ms a frame, not 0.1.
-- A camera offers a kind if it has files of it for the variation; where others have one, a frame
-  without is a missing file. Without colors.txt there are no segments, without intrinsic.txt no
-  normals.
+  learn what they show, so that semantic prompts name roads and trees, too: 8 ms a frame, not 0.1.
+- A camera offers a kind if any frame of the variation has its file; a frame without it is then a
+  missing file. Without colors.txt there are no segments, without intrinsic.txt no normals.
 - extrinsic.txt, pose.txt, flow and scene flow are not read.
 
 The scenes are clones of the KITTI tracking sequences 0001, 0002, 0006, 0018 and 0020; the group is
@@ -82,9 +82,10 @@ def index(
     camera: str = "both",
     classes: str = "vehicles",
 ) -> Iterator[Entry]:
-    """The frames of some scenes and variations; "all" is a choice for either.
+    """The frames of some scenes and variations, in order of scene, variation, camera and number.
 
-    camera: left, right or both; classes: what facts are of, vehicles or all classes.
+    scenes, variations: names or "all"; camera: left, right or both; classes: which classes facts
+    are of, vehicles or all. Raises SourceError if there are none, or a text file cannot be read.
     """
     wanted, kinds = _wanted(scenes, variations, camera, classes)
     places = Places(root)
@@ -102,7 +103,7 @@ def index(
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The frame's JPEG as it is, and its labels. Raises BadSample."""
+    """The bytes of the frame's JPEG as they are, and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     image = records.read_image(root, entry)
     labels: dict[str, Any] = {}
@@ -125,17 +126,17 @@ def official(
     camera: str = "both",
     classes: str = "vehicles",
 ) -> Official:
-    """All 21,260 stereo pairs, or those of the options, in five tars."""
+    """The release of some scenes and variations (21,260 stereo pairs in all), in five tars."""
     names, kinds = _wanted(scenes, variations, camera, classes)
     entries = sum(FRAMES[name] for name in names) * len(kinds) * len(CAMERAS[camera])
-    at = f"{names[0]}/{kinds[0]}"
-    tars = [_part(kind, "tar", f"{at}/frames/{kind}") for kind in IMAGES]
-    text = _part("textgt", "tar.gz", f"{at}/bbox.txt")
+    first = f"{names[0]}/{kinds[0]}"
+    tars = [_part(kind, "tar", f"{first}/frames/{kind}") for kind in IMAGES]
+    text = _part("textgt", "tar.gz", f"{first}/bbox.txt")
     return Official(entries=entries, downloads=(*tars, text))
 
 
 def _part(kind: str, extension: str, path: str) -> Download:
-    """One of the tars: in a tree with the others, or in one of its own."""
+    """One of the tars, unpacked into one tree with the others or into one of its own."""
     name = f"vkitti_2.0.3_{kind}"
     also = (f"{name}/{path}", f"{kind}/{path}")
     return Download(path=path, archive=f"{name}.{extension}", url=HOMEPAGE, also=also)
@@ -151,7 +152,7 @@ def _wanted(
 
 
 def _some(key: str, value: object, known: Collection[str]) -> list[str]:
-    """A name or a list of names, of those that are known, sorted."""
+    """A name, a list of names or "all", as a sorted list of known names. Raises SourceError."""
     if value == "all":
         return sorted(known)
     names: list[Any] = list(value) if isinstance(value, list | tuple) else [value]

@@ -1,6 +1,7 @@
 """Miniature datasets in the official layouts, drawn by a ray caster: nothing to download.
 
-One module per dataset, named like it: `write(folder, ...)` lays the files out, `truth(...)` yields
-the exact frames that they were made of. Shared: solids.py (what a ray hits), patterns.py (how it
-is painted), caster.py (rays to a Frame), things.py, scene.py and places.py (what stands where).
+One module for each dataset, named like it: `write(folder, ...)` lays the files out, `truth(...)`
+yields the exact frames that they were made of. Shared: solids.py (what a ray hits), patterns.py
+(how it is painted), caster.py (rays to a Frame), things.py, scene.py and places.py (what stands
+where).
 """

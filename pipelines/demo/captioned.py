@@ -72,10 +72,10 @@ def truth(*, seed: int = 0, frames: int = 10) -> Iterator[Pair]:
         frame = shoot(*make(stream, *SIZES[number % len(SIZES)]))
         seen = np.bincount(frame.ids.ravel(), minlength=len(frame.surfaces) + 1)[1:]
         shown = [s for s, count in zip(frame.surfaces, seen, strict=True) if count >= SEEN]
-        said = [" ".join(text.split()) for text in captions(stream, shown)]
+        texts = [" ".join(text.split()) for text in captions(stream, shown)]
         yield Pair(
             name=f"{number:09d}.{'png' if number % 4 == 3 else 'jpg'}",
-            captions=tuple(dict.fromkeys(said)),
+            captions=tuple(dict.fromkeys(texts)),
             group=f"coco:{number:012d}" if number % 5 == 4 else "",
             rgb=develop(frame.rgb, np.ones(frame.ids.shape, bool)),
         )

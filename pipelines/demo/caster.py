@@ -23,7 +23,7 @@ LIFT = 1e-5  # metres off a surface where its shadow rays start
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A painted solid; several make a surface."""
+    """A painted solid. One or several make a surface."""
 
     solid: Solid
     paint: Paint
@@ -31,7 +31,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """One thing or piece of stuff. name: COCO's class name; colour: a word; crowd: a heap."""
+    """A thing or a piece of stuff, in one or several parts.
+
+    name: its class, as COCO or the dataset names it; colour: a word, "" for stuff; thing: whether
+    it can be counted; crowd: whether it is a heap that is not told apart.
+    """
 
     name: str
     colour: str
@@ -42,9 +46,12 @@ class Surface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
-    """at: the place in metres of a lamp, or of a far sun, which does not fade with distance."""
+    """A lamp, or a sun whose light does not fade with distance. position: metres in the world.
 
-    at: Point
+    power: of direct light, for a lamp at 1 m; ambient: light from all sides; both linear RGB.
+    """
+
+    position: Point
     sun: bool
     power: Rgb
     ambient: Rgb
@@ -52,7 +59,10 @@ class Light:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """surfaces: the k-th is id k, counted from 1; id 0 is the sky."""
+    """Surfaces under a light. The k-th surface, counted from 1, has id k; id 0 is the sky.
+
+    place: a word for what it is, such as room or street.
+    """
 
     surfaces: tuple[Surface, ...]
     light: Light
@@ -61,9 +71,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """lens: pixel (column, row, 1) -> ray, 3x3, pixel centres at whole numbers.
+    """A camera in the world; width and height of its pictures in pixels.
 
-    rotation: camera -> world, 3x3; position: metres in the world.
+    lens: 3x3, pixel (column, row, 1) -> ray, pixel centres at whole numbers; rotation: 3x3, camera
+    -> world; position: metres in the world.
     """
 
     width: int
@@ -75,7 +86,7 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What the camera sees.
+    """What a camera sees of a scene.
 
     rgb: float32[H, W, 3] linear, >= 0; depth: float64[H, W] planar z in metres, +inf = sky;
     distance: float64[H, W] along the ray, +inf = sky; normals: float64[H, W, 3] unit, camera
@@ -93,7 +104,10 @@ class Frame:
 
 
 def shoot(scene: Scene, camera: Camera) -> Frame:
-    """The camera's frame, its colours smoothed: half the centre's ray, half the four corners'."""
+    """The frame that a camera sees, its colours smoothed: labels are those of pixels' centres.
+
+    A colour is half that of the ray through the centre, half the mean of the four corners'.
+    """
     frame = cast(scene, rays(camera), camera.rotation, camera.position)
     corner = cast(scene, rays(camera, corners=True), camera.rotation, camera.position).rgb
     around = corner[:-1, :-1] + corner[1:, :-1] + corner[:-1, 1:] + corner[1:, 1:]
@@ -101,14 +115,20 @@ def shoot(scene: Scene, camera: Camera) -> Frame:
 
 
 def rays(camera: Camera, corners: bool = False) -> Array:
-    """Ray directions float64[H, W, 3], camera frame, not normalised; corners: [H + 1, W + 1, 3]."""
+    """Ray directions float64[H, W, 3] in the camera frame, not of unit length.
+
+    corners: through the pixels' corners instead of their centres, [H + 1, W + 1, 3].
+    """
     column = np.arange(camera.width + corners) - corners / 2
     row = (np.arange(camera.height + corners) - corners / 2)[:, None]
     return np.stack([a * column + b * row + c for a, b, c in camera.lens], axis=-1)
 
 
 def cast(scene: Scene, directions: Array, rotation: Array, position: Point) -> Frame:
-    """Follow every ray of a field float64[H, W, 3] (camera frame) into the scene."""
+    """The frame that rays float64[H, W, 3], in the camera frame, see from a position.
+
+    rotation: 3x3, camera -> world; position: metres in the world.
+    """
     height, width, _ = directions.shape
     view = np.ascontiguousarray(directions.reshape(-1, 3).T)
     view = view / np.sqrt(dot(view, view))
@@ -116,10 +136,12 @@ def cast(scene: Scene, directions: Array, rotation: Array, position: Point) -> F
     owners = [k for k, surface in enumerate(scene.surfaces, 1) for _ in surface.parts]
     distance, part_of = _first_hits(scene, position, ray)
     seen = part_of >= 0
-    at = np.where(seen, np.reshape(position, (3, 1)) + ray * np.where(seen, distance, 0), np.inf)
-    facing = _facing(_parts(scene), part_of, at, ray)
+    points = np.where(
+        seen, np.reshape(position, (3, 1)) + ray * np.where(seen, distance, 0), np.inf
+    )
+    facing = _facing(_parts(scene), part_of, points, ray)
     rgb = _sky(ray)
-    rgb[:, seen] = _colours(scene, part_of[seen], at[:, seen], facing[:, seen])
+    rgb[:, seen] = _colours(scene, part_of[seen], points[:, seen], facing[:, seen])
     normals = np.stack([dot(column, facing) for column in rotation.T])
 
     def image(flat: Array) -> Array:
@@ -130,17 +152,18 @@ def cast(scene: Scene, directions: Array, rotation: Array, position: Point) -> F
         depth=np.where(seen, distance * view[2], np.inf).reshape(height, width),
         distance=distance.reshape(height, width),
         normals=image(normals),
-        points=image(at),
+        points=image(points),
         ids=np.array([*owners, 0], np.int32)[part_of].reshape(height, width),
         surfaces=scene.surfaces,
     )
 
 
 def develop(rgb: NDArray[np.floating], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Linear light to 8-bit pixels: Hypersim's tonemap (scene_generate_images_tonemap.py).
+    """Linear light float[H, W, 3] to uint8 RGB, as Hypersim's tone mapping does it.
 
-    The 90th percentile of brightness over valid pixels comes out at 0.8. The curve is a table of
-    thresholds, so that the last bit of a power function cannot show.
+    Source: scene_generate_images_tonemap.py. The 90th percentile of brightness over valid pixels,
+    bool[H, W], comes out at 0.8. The curve is a table of thresholds, since powers differ in their
+    last bit from machine to machine.
     """
     light = rgb.astype(np.float64)
     brightness = 0.3 * light[..., 0] + 0.59 * light[..., 1] + 0.11 * light[..., 2]
@@ -186,6 +209,8 @@ def _first_hits(scene: Scene, start: Point, ray: Array) -> tuple[Array, NDArray[
         candidates = ray[:, near]
         for k, part in numbered if near.size else ():
             some = _near(bounding_sphere(part.solid), start, candidates)
+            if not some.size:
+                continue
             t, to = hit(part.solid, start, candidates[:, some]), near[some]
             closer = t < best[to]
             best[to] = np.where(closer, t, best[to])
@@ -205,37 +230,37 @@ def _near(ball: Ball | None, start: Point, ray: Array) -> NDArray[np.intp]:
     return np.flatnonzero(along >= np.sqrt(beside))
 
 
-def _facing(parts: list[Part], part_of: NDArray[np.intp], at: Array, ray: Array) -> Array:
+def _facing(parts: list[Part], part_of: NDArray[np.intp], points: Array, ray: Array) -> Array:
     """World normals float64[3, N] towards the camera of the parts that were hit, 0 elsewhere."""
     facing = np.zeros_like(ray)
     for k in np.unique(part_of[part_of >= 0]):
         where = np.flatnonzero(part_of == k)
-        out = normal(parts[k].solid, at[:, where])
+        out = normal(parts[k].solid, points[:, where])
         facing[:, where] = out * np.where(dot(out, ray[:, where]) > 0, -1.0, 1.0)
     return facing
 
 
-def _colours(scene: Scene, part_of: NDArray[np.intp], at: Array, facing: Array) -> Array:
+def _colours(scene: Scene, part_of: NDArray[np.intp], points: Array, facing: Array) -> Array:
     """What comes back float64[3, N] from points on those parts."""
     parts = _parts(scene)
-    rgb = _light(scene, at, facing)
+    rgb = _light(scene, points, facing)
     for k in np.unique(part_of):
         where = np.flatnonzero(part_of == k)
-        rgb[:, where] *= reflectance(parts[k].paint, *chart(parts[k].solid, at[:, where]))
+        rgb[:, where] *= reflectance(parts[k].paint, *chart(parts[k].solid, points[:, where]))
     return rgb
 
 
-def _light(scene: Scene, at: Array, facing: Array) -> Array:
+def _light(scene: Scene, points: Array, facing: Array) -> Array:
     """Light float64[3, N] that reaches points with these normals."""
     light = scene.light
-    towards = np.reshape(light.at, (3, 1)) - at
+    towards = np.reshape(light.position, (3, 1)) - points
     far = np.sqrt(dot(towards, towards))
     towards = towards / far
     strength = np.maximum(dot(facing, towards), 0.0)
     if not light.sun:
         strength = strength / (far * far)
     lit = np.flatnonzero(strength > 0)
-    start = at[:, lit] + facing[:, lit] * LIFT
+    start = points[:, lit] + facing[:, lit] * LIFT
     strength[lit[_shadowed(scene, start, towards[:, lit], far[lit])]] = 0.0
     up = 0.65 + 0.35 * facing[2]
     return np.stack(
@@ -250,11 +275,13 @@ def _shadowed(scene: Scene, start: Array, towards: Array, far: Array) -> NDArray
     for ball, numbered in _grouped(scene):
         if ball is None:
             continue
-        near = _near(ball, scene.light.at, back)
+        near = _near(ball, scene.light.position, back)
         near = near[~dark[near]]
         candidates = back[:, near]
         for _, part in numbered if near.size else ():
-            some = near[_near(bounding_sphere(part.solid), scene.light.at, candidates)]
+            some = near[_near(bounding_sphere(part.solid), scene.light.position, candidates)]
+            if not some.size:
+                continue
             dark[some] |= hit(part.solid, start[:, some], towards[:, some]) < far[some]
     return dark
 

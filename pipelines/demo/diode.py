@@ -60,10 +60,10 @@ def truth(*, seed: int = 0, frames: int = 2) -> Iterator[Truth]:
             scene, camera = (room if domain == "indoors" else street)(stream, WIDTH, HEIGHT)
             camera = replace(camera, lens=LENS)
             name = f"{place:05d}_{scan:05d}_{domain}_{10 * number:03d}_000"
-            at = f"{split}/{domain}/scene_{place:05d}/scan_{scan:05d}/{name}"
+            name = f"{split}/{domain}/scene_{place:05d}/scan_{scan:05d}/{name}"
             yield Truth(
-                image=f"{at}.png",
-                id=at,
+                image=f"{name}.png",
+                id=name,
                 split=split,
                 scene=scene,
                 camera=camera,

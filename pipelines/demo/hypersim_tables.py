@@ -76,7 +76,7 @@ def matrix_of(place: SceneRow) -> Array:
 
 
 def lens_of(matrix: Array) -> Array:
-    """The same camera as a lens: pixel (column, row, 1) -> OpenCV ray."""
+    """A camera's lens for the ray caster: 3x3, pixel (column, row, 1) -> ray in OpenCV axes."""
     a, b, c = matrix.T
     u0, v0 = 1 / WIDTH - 1, 1 - 1 / HEIGHT
     columns = (a * (2 / WIDTH), b * (-2 / HEIGHT), a * u0 + b * v0 + c)

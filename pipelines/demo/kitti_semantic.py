@@ -84,9 +84,9 @@ def instance_map(shot: Truth) -> NDArray[np.uint16]:
             buildings += surface.name == "building-other"
             number = buildings if surface.name == "building-other" else 0
             codes.append(STUFF[surface.name][0] * 256 + number)
-    found = np.array(codes, np.uint16)[shot.frame.ids]
-    found[-UNLABELED:] = 0
-    return found
+    coded = np.array(codes, np.uint16)[shot.frame.ids]
+    coded[-UNLABELED:] = 0
+    return coded
 
 
 def _colours(codes: NDArray[np.uint16]) -> NDArray[np.uint8]:

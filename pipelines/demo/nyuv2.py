@@ -81,19 +81,19 @@ def truth(*, seed: int = 0, frames: int = 2) -> Iterator[Truth]:
 
 
 def picture(shot: Truth) -> NDArray[np.uint8]:
-    """uint8[H, W, 3] with its white frame."""
+    """The picture of a frame, uint8 RGB [H, W, 3], with the white frame of undistortion."""
     framed = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     framed[PICTURE] = develop(shot.frame.rgb, np.ones(shot.frame.ids.shape, bool))[PICTURE]
     return framed
 
 
 def filled_depth(shot: Truth) -> NDArray[np.float32]:
-    """float32[H, W] metres, up to 10."""
+    """The filled depth of a frame, float32[H, W] metres, at most 10."""
     return np.minimum(shot.frame.depth, FARTHEST).astype(np.float32)
 
 
 def raw_depth(shot: Truth, seed: int = 0) -> NDArray[np.float32]:
-    """float32[H, W] metres, 0 where nothing was measured: beside steps, and at random pixels."""
+    """The raw depth of a frame, float32[H, W] metres, 0 beside steps and at random pixels."""
     filled = filled_depth(shot)
     words = mix64(
         np.arange(filled.size, dtype=np.uint64), word_of(seed, "nyuv2", "echoes", shot.id)
@@ -107,7 +107,7 @@ def raw_depth(shot: Truth, seed: int = 0) -> NDArray[np.float32]:
 
 
 def label_maps(shot: Truth) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """(label, instance), both [H, W]; 0, 0 is unlabelled.
+    """The (label, instance) maps of a frame, both [H, W]; 0, 0 is unlabelled.
 
     Vases are of the class unknown, and the suitcases were never told apart: instance 0.
     """

@@ -22,7 +22,7 @@ def polygons(mask: Mask) -> list[list[int]]:
 
 
 def run_lengths(mask: Mask) -> list[int]:
-    """COCO's uncompressed counts: down the columns, zeros first."""
+    """COCO's uncompressed counts of a mask bool[H, W]: down the columns, zeros first."""
     flat = mask.ravel(order="F").astype(np.int8)
     edges = np.flatnonzero(np.diff(flat, prepend=0)).tolist()
     counts: list[int] = np.diff([0, *edges, flat.size]).tolist()
@@ -30,7 +30,7 @@ def run_lengths(mask: Mask) -> list[int]:
 
 
 def box(mask: Mask) -> tuple[int, int, int, int]:
-    """Left, top, width, height of a mask that is not empty."""
+    """The box (left, top, width, height) of a mask bool[H, W] that is not empty, in pixels."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     left, top = int(columns[0]), int(rows[0])
     return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
@@ -59,7 +59,7 @@ def _edges(mask: Mask) -> set[tuple[Corner, int]]:
     """(start, direction) of the pixel edges between the mask and the rest."""
     padded = np.pad(mask, 1)
     inside = padded[1:-1, 1:-1]
-    found: set[tuple[Corner, int]] = set()
+    edges: set[tuple[Corner, int]] = set()
     # Neighbour above, right, below, left; and where the edge towards it starts.
     for direction, (rows, columns, dx, dy) in enumerate(
         (
@@ -71,23 +71,23 @@ def _edges(mask: Mask) -> set[tuple[Corner, int]]:
     ):
         ys, xs = np.nonzero(inside & ~padded[rows, columns])
         pairs = zip((xs + dx).tolist(), (ys + dy).tolist(), strict=True)
-        found.update((pair, direction) for pair in pairs)
-    return found
+        edges.update((pair, direction) for pair in pairs)
+    return edges
 
 
 def _walk(left: set[tuple[Corner, int]], start: Corner, direction: int) -> list[Corner]:
     """Follow one outline, taking its edges out of `left`; keep to the right where two meet."""
-    corners, at = [start], start
+    corners, corner = [start], start
     while True:
-        left.remove((at, direction))
+        left.remove((corner, direction))
         dx, dy = STEPS[direction]
-        at = (at[0] + dx, at[1] + dy)
+        corner = (corner[0] + dx, corner[1] + dy)
         turns = ((direction + turn) % 4 for turn in (1, 0, 3))
-        ahead = next((turn for turn in turns if (at, turn) in left), None)
+        ahead = next((turn for turn in turns if (corner, turn) in left), None)
         if ahead is None:
             return corners
         if ahead != direction:
-            corners.append(at)
+            corners.append(corner)
             direction = ahead
 
 

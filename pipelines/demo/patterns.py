@@ -1,7 +1,8 @@
-"""Procedural paint: colour names, and patterns that mix two colours over a surface's chart.
+"""Procedural paint: colour names, and patterns that mix two colours over a surface.
 
-A pattern maps u, v (in multiples of the paint's scale) to float64[N] in 0..1: how much of the
-second colour. Polynomials of fractional parts only, no sines: exact on any processor.
+A pattern maps a surface's coordinates u, v, in multiples of the paint's scale, to the share of the
+second colour, float64[N] of 0 to 1. Patterns are polynomials of fractional parts, without sines,
+which round alike on any processor.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ COLOURS: dict[str, Rgb] = {  # linear reflectance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paint:
-    """A pattern of two colours; scale: metres (on spheres: eighths and radii) of one unit."""
+    """A pattern of two colours, linear RGB. scale: metres of one unit (on spheres: see `chart`)."""
 
     first: Rgb
     second: Rgb

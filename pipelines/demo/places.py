@@ -1,4 +1,4 @@
-"""Seeded rooms and streets, and the cameras that look at them. World: that of scene.py."""
+"""Seeded rooms and streets, and cameras that look at them. World: metres, +y ahead, +z up."""
 
 from __future__ import annotations
 
@@ -62,26 +62,26 @@ def furnished(
     if crowd:
         makers = [things.heap, *makers]
     items = furnish(stream, cameras, makers, lambda _: [inside])
-    at = (stream.uniform(-wide / 4, wide / 4), stream.uniform(0.25, 0.6) * deep, high - 0.25)
-    light = Light(at=at, sun=False, power=(5.2, 4.7, 3.9), ambient=(0.42, 0.45, 0.5))
+    lamp = (stream.uniform(-wide / 4, wide / 4), stream.uniform(0.25, 0.6) * deep, high - 0.25)
+    light = Light(position=lamp, sun=False, power=(5.2, 4.7, 3.9), ambient=(0.42, 0.45, 0.5))
     return Scene(surfaces=(*shell, *items), light=light, place="room")
 
 
 def room_camera(stream: Stream, width: int, height: int, size: Point) -> Camera:
     """Somewhere near the front wall of a room, looking in."""
     wide = size[0]
-    at = (stream.uniform(-0.3, 0.3) * wide, stream.uniform(0.1, 0.5), stream.uniform(1, 2))
-    rotation = looking(stream.uniform(-22, 22) - 30 * at[0] / wide, stream.uniform(4, 32))
+    position = (stream.uniform(-0.3, 0.3) * wide, stream.uniform(0.1, 0.5), stream.uniform(1, 2))
+    rotation = looking(stream.uniform(-22, 22) - 30 * position[0] / wide, stream.uniform(4, 32))
     lens = pinhole(width, height, stream.uniform(48, 75))
-    return Camera(width=width, height=height, lens=lens, rotation=rotation, position=at)
+    return Camera(width=width, height=height, lens=lens, rotation=rotation, position=position)
 
 
 def street(stream: Stream, width: int, height: int, crowd: bool = False) -> tuple[Scene, Camera]:
     """A street corner with a few things on it, and a camera."""
-    at = (stream.uniform(-3, 3), 0.0, stream.uniform(1.2, 4))
-    rotation = looking(stream.uniform(-25, 25), stream.uniform(0, 6) * at[2])
+    position = (stream.uniform(-3, 3), 0.0, stream.uniform(1.2, 4))
+    rotation = looking(stream.uniform(-25, 25), stream.uniform(0, 6) * position[2])
     lens = pinhole(width, height, stream.uniform(45, 72))
-    camera = Camera(width=width, height=height, lens=lens, rotation=rotation, position=at)
+    camera = Camera(width=width, height=height, lens=lens, rotation=rotation, position=position)
     makers: list[Maker] = stream.shuffled(things.OUTDOOR)
     makers = [stream.choice(makers), *makers[: 3 + stream.integer(3)]]
     makers.sort(key=lambda make: make not in (things.car, things.bus))
@@ -110,8 +110,8 @@ def sun(stream: Stream) -> Light:
     angle, up = math.radians(stream.uniform(-80, 80)), math.radians(stream.uniform(28, 60))
     flat = math.cos(up)
     away = 1e4
-    at = (away * math.sin(angle) * flat, -away * math.cos(angle) * flat, away * math.sin(up))
-    return Light(at=at, sun=True, power=(2.5, 2.3, 1.95), ambient=(0.5, 0.6, 0.78))
+    position = (away * math.sin(angle) * flat, -away * math.cos(angle) * flat, away * math.sin(up))
+    return Light(position=position, sun=True, power=(2.5, 2.3, 1.95), ambient=(0.5, 0.6, 0.78))
 
 
 def ground() -> list[Surface]:

@@ -111,11 +111,11 @@ def shot(seed: int, split: str, number: int, size: int = SIZE) -> Shot:
 
 def _seen(world: Scene, frame: Frame) -> list[Segment]:
     """What is visible: stuff and sky first, then things from left to right."""
-    found = []
+    segments = []
     for number in np.unique(frame.ids).tolist():
         surface = world.surfaces[number - 1] if number else None
         columns = np.nonzero(frame.ids == number)[1]
-        found.append(
+        segments.append(
             Segment(
                 number=number,
                 name=surface.name if surface else SKY,
@@ -125,7 +125,7 @@ def _seen(world: Scene, frame: Frame) -> list[Segment]:
                 column=float(columns.mean()),
             )
         )
-    return sorted(found, key=lambda one: (one.thing, one.column if one.thing else one.number))
+    return sorted(segments, key=lambda one: (one.thing, one.column if one.thing else one.number))
 
 
 def _exposed(frames: list[Frame], bright: float) -> list[Pixels]:

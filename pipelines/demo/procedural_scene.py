@@ -109,7 +109,7 @@ def shaped(stream: Stream, hue: str, shape: str, pattern: str) -> Surface:
 
 
 def recoloured(surface: Surface, hue: str) -> Surface:
-    """The same thing in another colour."""
+    """A thing repainted in one plain colour, hue, a name of patterns.COLOURS."""
     colours = paint(hue)
     parts = tuple(
         replace(part, paint=replace(part.paint, first=colours.first, second=_darker(hue)))
@@ -119,7 +119,7 @@ def recoloured(surface: Surface, hue: str) -> Surface:
 
 
 def shifted(surface: Surface, x: float, y: float) -> Surface:
-    """The same thing moved over the floor, turned as it was; metres."""
+    """A thing moved over the floor by x and y metres, turned as it was."""
     parts = []
     for part in surface.parts:
         there = moved(replace(surface, parts=(part,)), x, y).parts[0]
@@ -173,10 +173,10 @@ def _room(
         _stuff("wall", sides, wall),
         _stuff("ceiling", [Plane(point=(0, 0, high), u=ahead, v=side, bounds=level)], ceiling),
     ]
-    at = (stream.uniform(-half, half) / 2, stream.uniform(0.2, 0.7) * deep, high - 0.2)
+    lamp = (stream.uniform(-half, half) / 2, stream.uniform(0.2, 0.7) * deep, high - 0.2)
     reach = (deep + half) / 4
     power = (5.2 * reach * reach, 4.7 * reach * reach, 3.9 * reach * reach)
-    light = Light(at=at, sun=False, power=power, ambient=(0.42, 0.45, 0.5))
+    light = Light(position=lamp, sun=False, power=power, ambient=(0.42, 0.45, 0.5))
     return shell, (-half, half, 0.0, deep), light
 
 

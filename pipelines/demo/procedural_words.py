@@ -86,18 +86,18 @@ def expressions(
                 f"the {one.colour} thing",
             ):
                 fits.setdefault(text, []).append(k)
-    found: list[tuple[str, tuple[int, ...]]] = [
+    texts: list[tuple[str, tuple[int, ...]]] = [
         (text, (ks[0],)) for text, ks in fits.items() if len(ks) == 1
     ]
     for shape in SHAPES:
         alike = fits.get(f"the {shape}", [])
         if len(alike) > 1:
-            found += [(f"the leftmost {shape}", (alike[0],))]
-            found += [(f"the rightmost {shape}", (alike[-1],))]
-    found = [(text, ks) for text, ks in found if seen[ks[0]].pixels >= least]
+            texts += [(f"the leftmost {shape}", (alike[0],))]
+            texts += [(f"the rightmost {shape}", (alike[-1],))]
+    texts = [(text, ks) for text, ks in texts if seen[ks[0]].pixels >= least]
     hue, shape = stream.choice(manner.pairs)
     absent = f"the {hue} {shape}"
-    return found if absent in fits else [*found, (absent, ())]
+    return texts if absent in fits else [*texts, (absent, ())]
 
 
 def edit(
@@ -113,39 +113,39 @@ def edit(
     if not able:
         return None
     chosen = stream.choice(able)
-    at, surface = chosen.number - 1, scene.surfaces[chosen.number - 1]
+    place, surface = chosen.number - 1, scene.surfaces[chosen.number - 1]
     the = f"the {surface.colour} {surface.name}"
-    without = replace(scene, surfaces=scene.surfaces[:at] + scene.surfaces[at + 1 :])
+    without = replace(scene, surfaces=scene.surfaces[:place] + scene.surfaces[place + 1 :])
     match stream.choice(KINDS):
         case "recolour":
             hues = [h for h in HUES if h != surface.colour and (h, surface.name) in manner.pairs]
             if hues:
                 hue = stream.choice(hues)
-                painted = _swapped(scene, at, recoloured(surface, hue))
+                painted = _swapped(scene, place, recoloured(surface, hue))
                 return Edit(instruction=f"Make {the} {hue}.", before=scene, after=painted)
         case "add":
             third = THIRDS[min(2, int(3 * chosen.column / camera.width))]
             one = the.replace("the", _article(surface.colour), 1)
             return Edit(instruction=f"Add {one} {third}.", before=without, after=scene)
         case "move":
-            found = _moved(stream, scene, camera, at)
-            if found is not None:
-                there, word = found
-                after = _swapped(scene, at, there)
+            move = _moved(stream, scene, camera, place)
+            if move is not None:
+                there, word = move
+                after = _swapped(scene, place, there)
                 return Edit(instruction=f"Move {the} to the {word}.", before=scene, after=after)
     return Edit(instruction=f"Remove {the}.", before=scene, after=without)
 
 
-def _swapped(scene: Scene, at: int, surface: Surface) -> Scene:
-    surfaces = (*scene.surfaces[:at], surface, *scene.surfaces[at + 1 :])
+def _swapped(scene: Scene, place: int, surface: Surface) -> Scene:
+    surfaces = (*scene.surfaces[:place], surface, *scene.surfaces[place + 1 :])
     return replace(scene, surfaces=surfaces)
 
 
-def _moved(stream: Stream, scene: Scene, camera: Camera, at: int) -> tuple[Surface, str] | None:
+def _moved(stream: Stream, scene: Scene, camera: Camera, place: int) -> tuple[Surface, str] | None:
     """The thing somewhere to the side, an eighth of the picture or more from where it was."""
-    surface = scene.surfaces[at]
+    surface = scene.surfaces[place]
     x, y, radius = stands(surface)
-    others = [stands(s) for k, s in enumerate(scene.surfaces) if s.thing and k != at]
+    others = [stands(s) for k, s in enumerate(scene.surfaces) if s.thing and k != place]
     old, _, _ = project(camera, (x, y, 0.5))
     for _ in range(12):
         side = stream.choice((-1, 1)) * stream.uniform(0.8, 2.5)

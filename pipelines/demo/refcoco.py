@@ -72,13 +72,13 @@ def truth(*, seed: int = 0, frames: int = 16) -> Iterator[Truth]:
 
 def things(shot: Truth) -> list[Seen]:
     """Every thing in view, in the order of the annotations."""
-    found: list[Seen] = []
+    seen: list[Seen] = []
     for k, surface in enumerate(shot.scene.surfaces, 1):
         mask = shot.frame.ids == k
         if surface.thing and mask.any():
             name, colour = surface.name, surface.colour
-            found.append(Seen(len(found), name, colour, surface.crowd, mask))
-    return found
+            seen.append(Seen(len(seen), name, colour, surface.crowd, mask))
+    return seen
 
 
 def expressions(one: Seen, all_: list[Seen], *, grey: bool = False) -> list[str]:

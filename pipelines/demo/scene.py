@@ -1,4 +1,4 @@
-"""What every scene has: its truth, lenses and directions, and things placed in view.
+"""What every scene has: exact labels, lenses and directions, and things placed in view.
 
 World: metres, +x right, +y ahead, +z up, the floor or ground at z = 0. Everything follows from a
 Stream, so the same names give the same scene.
@@ -24,7 +24,10 @@ Region = tuple[float, float, float, float]  # x from, x to, y from, y to, in met
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """A written frame and what it was made of. image: path below the dataset's folder."""
+    """A frame that was written, and the scene that it shows, for tests to compare with.
+
+    image: path of its picture below the dataset's folder; id: as its reader will give it.
+    """
 
     image: str
     id: str
@@ -84,7 +87,7 @@ def furnish(
 
 
 def colour(stream: Stream) -> str:
-    """The name of a colour."""
+    """A random one of the names of COLOURS."""
     return stream.choice(tuple(COLOURS))
 
 

@@ -1,7 +1,7 @@
 """Solids in closed form: where a ray meets them, which way they face, how a pattern lies on them.
 
-World: metres, +x right, +y ahead, +z up. Vectors are float64[3, ...], component first. Only + - x /
-and square roots, one numpy step each: the same numbers on any processor.
+World: metres, +x right, +y ahead, +z up. Vectors are float64[3, ...], components first. Everything
+is + - x / and square roots, one NumPy step each, which round alike on any processor.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ NEAR = 1e-6  # metres: a ray does not meet what it starts on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """One-sided only in its pattern: a plane through `point`, spanned by the unit vectors u and v.
+    """A plane through `point`, spanned by the unit vectors u and v; seen from both sides.
 
-    bounds: u from, u to, v from, v to, in metres from the point; holes: openings, likewise.
+    bounds: u from, u to, v from, v to, in metres from the point; holes: openings, given likewise.
     """
 
     point: Point
@@ -35,7 +35,10 @@ class Plane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """Half its size along its own axes; turned about z by the angle with this cosine and sine."""
+    """A box that is turned about z by the angle of this cosine and sine.
+
+    half: half its size in metres along its own axes.
+    """
 
     centre: Point
     half: Point
@@ -45,7 +48,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sphere:
-    """Centre and radius in metres."""
+    """A sphere; centre and radius in metres."""
 
     centre: Point
     radius: float
@@ -53,7 +56,7 @@ class Sphere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cylinder:
-    """Upright, closed; `centre` is the middle of its bottom disc."""
+    """An upright, closed cylinder, in metres; centre: the middle of its bottom disc."""
 
     centre: Point
     radius: float
@@ -64,12 +67,12 @@ Solid = Plane | Box | Sphere | Cylinder
 
 
 def dot(a: Any, b: Any) -> Any:
-    """Inner product along the first axis, in a fixed order (no BLAS: its order is its own)."""
+    """Inner product along the first axis, always in one order; BLAS would choose its own."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def hit(solid: Solid, start: Any, ray: Any) -> Array:
-    """Metres along unit rays from `start` to the first meeting with the solid, inf for none."""
+    """Metres along unit rays from `start` to where they first meet the solid, inf if never."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         match solid:
             case Plane():
@@ -82,30 +85,33 @@ def hit(solid: Solid, start: Any, ray: Any) -> Array:
                 return _hit_cylinder(solid, start, ray)
 
 
-def normal(solid: Solid, at: Array) -> Array:
+def normal(solid: Solid, points: Array) -> Array:
     """Outward unit normals float64[3, N] at points on the surface; a plane's is u x v."""
     match solid:
         case Plane():
-            return np.broadcast_to(np.reshape(cross(solid.u, solid.v), (3, 1)), at.shape)
+            return np.broadcast_to(np.reshape(cross(solid.u, solid.v), (3, 1)), points.shape)
         case Box():
-            return _box_normal(solid, at)
+            return _box_normal(solid, points)
         case Sphere():
-            out: Array = (at - np.reshape(solid.centre, (3, 1))) / solid.radius
+            out: Array = (points - np.reshape(solid.centre, (3, 1))) / solid.radius
             return out
         case Cylinder():
-            return _cylinder_normal(solid, at)
+            return _cylinder_normal(solid, points)
 
 
-def chart(solid: Solid, at: Array) -> tuple[Array, Array]:
-    """Coordinates of surface points for patterns: metres, on spheres eighths around and radii."""
+def chart(solid: Solid, points: Array) -> tuple[Array, Array]:
+    """Coordinates u, v of surface points float64[3, N] for patterns, float64[N] each.
+
+    In metres; on spheres, eighths of the way around and radii.
+    """
     if isinstance(solid, Plane):
-        from_point = at - np.reshape(solid.point, (3, 1))
+        from_point = points - np.reshape(solid.point, (3, 1))
         return dot(from_point, solid.u), dot(from_point, solid.v)
     if isinstance(solid, Box):
-        x, y, z = local = _into_box(solid, at)
+        x, y, z = local = _into_box(solid, points)
         axis = _box_axis(solid, local)
         return np.where(axis == 0, y, x), np.where(axis == 2, y, z)
-    x, y, z = at - np.reshape(solid.centre, (3, 1))
+    x, y, z = points - np.reshape(solid.centre, (3, 1))
     quarters = _quarters(x, y)
     if isinstance(solid, Sphere):
         return 2 * quarters, 2 * z / solid.radius
@@ -139,14 +145,14 @@ def _hit_plane(plane: Plane, start: Any, ray: Any) -> Array:
     facing = cross(plane.u, plane.v)
     offset = [p - s for p, s in zip(plane.point, start, strict=True)]
     t = dot(offset, facing) / dot(ray, facing)
-    found = (t > NEAR) & (t < np.inf)
+    meets = (t > NEAR) & (t < np.inf)
     if plane.holes or plane.bounds != (-np.inf, np.inf, -np.inf, np.inf):
         u = dot(ray, plane.u) * t - dot(offset, plane.u)
         v = dot(ray, plane.v) * t - dot(offset, plane.v)
-        found &= _inside(plane.bounds, u, v)
+        meets &= _inside(plane.bounds, u, v)
         for hole in plane.holes:
-            found &= ~_inside(hole, u, v)
-    return np.where(found, t, np.inf)
+            meets &= ~_inside(hole, u, v)
+    return np.where(meets, t, np.inf)
 
 
 def _inside(bounds: Bounds, u: Array, v: Array) -> NDArray[np.bool_]:
@@ -196,8 +202,9 @@ def _turned(box: Box, vector: Any) -> tuple[Any, Any, Any]:
     return box.cos * x + box.sin * y, box.cos * y - box.sin * x, z
 
 
-def _into_box(box: Box, at: Array) -> Array:
-    return np.stack(_turned(box, at - np.reshape(box.centre, (3, 1))))
+def _into_box(box: Box, points: Array) -> Array:
+    """World points along the box's own axes, from its centre."""
+    return np.stack(_turned(box, points - np.reshape(box.centre, (3, 1))))
 
 
 def _box_axis(box: Box, local: Array) -> NDArray[np.intp]:
@@ -206,15 +213,15 @@ def _box_axis(box: Box, local: Array) -> NDArray[np.intp]:
     return axis
 
 
-def _box_normal(box: Box, at: Array) -> Array:
-    local = _into_box(box, at)
+def _box_normal(box: Box, points: Array) -> Array:
+    local = _into_box(box, points)
     axis = _box_axis(box, local)
     x, y, z = (np.where(axis == k, np.sign(local[k]), 0.0) for k in range(3))
     return np.stack((box.cos * x - box.sin * y, box.sin * x + box.cos * y, z))
 
 
-def _cylinder_normal(cylinder: Cylinder, at: Array) -> Array:
-    x, y, z = at - np.reshape(cylinder.centre, (3, 1))
+def _cylinder_normal(cylinder: Cylinder, points: Array) -> Array:
+    x, y, z = points - np.reshape(cylinder.centre, (3, 1))
     out = np.sqrt(x * x + y * y)
     to_cap = np.minimum(np.abs(z), np.abs(z - cylinder.height))
     cap = to_cap < np.abs(out - cylinder.radius)

@@ -26,7 +26,7 @@ LEAVES = Paint(first=(0.05, 0.2, 0.04), second=(0.16, 0.38, 0.07), pattern="nois
 
 
 def paint(colour: str, pattern: str = "plain", scale: float = 1.0, other: str = "white") -> Paint:
-    """A named colour, patterned with another."""
+    """Paint of a named colour, patterned with another named one. scale: metres of its unit."""
     return Paint(first=COLOURS[colour], second=COLOURS[other], pattern=pattern, scale=scale)
 
 
@@ -90,7 +90,7 @@ def refrigerator(stream: Stream, colour: str) -> Surface:
     high = stream.uniform(1.4, 1.75)
     body = block(0, 0, 0, (0.7, 0.66, high), paint(colour))
     seam = block(0, -0.335, high * 0.62, (0.7, 0.01, 0.02), DARK)
-    handles = [block(0.27, -0.36, high * at, (0.03, 0.04, 0.3), STEEL) for at in (0.38, 0.68)]
+    handles = [block(0.27, -0.36, high * level, (0.03, 0.04, 0.3), STEEL) for level in (0.38, 0.68)]
     return thing("refrigerator", colour, body, seam, *handles)
 
 
@@ -165,9 +165,11 @@ def car(stream: Stream, colour: str) -> Surface:
     cabin_long = long * stream.uniform(0.48, 0.6)
     cabin = block(0, -0.15, 0.3 + high, (wide - 0.2, cabin_long, 0.42), GLASS)
     roof = block(0, -0.15, 0.72 + high, (wide - 0.16, cabin_long - 0.3, 0.07), paint(colour))
-    at = long / 2 - 0.75
+    axle = long / 2 - 0.75
     wheels = [
-        ball(x, y, 0.32, 0.32, DARK) for x in (0.2 - wide / 2, wide / 2 - 0.2) for y in (-at, at)
+        ball(x, y, 0.32, 0.32, DARK)
+        for x in (0.2 - wide / 2, wide / 2 - 0.2)
+        for y in (-axle, axle)
     ]
     red, white = paint("red"), paint("white")
     lamps = [
@@ -184,8 +186,8 @@ def bus(stream: Stream, colour: str) -> Surface:
     body = block(0, 0, 0.35, (2.4, long, 1.0), paint(colour))
     windows = block(0, 0, 1.35, (2.36, long - 0.06, 0.9), GLASS)
     roof = block(0, 0, 2.25, (2.4, long, 0.35), paint(colour))
-    at = long / 2 - 1.6
-    wheels = [ball(x, y, 0.45, 0.45, DARK) for x in (-0.9, 0.9) for y in (-at, at)]
+    axle = long / 2 - 1.6
+    wheels = [ball(x, y, 0.45, 0.45, DARK) for x in (-0.9, 0.9) for y in (-axle, axle)]
     return thing("bus", colour, body, windows, roof, *wheels)
 
 

@@ -110,7 +110,7 @@ def _edits(seed: int, number: int) -> Iterator[Edit]:
 
 
 def repainted(surface: Surface, colour: str) -> Surface:
-    """The same thing in another colour; patterns and other materials stay."""
+    """A thing repainted in another named colour; patterns and other materials stay."""
     old, new = COLOURS[surface.colour], COLOURS[colour]
     shade, new_shade = _darker(old), _darker(new)  # a suitcase's ribs
 

@@ -59,17 +59,17 @@ def write(folder: Path, *, seed: int = 0, frames: int = 2, trees: bool = False) 
     tops = {kind: folder / f"vkitti_2.0.3_{kind}" if trees else folder for kind in KINDS}
     boxes: dict[str, list[str]] = {}
     for shot in truth(seed=seed, frames=frames):
-        at, camera, number = shot.id.rsplit("/", 2)
-        told = annotation(shot)
-        for kind, (stem, data) in _pictures(shot, told).items():
-            file = tops[kind] / at / "frames" / kind / camera / stem.format(number)
+        name, camera, number = shot.id.rsplit("/", 2)
+        labels = annotation(shot)
+        for kind, (stem, data) in _pictures(shot, labels).items():
+            file = tops[kind] / name / "frames" / kind / camera / stem.format(number)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
-        if at not in boxes:
-            _write_texts(tops["textgt"] / at, shot.scene, frames)
-        boxes.setdefault(at, []).extend(_boxes(told, int(number), int(camera[-1])))
-    for at, lines in boxes.items():
-        _write_lines(tops["textgt"] / at / "bbox.txt", [BOX, *lines])
+        if name not in boxes:
+            _write_texts(tops["textgt"] / name, shot.scene, frames)
+        boxes.setdefault(name, []).extend(_boxes(labels, int(number), int(camera[-1])))
+    for name, lines in boxes.items():
+        _write_lines(tops["textgt"] / name / "bbox.txt", [BOX, *lines])
 
 
 def truth(*, seed: int = 0, frames: int = 2) -> Iterator[Truth]:
@@ -101,14 +101,14 @@ def annotation(shot: Truth) -> Annotation:
     instances = np.zeros(len(surfaces) + 1, np.uint8)
     for track, surface in tracks.items():
         instances[surface + 1] = track + 1
-    found = instances[shot.frame.ids]
-    there = np.unique(found)
+    drawn = instances[shot.frame.ids]
+    visible = np.unique(drawn)
     cm = np.minimum(np.floor(shot.frame.depth * 100 + 0.5), SKY)
     return Annotation(
         depth=cm.astype(np.uint16),
         classes=classes[shot.frame.ids],
-        instances=found,
-        tracks={track: surfaces[k] for track, k in tracks.items() if track + 1 in there},
+        instances=drawn,
+        tracks={track: surfaces[k] for track, k in tracks.items() if track + 1 in visible},
     )
 
 
@@ -129,14 +129,14 @@ def _camera(yaw: float, side: int, number: int) -> Camera:
     return Camera(width=WIDTH, height=HEIGHT, lens=lens, rotation=rotation, position=(x, y, z))
 
 
-def _pictures(shot: Truth, told: Annotation) -> dict[str, tuple[str, bytes]]:
+def _pictures(shot: Truth, labels: Annotation) -> dict[str, tuple[str, bytes]]:
     """Modality -> the form of its file names, and a frame's file."""
-    bgr = np.array(list(COLORS.values()), np.uint8)[told.classes][..., ::-1]
+    bgr = np.array(list(COLORS.values()), np.uint8)[labels.classes][..., ::-1]
     return {
         "rgb": ("rgb_{}.jpg", encode_jpeg(_lit(shot.frame, shot.split))),
-        "depth": ("depth_{}.png", _png(told.depth)),
+        "depth": ("depth_{}.png", _png(labels.depth)),
         "classSegmentation": ("classgt_{}.png", _png(bgr)),
-        "instanceSegmentation": ("instancegt_{}.png", palette_png(told.instances)),
+        "instanceSegmentation": ("instancegt_{}.png", palette_png(labels.instances)),
     }
 
 
@@ -154,11 +154,11 @@ def _png(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels))[1].tobytes())
 
 
-def _boxes(told: Annotation, number: int, camera: int) -> list[str]:
+def _boxes(labels: Annotation, number: int, camera: int) -> list[str]:
     """Lines of bbox.txt: the visible vehicles of a frame."""
     lines = []
-    for track in sorted(told.tracks):
-        rows, columns = np.nonzero(told.instances == track + 1)
+    for track in sorted(labels.tracks):
+        rows, columns = np.nonzero(labels.instances == track + 1)
         box = f"{columns.min()} {columns.max()} {rows.min()} {rows.max()}"
         lines.append(f"{number} {camera} {track} {box} {len(rows)} 0 0.9386667 False")
     return lines

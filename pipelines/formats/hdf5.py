@@ -1,10 +1,10 @@
-"""One array out of an HDF5 file that somebody else wrote, and nothing more than that array.
+"""Arrays out of HDF5 files from outside, and nothing but these arrays.
 
-HDF5 files may point at other files (external links, external storage, virtual datasets) and may
-unpack to far more than they weigh: all of that is refused before a value is read.
+An HDF5 file may point at other files (external links, external storage, virtual datasets) and may
+unpack to far more than its size; both are refused before a value is read.
 
-h5py inflates under a lock and with a slow zlib. So where a dataset is plainly gzipped chunks, h5py
-only tells where they lie; everything out of the ordinary is read by h5py.
+h5py inflates under a lock and with a slow zlib. So where gzip is all that was done to a dataset's
+chunks, h5py only says where they lie, and libdeflate inflates them; any other is left to h5py.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from vbdata.errors import BadSample, Reason
 
-# what h5py raises on garbled bytes (found by flipping them; OverflowError: an absurd offset)
+# What h5py raises on garbled bytes, found by flipping them; OverflowError is an absurd offset.
 DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)
 NAME = "dataset"  # Hypersim: every file holds one dataset of this name
 
 
 class Chunk(NamedTuple):
-    """Where a chunk's values belong in the array, and where its gzipped bytes are in the file."""
+    """A chunk of an array. corner: index of its first value; packed: its bytes in the file."""
 
     corner: tuple[int, ...]
     packed: slice
@@ -36,19 +36,21 @@ class Chunk(NamedTuple):
 def read_array(
     data: bytes, shape: tuple[int, ...], dtype: DTypeLike, file: str = ""
 ) -> NDArray[Any]:
-    """The array `dataset` of an HDF5 file's bytes, of just this shape and type, or BadSample.
+    """The array "dataset" of an HDF5 file's bytes, of exactly this shape and dtype.
 
-    Its strides are those that suit the file: colour planes lie apart if they are stored apart.
+    file: the name for messages. Its strides follow the file: where colour planes are chunks of
+    their own, they are planes in memory, too. Raises BadSample("truncated", "undecodable", "unsafe
+    path", "wrong dtype", "wrong size" or "out of range").
     """
     import h5py
 
     try:
         with h5py.File(io.BytesIO(data), "r") as opened:
-            found = _dataset(opened, shape, np.dtype(dtype), file)
-            chunks = _gzipped(found, len(data))
+            dataset = _expected(opened, shape, np.dtype(dtype), file)
+            chunks = gzipped_chunks(dataset, len(data))
             if chunks is None:
-                return np.ascontiguousarray(found[()], np.dtype(dtype).newbyteorder("="))
-            extent = found.chunks
+                return np.ascontiguousarray(dataset[()], np.dtype(dtype).newbyteorder("="))
+            extent = dataset.chunks
     except DAMAGE as err:
         raise BadSample(_reason(data, str(err)), f"HDF5: {err}", file) from err
     values = _empty(shape, extent, np.dtype(dtype))
@@ -56,51 +58,67 @@ def read_array(
     return values
 
 
-def _dataset(opened: Any, shape: tuple[int, ...], dtype: np.dtype[Any], file: str) -> Any:
-    """The file's h5py.Dataset, if it is what is expected and all in this file."""
-    import h5py
+def own_dataset(opened: Any, name: str, file: str = "") -> Any:
+    """The h5py.Dataset of an open h5py.File that has this name and lies in this file entirely.
 
-    link = opened.get(NAME, getlink=True)
-    found = opened[NAME] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(found, h5py.Dataset):
-        raise BadSample("undecodable", f"HDF5 file has no dataset {NAME!r} of its own", file)
-    if found.is_virtual or found.external:
-        raise BadSample("unsafe path", "HDF5 dataset that is stored in other files", file)
-    if found.dtype != dtype:
-        raise BadSample("wrong dtype", f"{found.dtype}, expected {dtype}", file)
-    if found.shape != shape:
-        raise BadSample("wrong size", f"shape {found.shape}, expected {shape}", file)
-    if math.prod(found.chunks or ()) > math.prod(shape):
-        raise BadSample("out of range", f"chunks {found.chunks} exceed the array {shape}", file)
-    return found
-
-
-def _gzipped(found: Any, size: int) -> list[Chunk] | None:
-    """All chunks of a dataset if gzip is all that was done to them, else None.
-
-    size: bytes of the file, in which every chunk must lie.
+    Raises BadSample: "undecodable" if there is none or it is a link, "unsafe path" if its values
+    are stored in other files. A link is never followed: that would open whatever file it names.
     """
     import h5py
 
-    made = found.id.get_create_plist()
-    if found.chunks is None or made.get_nfilters() != 1 or found.file.userblock_size:
-        return None
+    link = opened.get(name, getlink=True)
+    dataset = opened[name] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(dataset, h5py.Dataset):
+        raise BadSample("undecodable", f"HDF5 file has no dataset {name!r} of its own", file)
+    if dataset.is_virtual or dataset.external:
+        raise BadSample("unsafe path", f"HDF5 {name}: stored in other files", file)
+    return dataset
+
+
+def only_gzipped(dataset: Any) -> bool:
+    """Whether an h5py.Dataset is stored in chunks, and gzip is all that was done to them."""
+    import h5py
+
+    made = dataset.id.get_create_plist()
+    if dataset.chunks is None or made.get_nfilters() != 1:
+        return False
     # h5py converts odd types (a float of 14 bits, say) to the nearest of NumPy's
-    plain = found.id.get_type() == h5py.h5t.py_create(found.dtype)
-    if not plain or made.get_filter(0)[0] != h5py.h5z.FILTER_DEFLATE:
+    plain = dataset.id.get_type() == h5py.h5t.py_create(dataset.dtype)
+    return bool(plain and made.get_filter(0)[0] == h5py.h5z.FILTER_DEFLATE)
+
+
+def gzipped_chunks(dataset: Any, size: int) -> list[Chunk] | None:
+    """All chunks of an h5py.Dataset if gzip is all that was done to them, else None.
+
+    size: bytes of the file, in which every chunk must lie. None, too, for an array of which chunks
+    are missing or stored unpacked, and for files that do not begin with HDF5's own header.
+    """
+    if not only_gzipped(dataset) or dataset.file.userblock_size:
         return None
     stored: list[Any] = []
-    found.id.chunk_iter(stored.append)
+    dataset.id.chunk_iter(stored.append)
     if any(s.filter_mask or s.byte_offset + s.size > size for s in stored):
         return None
-    grid = product(*(range(0, n, c) for n, c in zip(found.shape, found.chunks, strict=True)))
+    grid = product(*(range(0, n, c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)))
     if sorted(s.chunk_offset for s in stored) != list(grid):
         return None
     return [Chunk(s.chunk_offset, slice(s.byte_offset, s.byte_offset + s.size)) for s in stored]
 
 
+def _expected(opened: Any, shape: tuple[int, ...], dtype: np.dtype[Any], file: str) -> Any:
+    """The file's h5py.Dataset, if it is of the expected shape and type. Raises BadSample."""
+    dataset = own_dataset(opened, NAME, file)
+    if dataset.dtype != dtype:
+        raise BadSample("wrong dtype", f"{dataset.dtype}, expected {dtype}", file)
+    if dataset.shape != shape:
+        raise BadSample("wrong size", f"shape {dataset.shape}, expected {shape}", file)
+    if math.prod(dataset.chunks or ()) > math.prod(shape):
+        raise BadSample("out of range", f"chunks {dataset.chunks} exceed the array {shape}", file)
+    return dataset
+
+
 def _empty(shape: tuple[int, ...], extent: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An array to be filled chunk by chunk; its last axis is the slowest if chunks cut it up."""
+    """An array to be filled chunk by chunk; its last axis varies slowest if chunks cut it up."""
     if extent[-1] > 1:
         return np.empty(shape, dtype)
     return np.moveaxis(np.empty((shape[-1], *shape[:-1]), dtype), 0, -1)
@@ -109,7 +127,7 @@ def _empty(shape: tuple[int, ...], extent: tuple[int, ...], dtype: np.dtype[Any]
 def _inflate(
     data: bytes, chunks: list[Chunk], extent: tuple[int, ...], values: NDArray[Any], file: str
 ) -> None:
-    """Fill `values`. extent: shape of every chunk, also of those that reach over the edge."""
+    """Fill `values`. extent: the shape of every chunk, also of those that reach over the edge."""
     view, size = memoryview(data), math.prod(extent) * values.itemsize
     for corner, packed in chunks:
         try:

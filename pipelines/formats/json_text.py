@@ -1,12 +1,12 @@
-"""JSON files that are too large as objects: of one long list, only what is asked for is kept.
+"""JSON files that are too large as objects: of the items of one long list only some keys are kept.
 
-Most of COCO's annotation files are corners of polygons, which an index hands on without a look.
-As lists of floats they take five times the memory of their text, and writing them out again takes
-longer than reading them. So every object of the list is parsed once and let go of, but for some
-keys, and the place at which it stands in the text.
+Most of COCO's annotation files are corners of polygons, which an index hands on unread. As lists of
+floats they take five times the memory of their text, and writing them out again takes longer than
+reading them. So each object of the list is parsed once, and of it only the keys that are asked for
+are kept, and where it stands in the text.
 
-What json.loads reads is read, and what it refuses is refused: NaN and Infinity, keys that come
-twice (the last counts), Unicode in any of its encodings.
+Whatever json.loads accepts is accepted and has the same value, and what it refuses is refused: NaN
+and Infinity, keys that come twice (the last counts), Unicode in any of its encodings.
 """
 
 from __future__ import annotations
@@ -16,79 +16,80 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-PLACE = ""  # key of an object's (start, end) in the text
+PLACE = ""  # the key under which an object's (start, end) in the text is kept
 SPACE = re.compile(r"[ \t\n\r]*")
 COMMA = re.compile(r"[ \t\n\r]*(,?)[ \t\n\r]*")
 DECODER = json.JSONDecoder()
 
 
 def decode(data: bytes) -> str:
-    """A JSON file's text. Raises ValueError."""
+    """The text of a JSON file in any encoding of Unicode. Raises ValueError."""
     return data.decode(json.detect_encoding(data), "surrogatepass")
 
 
 def parse(text: str, long: str, kept: Collection[str]) -> Any:
-    """A JSON text's value; in the list `long` of its top-level object, objects are cut down.
+    """The value of a JSON text, the objects in the list `long` of its top-level object cut down.
 
-    They have those keys of `kept` that they had, and PLACE. Raises json.JSONDecodeError (it is a
-    ValueError) and RecursionError.
+    Of their keys they have those in `kept`, and PLACE: the (start, end) of their text. Raises
+    json.JSONDecodeError, which is a ValueError, and RecursionError.
     """
-    at = _skip(text, 0)
-    if not text.startswith("{", at):
+    position = _skip(text, 0)
+    if not text.startswith("{", position):
         return json.loads(text)
     top: dict[str, Any] = {}
-    at = _skip(text, at + 1)
-    more = not text.startswith("}", at)
+    position = _skip(text, position + 1)
+    more = not text.startswith("}", position)
     while more:
-        name, at = _name(text, at)
-        if name == long and text.startswith("[", at):
-            top[name], at = _cut_down(text, at, kept)
+        name, position = _name(text, position)
+        if name == long and text.startswith("[", position):
+            top[name], position = _cut_down(text, position, kept)
         else:
-            top[name], at = DECODER.raw_decode(text, at)
-        more, at = _comma(text, at)
-    at = _skip(text, _past("}", text, at))
-    if at != len(text):
-        raise json.JSONDecodeError("Extra data", text, at)
+            top[name], position = DECODER.raw_decode(text, position)
+        more, position = _comma(text, position)
+    position = _skip(text, _past("}", text, position))
+    if position != len(text):
+        raise json.JSONDecodeError("Extra data", text, position)
     return top
 
 
-def _cut_down(text: str, at: int, kept: Collection[str]) -> tuple[list[Any], int]:
-    """The list that begins here, its objects cut down, and where it ends."""
+def _cut_down(text: str, position: int, kept: Collection[str]) -> tuple[list[Any], int]:
+    """The list that begins at a position, its objects cut down, and where it ends."""
     values: list[Any] = []
-    at = _skip(text, at + 1)
-    more = not text.startswith("]", at)
+    position = _skip(text, position + 1)
+    more = not text.startswith("]", position)
     while more:
-        value, end = DECODER.raw_decode(text, at)
+        value, end = DECODER.raw_decode(text, position)
         if type(value) is dict:
             value = {name: value[name] for name in kept if name in value}
-            value[PLACE] = (at, end)
+            value[PLACE] = (position, end)
         values.append(value)
-        more, at = _comma(text, end)
-    return values, _past("]", text, at)
+        more, position = _comma(text, end)
+    return values, _past("]", text, position)
 
 
-def _name(text: str, at: int) -> tuple[str, int]:
-    """The key that begins here, and where its value does."""
-    _past('"', text, at)
-    name, at = DECODER.raw_decode(text, at)
-    return name, _skip(text, _past(":", text, _skip(text, at)))
+def _name(text: str, position: int) -> tuple[str, int]:
+    """The key that begins at a position, and where its value begins."""
+    _past('"', text, position)
+    name, position = DECODER.raw_decode(text, position)
+    return name, _skip(text, _past(":", text, _skip(text, position)))
 
 
-def _comma(text: str, at: int) -> tuple[bool, int]:
-    """Whether a comma is next, and where what follows it or the space begins."""
-    found = COMMA.match(text, at)
-    assert found is not None  # it matches nothing, too
-    return bool(found[1]), found.end()
+def _comma(text: str, position: int) -> tuple[bool, int]:
+    """Whether a comma is next, and the position after it and white space."""
+    comma = COMMA.match(text, position)
+    assert comma is not None  # the pattern matches the empty text, too
+    return bool(comma[1]), comma.end()
 
 
-def _past(sign: str, text: str, at: int) -> int:
-    if not text.startswith(sign, at):
-        raise json.JSONDecodeError(f"Expecting {sign!r}", text, at)
-    return at + 1
+def _past(sign: str, text: str, position: int) -> int:
+    """The position after a sign. Raises json.JSONDecodeError if it is not there."""
+    if not text.startswith(sign, position):
+        raise json.JSONDecodeError(f"Expecting {sign!r}", text, position)
+    return position + 1
 
 
-def _skip(text: str, at: int) -> int:
-    """Past white space."""
-    found = SPACE.match(text, at)
-    assert found is not None  # it matches nothing, too
-    return found.end()
+def _skip(text: str, position: int) -> int:
+    """The position after white space."""
+    space = SPACE.match(text, position)
+    assert space is not None  # the pattern matches the empty text, too
+    return space.end()

@@ -1,7 +1,7 @@
-"""One plane of numbers out of an .npy file that somebody else wrote.
+"""Planes of numbers out of .npy files from outside.
 
-A header is read as a Python literal, never as code; what is not plain numbers (pickles, records) is
-refused, and the file must hold just the bytes that its header promises before a value is looked at.
+A header is read as a Python literal, never as code. Anything but plain numbers (pickles, records)
+is refused, and so is a file that does not hold exactly the bytes that its header promises.
 Format: numpy.lib.format; versions 1 to 3 differ only in the length field and the header's charset.
 """
 
@@ -22,12 +22,15 @@ MAGIC = b"\x93NUMPY"
 LENGTH_BYTES = {1: 2, 2: 4, 3: 4}  # by major version
 LONGEST = 1 << 12  # bytes of a header
 NUMBERS = re.compile(r"[<>|=]?[biuf]\d{1,2}")
-# what literal_eval raises on garbled text
+# What literal_eval raises on garbled text.
 DAMAGE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
 
 class Header(NamedTuple):
-    """What a file says of its array; start: offset of the first value."""
+    """What a file's header says of its array.
+
+    fortran: whether the first axis varies fastest; start: the byte at which the values begin.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -38,29 +41,33 @@ class Header(NamedTuple):
 def plane(
     data: bytes, height: int, width: int, dtypes: Collection[str], file: str = ""
 ) -> NDArray[Any]:
-    """The array [H, W] of a file of shape (H, W) or (H, W, 1), in native byte order.
+    """The array [H, W] of a file whose shape is (H, W) or (H, W, 1), in native byte order.
 
-    dtypes: kind and bytes, such as "f4". Raises BadSample.
+    dtypes: the types allowed, as kind and bytes, such as "f4"; file: the name for messages. Raises
+    BadSample("truncated", "undecodable", "wrong dtype" or "wrong size").
     """
-    found = header(data, file)
-    if found.dtype.str[1:] not in dtypes:
+    head = header(data, file)
+    if head.dtype.str[1:] not in dtypes:
         expected = " or ".join(dtypes)
-        raise BadSample("wrong dtype", f"npy of {found.dtype.str!r}, expected {expected}", file)
-    if found.shape not in ((height, width), (height, width, 1)):
-        detail = f"npy of shape {found.shape}, expected ({height}, {width}) or with a last 1"
+        raise BadSample("wrong dtype", f"npy of {head.dtype.str!r}, expected {expected}", file)
+    if head.shape not in ((height, width), (height, width, 1)):
+        detail = f"npy of shape {head.shape}, expected ({height}, {width}) or with a last 1"
         raise BadSample("wrong size", detail, file)
-    promised = math.prod(found.shape) * found.dtype.itemsize
-    held = len(data) - found.start
+    promised = math.prod(head.shape) * head.dtype.itemsize
+    held = len(data) - head.start
     if held != promised:
         detail = f"npy with {held} bytes of values, its header promises {promised}"
         raise BadSample("truncated" if held < promised else "undecodable", detail, file)
-    values = np.frombuffer(data, found.dtype, offset=found.start)
-    values = values.reshape(found.shape, order="F" if found.fortran else "C")
-    return np.ascontiguousarray(values.reshape(height, width), found.dtype.newbyteorder("="))
+    values = np.frombuffer(data, head.dtype, offset=head.start)
+    values = values.reshape(head.shape, order="F" if head.fortran else "C")
+    return np.ascontiguousarray(values.reshape(height, width), head.dtype.newbyteorder("="))
 
 
 def header(data: bytes, file: str = "") -> Header:
-    """The header of a file, of which the first LONGEST bytes do. Raises BadSample."""
+    """The header of a file; its first LONGEST bytes are enough for it.
+
+    file: the name for messages. Raises BadSample("truncated", "undecodable" or "wrong dtype").
+    """
     if data[: len(MAGIC)] != MAGIC:
         cut = MAGIC.startswith(data)
         raise BadSample(
@@ -84,7 +91,7 @@ def header(data: bytes, file: str = "") -> Header:
 
 
 def _checked(fields: object, start: int, file: str) -> Header:
-    """A header's literal as what it should be. Raises BadSample."""
+    """The Header of its parsed literal. Raises BadSample unless it is of the format."""
     if not isinstance(fields, dict) or fields.keys() != {"descr", "fortran_order", "shape"}:
         raise BadSample("undecodable", f"npy header is {fields!r:.80}", file)
     descr, fortran, shape = fields["descr"], fields["fortran_order"], fields["shape"]

@@ -1,11 +1,14 @@
 """Pickles of plain data, read without running anything: an allow-list of opcodes.
 
 Lists, tuples, dicts, text, numbers, booleans and None, in the protocols 0 to 2 of Python 2, whose
-byte strings are taken as latin-1. There is no opcode here that names, makes or calls an object; a
-pickle that has one anywhere is told apart as unsafe. Keys are text: numbers can be chosen to have
-one hash, and hashing a pair of a pair of a pair ..., which takes a few hundred bytes, has no end.
-The loop is the interpreter's own in Python, whose memo is a dict: in the C one a memo index alone
-asks for gigabytes. About 9 million opcodes (RefCOCO) take five seconds.
+byte strings are taken as latin-1. No opcode on the list names, makes or calls an object; a pickle
+that has one anywhere is reported as unsafe.
+
+Three more attacks are shut out. Keys must be text: numbers can be chosen to share one hash, and the
+hash of a pair of a pair of a pair ..., a few hundred bytes, takes for ever. Integers have a limit
+on their digits. And the loop is the standard library's own in Python, whose memo is a dict: in the
+one written in C a single index into the memo allocates gigabytes. About 9 million opcodes (RefCOCO)
+take five seconds.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ from vbdata.errors import BadSample, SourceError
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
-MAX_BYTES = 1 << 26  # RefCOCO's largest file has two thirds of it; a byte may make 80 in memory
-MAX_BITS = 1 << 12  # of an integer: more digits than Python prints
+MAX_BYTES = 1 << 26  # RefCOCO's largest file has two thirds of it; a byte may take 80 in memory
+MAX_BITS = 1 << 12  # of an integer
 
 OPCODES = (
     *(pickle.PROTO, pickle.STOP, pickle.MARK),
@@ -38,13 +41,13 @@ OPCODES = (
     *(pickle.GET, pickle.BINGET, pickle.LONG_BINGET),
     *(pickle.PUT, pickle.BINPUT, pickle.LONG_BINPUT),
 )
-# What can name, make or call something (pickletools' names).
+# Opcodes that can name, make or call an object, by pickletools' names.
 UNSAFE = {
     *("GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD"),
     *("EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID"),
 }
-LOOKED_THROUGH = 1 << 20  # opcodes
-# What the loop raises on bytes that are no pickle, or on one that treats a dict as a list.
+LOOKED_THROUGH = 1 << 20  # opcodes that are searched for an unsafe one
+# What the loop raises on bytes that are no pickle, and on one that treats a dict as a list.
 DAMAGE = (
     *(pickle.UnpicklingError, EOFError, struct.error, ValueError, OverflowError),
     *(TypeError, AttributeError, IndexError, AssertionError),
@@ -56,7 +59,7 @@ class UnsafePickle(ValueError):
 
 
 class _Allowed(dict[int, Any]):
-    """Opcode -> what it does; all others are refused."""
+    """Opcode -> what it does; any other is refused."""
 
     def __missing__(self, code: int) -> Any:
         what = f"opcode {bytes([code])!r} is not allowed: only plain lists, dicts, text and numbers"
@@ -64,7 +67,7 @@ class _Allowed(dict[int, Any]):
 
 
 def _keyed(op: bytes, keys: slice) -> Callable[[Any], None]:
-    """An opcode that puts part of the stack into a dict; keys: which part."""
+    """What an opcode does that fills a dict, after a check of `keys`, these parts of the stack."""
     act = pickle._Unpickler.dispatch[op[0]]
 
     def checked(loop: Any) -> None:
@@ -77,7 +80,7 @@ def _keyed(op: bytes, keys: slice) -> Callable[[Any], None]:
 
 
 def _counted(op: bytes) -> Callable[[Any], None]:
-    """An opcode that pushes an integer of any length."""
+    """What an opcode does that pushes an integer of any length, with a limit on its bits."""
     act = pickle._Unpickler.dispatch[op[0]]
 
     def checked(loop: Any) -> None:
@@ -89,6 +92,8 @@ def _counted(op: bytes) -> Callable[[Any], None]:
 
 
 class _Plain(pickle._Unpickler):
+    """The standard library's unpickler in Python, with nothing but the opcodes of OPCODES."""
+
     dispatch = _Allowed({op[0]: pickle._Unpickler.dispatch[op[0]] for op in OPCODES})
     dispatch |= {op[0]: _keyed(op, slice(0, None, 2)) for op in (pickle.DICT, pickle.SETITEMS)}
     dispatch |= {pickle.SETITEM[0]: _keyed(pickle.SETITEM, slice(-2, -1))}
@@ -98,7 +103,8 @@ class _Plain(pickle._Unpickler):
 def plain(data: bytes) -> Any:
     """The value of a pickle of plain data.
 
-    Raises UnsafePickle for one that would do more, ValueError for any other, saying why.
+    Raises UnsafePickle for a pickle that would do more, and ValueError, with the reason and the
+    position, for any other bytes.
     """
     stream = io.BytesIO(data)
     try:
@@ -114,23 +120,23 @@ def plain(data: bytes) -> Any:
 
 
 def _unsafe(data: bytes) -> str:
-    """The first opcode that could name, make or call something, in words; "" without one."""
+    """The first opcode that could name, make or call an object, in words; "" if there is none."""
     try:
-        for op, argument, at in islice(pickletools.genops(data), LOOKED_THROUGH):
+        for op, argument, position in islice(pickletools.genops(data), LOOKED_THROUGH):
             if op.name in UNSAFE:
-                said = "" if argument is None else f" {argument!r:.60}"
-                return f"opcode {op.name}{said} at byte {at}"
+                what = "" if argument is None else f" {argument!r:.60}"
+                return f"opcode {op.name}{what} at byte {position}"
     except (ValueError, OverflowError, struct.error):
         pass
     return ""
 
 
 def read(root: Root, path: str) -> Any:
-    """A file's value. Raises SourceError, naming the file."""
+    """The value of a file of a root. Raises SourceError with the file's name and the reason."""
     size = root.size(path)
     if not 0 <= size <= MAX_BYTES:
-        found = f"has {size} bytes, more than {MAX_BYTES}" if size > 0 else "is not there"
-        raise SourceError(f"{root.url}: {path} {found}")
+        state = f"has {size} bytes, more than {MAX_BYTES}" if size > 0 else "is not there"
+        raise SourceError(f"{root.url}: {path} {state}")
     try:
         return plain(root.read(path))
     except UnsafePickle as err:

@@ -1,12 +1,16 @@
 """COCO's three mask formats to pixels, exactly as pycocotools' annToMask paints them.
 
-A list of polygons [x1, y1, x2, y2, ...] (their union; pixel (0, 0) covers 0..1), an uncompressed
-RLE {"counts": [ints], "size": [h, w]}, a compressed one ("counts" a string). Runs go down the
-columns and start with the zeros. The string holds a run in 5-bit groups, low first, plus 48; bit
-32 says that more follow, the last group's bit 16 is the sign; from the fourth run on it holds the
-difference to the run before the previous one (maskApi.c, rleFrString).
+- polygons: a list of [x1, y1, x2, y2, ...] in pixels, of which the mask is the union; pixel (0, 0)
+  covers 0 to 1
+- uncompressed RLE: {"counts": [ints], "size": [h, w]}, the lengths of alternating runs of zeros and
+  ones, zeros first, down the columns
+- compressed RLE: "counts" is a string. A run is one or more characters, each 48 plus 5 bits of the
+  number, the lowest first; 32 more say that another follows, and bit 16 of the last is the sign.
+  From the fourth run on, the number is the difference to the run two before (maskApi.c,
+  rleFrString)
 
-Runs stay runs until they are painted. Polygons are checked before they are drawn.
+Masks stay runs until they are painted: most are small, and a union or an area needs no pixels.
+Polygons are checked before they are drawn, as a hostile one may have millions of runs.
 """
 
 from __future__ import annotations
@@ -22,39 +26,42 @@ from numpy.typing import NDArray
 from vbdata.core import compiled
 from vbdata.errors import BadSample
 
-FEW_RUNS = 8192  # of polygons; more are made room for when they come
-MOST_RUNS = 1 << 23  # of an annotation's polygons, which may cross all columns at every corner
-MAX_GROUPS = 7  # of one run: 35 bits, more than any picture has pixels
+FEW_RUNS = 8192  # room for the runs of polygons at first; more is made where they need it
+MOST_RUNS = 1 << 23  # of an annotation's polygons, whose every edge may cross all columns
+MAX_GROUPS = 7  # characters of one run: 35 bits, more than any picture has pixels
 
-Runs = NDArray[np.int64]  # lengths: of zeros, of ones, of zeros, ...; all pixels in all
+Runs = NDArray[np.int64]  # [N] lengths: of zeros, of ones, of zeros, ...; their sum is H x W
 
 
 def many_runs(segmentations: Sequence[Any], height: int, width: int) -> list[Runs | None]:
-    """The masks of those annotations that are plain lists of polygons, all drawn at one go.
+    """The masks of those of an image's annotations that are plain lists of polygons, in one call.
 
-    None for each other one: `runs` has its mask, or says what is wrong with it.
+    None for any other: `runs` makes its mask, or says what is wrong with it.
     """
-    found: list[Runs | None] = [None] * len(segmentations)
+    masks: list[Runs | None] = [None] * len(segmentations)
     library = compiled.library()
     places = [k for k, each in enumerate(segmentations) if _are_polygons(each)] if library else []
     polygons = [polygon for k in places for polygon in segmentations[k]]
     numbers = list(chain.from_iterable(polygons))
     if not {int, float}.issuperset(map(type, numbers)):
-        return found
+        return masks
     points = np.array(numbers)
     if not numbers or points.dtype.kind not in "iuf" or not _near(points, height, width):
-        return found
+        return masks
     points = np.ascontiguousarray(points, np.float64)
     if _most_runs(points) > MOST_RUNS:
-        return found
-    masks = iter(_drawn(library, points, [len(each) // 2 for each in polygons], height, width))
+        return masks
+    drawn = iter(_drawn(library, points, [len(each) // 2 for each in polygons], height, width))
     for k in places:
-        found[k] = _union(library, list(islice(masks, len(segmentations[k]))))
-    return found
+        masks[k] = _union(library, list(islice(drawn, len(segmentations[k]))))
+    return masks
 
 
 def runs(segmentation: Any, height: int, width: int) -> Runs:
-    """The mask of an annotation's segmentation. Raises BadSample("garbled annotation")."""
+    """The mask of an annotation's segmentation, in any of the three formats.
+
+    height, width: of the picture. Raises BadSample("garbled annotation").
+    """
     if isinstance(segmentation, list):
         return _from_polygons(segmentation, height, width)
     if not isinstance(segmentation, dict):
@@ -62,20 +69,23 @@ def runs(segmentation: Any, height: int, width: int) -> Runs:
     if segmentation.get("size") != [height, width]:
         raise _garbled(f"RLE size is {segmentation.get('size')!r}, expected {[height, width]}")
     counts = segmentation.get("counts")
-    # a byte above 127, as of other than ASCII, is in no RLE
+    # RLE is ASCII; the bytes of any other character are above 127, which `unpack` refuses
     packed = counts.encode("utf-8", "surrogatepass") if isinstance(counts, str) else None
     return _checked(counts if packed is None else unpack(packed), height * width)
 
 
 def area(mask: Runs) -> int:
-    """Pixels of a mask."""
+    """How many pixels a mask covers."""
     return int(mask[1::2].sum())
 
 
 def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray[np.int32]:
-    """int32[H, W] of the number of the last mask that covers a pixel, 0 where none does."""
+    """int32[H, W]: the number of the last mask that covers a pixel, 0 where none does.
+
+    masks: (number, runs), painted over one another in this order.
+    """
     layers = list(masks)
-    # bytes if they suffice: a quarter of the memory to write and to transpose
+    # One byte a pixel if numbers fit: a quarter of the memory to write and to transpose.
     small = max((number for number, _ in layers), default=0) < 256
     if layers and small and (library := compiled.library()):
         return _painted(library, layers, height, width)
@@ -93,7 +103,7 @@ def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray
 def _painted(
     library: Any, layers: Sequence[tuple[int, Runs]], height: int, width: int
 ) -> NDArray[np.int32]:
-    """The same, a run at a time."""
+    """Paint with the compiled loops, a run at a time; numbers below 256."""
     runs = np.concatenate([mask for _, mask in layers])
     counts = np.array([len(mask) for _, mask in layers], np.int64)
     numbers = np.array([number for number, _ in layers], np.uint8)
@@ -106,24 +116,30 @@ def _painted(
 
 
 def unpack(packed: bytes) -> Runs:
-    """The runs of a compressed RLE string, all its characters at once."""
+    """The runs of a compressed RLE string, all of its characters decoded at once.
+
+    Raises BadSample("garbled annotation"); whether they fill the picture is left to the caller.
+    """
     groups = np.frombuffer(packed, np.uint8) - np.uint8(48)
-    last = np.flatnonzero(groups < 32)  # of its run
+    last = np.flatnonzero(groups < 32)  # the last character of each run
     if not groups.size or groups.max() > 63 or groups[-1] > 31:
-        raise _garbled(f"RLE string is not one, or is cut: {packed[:20]!r}, {len(packed)} long")
+        raise _garbled(f"not an RLE string, or cut short: {packed[:20]!r}, {len(packed)} long")
     first = np.concatenate(([0], last[:-1] + 1))
     more = last - first
     if more.max() >= MAX_GROUPS:
         raise _garbled(f"RLE string with a run of {more.max() + 1} characters")
     place = np.arange(len(groups)) - np.repeat(first, more + 1)
-    found = np.add.reduceat(np.left_shift(groups & 31, 5 * place, dtype=np.int64), first)
-    found -= np.left_shift(groups[last] & 16, 5 * more + 1, dtype=np.int64)  # the sign, extended
-    for differences in (found[1::2], found[2::2]):
+    runs = np.add.reduceat(np.left_shift(groups & 31, 5 * place, dtype=np.int64), first)
+    runs -= np.left_shift(groups[last] & 16, 5 * more + 1, dtype=np.int64)  # sign extension
+    # From the fourth on, runs are differences to the run two before, so the second, fourth, ... and
+    # the third, fifth, ... are running sums each; the first stands alone.
+    for differences in (runs[1::2], runs[2::2]):
         np.cumsum(differences, out=differences)
-    return found
+    return runs
 
 
 def _from_polygons(polygons: list[Any], height: int, width: int) -> Runs:
+    """The union of polygons, checked one by one. Raises BadSample("garbled annotation")."""
     if not polygons:
         raise _garbled("empty list of polygons")
     corners = [_corners(polygon, height, width) for polygon in polygons]
@@ -138,38 +154,42 @@ def _from_polygons(polygons: list[Any], height: int, width: int) -> Runs:
 
 
 def _most_runs(points: NDArray[np.float64]) -> int:
-    """A bound for the runs of polygons: one a column that an edge crosses, there and back."""
+    """An upper bound on the runs of polygons: an edge makes one in each column that it crosses."""
     return 2 * int(np.abs(np.diff(points[::2])).sum()) + len(points)
 
 
 def _drawn(
     library: Any, points: NDArray[np.float64], corners: list[int], height: int, width: int
 ) -> list[Runs]:
-    """The masks of polygons as pycocotools draws them. points: x, y of all; corners: of each."""
+    """The masks of polygons as pycocotools draws them.
+
+    points: x, y of all corners, one polygon's after the other's; corners: how many each has.
+    """
     sizes, counts = np.array(corners, np.int64), np.empty(len(corners), np.int64)
     given = (compiled.address(points), compiled.address(sizes), len(sizes), height, width)
     room = FEW_RUNS
     while True:
         runs = np.empty(room, np.int64)
-        found = library.vb_polygons(*given, compiled.address(runs), room, compiled.address(counts))
-        if not found:
+        drawn = library.vb_polygons(*given, compiled.address(runs), room, compiled.address(counts))
+        if not drawn:
             raise MemoryError(f"no memory to draw polygons of {len(points) // 2} corners")
-        if found > 0:
+        if drawn > 0:
             return [runs[a:b] for a, b in pairwise([0, *counts.cumsum().tolist()])]
-        room = -found
+        room = -drawn
 
 
 def _union(library: Any, masks: list[Runs]) -> Runs:
-    found = masks[0]
+    """The union of one or more masks of the same picture."""
+    union = masks[0]
     for mask in masks[1:]:
-        both = np.empty(len(found) + len(mask), np.int64)
-        pair = (compiled.address(found), len(found), compiled.address(mask), len(mask))
-        found = both[: library.vb_union(*pair, compiled.address(both))]
-    return found
+        both = np.empty(len(union) + len(mask), np.int64)
+        pair = (compiled.address(union), len(union), compiled.address(mask), len(mask))
+        union = both[: library.vb_union(*pair, compiled.address(both))]
+    return union
 
 
 def _are_polygons(segmentation: Any) -> bool:
-    """Whether it is a list of lists of three or more pairs."""
+    """Whether a segmentation is a list of polygons by its form; the numbers are not looked at."""
     return (
         isinstance(segmentation, list)
         and bool(segmentation)
@@ -182,13 +202,20 @@ def _is_polygon(polygon: Any) -> bool:
 
 
 def _near(points: NDArray[Any], height: int, width: int) -> bool:
-    """Whether all are plainly at most a picture's size outside of it; NaN is not."""
+    """Whether no coordinate is farther outside than the picture's shorter side; false for NaN.
+
+    A quick test that nearly all polygons pass; `_corners` decides about the others.
+    """
     least = min(height, width)
     return bool(-least <= points.min() and points.max() <= 2 * least)
 
 
 def _corners(polygon: Any, height: int, width: int) -> NDArray[np.float64]:
-    """x, y, x, y, ...; raises BadSample unless three or more, at most a picture's size outside."""
+    """A polygon's x, y, x, y, ... as float64.
+
+    Raises BadSample unless it has three corners or more, none farther outside of the picture than
+    the picture is wide or high.
+    """
     if not _is_polygon(polygon):
         size = f"{len(polygon)} numbers" if isinstance(polygon, list) else repr(polygon)[:40]
         raise _garbled(f"polygon of {size}; expected an even number, 6 or more")
@@ -209,10 +236,10 @@ def _corners(polygon: Any, height: int, width: int) -> NDArray[np.float64]:
     return np.ascontiguousarray(points, np.float64)
 
 
-def _checked(found: Any, pixels: int) -> Runs:
-    """Runs as an array, none negative, with a sum of all pixels."""
+def _checked(counts: Any, pixels: int) -> Runs:
+    """Runs as an array. Raises BadSample unless they are not negative and add up to all pixels."""
     try:
-        array = np.asarray(found)
+        array = np.asarray(counts)
     except ValueError:
         array = np.array(None)
     if array.ndim != 1 or array.dtype.kind not in "iu":

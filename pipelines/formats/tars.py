@@ -1,7 +1,8 @@
-"""WebDataset tars: which bytes belong to which sample, without reading the images.
+"""WebDataset tars: which bytes belong to which sample, by one pass that skips the images.
 
-A key is a member's path up to the first dot of its name, the rest is the extension. Text members
-(.txt, .json) are read on the way. Works on any filesystem that can read a part of a file.
+A sample is the members of one key: a member's path up to the first dot of its name; the rest is its
+extension. Text members (.txt, .json) are read on the way. It needs nothing but reads of a part of a
+file, so it works on S3, too.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 WINDOW = 1 << 16  # bytes that are fetched at once
-MAX_TEXT = 1 << 20  # bytes
+MAX_TEXT = 1 << 20  # bytes of a text member; longer ones are left unread
 
 
 class Span(NamedTuple):
-    """Where a member's bytes are in its tar."""
+    """Where a member is in its tar. name: its path; offset, size: of its bytes."""
 
     name: str
     offset: int
@@ -33,14 +34,18 @@ class Span(NamedTuple):
 
 @dataclass(slots=True)
 class Parts:
-    """The members of a sample by extension. twice: an extension that it has two of, or ""."""
+    """The members of a sample, by extension.
+
+    spans: where they are; texts: the bytes of its text members; twice: an extension that the sample
+    has twice, "" if there is none.
+    """
 
     spans: dict[str, Span] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
     twice: str = ""
 
     def table(self) -> dict[str, Any]:
-        """The object of its .json, {} without one. Raises BadSample("garbled annotation")."""
+        """The object in its .json, {} if it has none. Raises BadSample("garbled annotation")."""
         try:
             value = json.loads(self.texts.get("json", b"{}"))
         except (ValueError, RecursionError) as err:
@@ -51,8 +56,12 @@ class Parts:
 
 
 def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSample | None]:
-    """The samples of a tar by key, in its order, and what is wrong with the tar, if anything."""
-    found: dict[str, Parts] = {}
+    """The samples of a tar by key, in the order of the tar, and its damage, None if it has none.
+
+    size: bytes of the tar. Members before the damage are kept; those that are no plain files, or
+    have no extension, belong to no sample.
+    """
+    by_key: dict[str, Parts] = {}
     stream = io.BufferedReader(Stream(root, path, size), WINDOW)
     try:
         for member in headers(stream, size):
@@ -61,21 +70,21 @@ def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSamp
             stem, dot, extension = name.partition(".")
             if not (member.isreg() and stem and dot) or member.issparse():
                 continue
-            parts = found.setdefault(above + slash + stem, Parts())
+            parts = by_key.setdefault(above + slash + stem, Parts())
             parts.twice = extension if extension in parts.spans else parts.twice
             parts.spans[extension] = Span(full, member.offset_data, member.size)
             if extension.endswith(("txt", "json")) and member.size <= MAX_TEXT:
                 stream.seek(member.offset_data)
                 parts.texts[extension] = stream.read(member.size)
     except BadSample as bad:
-        return found, bad
+        return by_key, bad
     except DAMAGE as err:
-        return found, BadSample("truncated", f"{err} (tar of {size} bytes)")
-    return found, None
+        return by_key, BadSample("truncated", f"{err} (tar of {size} bytes)")
+    return by_key, None
 
 
 def read(root: Root, path: str, span: Span) -> bytes:
-    """A member's bytes. Raises BadSample."""
+    """A member's bytes, by a single read. Raises BadSample("missing" or "truncated")."""
     data = root.read_range(path, span.offset, span.size)
     if len(data) < span.size:
         raise BadSample("truncated", f"{span.name}: {len(data)} of {span.size} bytes", path)
@@ -83,7 +92,7 @@ def read(root: Root, path: str, span: Span) -> bytes:
 
 
 class Stream(Window):
-    """A file of a root as a raw stream that can seek."""
+    """A file of a root as a raw, seekable stream. size: of the file in bytes."""
 
     def __init__(self, root: Root, path: str, size: int) -> None:
         super().__init__(partial(root.read_range, path), size)

@@ -1,7 +1,7 @@
-"""Segments of maps whose pixels say 256 x label + instance, as KITTI and NYUv2 have them.
+"""Segments of maps whose pixels are 256 x label + instance number, as in KITTI and NYUv2.
 
-A class that can be counted has a segment for each instance number; number 0 is all that nobody told
-apart, a crowd. Any other class is one segment, whatever its pixels are numbered.
+A class that can be counted has a segment for each instance number; number 0 is everything that was
+not told apart, a crowd. Any other class is one segment, whatever numbers its pixels have.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ from numpy.typing import NDArray
 from vbdata.core.types import ClassFact, Segments
 from vbdata.errors import BadSample
 
+from .class_facts import Seen, by_class
+
 if TYPE_CHECKING:
     Codes = NDArray[np.integer[Any]]
 
-INSTANCES = 256
+INSTANCES = 256  # of a label: numbers 0 to 255
 
 
 class Kind(NamedTuple):
-    """A class: its name for prompts ("" is void), and whether it can be counted."""
+    """A class. name: as prompts say it, "" for void; thing: whether it can be counted."""
 
     name: str
     thing: bool
 
 
 class Part(NamedTuple):
-    """A segment: its class, its area in pixels, and the codes of its pixels."""
+    """A segment. crowd: a group that was not told apart; area: pixels; codes: of its pixels."""
 
     name: str
     thing: bool
@@ -39,32 +41,34 @@ class Part(NamedTuple):
 
 
 def parts(codes: Codes, kinds: Sequence[Kind], path: str) -> list[Part]:
-    """The segments of a map in order of their codes; kinds: the classes by label.
+    """The segments of a map of codes, in order of their codes.
 
-    Raises BadSample if a label has no class, or if all is void.
+    kinds: the classes by label; path: of the map, for messages. Raises BadSample: "unknown
+    category" if a label has no class, "all invalid" if everything is void.
     """
     counts = np.bincount(codes.ravel())
-    found: dict[tuple[int, int], Part] = {}
+    segments: dict[tuple[int, int], Part] = {}
     for code in np.flatnonzero(counts).tolist():
         label, instance = divmod(code, INSTANCES)
         if label >= len(kinds):
-            detail = f"label {label}, known are 0 to {len(kinds) - 1}"
+            detail = f"label {label}, known: 0 to {len(kinds) - 1}"
             raise BadSample("unknown category", detail, path)
         name, thing = kinds[label]
         if name:
             key = label, instance if thing else 0
-            part = found.get(key, Part(name, thing, thing and instance == 0, 0, []))
+            part = segments.get(key, Part(name, thing, thing and instance == 0, 0, []))
             area = part.area + int(counts[code])
-            found[key] = part._replace(area=area, codes=[*part.codes, code])
-    if not found:
+            segments[key] = part._replace(area=area, codes=[*part.codes, code])
+    if not segments:
         raise BadSample("all invalid", "no pixel has a class", path)
-    return list(found.values())
+    return list(segments.values())
 
 
 def numbers(codes: Codes, listed: Sequence[Part], path: str) -> NDArray[np.int32]:
-    """The number of each pixel's segment from 1, 0 for void, in the shape of codes.
+    """The number of each pixel's segment, from 1; 0 for void. Same shape as the codes.
 
-    Raises BadSample if a segment is not there.
+    listed: the segments that were indexed. Raises BadSample("garbled annotation") if one of them is
+    not in the map.
     """
     last = max(code for part in listed for code in part.codes)
     places = np.zeros(max(int(codes.max()), last) + 1, np.int32)
@@ -74,26 +78,18 @@ def numbers(codes: Codes, listed: Sequence[Part], path: str) -> NDArray[np.int32
     seen = np.bincount(ids.ravel(), minlength=len(listed) + 1)[1:]
     if not seen.all():
         gone = listed[int(seen.argmin())]
-        detail = f"{gone.name} (codes {gone.codes}) was there when it was indexed"
+        detail = f"{gone.name} (codes {gone.codes}) was indexed but is not there"
         raise BadSample("garbled annotation", detail, path)
     return ids
 
 
 def facts(listed: Sequence[Part]) -> tuple[ClassFact, ...]:
-    """What an index says of a map, by class name."""
-    areas: dict[tuple[str, bool], list[int]] = {}
-    for part in listed:
-        known = areas.setdefault((part.name, part.thing), [])
-        if part.thing and not part.crowd:
-            known.append(part.area)
-    return tuple(
-        ClassFact(name=name, thing=thing, instances=len(found), smallest=min(found, default=0))
-        for (name, thing), found in sorted(areas.items())
-    )
+    """What an index says of a map's classes, by name."""
+    return by_class(Seen(part.name, part.thing, part.crowd, part.area) for part in listed)
 
 
 def segments(ids: NDArray[np.int32], listed: Sequence[Part]) -> Segments:
-    """The label of a map of segment numbers; what has none is void."""
+    """The label of a map of segment numbers, int32[H, W] as `numbers` makes it; 0 is not valid."""
     import torch
 
     return Segments(

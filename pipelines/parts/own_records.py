@@ -1,22 +1,27 @@
-"""Records of data of one's own, as triplets.py and captioned.py read them: texts, facts, sizes."""
+"""Records of data that users made themselves: their texts, facts, sizes and names of columns.
+
+Shared by the readers `captioned` and `triplets`.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vbdata.core import images
 from vbdata.core.types import Entry
-from vbdata.errors import BadSample
+from vbdata.errors import BadSample, SourceError
 
+from ..formats import tars
 from ..formats.tars import Span
 from . import records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
-HEAD = 1 << 16  # bytes
+HEAD = 1 << 16  # bytes of an image that are read for its size; nearly always enough
 KINDS = ("jpg", "jpeg", "png")
 OTHERS = ("webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "svg")
 SIGNATURES = {  # offset and bytes of what is not read -> its name
@@ -34,8 +39,38 @@ SIGNATURES = {  # offset and bytes of what is not read -> its name
 }
 
 
+def merged(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries in order of their ids, those of one id joined.
+
+    Of these the first is kept, with the captions and instructions of all, each text once.
+    """
+    by_id: dict[str, Entry] = {}
+    for entry in entries:
+        if first := by_id.get(entry.id):
+            captions = dict.fromkeys(first.captions + entry.captions)
+            instructions = dict.fromkeys(first.instructions + entry.instructions)
+            entry = replace(first, captions=tuple(captions), instructions=tuple(instructions))
+        by_id[entry.id] = entry
+    for name in sorted(by_id):
+        yield by_id.pop(name)
+
+
+def absent(option: str, wanted: str, there: Iterable[str], path: str) -> SourceError:
+    """What to raise where no column or member has a wanted name, or, if that is "", a usual one."""
+    what = f"{option}: {wanted!r}" if wanted else f"{option} is to be set: none of its known names"
+    found = ", ".join(sorted(there)) or "none"
+    return SourceError(f"{path}: {what} is not there. Found: {found}")
+
+
+def tar_image(root: Root, entry: Entry, tar: str, span: Span) -> bytes:
+    """An image in a tar, of the size that the entry states. Raises BadSample."""
+    data = tars.read(root, tar, span)
+    records.check_image(data, entry, f"{tar}/{span.name}")
+    return data
+
+
 def row(line: bytes) -> dict[str, Any] | None:
-    """A line's JSON object; None if it is no such thing."""
+    """The JSON object of a line; None if it is not one."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -44,27 +79,38 @@ def row(line: bytes) -> dict[str, Any] | None:
 
 
 def decoded(text: bytes, what: str) -> str:
-    """A file's text. Raises BadSample."""
+    """A file's bytes as UTF-8 text, with or without a byte order mark.
+
+    what: the text's name for messages. Raises BadSample("garbled annotation").
+    """
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as err:
         raise garbled(f"its {what} is not UTF-8: {err}") from err
 
 
-def texts(said: Any, what: str) -> tuple[str, ...]:
-    """A text or several, with single spaces, none blank or twice. Raises BadSample for none."""
-    several = said if isinstance(said, list) else [said]
+def texts(value: Any, what: str) -> tuple[str, ...]:
+    """A text or a list of texts, their white space made single, without blank and repeated ones.
+
+    what: their name for messages. Raises BadSample: "garbled annotation" for anything but text,
+    "empty label" if none is left.
+    """
+    several = value if isinstance(value, list) else [value]
     for text in several:
         if not records.text(text):
             raise garbled(f"its {what} is {text!r:.40}, expected text")
     kept = dict.fromkeys(" ".join(text.split()) for text in several)
-    if not (found := tuple(filter(None, kept))):
+    if not (filled := tuple(filter(None, kept))):
         raise BadSample("empty label", f"no {what}")
-    return found
+    return filled
 
 
 def described(entry: Entry, row: dict[str, Any]) -> Entry:
-    """The entry with the size, group and licence that its record says. Raises BadSample."""
+    """The entry with the size, group and licence that its record states, as far as it does.
+
+    row: the record, of which width, height, group or scene, and license are read. Raises
+    BadSample("garbled annotation", "out of range" or "too large").
+    """
     width, height = row.get("width"), row.get("height")
     if width is not None or height is not None:
         if not (records.whole(width) and records.whole(height)):
@@ -81,7 +127,10 @@ def described(entry: Entry, row: dict[str, Any]) -> Entry:
 
 
 def measured(root: Root, entry: Entry, span: Span | None = None) -> Entry:
-    """The entry with its size, from its image's first bytes if need be. Raises BadSample."""
+    """The entry with its size, by the image's first bytes where its record did not state it.
+
+    span: where the image is in its tar, None for a file. Raises BadSample.
+    """
     for file in entry.files.values():
         if file.size < 0:
             raise BadSample("missing", f"no {file.path}")
@@ -90,16 +139,16 @@ def measured(root: Root, entry: Entry, span: Span | None = None) -> Entry:
     file = entry.files["image"]
     start, size = (span.offset, span.size) if span else (0, file.size)
     head = b""
-    for much in dict.fromkeys((min(HEAD, size), min(size, images.MAX_BYTES))):
-        head = root.read_range(file.path, start, much)
-        if found := records.head_size(head):
-            return sized(entry, found)
+    for length in dict.fromkeys((min(HEAD, size), min(size, images.MAX_BYTES))):
+        head = root.read_range(file.path, start, length)
+        if pixels := records.head_size(head):
+            return sized(entry, pixels)
     raise unreadable(head, span.name if span else file.path)
 
 
-def sized(entry: Entry, found: tuple[int, int]) -> Entry:
-    """The entry with this (width, height). Raises BadSample."""
-    width, height = found
+def sized(entry: Entry, pixels: tuple[int, int]) -> Entry:
+    """The entry with this (width, height). Raises BadSample("out of range" or "too large")."""
+    width, height = pixels
     if width < 1 or height < 1:
         raise BadSample("out of range", f"{width}x{height} pixels")
     if width * height > images.MAX_PIXELS:
@@ -108,14 +157,14 @@ def sized(entry: Entry, found: tuple[int, int]) -> Entry:
 
 
 def unreadable(head: bytes, name: str) -> BadSample:
-    """What to say of an image whose first bytes tell no size."""
+    """What to raise for an image whose first bytes hold no size: what it is instead."""
     if images.is_jpeg(head) or head.startswith(images.PNG_MAGIC):
         return BadSample("undecodable", f"{name}: {len(head)} bytes without the header of its size")
-    kinds = (kind for (at, magic), kind in SIGNATURES.items() if head[at:].startswith(magic))
+    kinds = (kind for (n, magic), kind in SIGNATURES.items() if head[n:].startswith(magic))
     what = next(kinds, f"no image: starts {head[:8].hex()}" if head else "an empty file")
     return BadSample("undecodable", f"{name} is {what}, expected a JPEG or PNG")
 
 
 def garbled(detail: str) -> BadSample:
-    """A record that is not of any form that its reader knows."""
+    """What to raise for a record that has none of the forms that its reader knows."""
     return BadSample("garbled annotation", detail)

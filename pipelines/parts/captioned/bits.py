@@ -1,6 +1,8 @@
-"""Numbers as Parquet packs them: Thrift's compact structs, and runs of few bits.
+"""Numbers as Parquet packs them: structs of Thrift's compact protocol, and runs of few bits.
 
-Every function raises ValueError or IndexError where the bytes are none of it.
+Only the types that page headers use are read. Every function raises ValueError or IndexError for
+bytes that are not of its form. Sources: apache/thrift (doc/specs/thrift-compact-protocol.md);
+apache/parquet-format (Encodings.md, RLE/bit-packing hybrid).
 """
 
 from __future__ import annotations
@@ -10,77 +12,92 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BOOLEANS = {1: True, 2: False}  # types of Thrift that are their own value
-WHOLE, BINARY, STRUCT = (4, 5, 6), 8, 12
+BOOLEANS = {1: True, 2: False}  # field types that are their own value
+WHOLE, BINARY, STRUCT = (4, 5, 6), 8, 12  # field types: integers, bytes, struct
 DEEPEST = 8  # structs in structs
-WIDEST = 32  # bits
+WIDEST = 32  # bits of a number in a run
 
 
 def hybrid(data: memoryview, width: int, count: int) -> NDArray[np.int64]:
-    """`count` numbers of `width` bits, in runs of one value or packed in groups of eight."""
+    """`count` numbers of `width` bits each, int64[count], from Parquet's hybrid of two encodings.
+
+    A run starts with a varint. Its lowest bit says what follows: 0, one value that is repeated;
+    1, groups of eight values packed bit by bit, the lowest first. The rest of it counts values or
+    groups.
+    """
     if width > WIDEST:
         raise ValueError(f"numbers of {width} bits")
-    found = np.zeros(count, np.int64)
-    done = at = 0
+    numbers = np.zeros(count, np.int64)
+    done = start = 0
     while done < count:
-        run, at = varint(data, at)
+        run, start = varint(data, start)
         length = (run >> 1) * (8 if run & 1 else 1)
         size = (run >> 1) * width if run & 1 else (width + 7) // 8
-        if not 0 < length < count - done + 8 or at + size > len(data):
-            raise ValueError(f"a run of {length} in {len(data) - at} bytes")
-        part = data[at : at + size]
+        # the last group of eight may be filled up with values that nobody asked for
+        if not 0 < length < count - done + 8 or start + size > len(data):
+            raise ValueError(f"a run of {length} in {len(data) - start} bytes")
+        part = data[start : start + size]
         fill = slice(done, done + length)
         if run & 1:
             digits = np.unpackbits(np.frombuffer(part, np.uint8), bitorder="little")
             packed = digits.reshape(length, width) @ (1 << np.arange(width))
-            found[fill] = packed[: count - done]
+            numbers[fill] = packed[: count - done]
         else:
-            found[fill] = int.from_bytes(part, "little")
-        done, at = done + length, at + size
-    return found
+            numbers[fill] = int.from_bytes(part, "little")
+        done, start = done + length, start + size
+    return numbers
 
 
-def struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """A struct as numbers of fields -> values, and where it ends."""
-    found: dict[int, Any] = {}
+def struct(data: bytes, start: int = 0, depth: int = 0) -> tuple[dict[int, Any], int]:
+    """The struct that begins at a byte, as {number of a field: value}, and where it ends.
+
+    A field starts with a byte: its type, and above it the difference to the number of the field
+    before, 0 if the number itself follows. A zero byte ends the struct.
+    """
+    fields: dict[int, Any] = {}
     number = 0
     if depth > DEEPEST:
         raise ValueError("structs too deep")
-    while head := data[at]:
-        at += 1
+    while head := data[start]:
+        start += 1
         kind = head & 15
         if head >> 4:
             number += head >> 4
         else:
-            number, at = _zigzag(data, at)
-        found[number], at = _field(data, at, kind, depth)
-    return found, at + 1
+            number, start = _zigzag(data, start)
+        fields[number], start = _field(data, start, kind, depth)
+    return fields, start + 1
 
 
-def _field(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
+def _field(data: bytes, start: int, kind: int, depth: int) -> tuple[Any, int]:
+    """The value of a field of a type, and where it ends."""
     if kind in BOOLEANS:
-        return BOOLEANS[kind], at
+        return BOOLEANS[kind], start
     if kind in WHOLE:
-        return _zigzag(data, at)
+        return _zigzag(data, start)
     if kind == BINARY:
-        size, at = varint(data, at)
-        return data[at : at + size], at + size
+        size, start = varint(data, start)
+        return data[start : start + size], start + size
     if kind == STRUCT:
-        return struct(data, at, depth + 1)
+        return struct(data, start, depth + 1)
     raise ValueError(f"a field of type {kind}")
 
 
-def _zigzag(data: bytes, at: int) -> tuple[int, int]:
-    value, at = varint(data, at)
-    return value >> 1 ^ -(value & 1), at
+def _zigzag(data: bytes, start: int) -> tuple[int, int]:
+    """A signed number, stored as 0, -1, 1, -2, ... counted from 0, and where it ends."""
+    value, start = varint(data, start)
+    return value >> 1 ^ -(value & 1), start
 
 
-def varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """An unsigned number in groups of seven bits, the lowest first, and where it ends."""
+def varint(data: bytes | memoryview, start: int) -> tuple[int, int]:
+    """An unsigned number in groups of seven bits, the lowest first, and where it ends.
+
+    The eighth bit of a byte says that another follows. At most ten bytes: 64 bits.
+    """
     value = 0
     for shift in range(0, 70, 7):
-        value |= (data[at] & 127) << shift
-        at += 1
-        if data[at - 1] < 128:
-            return value, at
+        value |= (data[start] & 127) << shift
+        start += 1
+        if data[start - 1] < 128:
+            return value, start
     raise ValueError("a number of more than ten bytes")

@@ -1,4 +1,4 @@
-"""The pairs of captioned.py in files: named by a table, or a text beside an image."""
+"""Pairs of image and caption in files: a table that names images, or a text beside each image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from .records import (
     Names,
     bare,
     captioned,
-    faulty,
     guessed,
     named,
 )
@@ -32,40 +31,38 @@ if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 TABLES = ("metadata.jsonl", "metadata.csv")
-WHOLE = ("width", "height")  # what a CSV file says in digits
+WHOLE = ("width", "height")  # columns of a CSV file that are numbers
 MAX_CELL = 1 << 20  # characters
-Row = dict[str, Any] | None  # None: not one
+Row = dict[str, Any] | None  # None: the line could not be read
 
 
 def of_tables(
-    root: Root, tables: list[str], known: dict[str, int], wanted: Names
+    root: Root, tables: list[str], sizes: dict[str, int], wanted: Names
 ) -> Iterator[Entry]:
-    """The entries of all tables; lines with the same image are one."""
-    found: dict[str, Entry] = {}
-    for path in tables:
-        for entry in _of_table(root, path, known, wanted):
-            if first := found.get(entry.id):
-                said = dict.fromkeys(first.captions + entry.captions)
-                entry = replace(first, captions=tuple(said))
-            found[entry.id] = entry
-    for name in sorted(found):
-        yield measured(root, found.pop(name))
+    """The entries of all tables, in order of their ids; lines with the same image are one entry.
+
+    tables: their paths; sizes: path -> size of every file of the root. Raises SourceError for
+    names of columns that are not there.
+    """
+    lines = (entry for path in tables for entry in _of_table(root, path, sizes, wanted))
+    for entry in own.merged(lines):
+        yield measured(root, entry)
 
 
 def measured(root: Root, entry: Entry) -> Entry:
-    """The entry with its size, or with its fault."""
+    """The entry with its size, by its image's header if need be, or with its fault."""
     if entry.fault:
         return entry
     if not entry.files["image"].path.lower().endswith(own.KINDS):
-        entry = replace(entry, width=0, height=0)  # whatever it is called, look what it is
+        entry = replace(entry, width=0, height=0)  # an unusual name: its bytes say what it is
     try:
         return own.measured(root, entry)
     except BadSample as bad:
-        return faulty(entry, bad)
+        return records.faulty(entry, bad)
 
 
-def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
-    """An entry a line, sizes not yet looked up."""
+def _of_table(root: Root, path: str, sizes: dict[str, int], wanted: Names) -> Iterator[Entry]:
+    """One entry for each line of a table, without the sizes that the table does not state."""
     data = records.source_bytes(root, path, "pairs")
     rows = list(_csv(data) if path.endswith(".csv") else _json_lines(data))
     keys = list(dict.fromkeys(key for _, row, _ in rows for key in row or ()))
@@ -84,24 +81,25 @@ def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> It
             if not records.text(name):
                 raise own.garbled(f"{names.image} is {name!r:.40}, expected text")
             entry = bare(safe(above + name))
-            files = {"image": records.file_ref(entry.id, known)}
+            files = {"image": records.file_ref(entry.id, sizes)}
             yield captioned(replace(entry, files=files), row, row.get(names.caption))
         except BadSample as bad:
             entry = bare(f"{path}:{number:09d}")
-            yield faulty(entry, bad, f"{kind} {number} of {path}")
+            yield records.faulty(entry, bad, f"{kind} {number} of {path}")
 
 
 def _json_lines(data: bytes) -> Iterator[tuple[int, Row, str]]:
-    """Number, object and what is wrong with it, of every line that is not blank."""
+    """(number from 1, JSON object or None, what is wrong) of every line that is not blank."""
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():
             yield number, own.row(line), "not a JSON object"
 
 
 def _csv(data: bytes) -> Iterator[tuple[int, Row, str]]:
-    """The same of a CSV file's rows, of which the first has the names. Empty cells are left out.
+    """(line, cells by name or None, what is wrong) of the rows of a CSV file; its first has names.
 
-    Bytes that are no UTF-8 become half surrogates, which are no text.
+    Empty cells are left out. Bytes that are not UTF-8 become half surrogates, which are refused
+    later as no text.
     """
     text = data.decode("utf-8-sig", "surrogateescape")
     limit = csv.field_size_limit(MAX_CELL)
@@ -113,6 +111,7 @@ def _csv(data: bytes) -> Iterator[tuple[int, Row, str]]:
 
 
 def _csv_rows(reader: csv.DictReader[str]) -> Iterator[tuple[int, Row, str]]:
+    """The rows of `_csv`, whose numbers count them, not lines, from 2."""
     for number in itertools.count(2):
         try:
             cells = next(reader)
@@ -129,21 +128,24 @@ def _csv_rows(reader: csv.DictReader[str]) -> Iterator[tuple[int, Row, str]]:
         yield number, row, ""
 
 
-def of_pairs(root: Root, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
-    """The images, each with the texts of its stem, and the texts that have none."""
-    found: dict[str, Parts] = {}
-    for path, size in known.items():
+def of_pairs(root: Root, sizes: dict[str, int], wanted: Names) -> Iterator[Entry]:
+    """The images with the texts beside them, in order of their paths; also texts without an image.
+
+    sizes: path -> size of every file of the root. A .txt without an image is a fault of its own.
+    """
+    stems: dict[str, Parts] = {}
+    for path, size in sizes.items():
         stem, dot, extension = path.rpartition(".")
         kind = extension.lower()
         if dot and kind in (*own.KINDS, *own.OTHERS, "txt", "json"):
-            parts = found.setdefault(stem, Parts())
+            parts = stems.setdefault(stem, Parts())
             parts.spans[extension] = tars.Span(path, 0, size)
-    entries = (entry for parts in found.values() for entry in _of_stem(root, parts, wanted))
+    entries = (entry for parts in stems.values() for entry in _of_stem(root, parts, wanted))
     yield from sorted(entries, key=lambda entry: entry.id)
 
 
 def _of_stem(root: Root, parts: Parts, wanted: Names) -> Iterator[Entry]:
-    """The entry of one stem; a JSON file alone is none."""
+    """The entry of the files of one name, if there is one: a JSON file alone is none."""
     images = [span for kind, span in parts.spans.items() if kind.lower() not in ("txt", "json")]
     texts = {kind.lower(): span for kind, span in parts.spans.items() if span not in images}
     if not images and "txt" not in texts:
@@ -161,17 +163,18 @@ def _of_stem(root: Root, parts: Parts, wanted: Names) -> Iterator[Entry]:
             if span.size > tars.MAX_TEXT:
                 raise own.garbled(f"{span.name} has {span.size} bytes (at most {tars.MAX_TEXT})")
             parts.texts[kind] = root.read(span.name)
-        entry = captioned(entry, parts.table(), said(parts, wanted.caption))
+        entry = captioned(entry, parts.table(), captions(parts, wanted.caption))
     except BadSample as bad:
-        yield faulty(entry, bad)
+        yield records.faulty(entry, bad)
         return
     yield measured(root, entry)
 
 
-def said(parts: Parts, wanted: str) -> Any:
-    """The captions of a sample: the text wanted, else its .txt, else of its JSON. None for none.
+def captions(parts: Parts, wanted: str) -> Any:
+    """The captions of a sample as they are stored, a text or a list; None if it has none.
 
-    Raises BadSample.
+    They are those of the name `wanted`, a text file's or a key of the .json; where that is "", its
+    .txt, else the first usual key. Raises BadSample("garbled annotation").
     """
     table = parts.table()
     for name in (f"{wanted}.txt", wanted) if wanted else ("txt",):

@@ -1,12 +1,13 @@
 """Values of one binary column of a Parquet file, a page at a time.
 
 pyarrow reads whole row groups: for one image of a group of 1,000 it reads 100 MB and takes 0.6 s.
-A page holds from one image to about a thousand, so here its bytes are looked up and unpacked alone.
-Where a writer put the images into a dictionary, that is a page too, and is read besides.
+A page holds from one image to about a thousand. So the index notes in which page an image is, and
+that page alone is read and unpacked, and the chunk's dictionary page, if its writer made one.
 
-A column chunk is pages back to back: a header in Thrift's compact protocol, then the packed values.
-Read are pages of version 1 and 2, values PLAIN or in a dictionary, columns that are not nested in
-lists. Sizes that a page promises are compared with those that come out before a value is used.
+A column chunk is pages back to back, each a header in Thrift's compact protocol, then the packed
+values. Pages of version 1 and 2 are read, values PLAIN or in a dictionary, columns that are not
+nested in lists; anything else is refused by name. A value is used only after the sizes that its
+page promises have been found right.
 
 Sources: apache/parquet-format (README, Encodings.md, parquet.thrift); apache/thrift (doc/specs/
 thrift-compact-protocol.md).
@@ -29,23 +30,29 @@ if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 WINDOW = 1 << 14  # bytes read for a header; writers leave out statistics above 4 KiB
-MAX_PAGE = 1 << 30  # bytes
-MAX_COUNT = 1 << 24  # values, for nulls weigh nothing
+MAX_PAGE = 1 << 30  # bytes, unpacked
+MAX_COUNT = 1 << 24  # values of a page; nulls take no bytes, so a small one could promise billions
 CODECS = {"SNAPPY": "snappy", "ZSTD": "zstd", "GZIP": "gzip", "BROTLI": "brotli", "LZ4": "lz4_raw"}
 
-DATA, DICTIONARY, DATA_2 = 0, 2, 3  # kinds of pages
-KIND, UNPACKED, PACKED, CRC = 1, 2, 3, 4  # fields of a page's header
-COUNT = 1  # of its part, which is the field SUBHEADER[kind]
+# Numbers of parquet.thrift: kinds of pages, fields of a page's header and of the struct in it that
+# is about its kind, encodings.
+DATA, DICTIONARY, DATA_2 = 0, 2, 3
+KIND, UNPACKED, PACKED, CRC = 1, 2, 3, 4
 SUBHEADER = {DATA: 5, DICTIONARY: 7, DATA_2: 8}
+COUNT = 1
 ENCODING = {DATA: 2, DICTIONARY: 2, DATA_2: 4}
 LEVELS_ENCODING, LEVELS_SIZE, REPEATS_SIZE, IS_PACKED = 3, 5, 6, 7
 PLAIN, OLD_DICTIONARY, RLE, IN_DICTIONARY = 0, 2, 3, 8
-# what garbled bytes raise here; pyarrow's codecs raise OSError and ValueError
+# What garbled bytes raise here; pyarrow's codecs raise OSError and ValueError.
 DAMAGE = (ValueError, IndexError, KeyError, TypeError, struct.error, EOFError, OSError)
 
 
 class Chunk(NamedTuple):
-    """A column of a row group. levels: how often a value may be null, at which depth."""
+    """A column of a row group: size bytes from start on, rows values and nulls.
+
+    codec: pyarrow's name of the compression; levels: the column's largest definition level, which a
+    value has that is not null; 0 if none may be null.
+    """
 
     start: int
     size: int
@@ -55,7 +62,7 @@ class Chunk(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Where a page is in its file, header and all. rows: values and nulls."""
+    """Where a page is in its file, with its header: size bytes from start on. rows: with nulls."""
 
     start: int
     size: int
@@ -63,21 +70,24 @@ class Page(NamedTuple):
 
 
 class ValuePlace(NamedTuple):
-    """Where a value is: the number in its page. dictionary: None if none comes before."""
+    """The pages that a value is in. dictionary: the chunk's, None if none comes before the page."""
 
     page: Page
     dictionary: Page | None
 
 
 def scan(root: Root, path: str, chunk: Chunk) -> Iterator[ValuePlace]:
-    """The pages of values of a chunk, by their headers. Raises BadSample at the first damage."""
-    at, end, left = chunk.start, chunk.start + chunk.size, chunk.rows
+    """The pages of a chunk that hold values, in order, by their headers alone.
+
+    Raises BadSample("truncated" or "undecodable") at the first damage.
+    """
+    start, end, left = chunk.start, chunk.start + chunk.size, chunk.rows
     dictionary: Page | None = None
     while left > 0:
-        if at >= end:
+        if start >= end:
             raise BadSample("truncated", f"{left} values are in no page", path)
-        kind, page = _located(root, path, at, end)
-        at = page.start + page.size
+        kind, page = _located(root, path, start, end)
+        start = page.start + page.size
         if kind == DICTIONARY:
             dictionary = page
         elif kind in (DATA, DATA_2):
@@ -88,7 +98,10 @@ def scan(root: Root, path: str, chunk: Chunk) -> Iterator[ValuePlace]:
 def values(
     root: Root, path: str, place: ValuePlace, codec: str, levels: int
 ) -> list[memoryview | None]:
-    """The values of a page, None for null. Raises BadSample."""
+    """The values of a page in order, None for null, as views of its unpacked bytes.
+
+    codec, levels: those of the chunk. Raises BadSample("truncated" or "undecodable").
+    """
     words: list[memoryview] = []
     try:
         if place.dictionary is not None:
@@ -96,7 +109,7 @@ def values(
         return _values(_body(_read(root, path, place.page), codec, levels), words, levels)
     except DAMAGE as err:
         if isinstance(err, OSError) and err.errno is not None:
-            raise  # the machine's
+            raise  # the storage failed, not the file
         detail = f"Parquet page at byte {place.page.start}: {err}"
         raise BadSample("undecodable", detail, path) from err
 
@@ -109,23 +122,29 @@ def _read(root: Root, path: str, page: Page) -> bytes:
     return data
 
 
-def _located(root: Root, path: str, at: int, end: int) -> tuple[int, Page]:
-    """The kind of the page that begins at a byte, and where it ends. Raises BadSample."""
+def _located(root: Root, path: str, start: int, end: int) -> tuple[int, Page]:
+    """The kind of the page that begins at a byte, and its place. end: of the chunk.
+
+    Raises BadSample.
+    """
     try:
-        fields, length = bits.struct(root.read_range(path, at, min(WINDOW, end - at)))
+        fields, length = bits.struct(root.read_range(path, start, min(WINDOW, end - start)))
         kind, packed = fields[KIND], fields[PACKED]
         count = fields[SUBHEADER[kind]][COUNT] if kind in SUBHEADER else 0
     except (ValueError, IndexError, KeyError, TypeError) as err:
-        raise BadSample("undecodable", f"no Parquet page at byte {at}: {err!r}", path) from err
+        raise BadSample("undecodable", f"no Parquet page at byte {start}: {err!r}", path) from err
     whole = all(isinstance(n, int) and n >= 0 for n in (kind, packed, count))
-    if not whole or at + length + packed > end:
-        detail = f"Parquet page at byte {at}: {count} values in {packed} bytes, {end - at} are left"
-        raise BadSample("undecodable", detail, path)
-    return kind, Page(at, length + packed, count)
+    if not whole or start + length + packed > end:
+        left = f"{count} values in {packed} bytes, {end - start} are left"
+        raise BadSample("undecodable", f"Parquet page at byte {start}: {left}", path)
+    return kind, Page(start, length + packed, count)
 
 
 class _Body(NamedTuple):
-    """An unpacked page. total: values and nulls; nulls: the levels that tell them, as stored."""
+    """An unpacked page. total: values and nulls; encoding: of the values in content.
+
+    nulls: the definition levels, which tell values from nulls, as they are stored.
+    """
 
     total: int
     encoding: int
@@ -164,7 +183,11 @@ def _body(data: bytes, codec: str, levels: int) -> _Body:
 
 
 def _unpacked(packed: memoryview, codec: str, size: int) -> memoryview:
-    """Just `size` bytes: pyarrow's codecs leave the rest of a longer buffer as it was in memory."""
+    """Unpack to exactly `size` bytes. Raises ValueError for another size.
+
+    pyarrow's codecs fill a buffer of the size that they are told; where the data are shorter, the
+    rest is whatever was in memory, so the size is checked by other means first.
+    """
     import pyarrow as pa
 
     if codec == "UNCOMPRESSED" or not size:
@@ -175,15 +198,16 @@ def _unpacked(packed: memoryview, codec: str, size: int) -> memoryview:
     if codec == "SNAPPY":
         exact = bits.varint(packed, 0)[0] == size
     elif codec == "ZSTD":
-        exact = True  # it refuses by itself
+        exact = True  # pyarrow refuses another size by itself
     else:
         exact = not _fits(unpacker, packed, size - 1)
     if not exact:
         raise ValueError(f"it does not unpack to {size} bytes")
-    return memoryview(unpacker.decompress(packed, size)).cast("B")  # its own are signed
+    return memoryview(unpacker.decompress(packed, size)).cast("B")  # pyarrow's bytes are signed
 
 
 def _fits(unpacker: Any, packed: memoryview, size: int) -> bool:
+    """Whether the data unpack to `size` bytes or fewer."""
     try:
         unpacker.decompress(packed, size)
     except (OSError, ValueError):
@@ -192,35 +216,36 @@ def _fits(unpacker: Any, packed: memoryview, size: int) -> bool:
 
 
 def _values(body: _Body, words: list[memoryview], levels: int) -> list[memoryview | None]:
-    """A page's values in order, None where the level says null."""
-    there = np.ones(body.total, np.bool_)
+    """A page's values in order, None for nulls. words: the values of the dictionary."""
+    present = np.ones(body.total, np.bool_)
     if levels:
-        there = bits.hybrid(body.nulls, levels.bit_length(), body.total) == levels
-    known = int(np.count_nonzero(there))
+        present = bits.hybrid(body.nulls, levels.bit_length(), body.total) == levels
+    count = int(np.count_nonzero(present))
     if body.encoding == PLAIN:
-        found = _plain(body.content, known)
+        stored = _plain(body.content, count)
     elif body.encoding in (OLD_DICTIONARY, IN_DICTIONARY):
-        width = body.content[0] if known else 0
-        found = [words[number] for number in bits.hybrid(body.content[1:], width, known)]
+        width = body.content[0] if count else 0
+        stored = [words[number] for number in bits.hybrid(body.content[1:], width, count)]
     else:
         raise ValueError(f"values in encoding {body.encoding}, expected PLAIN or a dictionary")
-    rest = iter(found)
-    return [next(rest) if each else None for each in there]
+    rest = iter(stored)
+    return [next(rest) if each else None for each in present]
 
 
 def _words(body: _Body) -> list[memoryview]:
+    """The values of a dictionary page."""
     if body.encoding not in (PLAIN, OLD_DICTIONARY):
         raise ValueError(f"dictionary in encoding {body.encoding}")
     return _plain(body.content, body.total)
 
 
 def _plain(content: memoryview, count: int) -> list[memoryview]:
-    """Values with their lengths before them, which must fill the content."""
-    found, at = [], 0
+    """`count` values, each after its length. Raises ValueError unless they fill the content."""
+    values, start = [], 0
     for _ in range(count):
-        (length,) = struct.unpack_from("<I", content, at)
-        found.append(content[at + 4 : at + 4 + length])
-        at += 4 + length
-    if at != len(content):
-        raise ValueError(f"values of {at} bytes in {len(content)}")
-    return found
+        (length,) = struct.unpack_from("<I", content, start)
+        values.append(content[start + 4 : start + 4 + length])
+        start += 4 + length
+    if start != len(content):
+        raise ValueError(f"values of {start} bytes in {len(content)}")
+    return values

@@ -1,4 +1,8 @@
-"""The pairs of captioned.py in a Parquet file: what its rows say, and in which page an image is."""
+"""Pairs of image and caption in a Parquet file: what its rows say, and in which page an image is.
+
+Captions and facts are read by pyarrow, a row group at a time; images page by page, since pyarrow
+would read the whole group for one of them (pipelines/parts/captioned/pages.py).
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,25 @@ from .. import own_records as own
 from .. import records
 from . import pages
 from .pages import Chunk, Page, ValuePlace
-from .records import BYTES, CAPTIONS, Names, bare, captioned, faulty, named
+from .records import BYTES, CAPTIONS, Names, bare, captioned, named
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from vbdata.storage.folder import Root
 
-END = b"PAR1"  # a file's last bytes
-MAX_ROWS = 1 << 22  # in a group; writers make a quarter of it by themselves
-LAST = 10**9  # rows of a file: more would not sort by their ids
+END = b"PAR1"  # the last bytes of every Parquet file
+MAX_ROWS = 1 << 22  # of a group; writers make at most a quarter of it by default
+LAST = 10**9  # rows of a file: ids have nine digits, so that they sort as rows do
 FACTS = ("width", "height", "group", "scene", "license")
 
 
 class _Shape(NamedTuple):
-    """Where things are in every row group. leaf, levels: of the images; caption: its column."""
+    """Which columns of a file are read, the same in every row group.
+
+    leaf, levels: number and largest definition level of the images' column; caption: the captions'
+    column; columns: it, and those of facts.
+    """
 
     leaf: int
     levels: int
@@ -39,7 +47,7 @@ class _Shape(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """A row group. first: number of its first row in the file; rows: what each says."""
+    """A row group. first: number of its first row in the file; rows: column -> value, of each."""
 
     number: int
     first: int
@@ -48,9 +56,10 @@ class _Group(NamedTuple):
 
 
 def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
-    """An entry a row. A file that cannot be opened is one fault, and so is a row group.
+    """One entry for each row, in order. A file or a row group that cannot be read is one fault.
 
-    Raises SourceError for names that are not there.
+    wanted: the columns of image and caption, "" where they are to be guessed. Raises SourceError
+    if the file has no such columns.
     """
     import pyarrow.parquet as pq
 
@@ -61,7 +70,7 @@ def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
         with _damage():
             opened = pq.ParquetFile(stream, pre_buffer=False)
     except BadSample as bad:
-        yield faulty(bare(f"{file.path}/"), bad, file.path)
+        yield records.faulty(bare(f"{file.path}/"), bad, file.path)
         return
     shape, first = _shape(opened, file.path, wanted), 0
     for number in range(opened.num_row_groups):
@@ -82,7 +91,7 @@ def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
 
 
 def read(root: Root, entry: Entry) -> bytes:
-    """The bytes of an entry's image, of the size that it promises. Raises BadSample."""
+    """The bytes of an entry's image, whose header has the size of the entry. Raises BadSample."""
     record, path = records.unpack(entry.record), entry.files["image"].path
     dictionary = record["dictionary"]
     place = ValuePlace(Page(*record["page"]), Page(*dictionary) if dictionary else None)
@@ -96,19 +105,19 @@ def read(root: Root, entry: Entry) -> bytes:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """What pyarrow says of garbled bytes, as a BadSample."""
+    """Turn what pyarrow raises on garbled bytes into a BadSample; let the storage's errors pass."""
     import pyarrow as pa
 
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, OverflowError) as err:
         if isinstance(err, OSError) and err.errno is not None:
-            raise  # the machine's
+            raise  # the storage failed, not the file
         raise BadSample("undecodable", f"Parquet: {err!s:.200}") from err
 
 
 def _shape(opened: Any, path: str, wanted: Names) -> _Shape:
-    """Which columns are read. Raises SourceError."""
+    """Choose the columns that are read. Raises SourceError."""
     leaves, schema, names = {}, opened.schema, opened.schema_arrow.names
     for number in range(len(schema)):
         leaf = schema.column(number)
@@ -129,7 +138,7 @@ def _group(opened: Any, number: int, first: int, shape: _Shape, size: int) -> _G
     about = opened.metadata.row_group(number)
     column = about.column(shape.leaf)
     starts = [column.data_page_offset, column.dictionary_page_offset]
-    start = min((at for at in starts if at), default=0)  # old writers say 0 for no dictionary
+    start = min(filter(None, starts), default=0)  # old writers say 0 where there is no dictionary
     length, codec = column.total_compressed_size, column.compression
     if not 0 < start <= start + length <= size or column.num_values != about.num_rows:
         detail = f"{column.num_values} images of {about.num_rows} rows, bytes {start} + {length}"
@@ -138,13 +147,17 @@ def _group(opened: Any, number: int, first: int, shape: _Shape, size: int) -> _G
         raise BadSample("undecodable", f"Parquet: images packed with {codec}")
     with _damage():
         table = opened.read_row_group(number, columns=shape.columns, use_threads=False)
-        found = [_listed(table[name]) for name in shape.columns]
-    rows = [dict(zip(shape.columns, said, strict=True)) for said in zip(*found, strict=True)]
+        columns = [_listed(table[name]) for name in shape.columns]
+    rows = [dict(zip(shape.columns, cells, strict=True)) for cells in zip(*columns, strict=True)]
     return _Group(number, first, Chunk(start, length, len(rows), codec, shape.levels), rows)
 
 
 def _listed(column: pa.ChunkedArray) -> list[Any]:
-    """A column's values; bytes that are no UTF-8 become half surrogates, which are no text."""
+    """A column's values as Python objects.
+
+    Texts are read as bytes first: a text that is not UTF-8 becomes half surrogates, the fault of
+    its own row, where pyarrow would refuse the whole column.
+    """
     import pyarrow as pa
 
     kind = column.type
@@ -158,7 +171,7 @@ def _listed(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON would have it: texts, and whole numbers also where they are floats."""
+    """A value as JSON would have it: text for bytes, int for whole floats, None for NaN."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, bytes):
@@ -169,7 +182,7 @@ def _plain(value: Any) -> Any:
 
 
 def _of_group(root: Root, file: FileRef, group: _Group, shape: _Shape) -> Iterator[Entry]:
-    """The entries of a row group, and one for all that come after damage."""
+    """The entries of a row group, and one fault for all rows after damage."""
     done = 0
     try:
         for place in pages.scan(root, file.path, group.chunk):
@@ -182,52 +195,58 @@ def _of_group(root: Root, file: FileRef, group: _Group, shape: _Shape) -> Iterat
 def _of_page(
     root: Root, file: FileRef, group: _Group, shape: _Shape, place: ValuePlace, done: int
 ) -> Iterator[Entry]:
-    """The entries of a page. done: rows of the group before it."""
+    """The entries of a page. done: rows of the group before it.
+
+    The page is read only if a row does not state its image's size.
+    """
     rows = group.rows[done : done + place.page.rows]
-    known = all(row.get("width") and row.get("height") for row in rows)
+    sized = all(row.get("width") and row.get("height") for row in rows)
     chunk = group.chunk
     bad, pictures = None, list[memoryview | None]()
     try:
-        if not known:
+        if not sized:
             pictures = pages.values(root, file.path, place, chunk.codec, chunk.levels)
     except BadSample as err:
         bad = err
     for number, row in enumerate(rows):
-        at = group.first + done + number
+        row_number = group.first + done + number
         record = {
             "group": group.number,
-            "row": at,
+            "row": row_number,
             "page": place.page,
             "number": number,
             "dictionary": place.dictionary,
             "codec": chunk.codec,
             "levels": chunk.levels,
         }
-        entry = replace(_bare(file, at), files={"image": file}, record=records.pack(record))
+        bare_entry = _bare(file, row_number)
+        entry = replace(bare_entry, files={"image": file}, record=records.pack(record))
         try:
             if bad:
                 raise bad
             entry = captioned(entry, row, row[shape.caption])
-            yield entry if known else _measured(entry, pictures[number])
+            yield entry if sized else _measured(entry, pictures[number])
         except BadSample as err:
-            yield faulty(entry, err, f"row {at} of {file.path}")
+            yield records.faulty(entry, err, f"row {row_number} of {file.path}")
 
 
 def _measured(entry: Entry, picture: memoryview | None) -> Entry:
-    """The entry with its size, by its image's first bytes. Raises BadSample."""
+    """The entry with its size, by the image's first bytes. Raises BadSample."""
     if picture is None:
         raise BadSample("missing", "no image bytes")
     head = bytes(picture[: own.HEAD])
-    found = records.head_size(head) or records.head_size(bytes(picture))
-    if not found:
+    pixels = records.head_size(head) or records.head_size(bytes(picture))
+    if not pixels:
         raise own.unreadable(head, "its image")
-    return entry if entry.width else own.sized(entry, found)
+    return entry if entry.width else own.sized(entry, pixels)
 
 
 def _bare(file: FileRef, row: int) -> Entry:
+    """The entry of a row of which nothing is known but its number."""
     return bare(f"{file.path}/{row:09d}")
 
 
 def _lost(file: FileRef, first: int, count: int, bad: BadSample) -> Entry:
-    """One fault for all rows from the first on."""
-    return faulty(_bare(file, first), bad, f"rows {first} to {first + count - 1} of {file.path}")
+    """One faulty entry that stands for `count` rows from `first` on."""
+    where = f"rows {first} to {first + count - 1} of {file.path}"
+    return records.faulty(_bare(file, first), bad, where)

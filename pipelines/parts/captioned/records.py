@@ -1,4 +1,4 @@
-"""One pair of captioned.py: its names, its captions, its faults."""
+"""One pair of the reader `captioned`: its entry, its captions, and how its parts are named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from vbdata.core.types import Entry
-from vbdata.errors import BadSample, SourceError
+from vbdata.errors import BadSample
 
 from .. import own_records as own
 
@@ -19,14 +19,14 @@ CAPTIONS = ("text", "caption", "captions", "prompt", "description", "sentences",
 
 
 class Names(NamedTuple):
-    """What the two parts of a pair are called; "" to begin with: to be guessed."""
+    """What the two parts of a pair are called, in a table or a tar; "": still to be guessed."""
 
     image: str
     caption: str
 
 
 def bare(name: str) -> Entry:
-    """An entry of which only the name is known."""
+    """An entry of which nothing is known but its name."""
     return Entry(
         id=name,
         group=f"captioned:{name}",
@@ -38,27 +38,28 @@ def bare(name: str) -> Entry:
     )
 
 
-def faulty(entry: Entry, bad: BadSample, where: str = "") -> Entry:
-    """The entry with its fault. where: what the fault is of."""
-    return replace(entry, fault=f"{bad.reason}: {where and where + ': '}{bad.detail}")
+def captioned(entry: Entry, row: dict[str, Any], captions: Any) -> Entry:
+    """The entry with its captions, and the size, group and licence of its record.
 
-
-def captioned(entry: Entry, row: dict[str, Any], said: Any) -> Entry:
-    """The entry with its captions and all else that its record says. Raises BadSample."""
-    if said is None or said == []:
+    captions: a text or a list of texts, as the record has them. Raises BadSample, "empty label" if
+    there are none.
+    """
+    if captions is None or captions == []:
         raise BadSample("empty label", "no caption")
-    return replace(own.described(entry, row), captions=own.texts(said, "caption"))
+    return replace(own.described(entry, row), captions=own.texts(captions, "caption"))
 
 
-def named(option: str, wanted: str, known: tuple[str, ...], found: Iterable[str], path: str) -> str:
-    """The name of a part: as wanted, else the first known one, in any case. Raises SourceError."""
-    there = list(found)
-    if name := wanted if wanted in there else "" if wanted else guessed(known, there):
+def named(option: str, wanted: str, usual: tuple[str, ...], there: Iterable[str], path: str) -> str:
+    """The name of a part: as wanted, else the first of the usual ones, in any case.
+
+    option: of the recipe, for messages; there: the names in the file `path`. Raises SourceError.
+    """
+    names = list(there)
+    if name := wanted if wanted in names else "" if wanted else guessed(usual, names):
         return name
-    what = f"{option}: {wanted!r}" if wanted else f"{option} is to be set: none of its known names"
-    raise SourceError(f"{path}: {what} is not there. Found: {', '.join(sorted(there)) or 'none'}")
+    raise own.absent(option, wanted, names, path)
 
 
-def guessed(known: tuple[str, ...], found: list[str]) -> str:
-    """The first known name that is there, in any case; "" for none."""
-    return next((name for one in known for name in found if name.lower() == one), "")
+def guessed(usual: tuple[str, ...], there: list[str]) -> str:
+    """The first usual name that is there, in any case; "" if none is."""
+    return next((name for one in usual for name in there if name.lower() == one), "")

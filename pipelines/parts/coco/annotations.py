@@ -1,8 +1,9 @@
-"""COCO's JSON files, gathered by image in one pass, with what is out of shape told apart.
+"""COCO's JSON files, gathered by image in one pass.
 
-A file that is not COCO's at all is a SourceError; a record that is out of shape stays beside its
-image for the reader to refuse, or becomes a stray if it names no image. Annotations are cut down to
-what an index asks for; their masks stay text (pipelines/formats/json_text.py), for who loads them.
+A file that is not COCO's at all raises SourceError. A malformed record stays with its image, for
+the reader to refuse; one that names no image becomes a stray, an entry of its own that is a fault.
+Of annotations only what an index needs is parsed and kept; their masks stay text
+(pipelines/formats/json_text.py) until a sample is loaded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_text
 from .. import records
+from ..class_facts import Seen, by_class
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -34,14 +36,18 @@ COMMONS = re.compile(r"https?://creativecommons\.org/licenses/([a-z-]+)/([0-9.]+
 
 
 class Category(NamedTuple):
-    """A class; thing: countable."""
+    """A class. thing: whether it can be counted."""
 
     name: str
     thing: bool
 
 
 class Table(NamedTuple):
-    """One annotation file. text: all of it; licenses: license id -> short name."""
+    """One annotation file.
+
+    text: all of it; images, annotations: its records, as they are; categories: by id; licenses:
+    license id -> short name.
+    """
 
     text: str
     images: list[Any]
@@ -52,9 +58,11 @@ class Table(NamedTuple):
 
 @dataclass(slots=True)
 class Picture:
-    """What the files say of one image. image: its record, {} without one; drawn: in the mask file.
+    """What the annotation files say of one image.
 
-    masks, captions: its annotations in the two files, cut down.
+    image: its record, {} if there is none; license: short name; drawn: whether the file of masks
+    has its record; twice: whether a file has two records of it; masks, captions: its annotations in
+    the two files, with the keys KEPT only.
     """
 
     image: dict[str, Any] = field(default_factory=dict)
@@ -66,9 +74,10 @@ class Picture:
 
 
 def table(root: Root, path: str, *, thing: bool | None = None) -> Table | None:
-    """A JSON file, or None if there is none; thing: what classes are that do not say `isthing`.
+    """An annotation file, parsed; None if it is not there.
 
-    Without it the file is one of captions, which has no classes. Raises SourceError.
+    thing: whether classes that do not say `isthing` can be counted; None for a file of captions,
+    which has no classes. Raises SourceError for a file that is not of COCO's form.
     """
     if not root.exists(path):
         return None
@@ -91,16 +100,16 @@ def table(root: Root, path: str, *, thing: bool | None = None) -> Table | None:
 
 
 def texts(annotations: Iterable[dict[str, Any]], text: str) -> bytes:
-    """A JSON list of annotations as they stand in their file, uncut."""
-    found = ",".join(text[slice(*annotation[json_text.PLACE])] for annotation in annotations)
-    return f"[{found}]".encode("utf-8", "surrogatepass")
+    """A JSON list of annotations as they stand in their file, with all keys. text: the file's."""
+    items = ",".join(text[slice(*annotation[json_text.PLACE])] for annotation in annotations)
+    return f"[{items}]".encode("utf-8", "surrogatepass")
 
 
 @contextlib.contextmanager
 def _no_collections() -> Iterator[None]:
-    """Keep the garbage collector from walking, again and again, what JSON builds without cycles.
+    """Turn the garbage collector off: parsed JSON has no cycles, yet it is searched over and over.
 
-    It is more than half of the time that a file of the size of train2017's takes.
+    That is more than half of the time that a file of the size of train2017's takes.
     """
     was = gc.isenabled()
     gc.disable()
@@ -113,7 +122,7 @@ def _no_collections() -> Iterator[None]:
 
 @contextlib.contextmanager
 def settled() -> Iterator[None]:
-    """Keep it from walking what there is already, for what is to be done with it."""
+    """Keep the garbage collector from searching what exists already when the block is entered."""
     gc.freeze()
     try:
         yield
@@ -121,9 +130,10 @@ def settled() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _categories(found: list[Any], thing: bool, path: str) -> dict[int, Category]:
+def _categories(listed: list[Any], thing: bool, path: str) -> dict[int, Category]:
+    """The classes by id. Raises SourceError for one without a name or an id of its own."""
     categories: dict[int, Category] = {}
-    for entry in found:
+    for entry in listed:
         entry = entry if isinstance(entry, dict) else {}
         number, name = entry.get("id"), entry.get("name")
         if not records.whole(number) or not records.text(name) or number in categories:
@@ -132,41 +142,43 @@ def _categories(found: list[Any], thing: bool, path: str) -> dict[int, Category]
     return categories
 
 
-def _licenses(found: Any) -> dict[int, str]:
-    """License id -> "CC-BY-2.0" and the like, or the name of one that is not Creative Commons."""
-    entries = [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
+def _licenses(listed: Any) -> dict[int, str]:
+    """License id -> short name; records that are not of COCO's form are left out."""
+    entries = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
     return {e["id"]: _short(e) for e in entries if records.whole(e.get("id"))}
 
 
 def _short(license_: dict[str, Any]) -> str:
+    """A licence's short name, such as CC-BY-2.0, or its own name if it is not Creative Commons."""
     if commons := COMMONS.match(str(license_.get("url"))):
         return f"CC-{commons[1].upper()}-{commons[2]}"
     name = license_.get("name")
     return name if name and records.text(name) else "unknown"
 
 
-def pictures(drawn: Table | None, told: Table | None) -> tuple[dict[int, Picture], list[str]]:
-    """Everything by image id, and what cannot be given to any image, in words."""
-    found: dict[int, Picture] = {}
+def pictures(masks: Table | None, captions: Table | None) -> tuple[dict[int, Picture], list[str]]:
+    """What two annotation files say, by image id, and strays: records of no image, in words."""
+    by_id: dict[int, Picture] = {}
     strays: list[str] = []
     with _no_collections():
-        for file, masks in ((drawn, True), (told, False)):
+        for file, drawn in ((masks, True), (captions, False)):
             if file:
-                _gather_images(file, masks, found, strays)
-                _gather_annotations(file, masks, found, strays)
-    return found, strays
+                _gather_images(file, drawn, by_id, strays)
+                _gather_annotations(file, drawn, by_id, strays)
+    return by_id, strays
 
 
-def _gather_images(file: Table, masks: bool, found: dict[int, Picture], strays: list[str]) -> None:
+def _gather_images(file: Table, drawn: bool, by_id: dict[int, Picture], strays: list[str]) -> None:
+    """Add the image records of a file. drawn: whether it is the file of masks."""
     seen: set[int] = set()
     for place, image in enumerate(file.images):
         number = image.get("id") if isinstance(image, dict) else None
         if not _image_id(number):
             strays.append(f"image record {place} has id {number!r}")
             continue
-        picture = found.setdefault(number, Picture())
+        picture = by_id.setdefault(number, Picture())
         picture.twice |= number in seen
-        picture.drawn |= masks
+        picture.drawn |= drawn
         if not picture.image:
             picture.image = image
             licence = image.get("license")
@@ -177,15 +189,16 @@ def _gather_images(file: Table, masks: bool, found: dict[int, Picture], strays: 
 
 
 def _gather_annotations(
-    file: Table, masks: bool, found: dict[int, Picture], strays: list[str]
+    file: Table, drawn: bool, by_id: dict[int, Picture], strays: list[str]
 ) -> None:
+    """Add the annotations of a file. drawn: whether it is the file of masks."""
     for place, annotation in enumerate(file.annotations):
         number = annotation.get("image_id") if isinstance(annotation, dict) else None
         if not _image_id(number):
             strays.append(f"annotation {place} has image_id {number!r}")
             continue
-        picture = found.setdefault(number, Picture())
-        (picture.masks if masks else picture.captions).append(annotation)
+        picture = by_id.setdefault(number, Picture())
+        (picture.masks if drawn else picture.captions).append(annotation)
 
 
 def _image_id(number: object) -> TypeGuard[int]:
@@ -193,7 +206,7 @@ def _image_id(number: object) -> TypeGuard[int]:
 
 
 def size(picture: Picture) -> tuple[int, int]:
-    """Width and height of an image by its record. Raises BadSample("garbled annotation")."""
+    """(width, height) of an image by its record. Raises BadSample("garbled annotation")."""
     if not picture.image or picture.twice:
         raise garbled("its id has two image records" if picture.twice else "it has no image record")
     width, height = picture.image.get("width"), picture.image.get("height")
@@ -203,7 +216,7 @@ def size(picture: Picture) -> tuple[int, int]:
 
 
 def captions(picture: Picture) -> tuple[str, ...]:
-    """An image's captions, stripped, none blank."""
+    """An image's captions, stripped, without blank ones. Raises BadSample("garbled annotation")."""
     kept = []
     for annotation in picture.captions:
         if not records.text(caption := annotation.get("caption")):
@@ -213,14 +226,17 @@ def captions(picture: Picture) -> tuple[str, ...]:
 
 
 def part(annotation: Any, categories: dict[int, Category]) -> dict[str, Any]:
-    """A mask's annotation, checked but for its geometry: id, name, thing, crowd, area."""
+    """What a mask's annotation says of it, but for its geometry: id, name, thing, crowd, area.
+
+    Raises BadSample("garbled annotation" or "unknown category").
+    """
     number = annotation.get("id") if isinstance(annotation, dict) else None
     if not records.whole(number) or number >= MAX_ID:
         raise garbled(f"annotation without an id: {annotation!r:.80}")
     kind = annotation.get("category_id")
     if not records.whole(kind) or kind not in categories:
-        known = f"{len(categories)} classes known"
-        raise BadSample("unknown category", f"annotation {number}: category {kind!r}, {known}")
+        detail = f"annotation {number}: category {kind!r}, not one of {len(categories)}"
+        raise BadSample("unknown category", detail)
     crowd, area = annotation.get("iscrowd"), annotation.get("area")
     if crowd not in (0, 1):
         raise garbled(f"annotation {number}: iscrowd is {crowd!r}, expected 0 or 1")
@@ -237,18 +253,12 @@ def part(annotation: Any, categories: dict[int, Category]) -> dict[str, Any]:
 
 
 def facts(parts: list[dict[str, Any]]) -> tuple[ClassFact, ...]:
-    """What is in an image, by class name. Instances are things that are no crowds."""
-    areas: dict[tuple[str, bool], list[int]] = {}
-    for each in parts:
-        known = areas.setdefault((each["name"], each["thing"]), [])
-        if each["thing"] and not each["crowd"]:
-            known.append(int(each["area"]))
-    return tuple(
-        ClassFact(name=name, thing=thing, instances=len(found), smallest=min(found, default=0))
-        for (name, thing), found in sorted(areas.items())
+    """What is in an image, by class name. parts: as `part` makes them."""
+    return by_class(
+        Seen(each["name"], each["thing"], each["crowd"], int(each["area"])) for each in parts
     )
 
 
 def garbled(detail: str) -> BadSample:
-    """A record that is not of COCO's form."""
+    """What to raise for a record that is not of COCO's form."""
     return BadSample("garbled annotation", detail)

@@ -1,4 +1,4 @@
-"""What COCO's official release holds, and where it is to be had.
+"""What COCO's official release holds, and where to download it.
 
 Images: cocodataset.org/#download counts 118,287 and 5,000 (2017), 82,783 and 40,504 (2014). All
 are image records of every annotation file, also those on which nothing was marked: 1,021 of
@@ -10,7 +10,7 @@ from __future__ import annotations
 from vbdata.core.types import Download, Official
 
 IMAGES = {"train2017": 118_287, "val2017": 5_000, "train2014": 82_783, "val2014": 40_504}
-ARCHIVES = {  # of the annotation files; the last two know 2017 only
+ARCHIVES = {  # of the annotation files; the last two exist for 2017 only
     "instances": "annotations_trainval{}.zip",
     "captions": "annotations_trainval{}.zip",
     "person_keypoints": "annotations_trainval{}.zip",
@@ -21,7 +21,7 @@ SERVER = "http://images.cocodataset.org"
 
 
 def official(split: str, segments: str) -> Official:
-    """A split's images, and the annotation files that its index reads."""
+    """The release of a split. segments: which annotation file its masks are from."""
     year = split[-4:]
     released = year == "2017" or "{}" in ARCHIVES[segments]
     kinds = [segments, "captions"] if released else ["captions"]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import images
 from vbdata.errors import BadSample
 
-from .. import records
+from .. import maps
 
 if TYPE_CHECKING:
     from vbdata.core.types import Entry
@@ -18,33 +17,20 @@ if TYPE_CHECKING:
 
 
 def numbers(root: Root, entry: Entry, listed: list[int]) -> NDArray[np.int32]:
-    """int32[H, W]: each pixel's place in `listed`, from 1, or 0 for void.
+    """int32[H, W]: the place of each pixel's segment in `listed`, from 1; 0 for void.
 
-    listed: the ids of the image's segments, ascending. Raises BadSample, also if the PNG has
-    other ids than these or lacks one.
+    listed: the ids of the image's segments, ascending. Raises BadSample, "garbled annotation" if
+    the PNG has another id or lacks one of them.
     """
-    path = entry.files["panoptic"].path
-    stored = images.decode_png_raw(records.read(root, entry, "panoptic"), path)
-    if stored.dtype != np.uint8 or stored.ndim != 3 or stored.shape[2] != 3:
-        found = f"{stored.dtype} of shape {stored.shape}"
-        raise BadSample("wrong dtype", f"{found}, expected 8-bit RGB", path)
-    records.check_size(stored.shape, entry, path)
-    colors = _colors(stored).ravel()
-    # looked up once for each run along the rows: neighbours mostly have the same colour
-    starts = np.concatenate(([0], np.flatnonzero(colors[1:] != colors[:-1]) + 1))
-    places = _places(colors[starts].astype(np.int64), listed, path)
-    return np.repeat(places, np.diff(starts, append=len(colors))).reshape(stored.shape[:2])
-
-
-def _colors(rgb: NDArray[Any]) -> NDArray[np.uint32]:
-    """R + 256 G + 65536 B of uint8[H, W, 3]."""
-    import cv2
-
-    rgba = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA))
-    return rgba.view("<u4")[..., 0] & np.uint32(0xFFFFFF)
+    colours = maps.colours(root, entry, "panoptic")
+    starts, lengths = maps.runs(colours)
+    of_runs = colours.ravel()[starts].astype(np.int64)
+    places = _places(of_runs, listed, entry.files["panoptic"].path)
+    return np.repeat(places, lengths).reshape(colours.shape)
 
 
 def _places(colors: NDArray[np.int64], listed: list[int], path: str) -> NDArray[np.int32]:
+    """For each segment id its place in `listed`, from 1, or 0 for void. Raises BadSample."""
     known = np.array([0, *listed])
     places = np.searchsorted(known, colors).clip(max=len(listed)).astype(np.int32)
     if (wrong := known[places] != colors).any():

@@ -4,12 +4,12 @@ semantic: 1 to 40, the classes of NYU40, -1 where nobody labelled; semantic_inst
 the scene, from 1 (thousands in a scene with bookshelves), -1 where there is none. The two were
 labelled independently (issue #49): an instance may have parts of several classes.
 
-- a segment is all pixels of one class and instance, so parts of different classes are apart.
-- wall, floor and ceiling are stuff, as public panoptic code for NYU40 has them, and so are, by our
-  choice, the three rests, other structure, furniture and prop: no kind of thing that a prompt could
-  count. Stuff is one segment a class, whatever its instances. The other 34 classes are things.
-- a thing's pixels without an instance are one crowd a class: things, but not told apart.
-- unlabelled is void, not valid, also if it has an instance.
+- a segment is all pixels of one class and instance, so an instance of two classes is two segments.
+- wall, floor and ceiling are stuff, as public panoptic code for NYU40 has them; so are, by our
+  choice, the three catch-all classes, other structure, furniture and prop: a prompt could not count
+  them. Stuff is one segment a class, whatever its instances. The other 34 classes are things.
+- a thing's pixels without an instance are one crowd of their class.
+- unlabelled pixels are void, not valid, even if they have an instance.
 - segments are numbered by class, in a class by instance, its crowd first.
 
 Sources: ml-hypersim, code/cpp/tools/scene_annotation_tool/semantic_label_descs.csv,
@@ -27,6 +27,9 @@ from numpy.typing import NDArray
 from vbdata.core.types import ClassFact
 from vbdata.errors import BadSample
 
+from ..class_facts import Seen, by_class
+from ..maps import runs
+
 if TYPE_CHECKING:
     from vbdata.core.types import Segments
 
@@ -38,14 +41,18 @@ NYU40 = (  # class 1 and on; in the table: bookshelf, floormat, showercurtain, o
     *("bathtub", "bag", "other structure", "other furniture", "other prop"),
 )
 STUFF = {"wall", "floor", "ceiling", "other structure", "other furniture", "other prop"}
-NOBODY = -1  # labelled this pixel; or it has no instance
+NOBODY = -1  # stored where nobody labelled a pixel, or where it has no instance
 
-_CLASS = 1 << 16  # of a key: class x 65536 + instance, 0 for stuff and for crowds
+_CLASS = 1 << 16  # a segment's key is class x 65536 + instance; instance 0 is stuff or a crowd
 _IS_STUFF = np.array([False, *(name in STUFF for name in NYU40)])
 
 
 class Partition(NamedTuple):
-    """ids: int32[H, W], 0 = void; keys, sizes: int64[n], a segment's key (_CLASS) and pixels."""
+    """The segments of a frame.
+
+    ids: int32[H, W], the number of each pixel's segment, from 1, 0 = void; keys, sizes: int64[n],
+    each segment's key (_CLASS) and its pixels.
+    """
 
     ids: NDArray[np.int32]
     keys: NDArray[np.int64]
@@ -53,12 +60,12 @@ class Partition(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The segments' classes."""
+        """The class of each segment."""
         return [NYU40[key // _CLASS - 1] for key in self.keys.tolist()]
 
     @property
     def crowds(self) -> list[bool]:
-        """Which segments are things that nobody told apart."""
+        """For each segment whether it is things that were not told apart."""
         pairs = zip(self.names, self.keys.tolist(), strict=True)
         return [name not in STUFF and key % _CLASS == 0 for name, key in pairs]
 
@@ -66,13 +73,13 @@ class Partition(NamedTuple):
 def partition(
     semantic: NDArray[np.int16], instance: NDArray[np.int16], files: tuple[str, str]
 ) -> Partition:
-    """The segments of both images, int16[H, W]. files: their paths, for BadSample."""
-    line, number = semantic.ravel(), instance.ravel()
-    # looked at once for each run along the rows: neighbours mostly have the same labels
-    change = (line[1:] != line[:-1]) | (number[1:] != number[:-1])
-    starts = np.concatenate(([0], np.flatnonzero(change) + 1))
-    lengths = np.diff(starts, append=len(line))
-    kind, number = line[starts].astype(np.int64), number[starts].astype(np.int64)
+    """The segments of a frame's two images, int16[H, W] each.
+
+    files: their paths, for messages. Raises BadSample: "unknown category" for a class, "out of
+    range" for an instance that is none.
+    """
+    starts, lengths = runs(semantic, instance)
+    kind, number = (each.ravel()[starts].astype(np.int64) for each in (semantic, instance))
     if (strange := (kind == 0) | (kind < NOBODY) | (kind > len(NYU40))).any():
         detail = f"class {kind[strange][0]}, expected -1 or 1 to {len(NYU40)}"
         raise BadSample("unknown category", detail, files[0])
@@ -88,35 +95,23 @@ def partition(
     return Partition(ids, keys[1:], sizes[1:])
 
 
-def facts(found: Partition) -> tuple[ClassFact, ...]:
+def facts(whole: Partition) -> tuple[ClassFact, ...]:
     """What an index says of a frame, by class name."""
-    areas: dict[str, list[int]] = {}
-    for name, crowd, size in zip(found.names, found.crowds, found.sizes.tolist(), strict=True):
-        known = areas.setdefault(name, [])
-        if name not in STUFF and not crowd:
-            known.append(size)
-    return tuple(
-        ClassFact(
-            name=name,
-            thing=name not in STUFF,
-            instances=len(known),
-            smallest=min(known, default=0),
-        )
-        for name, known in sorted(areas.items())
-    )
+    parts = zip(whole.names, whole.crowds, whole.sizes.tolist(), strict=True)
+    return by_class(Seen(name, name not in STUFF, crowd, size) for name, crowd, size in parts)
 
 
-def segments(found: Partition) -> Segments:
-    """The label."""
+def segments(whole: Partition) -> Segments:
+    """A frame's partition as a label; void is not valid."""
     import torch
 
     from vbdata.core.types import Segments
 
-    ids = torch.from_numpy(found.ids)
+    ids = torch.from_numpy(whole.ids)
     return Segments(
         ids=ids,
-        classes=tuple(found.names),
-        things=tuple(name not in STUFF for name in found.names),
-        crowds=tuple(found.crowds),
+        classes=tuple(whole.names),
+        things=tuple(name not in STUFF for name in whole.names),
+        crowds=tuple(whole.crowds),
         valid=ids > 0,
     )

@@ -32,8 +32,11 @@ CAMERA = re.compile(r"cam_\d{2}")
 
 
 def frames(root: Root, split: str) -> dict[str, dict[str, set[int]]]:
-    """Scene -> camera -> numbers of the public frames of a partition. Raises SourceError."""
-    found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    """Scene -> camera -> numbers of the public frames of a partition, by the split CSV.
+
+    split: one of SPLITS. Raises SourceError with the line that cannot be read.
+    """
+    by_scene: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     wanted = SPLITS[:3] if split == "all" else (split,)
     for line, row in enumerate(_rows(root, SPLIT_AT, SPLIT_CSV), 2):
         try:
@@ -41,15 +44,15 @@ def frames(root: Root, split: str) -> dict[str, dict[str, set[int]]]:
             if public and row["split_partition_name"] in wanted:
                 if not CAMERA.fullmatch(row["camera_name"]):
                     raise ValueError(f"camera {row['camera_name']!r}, expected cam_NN")
-                found[row["scene_name"]][row["camera_name"]].add(int(row["frame_id"]))
+                by_scene[row["scene_name"]][row["camera_name"]].add(int(row["frame_id"]))
         except (KeyError, TypeError, ValueError) as err:
             raise SourceError(f"{SPLIT_CSV}, line {line}: {err!r}") from err
-    return found
+    return by_scene
 
 
 def cameras(root: Root) -> dict[str, Camera]:
-    """Scene -> its camera. Raises SourceError."""
-    found: dict[str, Camera] = {}
+    """Scene -> its camera, by the camera CSV. Raises SourceError with the line that is wrong."""
+    by_scene: dict[str, Camera] = {}
     for line, row in enumerate(_rows(root, CAMERA_AT, CAMERA_CSV), 2):
         try:
             matrix = tuple(float(row[f"M_cam_from_uv_{k // 3}{k % 3}"]) for k in range(9))
@@ -57,14 +60,15 @@ def cameras(root: Root) -> dict[str, Camera]:
             whole = width >= 1 and height >= 1 and not (width % 1 or height % 1)
             if not all(map(math.isfinite, matrix)) or not whole or width * height > MAX_PIXELS:
                 raise ValueError(f"camera of {width}x{height} pixels, M_cam_from_uv {matrix}")
-            found[row["scene_name"]] = Camera(int(width), int(height), matrix)
+            by_scene[row["scene_name"]] = Camera(int(width), int(height), matrix)
         except (KeyError, TypeError, ValueError) as err:
             raise SourceError(f"{CAMERA_CSV}, line {line}: {err!r}") from err
-    return found
+    return by_scene
 
 
-def _rows(root: Root, places: tuple[str, ...], name: str) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file that may lie in one of several folders."""
-    path = next((at + name for at in places if root.exists(at + name)), places[0] + name)
+def _rows(root: Root, folders: tuple[str, ...], name: str) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file in the first of several folders that has it. Raises SourceError."""
+    paths = [folder + name for folder in folders]
+    path = next(filter(root.exists, paths), paths[0])
     data = records.source_bytes(root, path, "part of the ml-hypersim repository")
     return csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))

@@ -52,7 +52,7 @@ DEPTH = "data_depth_annotated.zip"
 
 
 def names(drives: Drives) -> list[str]:
-    """The drives' names, sorted."""
+    """The full names of drives, such as 2011_09_26_drive_0001_sync, sorted."""
     return [
         f"{date}_drive_{int(number):04d}_sync"
         for date, numbers in drives.items()
@@ -61,19 +61,19 @@ def names(drives: Drives) -> list[str]:
 
 
 def groups(drives: Drives) -> frozenset[str]:
-    """The drives as groups of samples."""
+    """The groups that entries of these drives have."""
     return frozenset(f"kitti:{name}" for name in names(drives))
 
 
 def downloads(part: str) -> list[Download]:
-    """The raw drives of a part with their calibrations, and the depth maps of both parts."""
-    found = [Download(path=f"depth/{part}", archive=DEPTH, url=f"{SERVER}/{DEPTH}")]
+    """What to download for a part, "train" or "val": depth maps, calibrations and raw drives."""
+    files = [Download(path=f"depth/{part}", archive=DEPTH, url=f"{SERVER}/{DEPTH}")]
     for date in PARTS[part]:
         zipped = f"{date}_calib.zip"
         path = f"raw/{date}/calib_cam_to_cam.txt"
-        found.append(Download(path=path, archive=zipped, url=f"{SERVER}/raw_data/{zipped}"))
+        files.append(Download(path=path, archive=zipped, url=f"{SERVER}/raw_data/{zipped}"))
     for name in names(PARTS[part]):
         path, folder = f"raw/{name[:10]}/{name}", name.removesuffix("_sync")
         url = f"{SERVER}/raw_data/{folder}/{name}.zip"
-        found.append(Download(path=path, archive=f"{name}.zip", url=url))
-    return found
+        files.append(Download(path=path, archive=f"{name}.zip", url=url))
+    return files

@@ -56,10 +56,10 @@ IMAGES = 200
 
 
 def group(number: int) -> str:
-    """The group of a training image: its raw drive, else the run of unknown drives it is in.
+    """The group of a training image: its raw drive or, if that is unpublished, the run it is in.
 
-    Neighbours may be of one drive, so such a run is one group, named by its first image. Images
-    that the benchmark does not have are groups of their own.
+    Neighbours in a run of unpublished drives may be of one drive, so the run is one group, named by
+    its first image. Numbers that the benchmark does not have are groups of their own.
     """
     if number >= IMAGES:
         return f"kitti-semantic:{number:06d}"

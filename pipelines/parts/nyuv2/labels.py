@@ -1,4 +1,4 @@
-"""NYUv2's depth and objects as labels, valid where the picture shows something."""
+"""NYUv2's depth and objects as labels, valid inside the picture's white frame only."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import images
 from vbdata.core.types import Depth, Entry, Segments
 from vbdata.errors import BadSample
 
 from .. import coded_segments as coded
-from .. import records
+from .. import maps, records
 from ..coded_segments import Kind, Part
 
 if TYPE_CHECKING:
@@ -22,29 +21,28 @@ if TYPE_CHECKING:
     from .mat import Mat
 
 REGIONS = {"frame": (7, 474, 7, 632), "eigen": (45, 471, 41, 601)}  # rows, columns, half open
-FARTHEST = 10.0  # metres
-MILLIMETRES = 1000
+FARTHEST = 10.0  # metres, where the toolbox cuts depth off
+MILLIMETRES = 1000  # in a metre
 
 
 def window(region: str) -> tuple[slice, slice]:
-    """The rows and columns of a region."""
+    """The rows and columns of one of REGIONS."""
     top, bottom, left, right = REGIONS[region]
     return slice(top, bottom), slice(left, right)
 
 
 def metres(root: Root, entry: Entry) -> NDArray[np.float32]:
-    """float32[H, W]: what a sync frame's PNG says, 0 = missing. Raises BadSample."""
-    path = entry.files["depth"].path
-    stored = images.decode_png_raw(records.read(root, entry, "depth"), path)
-    if stored.ndim != 2 or stored.dtype != np.uint16:
-        found = f"{stored.dtype} of shape {stored.shape}"
-        raise BadSample("wrong dtype", f"depth is {found}, expected grey uint16", path)
-    records.check_size(stored.shape, entry, path)
+    """The depth of a sync frame in metres, float32[H, W], 0 = missing. Raises BadSample."""
+    stored = maps.grey(root, entry, "depth", np.uint16)
+    records.check_size(stored.shape, entry, entry.files["depth"].path)
     return stored.astype(np.float32) / np.float32(MILLIMETRES)
 
 
 def depth(stored: NDArray[np.float32], region: str, path: str) -> Depth:
-    """Metres as they are stored, valid inside of the region, above 0 and below 10."""
+    """Stored metres, float32[H, W], as a label: valid inside the region, above 0 and below 10.
+
+    Raises BadSample("all invalid").
+    """
     import torch
 
     inside = window(region)
@@ -57,21 +55,21 @@ def depth(stored: NDArray[np.float32], region: str, path: str) -> Depth:
     return Depth(metres=torch.from_numpy(kept), valid=torch.from_numpy(valid))
 
 
-def objects(mat: Mat, at: int, region: str, kinds: Sequence[Kind]) -> list[Part]:
-    """The objects of a labelled frame inside of the region. Raises BadSample."""
+def objects(mat: Mat, frame: int, region: str, kinds: Sequence[Kind]) -> list[Part]:
+    """The objects of a labelled frame, counted from 0, inside the region. Raises BadSample."""
     rows, columns = window(region)
-    return coded.parts(_codes(mat, at)[columns, rows], kinds, mat.path)
+    return coded.parts(_codes(mat, frame)[columns, rows], kinds, mat.path)
 
 
-def segments(mat: Mat, at: int, region: str, listed: Sequence[Part]) -> Segments:
-    """The label of a frame with these objects. Raises BadSample if one is not there."""
-    codes, inside = _codes(mat, at).T, window(region)
+def segments(mat: Mat, frame: int, region: str, listed: Sequence[Part]) -> Segments:
+    """The label of a frame, counted from 0, with these objects. Raises BadSample if one is gone."""
+    codes, inside = _codes(mat, frame).T, window(region)
     ids = np.zeros(codes.shape, np.int32)
     ids[inside] = coded.numbers(codes[inside], listed, mat.path)
     return coded.segments(ids, listed)
 
 
-def _codes(mat: Mat, at: int) -> NDArray[np.int32]:
-    """int32[W, H], as MATLAB stores it: label and instance of a frame's pixels."""
-    labels, instances = (mat.frame(name, at) for name in ("labels", "instances"))
+def _codes(mat: Mat, frame: int) -> NDArray[np.int32]:
+    """int32[W, H], columns first as MATLAB stores it: 256 x label + instance of each pixel."""
+    labels, instances = (mat.frame(name, frame) for name in ("labels", "instances"))
     return labels.astype(np.int32) * coded.INSTANCES + instances

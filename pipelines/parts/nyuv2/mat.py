@@ -1,7 +1,7 @@
-"""nyu_depth_v2_labeled.mat (HDF5, 2.8 GB), read where it lies: a frame at a time, by ranges.
+"""nyu_depth_v2_labeled.mat (HDF5, 2.8 GB), read a frame at a time, by ranges, from S3 too.
 
 MATLAB stores columns first, so HDF5 shows every array with its axes reversed: labels are
-[frame, column, row]. A cell array is a row of references, each to the code units of one text.
+[frame, column, row]. A cell array of texts is a row of references, each to a text's UTF-16 units.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vbdata.errors import BadSample, Reason
 from vbdata.storage.streams import Window
 
-from ...formats.hdf5 import DAMAGE
+from ...formats.hdf5 import DAMAGE, only_gzipped, own_dataset
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -36,12 +36,12 @@ ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 MOST = 100_000  # frames, or cells
 LARGEST_CHUNK = 1 << 26  # bytes
-LONGEST_TEXT = 256  # code units
-BLOCK, BLOCKS = 1 << 16, 64  # small reads come from kept blocks: 4 MiB at most
+LONGEST_TEXT = 256  # UTF-16 units
+BLOCK, BLOCKS = 1 << 16, 64  # small reads are served from this many cached blocks: 4 MiB
 
 
 class Mat:
-    """The open file. Whatever is wrong with its bytes is a BadSample; close it after use."""
+    """The open file, a context manager that closes it. Damaged bytes raise BadSample."""
 
     def __init__(self, root: Root, path: str, size: int) -> None:
         import h5py
@@ -63,16 +63,16 @@ class Mat:
             return len(self._array(name))
 
     def frame(self, name: str, number: int) -> NDArray[Any]:
-        """A frame of one of ARRAYS as it is stored, [..., column, row]; numbers count from 0.
+        """A frame, counted from 0, of one of ARRAYS as it is stored, [..., column, row].
 
         Raises BadSample.
         """
         with self._blamed():
-            found = self._array(name)
-            return _frame(found, number) if _gzipped(found) else np.asarray(found[number])
+            array = self._array(name)
+            return _frame(array, number) if only_gzipped(array) else np.asarray(array[number])
 
     def texts(self, name: str) -> list[str]:
-        """A cell array of texts, such as `names` or `scenes`. Raises BadSample."""
+        """The texts of a cell array, such as `names` or `scenes`. Raises BadSample."""
         import h5py
 
         with self._blamed():
@@ -92,28 +92,20 @@ class Mat:
 
     def _array(self, name: str) -> Any:
         dtype, shape = ARRAYS[name]
-        found = self._dataset(name)
-        if found.dtype != np.dtype(dtype):
-            detail = f"{name}: {found.dtype}, expected {np.dtype(dtype)}"
+        array = self._dataset(name)
+        if array.dtype != np.dtype(dtype):
+            detail = f"{name}: {array.dtype}, expected {np.dtype(dtype)}"
             raise BadSample("wrong dtype", detail, self.path)
-        if found.shape[1:] != shape or not 0 < len(found) <= MOST:
-            detail = f"{name}: {found.shape}, expected (frames, {', '.join(map(str, shape))})"
+        if array.shape[1:] != shape or not 0 < len(array) <= MOST:
+            detail = f"{name}: {array.shape}, expected (frames, {', '.join(map(str, shape))})"
             raise BadSample("wrong size", detail, self.path)
-        return found
+        return array
 
     def _dataset(self, name: str) -> Any:
-        import h5py
-
-        link = self._file.get(name, getlink=True)
-        found = self._file[name] if isinstance(link, h5py.HardLink) else None
-        if not isinstance(found, h5py.Dataset):
-            detail = f"HDF5 file has no dataset {name!r} of its own"
-            raise BadSample("undecodable", detail, self.path)
-        if found.is_virtual or found.external:
-            raise BadSample("unsafe path", f"{name}: stored in other files", self.path)
-        if math.prod(found.chunks or ()) * found.dtype.itemsize > LARGEST_CHUNK:
-            raise BadSample("out of range", f"{name}: chunks of {found.chunks}", self.path)
-        return found
+        dataset = own_dataset(self._file, name, self.path)
+        if math.prod(dataset.chunks or ()) * dataset.dtype.itemsize > LARGEST_CHUNK:
+            raise BadSample("out of range", f"{name}: chunks of {dataset.chunks}", self.path)
+        return dataset
 
     @contextmanager
     def _blamed(self) -> Iterator[None]:
@@ -127,36 +119,26 @@ class Mat:
             raise BadSample(reason, f"HDF5: {err}", self.path) from err
 
 
-def _frame(found: Any, number: int) -> NDArray[Any]:
+def _frame(array: Any, number: int) -> NDArray[Any]:
     """A frame of an array in gzipped chunks. h5py's zlib is slow, so they are inflated here."""
-    thick, *extent = found.chunks
-    out = np.empty(found.shape[1:], found.dtype)
-    size = math.prod(found.chunks) * found.dtype.itemsize
+    thick, *extent = array.chunks
+    out = np.empty(array.shape[1:], array.dtype)
+    size = math.prod(array.chunks) * array.dtype.itemsize
     for corner in product(*(range(0, n, c) for n, c in zip(out.shape, extent, strict=True))):
-        skipped, packed = found.id.read_direct_chunk((number - number % thick, *corner))
-        if skipped:
-            return np.asarray(found[number])
+        skipped, packed = array.id.read_direct_chunk((number - number % thick, *corner))
+        if skipped:  # this chunk was stored as it is: whoever wrote it, h5py knows
+            return np.asarray(array[number])
         raw = deflate.zlib_decompress(packed, size)
-        block = np.frombuffer(raw, found.dtype).reshape(found.chunks)[number % thick]
-        place = out[tuple(slice(at, at + n) for at, n in zip(corner, extent, strict=True))]
-        place[...] = block[tuple(slice(n) for n in place.shape)]
+        block = np.frombuffer(raw, array.dtype).reshape(array.chunks)[number % thick]
+        part = out[tuple(slice(start, start + n) for start, n in zip(corner, extent, strict=True))]
+        part[...] = block[tuple(slice(n) for n in part.shape)]
     return out
 
 
-def _gzipped(found: Any) -> bool:
-    """Whether all that was done to the chunks of an array is gzip."""
-    import h5py
-
-    made = found.id.get_create_plist()
-    plain = found.id.get_type() == h5py.h5t.py_create(found.dtype)
-    one = found.chunks is not None and made.get_nfilters() == 1
-    return bool(one and plain and made.get_filter(0)[0] == h5py.h5z.FILTER_DEFLATE)
-
-
 class Ranges(Window):
-    """A file as HDF5 reads it: small pieces here and there, and now and then a chunk.
+    """A file for HDF5, which reads small pieces here and there and now and then a whole chunk.
 
-    failure: an error of the storage, which HDF5 would pass off as one of the file.
+    failure: an error of the storage, which HDF5 would report as damage of the file.
     """
 
     def __init__(self, root: Root, path: str, size: int) -> None:

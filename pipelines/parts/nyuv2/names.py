@@ -1,8 +1,8 @@
 """The 894 class names of NYUv2 as a prompt says them, and which of them can be counted.
 
-The data do not say what can be counted. So: not wall, floor and ceiling, and nothing whose name is
-its own plural (books, clothes, blinds), as such a name stands for a heap. The class "unknown" is
-void. Source of the names: ESANet (src/datasets/nyuv2/nyuv2.py), which lists them all.
+The data do not state what can be counted. Here everything can but wall, floor and ceiling, and
+classes whose name is its own plural (books, clothes, blinds), since such a name stands for a heap.
+The class "unknown" is void. Source of the names: ESANet (src/datasets/nyuv2/nyuv2.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..coded_segments import Kind
 STUFF = ("wall", "floor", "ceiling")
 UNKNOWN = "unknown"
 VOID = Kind("", False)
-SPELLING = {  # as words are spelt there
+SPELLING = {  # the data's spelling -> the usual one
     "cannister": "canister",
     "collander": "colander",
     "deoderant": "deodorant",
@@ -39,12 +39,12 @@ SPELLING = {  # as words are spelt there
 
 
 def kinds(names: list[str]) -> list[Kind]:
-    """The classes by label; names: those of labels 1, 2, ... Label 0 is void."""
+    """The classes by label, of which 0 is void. names: those of labels 1, 2, ..."""
     return [VOID, *map(_kind, names)]
 
 
 def _kind(name: str) -> Kind:
-    said = " ".join(SPELLING.get(word, word) for word in name.lower().split())
-    if said in ("", UNKNOWN):
+    spelled = " ".join(SPELLING.get(word, word) for word in name.lower().split())
+    if spelled in ("", UNKNOWN):
         return VOID
-    return Kind(said, said not in STUFF and plural(said) != said)
+    return Kind(spelled, spelled not in STUFF and plural(spelled) != spelled)

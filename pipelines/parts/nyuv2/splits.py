@@ -1,7 +1,7 @@
 """splits.mat of NYUv2: two columns of frame numbers in a MATLAB level 5 file.
 
-Level 5 is no HDF5, so this reads just what such a file holds: named matrices of real numbers,
-each perhaps deflated. Source: MathWorks, "MAT-File Format", chapter 1.
+Level 5 is not HDF5, so this reads what such a file holds and no more: named matrices of real
+numbers, each perhaps deflated. Source: MathWorks, "MAT-File Format", chapter 1.
 """
 
 from __future__ import annotations
@@ -26,14 +26,19 @@ COLUMNS = {"train": "trainNdxs", "test": "testNdxs"}
 
 
 def splits(data: bytes, file: str, count: int) -> dict[str, frozenset[int]]:
-    """Split -> its frames, counted from 1, of `count`. Raises SourceError if that is not there."""
+    """Split -> numbers of its frames, counted from 1.
+
+    file: the name for messages; count: how many frames there are. Raises SourceError if the file
+    has no such splits.
+    """
     try:
-        found = dict(_matrices(data))
+        matrices = dict(_matrices(data))
     except (struct.error, zlib.error, ValueError, KeyError, TypeError) as err:
         raise SourceError(f"{file}: not the MATLAB level 5 file that it should be: {err}") from err
-    if missing := sorted(set(COLUMNS.values()) - found.keys()):
-        raise SourceError(f"{file}: no {missing[0]}, found {', '.join(sorted(found)) or 'nothing'}")
-    frames = {split: _frames(found[name], name, file, count) for split, name in COLUMNS.items()}
+    if missing := sorted(set(COLUMNS.values()) - matrices.keys()):
+        names = ", ".join(sorted(matrices)) or "nothing"
+        raise SourceError(f"{file}: no {missing[0]}, found {names}")
+    frames = {split: _frames(matrices[name], name, file, count) for split, name in COLUMNS.items()}
     if both := sorted(frames["train"] & frames["test"]):
         raise SourceError(f"{file}: frame {both[0]} is in train and in test")
     return frames
@@ -49,7 +54,7 @@ def _frames(column: NDArray[np.generic], name: str, file: str, count: int) -> fr
 
 
 def _matrices(data: bytes) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """Name and values of the matrices in a file."""
+    """(name, values) of the matrices in a file. Garbled bytes raise ValueError and the like."""
     if len(data) < HEADER or len(data) > LARGEST or data[126:128] not in (b"IM", b"MI"):
         raise ValueError(f"{len(data)} bytes that start {data[:20]!r}")
     order = "<" if data[126:128] == b"IM" else ">"
@@ -64,15 +69,15 @@ def _matrices(data: bytes) -> Iterator[tuple[str, NDArray[np.generic]]]:
 
 
 def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    """Type and body of the elements that follow one another."""
-    at = 0
-    while at + 8 <= len(data):
-        kind, size = struct.unpack_from(order + "II", data, at)
-        start = at + 8
+    """(type, body) of elements that follow one another, in a byte order of struct's."""
+    tag = 0  # where an element's tag begins
+    while tag + 8 <= len(data):
+        kind, size = struct.unpack_from(order + "II", data, tag)
+        start = tag + 8
         if kind >> 16:  # a small element: its size shares a word with its type
-            kind, size, start = kind & 0xFFFF, kind >> 16, at + 4
+            kind, size, start = kind & 0xFFFF, kind >> 16, tag + 4
         if start + size > len(data):
-            raise ValueError(f"an element of {size} bytes at byte {at} of {len(data)}")
+            raise ValueError(f"an element of {size} bytes at byte {tag} of {len(data)}")
         yield kind, data[start : start + size]
-        at = max(start + size, at + 8)
-        at += 0 if kind == COMPRESSED else -at % 8
+        tag = max(start + size, tag + 8)
+        tag += 0 if kind == COMPRESSED else -tag % 8

@@ -1,4 +1,4 @@
-"""The refer API's pickles of refs, checked: what is called what, in which split.
+"""The refer API's pickles of referring expressions, checked: which object is called what.
 
 A ref is a dict of ref_id, ann_id, category_id, image_id, split, file_name, sent_ids and sentences,
 each a dict of sent_id, sent, raw and tokens (github.com/lichengunc/refer, refer.py).
@@ -27,7 +27,7 @@ MAX_TEXT = 1000  # characters of a sentence; the longest of RefCOCOg has some 20
 
 
 class Ref(NamedTuple):
-    """A checked record: what an annotation is called."""
+    """A checked ref: the texts that refer to one annotation of one image, both by id."""
 
     image: int
     annotation: int
@@ -36,14 +36,18 @@ class Ref(NamedTuple):
 
 @dataclass(slots=True)
 class _Seen:
-    """Numbers that may come once: else one sentence, shared by all refs, outgrows all memory."""
+    """Ids that may come once only.
+
+    In a pickle a sentence costs a few bytes each time it is referred to: one that all refs share
+    would outgrow any memory.
+    """
 
     refs: set[int] = field(default_factory=set)
     sentences: set[int] = field(default_factory=set)
 
 
 def read(root: Root, path: str) -> list[Any]:
-    """The records of a file, unchecked. Raises SourceError."""
+    """The refs of a file, unchecked. Raises SourceError if it is not a pickled list."""
     listed = plain_pickle.read(root, path)
     if not isinstance(listed, list):
         raise SourceError(f"{path}: holds a {type(listed).__name__}, expected a list")
@@ -51,20 +55,23 @@ def read(root: Root, path: str) -> list[Any]:
 
 
 def images(listed: list[Any], split: str) -> Iterator[int]:
-    """The image ids that a split's refs name, as far as they do, whatever else is wrong."""
+    """The image ids of a split's refs; a ref that is too garbled to name one is skipped."""
     for record in listed:
         try:
             if _split_of(record) in _wanted(split):
                 yield _number(record, "image_id")
         except BadSample:
-            continue  # the index tells of it
+            continue  # the index reports it
 
 
 def by_image(
     listed: list[Any], split: str, pictures: dict[int, Picture]
 ) -> tuple[dict[int, list[Ref]], list[str]]:
-    """The split's refs by image id, and what is wrong with those that have no place."""
-    found: dict[int, list[Ref]] = {}
+    """A split's refs by image id, and what is wrong with the garbled ones, in words.
+
+    pictures: the images and annotations that a ref may name.
+    """
+    refs: dict[int, list[Ref]] = {}
     bad: list[str] = []
     seen = _Seen()
     for place, record in enumerate(listed):
@@ -72,10 +79,10 @@ def by_image(
             if _split_of(record) in _wanted(split):
                 ref = _ref(record, seen)
                 _check_target(ref, pictures)
-                found.setdefault(ref.image, []).append(ref)
+                refs.setdefault(ref.image, []).append(ref)
         except BadSample as err:
             bad.append(f"ref {place} of the file: {err.detail}")
-    return found, bad
+    return refs, bad
 
 
 def _wanted(split: str) -> set[str]:
@@ -105,8 +112,8 @@ def _sentence(sentence: Any, seen: _Seen) -> str:
     sentence = sentence if isinstance(sentence, dict) else {}
     number, text = _number(sentence, "sent_id"), sentence.get("sent")
     if not isinstance(text, str) or len(text) > MAX_TEXT or not records.text(text):
-        said = f"sentence {number} is {_brief(text)}"
-        raise garbled(f"{said}, expected text of {MAX_TEXT} characters at most")
+        what = f"sentence {number} is {_brief(text)}"
+        raise garbled(f"{what}, expected text of {MAX_TEXT} characters at most")
     _once("sent_id", number, seen.sentences)
     return " ".join(text.split())
 
@@ -119,7 +126,7 @@ def _number(record: dict[str, Any], key: str) -> int:
 
 
 def _brief(value: Any) -> str:
-    """A value in some words; the plain repr of lists that hold each other has no end."""
+    """A value in a few words. The plain repr of lists that hold each other never ends."""
     return reprlib.repr(value)[:60]
 
 
@@ -139,5 +146,5 @@ def _check_target(ref: Ref, pictures: dict[int, Picture]) -> None:
 
 
 def with_area(picture: Picture) -> list[dict[str, Any]]:
-    """An image's annotations that have a mask."""
+    """An image's annotations that have an area, and so a mask."""
     return [annotation for annotation in picture.masks if annotation.get("area") != 0]

@@ -1,4 +1,4 @@
-"""One record of triplets.py, a line or a tar's sample: its parts, its facts, its faults."""
+"""One record of the reader `triplets`: the members of a tar's sample, and what a record says."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ from vbdata.errors import BadSample
 
 from ...formats.tars import Parts, Span
 from .. import own_records as own
-from ..own_records import garbled, measured, row
-
-__all__ = ["columns", "decoded", "described", "garbled", "image", "measured", "row"]
 
 
 def columns(samples: dict[str, Parts]) -> tuple[list[str], list[str]]:
-    """What the images of a tar's samples are called, and what may be an instruction."""
+    """Names of a tar's members that may be images, and of those that may be instructions."""
     pictures, texts = dict[str, None](), dict[str, None]()
     for parts in samples.values():
         for extension in parts.spans:
             pictures |= dict.fromkeys(_names_of_image(extension))
-        texts |= dict.fromkeys(row(parts.texts.get("json", b"{}")) or ())
+        texts |= dict.fromkeys(own.row(parts.texts.get("json", b"{}")) or ())
         texts |= dict.fromkeys(extension.removesuffix(".txt") for extension in parts.texts)
     return list(pictures), [name for name in texts if name != "json"]
 
 
 def image(parts: Parts, name: str) -> Span:
-    """The member of an image. Raises BadSample("missing")."""
-    known = [each for each in parts.spans if name in _names_of_image(each)]
-    if len(known) != 1:
-        raise BadSample("missing", f"{len(known)} images {name!r} among {sorted(parts.spans)}")
-    return parts.spans[known[0]]
+    """The one image of a sample that has this name. Raises BadSample("missing")."""
+    extensions = [each for each in parts.spans if name in _names_of_image(each)]
+    if len(extensions) != 1:
+        detail = f"{len(extensions)} images {name!r} among {sorted(parts.spans)}"
+        raise BadSample("missing", detail)
+    return parts.spans[extensions[0]]
 
 
 def _names_of_image(extension: str) -> tuple[str, ...]:
@@ -40,12 +38,10 @@ def _names_of_image(extension: str) -> tuple[str, ...]:
     return (extension, stem) if kind.lower() in own.KINDS else ()
 
 
-def decoded(text: bytes) -> str:
-    """An instruction's text. Raises BadSample."""
-    return own.decoded(text, "instruction")
+def described(entry: Entry, row: dict[str, Any], instruction: Any) -> Entry:
+    """The entry with its instructions, and the size, group and licence of its record.
 
-
-def described(entry: Entry, row: dict[str, Any], said: Any) -> Entry:
-    """The entry with all that its record says. Raises BadSample."""
+    instruction: a text or a list of texts, as the record has it. Raises BadSample.
+    """
     entry = own.described(entry, row)
-    return replace(entry, instructions=own.texts(said, "instruction"))
+    return replace(entry, instructions=own.texts(instruction, "instruction"))

@@ -1,11 +1,11 @@
 """Virtual KITTI 2's depth: uint16 centimetres to metres, and to surface normals.
 
-Normals need more than centimetres: at 10 m a pixel is 1.4 cm wide, so that neighbours on a wall
-differ by no step or by one, and their slopes jump between 0 and 20 degrees. Every value stands for
-an interval of 1 cm, and the surface runs through all of them: inverse depth, which is linear on
-planes, is averaged with its neighbours and put back into its interval, eight times. It never leaves
-what was stored, so that edges stay; on ray-cast streets of the official size the mean angle to the
-true normals falls from 3.3 to 1.2 degrees (0.6 with unrounded depth).
+Centimetres are too coarse for normals: at 10 m a pixel is 1.4 cm wide, so neighbours on a wall
+differ by no step or by one, and slopes jump between 0 and 20 degrees. But every stored value stands
+for an interval of 1 cm, and the surface runs through all intervals. So inverse depth, which is
+linear on planes, is averaged with its neighbours and clipped to its interval, eight times. As it
+never leaves its interval, edges stay. On ray-cast streets of the official size the mean angle to
+the true normals falls from 3.3 to 1.2 degrees (0.6 with unrounded depth).
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import images
 from vbdata.core.surface import normals_from_depth
 from vbdata.core.types import Depth, Normals
 from vbdata.errors import BadSample
 
-from .. import records
+from .. import maps, records
 
 if TYPE_CHECKING:
     from vbdata.core.types import Entry
@@ -32,12 +31,8 @@ PASSES = 8
 
 
 def read(root: Root, entry: Entry) -> NDArray[np.uint16]:
-    """The stored centimetres, uint16[H, W]. Raises BadSample."""
-    path = entry.files["depth"].path
-    stored = images.decode_png_raw(records.read(root, entry, "depth"), path)
-    if stored.ndim != 2 or stored.dtype != np.uint16:
-        found = f"{stored.dtype} of shape {stored.shape}"
-        raise BadSample("wrong dtype", f"depth is {found}, expected grey uint16", path)
+    """The stored centimetres of an entry, uint16[H, W], 65535 = sky, 0 = none. Raises BadSample."""
+    path, stored = entry.files["depth"].path, maps.grey(root, entry, "depth", np.uint16)
     records.check_size(stored.shape, entry, path)
     if not stored.any():
         raise BadSample("all invalid", "no pixel has a depth", path)
@@ -45,7 +40,10 @@ def read(root: Root, entry: Entry) -> NDArray[np.uint16]:
 
 
 def metric(stored: NDArray[np.uint16]) -> Depth:
-    """Metres: the float32 nearest to value / 100, +inf for sky; 0 is not valid."""
+    """Stored centimetres as a label: the float32 nearest to value / 100, +inf for sky.
+
+    Pixels that are stored as 0 are not valid.
+    """
     import torch
 
     metres = _metres(stored)
@@ -54,7 +52,10 @@ def metric(stored: NDArray[np.uint16]) -> Depth:
 
 
 def normals(stored: NDArray[np.uint16], camera: tuple[float, float, float, float]) -> Normals:
-    """Normals of the surfaces; camera: fx, fy, cx, cy in pixels. Raises BadSample."""
+    """Normals of stored centimetres, uint16[H, W], by the rule of vbdata.core.surface.
+
+    camera: fx, fy, cx, cy in pixels. Raises BadSample("all invalid").
+    """
     import torch
 
     sky = stored == SKY
@@ -65,7 +66,10 @@ def normals(stored: NDArray[np.uint16], camera: tuple[float, float, float, float
 
 
 def unrounded(stored: NDArray[np.uint16], solid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Metres, float32[H, W], smooth within half a step of the stored ones; 0 where not solid."""
+    """Metres, float32[H, W], smoothed within half a step of the stored ones; 0 where not solid.
+
+    solid: bool[H, W], pixels that see a surface.
+    """
     metres = np.where(solid, _metres(stored), np.float32(1))
     half = np.float32(0.5) / np.float32(STEPS_PER_METRE)
     least = np.where(solid, 1 / (metres + half), np.float32(0))

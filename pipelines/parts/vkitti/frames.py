@@ -12,20 +12,21 @@ from vbdata.core.types import Entry
 from vbdata.errors import BadSample
 
 from .. import records
+from ..class_facts import Seen, by_class
 from . import segments as segmentation
 from . import tables
-from .segments import Part, Track
+from .segments import Track
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
-IMAGES = {
+IMAGES = {  # modality -> stem and suffix of its files
     "rgb": ("rgb", "jpg"),
     "depth": ("depth", "png"),
     "classSegmentation": ("classgt", "png"),
     "instanceSegmentation": ("instancegt", "png"),
-}  # modality -> stem and suffix of its files
-ROLES = {
+}
+ROLES = {  # key of an entry's file -> modality
     "image": "rgb",
     "depth": "depth",
     "classes": "classSegmentation",
@@ -33,12 +34,15 @@ ROLES = {
 }
 TEXTS = "textgt"
 
-SIZE = (1242, 375)  # of all official images; where not one of a camera's images can be read
-HEAD = 1 << 12
+SIZE = (1242, 375)  # of all official images: for a camera of which no image can be read
+HEAD = 1 << 12  # bytes of an image that hold its size
 
 
 class Places:
-    """The trees of a root: for each modality the scenes in trees of its own, then in the root."""
+    """Where the files of each modality are: in a tree of its own below the root, or in the root.
+
+    Each download may be unpacked in a folder of its own or merged with the others, in any mixture.
+    """
 
     def __init__(self, root: Root) -> None:
         here = root.folders()
@@ -50,30 +54,35 @@ class Places:
             own = [(f"{name}/", set(root.folders(name))) for name in names if name]
             self._trees[what] = [*own, ("", set(here))]
 
-    def folders(self, at: str) -> dict[str, str]:
-        """Modality -> its folder of "SceneXX/Y", if there is one."""
-        found: dict[str, str] = {}
+    def folders(self, name: str) -> dict[str, str]:
+        """Modality -> its folder for a variation "SceneXX/Y", of those that have one."""
+        by_modality: dict[str, str] = {}
         for what in IMAGES:
-            for top in self._tops(what, at):
-                below = self._root.folders(f"{top}{at}/frames")
-                for name in [name for name in below if name.lower() == what.lower()]:
-                    found.setdefault(what, f"{top}{at}/frames/{name}")
-        return found
+            for top in self._tops(what, name):
+                below = self._root.folders(f"{top}{name}/frames")
+                for folder in [folder for folder in below if folder.lower() == what.lower()]:
+                    by_modality.setdefault(what, f"{top}{name}/frames/{folder}")
+        return by_modality
 
-    def text(self, at: str, name: str) -> str | None:
-        """The path of a text file of "SceneXX/Y", if there is one."""
-        paths = (f"{top}{at}/{name}.txt" for top in self._tops(TEXTS, at))
+    def text(self, name: str, file: str) -> str | None:
+        """The path of a text file of a variation "SceneXX/Y"; None if it is not there."""
+        paths = (f"{top}{name}/{file}.txt" for top in self._tops(TEXTS, name))
         return next(filter(self._root.exists, paths), None)
 
-    def _tops(self, what: str, at: str) -> Iterator[str]:
-        scene = at.partition("/")[0]
+    def _tops(self, what: str, name: str) -> Iterator[str]:
+        """The trees of a modality, "" or with a slash, that have the scene of a variation."""
+        scene = name.partition("/")[0]
         yield from (top for top, scenes in self._trees[what] if scene in scenes)
 
 
 class Variation(NamedTuple):
-    """What the frames of one variation of a scene share; None: there is no such file."""
+    """What the frames of one variation of a scene share.
 
-    at: str
+    name: "SceneXX/Y"; folders: by modality; colors, lenses: None where their file is not there;
+    tracks, boxes: what the text files list.
+    """
+
+    name: str
     group: str
     license: str
     folders: Mapping[str, str]
@@ -83,14 +92,14 @@ class Variation(NamedTuple):
     boxes: Mapping[tables.View, Mapping[int, int]]
 
 
-def variation(root: Root, places: Places, at: str, group: str, license: str) -> Variation:
-    """Find the folders and read the text files of "SceneXX/Y". Raises SourceError."""
-    paths = {name: places.text(at, name) for name in ("colors", "intrinsic", "info", "bbox")}
+def variation(root: Root, places: Places, name: str, group: str, license: str) -> Variation:
+    """Find the folders and read the text files of a variation "SceneXX/Y". Raises SourceError."""
+    paths = {file: places.text(name, file) for file in ("colors", "intrinsic", "info", "bbox")}
     return Variation(
-        at=at,
+        name=name,
         group=group,
         license=license,
-        folders=places.folders(at),
+        folders=places.folders(name),
         colors=tables.colors(root, path) if (path := paths["colors"]) else None,
         lenses=tables.lenses(root, path) if (path := paths["intrinsic"]) else None,
         tracks=tables.tracks(root, path) if (path := paths["info"]) else {},
@@ -99,16 +108,17 @@ def variation(root: Root, places: Places, at: str, group: str, license: str) -> 
 
 
 def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Iterator[Entry]:
-    """A camera's frames, each number of which there is a file; none without images or labels.
+    """The frames of one camera of a variation: every number of which there is a file.
 
-    opened: whether the class and instance images are opened for the facts.
+    None if the camera has no pictures or no labels. opened: whether the class and instance images
+    are opened for the facts.
     """
     known = {
         what: records.sizes(root, f"{folder}/Camera_{camera}")
         for what, folder in shared.folders.items()
     }
     numbers = {what: _numbers(what, paths) for what, paths in known.items()}
-    offered = {what for what, found in numbers.items() if found}
+    offered = {what for what, frames_there in numbers.items() if frames_there}
     labels = _labels(offered, shared)
     if not labels or "rgb" not in offered:
         return
@@ -120,7 +130,7 @@ def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Itera
             if what in offered
         }
         entry = Entry(
-            id=f"{shared.at}/Camera_{camera}/{number:05d}",
+            id=f"{shared.name}/Camera_{camera}/{number:05d}",
             group=shared.group,
             width=width,
             height=height,
@@ -129,9 +139,9 @@ def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Itera
             labels=labels,
         )
         try:
-            yield _told(root, entry, shared, (number, camera), opened)
+            yield _described(root, entry, shared, (number, camera), opened)
         except BadSample as bad:
-            yield replace(entry, fault=f"{bad.reason}: {bad.detail}")
+            yield records.faulty(entry, bad)
 
 
 def _path(shared: Variation, what: str, camera: int, number: int) -> str:
@@ -140,10 +150,10 @@ def _path(shared: Variation, what: str, camera: int, number: int) -> str:
 
 
 def _numbers(what: str, paths: Mapping[str, int]) -> set[int]:
-    """The frames of which there is a file; files of other names are not Virtual KITTI's."""
+    """The numbers of the frames that have a file; files of other names are not Virtual KITTI's."""
     stem, suffix = IMAGES[what]
     form = re.compile(rf".*/Camera_\d/{stem}_(\d{{5}})\.{suffix}")
-    return {int(found[1]) for path in paths if (found := form.fullmatch(path))}
+    return {int(match[1]) for path in paths if (match := form.fullmatch(path))}
 
 
 def _labels(offered: set[str], shared: Variation) -> tuple[str, ...]:
@@ -161,31 +171,34 @@ def _size(root: Root, paths: Sequence[str]) -> tuple[int, int]:
     for path in paths:
         try:
             size = records.head_size(root.read_range(path, 0, HEAD))
-        except BadSample:  # comes out again when that frame is loaded
+        except BadSample:  # raised again when that frame is loaded
             continue
         if size and 0 < size[0] * size[1] <= MAX_PIXELS:
             return size
     return SIZE
 
 
-def _told(root: Root, entry: Entry, shared: Variation, view: tables.View, opened: bool) -> Entry:
+def _described(
+    root: Root, entry: Entry, shared: Variation, view: tables.View, opened: bool
+) -> Entry:
     """The entry with what the text files, or its images, say of it. Raises BadSample."""
     if shared.lenses is not None:
         if view not in shared.lenses:
-            at = f"frame {view[0]}, camera {view[1]}"
-            raise BadSample("garbled annotation", f"intrinsic.txt has no row of {at}")
+            detail = f"intrinsic.txt has no row of frame {view[0]}, camera {view[1]}"
+            raise BadSample("garbled annotation", detail)
         entry = replace(entry, camera=shared.lenses[view])
     if "segments" not in entry.labels or shared.colors is None:
         return entry
     tracks: list[Track] = []
     if opened:
         vehicles = [track for track in shared.tracks.items() if track[1] in tables.VEHICLES]
-        tracks, facts = segmentation.seen(root, entry, shared.colors, sorted(vehicles))
+        tracks, facts = segmentation.shown(root, entry, shared.colors, sorted(vehicles))
     elif "instances" in entry.files and shared.tracks:
         visible = _boxed(shared, view)
         tracks = [track for track, _ in visible]
-        parts = [(Part(tables.CLASSES[label], True, False), size) for (_, label), size in visible]
-        facts = segmentation.facts(parts)
+        facts = by_class(
+            Seen(tables.CLASSES[label], True, False, size) for (_, label), size in visible
+        )
     else:
         facts = ()
     record = {"colors": shared.colors, "tracks": tracks}
@@ -193,7 +206,7 @@ def _told(root: Root, entry: Entry, shared: Variation, view: tables.View, opened
 
 
 def _boxed(shared: Variation, view: tables.View) -> list[tuple[Track, int]]:
-    """The vehicles that bbox.txt lists as visible, and their pixels. Raises BadSample."""
+    """The vehicles that bbox.txt lists as visible in a view, with pixels. Raises BadSample."""
     visible = []
     for track, size in sorted(shared.boxes.get(view, {}).items()):
         if track not in shared.tracks:
