@@ -9,8 +9,11 @@ import pytest
 
 from vbdata import plugins
 from vbdata.core.types import Source
+from vbdata.errors import BadSample
 from vbdata.index import index as index_module
+from vbdata.index.cache import IndexCache, Traced
 from vbdata.index.index import Index, build_index
+from vbdata.storage.folder import Folder
 
 DATASETS = ("coco", "kitti", "hypersim", "refcoco", "triplets")
 
@@ -92,6 +95,31 @@ def test_an_annotation_of_the_same_size(demo_data: Path, tmp_path: Path, runs: l
     file.write_text(changed)
     assert not same(first, indexed(data, "coco", tmp_path / "b"))
     assert runs == ["coco", "coco"]
+
+
+@pytest.mark.usefixtures("runs")
+def test_what_could_not_be_read_is_part_of_the_trace(tmp_path: Path) -> None:
+    """A reader may try a file, and do without it."""
+    files = tmp_path / "x.parquet", tmp_path / "x.arrow"
+    for file in files:
+        file.write_bytes(b"an index")
+    (tmp_path / "data").mkdir()
+    root, traced = Folder(str(tmp_path / "data")), Traced(Folder(str(tmp_path / "data")))
+    for read in (
+        lambda: traced.read("a"),
+        lambda: traced.read_range("b", 0, 4),
+        lambda: traced.open("c"),
+    ):
+        with pytest.raises(BadSample, match="missing"):
+            read()
+    cache = IndexCache("coco", {})
+    cache.store(traced, files)
+    assert cache.fetch(root, files)
+    for name in ("a", "b", "c"):
+        (tmp_path / "data" / name).write_bytes(b"it is there")
+        assert not cache.fetch(root, files), name
+        (tmp_path / "data" / name).unlink()
+    assert cache.fetch(root, files)
 
 
 def test_other_options_and_a_failure(demo_data: Path, tmp_path: Path, runs: list[str]) -> None:

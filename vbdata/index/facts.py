@@ -115,20 +115,20 @@ FACTS: Final = pa.schema(
 
 def fact_row(entry: Entry) -> dict[str, Any]:
     """An entry as one row of the facts, by column of FACTS."""
-    row = {name: FIELDS[name].cell(_plain(entry, name)) for name in _COLUMNS}
-    return row | {"word": word_of(entry.id), "digest": entry_digest(entry)}
+    plain = _plain(entry)
+    row = {name: FIELDS[name].cell(plain[name]) for name in _COLUMNS}
+    return row | {"word": word_of(entry.id), "digest": _digest(plain, entry.record)}
 
 
 def entry_digest(entry: Entry) -> str:
     """SHA-256 (hexadecimal) of all that an index says of one record."""
-    values = tuple(_plain(entry, name) for name in FIELDS)
-    content = (*values, hashlib.sha256(entry.record).digest())
-    return hashlib.sha256(repr(content).encode()).hexdigest()
+    return _digest(_plain(entry), entry.record)
 
 
 def entry_line(entry: Entry) -> bytes:
     """An entry without its record, as JSON. Raises SourceError for a value that JSON lacks."""
-    values = {name: _plain(entry, name) for name in _STORED}
+    plain = _plain(entry)
+    values = {name: plain[name] for name in _STORED}
     return json.dumps(values, separators=(",", ":"), default=_number).encode()
 
 
@@ -138,8 +138,14 @@ def read_entry(line: bytes, record: bytes) -> Entry:
     return Entry(record=record, **{name: FIELDS[name].read(values[name]) for name in _STORED})
 
 
-def _plain(entry: Entry, name: str) -> Any:
-    return FIELDS[name].plain(getattr(entry, name))
+def _plain(entry: Entry) -> dict[str, Any]:
+    """The plain values of all fields but the record, in the order of the digest."""
+    return {name: field.plain(getattr(entry, name)) for name, field in FIELDS.items()}
+
+
+def _digest(plain: Mapping[str, Any], record: bytes) -> str:
+    content = (*plain.values(), hashlib.sha256(record).digest())
+    return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
 def _number(value: Any) -> Any:
