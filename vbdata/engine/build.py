@@ -1,4 +1,4 @@
-"""`vbdata build`: index, plan, shards, manifest, in that order, resuming what is finished."""
+"""A whole build: index, plan, shards, manifest, in that order. What is finished is kept."""
 
 from __future__ import annotations
 
@@ -35,13 +35,16 @@ Run = Callable[[Todo], Events]
 
 
 def index_sources(recipe: Recipe, folder: Path) -> list[Index]:
-    """Index all sources of a recipe into a local folder."""
+    """Index all sources of a recipe into a local folder. Raises SourceError."""
     return [build_index(source, folder) for source in recipe.sources]
 
 
 @contextmanager
 def planned(recipe: Recipe) -> Iterator[Plan]:
-    """A plan whose index lives in a temporary folder."""
+    """Index and plan a recipe. The index lies in a temporary folder, deleted when this is left.
+
+    Raises RecipeError or SourceError.
+    """
     with TemporaryDirectory(prefix="vbdata-") as folder:
         yield make_plan(recipe, index_sources(recipe, Path(folder)))
 
@@ -49,10 +52,12 @@ def planned(recipe: Recipe) -> Iterator[Plan]:
 def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None) -> dict[str, Any]:
     """Build a recipe into a folder and return the manifest.
 
-    What an earlier run of the same recipe finished is kept. Raises BuildError if the folder holds
-    another recipe's build, if shards fail for good, or if more than max_bad is quarantined.
+    Shards that an earlier run of the same recipe has finished are kept. watcher: is told of the
+    plan and of every event. Raises RecipeError or SourceError if there can be no plan; BuildError
+    if the folder holds another recipe's build, if shards are given up, or if more than the recipe's
+    max_bad is quarantined.
     """
-    if how.ray in (None, "local"):  # workers elsewhere look for themselves
+    if how.ray in (None, "local"):  # workers on other machines check their own device
         check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
@@ -66,7 +71,7 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
 
 @contextmanager
 def _work_folder(out: Folder) -> Iterator[Path]:
-    """Where index and plan are written: in the output folder, or to be uploaded to it."""
+    """Where index and plan are written: in a local output folder, else to be uploaded from here."""
     if out.local:
         yield _made(Path(out.full_path(PLAN_FOLDER)))
         return
@@ -75,7 +80,7 @@ def _work_folder(out: Folder) -> Iterator[Path]:
 
 
 def _shared(context: JobContext, work: Path, out: Folder, how: How) -> JobContext:
-    """Upload index and plan; the jobs, for workers that find them where they are for all."""
+    """Upload index and plan if the output is a store; the context with which workers find them."""
     if out.local:
         return context
     for file in sorted(path for path in work.rglob("*") if path.is_file()):
@@ -85,6 +90,7 @@ def _shared(context: JobContext, work: Path, out: Folder, how: How) -> JobContex
 
 
 def _made(folder: Path) -> Path:
+    """Make a local folder. Raises BuildError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
@@ -123,7 +129,7 @@ def _build_plan(
 
 @contextmanager
 def _equipped(todo: Todo, specs: ShardSpecs, how: How, record: Record) -> Iterator[Todo]:
-    """The same, its specs told of the samples of earlier builds that may serve."""
+    """The Todo with samples of earlier builds in its specs; `record` gets what came of them."""
     if not how.reuse:
         yield todo
         return
@@ -141,10 +147,10 @@ def _equipped(todo: Todo, specs: ShardSpecs, how: How, record: Record) -> Iterat
 def _build_shards(
     todo: Todo, progress: Progress, watcher: Watcher, record: Record, run: Run
 ) -> None:
-    """Build what is lacking. Raises BuildError if a shard is given up."""
+    """Build the missing shards. Raises BuildError at the end if any of them was given up."""
     record.kept = progress.shards_kept
     watcher.step(progress)
-    # closed here and now, whoever is interrupted: its workers end before their cluster does
+    # closed at once even if this is interrupted, so that the workers end before their cluster does
     with closing(run(todo)) as events:
         for event in events:
             record.add(event)
@@ -157,7 +163,7 @@ def _build_shards(
 
 @contextmanager
 def _runner(out: Folder, how: How) -> Iterator[Run]:
-    """What builds shards, here or on Ray, which comes up while sources are indexed."""
+    """The runner: in this process, or on Ray, which starts while the sources are indexed."""
     if how.ray is None:
         yield lambda todo: run_local(todo, out, how.device)
         return

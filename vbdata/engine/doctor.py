@@ -1,8 +1,8 @@
 """`vbdata doctor`: examine the raw data of a recipe before a long build, and write nothing.
 
-For each source: is the root there, which official downloads are not, what does the index count
-against the official total, which records are faulty or lack files; then a few records of each task
-are read, drawn and proven, as a build would. Last, the plan: does the mixture come out at all.
+For each source: whether its root is there, which official downloads are not, how many records the
+index has of the official total, which of them are faulty or lack files. Then whether there can be a
+plan. Last, a few records of each cell are read, rendered and decoded again, as a build would do.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ from vbdata.recipe.recipe import Recipe
 from vbdata.shard.sample import load_row, make_sample
 from vbdata.sources.open import open_root
 
-SHOWN = 3  # examples of each kind of trouble
+SHOWN = 3  # examples of each kind of fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of the examination. fail: the recipe cannot be built; remedies: what to do."""
+    """One line of the examination.
+
+    level: "fail" if the recipe cannot be built; remedies: what to do about it, or examples.
+    """
 
     source: str
     level: Literal["ok", "warn", "fail"]
@@ -45,7 +48,11 @@ class Finding:
 
 
 def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
-    """Everything that can be said of a recipe's data, reading `samples` records of each cell."""
+    """Examine the data of a recipe, finding by finding, the sources first.
+
+    samples: records of each cell that are read as a trial. Faults of the data are findings, never
+    raised.
+    """
     one_thread()
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         indices: list[Index] = []
@@ -74,16 +81,16 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
 
 
 def official(source: Source) -> Official:
-    """What a source's official release holds; nothing for data of one's own."""
+    """What a source's official release holds; nothing for a reader of the user's own data."""
     module = plugins.dataset(source.dataset)
     if not hasattr(module, "official"):
         return Official(entries=None, downloads=())
-    found: Official = module.official(**source.options)
-    return found
+    release: Official = module.official(**source.options)
+    return release
 
 
 def _downloads(source: Source) -> Iterator[Finding]:
-    """Which parts of the official release are not below the root, and where they are to be had."""
+    """Which parts of the official release are not below the root, and where to download them."""
     try:
         wanted = official(source).downloads
         mount = plugins.mounts(source.dataset)
@@ -115,7 +122,7 @@ def _where(download: Download) -> str:
 
 
 def _counts(index: Index) -> Iterator[Finding]:
-    """How many records there are, are faulty, and lack files."""
+    """How many records there are, how many are faulty, and how many files are missing."""
     name, total = index.source.name, official(index.source).entries
     text, level = f"{len(index):,} records", "ok"
     if total is not None:
@@ -125,25 +132,26 @@ def _counts(index: Index) -> Iterator[Finding]:
     faults: dict[str, list[str]] = {}
     for entry in index.faults():
         faults.setdefault(entry.fault.partition(": ")[0], []).append(f"{entry.id}: {entry.fault}")
-    for reason, found in sorted(faults.items()):
-        text = f"{len(found):,} records are faulty: {reason}"
-        yield Finding(source=name, level="warn", text=text, remedies=tuple(found[:SHOWN]))
+    for reason, lines in sorted(faults.items()):
+        text = f"{len(lines):,} records are faulty: {reason}"
+        yield Finding(source=name, level="warn", text=text, remedies=tuple(lines[:SHOWN]))
     for role, paths in sorted(_missing(index).items()):
         text = f"{len(paths):,} {role} files are missing"
         yield Finding(source=name, level="warn", text=text, remedies=tuple(paths[:SHOWN]))
 
 
 def _missing(index: Index) -> dict[str, list[str]]:
-    """Files that records name and the root does not have, by role."""
-    found: dict[str, list[str]] = {}
+    """Role -> paths of the files that records name and the root does not have."""
+    missing: dict[str, list[str]] = {}
     for entry in index.stored:
         for role, file in entry.files.items():
             if file.size < 0:
-                found.setdefault(role, []).append(file.path)
-    return found
+                missing.setdefault(role, []).append(file.path)
+    return missing
 
 
 def _exclusions(plan: Plan) -> Iterator[Finding]:
+    """What is held out, and how many records that and the licence policy exclude."""
     for line in plan.held.lines():
         text = f"{line['set']}: {line['groups']:,} groups are held out"
         level: Literal["ok", "warn"] = "warn" if line["unmatched"] else "ok"
@@ -159,7 +167,7 @@ def _exclusions(plan: Plan) -> Iterator[Finding]:
 
 
 def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
-    """Read, draw and prove some records of a cell, chosen by the recipe's seed."""
+    """Read, render and decode again some records of a cell, chosen by the recipe's seed."""
     words = plan.indices[cell.source].words[cell.rows]
     count = min(samples, len(cell.rows))
     which, _ = draw(words, count, plan.recipe.seed, "doctor", cell.source, cell.task)
@@ -168,7 +176,7 @@ def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
     source = plan.indices[cell.source].source
     job = _with(job, source, plan)
     root = open_root(source.roots, mount=plugins.mounts(source.dataset))
-    troubles: list[str] = []
+    faults: list[str] = []
     reasons: Counter[str] = Counter()
     for entry in entries:
         row = Row(
@@ -183,19 +191,19 @@ def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
             make_sample(row, load_row(row, job, root), job, "cpu")
         except BadSample as bad:
             reasons[bad.reason] += 1
-            troubles.append(f"{entry.id}: {bad}")
+            faults.append(f"{entry.id}: {bad}")
     text = f"{cell.task}: {len(cell.rows):,} records can serve for {cell.count:,} samples; "
-    text += f"{len(entries) - len(troubles)} of {len(entries)} read as a trial are good"
+    text += f"{len(entries) - len(faults)} of {len(entries)} read as a trial are good"
     if reasons:
         text += f" ({', '.join(f'{n} {reason}' for reason, n in reasons.most_common())})"
     level: Literal["ok", "warn", "fail"] = "ok"
-    if troubles:
-        level = "fail" if len(troubles) == len(entries) else "warn"
-    return Finding(source=cell.source, level=level, text=text, remedies=tuple(troubles[:SHOWN]))
+    if faults:
+        level = "fail" if len(faults) == len(entries) else "warn"
+    return Finding(source=cell.source, level=level, text=text, remedies=tuple(faults[:SHOWN]))
 
 
 def _with(job: Job, source: Source, plan: Plan) -> Job:
-    """The job with a source that its own shard may not use."""
+    """A job that knows this source, even if no row of its own is from there."""
     from dataclasses import replace
 
     datasets: dict[str, Any] = {**job.datasets, source.name: source.dataset}

@@ -1,8 +1,8 @@
-"""Earlier builds whose samples may be copied: one table of them, looked up by origin.
+"""Earlier builds whose samples may be copied: one table of all of them, searched by origin.
 
-It is made of receipts, so builds that were never finished serve as well. The table is a temporary
-Arrow file that is mapped, not loaded; 16 bytes a sample are held in memory. A job is told of the
-samples that may serve for it, and its worker decides (vbdata.shard.reuse).
+The table is made of receipts, so builds that were never finished serve as well. It is a temporary
+Arrow file that is mapped, not loaded; 16 bytes a sample are held in memory. The driver only adds to
+each shard spec which samples may serve; the worker decides whether they do (vbdata.shard.reuse).
 """
 
 from __future__ import annotations
@@ -27,11 +27,15 @@ from vbdata.layout import MANIFEST, RECIPE
 from vbdata.shard.reuse import REUSED, Old
 from vbdata.storage.folder import Folder
 
-MOST = 16  # samples of one origin that a job is told of, besides those of its own draws
+MOST = 16  # samples of one origin that a spec gets, besides those of its own draws
 
 
 class Library:
-    """The samples of earlier builds. tally: by folder, what it offers and what is left out."""
+    """The samples of some earlier builds, open for searching; made by `opened`.
+
+    tally: folder -> how many shards and samples it offers, and how many shards are left out by
+    cause.
+    """
 
     def __init__(self, table: Any, words: Words, tally: Mapping[str, Counter[str]]) -> None:
         self._table, self.tally = table, tally
@@ -43,18 +47,18 @@ class Library:
     def equipped(
         self, spec: ShardSpec, draws: Callable[[ShardSpec], Mapping[str, set[int]]]
     ) -> ShardSpec:
-        """The spec, told of the earlier samples that may serve for its rows and spares.
+        """The spec with the earlier samples that may serve for its rows and spares, in `reuse`.
 
-        draws: their origins, and by which draws they would be taken (vbdata.jobs.specs).
+        draws: as ShardSpecs.draws, the origins of a spec's rows and the words of their draws.
         """
         if not len(self._words):
             return spec
-        return replace(spec, reuse=self._found(draws(spec)))
+        return replace(spec, reuse=self._candidates(draws(spec)))
 
     def statement(self, counts: Mapping[str, int], built: int) -> dict[str, Any]:
-        """What a run of `built` samples has reused, and why not the rest, for people and scripts.
+        """The `reuse` of run.json: how many samples a run copied, and why not the others.
 
-        counts: what came of the samples that its jobs were told of.
+        counts: Receipt.reuse, summed over the run's shards; built: samples of the run.
         """
         reused = counts.get(REUSED, 0)
         return {
@@ -64,7 +68,11 @@ class Library:
             "folders": {url: dict(tally) for url, tally in self.tally.items()},
         }
 
-    def _found(self, draws: Mapping[str, set[int]]) -> dict[str, tuple[Old, ...]]:
+    def _candidates(self, draws: Mapping[str, set[int]]) -> dict[str, tuple[Old, ...]]:
+        """The earlier samples of each origin that are worth a look.
+
+        Origins are searched by their first 64 bits; the worker compares them whole.
+        """
         wanted = np.array([origin_word(origin) for origin in draws], np.uint64)
         first, last = (np.searchsorted(self._words, wanted, side) for side in ("left", "right"))
         spans = [self._order[a:b] for a, b in zip(first, last, strict=True)]
@@ -81,16 +89,18 @@ class Library:
         lines: dict[int, dict[str, Any]] = {}
         for batch in np.unique(of_batch).tolist():
             mine = numbers[of_batch == batch]
-            at = pa.array(mine - self._starts[batch])
-            found = self._table.get_batch(batch).take(at).to_pylist()
-            lines |= dict(zip(mine.tolist(), found, strict=True))
+            rows = pa.array(mine - self._starts[batch])
+            taken = self._table.get_batch(batch).take(rows).to_pylist()
+            lines |= dict(zip(mine.tolist(), taken, strict=True))
         return lines
 
 
 def _chosen(lines: Sequence[dict[str, Any]], draws: set[int]) -> Iterator[Old]:
-    """All of the wanted draws, whose params are the same if nothing has changed; some others.
+    """The samples that a spec gets of one origin: all of its own draws, and MOST others at most.
 
-    No two of the same content: the first stands in the folder that was named first.
+    Samples of the same draw have the same params unless a template has changed; others may have
+    them by chance. Of samples with the same content only the first is taken, which lies in the
+    folder that was named first.
     """
     contents: set[str] = set()
     others = 0
@@ -120,22 +130,25 @@ def refuse_strangers(urls: Iterable[str]) -> None:
 
 @contextmanager
 def opened(urls: Sequence[str]) -> Iterator[Library]:
-    """The samples of some builds as they are now. Raises BuildError if one cannot be listed."""
+    """The library of some builds, folders or URLs, as they are now.
+
+    Raises BuildError if one cannot be listed.
+    """
     tally: dict[str, Counter[str]] = {url: Counter() for url in urls}
     words = [np.empty(0, np.uint64)]
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         path = Path(temporary) / "earlier.arrow"
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, TABLE) as writer:
             for url in dict.fromkeys(urls):
-                for batch, keys in batches(_now(Folder(url)), tally[url]):
+                for batch, origins in batches(_fresh(Folder(url)), tally[url]):
                     writer.write_batch(batch)
-                    words.append(keys)
+                    words.append(origins)
         with pa.memory_map(str(path)) as mapped:
             yield Library(pa.ipc.open_file(mapped), np.concatenate(words), tally)
 
 
-def _now(folder: Folder) -> Folder:
-    """The folder, with nothing remembered of what was in it."""
+def _fresh(folder: Folder) -> Folder:
+    """The folder without the listings that its filesystem has cached."""
     if not folder.local:
         folder.fs.invalidate_cache()
     return folder

@@ -1,4 +1,4 @@
-"""The output folder between runs: whose it is, which shards are finished, what must go."""
+"""The output folder between runs: which recipe it belongs to, what is finished, what is deleted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LOG = logging.getLogger(__name__)
 
 
 def refuse_others(recipe: Recipe, out: Folder) -> None:
-    """Raise BuildError if the folder holds another recipe's build, or something else."""
+    """Raise BuildError if the folder holds the build of another recipe, or anything but a build."""
     try:
         old = _recorded(out)
         strange = None if old else _first_strange(out)
@@ -55,7 +55,11 @@ def refuse_others(recipe: Recipe, out: Folder) -> None:
 
 
 def claim(recipe: Recipe, out: Folder) -> None:
-    """Write down whose folder this is. Raises BuildError if nothing can be written."""
+    """Write the recipe into the folder, which belongs to it from then on.
+
+    Uploads that killed workers left unfinished are dropped. Raises BuildError if nothing can be
+    written.
+    """
     drop_uploads(out)
     try:
         out.write(RECIPE, (json.dumps(recipe.canonical(), indent=1) + "\n").encode())
@@ -65,16 +69,17 @@ def claim(recipe: Recipe, out: Folder) -> None:
 
 
 def recorded_recipe(out: Folder, roots: Mapping[str, Sequence[str]]) -> Recipe:
-    """The recipe that a folder was built of; roots: where data is now, by source or held-out set.
+    """The recipe that a folder is built from, as its build recorded it.
 
-    Raises BuildError if the folder holds no build, RecipeError if the recipe is no longer right.
+    roots: where raw data lies now, by source or held-out set, if no longer where it was. Raises
+    BuildError if the folder holds no build, RecipeError if the recipe is not valid any more.
     """
     try:
         order = json.loads(out.read(ORDER))
-        text, folder, known = order["recipe"], Path(order["folder"]), dict(order["roots"])
+        text, folder, recorded = order["recipe"], Path(order["folder"]), dict(order["roots"])
     except (BadSample, OSError, ValueError, KeyError, TypeError) as err:
         raise BuildError(f"{out.url} holds no build that can be tried again: {err}") from err
-    return parse_recipe(text, f"{out.url}/{ORDER}", folder, known | dict(roots))
+    return parse_recipe(text, f"{out.url}/{ORDER}", folder, recorded | dict(roots))
 
 
 def missing_shards(
@@ -85,56 +90,65 @@ def missing_shards(
     rehash: bool = False,
     retry: bool = False,
 ) -> list[int]:
-    """Numbers of the shards that are still to be built; what can stay is moved to its tar's name.
+    """Numbers of the shards that are not finished; finished ones move to their place in the plan.
 
-    Its receipt must be of the same job and library versions, its tar of the right size and its
-    offsets of the right bytes; with `rehash` the tar's bytes are read as well; with `retry` no
-    record of it may be in quarantine. tar: the path of a shard's tar by number.
+    A shard is finished if there is a receipt of its job, made with the same library versions, a tar
+    of the right size, and a file of offsets with the right bytes. rehash: the tar must have the
+    right bytes, too; retry: it must have nothing in quarantine and no empty slot.
+
+    digests: of the jobs, by number; tar: gives the path of a shard's tar by number.
     """
-    known = Listed(out.url, (RECEIPTS, SHARDS))
+    listed = Listed(out.url, (RECEIPTS, SHARDS))
 
-    def standing(digest: str) -> Receipt | None:
-        receipt = read_receipt(known, digest)
+    def finished(digest: str) -> Receipt | None:
+        receipt = read_receipt(listed, digest)
         if receipt is None or receipt.environment != environment():
             return None
-        if not _there(known, receipt, rehash):
+        if not _is_whole(listed, receipt, rehash):
             return None
         return None if retry and (receipt.quarantine or receipt.shortfall) else receipt
 
-    found = []
-    for shard, receipt in enumerate(map_requests(known, standing, digests)):
+    missing = []
+    for shard, receipt in enumerate(map_requests(listed, finished, digests)):
         if receipt is None:
-            found.append(shard)
+            missing.append(shard)
         elif receipt.tar != tar(shard):
             moved = replace(receipt, job=digests[shard], tar=tar(shard), shard=shard)
-            _rename(known, moved, receipt.tar)
-    return found
+            _rename(listed, moved, receipt.tar)
+    return missing
 
 
 def receipts(out: Folder, digests: Sequence[str]) -> Iterator[Receipt]:
-    """The receipts of finished shards, in order. Raises BuildError if one has gone."""
-    found = map_requests(out, lambda digest: read_receipt(out, digest), digests)
-    for digest, receipt in zip(digests, found, strict=True):
+    """The receipts of all shards, in the order of their numbers. Raises BuildError if one is gone.
+
+    digests: of the jobs, by number.
+    """
+    read = map_requests(out, lambda digest: read_receipt(out, digest), digests)
+    for digest, receipt in zip(digests, read, strict=True):
         if receipt is None:
             raise BuildError(f"the receipt {receipt_path(digest)} has gone while building")
         yield receipt
 
 
 def _rename(out: Folder, receipt: Receipt, old: str) -> None:
+    """Move a finished tar to the path that its receipt has now; the receipt is written last."""
     out.move(offsets_path(old), offsets_path(receipt.tar))
     out.move(old, receipt.tar)
     write_receipt(out, receipt)
 
 
 def unpublish(out: Folder) -> None:
-    """Take back an earlier run's statement, cards and all, before its shards change."""
-    for stale in (*_stated(out), MANIFEST, SUMS):
+    """Delete what an earlier run published besides its shards, before these change.
+
+    So a folder never holds a manifest that does not fit its shards.
+    """
+    for stale in (*_published(out), MANIFEST, SUMS):
         with suppress(BadSample):  # a damaged list may name what is no path
             out.remove(stale)
 
 
 def drop_uploads(out: Folder) -> None:
-    """Drop what killed workers left of uploads; the build does without, if the store says no."""
+    """Drop unfinished uploads of killed workers; if the store does not allow that, only warn."""
     try:
         count = out.abort_uploads()
     except (OSError, NotImplementedError) as err:
@@ -145,9 +159,9 @@ def drop_uploads(out: Folder) -> None:
 
 
 def sweep(out: Folder, tar: Callable[[int], str], digests: Sequence[str]) -> None:
-    """Delete what no receipt of this build names, and what killed runs left behind.
+    """Delete shards and receipts that are not of this build, and what killed runs left behind.
 
-    tar: the path of a shard's tar by number.
+    tar: gives the path of a shard's tar by number; digests: of this build's jobs.
     """
 
     def wanted(path: str) -> bool:
@@ -185,8 +199,8 @@ def _drop_empty(folder: str) -> None:
         os.rmdir(folder)
 
 
-def _stated(out: Folder) -> list[str]:
-    """What an earlier run published besides its shards."""
+def _published(out: Folder) -> list[str]:
+    """The files that an earlier run published besides its shards, by its list of sums."""
     if not out.exists(SUMS):
         return []
     lines = out.read(SUMS).decode("utf-8", "replace").splitlines()
@@ -194,12 +208,12 @@ def _stated(out: Folder) -> list[str]:
 
 
 def _recorded(out: Folder) -> dict[str, Any] | None:
-    """The recipe of the build in the folder, from its plan or else from its manifest."""
+    """The recipe of the build in the folder, by its plan or its manifest; None if there is none."""
     for path, key in ((RECIPE, None), (MANIFEST, "recipe")):
         if out.exists(path):
             try:
-                found = json.loads(out.read(path))
-                recipe: dict[str, Any] = found[key] if key else found
+                content = json.loads(out.read(path))
+                recipe: dict[str, Any] = content[key] if key else content
                 return recipe
             except (ValueError, KeyError, TypeError, BadSample):
                 continue
@@ -207,7 +221,10 @@ def _recorded(out: Folder) -> dict[str, Any] | None:
 
 
 def _first_strange(out: Folder) -> str | None:
-    """A file that no unfinished run of ours has left."""
+    """The first file that no unfinished build can have left, None if there is none.
+
+    Raises NotADirectoryError if the folder is a file.
+    """
     if out.size("") >= 0:
         raise NotADirectoryError(out.base)
     return next(
@@ -215,7 +232,8 @@ def _first_strange(out: Folder) -> str | None:
     )
 
 
-def _there(out: Folder, receipt: Receipt, rehash: bool) -> bool:
+def _is_whole(out: Folder, receipt: Receipt, rehash: bool) -> bool:
+    """Whether tar and offsets are as the receipt says. rehash: read the tar's bytes, too."""
     index = offsets_path(receipt.tar)
     if out.size(receipt.tar) != receipt.size or not out.exists(index):
         return False
@@ -225,11 +243,13 @@ def _there(out: Folder, receipt: Receipt, rehash: bool) -> bool:
 
 
 def _order(recipe: Recipe) -> dict[str, Any]:
+    """What `recorded_recipe` reads: the recipe's text, and where its raw data lay."""
     roots = {each.name: each.roots for each in recipe.holdout if each.dataset}
     roots |= {source.name: source.roots for source in recipe.sources}
     return {"recipe": recipe.text, "folder": recipe.folder, "roots": roots}
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(recipe.canonical()))
-    return found
+    """The recipe as it comes back from JSON, to be compared with a recorded one."""
+    plain: dict[str, Any] = json.loads(json.dumps(recipe.canonical()))
+    return plain

@@ -1,14 +1,13 @@
-"""The receipts of an earlier build as lines of a table, or why they are of no use.
+"""The receipts of an earlier build as lines of a table, or the cause why one is of no use.
 
-They may be old, cut short or made to deceive, so everything is checked that a copy relies on:
-types, digests' form, the versions of libraries, and that the offsets of a tar lead into it.
+Receipts may be old, cut short or forged, so everything that a copy relies on is checked: types, the
+form of digests, the versions of libraries, and that the offsets of a tar lie inside it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,17 +24,16 @@ from vbdata.jobs.origin import draw_word, origin_word
 from vbdata.layout import RECEIPTS, offsets_path
 from vbdata.machine.environment import environment
 from vbdata.shard.reuse import content_sha256
-from vbdata.shard.tar import BLOCK
+from vbdata.shard.tar_read import parse_offsets
 from vbdata.storage.folder import Folder
 
 AT_ONCE = 16  # receipts that are read at once
-LARGEST = 1 << 30  # bytes of a receipt
-OFFSET = struct.calcsize("<Q")
+LARGEST = 1 << 30  # bytes of a receipt that is read
 
 Words = NDArray[np.uint64]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
-# The fields of vbdata.shard.reuse.Old, and a word for what the prompt was drawn by.
+# The fields of vbdata.shard.reuse.Old, and the word of the draw (vbdata.jobs.origin.draw_word).
 TABLE = pa.schema(
     [
         ("content", pa.string()),
@@ -55,7 +53,7 @@ TABLE = pa.schema(
 
 
 class _Sample(BaseModel):
-    """What a receipt says of a sample, as far as it is needed here."""
+    """The fields of a sample's line in a receipt that are needed here."""
 
     key: str
     source: str
@@ -71,7 +69,7 @@ class _Sample(BaseModel):
 
 
 class _Receipt(BaseModel):
-    """What is needed of a receipt."""
+    """The fields of a receipt that are needed here."""
 
     tar: str
     size: int
@@ -81,31 +79,31 @@ class _Receipt(BaseModel):
 
 
 class _Useless(Exception):
-    """Why no sample of a receipt can be copied."""
+    """No sample of a receipt can be copied. The text says why, and names no record or file."""
 
 
 def batches(folder: Folder, tally: Counter[str]) -> Iterator[tuple[pa.RecordBatch, Words]]:
-    """The samples of each receipt that is right, with the first words of their origins.
+    """The samples of each sound receipt in a build's folder, and the first words of their origins.
 
-    Counts shards, samples and, by cause, receipts that are left out. Raises BuildError if the
-    folder cannot be listed.
+    tally: gets the number of shards, of samples, and of shards left out by cause. Raises BuildError
+    if the folder cannot be listed.
     """
     try:
         files = [file for file in folder.files(RECEIPTS) if file.path.endswith(".json")]
     except (OSError, ValueError) as err:
         raise BuildError(f"{folder.url} cannot be read: {type(err).__name__}: {err}") from err
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for found in pool.map(lambda file: _read(folder, file), files):
+        for read in pool.map(lambda file: _read(folder, file), files):
             tally["shards"] += 1
-            if isinstance(found, str):
-                tally[found] += 1
+            if isinstance(read, str):
+                tally[read] += 1
             else:
-                tally["samples"] += len(found[1])
-                yield found
+                tally["samples"] += len(read[1])
+                yield read
 
 
 def _read(folder: Folder, file: FileRef) -> tuple[pa.RecordBatch, Words] | str:
-    """A receipt as lines of the table, or why not: in few different words."""
+    """A receipt as lines of the table, or the cause why not, in a text that many receipts share."""
     try:
         return _checked(folder, file)
     except _Useless as why:
@@ -121,12 +119,13 @@ def _read(folder: Folder, file: FileRef) -> tuple[pa.RecordBatch, Words] | str:
 
 
 def _checked(folder: Folder, file: FileRef) -> tuple[pa.RecordBatch, Words]:
+    """A receipt as lines of the table. Raises _Useless and what reading and parsing raise."""
     if file.size > LARGEST:
         raise _Useless(f"its receipt is larger than {LARGEST} bytes")
     receipt = _Receipt.model_validate_json(folder.read(file.path))
     if others := _other_versions(receipt.environment):
         raise _Useless(f"made by other versions: {others}")
-    places = itertools.pairwise(_offsets(folder, receipt))
+    spans = itertools.pairwise(_offsets(folder, receipt))
     lines = [
         {
             **sample.model_dump(exclude={"source", "seed", "pass_", "params", "origin_sha256"}),
@@ -137,31 +136,29 @@ def _checked(folder: Folder, file: FileRef) -> tuple[pa.RecordBatch, Words]:
             "size": end - start,
             "draw": draw_word(sample.seed, sample.source, sample.pass_),
         }
-        for sample, (start, end) in zip(receipt.samples, places, strict=True)
+        for sample, (start, end) in zip(receipt.samples, spans, strict=True)
     ]
     words = [origin_word(sample.origin_sha256) for sample in receipt.samples]
     return pa.RecordBatch.from_pylist(lines, TABLE), np.array(words, np.uint64)
 
 
-def _offsets(folder: Folder, receipt: _Receipt) -> tuple[int, ...]:
-    """Where each sample begins, and the end of the last. Raises _Useless."""
+def _offsets(folder: Folder, receipt: _Receipt) -> list[int]:
+    """Where each sample of a tar begins, then where the last one ends. Raises _Useless."""
     if folder.size(receipt.tar) != receipt.size:
         raise _Useless("its tar is missing or of another size")
     packed = folder.read(offsets_path(receipt.tar))
     if hashlib.sha256(packed).hexdigest() != receipt.index_sha256:
         raise _Useless("its tar's offsets are damaged")
-    if len(packed) != OFFSET * (len(receipt.samples) + 1):
-        raise _Useless("its tar's offsets are not one a sample")
-    offsets = struct.unpack(f"<{len(packed) // OFFSET}Q", packed)
-    growing = all(start < end for start, end in itertools.pairwise(offsets))
-    if not growing or offsets[-1] + 2 * BLOCK != receipt.size:
-        raise _Useless("its tar's offsets lead out of it")
+    try:
+        offsets: list[int] = parse_offsets(packed, len(receipt.samples), receipt.size).tolist()
+    except ValueError as err:
+        raise _Useless("its tar's offsets are not those of its samples") from err
     return offsets
 
 
 def _other_versions(there: Mapping[str, str]) -> str:
-    """Which versions of a receipt are not ours."""
+    """The libraries of a receipt that have another version here; "" if none has."""
     here = environment()
     names = sorted(n for n in here.keys() | there.keys() if here.get(n) != there.get(n))
-    said = (f"{n:.40} {there.get(n, 'none'):.20}, here {here.get(n, 'none')}" for n in names[:10])
-    return "; ".join(said)
+    shown = (f"{n:.40} {there.get(n, 'none'):.20}, here {here.get(n, 'none')}" for n in names[:10])
+    return "; ".join(shown)

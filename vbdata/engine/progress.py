@@ -1,4 +1,4 @@
-"""What a watcher of a build is told: how far it is, after each event."""
+"""How far a build is, as its watcher is told after each event of the runner."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from vbdata.shard.reuse import REUSED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What a watcher of the build is told after each event.
+    """How far a build is, in samples and shards.
 
-    times: sums over the shards so far, of earlier runs as well; kept: samples of each cell of the
-    plan that an earlier run has finished.
+    event: what has just happened, None at the start; *_done: finished by now, by this run or an
+    earlier one; *_kept: finished by an earlier run; bytes, quarantined, reused, retries: of this
+    run; workers: how many there are now; times: where the time went, in earlier runs as well; kept:
+    samples of each of the plan's cells that an earlier run has finished, empty if it finished none.
     """
 
     event: Event | None
@@ -38,17 +40,24 @@ class Progress:
 
 
 class Watcher:
-    """Follows a build; this one is silent."""
+    """Follows a build. This one ignores everything; others override what they want to know.
+
+    An exception that it raises ends the build.
+    """
 
     def planned(self, plan: Plan) -> None:
-        """The mixture is known; no pixel has been read."""
+        """The plan is made; no image has been opened yet."""
 
     def step(self, state: Progress) -> None:
-        """Something happened; the first time, nothing yet."""
+        """Something has happened. It is called once before, with `state.event` None."""
 
 
 def initial(plan: Plan, todo: Sequence[int], workers: int, times: Times) -> Progress:
-    """Before anything has happened in this run. todo: shards that are lacking."""
+    """The progress before anything has happened in this run.
+
+    todo: numbers of the shards that are missing; workers: how many there are already; times: where
+    the time of earlier runs went.
+    """
     kept = np.setdiff1d(np.arange(plan.shards), todo)
     cells = tuple(int(n) for n in plan.table[kept].sum(axis=0)) if len(kept) else ()
     samples = sum(cells)
@@ -69,7 +78,7 @@ def initial(plan: Plan, todo: Sequence[int], workers: int, times: Times) -> Prog
 
 
 def advanced(progress: Progress, event: Event) -> Progress:
-    """After an event."""
+    """The progress after one more event."""
     if isinstance(event, Workers):
         return replace(progress, event=event, workers=event.alive)
     if not isinstance(event, Done):

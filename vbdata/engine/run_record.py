@@ -1,8 +1,8 @@
-"""run.json: how the last run of a build went. Times and machine; in no digest.
+"""run.json: how the last run of a build went, with its times and its machine. No digest covers it.
 
-Written when a run starts ("running"), and again when it ends: "built", "failed" or "interrupted".
-One that still says "running" was killed. `time` is summed over `runs` runs, as long as they were
-of the same build.
+It is written when a run starts ("running"), and again when it ends: "built", "failed" or
+"interrupted". If it says "running" and nothing runs, the run was killed. `time` is summed over
+`runs` runs, all of the same build.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from vbdata.storage.folder import Folder
 if TYPE_CHECKING:
     from vbdata.run.how import How
 
-LONGEST_ERROR = 4000  # characters
+LONGEST_ERROR = 4000  # characters of an error's text
 
 
 class Record:
-    """Counts the events of a run; as a context manager it writes run.json at both ends."""
+    """Counts the events of a run. Used as a context manager, which writes run.json at both ends.
+
+    build: name of the folder of shards, which tells builds apart; warnings: the plan's. kept: to be
+    set to the shards that an earlier run finished; reused: to what `Library.statement` gives.
+    """
 
     def __init__(self, out: Folder, how: How, build: str, warnings: list[str]) -> None:
         self._out, self._how, self._build, self._warnings = out, how, build, warnings
@@ -41,7 +45,7 @@ class Record:
         self.times, self.runs = Times(), 1
 
     def __enter__(self) -> Record:
-        self._go_on()
+        self._resume()
         self._write("running")
         return self
 
@@ -61,7 +65,7 @@ class Record:
             error.add_note(f"{RUN} could not be written either: {err}")
 
     def add(self, event: Event) -> None:
-        """Count an event."""
+        """Count an event of the runner."""
         if isinstance(event, Failed):
             self.failed.append(event)
         if isinstance(event, Done):
@@ -71,18 +75,18 @@ class Record:
             self.times.add(event.report)
         self.retries += isinstance(event, Retried)
 
-    def _go_on(self) -> None:
-        """Take over the times of earlier runs of the same build."""
+    def _resume(self) -> None:
+        """Take over the times of earlier runs, if they were of the same build."""
         try:
             if not self._out.exists(RUN):
                 return
-            said = json.loads(self._out.read(RUN))
-            if said["build"] == self._build:
-                times, runs = Times(), int(said["runs"]) + 1
-                times.go_on(said["time"])
+            earlier = json.loads(self._out.read(RUN))
+            if earlier["build"] == self._build:
+                times, runs = Times(), int(earlier["runs"]) + 1
+                times.add_earlier(earlier["time"])
                 self.times, self.runs = times, runs
         except (LookupError, TypeError, ValueError, AttributeError, BadSample):
-            return  # cut short, or of an older version
+            return  # cut short, or of an older version: only the times of earlier runs are lost
 
     def _write(self, status: str, error: BaseException | None = None) -> None:
         seconds = time.monotonic() - self._start

@@ -1,9 +1,9 @@
 """Where the time of a build went, summed from the clocks of its shards: the `time` of run.json.
 
-Seconds of a stage are those of threads, so two workers have two of them in a second of the run.
-`samples_per_second` and `mb_per_second` are the pace of a stage itself: samples of the build, or
-bytes that went through, by its own seconds. A cell without source and task is what shards needed
-as a whole.
+Seconds of a stage are those of threads, so two workers spend two of them in a second of the run.
+`samples_per_second` and `mb_per_second` are the pace of a stage by itself: the samples of the
+build, or the bytes that went through it, divided by its own seconds. The cell with empty source and
+task has the work for shards as a whole, such as uploads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from vbdata.machine.stages import STAGES
 
 
 class Times:
-    """Sums over shards; may go on from the `time` of an earlier run."""
+    """Seconds, samples and bytes, summed over shards of this run and of earlier ones.
+
+    longest: seconds of the slowest shard.
+    """
 
     def __init__(self) -> None:
         self.shards, self.shard_seconds, self.longest = 0, 0.0, 0.0
@@ -27,7 +30,7 @@ class Times:
         self._bytes = Counter[tuple[Cell, str]]()
 
     def add(self, report: ShardReport) -> None:
-        """Count a shard that was built now."""
+        """Add a shard of this run."""
         if report.spent is None:
             return
         self.shards += 1
@@ -37,26 +40,29 @@ class Times:
         for time in report.spent.stages:
             self._count((time.source, time.task), time.stage, time.seconds, time.bytes)
 
-    def go_on(self, said: Mapping[str, Any]) -> None:
-        """Count what an earlier run has said. Raises LookupError, TypeError or ValueError."""
-        for line in said["cells"]:
+    def add_earlier(self, block: Mapping[str, Any]) -> None:
+        """Add the sums of earlier runs, as `block` gave them.
+
+        Raises LookupError, TypeError or ValueError if they are not that.
+        """
+        for line in block["cells"]:
             cell = (str(line["source"]), str(line["task"]))
             self.samples[cell] += int(line["samples"])
             for stage, spent in line["stages"].items():
                 self._count(cell, stage, float(spent["seconds"]), int(spent["bytes"]))
-        self.shards += int(said["shards"])
-        self.shard_seconds += float(said["shard_seconds"])
-        self.longest = max(self.longest, float(said["longest_shard_seconds"]))
+        self.shards += int(block["shards"])
+        self.shard_seconds += float(block["shard_seconds"])
+        self.longest = max(self.longest, float(block["longest_shard_seconds"]))
 
     def shares(self) -> dict[str, float]:
-        """Stage -> its share of all seconds, the largest first."""
+        """Stage -> its share of all seconds, 0 to 1, the largest first; idle ones left out."""
         whole = sum(self._seconds.values()) or 1.0
         shares = {stage: sum(self._of(stage)) / whole for stage in STAGES}
-        found = {stage: share for stage, share in shares.items() if share}
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
+        some = {stage: share for stage, share in shares.items() if share}
+        return dict(sorted(some.items(), key=lambda item: -item[1]))
 
     def block(self) -> dict[str, Any]:
-        """The `time` of run.json."""
+        """The sums as JSON values, by stage and by cell: the `time` of run.json."""
         shares, samples = self.shares(), sum(self.samples.values())
         return {
             "shards": self.shards,
@@ -93,7 +99,7 @@ class Times:
 
 
 def _line(samples: int, seconds: float, size: int) -> dict[str, Any]:
-    """A stage in numbers."""
+    """A stage's numbers as JSON values."""
     pace = 1 / seconds if seconds else 0.0
     return {
         "seconds": round(seconds, 6),
