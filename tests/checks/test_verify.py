@@ -443,7 +443,7 @@ def more(number: Any) -> Any:
         (put("quarantine", {"missing": 3}), "its reasons are not those"),
         (put("licenses", 0, "samples", more), "do not add up"),
         (put("licenses", 0, "license", "CC0-1.0"), "its licences are not those of the rows"),
-        (put("licenses", 0, "commercial", lambda old: not old), "is not rightly called commercial"),
+        (put("licenses", 0, "commercial", lambda old: not old), "has commercial = "),
         (put("roundtrip", "depth", "mean", 0.0), "its round-trip errors are not those"),
         (put("roundtrip", "depth", "tolerance", 0.0), "does not decode within its tolerance"),
         (put("holdout", []), "its held-out sets are not those of the recipe"),

@@ -1,5 +1,5 @@
-"""`vbdata verify`: a finished build against its own sums, counts, rows and pixels.
+"""`vbdata verify`: a finished build compared with its own sums, counts, rows and pixels.
 
-Everything is recomputed from the files of the output folder; raw data is not needed. Left of it
+Everything is computed again from the files of the output folder; no raw data is needed. Left of it
 stands `manifest`.
 """

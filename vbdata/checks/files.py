@@ -1,8 +1,4 @@
-"""The files of a build against SHA256SUMS: missing, extra, changed, and lines that are no sums.
-
-Nothing outside the folder is touched, whatever the lines say, and no file is read into memory that
-is larger than any build's.
-"""
+"""The listing of a build's folder against SHA256SUMS: files that are missing or extra."""
 
 from __future__ import annotations
 
@@ -11,11 +7,15 @@ from collections.abc import Iterator, Mapping
 from vbdata.layout import PLAN_FOLDER, RECEIPTS
 from vbdata.manifest.sums import UNSUMMED, capped
 
-WORK = (f"{PLAN_FOLDER}/", f"{RECEIPTS}/")  # what a next run resumes from; published nowhere
+WORK = (f"{PLAN_FOLDER}/", f"{RECEIPTS}/")  # what the next run resumes from; never published
 
 
 def listing_faults(sums: Mapping[str, str], files: Mapping[str, int]) -> Iterator[str]:
-    """What is listed and not there, and what is there and not listed."""
+    """A sentence for each file that is summed but missing, and for each that is extra.
+
+    sums: SHA-256 by path, as SHA256SUMS has it; files: size in bytes by path, as the folder is
+    listed.
+    """
     yield from capped(f"{path}: missing" for path in sums if path not in files)
     yield from capped(
         f"{path}: not part of the build"

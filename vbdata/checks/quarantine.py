@@ -1,4 +1,4 @@
-"""The quarantine's lines against the counts of the manifest."""
+"""The lines of quarantine.jsonl against the manifest's counts of reasons and cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vbdata.storage.folder import Folder
 
 
 def quarantine_faults(out: Folder, manifest: Manifest) -> Iterator[str]:
-    """Where quarantine.jsonl contradicts the counts of the manifest."""
+    """A sentence for each way in which quarantine.jsonl contradicts the manifest."""
     reasons, cells = Counter[str](), Counter[tuple[str, str]]()
     try:
         with out.open(QUARANTINE) as file:
@@ -29,7 +29,7 @@ def quarantine_faults(out: Folder, manifest: Manifest) -> Iterator[str]:
     if dict(reasons) != manifest.quarantine:
         yield f"{QUARANTINE}: its reasons are not those that {MANIFEST} counts"
     for cell in manifest.cells:
-        found = cells[cell.source, cell.task]
-        if found != cell.quarantined:
+        count = cells[cell.source, cell.task]
+        if count != cell.quarantined:
             name = f"{cell.source} / {cell.task}"
-            yield f"{QUARANTINE}: {found} lines of {name}, {cell.quarantined} in {MANIFEST}"
+            yield f"{QUARANTINE}: {count} lines of {name}, {cell.quarantined} in {MANIFEST}"

@@ -1,7 +1,7 @@
 """The rows of a build against its manifest: every count, key, licence and held-out group.
 
-Rows come a row group at a time, so memory does not grow with the build but for 8 bytes a sample
-(which records a cell has had) and the held-out groups. No tar is opened.
+Rows come a row group at a time, so memory grows with the build only by 8 bytes a sample (a hash of
+its record, to count distinct ones) and by the held-out groups. No tar is opened.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ from vbdata.storage.folder import Folder
 
 WITHOUT_PIXELS = tuple(name for name in ROWS.names if name not in ("instruction", "params"))
 
-NONE = np.empty(0, np.uint64)
+NO_RECORDS = np.empty(0, np.uint64)
 
 
 class RowCheck:
-    """Takes the rows of one shard after the other and says what is wrong, at the end in sum."""
+    """Checks the rows shard by shard (`add`), then what they add up to (`finish`).
+
+    out: the build's folder, from which the held-out groups are read; faults: takes a sentence for
+    each thing that is wrong with those.
+    """
 
     def __init__(self, out: Folder, manifest: Manifest, faults: list[str]) -> None:
         self._manifest = manifest
@@ -42,7 +46,7 @@ class RowCheck:
         self._errors: dict[str, tuple[int, float, float]] = {}
 
     def add(self, number: int, table: pa.Table) -> Iterator[str]:
-        """What is wrong with the rows of a shard; they are counted."""
+        """Add the rows of shard `number`; a sentence for each thing that is wrong with them."""
         columns = {name: table[name].to_pylist() for name in table.column_names}
         yield from capped(self._key_faults(number, columns))
         yield from capped(self._size_faults(columns))
@@ -60,13 +64,13 @@ class RowCheck:
             self._errors[task] = (count + 1, total + error, max(largest, error))
 
     def _key_faults(self, number: int, columns: dict[str, list[Any]]) -> Iterator[str]:
-        """Keys are positions, those of a shard in its own range: so they are unique everywhere."""
+        """Keys are positions, and a shard has a range of its own: so they are unique."""
         recipe = self._manifest.recipe
         first, digits = number * recipe.shard_size, key_digits(recipe.samples)
         last = ""
         for key, shard in zip(columns["key"], columns["shard"], strict=True):
-            good = len(key) == digits and key.isascii() and key.isdigit()
-            if not good or not first <= int(key) < first + recipe.shard_size:
+            is_key = len(key) == digits and key.isascii() and key.isdigit()
+            if not is_key or not first <= int(key) < first + recipe.shard_size:
                 yield f"{key}: not a key of shard {number}, which a row says"
             elif key == last:
                 yield f"{key}: the key stands more than once"
@@ -110,14 +114,14 @@ class RowCheck:
                 yield f"{key}: {source} is read by {dataset}, which the manifest does not say"
 
     def finish(self) -> Iterator[str]:
-        """Where the sums over all rows are not those of the manifest."""
+        """A sentence for each sum over all rows that is not the manifest's."""
         manifest = self._manifest
         for cell in manifest.cells:
             name, key = f"{cell.source} / {cell.task}", (cell.source, cell.task)
-            found = self._cells.pop(key, 0)
-            if found != cell.realised:
-                yield f"{name}: {found} rows, {cell.realised} in {MANIFEST}"
-            unique = len(np.unique(np.concatenate(self._records.get(key) or [NONE])))
+            count = self._cells.pop(key, 0)
+            if count != cell.realised:
+                yield f"{name}: {count} rows, {cell.realised} in {MANIFEST}"
+            unique = len(np.unique(np.concatenate(self._records.get(key) or [NO_RECORDS])))
             if unique != cell.unique:
                 yield f"{name}: {unique} records, {cell.unique} in {MANIFEST}"
         for source, task in self._cells:
@@ -131,7 +135,8 @@ class RowCheck:
             yield f"{MANIFEST}: its licences are not those of the rows"
         for line in manifest.licenses:
             if line.commercial != commercial(line.license):
-                yield f"{MANIFEST}: {line.license!r} is not rightly called commercial or not"
+                wrong = f"has commercial = {line.commercial}, expected {commercial(line.license)}"
+                yield f"{MANIFEST}: {line.license!r} {wrong}"
             if line.samples != sum(line.sources.values()):
                 yield f"{MANIFEST}: the samples of {line.license!r} do not add up"
         errors = {
@@ -146,7 +151,7 @@ class RowCheck:
 
 
 def _held_groups(out: Folder, manifest: Manifest, faults: list[str]) -> dict[str, list[str]]:
-    """The sets that hold out each group, by the build's own list."""
+    """The names of the sets that hold out each group, as the build's own list has them."""
     held: dict[str, list[str]] = {}
     if not manifest.holdout:
         return held
@@ -164,6 +169,9 @@ def _held_groups(out: Folder, manifest: Manifest, faults: list[str]) -> dict[str
         digest = hashlib.sha256("\n".join(groups).encode()).hexdigest()
         if (digest, len(groups)) != (stated.sha256, stated.groups):
             faults.append(f"{HOLDOUT}: the groups of {stated.set} are not those of the manifest")
-    known = {line.set for line in manifest.holdout}
-    faults += [f"{HOLDOUT}: {name!r} is no set of the manifest" for name in sets.keys() - known]
+    stated_sets = {line.set for line in manifest.holdout}
+    faults += [
+        f"{HOLDOUT}: {name!r} is no set of the manifest, which has {', '.join(sorted(stated_sets))}"
+        for name in sorted(sets.keys() - stated_sets)
+    ]
     return held

@@ -1,6 +1,6 @@
 """One sample against its row: members, json, prompt, sizes, and colours that its task can draw.
 
-Whatever the bytes are, the answer is a line, not an exception.
+Whatever bytes a sample has, what is wrong with it is reported as a sentence, never raised.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from vbdata.errors import BadSample
 from vbdata.manifest.columns import COLUMNS
 
 IN_JSON = frozenset(column.name for column in COLUMNS if column.in_json)
-NEARLY_BLACK = 1  # of 255: what a JPEG may make of black
-# What a task's own code raises on params that are none of its own.
+NEARLY_BLACK = 1  # of 255: the brightest that a JPEG may make of black
+# What a task's code may raise on params that are not its own.
 REFUSED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
-MALFORMED = (ValueError, RecursionError)  # of JSON and of text
+MALFORMED = (ValueError, RecursionError)  # what damaged JSON and text raise
 
 
 def sample_faults(
     parts: Mapping[str, bytes], row: Mapping[str, Any], input_kind: str
 ) -> Iterator[str]:
-    """What is wrong with one sample's members, given its manifest row."""
+    """A sentence for each thing that is wrong with a sample.
+
+    parts: its files by extension; row: its row of the manifest; input_kind: "jpg" or "png".
+    """
     image = f"input.{input_kind}"
     expected = {image, "instruction.txt", "json", "target.png", "valid.png"}
     if set(parts) != expected:
@@ -47,7 +50,7 @@ def sample_faults(
             return
         height, width = pictures[name].shape[:2]
         if (height, width) != (row["height"], row["width"]):
-            yield f"{name} is {width}x{height}, not as its json says"
+            yield f"{name} is {width}x{height}, its row says {row['width']}x{row['height']}"
             return
     yield from _valid_faults(pictures["valid.png"], row)
     if row["blank_input"] and pictures[image].max() > NEARLY_BLACK:
@@ -99,11 +102,11 @@ def _colour_faults(target: NDArray[Any], row: Mapping[str, Any]) -> Iterator[str
         return
     try:
         if bool(task.BLANK_INPUT) != row["blank_input"]:
-            yield f"blank_input is {row['blank_input']}, which {row['task']} is not"
+            yield f"blank_input is {row['blank_input']}, for {row['task']} it is {task.BLANK_INPUT}"
         params, rgb = json.loads(row["params"]), torch.from_numpy(target)
         wrong = int((~task.legal(rgb, params)).sum())
         if wrong:
             yield f"target.png has {wrong} pixels in colours that {row['task']} cannot draw"
         task.decode(rgb, params)
     except REFUSED as err:
-        yield f"its params are none of {row['task']}: {type(err).__name__}: {err}"
+        yield f"its params are not those of {row['task']}: {type(err).__name__}: {err}"

@@ -1,7 +1,7 @@
-"""One shard against its rows: its bytes, its members, its offsets; whole, or some samples by range.
+"""One shard against its rows: its bytes, members and offsets; whole, or some samples by range.
 
-Whole: the tar is read once from end to end. By range: the offsets are checked against the tar's
-size and the number of samples, and the chosen samples are read where they say.
+Whole: the tar is read from end to end. By range: the offsets are checked against the tar's size and
+the number of samples, and the chosen samples are read where the offsets say.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from vbdata.manifest.model import ShardLine
 from vbdata.manifest.rows import UNREADABLE, RowSpan, opened_rows, read_rows
 from vbdata.manifest.sums import capped
 from vbdata.shard.tar import members
-from vbdata.shard.tar_read import END, parse_offsets, read_sample
+from vbdata.shard.tar_read import END, Offsets, parse_offsets, read_sample
 from vbdata.storage.folder import Folder
 
 UNREACHABLE = (OSError, BadSample)
 
 
 class ShardJob(NamedTuple):
-    """What checking one shard needs. digest: its tar's in SHA256SUMS; rows: where its rows lie.
+    """What checking one shard needs.
 
-    places: which samples to read, by place; None: all of them, and every byte.
+    digest: the SHA-256 that its tar must have; rows: where its rows lie; places: which samples to
+    read, by their place in the shard, from 0; None for all of them and every byte.
     """
 
     shard: ShardLine
@@ -41,7 +42,7 @@ class ShardJob(NamedTuple):
 
 
 class BuildFacts(NamedTuple):
-    """What all shards of a build have in common."""
+    """What checking every shard of a build needs. rows: the path of the Parquet file."""
 
     out: Folder
     rows: str
@@ -49,7 +50,7 @@ class BuildFacts(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """samples: how many were read; bytes: of the tars and ranges that were read."""
+    """The result for one shard. samples: how many were read; bytes: of the tars or ranges read."""
 
     faults: list[str]
     samples: int
@@ -57,7 +58,7 @@ class Checked(NamedTuple):
 
 
 def check_shard(build: BuildFacts, job: ShardJob) -> Checked:
-    """All that is wrong with a shard."""
+    """Check a shard; everything that is wrong with it becomes a sentence, nothing is raised."""
     try:
         with opened_rows(build.out, build.rows) as file:
             columns = ROWS.names if job.places is None or job.places else ["key"]
@@ -65,10 +66,9 @@ def check_shard(build: BuildFacts, job: ShardJob) -> Checked:
     except UNREADABLE as err:
         return Checked([f"{build.rows}: {job.shard.tar}: {_brief(err)}"], 0, 0)
     try:
-        found = _whole(build, job, table) if job.places is None else _some(build, job, table)
+        return _whole(build, job, table) if job.places is None else _some(build, job, table)
     except UNREACHABLE as err:
-        found = Checked([f"{job.shard.tar}: cannot be read: {_brief(err)}"], 0, 0)
-    return found
+        return Checked([f"{job.shard.tar}: cannot be read: {_brief(err)}"], 0, 0)
 
 
 def _whole(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
@@ -84,7 +84,7 @@ def _whole(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
         faults += capped(_read_tar(path, build, job, table, offsets, keys))
     if keys != table["key"].to_pylist():
         faults.append(f"{tar}: its keys are not those of the manifest's rows, in order")
-    faults += _index_faults(
+    faults += _offset_faults(
         build.out, job.shard, np.asarray([*offsets, max(size - END, 0)], np.uint64)
     )
     return Checked(faults, len(keys), size)
@@ -98,14 +98,18 @@ def _read_tar(
     offsets: list[int],
     keys: list[str],
 ) -> Iterator[str]:
-    """Faults of all samples of a tar; their offsets and keys are noted."""
+    """A sentence for each fault of a tar's samples; appends their offsets and keys to the lists."""
     places = {key: place for place, key in enumerate(table["key"].to_pylist())}
     parts: dict[str, bytes] = {}
 
     def finished() -> Iterator[str]:
         if keys:
             row = _row(table, places.get(keys[-1]))
-            for fault in sample_faults(parts, row, build.input_kind) if row else ["no row of it"]:
+            for fault in (
+                sample_faults(parts, row, build.input_kind)
+                if row
+                else ["the manifest has no row of it"]
+            ):
                 yield f"{job.shard.tar}: {keys[-1]}: {fault}"
         parts.clear()
 
@@ -124,8 +128,8 @@ def _read_tar(
 
 
 def _some(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
-    """The offsets as far as they can be checked without the tar, and the chosen samples."""
-    faults = list(_index_faults(build.out, job.shard, None))
+    """Check the offsets as far as that is possible without the tar, and the chosen samples."""
+    faults = list(_offset_faults(build.out, job.shard, None))
     if faults:
         return Checked(faults, 0, 0)
     read = 0
@@ -137,26 +141,24 @@ def _some(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
             faults.append(f"{job.shard.tar}: {row['key']} is not where the offsets say")
             continue
         read += sum(map(len, parts.values()))
-        found = sample_faults(parts, row, build.input_kind)
-        faults += [f"{job.shard.tar}: {row['key']}: {fault}" for fault in found]
+        of_sample = sample_faults(parts, row, build.input_kind)
+        faults += [f"{job.shard.tar}: {row['key']}: {fault}" for fault in of_sample]
     return Checked(faults, len(job.places or ()), read)
 
 
-def _index_faults(
-    out: Folder, shard: ShardLine, right: np.ndarray[Any, Any] | None
-) -> Iterator[str]:
-    """What is wrong with the offsets; right: those of the tar, where it was read."""
+def _offset_faults(out: Folder, shard: ShardLine, expected: Offsets | None) -> Iterator[str]:
+    """What is wrong with a shard's offsets; expected: those of its tar, if it was read."""
     path = offsets_path(shard.tar)
     if out.size(path) < 0:
-        return  # missing, which the listing has said
+        return  # missing, which the check of the listing reports
     try:
         offsets = parse_offsets(
-            out.read(path), shard.samples, None if right is not None else shard.bytes
+            out.read(path), shard.samples, None if expected is not None else shard.bytes
         )
     except ValueError as err:
         yield f"{path}: {err}"
         return
-    if right is not None and not np.array_equal(offsets, right):
+    if expected is not None and not np.array_equal(offsets, expected):
         yield f"{path}: the offsets are not those of the samples"
 
 

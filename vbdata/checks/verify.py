@@ -1,4 +1,4 @@
-"""`vbdata verify`: read a finished build from nothing but its files and say what is wrong with it.
+"""`vbdata verify`: says what is wrong with a finished build, from nothing but its files.
 
 Every fault is one line. What is checked, from the outside in:
 
@@ -9,8 +9,8 @@ Every fault is one line. What is checked, from the outside in:
     shards      tars and offsets against the rows
     samples     members against the row: json, prompt, sizes, colours that the task can draw
 
-All of it, or with `sample` only so many samples of the tars, read by range; the rest stays. A build
-may be hostile: numbers, paths and texts of it are checked before they are used.
+Everything, or with `sample` only so many samples of the tars, read by range, and all of the rest. A
+build may be hostile: its numbers, paths and texts are checked before they are used.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ Step = Callable[[int, int], None]  # shards checked, of how many
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What an examination has found. read: samples whose pixels were; unread: what was not, and
-    notes: what a judge of the result should know, a sentence each.
+    """The result of `examine`.
+
+    faults: a sentence each, none if the build is whole; shards: how many were checked; samples: how
+    many the build has; read: how many had their pixels read; bytes: of the tars that were read;
+    unread: what was left out; notes: what else bears on the result, a sentence each.
     """
 
     faults: tuple[str, ...]
@@ -60,7 +63,10 @@ class Verification:
 
 
 def verify(out: Folder) -> list[str]:
-    """All faults of a build, none if it is whole. Raises BuildError if there is no build."""
+    """Check every byte of a build: all faults, a sentence each, or an empty list.
+
+    Raises BuildError if there is no build.
+    """
     return list(examine(out).faults)
 
 
@@ -72,9 +78,11 @@ def examine(
     workers: int = 1,
     step: Step = lambda done, of: None,
 ) -> Verification:
-    """Examine a build: whole, or with `sample` so many samples of its tars, chosen by the seed.
+    """Check a build: every byte, or with `sample` only so many samples of its tars.
 
-    The report does not depend on workers. Raises BuildError if there is no build.
+    seed: picks the samples; workers: processes that check whole shards; step: called with the
+    shards that are checked and with how many there are. The result does not depend on workers.
+    Raises BuildError if there is no build, if it cannot be listed, or if a process dies.
     """
     try:
         files = {file.path: file.size for file in out.files()}
@@ -122,7 +130,7 @@ def examine(
 
 
 def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[RowSpan] | None:
-    """Check the rows; where those of each shard lie, if they can be read."""
+    """Check the rows; return where those of each shard lie, or None if they cannot be read."""
     check = RowCheck(out, manifest, faults)
     try:
         with opened_rows(out, manifest.rows) as file:
@@ -130,15 +138,18 @@ def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[RowS
             for number, rows in enumerate(read_each(file, places, WITHOUT_PIXELS)):
                 faults += check.add(number, rows)
     except UNREADABLE as err:
-        said = "" if isinstance(err, BadSample) else f"{type(err).__name__}: "
-        faults.append(f"{manifest.rows}: cannot be read: {said}{err}")
+        kind = "" if isinstance(err, BadSample) else f"{type(err).__name__}: "
+        faults.append(f"{manifest.rows}: cannot be read: {kind}{err}")
         return None
     faults += capped(check.finish())
     return places
 
 
 def _chosen(manifest: Manifest, sample: int | None, seed: int) -> Sequence[tuple[int, ...] | None]:
-    """Places of the samples to read in each shard: one in each of so many equal strata."""
+    """The places of the samples to read in each shard, or None for all.
+
+    The build is cut into `sample` strata of equal size; the seed picks one sample of each.
+    """
     if sample is None:
         return [None] * len(manifest.shards)
     total, rng = manifest.samples, Stream("verify", seed)
@@ -156,7 +167,7 @@ def _chosen(manifest: Manifest, sample: int | None, seed: int) -> Sequence[tuple
 def _mapped(
     build: BuildFacts, jobs: list[ShardJob], workers: int, by_range: bool
 ) -> Iterator[Checked]:
-    """Check shards side by side, in their order: requests by threads, pixels by processes."""
+    """Check shards side by side, in order: by threads if by range, else by processes."""
     work = partial(check_shard, build)
     if by_range:
         with ThreadPoolExecutor(READERS_AT_ONCE) as pool:
@@ -169,7 +180,8 @@ def _mapped(
             try:
                 yield from _ordered(pool, work, jobs)
             except BrokenExecutor as err:
-                raise BuildError(f"a process died, perhaps for want of memory: {err}") from err
+                died = "a process died while checking it, perhaps for lack of memory"
+                raise BuildError(f"{build.out.url}: {died}: {err}") from err
 
 
 def _ordered(
@@ -177,7 +189,7 @@ def _ordered(
 ) -> Iterator[Checked]:
     try:
         yield from pool.map(work, jobs)
-    except BaseException:  # an interrupt: what waits is not begun
+    except BaseException:  # such as an interrupt: shards that wait are not begun
         pool.shutdown(wait=False, cancel_futures=True)
         raise
 
@@ -192,13 +204,13 @@ def _unread(manifest: Manifest, read: int) -> tuple[str, ...]:
 
 def _notes(manifest: Manifest) -> Iterator[str]:
     for task in sorted({cell.task for cell in manifest.cells}):
-        known = plugins.usable(plugins.TASKS, task)
-        if known and manifest.code.tasks.get(task) != plugins.code_digest(plugins.TASKS, task):
+        installed = plugins.usable(plugins.TASKS, task)
+        if installed and manifest.code.tasks.get(task) != plugins.code_digest(plugins.TASKS, task):
             yield f"the code of {task} has changed since; its colours were judged by today's"
 
 
 def _printable(faults: Iterable[str]) -> tuple[str, ...]:
-    """Faults as one line each that no terminal obeys: names in them may come from anyone."""
+    """Faults as one line each, cut and escaped: names in them may try to steer a terminal."""
     return tuple("".join(map(_shown, fault[:1000])) for fault in faults)
 
 

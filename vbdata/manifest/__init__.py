@@ -1,5 +1,5 @@
-"""The manifest of a build, written and read in one place: manifest.json and its rows in Parquet.
+"""The manifest of a build, manifest.json and its rows in Parquet: written and read in one place.
 
-A finished build is opened here, too, for every command that reads one. Left of it stands `run`,
-right of it `publish`, `checks`, `export` and `evaluation`.
+Every command that reads a finished build opens it here (vbdata.manifest.opened). Left of it stands
+`run`, right of it `publish`, `checks`, `export` and `evaluation`.
 """

@@ -1,7 +1,7 @@
 """A finished build opened for looking: some samples of each cell, picked by a seed, read by range.
 
-In memory: four short columns of all rows (some 15 bytes a sample), and the rows that were picked.
-No tar is read but for the samples that are asked for.
+Memory holds three short columns of all rows (some 15 bytes a sample) and the rows that were picked.
+Of the tars only the samples that are asked for are read.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from vbdata.manifest.rows import RowSpan, all_rows, read_rows
 from vbdata.planning.mixture import Ints
 from vbdata.storage.folder import Folder
 
-ROWS_AT_ONCE = 1 << 15
+ROWS_AT_ONCE = 1 << 15  # of one table of `tables`, about
 NAMES = tuple(ROWS.names)
-AT_ONCE = 16  # samples whose bytes are in memory, and requests that are under way
+AT_ONCE = 16  # samples that are in memory, and requests that are under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,26 @@ class Picked:
 
 
 class Browser:
-    """The rows of a build. Made by `browsing`, which keeps the file open."""
+    """A finished build and its rows; made by `browsing`, which keeps the file of the rows open."""
 
     def __init__(self, build: Build, file: pq.ParquetFile) -> None:
         self.build, self.manifest, self.file = build, build.document, file
 
     @cached_property
     def cells(self) -> dict[Cell, Ints]:
-        """Row numbers of each cell that has any, rising, in the manifest's order of cells."""
-        found = by_cell(self._places)
+        """int64[n], rising: the row numbers of each cell, (source, task), that has any.
+
+        In the manifest's order of cells.
+        """
+        rows = by_cell(self._places)
         listed = ((cell["source"], cell["task"]) for cell in self.manifest["cells"])
-        return {cell: found[cell] for cell in listed if cell in found}
+        return {cell: rows[cell] for cell in listed if cell in rows}
 
     def pick(self, counts: Mapping[Cell, int], seed: int) -> dict[Cell, list[Picked]]:
-        """Up to so many samples of each cell: every record once before any twice, else at random.
+        """Up to counts[cell] samples of each cell, picked at random by the seed.
 
-        A larger count only adds samples at the end.
+        Every record of a cell is picked once before any is picked twice. A larger count only adds
+        samples at the end. Raises BuildError if the rows are damaged.
         """
         passes = self._places["pass"].to_numpy()
         wanted: dict[Cell, Ints] = {}
@@ -65,14 +69,17 @@ class Browser:
         return {cell: [lines[int(row)] for row in rows] for cell, rows in wanted.items()}
 
     def read(self, picked: Sequence[Picked]) -> Iterator[tuple[Picked, dict[str, bytes]]]:
-        """The members of some samples, in order. Raises BuildError or BadSample for damage."""
+        """Some samples with their files by extension, in order.
+
+        Raises BuildError or BadSample if a sample is damaged.
+        """
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for start in range(0, len(picked), AT_ONCE):
                 some = picked[start : start + AT_ONCE]
                 yield from zip(some, pool.map(self._members, some), strict=True)
 
     def tables(self, columns: list[str]) -> Iterator[pa.Table]:
-        """Some columns of all rows, in order, some ten thousand rows at a time."""
+        """Some columns of all rows, in order, some 30,000 rows at a time."""
         waiting: list[pa.RecordBatch] = []
         rows = 0
         for batch in self._batches(columns):
@@ -85,7 +92,7 @@ class Browser:
             yield pa.Table.from_batches(waiting).unify_dictionaries()
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Their texts as they are, but for sources and tasks, which stay dictionaries."""
+        """Strings are decoded, except sources and tasks, which stay dictionary-encoded."""
         types = {name: ROWS.field(name).type for name in columns if name not in _CELL}
         with self.build.reading():
             for batch in self.file.iter_batches(columns=columns):
@@ -99,19 +106,19 @@ class Browser:
             return all_rows(self.file, [*_CELL, "pass"])
 
     def _lines(self, rows: Ints) -> dict[int, Picked]:
-        """Whole rows by number, read from the row groups that have them."""
+        """Some whole rows by their number; only the row groups that have them are read."""
         sizes = [self.file.metadata.row_group(g).num_rows for g in range(self.file.num_row_groups)]
         starts = np.concatenate([[0], np.cumsum(sizes)])
         groups = np.searchsorted(starts, rows, "right") - 1
-        found: dict[int, Picked] = {}
+        picked: dict[int, Picked] = {}
         for group in np.unique(groups).tolist():
             mine = np.sort(rows[groups == group])
             with self.build.reading():
                 span = RowSpan(range(group, group + 1), 0, sizes[group])
                 table = read_rows(self.file, span, NAMES)
             some = table.take(pa.array(mine - starts[group])).to_pylist()
-            found |= {n: Picked(row, n) for n, row in zip(mine.tolist(), some, strict=True)}
-        return found
+            picked |= {n: Picked(row, n) for n, row in zip(mine.tolist(), some, strict=True)}
+        return picked
 
     def _members(self, picked: Picked) -> dict[str, bytes]:
         number, slot = self.build.locate(picked.place)
@@ -122,21 +129,21 @@ _CELL = ("source", "task")
 
 
 def by_cell(table: pa.Table) -> dict[Cell, Ints]:
-    """Row numbers of each (source, task) in a table, rising."""
+    """int64[n], rising: the row numbers of each (source, task) in a table with these columns."""
     if not len(table):
         return {}
     source, task = (table[name].combine_chunks().dictionary_encode() for name in _CELL)
     sources, tasks = source.dictionary.to_pylist(), task.dictionary.to_pylist()
     codes = source.indices.to_numpy() * np.int64(len(tasks)) + task.indices.to_numpy()
     order = np.argsort(codes, kind="stable")
-    found, starts = np.unique(codes[order], return_index=True)
-    cells = [(sources[code // len(tasks)], tasks[code % len(tasks)]) for code in found.tolist()]
+    distinct, starts = np.unique(codes[order], return_index=True)
+    cells = [(sources[code // len(tasks)], tasks[code % len(tasks)]) for code in distinct.tolist()]
     return dict(zip(cells, np.split(order, starts[1:]), strict=True))
 
 
 @contextmanager
 def browsing(out: Folder) -> Iterator[Browser]:
-    """Open a finished build for looking. Raises BuildError if there is none."""
+    """Open a finished build for looking. Raises BuildError if there is none or it is damaged."""
     build = open_build(out)
     with build.rows_file() as file:
         yield Browser(build, file)

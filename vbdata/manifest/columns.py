@@ -1,7 +1,7 @@
-"""The columns of a build's rows: what is said of every sample, in which type, and what it means.
+"""The columns of a build's rows: the facts of every sample, their types and their meanings.
 
-One table for all who write or describe them: the manifest's Parquet file, the json of each sample,
-the dataset card and the descriptions that other libraries read.
+One table for everything that writes or describes them: the manifest's Parquet file, the json of
+each sample, the dataset card and the descriptions that other libraries read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 
 class Column(NamedTuple):
-    """in_json: whether the sample's own json has it, too; never null, of one type everywhere."""
+    """A column of the rows, never null. in_json: whether each sample's own json has it, too."""
 
     name: str
     type: pa.DataType

@@ -1,8 +1,8 @@
 """manifest.json against what it says elsewhere, against SHA256SUMS and the folder's listing.
 
-A manifest that was edited and given a fitting digest again still contradicts itself, the sums, the
-rows (vbdata.checks.rows) or the bytes (vbdata.checks.shards): no number is trusted that another
-file has, too. Whoever makes all of them anew has made another build.
+An edited manifest whose digest was made to fit still contradicts itself, the sums, the rows
+(vbdata.checks.rows) or the bytes (vbdata.checks.shards): every number that can be derived from
+another part or file is compared with it. Only a build that was made anew in all its files passes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from vbdata.manifest.model import Manifest, ShardLine
 def manifest_faults(
     manifest: Manifest, sums: Mapping[str, str], files: Mapping[str, int]
 ) -> Iterator[str]:
-    """Where the manifest contradicts itself, SHA256SUMS or the folder's listing."""
+    """A sentence for each place where the manifest contradicts itself, the sums or the listing.
+
+    sums: SHA-256 by path, as SHA256SUMS has it; files: sizes in bytes by path, as the folder is
+    listed, or empty to leave that out.
+    """
     recipe, shards = manifest.recipe, manifest.shards
     if (manifest.name, manifest.split) != (recipe.name, recipe.split):
         yield f"{MANIFEST}: name or split are not the recipe's"
     if manifest.build_sha256 != build_digest([shard.job_sha256 for shard in shards]):
         yield f"{MANIFEST}: build_sha256 is not the digest of its shards' jobs"
-    for what, stated, found in (
+    for what, stated, total in (
         ("samples", manifest.samples, sum(shard.samples for shard in shards)),
         ("bytes", manifest.bytes, sum(shard.bytes for shard in shards)),
         ("samples", manifest.samples, sum(cell.realised for cell in manifest.cells)),
@@ -32,8 +36,8 @@ def manifest_faults(
         ("recipe.samples", recipe.samples, sum(cell.apportioned for cell in manifest.cells)),
         ("shortfall", manifest.shortfall, recipe.samples - manifest.samples),
     ):
-        if stated != found:
-            yield f"{MANIFEST}: {what} is {stated}, its parts add up to {found}"
+        if stated != total:
+            yield f"{MANIFEST}: {what} is {stated}, its parts add up to {total}"
     for number, shard in enumerate(shards):
         yield from _shard_line_faults(manifest, number, shard, sums, files)
     for path in manifest.published:
@@ -67,7 +71,7 @@ def _shard_line_faults(
 
 
 def _recipe_faults(manifest: Manifest) -> Iterator[str]:
-    """Where cells, sources and held-out sets are not those of the recipe."""
+    """A sentence for each way in which cells, sources or held-out sets are not the recipe's."""
     recipe = manifest.recipe
     weights = {
         (name, task): Fraction(Decimal(weight))

@@ -1,6 +1,6 @@
-"""Decoded labels as pictures, in colours of their own, so that a wrong decode is seen.
+"""Decoded labels as pictures, in other colours than the target's, so that a wrong decode shows.
 
-Depth as inverse-depth grey, normals lit from the camera, segments over the darkened input.
+Depth as grey of inverse depth, normals lit from the camera, segments over the darkened input.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from vbdata.core.types import Depth, Normals, Segments
 
 
 def decoded(target: images.Pixels, task: str, params: Mapping[str, Any]) -> Any:
-    """What a task's decoder reads in uint8 RGB [H, W, 3]: a label, or the image as a tensor.
+    """A target, uint8 RGB [H, W, 3], decoded by its task: a Label, or for images a tensor.
 
-    Raises LookupError if the task is not known here.
+    params: the sample's own, decoded from JSON. Raises LookupError for an unknown task.
     """
     import torch
 
     return plugins.task(task).decode(torch.from_numpy(target), params)
 
 
-def drawn(label: Any, given: images.Pixels) -> images.Pixels:
-    """A label as uint8 RGB [H, W, 3]; given: the input image, of the same size."""
+def drawn(label: Any, image: images.Pixels) -> images.Pixels:
+    """A label of size [H, W] as a picture, uint8 RGB [H, W, 3]; image: the input, of that size."""
     if isinstance(label, Depth):
         metres, valid = label.metres.clamp_min(0.5).numpy(), label.valid.numpy()
         near = np.quantile(metres[valid], 0.02) if valid.any() else 1.0
@@ -36,7 +36,7 @@ def drawn(label: Any, given: images.Pixels) -> images.Pixels:
         facing = (-label.xyz[2]).clamp(0, 1).numpy()
         return _grey(30 + 225 * facing, label.valid.numpy())
     if isinstance(label, Segments):
-        return _outlined(label.ids.numpy(), given)
+        return _outlined(label.ids.numpy(), image)
     return np.asarray(label.numpy())
 
 
@@ -44,9 +44,9 @@ def _grey(values: NDArray[Any], valid: NDArray[np.bool_]) -> images.Pixels:
     return np.repeat(np.where(valid, values, 0).astype(np.uint8)[..., None], 3, -1)
 
 
-def _outlined(ids: NDArray[Any], given: images.Pixels) -> images.Pixels:
-    """Segments as they are in the input: the rest darkened, borders white."""
-    shown = np.where((ids > 0)[..., None], given, given // 4)
+def _outlined(ids: NDArray[Any], image: images.Pixels) -> images.Pixels:
+    """The input image with white borders around segments, darkened where there is none."""
+    shown = np.where((ids > 0)[..., None], image, image // 4)
     edge = np.zeros(ids.shape, bool)
     edge[1:] |= ids[1:] != ids[:-1]
     edge[:, 1:] |= ids[:, 1:] != ids[:, :-1]

@@ -1,4 +1,4 @@
-"""JSON as it is published: indented by one, ASCII, a last newline.
+"""JSON as builds publish it: ASCII, indented by one space a level, with a final newline.
 
 It is written piece by piece, so that a long list needs no more memory than one of its elements.
 """
@@ -17,38 +17,38 @@ PIECE = 1 << 16  # bytes, about
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """An array whose elements are made when they are written."""
+    """A JSON array whose elements are made only when they are written."""
 
     elements: Callable[[], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """An object whose members are made, in the order of their writing, when they are written."""
+    """A JSON object whose members are made only when they are written, in this order."""
 
     members: Callable[[], Iterable[tuple[str, Any]]]
 
 
 def json_bytes(value: Any, *, sort_keys: bool = False) -> bytes:
-    """The text of a value: JSON's own types, any mapping or sequence, Each and Pairs."""
+    """The JSON text of a value: of JSON's own types, mappings, sequences, Each and Pairs."""
     return b"".join(json_pieces(value, sort_keys=sort_keys))
 
 
 def json_pieces(value: Any, *, sort_keys: bool = False) -> Iterator[bytes]:
-    """The same text in pieces."""
-    held: list[str] = []
+    """The JSON text of a value in pieces of some 64 kB; the types are those of `json_bytes`."""
+    waiting: list[str] = []
     size = 0
     for token in chain(_tokens(value, sort_keys, "\n"), "\n"):
-        held.append(token)
+        waiting.append(token)
         size += len(token)
         if size >= PIECE:
-            yield "".join(held).encode("ascii")
-            held, size = [], 0
-    yield "".join(held).encode("ascii")
+            yield "".join(waiting).encode("ascii")
+            waiting, size = [], 0
+    yield "".join(waiting).encode("ascii")
 
 
 def _tokens(value: Any, sort_keys: bool, line: str) -> Iterator[str]:
-    """line: how a line of the value's own depth begins."""
+    """The text of a value, token by token; line: a newline and the indentation of its depth."""
     if isinstance(value, Mapping | Pairs):
         members = value.members() if isinstance(value, Pairs) else value.items()
         brackets = "{}"
@@ -68,17 +68,17 @@ def _tokens(value: Any, sort_keys: bool, line: str) -> Iterator[str]:
 
 
 def _name(key: Any) -> str:
-    """A key as json.dumps has it: numbers, True and None become texts."""
+    """A key as json.dumps writes it: numbers, True and None become strings."""
     return json.dumps(key if isinstance(key, str) else json.dumps(key))
 
 
 def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces to spare, in ASCII, with a last newline."""
+    """The JSON text of a value with sorted keys: equal values have equal bytes."""
     return json_bytes(value, sort_keys=True)
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest without its environment block and its digest."""
+    """SHA-256, in hex, of a manifest's canonical JSON without `environment` and `digest`."""
     kept = {k: v for k, v in manifest.items() if k not in ("environment", "digest")}
     digest = hashlib.sha256()
     for piece in json_pieces(kept, sort_keys=True):

@@ -1,6 +1,7 @@
-"""manifest.json, typed part by part: a value of another type never goes further than this module.
+"""The types of manifest.json, part by part: a value of another type gets no further than this.
 
-Strict: a text is no number and a number no text. Keys that this version does not know are left out.
+Nothing is converted: the string "96" is not a number. Keys that this version does not know are
+ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class _Part(BaseModel):
 
 
 class ShardLine(_Part):
-    """A line of `shards`."""
+    """A line of `shards`: a tar, its samples, its bytes and their sums, the digest of its job."""
 
     tar: str
     samples: Count
@@ -36,7 +37,7 @@ class ShardLine(_Part):
 
 
 class CellLine(_Part):
-    """A line of `cells`: what was asked of a (source, task) and what the build has, in samples."""
+    """A line of `cells`: how many samples of a (source, task) were requested and are there."""
 
     source: str
     task: str
@@ -53,7 +54,7 @@ class CellLine(_Part):
 
 
 class Licence(_Part):
-    """A line of `licenses`."""
+    """A line of `licenses`: samples under one licence, in all and by source."""
 
     license: str
     commercial: bool
@@ -62,7 +63,7 @@ class Licence(_Part):
 
 
 class HeldSet(_Part):
-    """A line of `holdout`: a set whose groups never enter, and lines of it that match no source."""
+    """A line of `holdout`: a held-out set; unmatched: lines of it that match no source."""
 
     set: str
     groups: Count
@@ -71,7 +72,7 @@ class HeldSet(_Part):
 
 
 class Exclusion(_Part):
-    """A line of a source's `excluded`: what one cause keeps out of it."""
+    """A line of a source's `excluded`: groups and records that one cause keeps out."""
 
     cause: str
     set: str
@@ -80,7 +81,7 @@ class Exclusion(_Part):
 
 
 class SourceLine(_Part):
-    """A line of `sources`: a source's reader, licence, records, and the digest of its index."""
+    """A line of `sources`: a source's reader, licence, records, and digests of index and code."""
 
     source: Name
     dataset: str
@@ -97,7 +98,7 @@ class SourceLine(_Part):
 
 
 class Roundtrip(_Part):
-    """An entry of `roundtrip`: errors of the targets' own decoding, in `unit`."""
+    """An entry of `roundtrip`: a task's errors between labels and decoded targets, in `unit`."""
 
     unit: str
     tolerance: Finite
@@ -106,7 +107,7 @@ class Roundtrip(_Part):
 
 
 class Image(_Part):
-    """`recipe.image`."""
+    """`recipe.image`: format of the inputs, and limits of the size in pixels."""
 
     input: Literal["jpg", "png"]
     max_pixels: Count | None
@@ -114,7 +115,7 @@ class Image(_Part):
 
 
 class RecipeSource(_Part):
-    """An entry of `recipe.sources`."""
+    """An entry of `recipe.sources`: reader, weight of each task, options of the reader."""
 
     dataset: str
     tasks: dict[str, Annotated[str, Field(pattern=r"^\d{1,40}(\.\d{1,40})?$")]]
@@ -122,7 +123,7 @@ class RecipeSource(_Part):
 
 
 class Recipe(_Part):
-    """`recipe`: what decides the bytes, without roots."""
+    """`recipe`: all of it that decides bytes, so without the places of the data."""
 
     name: str
     seed: int
@@ -140,7 +141,7 @@ class Recipe(_Part):
 
 
 class Code(_Part):
-    """`code`: digests of what drew the targets."""
+    """`code`: digests of the code and the prompts that made the samples."""
 
     engine: Sha256
     prompts: Sha256
@@ -148,7 +149,11 @@ class Code(_Part):
 
 
 class Manifest(_Part):
-    """manifest.json. `bytes`: of all tars; `digest`: of all but the environment and itself."""
+    """manifest.json as a whole.
+
+    bytes: of all tars; shortfall: samples that the recipe wants and the build lacks; quarantine:
+    damaged records by reason; digest: SHA-256 of all but `environment` and itself.
+    """
 
     format: int
     name: str
@@ -172,12 +177,12 @@ class Manifest(_Part):
 
     @property
     def rows(self) -> str:
-        """Where the rows lie."""
+        """The path of the Parquet file of the rows."""
         return rows_path(self.split)
 
     @property
     def published(self) -> list[str]:
-        """The files that no build lacks."""
+        """The paths of the files that this build must have, besides SHA256SUMS."""
         tars = [path for shard in self.shards for path in (shard.tar, offsets_path(shard.tar))]
         held = [HOLDOUT] if self.holdout else []
         return [MANIFEST, self.rows, QUARANTINE, *held, *tars]

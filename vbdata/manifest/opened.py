@@ -1,11 +1,11 @@
 """The one way into a finished build, for every command and for `vbdata.open_build`.
 
-A build is opened by its manifest.json, which is read with bounds, typed part by part, compared with
-its own digest, with what it says elsewhere and with SHA256SUMS, all before anything is made of it.
-Whatever is wrong with it is one BuildError with one sentence, the same for all who open it.
+Opening reads manifest.json, up to a size, types every part of it, and compares it with its own
+digest, with its other parts and with SHA256SUMS before any value of it is used. Whatever is wrong
+becomes a BuildError of one sentence, the same for all who open the build.
 
-Rows and samples are read when they are asked for: rows by columns or by shard, a sample by its key
-or place as one range of its tar, a whole tar only with its SHA-256. No pixel is touched before.
+Rows and samples are read on demand: rows by columns or by shard, a sample by its key or place as
+one range of its tar, and a whole tar only if its SHA-256 is right. Opening decodes no image.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ Ints = NDArray[np.int64]
 
 
 def read_manifest(folder: Folder, faults: list[str]) -> tuple[Manifest, dict[str, Any]] | None:
-    """manifest.json typed and as plain JSON values, or None if it cannot be understood.
+    """manifest.json, typed and as plain JSON values, or None if it cannot be read.
 
-    Each thing that is wrong with it becomes a sentence in `faults`, whatever bytes it has.
+    Appends to `faults` a sentence for each thing that is wrong with it, and raises nothing,
+    whatever bytes the file has.
     """
     try:
         content = read_bounded(folder, MANIFEST)
@@ -57,8 +58,8 @@ def read_manifest(folder: Folder, faults: list[str]) -> tuple[Manifest, dict[str
         if manifest_digest(document) != document.get("digest"):
             faults.append(f"{MANIFEST}: its digest is not that of its content; it was edited")
         if document.get("format") != FORMAT:
-            form = repr(document.get("format"))[:100]
-            faults.append(f"{MANIFEST}: of format {form}, this vbdata reads {FORMAT}")
+            stated = repr(document.get("format"))[:100]
+            faults.append(f"{MANIFEST}: of format {stated}, this vbdata reads {FORMAT}")
             return None
         return Manifest.model_validate(document), document
     except ValidationError as err:
@@ -73,9 +74,10 @@ def read_manifest(folder: Folder, faults: list[str]) -> tuple[Manifest, dict[str
 
 
 def open_build(folder: Folder) -> Build:
-    """Open a finished build.
+    """Open the finished build in a folder.
 
-    Raises BuildError, in one sentence, if there is none or if manifest.json is not what was built.
+    Raises BuildError, in one sentence, if there is none, if its manifest.json was damaged or edited
+    since it was built, or if the folder cannot be read.
     """
     try:
         missing = [path for path in (MANIFEST, SUMS) if folder.size(path) < 0]
@@ -84,18 +86,18 @@ def open_build(folder: Folder) -> Build:
     if missing:
         raise BuildError(f"{folder.url} holds no finished build: {missing[0]} is missing")
     faults: list[str] = []
-    found = read_manifest(folder, faults)
-    if found is not None and not faults:
+    parsed = read_manifest(folder, faults)
+    if parsed is not None and not faults:
         sums = read_sums(folder, faults)
-        faults += manifest_faults(found[0], sums, {})
+        faults += manifest_faults(parsed[0], sums, {})
         faults += filter(None, [hash_fault(folder, MANIFEST, sums.get(MANIFEST, ""))])
         if not faults:
-            return Build(folder, *found, sums=sums)
+            return Build(folder, *parsed, sums=sums)
     raise damaged(folder, faults[0])
 
 
 def damaged(folder: Folder, what: str) -> BuildError:
-    """The error of a build that is not what it says."""
+    """The error for a build in `folder` that is damaged; what: the fault, which names a file."""
     return BuildError(f"{folder.url}: {what}; run vbdata verify")
 
 
@@ -103,9 +105,10 @@ def damaged(folder: Folder, what: str) -> BuildError:
 class Build(Sequence[BuiltSample]):
     """A finished build: a sequence of its samples, in the order of their keys.
 
-    `build[0]` is the first sample, `build["00000017"]` that of a key. Made by `open_build`; may be
-    pickled. manifest: typed; document: the same manifest.json as plain JSON values; sums: SHA-256
-    by path, of every published file. Every method raises BuildError where the build is damaged.
+    `build[0]` is the first sample, `build["00000017"]` the one of a key. Made by `open_build`; may
+    be pickled. manifest: manifest.json, typed; document: manifest.json as plain JSON values; sums:
+    the SHA-256 of every published file, by path. What a method reads may turn out to be damaged:
+    it then raises BuildError, or BadSample for a single picture.
     """
 
     folder: Folder
@@ -117,9 +120,10 @@ class Build(Sequence[BuiltSample]):
         return self.manifest.samples
 
     def __getitem__(self, which: int | str) -> BuiltSample:  # type: ignore[override]
-        """A sample by its place, counted from 0 (from the end below 0), or by its key.
+        """A sample by its place, counted from 0 or, if negative, from the end; or by its key.
 
-        Raises IndexError or KeyError if there is none, BuildError or BadSample for damage.
+        Raises IndexError or KeyError if there is no such sample, BuildError or BadSample if the
+        sample is damaged.
         """
         row = self.row(which)
         return BuiltSample.of(row, self.members(which))
@@ -146,9 +150,10 @@ class Build(Sequence[BuiltSample]):
 
     @contextmanager
     def rows_file(self) -> Iterator[pq.ParquetFile]:
-        """The Parquet file of the rows, read by range; its columns and counts are those expected.
+        """The Parquet file of the rows, open while the context lasts, read by range.
 
-        What is read of it afterwards may still be damaged: see `reading`.
+        Its columns and row counts are checked. Its pages are not until they are read: read them
+        inside `reading`. Raises BuildError if it is damaged.
         """
         with ExitStack() as stack:
             with self.reading():
@@ -158,7 +163,7 @@ class Build(Sequence[BuiltSample]):
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Whatever Parquet's code raises inside becomes a BuildError that names the file."""
+        """Turn whatever the Parquet library raises inside into a BuildError that names the file."""
         try:
             yield
         except UNREADABLE as err:
@@ -166,26 +171,29 @@ class Build(Sequence[BuiltSample]):
 
     @cached_property
     def places(self) -> list[RowSpan]:
-        """Where the rows of each shard lie, by the shard's number."""
+        """Where the rows of each shard lie in the Parquet file, by the shard's number."""
         with self.reading(), opened_rows(self.folder, self.manifest.rows) as file:
             return row_places(file, self.manifest)
 
     def columns(self, names: Sequence[str]) -> pa.Table:
-        """Some columns of all rows, in the order of the keys; texts are dictionaries."""
+        """Some columns of all rows, in the order of the keys; strings are dictionary-encoded."""
         with self.rows_file() as file, self.reading():
             return all_rows(file, names)
 
     def shard_rows(self, number: int) -> list[dict[str, Any]]:
-        """The rows of a shard."""
+        """All rows of a shard, by its number from 0, as dictionaries by column."""
         places = self.places
         with self.reading(), opened_rows(self.folder, self.manifest.rows) as file:
             rows: list[dict[str, Any]] = read_rows(file, places[number], ROWS.names).to_pylist()
             return rows
 
     def row(self, which: int | str) -> dict[str, Any]:
-        """A sample's row by its place or key. Raises IndexError or KeyError if there is none."""
+        """A sample's row of the manifest, by its place or key.
+
+        Raises IndexError or KeyError if there is no such sample, BuildError if rows are damaged.
+        """
         number, slot = self.locate(which)
-        if number not in self._last_rows:  # samples are mostly asked for in order
+        if number not in self._last_rows:  # one shard is kept: samples mostly come in order
             rows = self.shard_rows(number)
             self._last_rows.clear()
             self._last_rows[number] = rows
@@ -194,21 +202,25 @@ class Build(Sequence[BuiltSample]):
 
     @cached_property
     def keys(self) -> list[str]:
-        """All keys, rising."""
+        """The keys of all samples, rising."""
         keys: list[str] = self.columns(["key"])["key"].to_pylist()
         return keys
 
     # Samples and tars.
 
     def members(self, which: int | str) -> dict[str, bytes]:
-        """A sample's files by extension, such as "target.png", read as one range of its tar."""
+        """A sample's files by extension, such as "target.png", read as one range of its tar.
+
+        Raises IndexError or KeyError if there is no such sample, BuildError if it is damaged.
+        """
         number, slot = self.locate(which)
         return self.read(number, slot, self.keys[int(self.starts[number]) + slot])
 
     def read(self, number: int, slot: int, key: str) -> dict[str, bytes]:
-        """The files, by extension, of the sample at a place in a shard, both counted from 0.
+        """The files, by extension, of the sample in place `slot` of shard `number`, both from 0.
 
-        key: the sample's own. Two requests, or one where the shard's offsets have been read.
+        key: the sample's, which the tar must have at this place. Takes two requests, or one if
+        `offsets` has been called for the shard. Raises BuildError if the sample is damaged.
         """
         tar = self.manifest.shards[number].tar
         if number in self._offsets:
@@ -218,23 +230,30 @@ class Build(Sequence[BuiltSample]):
             parts = read_sample(self.folder, tar, slot, key)
         kinds = sorted(name.partition(".")[0] for name in parts)
         if kinds != sorted(MEMBERS):
-            raise self.damaged(f"{tar}: {key} has {', '.join(sorted(parts))}")
+            expected = ", ".join(MEMBERS)
+            raise self.damaged(f"{tar}: {key} has {', '.join(sorted(parts))}, expected {expected}")
         return parts
 
     def offsets(self, number: int) -> Offsets:
-        """uint64[samples + 1]: where each sample of a shard begins in its tar, then the end."""
+        """uint64[samples + 1]: the bytes of a shard's tar at which its samples begin, then the end.
+
+        Read once a shard and kept. Raises BuildError if they do not fit the shard.
+        """
         if number not in self._offsets:
             shard = self.manifest.shards[number]
             try:
-                found = read_offsets(self.folder, shard.tar, shard.samples, shard.bytes)
+                offsets = read_offsets(self.folder, shard.tar, shard.samples, shard.bytes)
             except (ValueError, BadSample) as err:
                 raise self.damaged(str(err)) from err
-            self._offsets[number] = found
+            self._offsets[number] = offsets
         return self._offsets[number]
 
     @contextmanager
     def tar(self, number: int) -> Iterator[Path]:
-        """A shard's tar on this machine's disk, of exactly the manifest's bytes."""
+        """The path of a shard's tar on this machine's disk, copied there if it lies elsewhere.
+
+        Raises BuildError if its SHA-256 is not the manifest's.
+        """
         shard = self.manifest.shards[number]
         with self.folder.local_copy(shard.tar) as path:
             if file_sha256(path) != shard.sha256:
@@ -248,7 +267,7 @@ class Build(Sequence[BuiltSample]):
             raise self.damaged(fault)
 
     def task(self, name: str) -> ModuleType:
-        """The module of a task of the build. Raises BuildError if it is not known here."""
+        """The module of a task. Raises BuildError, with the known tasks, for any other name."""
         module = plugins.usable(plugins.TASKS, name)
         if module is None:
             known = plugins.names(plugins.TASKS)
@@ -256,16 +275,19 @@ class Build(Sequence[BuiltSample]):
         return module
 
     def damaged(self, what: str) -> BuildError:
-        """The error of a build that is not what it says."""
+        """The error for this build if it is damaged; what: the fault, which names a file."""
         return damaged(self.folder, what)
 
     @cached_property
     def starts(self) -> Ints:
-        """int64[shards + 1]: the place of each shard's first sample, then the number of all."""
+        """int64[shards + 1]: the place of each shard's first sample, then the number of samples."""
         return np.cumsum([0, *(shard.samples for shard in self.manifest.shards)], dtype=np.int64)
 
     def shard_of(self, places: Ints) -> tuple[Ints, Ints]:
-        """Of some places, counted from 0: the number of the shard, and the place inside it."""
+        """The shard of each of some samples, and its place in that shard; both int64[n], from 0.
+
+        places: int64[n], from 0, in the whole build.
+        """
         number = np.searchsorted(self.starts, places, "right") - 1
         return number, places - self.starts[number]
 
@@ -274,6 +296,8 @@ class Build(Sequence[BuiltSample]):
 
         Raises IndexError or KeyError if there is no such sample.
         """
+        if isinstance(which, str) and which not in self._by_key:
+            raise KeyError(f"no sample of {self.folder.url} has the key {which!r}")
         place = self._by_key[which] if isinstance(which, str) else which
         if not -len(self) <= place < len(self):
             raise IndexError(f"sample {place} of {len(self)}")

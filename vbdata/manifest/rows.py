@@ -1,4 +1,10 @@
-"""The rows of a build in its Parquet file: where those of each shard lie; read with bounds."""
+"""The rows of a build in its Parquet file: where those of each shard lie; bounded reading.
+
+A Parquet file of a few kilobytes can state or unpack to any number of rows and bytes. Therefore
+nothing is allocated by what the file says before it was compared with the manifest and a bound:
+columns and row counts when it is opened, the stated bytes of a row group before it is read, and
+the length of texts, which stay dictionary-encoded, before they are decoded.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +24,17 @@ from vbdata.manifest.columns import ROWS
 from vbdata.manifest.model import Manifest
 from vbdata.storage.folder import Folder
 
-# What Parquet's own code raises for a file that is none; ArrowInvalid is a ValueError.
+# What pyarrow raises for a damaged file; ArrowInvalid is a ValueError.
 UNREADABLE = (ValueError, KeyError, TypeError, OSError, MemoryError, pa.ArrowException, BadSample)
 LONGEST = 16 << 20  # bytes of one text
-MOST_BYTES = 1 << 30  # of the rows of one row group in memory
+MOST_BYTES = 1 << 30  # of one row group as it is stored, and of one of its columns of text, decoded
 TEXTS = tuple(field.name for field in ROWS if pa.types.is_string(field.type))
-EXTRA = 1 << 20  # rows too many among which the shard that has them is looked for
+# Rows beyond the manifest's count up to which they are counted by shard, to name the wrong one.
+EXTRA = 1 << 20
 
 
 class RowSpan(NamedTuple):
-    """Where a shard's rows lie: in which row groups, from which row of these on, how many."""
+    """Where a shard's rows lie: its row groups, the first row counted over these, and how many."""
 
     groups: range
     first: int
@@ -36,9 +43,10 @@ class RowSpan(NamedTuple):
 
 @contextmanager
 def opened_rows(out: Folder, path: str) -> Iterator[pq.ParquetFile]:
-    """The Parquet file, read by range where it lies. Texts stay dictionaries: a bomb stays small.
+    """The Parquet file at `path`, open while the context lasts, read by range where it lies.
 
-    Raises ValueError if its columns are not those of a build; one of UNREADABLE.
+    Strings are read as dictionaries. Raises ValueError if the columns are not those of a build, and
+    any of UNREADABLE if it is no Parquet file.
     """
     with out.open(path) as stream:
         schema = pq.ParquetFile(stream).schema_arrow.remove_metadata()
@@ -51,21 +59,22 @@ def opened_rows(out: Folder, path: str) -> Iterator[pq.ParquetFile]:
 
 
 def row_places(file: pq.ParquetFile, manifest: Manifest) -> list[RowSpan]:
-    """Where the rows of each shard lie, which follow one another in the manifest's order.
+    """Where the rows of each shard lie, by its number: shard after shard, in the manifest's order.
 
-    Raises ValueError if there are not as many as the manifest says.
+    Raises ValueError, which names the first wrong shard where that can be told, if there are not as
+    many rows as the manifest says.
     """
     sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
     if min(sizes, default=0) < 0 or sum(sizes) != sum(s.samples for s in manifest.shards):
         _refuse_counts(file, manifest, sum(sizes))
     ends = np.cumsum([0, *sizes])
-    found, at = list[RowSpan](), 0
+    spans, start = list[RowSpan](), 0
     for shard in manifest.shards:
-        first, last = np.searchsorted(ends, [at, at + shard.samples - 1], "right").tolist()
+        first, last = np.searchsorted(ends, [start, start + shard.samples - 1], "right").tolist()
         groups = range(first - 1, last) if shard.samples else range(0)
-        found.append(RowSpan(groups, at - int(ends[first - 1]), shard.samples))
-        at += shard.samples
-    return found
+        spans.append(RowSpan(groups, start - int(ends[first - 1]), shard.samples))
+        start += shard.samples
+    return spans
 
 
 def _refuse_counts(file: pq.ParquetFile, manifest: Manifest, total: int) -> NoReturn:
@@ -76,35 +85,38 @@ def _refuse_counts(file: pq.ParquetFile, manifest: Manifest, total: int) -> NoRe
             counts.update(batch["shard"].to_pylist())
         for number, shard in enumerate(manifest.shards):
             if counts[number] != shard.samples:
-                said = f"{shard.samples} in {MANIFEST}"
-                raise ValueError(f"{counts[number]} rows of shard {number}, {said}")
+                stated = f"{shard.samples} in {MANIFEST}"
+                raise ValueError(f"{counts[number]} rows of shard {number}, {stated}")
     raise ValueError(f"{total} rows, {manifest.samples} in {MANIFEST}")
 
 
-def read_rows(file: pq.ParquetFile, place: RowSpan, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a shard's rows, decoded. Raises one of UNREADABLE."""
-    return next(read_each(file, [place], columns))
+def read_rows(file: pq.ParquetFile, span: RowSpan, columns: Sequence[str]) -> pa.Table:
+    """Some columns of one shard's rows. Raises any of UNREADABLE if they are damaged."""
+    return next(read_each(file, [span], columns))
 
 
 def read_each(
-    file: pq.ParquetFile, places: Iterable[RowSpan], columns: Sequence[str]
+    file: pq.ParquetFile, spans: Iterable[RowSpan], columns: Sequence[str]
 ) -> Iterator[pa.Table]:
-    """Some columns of the rows of several shards, a table a shard, in the order of `places`.
+    """Some columns of the rows of several shards: a table for each of `spans`, in their order.
 
-    Row groups that neighbours share are read once. Raises one of UNREADABLE.
+    Row groups that neighbours share are read once. Raises any of UNREADABLE if they are damaged.
     """
     groups, table = None, None
-    for place in places:
-        if table is None or place.groups != groups:
-            groups, table = place.groups, _read_groups(file, place.groups, columns)
-        rows = table.slice(place.first, place.rows)
-        if len(rows) != place.rows:
-            raise ValueError(f"{len(rows)} rows where there should be {place.rows}")
+    for span in spans:
+        if table is None or span.groups != groups:
+            groups, table = span.groups, _read_groups(file, span.groups, columns)
+        rows = table.slice(span.first, span.rows)
+        if len(rows) != span.rows:
+            raise ValueError(f"{len(rows)} rows where there should be {span.rows}")
         yield rows
 
 
 def all_rows(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:
-    """Some columns of all rows, in order; texts are dictionaries. Raises one of UNREADABLE."""
+    """Some columns of all rows, in order; strings are dictionary-encoded.
+
+    Raises any of UNREADABLE if they are damaged.
+    """
     groups = [
         _read_groups(file, range(number, number + 1), columns)
         for number in range(file.num_row_groups)
@@ -114,12 +126,13 @@ def all_rows(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Table:
 
 
 def _stored(column: pa.Field) -> pa.Field:
-    """A column as `opened_rows` has it read."""
+    """A column with the type in which `opened_rows` reads it."""
     text = pa.dictionary(pa.int32(), pa.string())
     return column.with_type(text) if column.name in TEXTS else column
 
 
 def _read_groups(file: pq.ParquetFile, groups: range, columns: Sequence[str]) -> pa.Table:
+    """Some columns of some row groups, within the bounds and without nulls."""
     for k in groups:
         if file.metadata.row_group(k).total_byte_size > MOST_BYTES:
             raise ValueError(f"row group {k} is larger than {MOST_BYTES} bytes")
@@ -134,6 +147,8 @@ def _read_groups(file: pq.ParquetFile, groups: range, columns: Sequence[str]) ->
 
 
 def _refuse_long(name: str, column: pa.ChunkedArray) -> None:
+    """Raise ValueError if a column would decode to a text, or a whole, beyond the bounds."""
+    # A dictionary that holds one long text, with a million references to it, is small as a file.
     total = 0
     for chunk in column.chunks:
         sizes = np.asarray(pc.binary_length(chunk.dictionary))

@@ -1,4 +1,4 @@
-"""One sample of a finished build, as arrays."""
+"""One sample of a finished build as arrays, with its decoded label, and as pictures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from vbdata.core.png import encode_png
 from vbdata.errors import BadSample, BuildError
 from vbdata.manifest.drawn import decoded, drawn
 
-SHOWN = 320  # pixels: how wide a picture is shown in a notebook
+SHOWN = 320  # pixels: the width of a picture in a notebook
 
 
 @dataclass(frozen=True, eq=False)
 class BuiltSample:
-    """A sample of a finished build.
+    """A sample of a finished build; a notebook shows it as pictures.
 
     input, target: uint8 RGB [H, W, 3]; valid: bool[H, W], where the target has a label;
-    instruction: the prompt; row: what the manifest says of it, params decoded from their JSON.
-    A notebook shows it as pictures.
+    instruction: the prompt; row: its row of the manifest, with `params` decoded from JSON.
     """
 
     input: images.Pixels = field(repr=False)
@@ -60,33 +59,33 @@ class BuiltSample:
 
     @property
     def key(self) -> str:
-        """Its name in the build."""
+        """The sample's key, its name in the build, such as "00000017"."""
         return str(self.row["key"])
 
     @property
     def source(self) -> str:
-        """Its source, as the recipe calls it."""
+        """The sample's source, by its name in the recipe."""
         return str(self.row["source"])
 
     @property
     def task(self) -> str:
-        """Its task: which encoding the target is in."""
+        """The sample's task, which says how the target encodes the label."""
         return str(self.row["task"])
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """What the decoder must know: palette, legend, and so on, as its task defines them."""
+        """What the task's decoder must know, such as a palette or a legend."""
         params: Mapping[str, Any] = self.row["params"]
         return params
 
     @cached_property
     def label(self) -> NDArray[Any]:
-        """What the target says, by its task's own decoder, as `vbdata.codecs.decode` gives it.
+        """The label that the target encodes, as `vbdata.codecs.decode` gives it.
 
         Depth: float32[H, W], metres along +z, inf = sky, NaN = invalid. Normals: float32[H, W, 3],
-        unit, OpenCV axes, NaN = invalid. Segments: int[H, W], 0 = background, -1 = invalid, k = the
-        k-th of the legend or instance. Pictures: uint8[H, W, 3]. Raises RecipeError if the task is
-        not known here, CodecError if the params are not its own.
+        unit vectors in OpenCV axes, NaN = invalid. Segments: int[H, W], 0 = background, -1 =
+        invalid, k = the k-th legend entry or instance. Images: uint8[H, W, 3]. Raises RecipeError
+        for an unknown task, CodecError for params that are not the task's.
         """
         return codecs.decode(self.task, self.target, self.params)
 

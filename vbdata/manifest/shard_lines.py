@@ -1,22 +1,30 @@
-"""The shards of a build as its manifest states them, kept in a file: there may be millions."""
+"""The shards of a build as its manifest states them, kept in a file: there may be millions.
+
+A shard takes 128 bytes of a temporary file and none of memory; the manifest, the sums and what
+other libraries read are written from it line by line.
+"""
 
 from __future__ import annotations
 
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 from tempfile import TemporaryFile
 from typing import Any, overload
 
 from vbdata.jobs.job import Receipt
 from vbdata.layout import offsets_path
 
-LINE = struct.Struct("<32s16s32s32sqq")  # tar, md5, job, offsets; samples, bytes
-IN_ORDER = 100_000  # shards whose numbers sort as text, being of five digits
+LINE = struct.Struct("<32s16s32s32sqq")  # SHA-256, MD5, job, SHA-256 of offsets; samples, bytes
+IN_ORDER = 100_000  # numbers below this have five digits in a path, so they sort as text
 
 
 class ShardLines(Sequence[dict[str, Any]]):
-    """A line a shard, by its number. tar: the path of one by number."""
+    """The manifest's lines of the shards, by number, read from a file as they are asked for.
+
+    tar: gives the path of a shard's tar by its number.
+    """
 
     def __init__(self, tar: Callable[[int], str]) -> None:
         self._tar = tar
@@ -24,7 +32,7 @@ class ShardLines(Sequence[dict[str, Any]]):
         self._count = 0
 
     def add(self, receipt: Receipt) -> None:
-        """The next shard. Raises OSError if the disk is full."""
+        """Append the line of the next shard. Raises OSError if the disk is full."""
         digests = receipt.sha256, receipt.md5, receipt.job, receipt.index_sha256
         samples = len(receipt.samples)
         line = LINE.pack(*map(bytes.fromhex, digests), samples, receipt.size)
@@ -53,12 +61,23 @@ class ShardLines(Sequence[dict[str, Any]]):
         }
 
     def sums(self) -> Iterator[tuple[str, str]]:
-        """Path and SHA-256 of every tar and of its offsets, sorted by path."""
-        numbers: Sequence[int] = range(self._count)
-        for number in numbers if self._count <= IN_ORDER else sorted(numbers, key=self._tar):
+        """Path and SHA-256 of every tar and of its offsets, sorted by path as text."""
+        for number in self._in_text_order():
             sha256, _, _, offsets, _, _ = self._line(number)
             yield self._tar(number), sha256.hex()
             yield offsets_path(self._tar(number)), offsets.hex()
+
+    def _in_text_order(self) -> Iterator[int]:
+        """The shards' numbers in the order of their paths as text."""
+        # From 100,000 on numbers outgrow their five digits, and train-100000 sorts before
+        # train-10001. Among numbers of equal length both orders are the same, so merging one run a
+        # length sorts millions of paths while only one of each run is in memory.
+        runs = list[range]()
+        start, end = 0, IN_ORDER
+        while start < self._count:
+            runs.append(range(start, min(end, self._count)))
+            start, end = end, 10 * end
+        return merge(*runs, key=self._tar)
 
     def _line(self, number: int) -> tuple[Any, ...]:
         return LINE.unpack(os.pread(self._file.fileno(), LINE.size, LINE.size * number))

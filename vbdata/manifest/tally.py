@@ -1,4 +1,4 @@
-"""The mixture in numbers: what was asked of each cell, what is planned, what a build holds."""
+"""The mixture in numbers: what was requested of each cell, what is planned, what a build has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from vbdata.recipe.licences import commercial
 
 
 class Tally:
-    """Counts receipts as they pass: a bit for each entry of the index, however many samples."""
+    """Adds up receipts, from which the counts of the manifest follow.
+
+    realised, quarantined, replaced: by cell, (source, task); reasons: quarantined rows by reason;
+    licenses: samples by (licence, source); errors: by task, (count, sum, largest) of the errors of
+    decoding, in the task's unit; shortfall: rows without a sample; bytes: of all tars. Memory does
+    not grow with the samples: 8 bytes an entry of the index, and one for each cell it is in.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._words = {name: np.sort(index.words) for name, index in plan.indices.items()}
@@ -33,7 +39,7 @@ class Tally:
         self.bytes = 0
 
     def add(self, receipt: Receipt) -> None:
-        """Count one receipt."""
+        """Add the receipt of one finished shard."""
         filled = {sample["key"] for sample in receipt.samples}
         for sample in receipt.samples:
             cell = (sample["source"], sample["task"])
@@ -52,7 +58,7 @@ class Tally:
         self.bytes += receipt.size
 
     def roundtrip(self) -> dict[str, dict[str, Any]]:
-        """By task: largest and mean error of the targets' own decoding, in the task's unit."""
+        """By task: unit, tolerance, and largest and mean error of decoding its targets."""
         return {
             name: {
                 "unit": plugins.task(name).UNIT,
@@ -64,21 +70,19 @@ class Tally:
         }
 
     def license_lines(self) -> list[dict[str, Any]]:
-        """The roll-up of licences: samples of each source, and whether commercial use is known
-        to be allowed.
-        """
+        """A line a licence: samples in all and by source, and whether commercial use is allowed."""
         return [
             {
                 "license": name,
                 "commercial": commercial(name),
-                "samples": sum(n for (found, _), n in self.licenses.items() if found == name),
-                "sources": {s: n for (f, s), n in sorted(self.licenses.items()) if f == name},
+                "samples": sum(n for (of, _), n in self.licenses.items() if of == name),
+                "sources": {s: n for (of, s), n in sorted(self.licenses.items()) if of == name},
             }
             for name in sorted({name for name, _ in self.licenses})
         ]
 
     def unique(self, cell: tuple[str, str]) -> int:
-        """Distinct samples of a cell."""
+        """How many distinct records a cell's samples were made of."""
         return int(self._seen[cell].sum()) if cell in self._seen else 0
 
     def _see(self, cell: tuple[str, str], sample_id: str) -> None:
@@ -89,7 +93,10 @@ class Tally:
 
 
 def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any]]:
-    """The mixture, a line a cell: what was asked, what is planned and, with a tally, what is."""
+    """The mixture, a line a cell: requested, planned and, with a tally, realised samples.
+
+    Shares and passes are strings with a fixed number of decimals.
+    """
     total = sum((cell.weight for cell in plan.cells), Fraction(0))
     for cell in plan.cells:
         key = (cell.source, cell.task)
@@ -117,7 +124,7 @@ def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any
 
 
 def warnings(plan: Plan) -> list[str]:
-    """What is allowed but seldom meant: cells that are read more often than max_passes."""
+    """A sentence for each cell whose records are used more often than the recipe's max_passes."""
     most = plan.recipe.max_passes
     return [
         f"{cell.name}: {hundredths(cell.passes)} passes over {len(cell.rows)} samples, more than "
@@ -129,6 +136,6 @@ def warnings(plan: Plan) -> list[str]:
 
 
 def hundredths(number: Fraction) -> str:
-    """A number >= 0 with two decimals, correctly rounded, half to even."""
+    """A number >= 0 as text with two decimals, rounded exactly, half to even."""
     whole, rest = divmod(round(number * 100), 100)
     return f"{whole}.{rest:02d}"

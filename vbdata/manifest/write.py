@@ -1,9 +1,10 @@
-"""The manifest: what is in a finished build, to one sample, without time, host or path.
+"""Writes the manifest: what is in a finished build, down to one sample, without time, host or path.
 
 manifest.json is canonical JSON; its digest leaves out the environment block. manifest/SPLIT.parquet
-has one row a sample, shard by shard, in row groups of whole shards (planning.row_groups). What
-other libraries need to open the folder is made from the manifest by vbdata/publish/. SHA256SUMS
-covers every published file. All is written line by line: memory does not grow with the shards.
+has one row a sample, shard by shard, in row groups of whole shards (planning.row_groups). The files
+that other libraries need to open the folder are made from the manifest by vbdata/publish/.
+SHA256SUMS covers every published file. All are written line by line: memory does not grow with the
+number of shards.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from vbdata.planning.row_groups import together
 from vbdata.storage.filesystems import naming_full_disk
 from vbdata.storage.folder import Folder
 
-# Other libraries' files by path, in pieces, made of a manifest and the SHA-256 of earlier files.
+# Makes other libraries' files, as pieces by path, from a manifest and the SHA-256 of earlier files.
 ReaderFiles = Callable[[Mapping[str, Any], Mapping[str, str]], Mapping[str, Iterable[bytes]]]
 
 
@@ -53,11 +54,12 @@ def write_manifest(
     out: Folder,
     reader_files: ReaderFiles = lambda manifest, sums: {},
 ) -> dict[str, Any]:
-    """Write quarantine, rows, manifest.json and SHA256SUMS; return the manifest.
+    """Write quarantine, rows, manifest.json and SHA256SUMS of a build; return the manifest.
 
-    folder: that of the shards; reader_files: what is written beside them for other libraries.
-    Raises BuildError, with the quarantine written and no manifest, if nothing was built or more
-    than the recipe's max_bad is quarantined.
+    folder: path of the tars' folder in `out`; receipts: of all shards, in order; reader_files:
+    makes what is written beside them for other libraries. Raises BuildError if nothing was built or
+    if a larger share than the recipe's max_bad is quarantined: the quarantine is then written, the
+    manifest is not.
     """
     tally, shards = Tally(plan), ShardLines(lambda number: planned_tar(plan, number, folder))
     with TemporaryDirectory(prefix="vbdata-") as temporary:
@@ -66,12 +68,12 @@ def write_manifest(
         with publisher.publishing(QUARANTINE) as quarantine:
             quarantine.writelines(_index_faults(plan))
             with publisher.publishing(rows) as file, pq.ParquetWriter(file, ROWS) as writer:
-                for some in together(_counted(receipts, tally, shards, quarantine), len):
-                    writer.write_table(pa.Table.from_pylist(list(chain(*some)), ROWS))
-                    some.clear()  # before the next rows come
+                for group in together(_counted(receipts, tally, shards, quarantine), len):
+                    writer.write_table(pa.Table.from_pylist(list(chain(*group)), ROWS))
+                    group.clear()  # so that two row groups are never in memory
         if plan.held.sets:
             publisher.publish(HOLDOUT, [plan.held.table()])
-        _judge(tally, plan.recipe.max_bad)
+        _refuse_bad(tally, plan.recipe.max_bad)
         manifest = _manifest(plan, tally, shards)
         for path, pieces in reader_files(manifest, publisher.sums).items():
             publisher.publish(path, pieces)
@@ -84,7 +86,7 @@ def write_manifest(
 def _counted(
     receipts: Iterable[Receipt], tally: Tally, shards: ShardLines, quarantine: IO[bytes]
 ) -> Iterator[list[dict[str, Any]]]:
-    """The rows of one shard after the other, which is counted meanwhile."""
+    """The rows of each shard; its receipt is added to tally, lines and quarantine on the way."""
     for receipt in receipts:
         tally.add(receipt)
         shards.add(receipt)
@@ -93,13 +95,13 @@ def _counted(
 
 
 def _row(sample: Mapping[str, Any], shard: int) -> dict[str, Any]:
-    """What the manifest says of a sample; its receipt says more."""
+    """A sample's row of the manifest, from its receipt, which has more."""
     return {name: shard if name == "shard" else sample[name] for name in ROWS.names}
 
 
 @dataclass(frozen=True)
 class _Publisher:
-    """Publishes files: each is spooled, then put in place whole. sums: SHA-256 by path."""
+    """Writes files to a local folder, then puts each into `out` whole. sums: SHA-256 by path."""
 
     out: Folder
     spool: Path
@@ -107,7 +109,7 @@ class _Publisher:
 
     @contextmanager
     def publishing(self, path: str) -> Iterator[IO[bytes]]:
-        """A file to write into, which is published when it is complete."""
+        """A file to write to, which is published under `path` when the context ends."""
         part = self.spool / path.replace("/", "-")
         with naming_full_disk(self.spool), part.open("wb") as file:
             yield file
@@ -115,7 +117,7 @@ class _Publisher:
         self.out.put(part, path)
 
     def publish(self, path: str, pieces: Iterable[bytes]) -> None:
-        """Publish the pieces as one file."""
+        """Publish pieces, one after the other, as the file `path`."""
         with self.publishing(path) as file:
             file.writelines(pieces)
 
@@ -130,7 +132,8 @@ def _index_faults(plan: Plan) -> Iterator[bytes]:
             yield _line(_index_fault(name, entry))
 
 
-def _judge(tally: Tally, max_bad: Decimal) -> None:
+def _refuse_bad(tally: Tally, max_bad: Decimal) -> None:
+    """Raise BuildError if nothing was built, or too large a share of the rows is quarantined."""
     bad, made = tally.quarantined.total(), tally.realised.total()
     reasons = ", ".join(f"{n} {reason}" for reason, n in tally.reasons.most_common())
     if not made:
