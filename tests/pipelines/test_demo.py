@@ -164,7 +164,7 @@ def test_outlines_of_any_mask_rasterise_to_it(number: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(written_twice: tuple[Path, Path]) -> None:
-    first, second = (digests(folder) for folder in written)
+    first, second = (digests(folder) for folder in written_twice)
     assert len(second) > 100
     assert second.items() <= first.items()
 
