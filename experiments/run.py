@@ -1,5 +1,7 @@
 """Run the experiment: scenes, builds, every arm of every seed, scores.
 
+It shows what generative pretraining, and keeping its data in the mixture, do for a model.
+
     python -m experiments.run --size cpu --out DIR        what is finished in DIR is kept
     python -m experiments.report DIR
 

@@ -1,1 +1,0 @@
-"""The experiment nobody ran: what generative pretraining, and keeping it in the mixture, does."""
