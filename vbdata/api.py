@@ -1,7 +1,8 @@
-"""The Python door: what `import vbdata` offers besides the command line.
+"""The Python interface: the functions that `import vbdata` offers.
 
-The functions take paths or URLs as the commands do, raise what the commands print, and never print
-or exit. `import vbdata` loads none of this: each name is imported when it is first used.
+They take paths and URLs as the commands do, raise the errors that the commands print, and never
+print or exit themselves. `import vbdata` does not load this module: that happens when one of the
+functions is first used.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from vbdata.recipe.recipe import load_recipe as loaded
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
-Roots = Mapping[str, str | Sequence[str]]
+Roots = Mapping[str, str | Sequence[str]]  # by source: one place of its data, or several
 
 
 def load_recipe(path: str | Path, roots: Roots | None = None) -> Recipe:
     """Read and check a recipe, a YAML file; no data is opened.
 
-    roots: source -> where its data lies, a folder, zip, tar or URL, or several of them; overrides
-    what the file says and changes no digest. Raises RecipeError that tells all faults at once, each
-    with file, key, value and the known choices.
+    roots: source -> where its data lies, a folder, zip, tar or URL, or a list of them. They
+    override those in the file and change no digest. Raises RecipeError with all faults at once,
+    each with file, key, value and the known choices.
 
         >>> recipe = vbdata.load_recipe("manifests/demo.yaml")
         >>> recipe.samples
@@ -42,18 +43,20 @@ def load_recipe(path: str | Path, roots: Roots | None = None) -> Recipe:
 
 
 def plan(recipe: Recipe | str | Path, roots: Roots | None = None) -> Plan:
-    """Index the sources of a recipe and plan which sample stands where; opens no image.
+    """Index the sources of a recipe and plan which sample goes into which shard; opens no image.
 
-    Plan.cells is the mixture: one (source, task) each, with `count`, the samples of it, and `rows`,
-    int64[...], the rows of the source's index that can serve. Plan.table is int64[shards, cells].
-    The index lies in a temporary folder as long as the plan is used. Raises RecipeError for a wrong
-    recipe or a cell that nothing can serve, SourceError for data that cannot be read.
+    recipe: a path, or what `load_recipe` returned; roots: source -> where its data lies, only with
+    a path. `cells` of the plan is the mixture: each cell is a source and a task, with `count`, its
+    number of samples, and `rows`, int64[n], the rows of the source's index that can serve it.
+    `table`, int64[shards, cells], is how many samples of each cell a shard gets. The index is kept
+    in a temporary folder for as long as the plan is in use. Raises RecipeError for a wrong recipe
+    or a cell that no record can serve, SourceError for data that cannot be read.
 
         >>> planned = vbdata.plan("manifests/demo.yaml")
-        >>> {cell.name: cell.count for cell in planned.cells}["hypersim / depth"]
-        14
-        >>> int(planned.table.sum())
+        >>> sum(cell.count for cell in planned.cells)
         96
+        >>> planned.table.shape == (3, len(planned.cells))
+        True
     """
     read, folder = _recipe(recipe, roots), TemporaryDirectory(prefix="vbdata-")
     made = make_plan(read, engine.index_sources(read, Path(folder.name)))
@@ -76,18 +79,22 @@ def build(
     locked: str | Path | bool = False,
     watcher: Watcher | None = None,
 ) -> Build:
-    """Build a recipe into a folder or URL and open it; an interrupted build goes on where it was.
+    """Build a recipe into a folder or URL and open the build; an interrupted build is resumed.
 
-    ray: None builds in this process, "local" on Ray actors of this machine, "auto" or an address on
-    a running cluster; workers: how many actors (None: as many as there is room for); device: where
-    labels are rendered, "cpu" or "cuda"; reuse: earlier builds whose samples are copied where they
-    would come out the same; rehash: read finished shards again instead of trusting their size.
-    None of these changes a byte.
+    recipe: a path, or what `load_recipe` returned; roots: source -> where its data lies, only with
+    a path. ray: None builds in this process, "local" on Ray actors of this machine, "auto" or an
+    address on a running cluster; workers: how many actors, None for as many as there is room for;
+    device: where labels are rendered, "cpu" or "cuda"; gpus_per_worker: GPUs that an actor
+    reserves; reuse: earlier builds, from which samples are copied that would come out the same;
+    rehash: whether finished shards are read again instead of trusted by their size. None of these
+    changes a byte.
 
-    lock: True writes the build's lock beside the recipe, a path writes it there. locked: True holds
-    the build against the lock beside the recipe, a path against that one. watcher: is told of the
-    plan and of every event. Raises RecipeError for a wrong recipe, LockError for a build that is
-    not what its lock says, BuildError for shards that failed or too many damaged records.
+    lock: True writes the build's lock beside the recipe, a path writes it there. locked: True
+    compares the build with the lock beside the recipe, a path with that one. watcher: called with
+    the plan and with the progress. Raises RecipeError for a wrong recipe or lock, SourceError for
+    data that cannot be read, LockError, a BuildError, for a build that is not what its lock says,
+    BuildError for shards that failed or too many damaged records, ValueError for arguments that
+    exclude each other.
 
         >>> build = vbdata.build("manifests/demo.yaml", "out", lock="demo.lock.json")
         >>> len(build)
@@ -118,13 +125,15 @@ def build(
 
 
 def open_build(url: str | Path) -> Build:
-    """Open a finished build, a folder or an fsspec URL: a sequence of its samples.
+    """Open a finished build, a folder or an fsspec URL, as a sequence of its samples.
 
-    A sample has input and target, uint8 RGB [H, W, 3], valid, bool[H, W], instruction, a text, and
-    label, what the target says by its task's own decoder: metres (float32[H, W], planar z, inf =
-    sky, NaN = invalid), unit normals (float32[H, W, 3], OpenCV axes), ids (int[H, W], 0 =
-    background, -1 = invalid) or pixels. Raises BuildError, in one sentence, if there is no build or
-    if its manifest is damaged.
+    `build[0]` is a sample by its place, `build["00000007"]` by its key. A sample has `input` and
+    `target`, uint8 RGB [H, W, 3]; `valid`, bool[H, W], where the target has a label; `instruction`,
+    the prompt; `task`, `source`, `key` and `params`; and `label`, which the task's own decoder
+    reads in the target: depth as float32[H, W] metres (planar z, inf = sky, NaN = invalid), normals
+    as float32[H, W, 3] unit vectors (OpenCV axes, NaN = invalid), segments as int[H, W] ids (0 =
+    background, -1 = invalid), images as uint8[H, W, 3]. Raises BuildError, in one sentence, if
+    there is no finished build or if its manifest is damaged.
 
         >>> build = vbdata.open_build("out")
         >>> sample = build[0]
@@ -140,10 +149,11 @@ def open_build(url: str | Path) -> Build:
 
 
 def verify(url: str | Path, *, sample: int | None = None, workers: int = 1) -> list[str]:
-    """What is wrong with a finished build, a sentence each; an empty list if nothing is.
+    """Check a finished build: a sentence for each fault, or an empty list if it is whole.
 
-    Reads every byte and decodes every picture, or with `sample` only those of so many samples;
-    manifest, rows and sums are read in either case. Raises BuildError if there is no build.
+    Reads every byte and decodes every image, or with `sample` only those of so many samples;
+    manifest, rows and sums are checked in either case. workers: how many processes. Raises
+    BuildError if there is no finished build.
 
         >>> vbdata.verify("out")
         []
@@ -155,16 +165,18 @@ def _recipe(recipe: Recipe | str | Path, roots: Roots | None) -> Recipe:
     if not isinstance(recipe, Recipe):
         return load_recipe(recipe, roots)
     if roots:
-        raise ValueError("roots: they are given to load_recipe, not with a recipe that is loaded")
+        raise ValueError(f"roots of {', '.join(roots)}: give them to load_recipe, with the path")
     return recipe
 
 
 def _lock_path(recipe: Recipe | str | Path, given: str | Path | bool) -> Path | None:
-    """Where a lock is to be written or read."""
+    """The path of a lock by the argument `lock` or `locked`; None for no lock."""
     if not isinstance(given, bool):
         return Path(given)
     if not given:
         return None
     if isinstance(recipe, Recipe):
-        raise ValueError("a recipe that is loaded has no place: give the lock's path")
+        raise ValueError(
+            "True means beside the recipe's file, and this one is loaded: give the lock's path"
+        )
     return beside(Path(recipe))

@@ -256,7 +256,7 @@ def test_code_that_changes_no_byte_is_a_warning(small: Path, data: Path, tmp_pat
     folder = tmp_path / "code"
     folder.mkdir()
     shutil.copy(small / "small.lock.json", folder)
-    edit = ("transforms/depth.py", "from __future__", "# a remark\nfrom __future__")
+    edit = ("transforms/depth.py", "\nTOLERANCE", "\nREMARK = 1\nTOLERANCE")
     done = elsewhere(small, data, folder, edit)
     assert done.returncode == 0, done.stderr
     assert "the code of task depth is not the lock's; whether" in done.stderr
@@ -400,6 +400,10 @@ def damage_shard(out: Path) -> None:
     tar.write_bytes(tar.read_bytes()[:-1] + b"x")
 
 
+def damage_quarantine(out: Path) -> None:
+    (out / "quarantine" / "quarantine.jsonl").write_text("{")
+
+
 def damage_index(out: Path) -> None:
     shutil.copy(out / "plan" / "index" / "kitti.parquet", out / "plan" / "index" / "coco.parquet")
 
@@ -407,9 +411,10 @@ def damage_index(out: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (damage_rows, "train.parquet is not the file that SHA256SUMS has"),
-        (damage_manifest, "manifest.json was edited"),
-        (damage_shard, "is not the file that manifest.json has"),
+        (damage_rows, "train.parquet: its SHA-256 is not the one in SHA256SUMS"),
+        (damage_manifest, "it was edited; run vbdata verify"),
+        (damage_quarantine, "quarantine.jsonl: its SHA-256 is not the one in SHA256SUMS"),
+        (damage_shard, "tar: its SHA-256 is not the one in manifest.json"),
         (damage_index, "coco.parquet is of another state of the data"),
         (shutil.rmtree, "holds no finished build: manifest.json is missing"),
     ],

@@ -1,5 +1,5 @@
-"""Locks and diffs: a small file that states a build to the byte, and what differs from it.
+"""Locks and diffs: a small file that states the bytes of a build, and what differs from it.
 
-A build can be held against a lock before its first pixel and after its last. Left of it stands
-`engine`, right of it `terminal`.
+A build is compared with a lock twice: its inputs before any image is read, its shards and rows when
+they are finished. Left of it stands `engine`, right of it `terminal`.
 """

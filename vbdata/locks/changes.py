@@ -12,13 +12,13 @@ from vbdata.locks import sketch
 from vbdata.locks.lock import Lock, LockedSource
 from vbdata.locks.sketch import Differing, Digests
 
-NONE = Differing([], [], [], True)
-SHOWN = 10  # things of a kind that are named
+NO_DIFFERENCE = Differing([], [], [], True)
+SHOWN = 10  # things of a kind that are named; the rest are counted
 LONGEST = 80  # characters of a value that are shown
 
 
 class Change(NamedTuple):
-    """One value in the first and in the second; None: it has none."""
+    """A value that differs, by its dotted key; None on the side that does not have it."""
 
     key: str
     old: Any
@@ -26,7 +26,10 @@ class Change(NamedTuple):
 
 
 class SourceChange(NamedTuple):
-    """A source that is in both. records: by id; files: those that its index was read from."""
+    """What differs in a source that both have.
+
+    values: of its line in the lock; records: by id; files: those that its index was made from.
+    """
 
     source: str
     values: list[Change]
@@ -35,16 +38,17 @@ class SourceChange(NamedTuple):
 
 
 def recipe_changes(old: Lock, new: Lock) -> list[Change]:
-    """Keys of the recipes, dotted; and the order of the cells, which breaks ties."""
-    found = list(changes(old.recipe, new.recipe))
-    if not found and old.recipe_sha256 != new.recipe_sha256:
+    """What differs in the recipes, by dotted keys; or, if nothing else does, the order of cells."""
+    different = list(changes(old.recipe, new.recipe))
+    # The order of sources and tasks breaks ties of the mixture, so it can change the bytes.
+    if not different and old.recipe_sha256 != new.recipe_sha256:
         orders = [[f"{c.source}.{c.task}" for c in each.cells] for each in (old, new)]
-        found.append(Change("sources, in order", *(", ".join(order) for order in orders)))
-    return found
+        different.append(Change("sources, in order", *(", ".join(order) for order in orders)))
+    return different
 
 
 def changes(old: Any, new: Any, key: str = "") -> Iterator[Change]:
-    """All leaves in which two JSON values differ, by their dotted keys."""
+    """The leaves in which two JSON values differ, by their dotted keys below `key`."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for part in [*old, *(part for part in new if part not in old)]:
             below = f"{key}.{part}" if key else str(part)
@@ -54,7 +58,7 @@ def changes(old: Any, new: Any, key: str = "") -> Iterator[Change]:
 
 
 def source_changes(old: Lock, new: Lock) -> list[SourceChange]:
-    """Sources that are in both and differ in anything."""
+    """What differs in each source that both locks have, by its name; none if it is the same."""
     before = {source.source: source for source in old.sources}
     pairs = [(before[s.source], s) for s in new.sources if s.source in before]
     return [_source_change(a, b) for a, b in pairs if a != b]
@@ -70,12 +74,12 @@ def _source_change(old: LockedSource, new: LockedSource) -> SourceChange:
 
 
 def differing(old: Digests | None, new: Digests | None) -> Differing:
-    """Names that differ, none where one of the two does not say."""
-    return sketch.compare(old, new) if old is not None and new is not None else NONE
+    """The names whose digests differ; none if one of the two locks has no digests of them."""
+    return sketch.compare(old, new) if old is not None and new is not None else NO_DIFFERENCE
 
 
 def holdout_changes(old: Lock, new: Lock) -> list[Change]:
-    """Held-out sets with other groups: how many there are, and the digest of all."""
+    """What differs in the held-out sets: how many groups, and the first digits of their digest."""
     before, after = (
         {held.set: f"{held.groups} groups, {held.sha256[:16]}" for held in each.holdout}
         for each in (old, new)
@@ -84,19 +88,19 @@ def holdout_changes(old: Lock, new: Lock) -> list[Change]:
 
 
 def code_changes(old: Lock, new: Lock) -> list[Change]:
-    """Digests of code, under names that a person knows."""
+    """What differs in the digests of code, by name, such as "task depth" or "prompts of depth"."""
     named = [_code(each) for each in (old, new)]
     keys = [key for key in named[0] if key in named[1]]
     return [Change(k, named[0][k], named[1][k]) for k in keys if named[0][k] != named[1][k]]
 
 
 def environment_changes(old: Lock, new: Lock) -> list[Change]:
-    """Libraries of other versions."""
+    """Which libraries have other versions."""
     return list(changes(old.environment, new.environment))
 
 
 def _code(lock: Lock) -> dict[str, str]:
-    """What can be named is named; the engine or the prompts as a whole only where it cannot."""
+    """Digests of code by name: of single modules where the lock has them, and of the whole."""
     code = lock.code
     named = {f"reader {s.dataset}": s.code for s in lock.sources}
     named |= {f"task {task}": digest for task, digest in code.tasks.items()}
@@ -105,26 +109,26 @@ def _code(lock: Lock) -> dict[str, str]:
     return named | {"the engine": code.engine, "prompts as a whole": code.prompts}
 
 
-def listed(what: str, noun: str, said: str, names: Iterable[str]) -> Iterator[str]:
-    """A sentence for each of some names, and one for all that are too many."""
+def sentences(where: str, noun: str, predicate: str, names: Iterable[str]) -> Iterator[str]:
+    """A sentence "where: noun name predicate" for the first ten names, and one for the others."""
     names = list(names)
     for name in names[:SHOWN]:
-        yield f"{what}: {noun} {name} {said}"
+        yield f"{where}: {noun} {name} {predicate}"
     if len(names) > SHOWN:
-        yield f"{what}: {len(names) - SHOWN} more: {noun} {said}"
+        yield f"{where}: {len(names) - SHOWN} more: {noun} {predicate}"
 
 
 def shown(value: Any) -> str:
-    """A value that may come from a file, cut where it would fill the screen."""
+    """A value as text of at most 80 characters; "not there" for None."""
     text = "not there" if value is None else str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def files_of(index: Index, name: str) -> str:
-    """The raw files of a record, in brackets after a space; "" if it has none or is not known."""
+    """The raw files of a record, by its id, as " [FILE, FILE]"; "" if there are none."""
     row = pc.index(index.facts["id"], name).as_py()
     if row < 0:
         return ""
     files = sorted(index.entries([row])[0].files.items())
-    said = [file.path + (" is not there" if file.size < 0 else "") for _, file in files]
-    return f" [{', '.join(said)}]" if said else ""
+    paths = [file.path + (" is not there" if file.size < 0 else "") for _, file in files]
+    return f" [{', '.join(paths)}]" if paths else ""

@@ -1,9 +1,9 @@
 """What changed between two builds, two locks, or one of each.
 
-Everything but single samples is compared by the two locks (a build's is made on the spot). Samples
-are in builds only: the same one is that of the same source, task, record and pass; it moved if its
-key is another. What changed about it is read from the manifests' rows, a column at a time, and on
-request from the members of all shards that are not in both builds, byte for byte.
+Everything but single samples is compared by the two locks (that of a build is made for it). Single
+samples are compared only between builds: two samples are the same if source, task, record and pass
+are, and moved if their keys differ. What changed in a sample is read from the manifests' rows, a
+column at a time, and on request from the members of all shards that are not in both builds.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from vbdata.storage.folder import Folder
 
 @dataclass(frozen=True)
 class Diff:
-    """All differences, empty where there are none.
+    """All differences between a and b; each part is empty if nothing in it differs.
 
-    counts: samples of each cell, and of all; samples: kind -> how many, None if one side is a lock;
-    shards: how many the first has, the second has, and both have, by SHA-256 and whatever their
-    names; differing: numbers of shards whose bytes only the second has.
+    counts: samples of each cell and of all, and bytes; rows: names of columns that differ; samples:
+    kind of difference -> how many, None if a or b is a lock; shards: how many a has, b has, and
+    both have, by SHA-256 whatever their names; differing: numbers of b's shards that a has not.
     """
 
     a: str
@@ -43,16 +43,17 @@ class Diff:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs but, at most, versions of libraries."""
-        said = (self.recipe, self.sources, self.holdout, self.code, self.counts, self.rows)
+        """Whether nothing differs except, perhaps, versions of libraries."""
+        parts = (self.recipe, self.sources, self.holdout, self.code, self.counts, self.rows)
         samples = sum(kind.count for kind in (self.samples or {}).values())
-        return not any(said) and not samples and len(set(self.shards)) == 1
+        return not any(parts) and not samples and len(set(self.shards)) == 1
 
 
 def compare(a: str, b: str, *, limit: int = 5, members: bool = False) -> Diff:
-    """Compare two builds or locks, each a folder, a URL or a lock file.
+    """Compare two builds or locks, each a build's folder or URL, or a lock file (.json).
 
-    Raises RecipeError for a broken lock, BuildError for what is no finished build.
+    limit: how many examples of each kind of difference; members: whether to read the shards that
+    differ, too. Raises RecipeError for a damaged lock, BuildError for what is no finished build.
     """
     old, new = _lock(a), _lock(b)
     rows = [n for n in {**old.rows, **new.rows} if old.rows.get(n) != new.rows.get(n)]
@@ -98,5 +99,5 @@ def _shards(old: Lock, new: Lock) -> tuple[int, int, int]:
 
 
 def _differing(old: Lock, new: Lock) -> list[int]:
-    known = {shard.sha256 for shard in old.shards}
-    return [number for number, shard in enumerate(new.shards) if shard.sha256 not in known]
+    in_old = {shard.sha256 for shard in old.shards}
+    return [number for number, shard in enumerate(new.shards) if shard.sha256 not in in_old]

@@ -1,4 +1,4 @@
-"""Build a recipe under a lock: hold the build against one, or write one when it is done."""
+"""Builds under a lock: compare a build with a lock while it is made, or write its lock after."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from vbdata.engine.build import build
 from vbdata.engine.progress import Watcher
 from vbdata.errors import BuildError
-from vbdata.locks.inputs import Locked
+from vbdata.locks.inputs import LockCheck
 from vbdata.locks.lock import Lock
 from vbdata.locks.make import make_lock
 from vbdata.recipe.recipe import Recipe
@@ -27,23 +27,24 @@ def build_held(
     name: str,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Build a recipe and return the manifest, unless the build is not what a lock says.
+    """Build a recipe and return the manifest, or fail if the build is not what a lock says.
 
-    What the lock says of recipe, sources and plan is compared before a pixel is read, what it says
-    of shards and rows when they are there; finished shards are read again, not trusted. name: the
-    lock's, for errors; say: takes warnings, a sentence each, such as other code or libraries.
-    Raises LockError, a BuildError, with a sentence for each difference.
+    Recipe, sources and plan are compared with the lock before an image is read, shards and rows
+    when they are finished; shards of an earlier run are read again instead of being trusted. name:
+    the lock's, for errors; say: called with each warning, such as other code or libraries. Raises
+    LockError, a BuildError, with a sentence for each difference.
     """
-    check = Locked(lock, name, out, watcher, say)
+    check = LockCheck(lock, name, out, watcher, say)
     manifest = build(recipe, out, replace(how, rehash=True), check)
     check.finish()
     return manifest
 
 
 def write_lock(out: Folder, path: Path) -> tuple[Lock, int]:
-    """Write the lock of a finished build to a file; return it and the bytes of the file.
+    """Write the lock of a finished build to a file; return it and the size of the file in bytes.
 
-    Raises BuildError if `out` holds no finished build, or if the file cannot be written.
+    Raises BuildError if `out` holds no finished build or a damaged one, or if the file cannot be
+    written.
     """
     lock = make_lock(out)
     text = lock.text()

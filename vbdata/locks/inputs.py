@@ -1,8 +1,8 @@
-"""Hold a build against a lock: before the first pixel what it is made of, after the last its bytes.
+"""Compares a build with a lock: its inputs before an image is read, its bytes when it is finished.
 
-What the lock promises (recipe, sources, plan; then shards and rows) fails the build, one sentence a
-difference. Code and library versions only explain: they are the likely cause of other bytes, and
-worth a warning where the bytes are the same.
+A difference in what the lock promises (recipe, sources, plan; then shards and rows) fails the
+build, with a sentence each. Digests of code and versions of libraries promise nothing: they are
+named as the likely cause of other bytes, and are a warning if the bytes are the same.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from vbdata.locks.changes import (
     environment_changes,
     files_of,
     holdout_changes,
-    listed,
     recipe_changes,
+    sentences,
     shown,
     source_changes,
 )
 from vbdata.locks.lock import FORMAT, Lock, LockedCell
 from vbdata.locks.make import code_part, held_part, make_lock, plan_sha256, source_part
-from vbdata.locks.outputs import made_differences
+from vbdata.locks.outputs import output_differences
 from vbdata.locks.sketch import Sketch
 from vbdata.machine.environment import environment
 from vbdata.planning.file import write_plan
@@ -40,7 +40,11 @@ from vbdata.storage.folder import Folder
 
 
 class LockError(BuildError):
-    """A build that is not what its lock says. causes: code and versions that differ too."""
+    """A build that is not what its lock says.
+
+    faults: a sentence for each difference; causes: code and library versions that differ, too;
+    built: whether the build is finished.
+    """
 
     def __init__(
         self, name: str, faults: Sequence[str], causes: Sequence[str], *, built: bool
@@ -51,10 +55,10 @@ class LockError(BuildError):
         super().__init__(f"this is not what {name} says:\n" + "\n".join(lines))
 
 
-class Locked(Watcher):
-    """Passes a build's progress on, and stops one that is not what a lock says.
+class LockCheck(Watcher):
+    """Watches a build, passes its progress on to `inner`, and stops it if a lock says otherwise.
 
-    say: takes what differs without having changed a byte so far.
+    say: called with each difference in code or libraries, which need not change a byte.
     """
 
     def __init__(
@@ -64,10 +68,10 @@ class Locked(Watcher):
         self.causes: list[str] = []
 
     def planned(self, plan: Plan) -> None:
-        """Compare all that is known before a pixel is read. Raises LockError."""
+        """Compare recipe, sources and plan. Raises LockError if one is not the lock's."""
         new = planned_lock(plan, self._out)
         faults = list(input_differences(self._lock, new, plan.indices))
-        self.causes = causes(self._lock, new)
+        self.causes = likely_causes(self._lock, new)
         if faults:
             raise LockError(self._name, faults, self.causes, built=False)
         for cause in self.causes:
@@ -75,18 +79,18 @@ class Locked(Watcher):
         self._inner.planned(plan)
 
     def step(self, state: Progress) -> None:
-        """Pass it on."""
+        """Pass the progress of the build on."""
         self._inner.step(state)
 
     def finish(self) -> None:
-        """Compare the finished build. Raises LockError."""
-        faults = list(made_differences(self._lock, make_lock(self._out), self._out))
+        """Compare the shards and rows of the finished build. Raises LockError if they differ."""
+        faults = list(output_differences(self._lock, make_lock(self._out), self._out))
         if faults:
             raise LockError(self._name, faults, self.causes, built=True)
 
 
 def planned_lock(plan: Plan, out: Folder) -> Lock:
-    """What a lock would say before the build: nothing of shards and rows."""
+    """The lock of a build that is only planned: it says nothing of shards and rows."""
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         path = Path(temporary) / "plan.parquet"
         write_plan(plan, path)
@@ -98,7 +102,7 @@ def planned_lock(plan: Plan, out: Folder) -> Lock:
         "prompts": prompt_digest(),
         "tasks": {task: plugins.code_digest(plugins.TASKS, task) for task in tasks},
     }
-    recipe, nothing = plan.recipe, Sketch().digests()
+    recipe, none = plan.recipe, Sketch().digests()
     return Lock(
         format=FORMAT,
         name=recipe.name,
@@ -113,15 +117,15 @@ def planned_lock(plan: Plan, out: Folder) -> Lock:
         bytes=0,
         cells=[LockedCell(source=c.source, task=c.task, samples=c.count) for c in plan.cells],
         rows={},
-        raw=nothing,
-        quarantine=nothing,
+        raw=none,
+        quarantine=none,
         shards=[],
         environment=environment(),
     )
 
 
 def _line(index: Index) -> dict[str, Any]:
-    """A source's line, as it will stand in the manifest."""
+    """What the manifest will say of a source, as far as a lock has it."""
     dataset = index.source.dataset
     return {
         "source": index.source.name,
@@ -135,7 +139,10 @@ def _line(index: Index) -> dict[str, Any]:
 
 
 def input_differences(old: Lock, new: Lock, indices: Mapping[str, Index]) -> Iterator[str]:
-    """Recipe, sources, held-out sets and plan: a sentence for each difference."""
+    """A sentence for each difference in recipe, sources, held-out sets or plan.
+
+    indices: of the new sources, by name, to name the raw files of records that differ.
+    """
     for change in recipe_changes(old, new):
         yield f"the recipe's {change.key} is {shown(change.new)}, in the lock {shown(change.old)}"
     for changed in source_changes(old, new):
@@ -152,27 +159,27 @@ def _is_other(changed: SourceChange) -> bool:
 
 
 def _source_differences(changed: SourceChange, index: Index) -> Iterator[str]:
-    """Which files and records of a source are not those of the lock."""
+    """A sentence for each file and record of a source that is not the lock's."""
     if not _is_other(changed):
         return
-    what, files, records = f"source {changed.source!r}", changed.files, changed.records
-    yield from listed(what, "file", "is not the file of the lock", files.changed)
-    yield from listed(what, "file", "is not in the lock", files.came)
-    yield from listed(what, "file", "of the lock is not there", files.went)
+    where, files, records = f"source {changed.source!r}", changed.files, changed.records
+    yield from sentences(where, "file", "is not the file of the lock", files.changed)
+    yield from sentences(where, "file", "is not in the lock", files.came)
+    yield from sentences(where, "file", "of the lock is not there", files.went)
     named = [f"{name!r}{files_of(index, name)}" for name in records.changed]
-    yield from listed(what, "record", "is not as it is in the lock", named)
+    yield from sentences(where, "record", "is not as it is in the lock", named)
     named = [f"{name!r}{files_of(index, name)}" for name in records.came]
-    yield from listed(what, "record", "is not in the lock", named)
-    yield from listed(what, "record", "of the lock is not there", map(repr, records.went))
+    yield from sentences(where, "record", "is not in the lock", named)
+    yield from sentences(where, "record", "of the lock is not there", map(repr, records.went))
     counts = [value.old for value in changed.values if value.key == "entries"]
     if counts:
-        yield f"{what}: it has {len(index)} records, in the lock {counts[0]}"
+        yield f"{where}: it has {len(index)} records, in the lock {counts[0]}"
     if not records.whole or not any((records.changed, records.came, records.went)):
-        yield f"{what}: its index is another, and too many records differ to name all"
+        yield f"{where}: its index is another, and too many records differ to name all"
 
 
-def causes(old: Lock, new: Lock) -> list[str]:
-    """Libraries and code that differ, a sentence each, libraries first."""
+def likely_causes(old: Lock, new: Lock) -> list[str]:
+    """A sentence for each library and each part of the code that differs, libraries first."""
     libraries = [
         f"{c.key} is {shown(c.new)}, in the lock {shown(c.old)}"
         for c in environment_changes(old, new)

@@ -1,16 +1,16 @@
 """The lock of a finished build: a small file that another build can be held against.
 
-A lock is a promise about bytes. It holds the recipe, the sources (fingerprints of their indices),
-the plan, the manifest's rows and the shards; `vbdata build --locked` fails when one of them comes
-out otherwise. Shards are compared by their order, not by path: the path has a digest of the code in
-it, and code may change without changing a byte.
+A lock is a promise about bytes. It has the recipe, the sources (fingerprints of their indices), the
+plan, the manifest's rows and the shards; `vbdata build --locked` fails if one of them comes out
+differently. Shards are compared by their order, not by path: a path contains a digest of the code,
+and code may change without changing a byte.
 
-Digests of code (readers, transforms, prompts, the engine's modules) and the versions of libraries
-promise nothing: they explain a failure, and without one they are a warning. The versions stand in
-the environment block, which is not in the lock's own digest.
+Digests of code (readers, transforms, prompts, the engine's modules) and versions of libraries
+promise nothing: they explain a failure, and are a warning if there is none. The versions are in the
+environment block, which the lock's own digest leaves out.
 
-A lock is small: some 130 bytes a shard, digests by name of a source's records in 12 kB at most
-(vbdata.locks.sketch), and for builds of up to SMALL samples the digests of every member.
+A lock is small: some 130 bytes a shard, at most 12 kB for the records of a source
+(vbdata.locks.sketch), and for builds of up to 2000 samples the digests of every member.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from vbdata.storage.folder import Folder
 
 FORMAT: Final = 1
 SUFFIX = ".lock.json"
-SMALL = 2000  # samples up to which every member's digest is kept
-LARGEST = 256 << 20  # bytes of a lock file: of 1.8 million shards
-FAULTS = 10  # faults of a lock file that are told
+SMALL = 2000  # samples up to which a lock has the digest of every member
+LARGEST = 256 << 20  # bytes of a lock file: enough for 1.8 million shards
+FAULTS = 10  # faults of a lock file that are listed
 WIDE = 160  # characters of a line
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -45,7 +45,10 @@ class _Part(BaseModel):
 
 
 class LockedSource(_Part):
-    """A source as it was indexed. records: by id; files: those that the index was read from."""
+    """A source as it was indexed.
+
+    records: digests by id; files: digests, by path, of those that the index was made from.
+    """
 
     source: Text
     dataset: Text
@@ -59,7 +62,7 @@ class LockedSource(_Part):
 
 
 class Held(_Part):
-    """A held-out set, and the digest of its groups."""
+    """A held-out set: its name, how many groups it has, and their SHA-256."""
 
     set: Text
     groups: Count
@@ -67,7 +70,10 @@ class Held(_Part):
 
 
 class Code(_Part):
-    """What explains a difference. modules: files of the engine; templates: prompts, by task."""
+    """Digests of code, which explain differences.
+
+    modules: files of the engine; templates: prompts, by task.
+    """
 
     engine: Sha256
     prompts: Sha256
@@ -77,7 +83,7 @@ class Code(_Part):
 
 
 class LockedCell(_Part):
-    """Samples of a source and task, in the recipe's order."""
+    """How many samples a source and task have; cells are in the recipe's order."""
 
     source: Text
     task: Text
@@ -85,7 +91,7 @@ class LockedCell(_Part):
 
 
 class LockedShard(_Part):
-    """A shard by its place in the list; job: the first digits of its job's digest."""
+    """A shard, whose number is its place in the list; job: the first digits of its job's digest."""
 
     sha256: Sha256
     samples: Count
@@ -94,11 +100,12 @@ class LockedShard(_Part):
 
 
 class Lock(_Part):
-    """All that a lock file says.
+    """The content of a lock file.
 
-    plan_sha256: of the planned rows ("": the folder has none any more); rows: a digest of each
-    column of the manifest's rows; raw: of the raw files that each sample was made of; quarantine:
-    of each damaged record's reason; members: of a small build, by key and extension.
+    plan_sha256: of the planned rows, "" if the folder no longer has the plan; rows: a digest of
+    each column of the manifest's rows; raw: of the raw files that each sample was made of;
+    quarantine: of the reason of each damaged record; members: of a build of up to 2000 samples, of
+    every file of a sample, by key and extension; digest: as `own_digest` gives it.
     """
 
     format: Literal[1]
@@ -122,23 +129,26 @@ class Lock(_Part):
     digest: str = ""
 
     def own_digest(self) -> str:
-        """SHA-256 of all but the environment and the digest itself."""
+        """SHA-256, in hex, of everything but the environment and the digest itself."""
         plain = self.model_dump(exclude={"environment", "digest"})
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def text(self) -> str:
-        """The file: sorted JSON in ASCII in which a shard or a record has a line of its own."""
+        """The lock as a file: sorted JSON in ASCII, with a line for each shard and record."""
         return "".join(_laid_out(self.model_dump(exclude_defaults=True), "")) + "\n"
 
 
 def beside(recipe: Path) -> Path:
-    """Where the lock of a recipe lies: NAME.yaml has NAME.lock.json."""
+    """The path of a recipe's lock: NAME.lock.json beside NAME.yaml."""
     return recipe.with_name(recipe.stem + SUFFIX)
 
 
 def read_lock(url: str) -> Lock:
-    """A lock file, a path or an fsspec URL. Raises RecipeError with what is wrong with it."""
+    """Read a lock file, a path or an fsspec URL.
+
+    Raises RecipeError with everything that is wrong with it, each with file, key and value.
+    """
     try:
         data = _bytes(url)
     except (BadSample, OSError, ValueError, ImportError) as err:
@@ -172,19 +182,19 @@ def _unreadable(err: Exception) -> str:
 
 
 def _faults(url: str, err: ValidationError) -> Iterator[str]:
-    found = err.errors(include_url=False)
-    for fault in found[:FAULTS]:
+    faults = err.errors(include_url=False)
+    for fault in faults[:FAULTS]:
         key = ".".join(str(part) for part in fault["loc"]) or "the file"
         shown = repr(fault["input"])
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        said = fault["msg"].replace("Input should be", "should be")
-        yield f"{url}: {key}: {said}, got {shown}"
-    if len(found) > FAULTS:
-        yield f"{url}: and {len(found) - FAULTS} more faults"
+        message = fault["msg"].replace("Input should be", "should be")
+        yield f"{url}: {key}: {message}, got {shown}"
+    if len(faults) > FAULTS:
+        yield f"{url}: and {len(faults) - FAULTS} more faults"
 
 
 def _laid_out(value: Any, indent: str) -> Iterator[str]:
-    """JSON text: what fits stands in one line, the rest has a line an item."""
+    """JSON text in pieces: a value that fits in a line has one, others have a line an item."""
     text = json.dumps(value, sort_keys=True)
     if not isinstance(value, dict | list) or not value or len(indent + text) <= WIDE:
         yield text

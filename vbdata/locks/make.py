@@ -1,4 +1,4 @@
-"""Make the lock of a finished build from nothing but its folder, or one part of it from a plan."""
+"""Makes the lock of a finished build from its folder alone, and parts of a lock from a plan."""
 
 from __future__ import annotations
 
@@ -30,19 +30,25 @@ from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 
 BATCH = 1 << 16  # rows in memory at once
-NAMES = ("source", "task", "sample_id", "key")  # of a sample, in a sketch
+NAMES = ("source", "task", "sample_id", "key")  # columns that, joined, name a sample in a sketch
 MEMBER = 8  # hex digits of a member's digest
 
 
 def make_lock(out: Folder) -> Lock:
-    """The lock of a finished build. Raises BuildError if it is none, or its files are damaged."""
+    """The lock of the finished build in a folder.
+
+    Raises BuildError if there is none, if its files are damaged, or if the indices in its folder
+    are not those that it was made with.
+    """
     build = open_build(out)
-    build.check_rows()
+    build.check(build.manifest.rows)
+    build.check(QUARANTINE)
     manifest = build.document
     rows, raw = _rows(build)
-    known = {line["source"]: line for line in manifest["sources"]}
-    with open_indices(out, list(known.values())) as (indices, folder):
-        sources = [source_part(line, indices.get(name), folder) for name, line in known.items()]
+    lines = manifest["sources"]
+    with open_indices(out, lines) as (indices, folder):
+        sources = [source_part(line, indices.get(line["source"]), folder) for line in lines]
+    read = range(len(build.manifest.shards) if len(build) <= SMALL else 0)
     parts = {
         "format": lock.FORMAT,
         **{key: manifest[key] for key in ("name", "split", "recipe", "recipe_sha256")},
@@ -59,7 +65,7 @@ def make_lock(out: Folder) -> Lock:
         "raw": raw,
         "quarantine": _quarantine(out),
         "shards": [_shard_part(line) for line in manifest["shards"]],
-        "members": _members(build) if manifest["samples"] <= SMALL else {},
+        "members": members_by_key(build, read),
     }
     made = Lock(**parts)
     return made.model_copy(update={"digest": made.own_digest()})
@@ -69,9 +75,10 @@ def make_lock(out: Folder) -> Lock:
 def open_indices(
     out: Folder, lines: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[dict[str, Index], Path]]:
-    """The indices that a build keeps, by source, and where; none if it keeps none any more.
+    """The indices in a build's folder, by source, and the local folder that has them and traces.
 
-    Raises BuildError if one is of another state of the data than the manifest.
+    lines: the manifest's, of sources; one whose index is no longer there is left out. Raises
+    BuildError if an index is of another state of the data than the manifest.
     """
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         folder = Path(out.full_path(INDEX)) if out.local else Path(temporary)
@@ -97,7 +104,7 @@ def open_indices(
 def source_part(
     line: Mapping[str, Any], index: Index | None, folder: Path | None
 ) -> lock.LockedSource:
-    """A source, from its line in a manifest, its index, and the folder with the index's trace."""
+    """A lock's part of a source, from the manifest's line, its index and its trace's folder."""
     keys = ("source", "dataset", "license", "entries", "faults", "fingerprint", "code")
     trace = folder / f"{line['source']}{TRACE}" if folder else None
     return lock.LockedSource(
@@ -108,29 +115,32 @@ def source_part(
 
 
 def _records(index: Index) -> Digests:
-    found = Sketch()
-    for at in range(0, len(index), BATCH):
-        part = index.facts.slice(at, BATCH)
-        found.add(part["id"].to_pylist(), part["digest"].to_pylist())
-    return found.digests()
+    sketch = Sketch()
+    for start in range(0, len(index), BATCH):
+        part = index.facts.slice(start, BATCH)
+        sketch.add(part["id"].to_pylist(), part["digest"].to_pylist())
+    return sketch.digests()
 
 
 def _files(trace: Path) -> Digests:
-    """The files that a reader read whole to make its index."""
+    """Digests of the files that a reader read whole to make its index."""
     lines = json.loads(trace.read_text())
     read = {line[1]: line[-1] for line in lines if line[0] in ("read", "whole")}
-    found = Sketch()
-    found.add(list(read), list(read.values()))
-    return found.digests()
+    sketch = Sketch()
+    sketch.add(list(read), list(read.values()))
+    return sketch.digests()
 
 
 def held_part(line: Mapping[str, Any]) -> lock.Held:
-    """A held-out set, from its line in a manifest."""
+    """A lock's part of a held-out set, from the manifest's line."""
     return lock.Held(set=line["set"], groups=line["groups"], sha256=line["sha256"])
 
 
 def code_part(code: Mapping[str, Any]) -> lock.Code:
-    """A manifest's block of code, in more detail where it is the code that runs here and now."""
+    """A lock's part of the code, from the manifest's block.
+
+    Single modules and templates are given only if their wholes are what is installed here.
+    """
     modules, templates = {}, {}
     if code["engine"] == plugins.engine_digest():
         modules = {name: digest[:SHORT] for name, digest in plugins.engine_files().items()}
@@ -146,15 +156,15 @@ def code_part(code: Mapping[str, Any]) -> lock.Code:
 
 
 def _wording(task: str) -> str:
-    """A digest of what a task's template file says."""
+    """A digest of what a task's template file says, whatever its layout and comments."""
     words = prompts.wording(task)
     phrases = sorted((key, sorted(value.items())) for key, value in words.phrases.items())
-    said = (words.version, sorted(words.slots), words.templates, words.turns, phrases)
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:SHORT]
+    content = (words.version, sorted(words.slots), words.templates, words.turns, phrases)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:SHORT]
 
 
 def plan_sha256(path: Path) -> str:
-    """SHA-256 of a plan's rows, however the Parquet file is encoded."""
+    """SHA-256, in hex, of the rows of a plan, however its Parquet file is encoded."""
     with pq.ParquetFile(path) as file:
         columns = _Columns(file.schema_arrow.names)
         for batch in file.iter_batches(BATCH):
@@ -170,27 +180,29 @@ def _plan_sha256(out: Folder) -> str:
 
 
 class _Columns:
-    """SHA-256 of each column of a Parquet file: of its values, and of the lengths of texts."""
+    """SHA-256 of each column of a Parquet file: of its values, and of the lengths of strings."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._digests = {name: (hashlib.sha256(), hashlib.sha256()) for name in names}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Some rows, as many as there are at once."""
+        """Add the next rows; how rows are cut into batches does not change the digests."""
         for name, digests in self._digests.items():
             for digest, data in zip(digests, _values(batch[name]), strict=True):
                 digest.update(data)
 
     def digests(self) -> dict[str, str]:
-        """By column, of all rows so far."""
+        """The SHA-256, in hex, of each column over all rows so far."""
         pairs = {n: a.digest() + b.digest() for n, (a, b) in self._digests.items()}
         return {name: hashlib.sha256(pair).hexdigest() for name, pair in pairs.items()}
 
 
 def _values(column: pa.Array) -> tuple[bytes, bytes]:
-    """The lengths of a column's texts and the texts, or its numbers, little-endian."""
+    """The lengths and the bytes of a column's strings, or b"" and its numbers, little-endian."""
     if column.null_count:
-        raise BuildError("a column of the rows has empty places; this is not a file of ours")
+        raise BuildError(
+            f"a column of the rows has {column.null_count} nulls, which vbdata never writes"
+        )
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if not pa.types.is_string(column.type):
@@ -204,27 +216,27 @@ def _values(column: pa.Array) -> tuple[bytes, bytes]:
 
 
 def _rows(build: Build) -> tuple[dict[str, str], Digests]:
-    """Digests of the columns, and of each sample's raw files by source, task, id and key."""
+    """Digests of the columns of the rows, and of each sample's raw files, by NAMES."""
     raw = Sketch()
     with build.rows_file() as file, build.reading():
         columns = _Columns(file.schema_arrow.names)
         for batch in file.iter_batches(BATCH):
             columns.add(batch)
             names = (batch[name].cast(pa.string()) for name in NAMES)
-            said = pc.binary_join_element_wise(*names, "\t")
-            raw.add(said.to_pylist(), batch["raw_sha256"].to_pylist())
+            joined = pc.binary_join_element_wise(*names, "\t")
+            raw.add(joined.to_pylist(), batch["raw_sha256"].to_pylist())
     return {name: digest[:SHORT] for name, digest in columns.digests().items()}, raw.digests()
 
 
 def _quarantine(out: Folder) -> Digests:
-    """Digests of why records were quarantined, by source, task, id and key."""
-    found = {}
+    """Digests of why records were quarantined, by NAMES."""
+    reasons = {}
     for text in out.read(QUARANTINE).decode().splitlines():
         line = json.loads(text)
         name = "\t".join(line[key] for key in NAMES)
-        found[name] = hashlib.sha256(line["reason"].encode()).hexdigest()
+        reasons[name] = hashlib.sha256(line["reason"].encode()).hexdigest()
     sketch = Sketch()
-    sketch.add(list(found), list(found.values()))
+    sketch.add(list(reasons), list(reasons.values()))
     return sketch.digests()
 
 
@@ -237,17 +249,19 @@ def _shard_part(line: Mapping[str, Any]) -> lock.LockedShard:
     )
 
 
-def _members(build: Build) -> dict[str, dict[str, str]]:
-    """The first digits of every member's SHA-256, by key and extension."""
-    found: dict[str, dict[str, str]] = {}
-    for number in range(len(build.manifest.shards)):
-        for key, extension, digest in member_digests(build, number):
-            found.setdefault(key, {})[extension] = digest
-    return found
+def members_by_key(build: Build, shards: Iterable[int]) -> dict[str, dict[str, str]]:
+    """The first 8 hex digits of the SHA-256 of every sample's files, by key and extension.
+
+    shards: numbers of the shards that are read. Raises BuildError if one is damaged.
+    """
+    digests: dict[str, dict[str, str]] = {}
+    for number in shards:
+        for key, extension, digest in _member_digests(build, number):
+            digests.setdefault(key, {})[extension] = digest
+    return digests
 
 
-def member_digests(build: Build, number: int) -> Iterator[tuple[str, str, str]]:
-    """Key, extension and digest of all members of a shard. Raises BuildError if it is damaged."""
+def _member_digests(build: Build, number: int) -> Iterator[tuple[str, str, str]]:
     try:
         with build.tar(number) as path:
             for member in members(path):

@@ -1,4 +1,4 @@
-"""What of a finished build differs from its lock: shards, samples, members, rows, quarantine."""
+"""What in a finished build differs from its lock: shards, samples, members, rows, quarantine."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ from vbdata.locks.make import NAMES, open_indices
 from vbdata.manifest.opened import Build, open_build
 from vbdata.storage.folder import Folder
 
+# The manifest's rows, by key, of the first few of some keys.
 RowLookup = Callable[[Sequence[str]], dict[str, dict[str, Any]]]
 
 
-def made_differences(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
-    """A sentence for each thing that the lock promises and that `out` has otherwise."""
+def output_differences(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
+    """A sentence for each thing that a lock promises and that a finished build has differently.
+
+    old: the lock; new: the build's own; out: its folder, to name files and samples. Raises
+    BuildError if the build is damaged.
+    """
     bad = _shards(old, new)
     columns = [name for name in old.rows if old.rows[name] != new.rows.get(name)]
     columns += [name for name in new.rows if name not in old.rows]
@@ -50,46 +55,46 @@ def made_differences(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
 
 
 def _shards(old: Lock, new: Lock) -> list[int]:
-    """Numbers of the shards that both have, with other bytes."""
+    """The numbers of the shards that both have, but with other bytes."""
     pairs = enumerate(zip(old.shards, new.shards, strict=False))
     return [number for number, (a, b) in pairs if a.sha256 != b.sha256]
 
 
 def _quarantined(old: Lock, new: Lock, out: Folder) -> Iterator[str]:
-    """Records that are damaged here and were not, and the other way round."""
-    found = differing(old.quarantine, new.quarantine)
-    fresh = {_key(name) for name in (*found.came, *found.changed)}
+    """Records that are quarantined only here, and those that are only in the lock."""
+    records = differing(old.quarantine, new.quarantine)
+    fresh = {_key(name) for name in (*records.came, *records.changed)}
     lines = [json.loads(text) for text in out.read(QUARANTINE).decode().splitlines()]
     lines = [line for line in lines if line["key"] in fresh]
     for line in lines[:SHOWN]:
         why = f"{line['reason']}: {line['detail']} [{line['file']}]"
         yield f"quarantined, and not so in the lock: {_named(line)}: {why}"
-    if len(lines) > SHOWN or not found.whole:
+    if len(lines) > SHOWN or not records.whole:
         yield f"{new.quarantine.count} records are quarantined, in the lock {old.quarantine.count}"
-    for name in found.went[:SHOWN]:
-        yield f"quarantined in the lock, and not so here: {_plain(name)}"
+    for name in records.went[:SHOWN]:
+        yield f"quarantined in the lock, and not so here: {_named_by_sketch(name)}"
 
 
 def _raw(old: Lock, new: Lock, rows: RowLookup, indices: Mapping[str, Index]) -> Iterator[str]:
-    """Samples whose raw files are others, and keys under which another sample stands."""
-    found = differing(old.raw, new.raw)
-    for row in rows([_key(name) for name in found.changed]).values():
+    """Samples whose raw files are not the lock's, and keys that have another sample."""
+    samples = differing(old.raw, new.raw)
+    for row in rows([_key(name) for name in samples.changed]).values():
         index = indices.get(row["source"])
         files = files_of(index, row["sample_id"]) if index else ""
         yield f"the raw files of sample {_named(row)} are not those of the lock{files}"
-    if len(found.changed) > SHOWN:
-        yield f"the raw files of {len(found.changed) - SHOWN} more samples are not the lock's"
-    here = rows([_key(name) for name in found.went])
-    for name in sorted(found.went, key=_key)[:SHOWN]:
+    if len(samples.changed) > SHOWN:
+        yield f"the raw files of {len(samples.changed) - SHOWN} more samples are not the lock's"
+    here = rows([_key(name) for name in samples.went])
+    for name in sorted(samples.went, key=_key)[:SHOWN]:
         key = _key(name)
         now = f"sample {_named(here[key])}" if key in here else f"there is no sample {key}"
-        yield f"{now}, but in the lock {_plain(name)}"
-    if not found.whole:
+        yield f"{now}, but in the lock {_named_by_sketch(name)}"
+    if not samples.whole:
         yield "the raw files of too many samples differ to name all"
 
 
 def _members(old: Lock, new: Lock, rows: RowLookup) -> Iterator[str]:
-    """The first sample of which a member differs, and how many there are."""
+    """The first sample whose members differ, and how many there are."""
     if not old.members:
         yield (
             f"a lock of more than {SMALL} samples does not say which members differ; "
@@ -105,8 +110,6 @@ def _members(old: Lock, new: Lock, rows: RowLookup) -> Iterator[str]:
 
 
 def _rows_of(build: Build) -> RowLookup:
-    """The manifest's rows by key, of the first few of some keys."""
-
     def rows(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         wanted = sorted(keys)[:SHOWN]
         if not wanted:
@@ -126,7 +129,7 @@ def _named(row: Mapping[str, Any]) -> str:
     return f"{row['key']} ({row['source']} / {row['task']}, record {row['sample_id']!r})"
 
 
-def _plain(name: str) -> str:
-    """The same of what a sketch holds, which may be the end of it."""
+def _named_by_sketch(name: str) -> str:
+    """A sample by its name in a sketch, which may be only the end of "source, task, id, key"."""
     *parts, key = name.split("\t")
     return f"{key} ({' / '.join(parts)})"

@@ -260,9 +260,8 @@ class Build(Sequence[BuiltSample]):
                 raise self.damaged(f"{shard.tar}: its SHA-256 is not the one in {MANIFEST}")
             yield path
 
-    def check_rows(self) -> None:
-        """Raise BuildError unless the rows' file has the SHA-256 that SHA256SUMS states."""
-        path = self.manifest.rows
+    def check(self, path: str) -> None:
+        """Raise BuildError unless a published file has the SHA-256 that SHA256SUMS states."""
         if fault := hash_fault(self.folder, path, self.sums.get(path, "")):
             raise self.damaged(fault)
 

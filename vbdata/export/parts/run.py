@@ -37,7 +37,7 @@ def export(
     """
     form = format_of(options.format)
     build = open_build(folder)
-    build.check_rows()
+    build.check(build.manifest.rows)
     _check_options(build, options, out)
     order = options.order(build.manifest.digest)
     if claim(out, order):
