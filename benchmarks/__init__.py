@@ -1,1 +1,4 @@
-"""The same inputs built several ways in one run: `python -m benchmarks.compare`."""
+"""Measurements: `python -m benchmarks.NAME --help`; `compare` has vbdata beside other builders.
+
+The package is no part of an installation; run it from a checkout.
+"""

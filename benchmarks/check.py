@@ -1,4 +1,4 @@
-"""Whether all contenders made the same thing: counts, and the meaning of the targets."""
+"""Check that all contenders built the same samples: their ids, and what their targets mean."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ CHECKED = 10
 
 
 def check(folders: dict[str, Path], samples: int, reference: str) -> list[str]:
-    """Compare every contender with the reference; returns what is wrong, in words."""
+    """Compare every contender with the reference, all ids and CHECKED samples; faults in words.
+
+    folders: contender -> its output; samples: how many there should be.
+    """
     faults = []
-    known = {name: dict(_samples(folder)) for name, folder in folders.items()}
-    names = sorted(known[reference])
+    by_name = {name: dict(_samples(folder)) for name, folder in folders.items()}
+    names = sorted(by_name[reference])
     picked = np.random.default_rng(11).permutation(len(names))
-    for name, found in known.items():
-        if len(found) != samples or set(found) != set(names):
-            faults.append(f"{name}: {len(found)} samples, expected {samples} of the same ids")
+    for name, built in by_name.items():
+        if len(built) != samples or set(built) != set(names):
+            faults.append(f"{name}: {len(built)} samples, expected {samples} of the same ids")
             continue
         for sample_id in [names[k] for k in picked[:CHECKED]]:
-            fault = _difference(known[reference][sample_id], found[sample_id])
+            fault = _difference(by_name[reference][sample_id], built[sample_id])
             faults += [f"{name}, sample {sample_id}: {fault}"] if fault else []
     return faults
 

@@ -1,21 +1,21 @@
-"""The index of a COCO as large as train2017: seconds and peak memory. Prints one JSON line.
+"""Index a COCO as large as train2017: seconds and peak memory. Prints one line of JSON.
 
     python -m benchmarks.coco_size FOLDER
 
 FOLDER/data gets, once, files that look like the official ones to the reader: 118,287 image
 records, 117,266 of them with instances, 860,001 annotations (polygons with as many corners as the
-official ones, 1 % crowds with run lengths), five captions an image, and as many empty files with
-the names of pictures, as the index only lists them. A fresh process then indexes it.
+official ones, 1 % crowds with run lengths), five captions an image, and as many empty files named
+like pictures, since the index only lists them. A fresh process then indexes it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import multiprocessing
 import os
 import resource
 import shutil
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -54,7 +54,9 @@ TOP = {
 
 def main() -> None:
     """Make the files if they are not there, index them in a process of its own, print the cost."""
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.coco_size", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the files are made and kept")
+    folder = parser.parse_args().folder
     if not (folder / "done").exists():
         make(folder / "data")
         (folder / "done").touch()

@@ -34,7 +34,10 @@ PACKAGES = ("ray", "torch", "numpy", "opencv-python-headless", "webdataset", "h5
 
 
 def main() -> None:
-    """Run, print two tables, check that all made the same, write the JSON. Exit code 1 if not."""
+    """Run all contenders, print two tables, check their outputs, write the JSON.
+
+    Exit code 1 if the outputs do not agree.
+    """
     given = _arguments()
     names = _able()
     print(f"inputs: {given.samples} samples of {pictures.WIDTH}x{pictures.HEIGHT} ...", flush=True)

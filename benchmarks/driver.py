@@ -1,17 +1,18 @@
-"""What the driver costs a shard, and whether memory grows with the number of shards.
+"""What a shard costs the driver, and whether memory grows with the number of shards.
 
     python -m benchmarks.driver                       # 1,000 and 20,000 shards, two workers
     python -m benchmarks.driver --shards 3000 --what jobs
     python -m benchmarks.driver --shards 500 --what build --size 250
 
 Two ways, each in a process of its own, on a Ray of this machine. "jobs": empty jobs through the
-runner, each with its tar, offsets and receipt, which leaves the driver's loop. "build": shards of
---size samples of benchmarks.tiny, the whole way from index to manifest. A line of JSON a run:
+runner, each with its tar, offsets and receipt, which measures the driver's loop alone. "build":
+shards of --size samples of benchmarks.tiny, the whole way from index to manifest. A line of JSON
+for each run:
 
-shards_per_s: on the clock; driver_ms: processor time of the driver, all its threads, a shard (both
-from the first shard on for jobs, of everything for a build); loop_ms: the same between the first
-and the last shard of a build, without index, plan and manifest;
-driver_mb, worker_mb: the largest resident sets of the driver and of a worker.
+shards_per_s: on the clock; driver_ms: milliseconds of processor time a shard, of all threads of the
+driver (jobs: from the first shard on; build: everything); loop_ms: driver_ms between the first and
+the last shard of a build, so without index, plan and manifest; driver_mb, worker_mb: the largest
+resident sets of the driver and of a worker.
 """
 
 from __future__ import annotations

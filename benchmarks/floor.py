@@ -1,7 +1,7 @@
-"""The bare floor: N processes, the cheapest exact rendering known, nothing kept but the tars.
+"""Contender: the bare floor, N processes with the cheapest exact rendering known.
 
-No plan, no checks of what is read, no proof of what is drawn, no manifest, no resuming: what is
-left is reading, inflating the labels, one compiled loop a label, vbdata's PNG and tar, and a hash.
+No plan, no checks of what is read, no round trip of what is drawn, no manifest, no resuming. What
+is left is reading, inflating labels, one compiled loop a label, vbdata's PNG and tar, and a hash.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import orjson
 from numpy.typing import NDArray
 
 from benchmarks import peer_render
-from pipelines.formats import rle as _rle
+from pipelines.formats import rle
 from pipelines.formats.hdf5 import read_array
 from transforms import depth, normals
-from transforms.parts import depth_codes as _depth_codes
+from transforms.parts import depth_codes
 from vbdata.core import compiled
 from vbdata.core.images import decode_png_raw
 from vbdata.core.png import encode_png
@@ -35,8 +35,8 @@ Pixels = NDArray[np.uint8]
 @functools.cache
 def colour_of() -> NDArray[np.uint32]:
     """uint32[65536]: the packed colour of every stored depth; 0 is no measurement."""
-    walk = _depth_codes.tables("cpu", depth.WALK, depth.LAMBDA, depth.C)
-    cuts, _ = _depth_codes.thresholds(len(walk.palette.colours), depth.LAMBDA, depth.C)
+    walk = depth_codes.tables("cpu", depth.WALK, depth.LAMBDA, depth.C)
+    cuts, _ = depth_codes.thresholds(len(walk.palette.colours), depth.LAMBDA, depth.C)
     metres = np.arange(65536, dtype=np.float32) / np.float32(100)
     colours = np.asarray(walk.packed.numpy())[np.searchsorted(cuts, metres, side="right")]
     colours[0] = walk.packed[-1]
@@ -44,7 +44,7 @@ def colour_of() -> NDArray[np.uint32]:
 
 
 def paint(ids: NDArray[np.int32], table: NDArray[np.uint32]) -> Pixels:
-    """uint8[H, W, 3] of ids by packed colours."""
+    """uint8 RGB [H, W, 3] of ids int32[H, W], by a table of packed colours."""
     rgb, seen = np.empty((*ids.shape, 3), np.uint8), np.empty(len(table), np.uint8)
     arrays = [compiled.address(each) for each in (ids, table, seen, rgb)]
     compiled.library().vb_paint(arrays[0], ids.size, arrays[1], len(table), *arrays[2:])
@@ -52,40 +52,40 @@ def paint(ids: NDArray[np.int32], table: NDArray[np.uint32]) -> Pixels:
 
 
 def draw_depth(path: str) -> tuple[Pixels, Pixels]:
-    """One look-up a pixel."""
+    """Target and mask of a stored depth map: one look-up a pixel."""
     stored = decode_png_raw(Path(path).read_bytes())
     valid = (stored > 0).view(np.uint8) * np.uint8(255)
     return paint(stored.astype(np.int32), colour_of()), valid
 
 
 def draw_normals(path: str) -> tuple[Pixels, Pixels]:
-    """Unit length, then colours."""
+    """Target and mask of a stored normal map: vectors to unit length, then to colours."""
     stored = read_array(Path(path).read_bytes(), (480, 640, 3), np.float16)
     planes = np.ascontiguousarray(np.moveaxis(stored, -1, 0))
     bits = planes.view(np.uint16) & np.uint16(0x7FFF)
     sky = (bits > 0x7C00).any(0)
     xyz, valid = np.empty(planes.shape, np.float32), np.empty(sky.shape, np.bool_)
     rgb, away = np.empty((*sky.shape, 3), np.uint8), np.zeros(planes.shape, np.float32)
-    at = [compiled.address(each) for each in (planes, away, sky, xyz, valid, rgb)]
+    arrays = [compiled.address(each) for each in (planes, away, sky, xyz, valid, rgb)]
     library, colours = compiled.library(), map(compiled.packed, (normals.SKY, normals.INVALID))
-    library.vb_orient(*at[:3], sky.size, 1e-3, 1.0, *at[3:5])
-    library.vb_normals_encode(at[3], at[4], at[2], sky.size, *colours, at[5])
+    library.vb_orient(*arrays[:3], sky.size, 1e-3, 1.0, *arrays[3:5])
+    library.vb_normals_encode(arrays[3], arrays[4], arrays[2], sky.size, *colours, arrays[5])
     return rgb, np.full(sky.shape, 255, np.uint8)
 
 
 def draw_semantic(label: str) -> tuple[Pixels, Pixels]:
-    """Runs painted into ids, then one look-up a pixel."""
+    """Target and mask of polygons as JSON: runs painted into ids, then one look-up a pixel."""
     parts = orjson.loads(label)
     numbers = {name: k for k, name in enumerate(sorted({name for name, _ in parts}), 1)}
-    drawn = _rle.many_runs([polygons for _, polygons in parts], 480, 640)
+    drawn = rle.many_runs([polygons for _, polygons in parts], 480, 640)
     masks = [
         (numbers[name], mask)
         for (name, _), mask in zip(parts, drawn, strict=True)
         if mask is not None
     ]
     assert len(masks) == len(parts), label
-    masks.sort(key=lambda each: -_rle.area(each[1]))
-    ids = _rle.paint(masks, 480, 640)
+    masks.sort(key=lambda each: -rle.area(each[1]))
+    ids = rle.paint(masks, 480, 640)
     colours = np.random.default_rng(len(label)).integers(64, 256, (len(numbers) + 1, 4), np.uint32)
     table = (colours[:, 0] | colours[:, 1] << 8 | colours[:, 2] << 16).astype(np.uint32)
     table[0] = 0
@@ -96,7 +96,7 @@ TASKS = {"depth": draw_depth, "normals": draw_normals, "semantic": draw_semantic
 
 
 def write(out: str, worker: int, items: list[peer_render.Record]) -> None:
-    """All samples of a worker into one tar."""
+    """Write all samples of a worker into one tar."""
     peer_render.mark_start(out)
     with TarWriter(Path(out) / f"{worker:02d}.tar") as tar:
         for record in items:

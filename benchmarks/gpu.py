@@ -2,11 +2,12 @@
 
     python -m benchmarks.gpu [--device cuda] [--megapixels 1] [--batch 8] [--rounds 3]
 
-A line of JSON for each task: megapixels of output a second, of one core and of the device, both
-with and without the proof by the round trip; `ratio` is between the two with it. The core takes one
-image after the other, the device whole batches, which lie in pinned memory and come back to it;
-copies in, work and copies out overlap. `on_device` leaves the copies out. `identical`: all bytes of
-pictures and masks were compared. With --device cpu the same code runs without streams.
+A line of JSON for each task: megapixels of output a second, of one core and of the device, each
+with the check by the round trip and without it (`_unchecked`); `ratio` is between the two with it.
+The core takes one image after the other. The device takes whole batches from pinned memory and
+returns them to it; copies in, work and copies out overlap; `on_device` leaves the copies out.
+`identical`: whether all bytes of pictures and masks are the same. With --device cpu the same code
+runs without streams.
 """
 
 from __future__ import annotations
@@ -38,18 +39,18 @@ Output = tuple[Tensor, Tensor]  # picture, mask
 
 
 class Bench:
-    """One task's labels, as many as a batch has, and how they are drawn. task: a plug-in."""
+    """The labels of one task, as many as a batch has, and how they are drawn. task: its name."""
 
     def __init__(self, name: str, labels: list[Label], params: Any, geometry: Geometry) -> None:
         self.task, self.labels, self.params, self.geometry = name, labels, params, geometry
 
-    def draw(self, label: Label, proven: bool) -> Output:
-        """Resize, render, mask; and prove."""
+    def draw(self, label: Label, checked: bool) -> Output:
+        """Resize and render a label and its mask; checked: with the round trip."""
         task = plugins.task(self.task)
         fitted: Any = label.fit(self.geometry)
         rgb: Tensor = task.render(fitted, self.params)
         valid: Tensor = task.valid(fitted, self.params)
-        if proven:
+        if checked:
             error = task.roundtrip(fitted, rgb, self.params)
             assert error <= task.TOLERANCE, (self.task, error)
         return rgb, valid
@@ -75,23 +76,26 @@ def main() -> None:
 
 
 def measured(bench: Bench, device: torch.device, batches: int, rounds: int) -> dict[str, Any]:
-    """One task: the bytes compared, then core and device in turns."""
+    """The line of one task: bytes compared first, then core and device timed in turns."""
     ours = [bench.draw(label, True) for label in bench.labels]
     batch = pinned(stacked(bench.labels), device)
     theirs = run(bench, batch, device, 2, True)
     identical = all(torch.equal(a, b) for a, b in zip(joined(ours), theirs, strict=True))
-    there, found = moved(batch, str(device)), dict[str, list[float]]()
+    resident, rates = moved(batch, str(device)), dict[str, list[float]]()
     pixels = bench.geometry.width * bench.geometry.height * len(bench.labels) / 1e6
     for _ in range(rounds):
-        for kind, proven in ("", True), ("_unproven", False):
+        for kind, checked in ("", True), ("_unchecked", False):
             of = {
-                "cpu": (1, lambda p=proven: [bench.draw(label, p) for label in bench.labels]),
-                "device": (batches, lambda p=proven: run(bench, batch, device, batches, p)),
-                "on_device": (batches, lambda p=proven: alone(bench, there, device, batches, p)),
+                "cpu": (1, lambda p=checked: [bench.draw(label, p) for label in bench.labels]),
+                "device": (batches, lambda p=checked: run(bench, batch, device, batches, p)),
+                "on_device": (
+                    batches,
+                    lambda p=checked: alone(bench, resident, device, batches, p),
+                ),
             }
             for name, (count, work) in of.items():
-                found.setdefault(name + kind, []).append(pixels * count / seconds(work))
-    speeds = {name: round(statistics.median(each), 1) for name, each in found.items()}
+                rates.setdefault(name + kind, []).append(pixels * count / seconds(work))
+    speeds = {name: round(statistics.median(each), 1) for name, each in rates.items()}
     return {
         "task": bench.task,
         "source": bench.geometry.source,
@@ -100,21 +104,21 @@ def measured(bench: Bench, device: torch.device, batches: int, rounds: int) -> d
         "on": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "megapixels_per_s": speeds,
         "ratio": round(speeds["device"] / speeds["cpu"], 2),
-        "ratio_unproven": round(speeds["device_unproven"] / speeds["cpu_unproven"], 2),
+        "ratio_unchecked": round(speeds["device_unchecked"] / speeds["cpu_unchecked"], 2),
         "target": TARGET,
         "identical": identical,
     }
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """By the clock; the work ends when the device is done."""
+    """Seconds on the clock that work takes; it waits for the device itself."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def run(bench: Bench, batch: Label, device: torch.device, count: int, proven: bool) -> Output:
-    """A batch several times from pinned memory to pinned memory; what the last gave."""
+def run(bench: Bench, batch: Label, device: torch.device, count: int, checked: bool) -> Output:
+    """Draw a batch `count` times, from pinned memory to pinned memory; returns the last output."""
     into, back = stream_of(device), stream_of(device)
     outs: list[list[Tensor]] = [[], []]  # two buffers in turns
     ahead = fetched(batch, device, into)
@@ -124,7 +128,7 @@ def run(bench: Bench, batch: Label, device: torch.device, count: int, proven: bo
             ahead = fetched(batch, device, into)
         if arrived is not None:
             torch.cuda.current_stream(device).wait_event(arrived)
-        drawn = bench.draw(here, proven)
+        drawn = bench.draw(here, checked)
         leave(drawn, outs[number % 2], back)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -133,13 +137,13 @@ def run(bench: Bench, batch: Label, device: torch.device, count: int, proven: bo
 
 
 def stream_of(device: torch.device) -> Any:
-    """A stream of its own, where there are any."""
+    """A new CUDA stream; None on a CPU."""
     make: Any = torch.cuda.Stream
     return make(device) if device.type == "cuda" else None
 
 
 def fetched(batch: Label, device: torch.device, stream: Any) -> tuple[Label, Any]:
-    """The batch on the device, by a stream of its own, and the event of its arrival."""
+    """The batch on the device, copied by a stream, and the event of its arrival."""
     if stream is None:
         return moved(batch, str(device)), None
     with torch.cuda.stream(stream):
@@ -151,7 +155,7 @@ def fetched(batch: Label, device: torch.device, stream: Any) -> tuple[Label, Any
 
 
 def leave(drawn: Output, into: list[Tensor], stream: Any) -> None:
-    """Copy what was drawn to the host's buffers, by a stream of its own."""
+    """Copy an output to the host's buffers by a stream; empty buffers are made first."""
     if not into:
         into.extend(torch.empty(part.shape, dtype=part.dtype, pin_memory=part.is_cuda)
                     for part in drawn)  # fmt: skip
@@ -164,10 +168,10 @@ def leave(drawn: Output, into: list[Tensor], stream: Any) -> None:
                 part.record_stream(stream)
 
 
-def alone(bench: Bench, there: Label, device: torch.device, count: int, proven: bool) -> None:
-    """The batch several times where it lies."""
+def alone(bench: Bench, batch: Label, device: torch.device, count: int, checked: bool) -> None:
+    """Draw a batch that is on the device already `count` times, without copies."""
     for _ in range(count):
-        bench.draw(there, proven)
+        bench.draw(batch, checked)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -186,7 +190,7 @@ def stacked(labels: list[Label]) -> Label:
 
 
 def pinned(batch: Label, device: torch.device) -> Label:
-    """In memory that a GPU can read by itself."""
+    """The batch in pinned memory, which a GPU copies from by itself; as it is for a CPU."""
     if device.type != "cuda":
         return batch
     return replace(batch, **{name: part.pin_memory() for name, part in tensors(batch)})
@@ -209,8 +213,10 @@ def benches(megapixels: float, batch: int) -> Iterator[Bench]:
         {},
         {"legend": LEGEND, "background": [0, 0, 0]},
     )
-    for name, labels, said in zip(("depth", "normals", "semantic"), kinds, params, strict=True):
-        yield Bench(name, labels, said, geometry)
+    for name, labels, params_of in zip(
+        ("depth", "normals", "semantic"), kinds, params, strict=True
+    ):
+        yield Bench(name, labels, params_of, geometry)
 
 
 def surface(number: int, width: int, height: int) -> tuple[Depth, Normals, Segments]:

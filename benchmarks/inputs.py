@@ -1,8 +1,8 @@
 """The benchmark's inputs: 2 masks : 2 depth maps : 1 normal map, 640x480, in official layouts.
 
-Seeded and cached: `make(samples)` returns a folder with coco/, vkitti2/ and hypersim/ below the
-git-ignored bench/. All pictures are JPEG and can pass through as they are, so that what is compared
-is the rendering and encoding of labels.
+Seeded and cached: `make(samples)` returns a folder with coco/, vkitti2/ and hypersim/ below bench/,
+which git ignores. All pictures are JPEG and can pass through as they are, so that it is the
+rendering and encoding of labels that is compared.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def make(samples: int) -> Path:
 
 
 def write_coco(root: Path, count: int) -> None:
-    """train2017/*.jpg and annotations/instances_train2017.json."""
+    """Write train2017/*.jpg and annotations/instances_train2017.json."""
     (root / "train2017").mkdir(parents=True)
     (root / "annotations").mkdir()
     _each(_coco_picture, root, count)
@@ -67,14 +67,14 @@ def write_coco(root: Path, count: int) -> None:
 
 
 def write_vkitti2(root: Path, count: int) -> None:
-    """Pictures and depth of one camera of one variation."""
+    """Write pictures and depth of one camera of one variation."""
     for kind in ("rgb", "depth"):
         _vkitti_folder(root, kind).mkdir(parents=True)
     _each(_vkitti_frame, root, count)
 
 
 def write_hypersim(root: Path, count: int) -> None:
-    """One scene with preview JPEGs and normal_cam, and the two tables."""
+    """Write one scene with preview JPEGs and normal_cam, and the two tables."""
     for kind in ("final_preview", "geometry_hdf5"):
         _hypersim_folder(root, kind).mkdir(parents=True)
     tall = HALF_WIDTH * HEIGHT / WIDTH

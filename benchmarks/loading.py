@@ -6,19 +6,19 @@ Both decode every sample anew, scale it to cover the same square, crop it there,
 number of samples a batch to the process that trains: photographs by area averages, labels and
 masks by the nearest pixel. The peer is what a competent user writes: `WebDataset` with shards and
 samples shuffled, "rgb8" pictures, OpenCV's resizing without threads of its own, and `WebLoader`
-with N processes. Ours reads with N threads in the training process. The two take turns, and take
-turns to begin; a turn is timed after its first batches, start-up and read-ahead apart. Prints a
-line of JSON for each number of workers: samples a second, the median of the rounds' ratios with
+with N processes. Ours reads with N threads in the training process. The two alternate, and so does
+which one begins; a turn is timed after its first batches, without start-up and read-ahead. Prints a
+line of JSON for each number of workers: samples a second, and the median of the rounds' ratios with
 the least and the greatest.
 
 What a turn does not show:
-- Ours draws any row by its offset in the tar: exact mixtures over a window of batches, the same
-  batches for any number of workers, and a run that resumes at step N reads what it would have
-  read, at once and without reading the steps before (printed: `resumes`, checked here).
+- Ours reads any row by its offset in the tar: exact mixtures over a window of batches, the same
+  batches for any number of workers, and a run that resumes at step N reads what it would have read,
+  at once and without reading the steps before (printed: `resumes`, checked here).
 - webdataset streams whole shards: one request a shard, which suits pipes and stores with slow
-  first bytes. Its order depends on the number of workers (a shard belongs to one of them; more
-  workers than shards stand idle), is shuffled only within a buffer, and holds no place: a resumed
-  run starts another pass or reads and throws away what it has seen.
+  first bytes. Its order depends on the number of workers (a shard belongs to one of them; workers
+  beyond the number of shards stay idle), is shuffled within a buffer only, and has no position: a
+  resumed run starts another pass, or reads and discards what it has seen.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SHUFFLED = 100  # samples of webdataset's buffer, which are not decoded yet
 
 
 def config_for(build: Path, args: argparse.Namespace, workers: int) -> Config:
-    """Square pictures, decoded anew for every batch."""
+    """A training config of square pictures, each decoded anew for every batch."""
     raw = {
         "name": "loading",
         "steps": 1,
@@ -59,14 +59,14 @@ def config_for(build: Path, args: argparse.Namespace, workers: int) -> Config:
 
 
 def ours(config: Config, corpus: Corpus, start: int = 0) -> Iterator[Batch]:
-    """The batches of a training run from a step on."""
+    """The batches that a training run reads from a step on."""
     loader = Loader(config, corpus, Sampler(config, corpus, 1))
     for _, batches in loader.steps(start, 1 << 30):
         yield from batches
 
 
 def peers(config: Config, shards: Sequence[str]) -> Iterator[Any]:
-    """(given, target, valid, texts) from webdataset's loader, endlessly."""
+    """(input, target, valid, texts) from webdataset's loader, without end."""
     size, generative = config.data.size, config.loss.generative
 
     def fitted(sample: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -117,7 +117,7 @@ def _stacked(samples: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
 
 
 def speed(batches: Iterator[Any], count: int, batch: int) -> float:
-    """Samples a second of `count` batches; the loader ends with it."""
+    """Samples a second over `count` batches; the loader is closed afterwards."""
     for _ in islice(batches, WARM_UP):
         pass
     start = time.perf_counter()
@@ -129,9 +129,9 @@ def speed(batches: Iterator[Any], count: int, batch: int) -> float:
 
 
 def resumes(config: Config, corpus: Corpus) -> dict[str, Any]:
-    """Whether a run from step 5 on reads what one from 0 on does, and how soon its batch is there.
+    """Whether a run from step 5 on, with other workers, reads what one from 0 on reads.
 
-    And the same after another number of workers.
+    Also the seconds until its first batch is there.
     """
     (whole,) = islice(ours(config, corpus), 5, 6)
     other = config.model_copy(update={"run": config.run.model_copy(update={"workers": 3})})

@@ -1,4 +1,4 @@
-"""Workers of Ray that this process has started, however many hands between. Linux only (/proc)."""
+"""Ray's workers that this process has started, however indirectly. Linux only (/proc)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-MARK = "VBDATA_STARTED_BY"  # in the environment of all that is started from here
+MARK = "VBDATA_STARTED_BY"  # variable that processes started from here inherit
 
 
 def mark() -> None:
-    """Let what is started from now on be known as ours."""
+    """Mark every process that is started from now on, through the environment."""
     os.environ[MARK] = str(os.getpid())
 
 
 def workers() -> Iterator[int]:
-    """Process ids of our actors that build shards."""
+    """Process ids of the marked actors that build shards."""
     ours = f"{MARK}={os.getpid()}\0".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -1,6 +1,6 @@
 """What noise costs: demo labels drawn as RGB, disturbed, decoded, scored. Prints Markdown.
 
-    python -m benchmarks.noise > docs/noise.md
+    python -m benchmarks.noise        # the table of docs/noise.md
 
 Gaussian noise of sigma 0, 2, 5 and 8 of 255 a channel, rounded and clipped: what a generator that
 knows the answer but paints unevenly would lose. Depth in metres (AbsRel, delta1, RMSE over finite
@@ -9,6 +9,7 @@ depths), normals in degrees, masks as mIoU and as F1 of instances at IoU 0.5.
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 from collections import defaultdict
@@ -37,12 +38,14 @@ RECIPE = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"
 
 def main() -> None:
     """Build the demo data, score every planned label at every sigma, print the table."""
+    argparse.ArgumentParser(prog="python -m benchmarks.noise", description=__doc__).parse_args()
     one_thread()
     torch.set_num_threads(1)
     scores: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as folder:
-        names = [name for name, _ in write_all(Path(folder), 0)]
-        recipe = load_recipe(RECIPE, {name: f"{folder}/{name}" for name in names})
+        list(write_all(Path(folder), 0))
+        sources = load_recipe(RECIPE).sources
+        recipe = load_recipe(RECIPE, {each.name: f"{folder}/{each.name}" for each in sources})
         for row, label, params in _labels(recipe):
             for sigma in SIGMAS:
                 for metric, value in _score(row, label, params, sigma).items():
@@ -55,7 +58,7 @@ def main() -> None:
 
 
 def _labels(recipe: Any) -> Iterator[tuple[Row, Any, dict[str, Any]]]:
-    """Every planned label that is not a picture, with its params."""
+    """(row, label, params) of every planned sample whose label is not a picture."""
     with planned(recipe) as plan:
         for number in range(plan.shards):
             job = make_job(plan, number, "", "")
@@ -76,25 +79,25 @@ def _score(row: Row, label: Any, params: dict[str, Any], sigma: int) -> dict[str
     key = sum(row.entry.id.encode()) + 1000 * sigma
     noise = np.random.default_rng(key).normal(0, sigma, rgb.shape)
     noisy = np.clip(np.rint(rgb.numpy() + noise), 0, 255).astype(np.uint8)
-    found = task.decode(torch.from_numpy(noisy), params)
+    answer = task.decode(torch.from_numpy(noisy), params)
     if isinstance(label, Depth):
         walk = "cube" if params["palette"] == "rgb-cube" else "256 colours"
-        return {f"{name}, {walk}": v for name, v in _depth(found, label).items()}
+        return {f"{name}, {walk}": v for name, v in _depth(answer, label).items()}
     if isinstance(label, Normals):
-        return _normals(found, label)
+        return _normals(answer, label)
     if isinstance(label, Segments) and "legend" in params:
-        return {"mIoU": _miou(found.ids.numpy(), task.decode(rgb, params).ids.numpy())}
+        return {"mIoU": _miou(answer.ids.numpy(), task.decode(rgb, params).ids.numpy())}
     truth = task.exact(rgb, params).ids.numpy()
     smooth = task.decode(torch.from_numpy(noisy), params, median=3).ids.numpy()
     return {
-        "F1 at IoU .5": _f1(found.ids.numpy(), truth),
+        "F1 at IoU .5": _f1(answer.ids.numpy(), truth),
         "F1 at IoU .5, median 3": _f1(smooth, truth),
     }
 
 
-def _depth(found: Depth, label: Depth) -> dict[str, float]:
-    good = (label.valid & label.metres.isfinite() & found.valid & found.metres.isfinite()).numpy()
-    d, t = found.metres.numpy()[good], label.metres.numpy()[good]
+def _depth(answer: Depth, label: Depth) -> dict[str, float]:
+    good = (label.valid & label.metres.isfinite() & answer.valid & answer.metres.isfinite()).numpy()
+    d, t = answer.metres.numpy()[good], label.metres.numpy()[good]
     ratio = np.maximum(d / t, t / np.maximum(d, 1e-6))
     return {
         "AbsRel": float(np.mean(np.abs(d - t) / t)),
@@ -103,29 +106,29 @@ def _depth(found: Depth, label: Depth) -> dict[str, float]:
     }
 
 
-def _normals(found: Normals, label: Normals) -> dict[str, float]:
-    good = label.valid & found.valid
-    cosine = (found.xyz * label.xyz).sum(0)[good].double().clamp(-1, 1)
+def _normals(answer: Normals, label: Normals) -> dict[str, float]:
+    good = label.valid & answer.valid
+    cosine = (answer.xyz * label.xyz).sum(0)[good].double().clamp(-1, 1)
     angle = torch.rad2deg(torch.acos(cosine))
     return {"mean (degrees)": float(angle.mean()), "median (degrees)": float(angle.median())}
 
 
-def _miou(found: NDArray[Any], truth: NDArray[Any]) -> float:
+def _miou(answer: NDArray[Any], truth: NDArray[Any]) -> float:
     ious = [
-        np.sum((found == k) & (truth == k)) / np.sum((found == k) | (truth == k))
+        np.sum((answer == k) & (truth == k)) / np.sum((answer == k) | (truth == k))
         for k in np.unique(truth)
     ]
     return float(np.mean(ious))
 
 
-def _f1(found: NDArray[Any], truth: NDArray[Any]) -> float:
+def _f1(answer: NDArray[Any], truth: NDArray[Any]) -> float:
     hits = 0
     ids = [k for k in np.unique(truth) if k]
-    others = [k for k in np.unique(found) if k]
+    others = [k for k in np.unique(answer) if k]
     for k in ids:
         for j in others:
-            both = np.sum((found == j) & (truth == k))
-            hits += both > 0.5 * np.sum((found == j) | (truth == k))
+            both = np.sum((answer == j) & (truth == k))
+            hits += both > 0.5 * np.sum((answer == j) | (truth == k))
     return 2 * hits / (len(ids) + len(others)) if ids or others else 1.0
 
 

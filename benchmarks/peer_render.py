@@ -1,8 +1,8 @@
-"""What a competent user writes today: cv2, h5py, pycocotools, numpy; shared by two contenders.
+"""What a competent user writes today with cv2, h5py, pycocotools and NumPy; for two contenders.
 
-Same members and the same colours as vbdata's own samples, so that the work is equal. It is less
-work in places, and that is left so: no damage is looked for in pictures, no normal is turned to
-face the camera, no manifest is kept.
+Samples have the members and colours of vbdata's own, so that the work is equal. In places it is
+less, and stays so: pictures are not searched for damage, normals are not turned to face the camera,
+no manifest is kept.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ INSTRUCTIONS = {
 
 
 def records(inputs: Path) -> list[Record]:
-    """One record a sample, mixed: id, task, picture and label file; polygons as a JSON text."""
-    found = [
+    """One record for each sample, shuffled: id, task, picture and label file; polygons as JSON."""
+    listed = [
         *_coco(inputs / "coco"),
         *_vkitti2(inputs / "vkitti2"),
         *_hypersim(inputs / "hypersim"),
     ]
-    order = np.random.default_rng(7).permutation(len(found))
-    return [found[k] | {"key": f"{place:08d}"} for place, k in enumerate(order)]
+    order = np.random.default_rng(7).permutation(len(listed))
+    return [listed[k] | {"key": f"{place:08d}"} for place, k in enumerate(order)]
 
 
 def _coco(root: Path) -> list[Record]:
@@ -106,7 +106,7 @@ def _hypersim(root: Path) -> list[Record]:
 
 
 def mark_start(folder: str) -> None:
-    """Leave a file by which the measuring process sees that the first sample is being made."""
+    """Leave a file that tells the measuring process that the first sample is being made."""
     mark = Path(folder) / f"{os.getpid()}.started"
     if not mark.exists():
         mark.touch()
@@ -185,5 +185,5 @@ TASKS = {"depth": _depth, "normals": _normals, "semantic": _semantic}
 
 
 def done() -> dict[str, float]:
-    """What a contender prints as its last line: when its last sample was written."""
+    """A contender's last line of output: when its last sample was written, by the clock."""
     return {"end": time.monotonic()}

@@ -6,8 +6,8 @@ Five sources of four tasks each: 20 cells with decimal weights, on entries that 
 rows (15 million for 100 million), so that cells are read in several passes. The indices are files
 as `vbdata.index.index` writes them, with made-up entries (hashes are random bits), once, in DIR.
 A fresh process then opens them, plans, and reads one shard back: all by the engine's own
-functions, with pyarrow kept to one thread. A line of JSON a stage; `peak_gb` is the largest
-resident size of the process so far, with the indices in it.
+functions, with pyarrow kept to one thread. Prints a line of JSON for each stage; `peak_gb` is the
+largest resident size of the process so far, indices included.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def plan(folder: str, rows: int, shard_size: int) -> None:
 
 
 class Stages:
-    """What each stage cost; those of planning are added up."""
+    """Times the stages, and sums up those of planning."""
 
     def __init__(self, rows: int) -> None:
         self._rows, self._wall, self._cpu = rows, 0.0, 0.0
@@ -131,7 +131,7 @@ class Stages:
         self._print({"stage": stage}, wall, cpu)
 
     def say(self, **more: Any) -> None:
-        """The last line: all of planning."""
+        """Print the last line: all of planning, and more fields."""
         self._print({"stage": "all of planning"}, self._wall, self._cpu, more)
 
     def _print(

@@ -2,9 +2,9 @@
 
     python -m benchmarks.png [--data DIR]        (pip install isal zlib-ng for all candidates)
 
-Every candidate but OpenCV and ours deflates the rows that ours deflates, filtered alike, by
-libdeflate, ISA-L or zlib-ng. Every result is decoded again and compared. Times are the least of
-several runs, of one core; --data: a folder in the layout of raw data sets, for real maps.
+Every candidate but OpenCV deflates the same filtered rows as vbdata's encoder, by libdeflate, ISA-L
+or zlib-ng. Every result is decoded again and compared. Times are the least of several runs on one
+core. --data: a folder with raw datasets in their layouts, for real maps.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def check(data: bytes, pixels: Pixels, sparse: bool) -> None:
 
 
 def main() -> None:
-    """A line of JSON a map."""
+    """Print a line of JSON for each map."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     given = parser.parse_args()

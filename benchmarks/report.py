@@ -1,4 +1,4 @@
-"""Runs to tables: medians with their spread, and ratios inside a round, which a busy day spares."""
+"""Runs as tables: medians with their spread, and ratios within a round, where load cancels out."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a re-mix costs when everything can be copied, against a build from nothing.
+"""What a re-mix costs when everything can be copied, against a build from scratch.
 
 `python -m benchmarks.reuse [--samples N] [--rounds N]`: builds a mixture of 640x480 pictures, then
-another mixture over the same samples (other weights, other shards), in turn from nothing and with
-the first one to copy from, in this process. Seconds are the processor's, which a busy machine
-spares; ratios are taken inside a round. SHA256SUMS must be equal.
+another mixture over the same samples (other weights, other shards), alternately from scratch and
+with the first one to copy from, in this process. Seconds are processor time, which other processes
+disturb less; ratios are taken within a round. SHA256SUMS must be equal.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
         print(f"first build: {given.samples} samples, {first:.2f} CPU s")
         ratios = [one_round(new, folder, number) for number in range(given.rounds)]
     middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
-    print(f"from nothing / copied: {middle:.2f} ({low:.2f} to {high:.2f})")
+    print(f"from scratch / copied: {middle:.2f} ({low:.2f} to {high:.2f})")
 
 
 def mixture(data: Path, samples: int) -> Recipe:
@@ -54,16 +54,16 @@ def mixture(data: Path, samples: int) -> Recipe:
 
 
 def one_round(recipe: Recipe, folder: Path, number: int) -> float:
-    """CPU seconds from nothing over CPU seconds when all is copied."""
-    nothing, copied = folder / f"nothing-{number}", folder / f"copied-{number}"
-    without = timed(recipe, nothing)
+    """The ratio of CPU seconds, from scratch to all copied."""
+    scratch, copied = folder / f"scratch-{number}", folder / f"copied-{number}"
+    without = timed(recipe, scratch)
     with_old = timed(recipe, copied, str(folder / "old"))
-    said = json.loads((copied / "run.json").read_text())["reuse"]
-    assert said["rendered"] == 0, said
-    assert (nothing / "SHA256SUMS").read_bytes() == (copied / "SHA256SUMS").read_bytes()
+    reused = json.loads((copied / "run.json").read_text())["reuse"]
+    assert reused["rendered"] == 0, reused
+    assert (scratch / "SHA256SUMS").read_bytes() == (copied / "SHA256SUMS").read_bytes()
     each = 1000 / recipe.samples
     print(
-        f"round {number}: from nothing {without:.2f} s ({without * each:.1f} ms a sample), "
+        f"round {number}: from scratch {without:.2f} s ({without * each:.1f} ms a sample), "
         f"copied {with_old:.2f} s ({with_old * each:.1f} ms a sample)"
     )
     return without / with_old

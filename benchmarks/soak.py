@@ -1,4 +1,4 @@
-"""A build under fire, again and again, against a quiet one: the bytes must be the same.
+"""Builds amid faults and kills, again and again: the bytes must be those of a quiet build.
 
     python -m benchmarks.soak --minutes 30 --workers 2
 
@@ -41,10 +41,10 @@ from vbdata.demo import write_all
 from vbdata.recipe.recipe import load_recipe
 from vbdata.storage.folder import Folder
 
-FIRE = Faults(error=0.03, reset=0.008, lost=0.004, cut=0.004, short=0.004, hang=0.01)
+FAULTS = Faults(error=0.03, reset=0.008, lost=0.004, cut=0.004, short=0.004, hang=0.01)
 KILLS = {"worker": 6, "node": 3, "driver": 1}  # odds
-GIVES_UP = 8  # drivers in a row that end by themselves, with an error
-LATE_S = 900.0  # for the last round, when time is up
+GIVES_UP = 8  # after so many drivers in a row that ended by themselves, with an error
+LATE_S = 900.0  # that the last round may take once time is up
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000}
 QUICK |= {"health_check_timeout_ms": 1000, "health_check_failure_threshold": 5}
 BUCKET = "soak"
@@ -54,9 +54,11 @@ DEMO = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"
 
 @dataclass(kw_only=True)
 class Soak:
-    """What is at work. said: what the driver writes; did: how often was killed what.
+    """A soak while it runs.
 
-    gave_up: the last words of drivers that ended with an error.
+    ends: by time.monotonic(); every_s: seconds between two kills; driver_log: what the driver
+    prints; number: of the round; kills: how often each kind was killed; gave_up: exit codes and
+    last words of drivers that ended with an error.
     """
 
     recipe: Path
@@ -66,30 +68,33 @@ class Soak:
     luck: random.Random
     ends: float
     every_s: float
-    said: Path
+    driver_log: Path
     number: int = 0
     began: float = field(default_factory=time.monotonic)
-    did: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
     gave_up: list[str] = field(default_factory=list)
 
     def note(self, what: str) -> None:
-        """Say what happened."""
-        at, requests = round(time.monotonic() - self.began, 1), self.proxy.counts.total()
-        line = {"at_s": at, "round": self.number, "event": what, "requests": requests}
+        """Print an event to stderr, as a line of JSON."""
+        seconds, requests = round(time.monotonic() - self.began, 1), self.proxy.counts.total()
+        line = {"at_s": seconds, "round": self.number, "event": what, "requests": requests}
         print(json.dumps(line), file=sys.stderr, flush=True)
 
     def round(self) -> str:
-        """Build once under fire; the folder's address. Raises TimeoutError if that has no end."""
+        """Build once amid faults and kills; returns the folder's URL.
+
+        Raises TimeoutError if the build does not come to its end.
+        """
         out, errors = f"s3://{BUCKET}/out-{self.number}", 0
-        self.proxy.faults = FIRE
+        self.proxy.faults = FAULTS
         while True:
-            with self.said.open("wb") as said:
-                driver = self._driver(out, said)
+            with self.driver_log.open("wb") as log:
+                driver = self._driver(out, log)
                 killed = self._killed(driver)
             if not killed and driver.returncode == 0:
                 break
             if not killed:
-                last = self.said.read_text(errors="replace").strip()[-400:]
+                last = self.driver_log.read_text(errors="replace").strip()[-400:]
                 self.gave_up.append(f"{driver.returncode}: {last}")
                 self.note(f"driver ended with {self.gave_up[-1]}")
             errors = 0 if killed else errors + 1
@@ -98,13 +103,13 @@ class Soak:
         self.proxy.faults = Faults()
         return out
 
-    def _driver(self, out: str, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _driver(self, out: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
         words = ["build", str(self.recipe), "--out", out, "--ray", self.cluster.address]
         command = [sys.executable, "-m", "vbdata", *words, "--patience", "120", *self.roots]
-        return subprocess.Popen(command, stdout=said, stderr=said)
+        return subprocess.Popen(command, stdout=log, stderr=log)
 
     def _killed(self, driver: subprocess.Popen[bytes]) -> bool:
-        """Kill this and that until the driver ends; whether it was the driver that was killed."""
+        """Kill workers, nodes or the driver until the driver ends; whether it was killed itself."""
         while True:
             with suppress(subprocess.TimeoutExpired):
                 driver.wait(timeout=self.every_s)
@@ -120,29 +125,29 @@ class Soak:
             if kind == "driver":
                 driver.kill()
                 driver.wait()
-                self._did(kind)
+                self._count(kind)
                 return True
             self._kill_worker() if kind == "worker" else self._replace_node()
 
-    def _did(self, kind: str) -> None:
-        self.did[kind] += 1
+    def _count(self, kind: str) -> None:
+        self.kills[kind] += 1
         self.note(f"{kind} killed")
 
     def _kill_worker(self) -> None:
-        if found := sorted(workers()):
+        if alive := sorted(workers()):
             with suppress(ProcessLookupError):
-                os.kill(self.luck.choice(found), signal.SIGKILL)
-                self._did("worker")
+                os.kill(self.luck.choice(alive), signal.SIGKILL)
+                self._count("worker")
 
     def _replace_node(self) -> None:
         node = self.luck.choice(sorted(self.cluster.worker_nodes, key=id))
         self.cluster.remove_node(node, allow_graceful=False)
-        self._did("node")
+        self._count("node")
         self.cluster.add_node(num_cpus=1)
 
 
 def main() -> int:
-    """The exit code."""
+    """Soak, print the result; returns the exit code."""
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--minutes", type=float, default=30.0)
     asked.add_argument("--every", type=float, default=20.0, help="Seconds between two kills.")
@@ -192,7 +197,7 @@ def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy)
             luck=random.Random(options.seed),
             ends=ends,
             every_s=options.every,
-            said=folder / "driver.log",
+            driver_log=folder / "driver.log",
         )
         while not rounds or time.monotonic() < ends:
             soak.number = len(rounds)
@@ -210,7 +215,7 @@ def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy)
         "samples_lost": sum(one["samples_lost"] for one in rounds),
         "digests_equal": bool(rounds) and all(one["digests_equal"] for one in rounds),
         "retries": sum(one["retries"] for one in rounds),
-        "kills": dict(soak.did),
+        "kills": dict(soak.kills),
         "requests": proxy.counts.total(),
         "faults": faults,
         "drivers_that_gave_up": soak.gave_up,
@@ -269,23 +274,31 @@ def _served(folder: Path) -> Iterator[str]:
     """An S3 server in a process of its own: rclone's if it is here, else moto's."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        at = f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"127.0.0.1:{free.getsockname()[1]}"
     rclone = Path(sys.executable).with_name("rclone")
     (folder / "store" / BUCKET).mkdir(parents=True)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", at.partition(":")[2]]
+    command = [
+        sys.executable,
+        "-m",
+        "moto.server",
+        "-H",
+        "127.0.0.1",
+        "-p",
+        address.partition(":")[2],
+    ]
     if rclone.exists():
         keys = ",".join(KEYS.values())
-        words = ["serve", "s3", "--addr", at, "--auth-key", keys, "--config", os.devnull]
+        words = ["serve", "s3", "--addr", address, "--auth-key", keys, "--config", os.devnull]
         command = [str(rclone), *words, str(folder / "store")]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         for _ in range(200):
             with socket.socket() as probe:
-                if not probe.connect_ex(("127.0.0.1", int(at.partition(":")[2]))):
+                if not probe.connect_ex(("127.0.0.1", int(address.partition(":")[2]))):
                     break
             time.sleep(0.1)
-        yield f"http://{at}"
+        yield f"http://{address}"
     finally:
         server.terminate()
         server.wait(timeout=20)

@@ -1,6 +1,6 @@
-"""A reader of records that cost next to nothing: 16 x 16 pixels and a caption, from the number.
+"""A reader whose records cost next to nothing: 16 x 16 pixels and a caption, made of a number.
 
-What is left of a build over them is the engine's own work. Recipes name it `benchmarks.tiny`.
+What a build of them costs is the engine's own work. Recipes name it `benchmarks.tiny`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ SIDE = 16
 
 
 def index(root: Root, *, records: int = 1000) -> Iterator[Entry]:
-    """So many records, whatever is in the root."""
+    """`records` entries, whatever is in the root."""
     for number in range(records):
         yield entry(number)
 
 
 def entry(number: int) -> Entry:
-    """One record."""
+    """The entry of a number."""
     return Entry(
         id=f"{number:08d}",
         group=f"{number:08d}",

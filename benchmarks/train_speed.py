@@ -2,12 +2,12 @@
 
     python -m benchmarks.train_speed BUILD [--steps 20] [--rounds 5]
 
-The two take turns, and take turns to begin, so that a busy machine slows both. A round's ratio is
-trainer to bare loop, in images a second: by the clock, and by processor time (of all threads, so
+The two alternate, and so does which one begins, so that a busy machine slows both. A round's ratio
+is trainer to bare loop, in images a second: by the clock, and by processor time (of all threads, so
 reading counts in full even where a core was free for it), which other processes disturb less. The
 median round is printed with the least and the greatest. The trainer reads, decodes, draws noise,
-clips, steps AdamW, averages and logs; the bare loop only runs forward and backward on batches that
-are there. With `cache_gb: 0` every sample is decoded anew.
+clips, steps AdamW, averages and logs; the bare loop only runs forward and backward on batches in
+memory. With `cache_gb: 0` every sample is decoded anew.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def in_memory(config: Config, device: torch.device) -> tuple[Editor, list[Batch]
 
 
 def bare(config: Config, device: torch.device) -> tuple[float, float]:
-    """The same of forward and backward alone, after a step to warm up."""
+    """Images a second of forward and backward alone, by the clock and by processor time.
+
+    A first step, to warm up, is not timed.
+    """
     editor, batches = in_memory(config, device)
     ready = [
         (
@@ -97,7 +100,7 @@ def bare(config: Config, device: torch.device) -> tuple[float, float]:
 
 
 def one_round(config: Config, device: torch.device, bare_first: bool) -> list[tuple[float, float]]:
-    """Both speeds of the trainer, then both of the bare loop, whoever ran first."""
+    """Both speeds of the trainer, then both of the bare loop, whichever ran first."""
     if bare_first:
         floor = bare(config, device)
         return [trained(config), floor]

@@ -1,7 +1,7 @@
 """Run a command and measure it from outside, with all the processes that it starts.
 
-A process belongs to the run if it carries the run's mark in its environment or its parent does
-belong: daemons that have let go of their parents are counted too. Linux only (/proc).
+A process belongs to the run if its environment has the run's mark or its parent belongs to it, so
+daemons that have left their parents are counted, too. Linux only (/proc).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# What is looked at takes part of the processors of what is measured: a look costs 2 ms, one at the
-# memory of a Ray some 30. So both are seldom, but for the first sample.
+# Looking takes processor time from what is measured: 2 ms, and some 30 for the memory of a Ray. So
+# both are seldom, except until the first sample is seen.
 BEGIN_TICK_S, TICK_S = 0.02, 0.25
 MEMORY_EVERY_S = 2.0
 MARK = "VBDATA_BENCH_RUN"
@@ -48,7 +48,10 @@ class Run:
 
 @dataclass(slots=True)
 class Watch:
-    """What is known of the processes of one run while it lasts."""
+    """The processes of one run while it lasts, and what they have used.
+
+    mine, others: processes that do and do not belong to it; ticks: CPU time of each.
+    """
 
     mark: str
     root: int
@@ -58,7 +61,7 @@ class Watch:
     peak_bytes: int = 0
 
     def look(self, memory: bool) -> None:
-        """Take the CPU times, and if asked the memory, of all processes of the run."""
+        """Read the CPU times, and with `memory` the memory, of all processes of the run."""
         found = dict(sorted(_stats().items()))
         ids = {process[0] for process in self.mine}
         for process, (parent, ticks) in found.items():
@@ -121,11 +124,11 @@ def run(name: str, number: int, arguments: Sequence[str], out: Path, samples: in
         finally:
             child.terminate()  # interrupted: leave nothing behind
         end = time.monotonic()
-        said = child.stdout.read() if child.stdout else ""
+        output = child.stdout.read() if child.stdout else ""
     if child.returncode:
         raise RuntimeError(f"{name} failed ({child.returncode}):\n{log.read_text()[-4000:]}")
     _wait_for_the_last(watch)
-    last = float(json.loads(said.strip().splitlines()[-1])["end"])
+    last = float(json.loads(output.strip().splitlines()[-1])["end"])
     return Run(
         name=name,
         round=number,

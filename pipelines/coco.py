@@ -42,7 +42,7 @@ from vbdata.core.types import Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import safe
 
-from .formats import rle as _rle
+from .formats import rle
 from .parts import records
 from .parts.coco import annotations as coco_json
 from .parts.coco import official as release
@@ -283,22 +283,22 @@ def _painted(
     entry: Entry, parts: list[dict[str, Any]], shapes: list[Any], on_top: Collection[int] = ()
 ) -> NDArray[np.int32]:
     """int32[H, W]: the number of the topmost mask at each pixel, from 1; 0 where there is none."""
-    drawn = _rle.many_runs(shapes, entry.height, entry.width)
+    drawn = rle.many_runs(shapes, entry.height, entry.width)
     masks = [
         _runs(entry, part, shape) if mask is None else mask
         for part, shape, mask in zip(parts, shapes, drawn, strict=True)
     ]
     order = sorted(
         range(len(parts)),
-        key=lambda k: (k in on_top, not parts[k]["crowd"], -_rle.area(masks[k]), parts[k]["id"]),
+        key=lambda k: (k in on_top, not parts[k]["crowd"], -rle.area(masks[k]), parts[k]["id"]),
     )
-    return _rle.paint(((k + 1, masks[k]) for k in order), entry.height, entry.width)
+    return rle.paint(((k + 1, masks[k]) for k in order), entry.height, entry.width)
 
 
-def _runs(entry: Entry, part: dict[str, Any], shape: Any) -> _rle.Runs:
+def _runs(entry: Entry, part: dict[str, Any], shape: Any) -> rle.Runs:
     """One annotation's mask. Raises BadSample that names the annotation."""
     try:
-        return _rle.runs(shape, entry.height, entry.width)
+        return rle.runs(shape, entry.height, entry.width)
     except BadSample as bad:
         detail = f"annotation {part['id']}: {bad.detail}"
         raise BadSample(bad.reason, detail, entry.files["image"].path) from bad
