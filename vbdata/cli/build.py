@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vbdata.cli import lock as cli_lock
 from vbdata.cli.common import (
     EXIT_FAILED,
     BuildFolder,
@@ -24,6 +23,15 @@ from vbdata.cli.common import (
     read_recipe,
     reported,
 )
+from vbdata.cli.lock import (
+    LockAt,
+    Locked,
+    Locking,
+    WriteLock,
+    build_held,
+    finish,
+    locking,
+)
 
 if TYPE_CHECKING:
     from vbdata.recipe.recipe import Recipe
@@ -32,7 +40,9 @@ if TYPE_CHECKING:
 
 def build(
     recipe: RecipeFile,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Output folder.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="DIR", help="The output folder: a path or a URL.")
+    ],
     root: Roots = None,
     workers: Workers = None,
     ray: Ray = "local",
@@ -40,14 +50,14 @@ def build(
     device: Device = "cpu",
     gpus_per_worker: GpusPerWorker = 0.0,
     rehash: Annotated[
-        bool, typer.Option("--rehash", help="Read finished shards again, to find damage.")
+        bool, typer.Option("--rehash", help="Read finished shards again, to find damaged ones.")
     ] = False,
     reuse: Annotated[
         list[str] | None,
         typer.Option(
             metavar="DIR",
-            help="An earlier build, finished or not, from which samples are copied that would "
-            "come out the same. Repeatable; a folder or a URL, also --out itself.",
+            help="An earlier build, finished or not, from which samples are copied if they would "
+            "come out the same. A folder or a URL, --out itself, too; repeatable.",
         ),
     ] = None,
     patience: Annotated[
@@ -55,19 +65,21 @@ def build(
         typer.Option(
             min=1.0,
             metavar="SECONDS",
-            help="Without a step in its shard for so long, a worker is taken for dead.",
+            help="Kill a worker that has sent no heartbeat for so long, and try its shard again. "
+            "Each record sends some, so shards that are only slow are left alone.",
         ),
     ] = 900.0,
-    lock: cli_lock.WriteLock = False,
-    locked: cli_lock.Locked = False,
-    lock_file: cli_lock.LockAt = None,
+    lock: WriteLock = False,
+    locked: Locked = False,
+    lock_file: LockAt = None,
     as_json: Json = False,
 ) -> None:
-    """Build a recipe into a folder; an interrupted build goes on where it was.
+    """Build a recipe into a folder. A build that was interrupted goes on where it was.
 
-    A terminal shows a live table, a pipe a line now and then, --json an event a line. Exit codes:
-    0 built; 1 failed, what is finished is kept; 2 the recipe or the command line is wrong; 130 and
-    143 interrupted by SIGINT and SIGTERM. DIR/run.json says the same, and where the time went.
+    On a terminal it shows a live table, in a pipe a line now and then, with --json an event a line.
+    Exit codes: 0 built; 1 failed, and what is finished is kept; 2 the recipe or the command line is
+    wrong; 130 and 143 interrupted by SIGINT and SIGTERM. DIR/run.json says the same, and where the
+    time went.
 
     Examples:
 
@@ -84,7 +96,7 @@ def build(
         vbdata build manifests/demo.yaml --out demo/again --locked     (the same bytes, or why not)
     """
     with reported(as_json):
-        against = cli_lock.locking(recipe, lock, locked, lock_file, as_json)
+        against = locking(recipe, lock, locked, lock_file, as_json)
         how = _how(workers, ray, local, device, gpus_per_worker, rehash=rehash, reuse=reuse or ())
         how = replace(how, patience_s=patience)
         _run(read_recipe(recipe, root), out, how, as_json, against)
@@ -100,9 +112,9 @@ def retry(
     gpus_per_worker: GpusPerWorker = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Build again only the shards that put records into quarantine, once the data is mended.
+    """Build only those shards again that put records into quarantine, after the data is repaired.
 
-    The recipe and its roots are those of the build; --root says where data is now.
+    Recipe and roots are those of the build; --root says where data lies now.
 
     Examples:
 
@@ -122,14 +134,15 @@ def doctor(
     recipe: RecipeFile,
     root: Roots = None,
     samples: Annotated[
-        int, typer.Option(min=0, help="Records of each source and task that are read.")
+        int, typer.Option(min=0, help="How many records of each source and task are read.")
     ] = 5,
     as_json: Json = False,
 ) -> None:
-    """Examine the raw data of a recipe before a long build; writes nothing.
+    """Examine the raw data of a recipe before a long build. Nothing is written.
 
-    Finds the files, counts records against the official totals, reads a few of each task the whole
-    way, and says what is missing and where to get it. Exit code 1 if the recipe cannot be built.
+    It looks for the files, compares the number of records with the official totals, makes a few
+    samples of each source and task, and says what is missing and where to download it. Exit code 1
+    if the recipe cannot be built.
 
     Examples:
 
@@ -139,10 +152,10 @@ def doctor(
     """
     with reported(as_json):
         from vbdata.engine.doctor import examine
-        from vbdata.terminal import tables as prints
+        from vbdata.terminal.tables import print_findings
 
         findings = list(examine(read_recipe(recipe, root), samples))
-        prints.print_findings(findings, as_json)
+        print_findings(findings, as_json)
         if any(finding.level == "fail" for finding in findings):
             raise typer.Exit(EXIT_FAILED)
 
@@ -158,6 +171,7 @@ def _how(
     retry: bool = False,
     reuse: Sequence[str] = (),
 ) -> How:
+    """The options of the command line, with their defaults for this machine or a cluster."""
     import os
 
     from vbdata.run.how import How
@@ -173,20 +187,19 @@ def _how(
     )
 
 
-def _run(
-    recipe: Recipe, out: str, how: How, as_json: bool, against: cli_lock.Locking | None = None
-) -> None:
+def _run(recipe: Recipe, out: str, how: How, as_json: bool, against: Locking | None = None) -> None:
     from vbdata.machine.scratch import own_scratch
     from vbdata.storage.folder import Folder
     from vbdata.terminal.watcher import Terminal
 
     own_scratch()
-    with Terminal(as_json) as watcher:
-        against = against or cli_lock.Locking()
-        manifest = cli_lock.build_held(recipe, Folder(out), how, watcher, against)
+    watcher = Terminal(as_json)
+    with watcher.drawing():
+        against = against or Locking()
+        manifest = build_held(recipe, Folder(out), how, watcher, against)
     watcher.finish(manifest, out)
     if how.reuse:
-        from vbdata.terminal import reuse as reuse_print
+        from vbdata.terminal.reuse import show
 
-        reuse_print.show(Folder(out), as_json)
-    cli_lock.finish(against, Folder(out))
+        show(Folder(out), as_json)
+    finish(against, Folder(out))

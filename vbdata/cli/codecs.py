@@ -1,4 +1,4 @@
-"""Commands on single things: prompts of a task, one array to RGB, one RGB image to numbers."""
+"""`vbdata prompts`, `encode` and `decode`: prompts of a task, and its colours for single files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from vbdata.cli.common import Roots, read_recipe, reported
 
 
 def prompts(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="A task.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A task of the recipe.")],
     recipe: Annotated[
-        Path, typer.Option("--recipe", metavar="RECIPE", help="Whose data to ask of.")
+        Path,
+        typer.Option("--recipe", metavar="RECIPE", help="The recipe whose data is asked about."),
     ],
     root: Roots = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 20,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many prompts.")] = 20,
 ) -> None:
-    """Print prompts of one task, as a recipe's data would get them.
+    """Print prompts of one task, as a build of a recipe would hold them.
 
     Example:
 
@@ -26,27 +27,35 @@ def prompts(
     """
     with reported(False):
         from vbdata.engine.build import planned
-        from vbdata.terminal import tables as prints
+        from vbdata.terminal.tables import print_prompts
 
         with planned(read_recipe(recipe, root)) as made:
-            prints.print_prompts(made, task, count)
+            print_prompts(made, task, count)
 
 
 Params = Annotated[
     str | None,
-    typer.Option("--params", metavar="JSON", help="What the decoder must know; or a file of it."),
+    typer.Option(
+        "--params",
+        metavar="JSON",
+        help="What the decoder needs, as in a sample's json: JSON, or a file of it.",
+    ),
 ]
-Scale = Annotated[float, typer.Option(min=1e-9, help="Units of a 16-bit PNG in one metre.")]
+Scale = Annotated[
+    float, typer.Option(min=1e-9, help="How many units of a 16-bit PNG make one metre.")
+]
 
 
 def encode(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Which encoding.")],
-    source: Annotated[Path, typer.Argument(metavar="IN", help=".npy, .exr, 8 or 16-bit .png")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help=".png")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task whose colours are used.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="The array: .npy, .exr, 8-bit or 16-bit .png.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The RGB image: .png.")],
     params: Params = None,
     scale: Scale = 1.0,
 ) -> None:
-    """Draw one array as RGB: depth in metres, normals in OpenCV axes, or ids of a legend.
+    """Encode an array as RGB: depth in metres, normals in OpenCV axes, or ids of a legend.
 
     Examples:
 
@@ -63,13 +72,15 @@ def encode(
 
 
 def decode(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Which encoding.")],
-    source: Annotated[Path, typer.Argument(metavar="IN", help="RGB: .png or .jpg")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help=".npy, .exr or 16-bit .png")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task whose colours are used.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The RGB image: .png or .jpg.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The array: .npy, .exr or 16-bit .png.")
+    ],
     params: Params = None,
     scale: Scale = 1.0,
 ) -> None:
-    """Read one RGB image back to numbers; invalid pixels are NaN (or -1, or 0 in a PNG).
+    """Decode an RGB image to an array. Invalid pixels are NaN, in ids -1, in a PNG 0.
 
     Example:
 
@@ -78,6 +89,6 @@ def decode(
     with reported(False):
         from vbdata import codecs
 
-        found = codecs.decode(task, codecs.read_rgb(source), codecs.read_params(params))
-        codecs.write_array(target, found, scale)
-        typer.echo(f"{target}: {found.dtype} {'x'.join(map(str, found.shape))}")
+        array = codecs.decode(task, codecs.read_rgb(source), codecs.read_params(params))
+        codecs.write_array(target, array, scale)
+        typer.echo(f"{target}: {array.dtype} {'x'.join(map(str, array.shape))}")

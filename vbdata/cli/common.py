@@ -1,4 +1,4 @@
-"""What the commands share: options, and how errors become text and exit codes."""
+"""What the commands share: arguments and options, and how errors become text and exit codes."""
 
 from __future__ import annotations
 
@@ -24,40 +24,45 @@ Roots = Annotated[
     typer.Option(
         "--root",
         metavar="SOURCE=URL",
-        help="Where a source's data lies: a folder, zip or tar, on disk or any fsspec URL. "
-        "Repeatable; a source named twice is read from both.",
+        help="Where a source's raw data lies: a folder, zip or tar, a path or any fsspec URL. "
+        "Repeatable; a source that is named twice is read from both.",
     ),
 ]
 Workers = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Ray actors; default: the machine's cores, or as many as a running cluster has room "
-        "for, as its nodes come and go.",
+        help="Number of Ray actors. Default: the machine's cores, or as many as a running cluster "
+        "has room for, as its nodes come and go.",
     ),
 ]
 Ray = Annotated[
-    str, typer.Option(metavar="ADDRESS", help="A running cluster: 'auto' or ray://HOST:PORT.")
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A running cluster: 'auto' or ray://HOST:PORT. Default: one that this command starts.",
+    ),
 ]
 Local = Annotated[
-    bool, typer.Option("--local", help="In this process, without Ray. The bytes are the same.")
+    bool,
+    typer.Option("--local", help="Build in this process, without Ray. The bytes are the same."),
 ]
-Device = Annotated[str, typer.Option(help="Where labels are rendered: cpu, cuda.")]
+Device = Annotated[str, typer.Option(help="Where labels are rendered: cpu or cuda.")]
 GpusPerWorker = Annotated[
-    float, typer.Option(min=0.0, help="GPU share of each actor, such as 0.25.")
+    float, typer.Option(min=0.0, help="The share of a GPU that each actor takes, such as 0.25.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Lines of JSON for scripts.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def read_recipe(path: Path, roots: list[str] | None) -> Recipe:
-    """A recipe with the roots that `--root SOURCE=URL` overrides. Raises RecipeError."""
+    """A recipe whose roots are overridden by `--root SOURCE=URL`. Raises RecipeError."""
     from vbdata.recipe.recipe import load_recipe
 
     return load_recipe(path, given_roots(roots))
 
 
 def given_roots(roots: list[str] | None) -> dict[str, list[str]]:
-    """`--root SOURCE=URL` by source; one named twice has both. Raises RecipeError."""
+    """The values of `--root SOURCE=URL`, by source. Raises RecipeError for other forms."""
     from vbdata.errors import RecipeError
 
     pairs = [item.partition("=") for item in roots or ()]
@@ -72,7 +77,10 @@ def given_roots(roots: list[str] | None) -> dict[str, list[str]]:
 
 @contextmanager
 def reported(as_json: bool) -> Iterator[None]:
-    """Turn errors meant for people into text on stderr and an exit code."""
+    """Run a command: errors that are meant for people become text on standard error and exit codes.
+
+    Other exceptions are bugs and keep their traceback. as_json: print errors as events instead.
+    """
     from vbdata.errors import RecipeError, VbdataError
 
     terminated: list[int] = []
@@ -87,7 +95,7 @@ def reported(as_json: bool) -> Iterator[None]:
     except VbdataError as err:
         _print_error(type(err).__name__, str(err), as_json)
         raise typer.Exit(EXIT_RECIPE if isinstance(err, RecipeError) else EXIT_FAILED) from err
-    except OSError as err:  # the machine's or a store's: no fault of the program
+    except OSError as err:  # the machine's or a store's fault, not the program's: no traceback
         _print_error(type(err).__name__, str(err), as_json)
         raise typer.Exit(EXIT_FAILED) from None
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""`vbdata eval`: painted answers against a build's truth."""
+"""`vbdata eval`: images that a model painted, scored against a build's truth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def eval_(
     predictions: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="RGB images KEY.png or KEY.jpg; absent: only the rows to beat."
+            metavar="DIR",
+            help="The answers: RGB images KEY.png or KEY.jpg. Without it, only what needs no model "
+            "is scored.",
         ),
     ] = None,
     out: Annotated[
@@ -25,33 +27,47 @@ def eval_(
     root: Annotated[
         list[str] | None,
         typer.Option(
-            "--root", metavar="SOURCE=URL", help="Raw data: score depth and normals against it."
+            "--root",
+            metavar="SOURCE=URL",
+            help="A source's raw data: score depth and normals against it, not the targets.",
         ),
     ] = None,
     crop: Annotated[
         str | None,
-        typer.Option(help="Of depth: garg, eigen, eigen-indoor, none; default: by data set."),
+        typer.Option(
+            help="Crop of depth: garg, eigen, eigen-indoor or none. Default: by data set."
+        ),
     ] = None,
     max_depth: Annotated[
-        float | None, typer.Option(help="Metres that count; default: by data set, else 80.")
+        float | None,
+        typer.Option(
+            help="Largest depth that is scored, in metres. Default: by data set, else 80."
+        ),
     ] = None,
     align: Annotated[
-        str, typer.Option(help="Of depth, to the truth first: none, median, least-squares.")
+        str,
+        typer.Option(
+            help="How depth is aligned with the truth first: none, median or least-squares."
+        ),
     ] = "none",
     task: Annotated[
-        list[str] | None, typer.Option("--task", help="Only this task; repeatable.")
+        list[str] | None, typer.Option("--task", help="Score only this task; repeatable.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first samples.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Score only the first so many samples.")
+    ] = None,
     no_trivial: Annotated[
         bool, typer.Option("--no-trivial", help="Leave out the rows that need no model.")
     ] = False,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Exit 0 in spite of faulty answers.")
+        bool, typer.Option("--allow-missing", help="Exit with 0 even if answers are faulty.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the numbers are the same.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of processes; the scores are the same.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
-    """Decode painted answers, score them, and show what trivial answers and the ceiling score.
+    """Decode a model's images, score them, and show what trivial answers and the ceiling score.
 
     Exit code 1 if an answer is missing, unreadable, of another aspect ratio, given twice, or named
     after no sample. docs/metrics.md defines every number.
@@ -75,7 +91,7 @@ def eval_(
         from vbdata.manifest.json_text import canonical
         from vbdata.storage.folder import Folder
 
-        one_thread()  # small arrays: more threads than free cores cost more than they give
+        one_thread()  # the arrays are small: more threads would only wait for each other
         how = EvaluationOptions(
             align=align,
             crop=crop,

@@ -1,4 +1,4 @@
-"""`vbdata export`: a build as folders, for trainers that want those."""
+"""`vbdata export`: a build as folders of images, for other trainers."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ def export(
     ],
     out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="A new folder.")],
     task: Annotated[
-        list[str] | None, typer.Option("--task", help="Only this task; repeatable.")
+        list[str] | None, typer.Option("--task", help="Export only this task; repeatable.")
     ] = None,
     source: Annotated[
-        list[str] | None, typer.Option("--source", help="Only this source; repeatable.")
+        list[str] | None, typer.Option("--source", help="Export only this source; repeatable.")
     ] = None,
     split_by_task: Annotated[
-        bool, typer.Option("--split-by-task", help="A folder of its own for each task.")
+        bool, typer.Option("--split-by-task", help="Write each task into a folder of its own.")
     ] = False,
     blank: Annotated[
         str,
         typer.Option(
-            help="Samples without an input image: apart, in a folder of their own; keep, with a "
-            "black control image; skip."
+            help="What becomes of samples without an input image. apart: a folder of their own; "
+            "keep: they get a black control image; skip: they are left out."
         ),
     ] = "apart",
     masks: Annotated[
-        bool, typer.Option(help="Masks of valid pixels, for trainers that read them.")
+        bool, typer.Option(help="Write masks of valid pixels, for trainers that read them.")
     ] = True,
-    workers: Annotated[int | None, typer.Option(min=1, help="Shards at once.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many shards are exported at once.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a build's samples as target, control image and caption, as a trainer wants them.
+    """Write a build's samples as images and captions, in the layout that a trainer reads.
 
-    The images are the build's bytes, the names its keys. README.md in the folder says how to train
-    with it and which licences it carries; vbdata.jsonl keeps what decoders need. An export that was
-    interrupted goes on; the tars are checked against the manifest while they are read.
+    Each image has the bytes that it has in the build, and is named by its sample's key. README.md
+    in the folder says how to train with it and which licences apply; vbdata.jsonl keeps what
+    decoders need. An export that was interrupted goes on. Tars are checked against the manifest as
+    they are read.
 
     Examples:
 
@@ -64,7 +67,7 @@ def export(
         from vbdata.export.parts.run import export as run
         from vbdata.export.parts.types import ExportOptions
         from vbdata.storage.folder import Folder
-        from vbdata.terminal.progress import Steps
+        from vbdata.terminal.progress import steps
 
         options = ExportOptions(
             format=to,
@@ -75,7 +78,7 @@ def export(
             masks=masks,
         )
         count = workers or min(8, os.cpu_count() or 1)
-        with Steps("shards", as_json) as step:
+        with steps("shards", as_json) as step:
             report = run(Folder(folder), Folder(out), options, workers=count, step=step)
         _print(out, report, as_json)
 

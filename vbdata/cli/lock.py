@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vbdata.storage.folder import Folder
 
 WriteLock = Annotated[
-    bool, typer.Option("--lock", help="Write the finished build's lock: NAME.lock.json.")
+    bool, typer.Option("--lock", help="When it is built, write its lock: NAME.lock.json.")
 ]
 Locked = Annotated[
     bool, typer.Option("--locked", help="Fail unless the build is what its lock says.")
@@ -27,10 +27,10 @@ Locked = Annotated[
 LockAt = Annotated[
     Path | None,
     typer.Option(
-        "--lock-file", metavar="FILE", help="The lock; default: beside the recipe, NAME.lock.json."
+        "--lock-file", metavar="FILE", help="The lock. Default: NAME.lock.json beside the recipe."
     ),
 ]
-Side = Annotated[str, typer.Argument(help="A build, folder or URL, or a lock file (.json).")]
+Side = Annotated[str, typer.Argument(help="A build, a folder or URL, or a lock file (.json).")]
 
 
 def lock(
@@ -38,12 +38,12 @@ def lock(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="The lock; default: manifests/NAME.lock.json."
+            "--out", "-o", metavar="FILE", help="The lock. Default: manifests/NAME.lock.json."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the lock of a finished build: what `vbdata build --locked` holds another against.
+    """Write the lock of a finished build, against which `vbdata build --locked` holds another one.
 
     Examples:
 
@@ -64,17 +64,19 @@ def diff(
     a: Side,
     b: Side,
     limit: Annotated[
-        int, typer.Option(min=0, help="Examples of each kind of difference that are shown.")
+        int, typer.Option(min=0, help="How many examples of each kind of difference are shown.")
     ] = 5,
     members: Annotated[
-        bool, typer.Option("--members", help="Read the shards that differ, to compare images.")
+        bool,
+        typer.Option("--members", help="Read the shards that differ, to compare their images."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what changed between two builds or locks: recipe, sources, code, counts, samples, shards.
 
-    A sample is the same if source, task, record and pass are; locks do not know single samples.
-    Exit code 0 if at most library versions differ, 1 if more does, 2 if one cannot be read.
+    Samples are paired by source, task, record and pass. A lock does not name single samples, so a
+    comparison with one does not pair them. Exit code 0 if at most library versions differ, 1 if
+    more does, 2 if one of the two cannot be read.
 
     Examples:
 
@@ -87,14 +89,14 @@ def diff(
     with reported(as_json):
         from vbdata.errors import BuildError, RecipeError
         from vbdata.locks.diff import compare
-        from vbdata.terminal import diff as diff_print
+        from vbdata.terminal.diff import show
 
         try:
-            found = compare(a, b, limit=limit, members=members)
+            differences = compare(a, b, limit=limit, members=members)
         except BuildError as err:  # 1 is the exit code of builds that differ
             raise RecipeError([str(err)]) from err
-        diff_print.show(found, as_json)
-        if not found.same:
+        show(differences, as_json)
+        if not differences.same:
             raise typer.Exit(EXIT_FAILED)
 
 
@@ -109,7 +111,7 @@ class Locking:
 
 
 def locking(recipe: Path, write: bool, locked: bool, file: Path | None, as_json: bool) -> Locking:
-    """What the options ask for. Raises RecipeError if they contradict, or for a broken lock."""
+    """What the options ask for. Raises RecipeError if they exclude each other; for a bad lock."""
     from vbdata.errors import RecipeError
     from vbdata.locks.lock import beside, read_lock
 

@@ -1,24 +1,54 @@
-"""`vbdata rows`: what the plan has for one shard."""
+"""`vbdata plan` and `rows`: what a build would hold, and the planned rows of one shard."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vbdata.cli.common import Json, reported
+from vbdata.cli.common import Json, RecipeFile, Roots, read_recipe, reported
+
+
+def plan(
+    recipe: RecipeFile,
+    root: Roots = None,
+    show: Annotated[int, typer.Option(min=0, help="Print so many prompts, too.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the plan as Parquet.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Plan a recipe: index its sources, and print the mixture that they give. No image is opened.
+
+    Examples:
+
+        vbdata plan manifests/demo.yaml
+
+        vbdata plan manifests/demo.yaml --show 12
+    """
+    with reported(as_json):
+        from vbdata.engine.build import planned
+        from vbdata.planning.file import write_plan
+        from vbdata.terminal.tables import print_plan
+
+        with planned(read_recipe(recipe, root)) as made:
+            print_plan(made, show, as_json)
+            if out is not None:
+                write_plan(made, out)
 
 
 def rows(
     place: Annotated[
-        str, typer.Argument(metavar="PLAN", help="A build, or a plan's .parquet; a path or a URL.")
+        str, typer.Argument(metavar="PLAN", help="A build, or a plan's .parquet: a path or a URL.")
     ],
     shard: Annotated[int, typer.Argument(min=0, help="Number of the shard, from 0.")],
     as_json: Json = False,
 ) -> None:
-    """Print the rows that are planned for one shard; the other shards' are not read.
+    """Print the rows that are planned for one shard.
 
-    Slot -1 is a spare, which steps in for a damaged record of its source and task.
+    A spare has no slot of its own: it replaces a damaged record of its source and task. The rows of
+    other shards are not read.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`vbdata stats` and `vbdata report`: what a finished build holds, for people."""
+"""`vbdata show`, `stats` and `report`: what a finished build holds, for people."""
 
 from __future__ import annotations
 
@@ -10,14 +10,40 @@ import typer
 from vbdata.cli.common import BuildFolder, Json, reported
 
 
+def show(
+    folder: BuildFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PNG", help="The picture to write.")],
+    samples: Annotated[int, typer.Option(min=1, help="How many samples.")] = 12,
+    seed: Annotated[int, typer.Option(help="Another seed shows other samples.")] = 0,
+) -> None:
+    """Draw samples as one picture: input, target, decoded label and prompt of each.
+
+    The samples are spread over all sources and tasks.
+
+    Example:
+
+        vbdata show demo/build --out sheet.png --samples 20
+    """
+    with reported(False):
+        from vbdata.storage.folder import Folder
+        from vbdata.view.contact_sheet import contact_sheet
+
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(contact_sheet(Folder(folder), samples, seed))
+        typer.echo(f"{out}")
+
+
 def stats(
     folder: BuildFolder,
     time: Annotated[
-        bool, typer.Option("--time", help="Where the time went instead, finished or not.")
+        bool,
+        typer.Option(
+            "--time", help="Print where the time went instead; the build may be unfinished."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print a build's statement: counts of every cell, sources, exclusions, licences, errors.
+    """Print what a build holds: counts by source and task, exclusions, licences, round-trip errors.
 
     Examples:
 
@@ -36,9 +62,9 @@ def stats(
         from vbdata.view.stats import print_statement, statement
 
         if time:
-            from vbdata.view import stats_time
+            from vbdata.view.stats_time import show
 
-            stats_time.show(Folder(folder), as_json)
+            show(Folder(folder), as_json)
             return
         manifest = open_build(Folder(folder)).document
         if as_json:
@@ -49,24 +75,31 @@ def stats(
 
 def report(
     folder: BuildFolder,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="The page.")] = Path(
-        "report.html"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="HTML", help="The page to write.")
+    ] = Path("report.html"),
     samples: Annotated[
         int, typer.Option(min=0, help="Samples of each source and task that are shown.")
     ] = 4,
     decoded: Annotated[
-        int, typer.Option(min=0, help="Samples that are decoded for the histograms, in all.")
+        int,
+        typer.Option(
+            min=0, help="Samples that are decoded for the histograms, of all sources and tasks."
+        ),
     ] = 200,
     max_mb: Annotated[
-        float, typer.Option(min=1, help="Largest size of the page; fewer samples are shown.")
+        float,
+        typer.Option(
+            min=1,
+            help="Largest size of the page; where it would be larger, fewer samples are shown.",
+        ),
     ] = 10,
-    seed: Annotated[int, typer.Option(help="Which samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed shows other samples.")] = 0,
 ) -> None:
-    """Draw a build as one HTML page that needs no server and no network.
+    """Describe a build in one HTML file that needs no server and no network.
 
-    Mixture, sources, licences, samples of every source and task, histograms, quarantine, and how
-    to make the same bytes again. Of a large build it reads a few hundred samples.
+    It shows mixture, sources, licences, samples of every source and task, histograms, quarantine,
+    and how to make the same bytes again. Of a large build it reads a few hundred samples.
 
     Examples:
 

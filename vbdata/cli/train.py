@@ -1,4 +1,4 @@
-"""`vbdata train`: one command from a config to a trained model; torchrun and Ray start the same."""
+"""`vbdata train`: train a model by a config, in this process, under torchrun or on Ray."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from vbdata.cli.common import Json, reported
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A training config (.yaml).")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="The run's folder; it is resumed.")
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="The run's folder; a run in it goes on."),
     ],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; repeatable."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of the config; repeatable."
+        ),
     ] = None,
     ray: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Train on Ray: 'local', 'auto', ray://HOST:PORT.")
+        str,
+        typer.Option(metavar="ADDRESS", help="Train on Ray: 'local', 'auto' or ray://HOST:PORT."),
     ] = "",
-    processes: Annotated[int, typer.Option(min=1, help="Processes under Ray.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Number of processes on Ray.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Train on finished builds; an interrupted run goes on from its last checkpoint.
+    """Train on finished builds. A run that was interrupted goes on from its last checkpoint.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`vbdata verify`: whether a build is what it says."""
+"""`vbdata verify`: whether a build is what its manifest says."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ def verify(
     folder: BuildFolder,
     sample: Annotated[
         int | None,
-        typer.Option(min=0, help="Read only so many samples, by range; all else is checked."),
+        typer.Option(
+            min=0, help="Read only so many samples of the tars, by range; check all else."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed reads other samples.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; default: the machine's cores.")
+        int | None, typer.Option(min=1, help="Number of processes. Default: the machine's cores.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Re-hash and re-read a whole build: files, counts, keys, members, offsets, colours.
+    """Check a whole build: sums, counts, keys, members of the tars, offsets, colours.
 
-    With --sample N the tars are not read but for N samples, spread over all shards and chosen by
-    the seed; sums of the small files, sizes, offsets, counts, licences and held-out groups are
-    checked all the same, and what was not read is said. Exit code 1 if anything is wrong.
+    With --sample N, only N samples are read of the tars, chosen by the seed and spread over all
+    shards. The sums of the small files, sizes, offsets, counts, licences and held-out groups are
+    checked all the same, and the command says what it did not read. Exit code 1 if anything is
+    wrong.
 
     Examples:
 
@@ -44,11 +47,11 @@ def verify(
         from vbdata.checks.verify import examine
         from vbdata.machine.process import one_thread
         from vbdata.storage.folder import Folder
-        from vbdata.terminal.progress import Steps
+        from vbdata.terminal.progress import steps
 
-        one_thread()  # shards are the parallelism
+        one_thread()  # each process checks shards of its own
         count = workers or os.cpu_count() or 1
-        with Steps("shards", as_json) as step:
+        with steps("shards", as_json) as step:
             report = examine(Folder(folder), sample=sample, seed=seed, workers=count, step=step)
         _print(folder, report, as_json)
         if report.faults:

@@ -1,4 +1,4 @@
-"""A running build in numbers, by cell: what is done, how fast it goes, how long it will take."""
+"""A running build in numbers, by cell: what is done, how fast, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from vbdata.jobs.job import ShardReport
 from vbdata.planning.plan import Plan
 from vbdata.run.events import Done
 
-WINDOW_S = 300.0  # the pace is that of the last five minutes
-SNAPSHOT_S = 1.0
+WINDOW_S = 300.0  # over which the pace is taken
+SNAPSHOT_S = 1.0  # between two counts that are remembered
 
 
 @dataclass(slots=True)
 class CellProgress:
-    """A cell of the mixture. done: samples, earlier runs' too; made, bytes: of this run."""
+    """How far a cell of the mixture is, in samples.
+
+    total: planned; done: finished, in earlier runs as well; made, bytes: of this run alone;
+    quarantined: damaged records; replaced: samples that stand for one.
+    """
 
     source: str
     task: str
@@ -31,7 +35,10 @@ class CellProgress:
 
 
 class Account:
-    """Follows a build by its events. clock: seconds, for tests."""
+    """Counts the events of a build by cell, and its pace.
+
+    clock: seconds since any moment, by which the pace is measured.
+    """
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = plan.recipe.name
@@ -42,7 +49,7 @@ class Account:
 
     @property
     def seconds(self) -> float:
-        """Since the first shard was begun."""
+        """Seconds since the first shard was begun."""
         return self._clock() - self._start
 
     def step(self, state: Progress) -> None:
@@ -57,7 +64,7 @@ class Account:
             self._remember()
 
     def pace(self) -> list[tuple[float, float]]:
-        """Samples and megabytes a second of each cell, over the last minutes."""
+        """(samples, megabytes) a second of each cell, over the last WINDOW_S seconds."""
         since, then = self._past[0]
         seconds = max(self._clock() - since, 1e-6)
         return [
@@ -66,7 +73,7 @@ class Account:
         ]
 
     def left(self, state: Progress) -> float | None:
-        """Seconds that the rest will take, if that can be said."""
+        """Seconds that the rest will take at this pace, None if nothing was made in the window."""
         samples = sum(made for made, _ in self.pace())
         return (state.samples - state.samples_done) / samples if samples else None
 

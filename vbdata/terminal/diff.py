@@ -21,7 +21,7 @@ SHORT = 16  # hex digits of a digest that are shown
 
 
 def show(diff: Diff, as_json: bool) -> None:
-    """Print what differs, and nothing of what is the same but a line."""
+    """Print what differs between two builds, as tables or as a line of JSON."""
     if as_json:
         print(json.dumps(plain(diff)))
         return
@@ -46,7 +46,7 @@ def show(diff: Diff, as_json: bool) -> None:
 
 
 def plain(diff: Diff) -> dict[str, Any]:
-    """The comparison as JSON values."""
+    """The comparison as JSON values: what `vbdata diff --json` prints."""
     changes = ("recipe", "holdout", "code", "environment", "counts")
     return {
         "a": diff.a,
@@ -87,6 +87,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _changes(to: Console, title: str, changes: Iterable[Change]) -> None:
+    """Print changes as a table, if there are any."""
     table = _table(title, "", "a", "b")
     for change in changes:
         table.add_row(Text(change.key), Text(shown(change.old)), Text(shown(change.new)))
@@ -101,22 +102,22 @@ def _sources(to: Console, sources: Iterable[SourceChange]) -> None:
             digest = value.key in ("fingerprint", "code")
             sides = [shown(v)[: SHORT if digest else None] for v in (value.old, value.new)]
             table.add_row(Text(source.source), value.key, *map(Text, sides))
-        for noun, found in (("record", source.records), ("file", source.files)):
-            for what, *names in _different(found):
+        for noun, differing in (("record", source.records), ("file", source.files)):
+            for what, *names in _lines(differing):
                 table.add_row(Text(source.source), f"{noun} {what}", *map(Text, names))
     if table.row_count:
         to.print(table)
 
 
-def _different(found: Differing) -> Iterator[tuple[str, str, str]]:
-    """What happened, and the name on either side."""
-    kinds = (("changed", found.changed), ("came", found.came), ("went", found.went))
+def _lines(differing: Differing) -> Iterator[tuple[str, str, str]]:
+    """What happened to a record or file, its name in a and its name in b; SHOWN of each kind."""
+    kinds = (("changed", differing.changed), ("came", differing.came), ("went", differing.went))
     for what, names in kinds:
         for name in names[:SHOWN]:
             yield what, "" if what == "came" else name, "" if what == "went" else name
         if len(names) > SHOWN:
             yield what, f"and {len(names) - SHOWN} more", ""
-    if not found.whole:
+    if not differing.whole:
         yield "", "too many differ to name all", ""
 
 
@@ -124,7 +125,7 @@ def _samples(to: Console, diff: Diff) -> None:
     if diff.samples is None:
         to.print("samples: not compared one by one, as a lock does not name them")
         return
-    counts = [f"{kind.count} {_SAID[name]}" for name, kind in diff.samples.items() if kind.count]
+    counts = [f"{kind.count} {_WORDS[name]}" for name, kind in diff.samples.items() if kind.count]
     to.print(f"samples: {', '.join(counts) or 'the same'}", soft_wrap=True)
     table = _table("", "samples", "source / task", "record", "pass", "key", "a", "b")
     for name, kind in diff.samples.items():
@@ -133,7 +134,7 @@ def _samples(to: Console, diff: Diff) -> None:
         to.print(table)
 
 
-_SAID = {
+_WORDS = {
     "came": "only in b",
     "went": "only in a",
     "moved": "moved",
@@ -150,11 +151,11 @@ def _rows(table: Table, name: str, kind: Kind) -> None:
     for e in kind.examples:
         key = " -> ".join(dict.fromkeys(k for k in (e.old_key, e.new_key) if k))
         values = ("", "") if name == "moved" else (shown_value(e.old), shown_value(e.new))
-        said = f"{_SAID[name]}" + (f": {e.what}" if e.what and name != "moved" else "")
+        what = _WORDS[name] + (f": {e.what}" if e.what and name != "moved" else "")
         cell = Text(f"{e.source} / {e.task}")
-        table.add_row(said, cell, Text(e.sample_id), str(e.pass_), key, *map(Text, values))
+        table.add_row(what, cell, Text(e.sample_id), str(e.pass_), key, *map(Text, values))
 
 
 def shown_value(value: Any) -> str:
-    """A value of a row, cut; nothing where there is none."""
+    """A value of a row as text, cut to a few words; "" for None."""
     return "" if value is None else shown(value)

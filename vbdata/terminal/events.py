@@ -1,6 +1,6 @@
-"""Lines of JSON for machines: each is whole, has its event's name and the time (UTC, ISO 8601).
+"""Lines of JSON for scripts: each a whole object, with its event's name and the time.
 
-The README lists the events and their fields. Clocks stand nowhere else in what vbdata writes.
+README.md lists the events and their fields; `time` is UTC in ISO 8601.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def line(event: str, **fields: Any) -> str:
-    """One line, without its end."""
+    """An event as a line of JSON, without the line's end."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps({"event": event, "time": now, **fields})
 
 
 def say(event: str, **fields: Any) -> None:
-    """Print one line at once."""
+    """Print an event to standard output, and flush it."""
     print(line(event, **fields), flush=True)
 
 
 def planned(plan: Plan) -> None:
-    """The mixture, then a line for each warning."""
+    """Print the event `planned` with the mixture, then a `warning` for each of the plan."""
     from vbdata.manifest.tally import warnings
 
     cells = [{"source": c.source, "task": c.task, "samples": c.count} for c in plan.cells]
@@ -42,8 +42,8 @@ def planned(plan: Plan) -> None:
 
 
 def step(state: Progress) -> None:
-    """What happened, and how far the build is."""
-    name, more = _told(state)
+    """Print what has happened, under its own name, and how far the build is."""
+    name, more = _event(state)
     say(
         name,
         samples=state.samples_done,
@@ -58,7 +58,8 @@ def step(state: Progress) -> None:
     )
 
 
-def _told(state: Progress) -> tuple[str, dict[str, Any]]:
+def _event(state: Progress) -> tuple[str, dict[str, Any]]:
+    """The name of an event, and the fields that only it has."""
     from vbdata.run.events import Done, Failed, Retried, Waiting, Workers
 
     match state.event:

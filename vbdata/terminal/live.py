@@ -1,4 +1,4 @@
-"""A running build on a terminal: a bar, a line for each source and task, where the time goes."""
+"""A running build on a terminal: a bar, a line for each cell, and where the time goes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from vbdata.terminal.account import Account, CellProgress, clock_text
 
 WIDE = 100  # columns from which heads are not shortened
 OTHER_LINES = 11  # of the screen, besides those of the cells
-LEAST_LINES = 3
+LEAST_LINES = 3  # of cells, on however low a screen
 
 
 class View:
-    """What is on the screen now; drawn anew by rich, to its width and height."""
+    """What rich draws, again and again, to the screen's width and height.
+
+    account, state: set by the watcher; before that, the build is being planned.
+    """
 
     def __init__(self) -> None:
         self.account: Account | None = None
@@ -78,7 +81,7 @@ def _cells(account: Account, wide: bool, room: int) -> Table:
 def _fitting(
     lines: list[tuple[CellProgress, tuple[float, float]]], room: int
 ) -> list[tuple[CellProgress, tuple[float, float]]]:
-    """The cells that find room, in their order: those furthest from their end."""
+    """The cells that are furthest from their end, as many as there is room for, in their order."""
     if len(lines) <= room:
         return lines
     behind = sorted(lines, key=lambda line: line[0].done / max(1, line[0].total))[: room - 1]
@@ -117,7 +120,7 @@ def _summary(state: Progress) -> Text:
 
 
 def _shares(shares: dict[str, float], width: int) -> Text:
-    """Where the time goes, as much of it as stands in a line."""
+    """The shares of the stages, as many as fit into a line."""
     text = Text("time: ")
     for stage, share in shares.items():
         if share >= 0.005 and len(text) + len(stage) + 5 <= width:

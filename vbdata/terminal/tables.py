@@ -1,4 +1,4 @@
-"""What commands print once: the plan, prompts, the result of a check."""
+"""What commands print once: a plan and its mixture, prompts, the findings of the doctor."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -26,7 +27,7 @@ COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated"
 
 
 class SafeConsole(Console):
-    """A console whose texts, which may come from data, cannot steer the terminal."""
+    """A console that escapes control characters: text from data cannot steer the terminal."""
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         shown = (s if s.control else Segment(visible(s.text), s.style) for s in buffer)
@@ -34,12 +35,12 @@ class SafeConsole(Console):
 
 
 def console() -> Console:
-    """A terminal's width where there is one; no colours guessed from the text."""
+    """Standard output: as wide as the terminal, else 110 columns; without guessed colours."""
     return SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
 def print_plan(plan: Plan, show: int, as_json: bool) -> None:
-    """The mixture table, and on demand prompts as they will be built."""
+    """Print a plan: its mixture, what is held out, warnings, and its first `show` prompts."""
     lines = list(cell_lines(plan))
     prompts = _prompts(plan, show)
     if as_json:
@@ -67,35 +68,40 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
 
 
 def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
-    """The first prompts of the plan, by key."""
-    found: list[dict[str, str]] = []
+    """The prompts of the first samples of the plan, with their keys and cells."""
+    prompts: list[dict[str, str]] = []
     context, specs = context_of(plan), ShardSpecs(plan)
     for number in range(plan.shards):
-        if len(found) >= count:
+        if len(prompts) >= count:
             break
         job = context.job(specs[number])
-        for row in job.rows[: count - len(found)]:
+        for row in job.rows[: count - len(prompts)]:
             text = ask_for(row, job).instruction
-            found.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
-    return found
+            prompts.append({"key": job.key(row.slot), "cell": " / ".join(row.cell), "prompt": text})
+    return prompts
 
 
 def print_prompts(plan: Plan, task: str, count: int) -> None:
-    """Prompts of one task over the plan's samples; params vary as in a build."""
+    """Print the first `count` prompts of a task, as a build of the plan has them.
+
+    Raises RecipeError if the plan has no such task.
+    """
     if task not in {cell.task for cell in plan.cells}:
-        known = sorted({cell.task for cell in plan.cells})
-        raise RecipeError([f"the recipe has no task {task!r}{choices(task, known)}"])
-    context, specs, printed = context_of(plan), ShardSpecs(plan), 0
-    for number in range(plan.shards):
-        job = context.job(specs[number])
-        for row in (row for row in (*job.rows, *job.spares) if row.task == task):
-            if printed < count:
-                print(visible(ask_for(row, job).instruction))
-                printed += 1
+        tasks = sorted({cell.task for cell in plan.cells})
+        raise RecipeError([f"the recipe has no task {task!r}{choices(task, tasks)}"])
+    context, specs = context_of(plan), ShardSpecs(plan)
+    prompts = (
+        ask_for(row, job).instruction
+        for job in (context.job(specs[number]) for number in range(plan.shards))
+        for row in (*job.rows, *job.spares)
+        if row.task == task
+    )
+    for prompt in islice(prompts, count):
+        print(visible(prompt))
 
 
 def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
-    """What an examination of raw data has found, the worst last."""
+    """Print the doctor's findings, then how many there are of each level."""
     if as_json:
         for finding in findings:
             print(json.dumps(asdict(finding)))
@@ -112,7 +118,7 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
 
 
 def print_barred(to: Console, plan: Plan) -> None:
-    """What is held out, and how much of each source that and the licence policy exclude."""
+    """Print what is held out, and how many records of each source are barred, by cause."""
     for line in plan.held.lines():
         lost = f", {line['unmatched']} lines match no source" if line["unmatched"] else ""
         to.print(f"held out: {line['set']}, {line['groups']} groups{lost}")
@@ -123,13 +129,13 @@ def print_barred(to: Console, plan: Plan) -> None:
 
 
 def print_warnings(plan: Plan) -> None:
-    """Warnings of a plan, on stderr."""
+    """Print the warnings of a plan to standard error."""
     for text in warnings(plan):
         print(visible(f"warning: {text}"), file=sys.stderr)
 
 
 def rows_table(lines: list[dict[str, Any]]) -> Table:
-    """Rows of a plan, a line each."""
+    """A table of planned rows, one line each, as vbdata.planning.file reads them."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("slot", "source", "task", "sample_id", "pass"):
         table.add_column(name, justify="right" if name in ("slot", "pass") else "left")
@@ -140,7 +146,7 @@ def rows_table(lines: list[dict[str, Any]]) -> Table:
     return table
 
 
-WIDE = 100  # columns from which heads of a mixture stand in one line
+WIDE = 100  # columns from which the heads of a mixture are written in one line
 NARROW = {
     "requested": "reques-\nted",
     "apportioned": "appor-\ntioned",
@@ -155,7 +161,11 @@ NARROW = {
 def mixture(
     title: str, lines: list[dict[str, Any]], columns: tuple[str, ...], width: int = 120
 ) -> Table:
-    """Cells and their counts, with a last row of sums, for a screen of so many columns."""
+    """A table of cells and their counts, with a last row of sums.
+
+    lines: one mapping a cell, as vbdata.manifest.tally.cell_lines gives them; columns: which of
+    their counts; width: of the screen, in characters.
+    """
     wide = width >= WIDE
     table = Table(
         title=title,

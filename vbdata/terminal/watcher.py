@@ -1,9 +1,10 @@
-"""What people and scripts see of a running build: a live table, plain lines, lines of JSON."""
+"""The watcher of a build that prints: a live table, plain lines, or lines of JSON."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +17,10 @@ from vbdata.run.events import Failed, Retried, Waiting
 from vbdata.terminal import events
 from vbdata.terminal.account import Account, clock_text
 from vbdata.terminal.live import View
+from vbdata.terminal.pace import Pace
 from vbdata.terminal.tables import COLUMNS, console, mixture, print_barred, print_warnings
 
-PLAIN_EVERY_S = 10.0
-DRAWS_PER_S = 2.0
+DRAWS_PER_S = 2.0  # of the live table
 BUILT = (
     *("requested", "apportioned", "realised", "unique", "repeated", "passes"),
     *("quarantined", "replaced"),
@@ -27,32 +28,28 @@ BUILT = (
 
 
 class Terminal(Watcher):
-    """A live table on a terminal, a line now and then elsewhere, or lines of JSON."""
+    """Shows a build: as a live table on a terminal, in a line now and then elsewhere, or as JSON.
+
+    as_json: print events (terminal.events) instead; to: the console, by default standard output.
+    """
 
     def __init__(self, as_json: bool, to: Console | None = None) -> None:
-        self._json, self._start, self._last = as_json, time.monotonic(), float("-inf")
+        self._json, self._start, self._pace = as_json, time.monotonic(), Pace(at_once=True)
         self._console = to or console()
         self._account: Account | None = None
-        self._view, self._live = View(), None
-        if self._console.is_terminal and not as_json:
-            self._live = Live(self._view, console=self._console, refresh_per_second=DRAWS_PER_S)
+        self._view, self._live = View(), self._console.is_terminal and not as_json
 
-    def __enter__(self) -> Terminal:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            self._live.stop()
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Inside, the live table is drawn, if there is one; its last state stays on the screen."""
+        if not self._live:
+            yield
+            return
+        with Live(self._view, console=self._console, refresh_per_second=DRAWS_PER_S):
+            yield
 
     def planned(self, plan: Plan) -> None:
-        """Show the mixture before work starts."""
+        """Print the mixture, what is held out, and the plan's warnings."""
         self._start, self._account = time.monotonic(), Account(plan)
         if self._json:
             events.planned(plan)
@@ -63,22 +60,21 @@ class Terminal(Watcher):
         print_warnings(plan)
 
     def step(self, state: Progress) -> None:
-        """Show how far it is."""
+        """Show how far the build is, and print what is worth a line of its own."""
         if self._json:
             events.step(state)
             return
         assert self._account
         self._account.step(state)
-        self._say(state)
+        self._print_event(state)
         if self._live:
             self._view.account, self._view.state = self._account, state
             return
-        if state.event is None or time.monotonic() - self._last > PLAIN_EVERY_S:
-            self._last = time.monotonic()
+        if self._pace.due() or state.event is None:
             self._console.print(_line(self._account, state), soft_wrap=True)
 
-    def _say(self, state: Progress) -> None:
-        """What is worth a line of its own."""
+    def _print_event(self, state: Progress) -> None:
+        """Print attempts that failed, shards that are given up, and waiting for a worker."""
         if isinstance(state.event, Retried | Failed):
             verb = "given up" if isinstance(state.event, Failed) else "tried again"
             text = f"shard {state.event.shard:05d} {verb}: {state.event.cause}"
@@ -87,7 +83,7 @@ class Terminal(Watcher):
             self._console.print(f"no worker yet after {state.event.seconds} s")
 
     def finish(self, manifest: dict[str, Any], out: str) -> None:
-        """The closing statement."""
+        """Print what a finished build holds. manifest: its manifest; out: its folder or URL."""
         if self._json:
             digest, samples = manifest["digest"], manifest["samples"]
             events.say("built", out=out, digest=digest, samples=samples)
@@ -114,6 +110,7 @@ class Terminal(Watcher):
 
 
 def _licence(line: dict[str, Any]) -> str:
+    """A licence of the manifest in words: name, samples, sources that forbid commercial use."""
     allowed = (
         "" if line["commercial"] else f", not for commercial use: {', '.join(line['sources'])}"
     )
@@ -121,6 +118,7 @@ def _licence(line: dict[str, Any]) -> str:
 
 
 def _line(account: Account, state: Progress) -> str:
+    """How far the build is, in one line."""
     pace = account.pace()
     samples, megabytes = (sum(numbers) for numbers in zip(*pace, strict=True))
     left = account.left(state)
