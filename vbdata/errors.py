@@ -2,9 +2,11 @@
 
 VbdataError
 +-- RecipeError     the recipe, or how it meets its sources, is wrong: all faults at once
-+-- SourceError     a dataset's folder as a whole cannot be read (its index failed)
-+-- BuildError      shards failed for good, or the output folder cannot be used
-+-- BadSample       one record is damaged: quarantined and replaced, the build goes on
++-- SourceError     the raw data of a source as a whole cannot be read (its index failed)
++-- BuildError      shards were given up, or a folder cannot be used
+|   +-- LockError   a build is not what its lock says (vbdata.locks.inputs)
++-- BadSample       one record is damaged: quarantined and replaced, and the build goes on
++-- CodecError      a file or array cannot be encoded or decoded (vbdata.codecs)
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ Reason = Literal[
     "poison record",
 ]
 
-# Every reason in one line: what was found, of which part of a record.
+# What each reason means: what was found, of which part of a record.
 REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         "missing": "a file, or a member of an archive, that the record names is not there",
@@ -57,11 +59,11 @@ REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
 
 
 class VbdataError(Exception):
-    """Base of all errors raised on purpose; its text is written for the person at the terminal."""
+    """Base of all errors that vbdata raises on purpose. The text is meant for people."""
 
 
 class RecipeError(VbdataError):
-    """A recipe that cannot be built; `faults` has one line for each thing to mend."""
+    """A recipe that cannot be built. faults: one line for each thing that has to be changed."""
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
@@ -69,18 +71,18 @@ class RecipeError(VbdataError):
 
 
 class SourceError(VbdataError):
-    """A dataset's folder cannot be indexed; the text names the file and what was expected."""
+    """The raw data of a source cannot be indexed. The text names the file and what was expected."""
 
 
 class BuildError(VbdataError):
-    """The build as a whole failed; what is finished stays on disk and is resumed."""
+    """A build failed, or one cannot be used. Shards that are finished stay for the next run."""
 
 
 class BadSample(VbdataError):
-    """One damaged record; REASONS says what each reason means.
+    """One damaged record: it is quarantined and a spare replaces it.
 
-    reason: for counting; detail: what was found and what was expected;
-    file: path below the source's root.
+    reason: one of REASONS, which says what each means; detail: what was found and what was
+    expected, cut to LONGEST characters; file: path below the source's root, "" if it is no file's.
     """
 
     def __init__(self, reason: Reason, detail: str, file: str = "") -> None:
@@ -92,12 +94,12 @@ class BadSample(VbdataError):
 
 
 def _brief(text: str) -> str:
-    """A text that may come from data, cut where it would fill the screen."""
+    """A text that may come from data, cut to LONGEST characters."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]}... ({len(text)} characters)"
 
 
 def visible(text: str) -> str:
-    """A text that may come from data, with what would steer a terminal written as escapes."""
+    """A text that may come from data, with its control characters written as escapes."""
     if text.isprintable():
         return text
     return "".join(
