@@ -35,7 +35,7 @@ from vbdata.layout import MANIFEST, SUMS
 from vbdata.machine.process import one_thread
 from vbdata.manifest.consistency import manifest_faults
 from vbdata.manifest.model import Manifest
-from vbdata.manifest.opened import read_manifest
+from vbdata.manifest.read import read_manifest
 from vbdata.manifest.rows import UNREADABLE, RowSpan, opened_rows, read_each, row_places
 from vbdata.manifest.sums import capped, hash_fault, read_sums
 from vbdata.storage.folder import Folder

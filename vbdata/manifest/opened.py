@@ -10,7 +10,6 @@ one range of its tar, and a whole tar only if its SHA-256 is right. Opening deco
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
@@ -23,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from vbdata import plugins
 from vbdata.errors import BadSample, BuildError, choices
@@ -31,46 +29,16 @@ from vbdata.layout import MANIFEST, SUMS
 from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.consistency import manifest_faults
-from vbdata.manifest.json_text import manifest_digest
-from vbdata.manifest.model import FORMAT, Manifest
+from vbdata.manifest.model import Manifest
+from vbdata.manifest.read import read_manifest
 from vbdata.manifest.rows import UNREADABLE, RowSpan, all_rows, opened_rows, read_rows, row_places
 from vbdata.manifest.sample import BuiltSample
-from vbdata.manifest.sums import MOST, hash_fault, read_bounded, read_sums
+from vbdata.manifest.sums import hash_fault, read_sums
 from vbdata.shard.tar_read import Offsets, read_between, read_offsets, read_sample
 from vbdata.storage.folder import Folder
 
 MEMBERS = ("input", "target", "valid", "instruction", "json")
 Ints = NDArray[np.int64]
-
-
-def read_manifest(folder: Folder, faults: list[str]) -> tuple[Manifest, dict[str, Any]] | None:
-    """manifest.json, typed and as plain JSON values, or None if it cannot be read.
-
-    Appends to `faults` a sentence for each thing that is wrong with it, and raises nothing,
-    whatever bytes the file has.
-    """
-    try:
-        content = read_bounded(folder, MANIFEST)
-        document = json.loads(content)
-        if not isinstance(document, dict):
-            faults.append(f"{MANIFEST}: not a JSON object")
-            return None
-        if manifest_digest(document) != document.get("digest"):
-            faults.append(f"{MANIFEST}: its digest is not that of its content; it was edited")
-        if document.get("format") != FORMAT:
-            stated = repr(document.get("format"))[:100]
-            faults.append(f"{MANIFEST}: of format {stated}, this vbdata reads {FORMAT}")
-            return None
-        return Manifest.model_validate(document), document
-    except ValidationError as err:
-        for each in err.errors(include_url=False, include_input=False)[:MOST]:
-            place = ".".join(map(str, each["loc"]))
-            faults.append(f"{MANIFEST}: {place}: {each['msg']}")
-    except RecursionError:
-        faults.append(f"{MANIFEST}: cannot be read: nested too deeply")
-    except (ValueError, TypeError, OSError, BadSample) as err:
-        faults.append(f"{MANIFEST}: cannot be read: {err}")
-    return None
 
 
 def open_build(folder: Folder) -> Build:
