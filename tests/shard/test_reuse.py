@@ -254,7 +254,7 @@ def in_old(out: Path, old: Path) -> int:
 def wording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the templates that is used instead of them."""
     folder = tmp_path / "prompts"
-    shutil.copytree(Path(plugins.__file__).parent.parent / "transforms" / "prompts", folder)
+    shutil.copytree(REPOSITORY / "transforms" / "prompts", folder)
     monkeypatch.setattr(prompts, "_folder", lambda: folder)
     yield folder
     monkeypatch.undo()
