@@ -57,7 +57,7 @@ class Proxy:
     url: where it listens; faults: what it draws from; matching: a regular expression of the
     requests ("GET /bucket/key?query") that can meet any; hang_s: seconds of a hang; delay_s: of
     each answer; bytes_per_s: of each body that is answered (0: unbounded); counts: requests by
-    what became of them; log: what was asked, and what became of it.
+    what became of them; log: what was asked, and what became of it; most: requests at once so far.
     """
 
     def __init__(self, upstream: str, faults: Faults, seed: int) -> None:
@@ -66,6 +66,7 @@ class Proxy:
         self.hang_s, self.delay_s, self.bytes_per_s = 60.0, 0.0, 0
         self.counts = Counter[str]()
         self.log: list[tuple[str, str]] = []
+        self.most = self._at_once = 0
         self.stopping = threading.Event()
         self._next: deque[str] = deque()
         self._random, self._lock = random.Random(seed), threading.Lock()
@@ -83,6 +84,18 @@ class Proxy:
     def drop(self) -> None:
         """Forget the faults that `next` has ordered."""
         self._next.clear()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a request is answered."""
+        with self._lock:
+            self._at_once += 1
+            self.most = max(self.most, self._at_once)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_once -= 1
 
     def draw(self, asked: str) -> str:
         """What a request meets; counted."""
@@ -145,6 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Pass a request on, or have it meet its fault."""
         proxy, body = self.server.proxy, self._body()
+        with proxy.busy():
+            self._meet(proxy, body)
+
+    def _meet(self, proxy: Proxy, body: bytes) -> None:
         kind = proxy.draw(f"{self.command} {self.path}")
         if proxy.delay_s:
             proxy.stopping.wait(proxy.delay_s)

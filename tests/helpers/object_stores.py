@@ -21,6 +21,8 @@ from typing import Any
 import fsspec
 import pytest
 
+from tests.helpers.waiting import LONG_S
+
 KEY, SECRET = "AKIAVBDATATESTKEY000", "not-to-be-seen-anywhere-0123456789"
 BUCKET = "data"
 
@@ -76,7 +78,7 @@ def fake_gcs() -> Iterator[str]:
     with _served(words, port) as url:
         made = f"{url}/storage/v1/b"
         order = urllib.request.Request(made, json.dumps({"name": BUCKET}).encode())
-        urllib.request.urlopen(order, timeout=10).close()
+        urllib.request.urlopen(order, timeout=LONG_S).close()
         yield url
 
 
@@ -92,7 +94,7 @@ def _served(words: list[str], port: int) -> Iterator[str]:
     """A program that serves a port, from when it answers on."""
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LONG_S
         while time.monotonic() < deadline:
             assert server.poll() is None, f"{words[0]} ended"
             with socket.socket() as probe:
@@ -102,7 +104,7 @@ def _served(words: list[str], port: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=LONG_S)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.helpers.waiting import LONG_S
 from vbdata.train.config import Config, check_config
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def command(config: Path, out: Path, *settings: str, processes: int = 1) -> list
 def run(config: Path, out: Path, *settings: str, processes: int = 1) -> str:
     """Run it to its end; what it said. Fails with its errors."""
     line = command(config, out, *settings, processes=processes)
-    done = subprocess.run(line, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -89,7 +90,7 @@ def run_several(config: Path, wanted: dict[Path, list[str]]) -> None:
     script.write_text(SEVERAL)
     line = [*torchrun(2), str(script), str(config)]
     text = json.dumps({str(out): settings for out, settings in wanted.items()})
-    done = subprocess.run([*line, text], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*line, text], capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 0, done.stderr[-12000:]
 
 

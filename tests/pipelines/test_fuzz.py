@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from random import Random
 
@@ -24,7 +23,7 @@ print(json.dumps({"ready": True}), flush=True)
 for line in sys.stdin:
     reader, seed, case = json.loads(line)
     print(json.dumps({"begin": case, "damage": "none"}), flush=True)
-    if reader == "hangs": time.sleep(60)
+    if reader == "hangs": time.sleep(100_000)
     if reader == "crashes": os.abort()
     print(json.dumps({"case": case, "kind": "fine", "detail": "", "damage": "none"}), flush=True)
 """
@@ -87,12 +86,10 @@ def test_a_hang_and_a_crash_have_a_number(reader: str, wanted: str, tmp_path: Pa
     child = fuzz.Child(tmp_path / "child", limits, command)
     assert child.meet(("fine", 0, 7))["kind"] == "fine"
     assert child.usable
-    start = time.monotonic()
     result = child.meet((reader, 0, 8))
     assert (result["case"], result["kind"]) == (8, "FAILURE")
     assert result["detail"].startswith(wanted)
     assert not child.usable
-    assert time.monotonic() - start < 30
 
 
 ESCAPES = {

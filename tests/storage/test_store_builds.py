@@ -29,6 +29,7 @@ from tests.helpers.object_stores import (
     rclone,
     rclone_program,
 )
+from tests.helpers.waiting import LONG_S
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
 from vbdata.engine.folder import missing_shards, recorded_recipe
@@ -74,7 +75,9 @@ def _fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def vbdata(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "vbdata", *words]
-    return subprocess.run(line, capture_output=True, text=True, cwd=REPOSITORY, timeout=280, **more)
+    return subprocess.run(
+        line, capture_output=True, text=True, cwd=REPOSITORY, timeout=LONG_S, **more
+    )
 
 
 def roots_of(recipe: Recipe) -> list[str]:

@@ -32,6 +32,7 @@ from tests.helpers.object_stores import (
     rclone_program,
 )
 from tests.helpers.packing import DEFLATED, STORED, zipped
+from tests.helpers.waiting import LONG_S
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.sources.open import open_root
@@ -210,17 +211,17 @@ def test_a_store_that_stays_out_of_order_is_given_up_in_time(
     monkeypatch.setattr(retry, "RETRY_FOR_S", 1.0)
     for kind in ("503", "hang", "cut", "reset"):
         proxy.next(*[kind] * 100)
-        start = time.monotonic()
         with pytest.raises(
             OSError, match=rf"{scheme}://data/out-of-order: .*after \d+ tries in \d+ s"
         ):
             folder.read("x")
-        assert time.monotonic() - start < 4
+        assert proxy.pending  # not by luck
         proxy.drop()
-    start = time.monotonic()
+    before = len(proxy.log)
     with pytest.raises(BadSample, match="missing"):
         folder.read("nothing")
-    assert time.monotonic() - start < 0.5
+    asked = proxy.log[before:]
+    assert len(asked) == len(set(asked)), "what is missing is asked for once"
 
 
 def test_a_trickle_is_given_up(proxy: Proxy, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,11 +230,9 @@ def test_a_trickle_is_given_up(proxy: Proxy, scheme: str, monkeypatch: pytest.Mo
     folder.write("x", bytes(100_000))
     monkeypatch.setattr(retry, "RETRY_FOR_S", 0.5)
     monkeypatch.setattr(retry, "CALL_S", 1.0)
-    proxy.bytes_per_s = 5_000
-    start = time.monotonic()
+    proxy.bytes_per_s = 5_000  # a whole answer would take 20 s
     with pytest.raises(OSError, match=f"{scheme}://data/trickle: "):
         folder.read("x")
-    assert time.monotonic() - start < 6
 
 
 @pytest.fixture
@@ -321,12 +320,12 @@ def test_a_process_killed_in_mid_upload_shows_nothing_and_is_swept(
     words = [sys.executable, "-c", KILLED, folder.url, str(file)]
     process = subprocess.Popen(words, cwd=REPOSITORY)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LONG_S
         while not proxy.counts["hang"] and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=20)
+        process.wait(timeout=LONG_S)
         proxy.hang_s = 5.0
     assert proxy.counts["hang"]
     assert list(folder.files()) == []
@@ -348,13 +347,13 @@ def test_several_threads_read_at_once(proxy: Proxy, scheme: str) -> None:
     for name in ("plain", "stored.zip", "deflated.zip"):
         root = open_root([f"{folder.url}/{name}"])
         root.read("0")
-        start = time.monotonic()
+        proxy.most = 0
         with ThreadPoolExecutor(8) as pool:
             whole = list(pool.map(root.read, files))
             parts = list(pool.map(lambda path, r=root: r.read_range(path, 10, 5_000), files))
         assert whole == list(files.values())
         assert parts == [data[10:5_010] for data in files.values()]
-        assert time.monotonic() - start < 0.6 * 2 * len(files) * proxy.delay_s
+        assert proxy.most > 2
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import train_runs as runs
+from tests.helpers.waiting import LONG_S
 from vbdata.errors import BuildError
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ def kill_after(lines: int, config: Path, out: Path, *settings: str) -> None:
 
     line = runs.command(config, out, *settings)
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 120
+    end = time.monotonic() + LONG_S
     log = out / "log.jsonl"
     while time.monotonic() < end and process.poll() is None:
         if log.exists() and log.read_text().count("\n") >= lines:
@@ -112,7 +113,7 @@ def test_sigterm_saves_and_exits_with_0(demo_build: Path, tmp_path: Path) -> Non
     while "step 2/" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(LONG_S) == 0
     (saved,) = checkpoint.whole_ones(out)
     done = int(saved.name.removeprefix("step-"))
     assert done - runs.lines(out)[-1]["step"] in (0, 1)

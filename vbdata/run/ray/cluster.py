@@ -22,7 +22,7 @@ from vbdata.run.attempt import cause
 from vbdata.run.ray import private
 
 ANSWER_S = 10.0  # for a cluster's port to accept a connection
-START_S = 120.0  # for a worker to start on this machine
+START_S = 600.0  # for a worker to start on this machine
 CLUSTER_START_S = 1800.0  # and on a cluster, which may have to boot and set up a node first
 LOCAL_STORE_BYTES = 200 * 2**20  # of Ray's object store, which holds little more than the context
 
