@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import torch
 
@@ -30,50 +29,13 @@ PEAKS = {"H200": 989.4e12, "H100": 989.4e12, "A100": 312e12}
 
 
 class Log:
-    """The files of a run; a resumed run first drops the lines after its checkpoint."""
+    """Where the lines and pictures of a run go; made by `opened_log`.
 
-    def __init__(self, run: Path, start: int, writes: bool, config: Config) -> None:
-        self._file: Any = None
-        self._board: Any = None
-        self._wandb: Any = None
-        if not writes:
-            return
-        run.mkdir(parents=True, exist_ok=True)
-        path, part = run / "log.jsonl", run / ".log.jsonl.part"
-        kept = [line for line in _lines(path) if _step(line) <= start]
-        part.write_text("".join(f"{line}\n" for line in kept))
-        part.replace(path)
-        self._file = path.open("a")
-        if config.run.tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
+    file, board, wandb: log.jsonl, TensorBoard's writer and wandb's run, None where there is none.
+    """
 
-            self._board = SummaryWriter(run / "tensorboard", purge_step=start + 1)
-        if config.run.wandb:
-            named = isinstance(config.run.wandb, str)
-            self._wandb = import_module("wandb").init(
-                project=config.run.wandb if named else PROJECT,
-                name=run.name,
-                id=f"{run.name}-{config.digest()[:8]}",  # a resumed run has the same
-                resume="allow",
-                dir=run,
-                config=config.model_dump(mode="json"),
-            )
-
-    def __enter__(self) -> Log:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file:
-            self._file.close()
-        if self._board:
-            self._board.close()
-        if self._wandb:
-            self._wandb.finish()
+    def __init__(self, file: IO[str] | None, board: Any, wandb: Any) -> None:
+        self._file, self._board, self._wandb = file, board, wandb
 
     def write(self, step: int, line: Mapping[str, Any]) -> None:
         """One line of the log, and its numbers wherever curves are drawn."""
@@ -94,6 +56,50 @@ class Log:
             self._board.add_image("samples", rgb, step, dataformats="HWC")
         if self._wandb:
             self._wandb.log({"samples": import_module("wandb").Image(rgb)}, step=step)
+
+
+@contextmanager
+def opened_log(run: Path, start: int, writes: bool, config: Config) -> Iterator[Log]:
+    """The log of a run, open inside this. Lines after step `start`, of a resumed run, are dropped.
+
+    writes: whether this process writes it, which is only the first one of a run; the others get a
+    log that ignores everything.
+    """
+    if not writes:
+        yield Log(None, None, None)
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    path, part = run / "log.jsonl", run / ".log.jsonl.part"
+    kept = [line for line in _lines(path) if _step(line) <= start]
+    part.write_text("".join(f"{line}\n" for line in kept))
+    part.replace(path)
+    with ExitStack() as stack:
+        file = stack.enter_context(path.open("a"))
+        board = _board(run, start) if config.run.tensorboard else None
+        if board:
+            stack.callback(board.close)
+        wandb = _wandb(run, config) if config.run.wandb else None
+        if wandb:
+            stack.callback(wandb.finish)
+        yield Log(file, board, wandb)
+
+
+def _board(run: Path, start: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(run / "tensorboard", purge_step=start + 1)
+
+
+def _wandb(run: Path, config: Config) -> Any:
+    name = config.run.wandb if isinstance(config.run.wandb, str) else PROJECT
+    return import_module("wandb").init(
+        project=name,
+        name=run.name,
+        id=f"{run.name}-{config.digest()[:8]}",  # a resumed run has the same
+        resume="allow",
+        dir=run,
+        config=config.model_dump(mode="json"),
+    )
 
 
 def _lines(path: Path) -> list[str]:

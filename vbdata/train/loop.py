@@ -29,7 +29,7 @@ from vbdata.train.config import Config
 from vbdata.train.data import Corpus, open_builds
 from vbdata.train.flops import forward_flops
 from vbdata.train.loader import Batch, Loader
-from vbdata.train.log import Clock, Log, losses, peak_flops, said
+from vbdata.train.log import Clock, losses, opened_log, peak_flops, said
 from vbdata.train.lora import add_lora
 from vbdata.train.parallel import World
 from vbdata.train.resident import Resident
@@ -72,7 +72,7 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
 
         loss = math.nan
         clock = Clock(world.device, peak_flops(world.device, config.precision == "bf16"))
-        with Log(out, done, world.first, config) as log:
+        with opened_log(out, done, world.first, config) as log:
             watch = Watch(config, editor, average, loader, log, world, out)
             if world.first and not as_json:
                 print("\n".join(mixture_lines(corpus, sampler)), flush=True)
