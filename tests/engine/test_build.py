@@ -402,7 +402,7 @@ def test_a_bug_in_a_plug_in_ends_the_build_clearly(
     package = tmp_path / "mine"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    code = (REPOSITORY / "pipelines" / "kitti.py").read_text()
+    code = "from vbdata.plugins.pipelines.kitti import *\n"
     (package / "broken.py").write_text(code + "\n\ndef load(root, entry, kinds):\n    {}['lens']\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
