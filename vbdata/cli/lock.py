@@ -148,8 +148,8 @@ def finish(against: Locking, out: Folder) -> None:
         _write(out, against.path, against.as_json)
     elif against.held is not None:
         line = events.line("locked", lock=str(against.path), digest=against.held.digest)
-        said = f"locked: the same bytes as {against.path} has"
-        typer.echo(line if against.as_json else said)
+        text = f"locked: the same bytes as {against.path} has"
+        typer.echo(line if against.as_json else text)
 
 
 def _write(out: Folder, path: Path, as_json: bool) -> None:
@@ -158,5 +158,5 @@ def _write(out: Folder, path: Path, as_json: bool) -> None:
 
     made, size = write_lock(out, path)
     line = events.line("lock written", lock=str(path), digest=made.digest, bytes=size)
-    said = f"{path}: {len(made.shards)} shards, {made.samples} samples, digest {made.digest[:16]}"
-    typer.echo(line if as_json else said)
+    text = f"{path}: {len(made.shards)} shards, {made.samples} samples, digest {made.digest[:16]}"
+    typer.echo(line if as_json else text)

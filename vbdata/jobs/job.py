@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 RowId = tuple[str, str, str, int]  # source, task, id of the entry, pass
 
 
+def row_text(row_id: RowId) -> str:
+    """A row as messages name it: "source / task, record 'id'"."""
+    source, task, record, _ = row_id
+    return f"{source} / {task}, record {record!r}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One planned sample: which record of which source, for which task, on which pass.

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from vbdata.jobs.job import Job, Receipt, RowId
+from vbdata.jobs.job import Job, Receipt, RowId, row_text
 from vbdata.machine.stages import Spent, StageTime
 from vbdata.run.attempts import KilledFromOutside
 from vbdata.shard.receipt import read_receipt
@@ -48,8 +48,8 @@ class ChildExit:
         """How the child died, and over which record, in words."""
         how = f"by {signal.Signals(-self.code).name}" if self.code < 0 else f"with {self.code}"
         how += " (by hand or for want of memory)" if -self.code == signal.SIGKILL else ""
-        at = f" at {' / '.join(self.row_id[:2])}, record {self.row_id[2]!r}" if self.row_id else ""
-        return f"its process ended {how}{at} ({self.stage or 'before the first record'})"
+        where = f" at {row_text(self.row_id)}" if self.row_id else ""
+        return f"its process ended {how}{where} ({self.stage or 'before the first record'})"
 
 
 def build_guarded(job: Job, out: Folder, device: str, beats: Beats) -> Receipt | str:

@@ -19,7 +19,7 @@ from typing import Any
 from vbdata import plugins
 from vbdata.core.types import Cell
 from vbdata.errors import BadSample
-from vbdata.jobs.job import Job, Receipt, Row
+from vbdata.jobs.job import Job, Receipt, Row, row_text
 from vbdata.layout import offsets_path
 from vbdata.machine.environment import environment
 from vbdata.machine.stages import Clock, stage
@@ -167,7 +167,7 @@ def _named(row: Row) -> Iterator[None]:
     try:
         yield
     except BaseException as err:
-        err.add_note(f"{' / '.join(row.cell)}, record {row.entry.id!r}")
+        err.add_note(row_text(row.row_id))
         raise
 
 

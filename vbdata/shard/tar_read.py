@@ -1,6 +1,6 @@
-"""One sample of a finished shard, by its place: its offsets and its members, read by range.
+"""One sample of a finished shard, read by range: its offsets, then its members.
 
-The counterpart of `tar`, which writes them; works alike on a disk and on an object store.
+The counterpart of `tar`, which writes them; it works the same on a disk and on an object store.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def read_offsets(out: Folder, tar: str, samples: int, size: int | None = None) -
 
 
 def read_sample(out: Folder, tar: str, slot: int, key: str) -> dict[str, bytes]:
-    """The members, by extension, of the sample at a place in a shard, counted from 0.
+    """The members, by extension, of the sample in a slot of a shard, counted from 0.
 
-    Two requests, however long the shard is. Raises BuildError if the shard or its offsets are not
-    those of the build; BadSample("missing").
+    Takes two requests, however long the shard is. Raises BuildError if tar or offsets are not
+    those of the build, BadSample("missing") if one of them is not there.
     """
     pair = out.read_range(offsets_path(tar), slot * OFFSET, 2 * OFFSET)
     first, end = struct.unpack("<2Q", pair) if len(pair) == 2 * OFFSET else (0, 0)
@@ -88,9 +88,9 @@ def split_sample(data: bytes, key: str, tar: str) -> dict[str, bytes]:
             name, size = parse_header(data[offset:start])
         except ValueError:
             name, size = "", 0
-        found, _, extension = name.partition(".")
+        owner, _, extension = name.partition(".")
         offset = start + size + -size % BLOCK
-        if found != key or offset > len(data):
+        if owner != key or offset > len(data):
             raise BuildError(f"{tar}: {key} is not where the index says; run vbdata verify")
         parts[extension] = data[start : start + size]
     return parts

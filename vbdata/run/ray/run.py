@@ -51,8 +51,8 @@ class _Assignment:
     """A worker that has a shard.
 
     number: of the shard; guarded: built in a child; since: when it was sent; heard: when a new
-    heartbeat was last seen; steps, at: how many there were by then, and which record the last one
-    was of; asked: the call that asks the worker for its heartbeats, while one is under way.
+    heartbeat was last seen; steps, last: how many there were by then, and which record the last
+    one was of; asked: the call that asks the worker for its heartbeats, while one is under way.
     """
 
     worker: StartedWorker
@@ -61,7 +61,7 @@ class _Assignment:
     since: float
     heard: float
     steps: int = 0
-    at: str = "the start"
+    last: str = "the start"
     asked: Any = None
 
 
@@ -179,7 +179,7 @@ class _Run:
         self.asked.pop(assignment.asked, None)
         ray.kill(assignment.worker.actor)
         self.poison.shards.add(assignment.number)
-        return self._again(assignment.number, f"{why}; last seen at {assignment.at}")
+        return self._again(assignment.number, f"{why}; last seen at {assignment.last}")
 
     def _heard(self, assignment: _Assignment, ref: Any) -> None:
         """Take the answer of a worker that was asked for its heartbeats."""
@@ -190,7 +190,7 @@ class _Run:
             return
         if beats.steps != assignment.steps:
             assignment.heard, assignment.steps = self.clock(), beats.steps
-        assignment.at = beats.at
+        assignment.last = beats.last
 
     def _decided(self, number: int, cause: str, *, again: bool) -> Event:
         """Try a shard again, or give it up."""

@@ -11,7 +11,7 @@ import ray
 from vbdata.core import compiled
 from vbdata.errors import BuildError
 from vbdata.jobs.context import JobContext
-from vbdata.jobs.job import Row, RowId, ShardReport, ShardSpec
+from vbdata.jobs.job import Row, RowId, ShardReport, ShardSpec, row_text
 from vbdata.machine.process import check_device, one_thread
 from vbdata.machine.scratch import own_scratch
 from vbdata.run.attempt import build_or_blame
@@ -23,10 +23,10 @@ THREADS = 2  # concurrent calls: `build`, and `heartbeats` meanwhile
 
 
 class Heartbeats(NamedTuple):
-    """steps: heartbeats from the shard in work so far; at: which record the last one was of."""
+    """steps: heartbeats from the shard in work so far; last: record and stage of the last one."""
 
     steps: int
-    at: str
+    last: str
 
 
 class Worker:
@@ -89,6 +89,5 @@ class Worker:
         self._note(row.row_id, stage)
 
     def _note(self, row_id: RowId, stage: str) -> None:
-        source, task, record, _ = row_id
-        at = f"{source} / {task}, record {record!r} ({stage})"
-        self._heartbeats = Heartbeats(self._heartbeats.steps + 1, at)
+        last = f"{row_text(row_id)} ({stage})"
+        self._heartbeats = Heartbeats(self._heartbeats.steps + 1, last)
