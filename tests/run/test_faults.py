@@ -161,7 +161,7 @@ def test_a_node_is_lost_and_another_one_comes(
 def test_workers_that_are_killed_from_outside_cost_their_shard_no_attempt(
     node: Callable[..., Any], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first death makes the shard a suspect; from then on a child dies of its records."""
+    """After the first death the shard is built in a child, which dies of its records instead."""
     monkeypatch.setattr(attempts, "ATTEMPTS", 2)
     gate, seen = tmp_path / "gate", Listener()
     recipe = faulty(tmp_path / "data", {n: ("gate", str(gate)) for n in range(9)}, samples=5)
@@ -325,7 +325,9 @@ def test_an_interrupt_outside_of_ray_starts_no_other_ray(quiet: Path, tmp_path: 
     assert sums_of(out) == sums_of(quiet)
 
 
-def test_when_the_head_dies_the_driver_ends_and_claims_nothing(quiet: Path, tmp_path: Path) -> None:
+def test_when_the_head_dies_the_driver_ends_and_publishes_nothing(
+    quiet: Path, tmp_path: Path
+) -> None:
     recipe = faulty(tmp_path / "data", {n: ("gate", str(tmp_path / "gate")) for n in range(40)})
     (tmp_path / "recipe.yaml").write_text(recipe.text)
     words = ["build", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "out")]

@@ -31,7 +31,7 @@ from vbdata.storage.folder import Folder
 
 ray_group = pytest.mark.xdist_group("ray builds")
 
-KILLER = 7
+POISON = 7
 
 
 def in_a_process_of_its_own(recipe: Recipe, out: Path) -> int:
@@ -51,14 +51,14 @@ def _paths() -> dict[str, str]:
 
 
 @ray_group
-def test_a_killer_is_left_out_with_the_same_bytes_on_workers_and_in_process(
+def test_a_poison_record_is_left_out_with_the_same_bytes_on_workers_and_in_process(
     tmp_path: Path,
 ) -> None:
-    recipe = faulty(tmp_path / "data", {KILLER: ("crash", "")})
+    recipe = faulty(tmp_path / "data", {POISON: ("crash", "")})
     seen = Listener()
     build(recipe, Folder(str(tmp_path / "two")), How(ray="local", workers=2), seen)
     found = {(q["source"], q["sample_id"], q["file"]) for q in quarantine_of(tmp_path / "two")}
-    assert found == {("tiny", f"{KILLER:08d}", f"{KILLER:08d}.png")}
+    assert found == {("tiny", f"{POISON:08d}", f"{POISON:08d}.png")}
     assert {q["reason"] for q in quarantine_of(tmp_path / "two")} == {"poison record"}
     assert not seen.failed
     assert all("its worker died" in event.cause for event in seen.retried)
@@ -78,18 +78,18 @@ def test_a_killer_is_left_out_with_the_same_bytes_on_workers_and_in_process(
 
 @pytest.mark.slow
 def test_what_is_done_to_a_process_from_outside_is_no_records_fault(tmp_path: Path) -> None:
-    recipe = faulty(tmp_path / "data", {KILLER: ("killed", "")}, samples=8, size=8, records=8)
+    recipe = faulty(tmp_path / "data", {POISON: ("killed", "")}, samples=8, size=8, records=8)
     with planned(recipe) as plan:
         job = make_job(plan, 0, "shards", "0" * 64)
-    said = rf"ended by SIGKILL \(by hand or for want of memory\) at tiny .*'{KILLER:08d}' \(load\)"
-    with pytest.raises(KilledFromOutside, match=said) as caught:
+    text = rf"ended by SIGKILL \(by hand or for want of memory\) at tiny .*'{POISON:08d}' \(load\)"
+    with pytest.raises(KilledFromOutside, match=text) as caught:
         build_guarded(job, Folder(str(tmp_path / "out")), "cpu", lambda *_: None)
-    assert caught.value.row_id == ("tiny", "generate", f"{KILLER:08d}", 0)
+    assert caught.value.row_id == ("tiny", "generate", f"{POISON:08d}", 0)
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.row_id) == (str(caught.value), caught.value.row_id)
 
 
-def test_a_known_killer_makes_other_shards_suspects(tmp_path: Path) -> None:
+def test_shards_that_hold_a_known_poison_record_are_built_in_a_child(tmp_path: Path) -> None:
     recipe = faulty(tmp_path / "data", {}, samples=10, size=5, records=10)
     with planned(replace(recipe, spares=0)) as plan:
         jobs = [make_job(plan, number, "shards", str(number) * 64) for number in range(2)]

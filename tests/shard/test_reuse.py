@@ -1,4 +1,4 @@
-"""Re-mixing: what an earlier build drew is copied; the bytes are those of a build from nothing."""
+"""Re-mixing: what an earlier build drew is copied; the bytes are those of a build from scratch."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def tiny(demo_recipe: Recipe) -> Recipe:
 
 @pytest.fixture(scope="module")
 def small_build(small: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small recipe from nothing. Read only."""
+    """The small recipe from scratch. Read only."""
     return from_nothing(small, tmp_path_factory.mktemp("small") / "out")
 
 
 @pytest.fixture(scope="module")
 def tiny_build(tiny: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny recipe from nothing. Read only."""
+    """The tiny recipe from scratch. Read only."""
     return from_nothing(tiny, tmp_path_factory.mktemp("tiny") / "out")
 
 
