@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ sources:
 """
 
 PROBE = """\
-import importlib, json, sys
+import importlib, json, pickle, sys
 def own():
     import transforms
     said = [getattr(transforms, "OWN", "")]
@@ -54,6 +55,7 @@ codes = [plugins.code_digest(package, name) for package in found for name in fou
 numbers = []
 if "encode" in sys.argv:
     from vbdata import codecs
+    assert pickle.loads(bytes.fromhex(sys.argv[-1])) is plugins.task("depth").decode
     rgb = codecs.encode("depth", [[2.5, 40.0]])
     numbers = codecs.decode("depth", rgb).tolist()
 words = dict(found=found, engine=plugins.engine_digest(), codes=codes, numbers=numbers)
@@ -157,9 +159,11 @@ def probed(vbdata: Installed, folder: Path, *words: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_in_a_checkout(checkout: Installed, project: Path, request: pytest.FixtureRequest) -> None:
-    """Whichever is imported first."""
+    """Whichever is imported first; and what another process pickled is found."""
     own = OWN[request.node.callspec.params["project"]]
-    first, last = (probed(checkout, project, *words) for words in (["first", "encode"], []))
+    pickled = pickle.dumps(plugins.task("depth").decode).hex()
+    first = probed(checkout, project, "first", "encode", pickled)
+    last = probed(checkout, project)
     assert first["before"] == first["after"] == last["after"] == own
     assert np.allclose(first["numbers"], [[2.5, 40.0]], rtol=0.02)
     assert first["found"] == last["found"] == found()

@@ -5,7 +5,7 @@ plan, the manifest's rows and the shards; `vbdata build --locked` fails if one o
 differently. Shards are compared by their order, not by path: a path contains a digest of the code,
 and code may change without changing a byte.
 
-Digests of code (readers, transforms, prompts, the engine's modules) and versions of libraries
+Digests of code (readers, transforms, prompts, the engine's files) and versions of libraries
 promise nothing: they explain a failure, and are a warning if there is none. The versions are in the
 environment block, which the lock's own digest leaves out.
 

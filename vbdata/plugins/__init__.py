@@ -8,7 +8,8 @@ top-level names `pipelines` and `transforms`. Projects often have folders of the
 never imports the top-level names: its own plug-ins are `vbdata.plugins.pipelines` and
 `vbdata.plugins.transforms`, two packages whose `__path__` is the folder beside vbdata. They can be
 imported, and what they define can be pickled, in every process that imports vbdata, whatever is in
-its working directory or on its path, and the name `transforms` stays free for a project's own.
+its working directory or on its path, and the name `transforms` stays free for a project's own. A
+file that is imported under both names is two modules, which have in common what is vbdata's.
 
 Two rules keep this true, and tests hold them. Files in the two folders import each other relatively
 (`from .parts import colours`), so that a file finds its neighbours under either name. And the

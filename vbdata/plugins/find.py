@@ -120,7 +120,10 @@ def _is_here(full: str) -> bool:
 
     `python -m vbdata` begins with it there, the command `vbdata` without.
     """
-    here, top = os.getcwd(), full.partition(".")[0]
+    try:
+        here, top = os.getcwd(), full.partition(".")[0]
+    except FileNotFoundError:  # it was deleted
+        return False
     if here in sys.path or importlib.machinery.PathFinder.find_spec(top, [here]) is None:
         return False
     sys.path.append(here)
