@@ -1,11 +1,11 @@
-"""The runs of the experiment: what each arm starts from, reads, and for how many steps.
+"""The runs of the experiment: what each arm starts from, what it reads, and for how many steps.
 
 A  generative pretraining, then labels mixed with generative data
-B  from scratch, labels only, as many steps as the tuning of A
-C  from scratch, the same mixture as A, as many steps as the tuning of A
+B  from scratch, labels only, for as many steps as the tuning of A
+C  from scratch, the mixture of A, for as many steps as the tuning of A
 D  generative pretraining, then labels only
-E  from scratch, labels only, as many steps as the pretraining and the tuning of A together;
-   steps have the same batch, so that is the same FLOPs
+E  from scratch, labels only, for as many steps as pretraining and tuning of A together; batches are
+   equal, so that is the compute of A
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from experiments.size import GENERATIVE, PIXELS, TASKS, Size, task
 
-ARMS = {
+ARMS = {  # arm -> (after pretraining, with generative data in the mixture)
     "A": (True, True),
     "B": (False, False),
     "C": (False, True),
@@ -36,19 +36,19 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """The name of the run's folder."""
         of = f"-n{self.labelled:04d}" if self.labelled else ""
         return f"{self.arm}{of}-s{self.seed}"
 
     @property
     def after(self) -> Run | None:
-        """The run that must be finished before."""
+        """The run that must be finished first, a pretraining; None if there is none."""
         pretrained = self.arm in ARMS and ARMS[self.arm][0]
         return Run(arm=PRETRAINING, seed=self.seed, labelled=0) if pretrained else None
 
 
 def all_runs(size: Size) -> list[Run]:
-    """Every run, pretraining first, and the seeds side by side, so that a part is a whole table."""
+    """Every run: pretraining first, then by number of labels, so that early results are a table."""
     first = [Run(arm=PRETRAINING, seed=seed, labelled=0) for seed in size.seeds]
     return first + [
         Run(arm=arm, seed=seed, labelled=labelled)
@@ -59,7 +59,7 @@ def all_runs(size: Size) -> list[Run]:
 
 
 def config(run: Run, size: Size, out: Path) -> dict[str, Any]:
-    """The trainer's config of a run, as its YAML would be."""
+    """The trainer's config of a run, as YAML would hold it. out: the experiment's folder."""
     train = {key: dict(v) if isinstance(v, dict) else v for key, v in size.train.items()}
     mixed = run.arm == PRETRAINING or ARMS[run.arm][1]
     builds = [out / "builds" / "generative"] if mixed else []
@@ -85,14 +85,14 @@ def config(run: Run, size: Size, out: Path) -> dict[str, Any]:
 
 
 def steps(run: Run, size: Size) -> int:
-    """Steps of a run."""
+    """How many steps a run trains."""
     if run.arm == PRETRAINING:
         return size.pretraining
     return size.tuning + (size.pretraining if run.arm == "E" else 0)
 
 
 def mixture(run: Run, vision: float) -> dict[str, str]:
-    """Weights by task: those of the labels in their shares, the two generative ones alike."""
+    """Weights by task, as decimals. vision: share of the label tasks where arms mix them."""
     if run.arm == PRETRAINING:
         return {task(name): "1" for name in GENERATIVE}
     share = vision if ARMS[run.arm][1] else 1.0
@@ -104,5 +104,5 @@ def mixture(run: Run, vision: float) -> dict[str, str]:
 
 
 def vision_build(labelled: int, seed: int) -> str:
-    """The folder of the labels of a seed."""
+    """The name of the build of a seed's labelled scenes."""
     return f"vision-{labelled}-s{seed}"

@@ -1,4 +1,4 @@
-"""Scenes on disk, and the builds of the recipes in manifests/experiment over them."""
+"""The scenes on disk, and builds of them by the recipes in manifests/experiment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCENES_SEED = 0
 
 
 def wanted_builds(size: Size) -> list[tuple[str, str, int]]:
-    """(folder, recipe, first labelled scene) of every build."""
+    """(folder, recipe's name, first labelled scene) of every build of an experiment."""
     labels = [
         (vision_build(n, seed), f"vision-{n}", (seed - 1) * SEED_STRIDE)
         for n in size.labelled
@@ -32,7 +32,7 @@ def wanted_builds(size: Size) -> list[tuple[str, str, int]]:
 
 
 def write_scenes(size: Size, out: Path, processes: int) -> Path:
-    """The scenes, once; splits of which there is none yet are drawn."""
+    """Draw the scenes into out/scenes unless they are there; returns that folder."""
     from pipelines.demo.procedural import write
 
     folder = out / "scenes"
@@ -44,10 +44,10 @@ def write_scenes(size: Size, out: Path, processes: int) -> Path:
 
 
 def make_build(out: Path, folder: str, recipe: str, start: int, samples: int = 0) -> None:
-    """Build a recipe over the scenes unless it is finished; start: its first labelled scene;
-    samples: their number (0: as the recipe says).
+    """Build a recipe over the scenes, unless its build is finished.
 
-    The recipe as it was built is kept beside the build, for `vbdata build` by hand.
+    start: its first labelled scene; samples: how many, 0 for the recipe's number. The recipe as it
+    was built is kept in out/recipes, for `vbdata build` by hand.
     """
     target, copy = out / "builds" / folder, out / "recipes" / f"{folder}.yaml"
     if (target / MANIFEST).exists():
@@ -64,6 +64,6 @@ def make_build(out: Path, folder: str, recipe: str, start: int, samples: int = 0
 
 
 def manifest_of(out: Path, folder: str) -> Mapping[str, Any]:
-    """A build's manifest."""
-    found: Mapping[str, Any] = json.loads((out / "builds" / folder / MANIFEST).read_text())
-    return found
+    """The manifest of a finished build, by its folder's name."""
+    manifest: Mapping[str, Any] = json.loads((out / "builds" / folder / MANIFEST).read_text())
+    return manifest

@@ -23,7 +23,10 @@ GAP = 2  # pixels between tiles, before they are enlarged
 
 
 def curves(results: Results, folder: Path) -> None:
-    """headline.png, the skill, and metrics.png, one panel a task; points are seeds, lines means."""
+    """Draw headline.png, the skill, and metrics.png, one panel for each task.
+
+    Points are seeds, lines their means with the standard deviation.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -57,9 +60,9 @@ def _line(axes: Any, arm: str, points: dict[int, dict[int, float]]) -> None:
     known = {n: list(values.values()) for n, values in points.items() if values}
     if not known:
         return
-    found = {n: interval(values) for n, values in known.items()}
-    mean = [one.mean for one in found.values()]
-    spread = [0.0 if np.isnan(one.deviation) else one.deviation for one in found.values()]
+    means = {n: interval(values) for n, values in known.items()}
+    mean = [one.mean for one in means.values()]
+    spread = [0.0 if np.isnan(one.deviation) else one.deviation for one in means.values()]
     look = {
         "color": COLOURS[arm],
         "marker": MARKS[arm],
@@ -81,9 +84,9 @@ def _finish(axes: Any, title: str, results: Results) -> None:
 
 
 def grid(results: Results, folder: Path) -> list[str]:
-    """grid.png: input, target and each arm's answer, first seed; its columns.
+    """Draw grid.png: input, target and each arm's answer, of the first seed; returns its columns.
 
-    Of the number of labels at which most arms are finished, the largest.
+    At the number of labels for which most arms are finished; of several, the largest.
     """
     seed = min(results.size.seeds)
     done = {n: sum((a, n, seed) in results.runs for a in ARMS) for n in results.size.labelled}
@@ -97,7 +100,8 @@ def grid(results: Results, folder: Path) -> list[str]:
     rows = []
     for key in sorted(shown(truth), key=lambda key: (truth.row(key).task, key)):
         sample = truth.read(key)
-        answers = [images.decode_rgb((at / f"{key}.png").read_bytes()) for at in runs.values()]
+        pictures = [folder / f"{key}.png" for folder in runs.values()]
+        answers = [images.decode_rgb(picture.read_bytes()) for picture in pictures]
         rows.append(_beside([sample.input(), sample.target, *answers], axis=1))
     half = -(-len(rows) // 2)
     columns = [_beside(rows[:half], axis=0), _beside(rows[half:], axis=0)]

@@ -21,7 +21,7 @@ TEXT = Path(__file__).with_name("report.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Write the report of a folder; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
     parser.add_argument("out", type=Path, help="what experiments.run wrote")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the report goes")
@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def sections(results: Results, columns: list[str]) -> dict[str, list[str]]:
-    """Everything in the report that is a number, by the name of its place in report.md."""
+    """All of the report that is made of numbers, by the name of its placeholder in report.md.
+
+    columns: those of the sample grid.
+    """
     return {
         "status": list(status(results)),
         "findings": list(findings(results)),
@@ -61,7 +64,7 @@ def sections(results: Results, columns: list[str]) -> dict[str, list[str]]:
 
 
 def status(results: Results) -> Iterator[str]:
-    """Machine, date, and whether anything is missing."""
+    """Lines on the machine, the dates, and what is missing."""
     machine, wanted = results.experiment["machine"], len(all_runs(results.size))
     done = len(list((results.out / "runs").glob("*/result.json")))
     where = machine["gpu"] or f"{machine['cpu']}, {machine['cores']} cores"
@@ -79,7 +82,7 @@ def status(results: Results) -> Iterator[str]:
 
 
 def images(results: Results) -> str:
-    """How much training there was."""
+    """A sentence on how many images the arms see."""
     batch = int(results.size.train["batch"])
     tuned, longer = results.size.tuning, results.size.tuning + results.size.pretraining
     return (
@@ -88,14 +91,14 @@ def images(results: Results) -> str:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """One line for each primary comparison and number of labelled scenes, no more than it shows."""
+    """A line for each primary comparison, with its verdict at each number of labelled scenes."""
     for one, other in tables.PRIMARY_PAIRS:
-        said = []
+        verdicts = []
         for n in results.size.labelled:
-            found = paired(results.skill(one, n), results.skill(other, n))
-            if found is not None:
-                said.append(f"n = {n}: {tables.verdict(found, one, other, 1)}")
-        yield f"- **{one} against {other}**: {'; '.join(said) or 'no runs yet'}."
+            difference = paired(results.skill(one, n), results.skill(other, n))
+            if difference is not None:
+                verdicts.append(f"n = {n}: {tables.verdict(difference, one, other, 1)}")
+        yield f"- **{one} against {other}**: {'; '.join(verdicts) or 'no runs yet'}."
     beats = [
         (arm, n)
         for arm in ARMS

@@ -1,4 +1,4 @@
-"""The tables of the report, as lines of Markdown; nothing here is worded by hand but verdicts."""
+"""The tables of the report, as lines of Markdown, from the numbers alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HELD_OUT = ("compositions", "crowded", "textures", "cameras")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table."""
+    """The lines of a Markdown table, and a blank one."""
     yield "| " + " | ".join(head) + " |"
     yield "|---" * len(head) + "|"
     for row in rows:
@@ -25,16 +25,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield ""
 
 
-def verdict(found: Interval, one: str, other: str, better: int) -> str:
-    """What an interval of one minus other shows; better: 1 where more is better."""
-    if found.count < 2:
+def verdict(difference: Interval, one: str, other: str, better: int) -> str:
+    """What an interval of one minus other shows, in words. better: 1 or -1, as for a Metric."""
+    if difference.count < 2:
         return "one seed, no interval"
-    shows = found.shows * better
+    shows = difference.shows * better
     return {1: f"{one} is better", -1: f"{other} is better", 0: "no difference shown"}[shows]
 
 
 def headline(results: Results) -> Iterator[str]:
-    """Skill by arm and number of labels: mean and standard deviation."""
+    """Skill by number of labels and arm: mean and standard deviation over seeds."""
     head = ["labelled scenes", *ARMS]
     rows = [
         [str(n), *(_cell(results.skill(arm, n), 3) for arm in ARMS)] for n in results.size.labelled
@@ -43,38 +43,45 @@ def headline(results: Results) -> Iterator[str]:
 
 
 def comparisons(results: Results, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Paired differences of skill."""
+    """Paired differences of skill between pairs of arms, with verdicts."""
     rows = []
     for one, other in pairs:
         for n in results.size.labelled:
-            found = paired(results.skill(one, n), results.skill(other, n))
-            if found is not None:
+            difference = paired(results.skill(one, n), results.skill(other, n))
+            if difference is not None:
                 rows.append(
-                    [f"{one} - {other}", str(n), *_shown(found, 3), verdict(found, one, other, 1)]
+                    [
+                        f"{one} - {other}",
+                        str(n),
+                        *_shown(difference, 3),
+                        verdict(difference, one, other, 1),
+                    ]
                 )
     yield from table(["skill", "n", "mean", "sd", "95 % interval", "seeds", "verdict"], rows)
 
 
 def by_metric(results: Results) -> Iterator[str]:
-    """Paired differences of each metric, primary pairs."""
+    """Paired differences of each headline metric between the primary pairs of arms."""
     rows = []
     for metric in HEADLINE:
         for one, other in PRIMARY_PAIRS:
             row = [metric.titled, f"{one} - {other}"]
             for n in results.size.labelled:
-                found = paired(results.of_arm(one, n, metric), results.of_arm(other, n, metric))
-                if found is None:
+                difference = paired(
+                    results.of_arm(one, n, metric), results.of_arm(other, n, metric)
+                )
+                if difference is None:
                     row.append("-")
                     continue
-                mean, _, span, _ = _shown(found, metric.digits)
-                row.append(f"{mean} {span}: {verdict(found, one, other, metric.better)}")
+                mean, _, span, _ = _shown(difference, metric.digits)
+                row.append(f"{mean} {span}: {verdict(difference, one, other, metric.better)}")
             rows.append(row)
     head = ["metric", "pair", *(f"n = {n}" for n in results.size.labelled)]
     yield from table(head, rows)
 
 
 def scores(results: Results) -> Iterator[str]:
-    """Every metric of every arm between its trivial rows and its ceiling."""
+    """Every metric: its trivial rows, every arm, its ceiling."""
     head = ["n", "row", *(metric.titled for metric in METRICS)]
     names = dict.fromkeys(
         name for rows in results.rows.values() for name in rows if name != "ceiling"
@@ -90,7 +97,7 @@ def scores(results: Results) -> Iterator[str]:
 
 
 def beaten(results: Results) -> Iterator[str]:
-    """Whether each arm beats the best trivial row of each headline metric, by how many seeds."""
+    """With how many seeds each arm beats the best trivial row of each headline metric."""
     best = [results.best_trivial(metric) for metric in HEADLINE]
     head = ["n", "arm"]
     head += [
@@ -102,15 +109,15 @@ def beaten(results: Results) -> Iterator[str]:
         for arm in ARMS:
             row = [str(n), arm]
             for metric, (_, value) in zip(HEADLINE, best, strict=True):
-                found = results.of_arm(arm, n, metric).values()
-                wins = sum(metric.better * one > metric.better * value for one in found)
-                row.append(f"{wins} of {len(found)}" if found else "-")
+                values = results.of_arm(arm, n, metric).values()
+                wins = sum(metric.better * one > metric.better * value for one in values)
+                row.append(f"{wins} of {len(values)}" if values else "-")
             rows.append(row)
     yield from table(head, rows)
 
 
 def held_out(results: Results) -> Iterator[str]:
-    """Scenes of kinds that no arm was trained on, most labels."""
+    """Scores on kinds of scenes that no arm was trained on, at the largest number of labels."""
     labelled = max(results.size.labelled)
     metrics = [metric for metric in HEADLINE if metric.task != "instance"]
     rows = []
@@ -125,7 +132,7 @@ def held_out(results: Results) -> Iterator[str]:
 
 
 def generative(results: Results) -> Iterator[str]:
-    """What is left of the generator: loss on unseen captions and edits, and edits in one step."""
+    """What the generator still can: loss on unseen captions and edits, and edits in one step."""
     rows = []
     edit = Metric("edit", "psnr", "edit PSNR", 1, 2)
     rows.append(["", "copied input", "-", "-", f"{results.best_trivial(edit)[1]:.2f}"])
@@ -137,7 +144,7 @@ def generative(results: Results) -> Iterator[str]:
 
 
 def mixtures(results: Results) -> Iterator[str]:
-    """What the builds hold, and what a window of training batches held, as they counted it."""
+    """Realised samples of every build, and of a window of training batches."""
     rows = []
     for folder, _, _ in wanted_builds(results.size):
         manifest = manifest_of(results.out, folder)
@@ -170,7 +177,7 @@ def size_of(results: Results) -> Iterator[str]:
 
 
 def _cells(manifest: Mapping[str, Any]) -> dict[str, int]:
-    """Samples of each source and task."""
+    """Realised samples by source and task."""
     return {
         f"{cell['source']}/{cell['task'].split('.')[-1]}": int(cell["realised"])
         for cell in manifest["cells"]
@@ -200,21 +207,21 @@ def _trivial(results: Results, name: str, metric: Metric) -> str:
 
 
 def _cell(values: dict[int, float], digits: int) -> str:
-    """Mean and standard deviation over seeds."""
+    """Mean and standard deviation over seeds, as a cell's text."""
     if not values:
         return "-"
-    found = interval(list(values.values()))
-    spread = f" ± {found.deviation:.{digits}f}" if found.count > 1 else ""
-    return f"{found.mean:.{digits}f}{spread}"
+    over_seeds = interval(list(values.values()))
+    spread = f" ± {over_seeds.deviation:.{digits}f}" if over_seeds.count > 1 else ""
+    return f"{over_seeds.mean:.{digits}f}{spread}"
 
 
-def _shown(found: Interval, digits: int) -> list[str]:
-    if found.count < 2:
-        return [f"{found.mean:+.{digits}f}", "-", "-", str(found.count)]
-    low, high = found.mean - found.half, found.mean + found.half
+def _shown(over_seeds: Interval, digits: int) -> list[str]:
+    if over_seeds.count < 2:
+        return [f"{over_seeds.mean:+.{digits}f}", "-", "-", str(over_seeds.count)]
+    low, high = over_seeds.mean - over_seeds.half, over_seeds.mean + over_seeds.half
     return [
-        f"{found.mean:+.{digits}f}",
-        f"{found.deviation:.{digits}f}",
+        f"{over_seeds.mean:+.{digits}f}",
+        f"{over_seeds.deviation:.{digits}f}",
         f"[{low:+.{digits}f}, {high:+.{digits}f}]",
-        str(found.count),
+        str(over_seeds.count),
     ]

@@ -1,4 +1,4 @@
-"""What the runs of a folder scored, as numbers by arm, labelled scenes and seed."""
+"""The scores of an experiment's runs, by arm, number of labelled scenes and seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ MEDIAN_MAP = "median map"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A column. better: 1 where more is better, -1 where less is."""
+    """A metric of a task, a column of the tables.
+
+    key: its name in reports of `vbdata eval`; better: 1 where more is better, -1 where less is;
+    digits: after the point.
+    """
 
     task: str
     key: str
@@ -47,7 +51,7 @@ ScoreRows = dict[str, dict[str, float | None]]  # row -> metric -> value
 
 @dataclass
 class Results:
-    """An experiment's folder as far as it is finished.
+    """The results of an experiment's folder, as far as it is finished.
 
     runs: result.json of each arm's run by (arm, labelled, seed); rows: of the trivial answers and
     the ceiling, by (source, task).
@@ -60,46 +64,46 @@ class Results:
     runs: dict[tuple[str, int, int], dict[str, Any]] = field(default_factory=dict)
 
     def value(self, run: dict[str, Any], metric: Metric, source: str = SEEN) -> float | None:
-        """A run's score on a source."""
+        """A run's score on a source; None if it is undefined or was not measured."""
         for cell in run["scores"]["results"]:
             if (cell["source"], cell["task"]) == (source, task(metric.task)):
-                found: float | None = cell["rows"][0]["metrics"][metric.key]
-                return found
+                score: float | None = cell["rows"][0]["metrics"][metric.key]
+                return score
         return None
 
     def of_arm(
         self, arm: str, labelled: int, metric: Metric, source: str = SEEN
     ) -> dict[int, float]:
-        """Scores by seed."""
-        found = {}
+        """Seed -> score of an arm with a number of labelled scenes."""
+        by_seed = {}
         for run in self._seeds(arm, labelled):
             value = self.value(run, metric, source)
             if value is not None:
-                found[int(run["run"]["seed"])] = value
-        return found
+                by_seed[int(run["run"]["seed"])] = value
+        return by_seed
 
     def skill(self, arm: str, labelled: int) -> dict[int, float]:
-        """By seed: the mean over the primary metrics of `way`."""
-        found = {}
+        """Seed -> skill: the mean of `way` over the primary metrics."""
+        by_seed = {}
         for run in self._seeds(arm, labelled):
             parts = [self.way(self.value(run, metric), metric) for metric in PRIMARY]
-            found[int(run["run"]["seed"])] = sum(parts) / len(parts)
-        return found
+            by_seed[int(run["run"]["seed"])] = sum(parts) / len(parts)
+        return by_seed
 
     def way(self, value: float | None, metric: Metric) -> float:
-        """Which part of the way from the best trivial row to the ceiling it has gone."""
+        """A score on the scale from the best trivial row, 0, to the ceiling, 1; None is 0."""
         low, high = self.best_trivial(metric)[1], self.ceiling(metric)
         return ((low if value is None else value) - low) / (high - low)
 
     def best_trivial(self, metric: Metric, source: str = SEEN) -> tuple[str, float]:
-        """The best row that needs no model."""
+        """(name, score) of the best trivial row, which needs no model."""
         rows = self.rows[source, task(metric.task)]
         named = [(name, row[metric.key]) for name, row in rows.items() if name != "ceiling"]
         known = [(name, value) for name, value in named if value is not None]
         return max(known, key=lambda one: metric.better * one[1])
 
     def ceiling(self, metric: Metric, source: str = SEEN) -> float:
-        """What the truth's own targets score."""
+        """The score of the test build's own targets as answers."""
         value = self.rows[source, task(metric.task)]["ceiling"][metric.key]
         assert value is not None, "a target scores itself"
         return value
@@ -111,7 +115,7 @@ class Results:
 
 
 def load(out: Path) -> Results:
-    """Read a folder. Raises FileNotFoundError where nothing has been run."""
+    """Read an experiment's folder. Raises FileNotFoundError where nothing has been run."""
     experiment = json.loads((out / "experiment.json").read_text())
     size = Size.model_validate(experiment["size"])
     size = size.model_copy(update={"labelled": sorted(size.labelled)})

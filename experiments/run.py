@@ -1,14 +1,15 @@
 """Run the experiment: scenes, builds, every arm of every seed, scores.
 
-It shows what generative pretraining, and keeping its data in the mixture, do for a model.
+It measures what generative pretraining, and keeping its data in the mixture, do for a model.
 
-    python -m experiments.run --size cpu --out DIR        what is finished in DIR is kept
+    python -m experiments.run --size cpu --out DIR        # what is finished in DIR is kept
     python -m experiments.report DIR
 
-Processes take one run after the other, each with one thread. A run that is interrupted begins
-again; a run is finished when its result.json is there. `--only data` makes all that needs no
-training (on a machine without a GPU, say), and DIR without scenes/train/ is enough for the rest.
-With `--limit-seconds` no run is begun that late; the same command goes on with what is left.
+Processes take one run after the other, each with one thread. A run is finished when its result.json
+is there; one that was interrupted starts over. `--only data` makes everything that needs no
+training (on a machine without a GPU, say); the rest does not need scenes/train/. With
+`--limit-seconds` no run begins after that time; the same command goes on with what is left. Run
+from a checkout: the experiment is not part of an installation.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ REGISTRATION = MANIFESTS / "preregistration.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Run what is left of an experiment; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m experiments.run", description=__doc__)
     parser.add_argument(
         "--size", default="ci", help="ci, cpu or gpu: a file of manifests/experiment"
@@ -57,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_all(
     size: Size, out: Path, processes: int = 0, runs: bool = True, until: float = math.inf
 ) -> int:
-    """Everything that is not there yet, in order: data, the rows to beat, then runs if wanted.
+    """Make everything that is not there yet: data, the rows to beat, then, if `runs`, the runs.
 
-    until: when, on the monotonic clock, no more runs are begun. Returns how many are left.
+    until: by time.monotonic(), after which no run begins. Returns how many runs are left.
     """
     out.mkdir(parents=True, exist_ok=True)
     begin(size, out)
@@ -82,24 +83,28 @@ def run_all(
 
 
 def begin(size: Size, out: Path) -> None:
-    """Write down what is run, where and by which registration; refuse another size's folder."""
-    said = {"size": size.model_dump(mode="json"), "registration_sha256": registered()}
+    """Note in experiment.json what is run, where and by which registration.
+
+    Raises SystemExit for a folder of another size or registration.
+    """
+    identity = {"size": size.model_dump(mode="json"), "registration_sha256": registered()}
     file = out / "experiment.json"
     if file.exists():
         before = json.loads(file.read_text())
-        if {key: before.get(key) for key in said} != said:
+        if {key: before.get(key) for key in identity} != identity:
             raise SystemExit(f"{out} holds an experiment of another size or registration")
         return
-    file.write_text(json.dumps({**said, "machine": machine(), "started": _now()}, indent=1) + "\n")
+    started = {**identity, "machine": machine(), "started": _now()}
+    file.write_text(json.dumps(started, indent=1) + "\n")
 
 
 def registered() -> str:
-    """SHA-256 of the registration as it is now."""
+    """SHA-256 of the registration's file as it is now."""
     return hashlib.sha256(REGISTRATION.read_bytes()).hexdigest()
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were made on."""
+    """The machine and versions that numbers depend on."""
     import torch
 
     names = [
@@ -120,7 +125,10 @@ def machine() -> dict[str, Any]:
 def _schedule(
     pool: ProcessPoolExecutor, processes: int, size: Size, out: Path, until: float
 ) -> int:
-    """One run a process: always the first in the list whose pretraining is finished."""
+    """Train, one run a process, always the first whose pretraining is finished.
+
+    Returns how many runs are left.
+    """
     waiting = [run for run in all_runs(size) if not _finished(run, out)]
     going: dict[Future[None], Run] = {}
     if waiting:
@@ -164,6 +172,7 @@ def _baselines(out: Path) -> None:
 
 
 def _once(file: Path, make: Callable[[], Any]) -> None:
+    """Write what `make` returns as JSON, whole or not at all, unless the file is there."""
     if not file.exists():
         part = file.with_suffix(".part")
         part.write_text(json.dumps(make()) + "\n")
@@ -184,11 +193,11 @@ def _one(run: Run, size: Size, out: Path) -> None:
     raw = config(run, size, out)
     started = time.monotonic()
     with Path(os.devnull).open("w") as silent:
-        told, sys.stdout = sys.stdout, silent
+        stdout, sys.stdout = sys.stdout, silent
         try:
             train(check_config(raw, out), folder)
         finally:
-            sys.stdout = told
+            sys.stdout = stdout
     trained = time.monotonic()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     result = {

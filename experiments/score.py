@@ -1,4 +1,4 @@
-"""A trained run's answers to the test build, scored by vbdata's own evaluation."""
+"""A trained run's answers to the test build, scored by vbdata.evaluation."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from vbdata.machine.process import one_thread
 from vbdata.storage.folder import Folder
 from vbdata.train.predict import predict
 
-SHOWN = 2  # samples of each task, of other seeds' scenes, whose answers are kept as pictures
+SHOWN = 2  # samples of each task whose answers are kept as pictures
 NOISE_SEED = 0
-FARTHEST = 20.0  # metres; beyond, all of a field is two rows of pixels
+FARTHEST = 20.0  # metres; all of a field beyond that is two rows of pixels
 
 
 def score(run: Path, out: Path, device: str) -> dict[str, Any]:
-    """The report of a run's answers in one step from noise, without trivial rows."""
+    """Answer the test build in one step from noise and score the answers; without trivial rows.
+
+    run: its folder; out: the experiment's. Returns the report of `vbdata eval`.
+    """
     answers = run / "answers"
     predict(run, str(out / "builds" / "test"), answers, batch=64, device=device, seed=NOISE_SEED)
     truth = BuildTruth(Folder(str(out / "builds" / "test")))
@@ -40,16 +43,16 @@ def score(run: Path, out: Path, device: str) -> dict[str, Any]:
 
 
 def baselines(out: Path) -> dict[str, Any]:
-    """The trivial rows and the ceiling, which no run changes."""
+    """The report of the trivial rows and the ceiling, which are the same for all runs."""
     one_thread()
     truth = BuildTruth(Folder(str(out / "builds" / "test")))
     return evaluate(truth, None, _options(truth, out, trivial=True))
 
 
 def median_map(out: Path) -> dict[str, Any]:
-    """One more row to beat in depth: the median of each pixel over all training scenes' labels.
+    """The report of one more row to beat in depth: each pixel's median over all training scenes.
 
-    A mean map of `vbdata eval` has the horizon in it, at kilometres, and so is no match.
+    The mean map of `vbdata eval` has the horizon in it, kilometres away, and so is easy to beat.
     """
     one_thread()
     truth = BuildTruth(Folder(str(out / "builds" / "test")))
@@ -65,7 +68,7 @@ def median_map(out: Path) -> dict[str, Any]:
 
 
 def shown(truth: BuildTruth) -> list[str]:
-    """Keys of the samples of the sample grid: the first of each task on other seeds' scenes."""
+    """Keys of the samples in the report's grid: the first SHOWN of each task, of source "seen"."""
     seen: dict[str, list[str]] = {}
     for key in truth.keys:
         row = truth.row(key)
@@ -76,7 +79,7 @@ def shown(truth: BuildTruth) -> list[str]:
 
 
 def last_line(log: Path, key: str) -> dict[str, Any]:
-    """The last line of a run's log that has a key."""
+    """The last line of a run's log.jsonl that has a key; {} if none has."""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     return next((line for line in reversed(lines) if key in line), {})
 

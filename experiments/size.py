@@ -1,4 +1,4 @@
-"""How large the experiment is: a YAML file beside the recipes, and what never changes with it."""
+"""The size of an experiment, a YAML file in manifests/experiment, and what all sizes share."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vbdata.errors import RecipeError
 
 MANIFESTS = Path(__file__).resolve().parent.parent / "manifests" / "experiment"
-PIXELS = 32
+PIXELS = 32  # a side of a picture
 TASKS = {"depth": 0.25, "normals": 0.25, "semantic": 0.25, "instance": 0.1, "refer": 0.15}  # shares
 GENERATIVE = ("generate", "edit")
 MODULE = "experiments.tasks"
-SEED_STRIDE = 1024  # a seed's labelled scenes begin here times (seed - 1)
+SEED_STRIDE = 1024  # the labelled scenes of a seed begin at (seed - 1) times this
 Count = Annotated[int, Field(ge=1)]
 
 
 class Size(BaseModel):
-    """scenes: of each split; samples: of builds that are to have fewer than their recipe says.
+    """How large an experiment is.
 
-    labelled: numbers of labelled scenes; pretraining, tuning: steps; vision: share of labels
-    in a mixture with generative data; processes: runs at a time, each with one thread; train:
-    sections of the trainer's config.
+    scenes: by split; samples: of builds that are to have fewer than their recipe says; labelled:
+    numbers of labelled scenes; pretraining, tuning: steps; vision: share of labels in a mixture
+    with generative data; processes: runs at a time, each with one thread; train: sections of the
+    trainer's config.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,7 +43,7 @@ class Size(BaseModel):
 
 
 def load_size(name: str) -> Size:
-    """One of manifests/experiment/{ci,cpu,gpu}.yaml. Raises RecipeError."""
+    """Read one of manifests/experiment/{ci,cpu,gpu}.yaml. Raises RecipeError."""
     path = MANIFESTS / f"{name}.yaml"
     try:
         size = Size.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -57,5 +58,5 @@ def load_size(name: str) -> Size:
 
 
 def task(name: str) -> str:
-    """The module of a task of the experiment."""
+    """The dotted name of a task of the experiment, as recipes and manifests have it."""
     return f"{MODULE}.{name}"

@@ -1,4 +1,4 @@
-"""Differences of a few seeds, paired: mean, standard deviation, 95 % interval of Student's t."""
+"""Paired differences over a few seeds: mean, standard deviation, 95 % interval of Student's t."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ QUANTILE = {
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and its 95 % interval over `count` seeds; without one for fewer than two."""
+    """A mean over `count` seeds and its 95 % interval, mean - half to mean + half.
+
+    For fewer than two seeds the deviation is NaN and half infinite.
+    """
 
     mean: float
     deviation: float
@@ -30,7 +33,7 @@ class Interval:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Of one to ten values."""
+    """The mean and interval of one to ten values."""
     count = len(values)
     mean = sum(values) / count
     if count < 2:

@@ -1,4 +1,4 @@
-"""Instruction editing, the instruction as it is."""
+"""Instruction editing, asked for by the instruction as it is."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vbdata.core.types import Ask, Entry
 
 
 def __getattr__(part: str) -> Any:
-    """Everything but the prompt is the task's own."""
+    """Whatever this module does not define is that of the task in transforms/."""
     return getattr(edit, part)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
     """One of the entry's instructions."""
-    said = " ".join(rng.choice(entry.instructions).split())
-    return Ask(instruction=said, params={"instruction": said})
+    wish = " ".join(rng.choice(entry.instructions).split())
+    return Ask(instruction=wish, params={"instruction": wish})

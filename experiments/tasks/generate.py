@@ -1,4 +1,4 @@
-"""Text to image, the caption as it is."""
+"""Text to image, asked for by the caption as it is."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vbdata.core.types import Ask, Entry
 
 
 def __getattr__(part: str) -> Any:
-    """Everything but the prompt is the task's own."""
+    """Whatever this module does not define is that of the task in transforms/."""
     return getattr(generate, part)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
     """One of the entry's captions."""
-    said = " ".join(rng.choice(entry.captions).split())
-    return Ask(instruction=said, params={"caption": said})
+    caption = " ".join(rng.choice(entry.captions).split())
+    return Ask(instruction=caption, params={"caption": caption})

@@ -1,9 +1,10 @@
-"""Instances of one class, from left to right in colours that the convention fixes.
+"""Instances of one class, from left to right, in colours of a fixed order.
 
-In transforms/instance.py the target chooses the colours, so that one step from noise can only give
-their mean. Here the k-th instance from the left has the k-th of twelve colours, which makes the
-answer a function of the picture; the decoder is the nearest of those colours. Everything else is
-that task's. Needs labels whose things stand in that order, as those of procedural scenes do.
+In transforms/instance.py the colours are drawn at random, so that an answer in one step from noise
+could only be their mean. Here the k-th instance from the left has the k-th of twelve colours, which
+makes the answer a function of the picture, and the decoder takes the nearest of those colours.
+Everything else is that task's. Needs labels whose things are numbered from left to right, like
+those of procedural scenes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vbdata.core.types import Ask, Entry, Segments
 
 
 def __getattr__(part: str) -> Any:
-    """Everything but the prompt is the task's own."""
+    """Whatever this module does not define is that of the task in transforms/."""
     return getattr(instance, part)
 
 
@@ -44,7 +45,7 @@ def ask(
     vocabulary: Sequence[tuple[str, bool]] = (),
     negatives: float = 0.1,
 ) -> Ask:
-    """A class as transforms/instance.py chooses it, in the colours of the order."""
+    """A prompt for a class that transforms/instance.py chooses, in the colours of ORDER."""
     asked = ask_in_any_colours(entry, rng, vocabulary=vocabulary, negatives=negatives)
     count = len(asked.params["palette"])
     params = {**asked.params, "palette": [list(rgb) for rgb in ORDER[:count]]}
@@ -52,7 +53,10 @@ def ask(
 
 
 def decode(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
-    """The regions of each colour of the order, by nearest colour of uint8[..., H, W, 3]."""
+    """One instance for each colour of ORDER in uint8 RGB [..., H, W, 3], by nearest colour.
+
+    Colours with fewer than SMALLEST pixels are no instance.
+    """
     import torch
 
     ids, _ = colours.nearest(rgb, [tuple(params["background"]), *ORDER])
@@ -60,11 +64,11 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
     kept = [k for k in range(1, len(ORDER) + 1) if int(sizes[k]) >= SMALLEST]
     table = torch.zeros(len(ORDER) + 1, dtype=torch.int32, device=rgb.device)
     table[kept] = torch.arange(1, len(kept) + 1, dtype=torch.int32, device=rgb.device)
-    found = table.index_select(0, ids.reshape(-1)).reshape(ids.shape)
+    kept_ids = table.index_select(0, ids.reshape(-1)).reshape(ids.shape)
     return Segments(
-        ids=found,
+        ids=kept_ids,
         classes=(str(params["class"]),) * len(kept),
         things=(True,) * len(kept),
         crowds=(False,) * len(kept),
-        valid=torch.ones_like(found).bool(),
+        valid=torch.ones_like(kept_ids).bool(),
     )

@@ -11,10 +11,10 @@ from vbdata.core.types import Ask, Entry
 
 
 def __getattr__(part: str) -> Any:
-    """Everything but the prompt is the task's own."""
+    """Whatever this module does not define is that of the task in transforms/."""
     return getattr(normals, part)
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
-    """The same words every time."""
+    """A prompt of two words, the same for every entry."""
     return Ask(instruction="Surface normals.", params=dict(normals.PARAMS))

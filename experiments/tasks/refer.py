@@ -1,4 +1,4 @@
-"""One expression, its region in white; a share of the prompts mean nothing that is there."""
+"""One expression, its region in white; some prompts mean nothing that the picture shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vbdata.core.types import Ask, Entry
 
 
 def __getattr__(part: str) -> Any:
-    """Everything but the prompt is the task's own."""
+    """Whatever this module does not define is that of the task in transforms/."""
     return getattr(refer, part)
 
 
@@ -25,10 +25,14 @@ def ask(
     vocabulary: Sequence[tuple[str, bool]] = (),
     negatives: float = 0.1,
 ) -> Ask:
-    """One of the entry's expressions; negatives: the share with no target, where there is one."""
+    """A prompt for one of the entry's expressions.
+
+    negatives: share of the prompts whose expression has no target, where the entry has such a one.
+    """
     absent = [one for one in entry.expressions if not one.targets]
-    there = [one for one in entry.expressions if one.targets]
-    chosen = rng.choice(absent if absent and (rng.uniform() < negatives or not there) else there)
+    present = [one for one in entry.expressions if one.targets]
+    negative = absent and (rng.uniform() < negatives or not present)
+    chosen = rng.choice(absent if negative else present)
     legend = [{"name": chosen.text, "rgb": list(WHITE), "targets": list(chosen.targets)}]
     text = f"Mask of {chosen.text}."
     return Ask(instruction=text, params={"legend": legend, "background": [0, 0, 0]})

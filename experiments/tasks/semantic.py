@@ -1,4 +1,4 @@
-"""Classes in a fixed legend, which the params name in full whether they are there or not."""
+"""Classes in the colours of a fixed legend, all of it in the params whatever the picture shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vbdata.core.types import Ask, Entry
 
 
 def __getattr__(part: str) -> Any:
-    """Everything but the prompt is the task's own."""
+    """Whatever this module does not define is that of the task in transforms/."""
     return getattr(semantic, part)
 
 
@@ -27,6 +27,6 @@ LEGEND = {
 
 
 def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
-    """The same words every time."""
+    """A prompt of one word, the same for every entry."""
     legend = [{"name": name, "rgb": list(rgb)} for name, rgb in LEGEND.items()]
     return Ask(instruction="Classes.", params={"legend": legend, "background": [0, 0, 0]})

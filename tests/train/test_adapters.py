@@ -97,11 +97,11 @@ def asked(
     size: tuple[int, int], steps: int = 4,
 ) -> Tensor:  # fmt: skip
     """float32[1, 3, H, W] in 0..1 by the pipeline itself."""
-    from vbdata.train.adapters import _shared
+    from vbdata.train.adapters.parts import tokens
 
     image = None if rgb is None else Image.fromarray(rgb)
     text, picture = GUIDANCE[kind] if guided else (1.0, 1.0)
-    noise = _shared.packed(noise) if kind in PACKED else noise
+    noise = tokens.packed(noise) if kind in PACKED else noise
     more: dict[str, Any] = {"prompt": PROMPT, "image": image, "latents": noise}
     if kind == "instruct_pix2pix":
         more |= {"guidance_scale": text, "image_guidance_scale": picture}
@@ -257,7 +257,7 @@ def test_a_perfect_network_gives_x(kind: str, t: float, editor: Any) -> None:
     import torch
 
     from vbdata.train.adapter import Condition
-    from vbdata.train.adapters import _shared
+    from vbdata.train.adapters.parts import tokens
 
     x, noise = normal((2, *latent_shape(editor)), 1), normal((2, *latent_shape(editor)), 2)
     times = torch.full((2,), t)
@@ -269,7 +269,7 @@ def test_a_perfect_network_gives_x(kind: str, t: float, editor: Any) -> None:
             return (noise,)
         velocity = noise - x
         if kind in PACKED:
-            return (_shared.packed(velocity),)
+            return (tokens.packed(velocity),)
         return (velocity.flatten(2).transpose(1, 2),)
 
     editor.module.forward = perfect
@@ -441,7 +441,7 @@ def test_a_run_resumes_bit_for_bit(
     import torch
 
     from vbdata.train import checkpoint, flow
-    from vbdata.train.adapters._export import export_lora
+    from vbdata.train.export import export_lora
     from vbdata.train.loop import train
     from vbdata.train.predict import load_trained
 
@@ -470,7 +470,7 @@ def test_a_run_resumes_bit_for_bit(
 
 @pytest.mark.parametrize("kind", ["instruct_pix2pix"])
 def test_the_ceiling_is_what_the_autoencoder_leaves(editor: Any, demo_build: Path) -> None:
-    from vbdata.train.adapters._ceiling import ceiling
+    from vbdata.train.ceiling import ceiling
 
     build = BuildTruth(Folder(str(demo_build)))
     how = EvaluationOptions(trivial=False, tasks=("depth",), limit=2)
@@ -487,7 +487,7 @@ def test_the_ceiling_is_what_the_autoencoder_leaves(editor: Any, demo_build: Pat
 @pytest.mark.parametrize("kind", ["flux2_klein"])
 @pytest.mark.parametrize("size", [(64, 64), (70, 101), (33, 16)])
 def test_a_round_trip_keeps_the_size(size: tuple[int, int], editor: Any) -> None:
-    from vbdata.train.adapters._ceiling import round_trip
+    from vbdata.train.ceiling import round_trip
 
     target = picture(*size)
     assert round_trip(editor, target).shape == target.shape

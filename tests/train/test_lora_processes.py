@@ -97,7 +97,7 @@ def test_one_process_goes_on_and_exports_what_two_have_saved(done: Path, tmp_pat
     from safetensors.torch import load_file
 
     from vbdata.train import checkpoint
-    from vbdata.train.adapters._export import export_lora
+    from vbdata.train.export import export_lora
     from vbdata.train.loop import train
     from vbdata.train.predict import load_trained
 

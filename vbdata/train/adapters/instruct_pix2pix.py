@@ -25,33 +25,38 @@ from torch import Tensor
 
 from vbdata.errors import RecipeError
 from vbdata.train.adapter import Condition
-from vbdata.train.adapters import _shared
-from vbdata.train.adapters._shared import Texts
+from vbdata.train.adapters.parts.checkpoint import (
+    AdapterOptions,
+    Checkpoint,
+    library,
+    open_checkpoint,
+)
+from vbdata.train.adapters.parts.latents import VAE, LatentEditor, Texts, follow
 
 PIPELINE = "StableDiffusionInstructPix2PixPipeline"
 TEXT_PARTS = ("tokenizer", "text_encoder")
-Options = _shared.AdapterOptions
+Options = AdapterOptions
 
 
-class Pix2PixEditor(_shared.LatentEditor):
-    """The pipeline's UNet, autoencoder and text encoder behind the four verbs."""
+class Pix2PixEditor(LatentEditor):
+    """The pipeline's UNet, autoencoder and text encoder as an Editor."""
 
     part = "unet"
 
     def __init__(self, options: Options) -> None:
-        checkpoint = _shared.open_checkpoint(options, PIPELINE)
+        checkpoint = open_checkpoint(options, PIPELINE)
         self._schedule = _schedule(checkpoint)
         alphas = self._schedule.alphas_cumprod.double()
         self._log_ratios = ((1 - alphas) / alphas).log() / 2  # rises with the timestep
         self._first_t = float(torch.sigmoid(-self._log_ratios[-1]))
         module = checkpoint.model("diffusers", "UNet2DConditionModel", self.part)
-        self.vae = checkpoint.model("diffusers", "AutoencoderKL", _shared.VAE, torch.float32)
+        self.vae = checkpoint.model("diffusers", "AutoencoderKL", VAE, torch.float32)
         blocks = [*module.down_blocks, module.mid_block, *module.up_blocks]
         multiple = 2 ** (len(self.vae.config.block_out_channels) - 1)
         super().__init__(options, checkpoint, module, blocks, multiple, TEXT_PARTS)
 
     def predict(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """x, by the noise that the UNet predicts."""
+        """Predict x, shaped like z, by the noise that the UNet predicts."""
         dtype, t_of_row = self.dtype, t.view(-1, 1, 1, 1)
         y = z / length(t_of_row)
         known = condition.known.view(-1, 1, 1, 1)
@@ -62,19 +67,19 @@ class Pix2PixEditor(_shared.LatentEditor):
             encoder_hidden_states=condition.text["tokens"].to(dtype),
             return_dict=False,
         )[0].float()
-        at = t_of_row.clamp_min(self._first_t)
-        return (y * length(at) - (1 - at) * noise) / at
+        least = t_of_row.clamp_min(self._first_t)
+        return (y * length(least) - (1 - least) * noise) / least
 
     def timesteps(self, t: Tensor) -> Tensor:
-        """The timestep, with a fraction, whose ratio of noise to picture is that of t."""
-        known = self._log_ratios.to(t.device)
-        ratio = (-torch.logit(t.double())).clamp(known[0], known[-1])
-        below = (torch.searchsorted(known, ratio, right=True) - 1).clamp(0, len(known) - 2)
-        share = (ratio - known[below]) / (known[below + 1] - known[below])
+        """Timesteps, float32[B] with fractions, whose ratio of noise to picture is that of t."""
+        ratios = self._log_ratios.to(t.device)
+        ratio = (-torch.logit(t.double())).clamp(ratios[0], ratios[-1])
+        below = (torch.searchsorted(ratios, ratio, right=True) - 1).clamp(0, len(ratios) - 2)
+        share = (ratio - ratios[below]) / (ratios[below + 1] - ratios[below])
         return (below + share).float()
 
     def times(self, steps: int, shape: Sequence[int]) -> list[float]:
-        """Those of the timesteps at which DDIM stops."""
+        """The times t of the timesteps at which DDIM stops, for so many steps."""
         self._schedule.set_timesteps(steps)
         return torch.sigmoid(-self._log_ratios[self._schedule.timesteps]).tolist()
 
@@ -93,7 +98,7 @@ class Pix2PixEditor(_shared.LatentEditor):
         most = tokenizer.model_max_length
 
         def read(text: str, where: torch.device) -> Texts:
-            _shared.follow(encoder, where)
+            follow(encoder, where)
             if len(tokenizer(text).input_ids) > most:
                 warnings.warn(f"cut to CLIP's {most} tokens: {text[:60]!r}...", stacklevel=2)
             read = tokenizer(
@@ -106,22 +111,22 @@ class Pix2PixEditor(_shared.LatentEditor):
 
 
 def length(t: Tensor) -> Tensor:
-    """Of (t, 1 - t): the standard deviation of z if x and noise have one."""
+    """The length of (t, 1 - t): z's standard deviation, if x and noise have one of 1."""
     return (t**2 + (1 - t) ** 2).sqrt()
 
 
-def _schedule(checkpoint: _shared.Checkpoint) -> Any:
+def _schedule(checkpoint: Checkpoint) -> Any:
     """The checkpoint's noise schedule, whichever sampler it names. Raises RecipeError."""
-    found = checkpoint.settings("scheduler", "scheduler_config.json")
-    kind = found.get("prediction_type", "epsilon")
+    settings = checkpoint.settings("scheduler", "scheduler_config.json")
+    kind = settings.get("prediction_type", "epsilon")
     if kind != "epsilon":
         raise RecipeError([f"model.path: its model predicts {kind!r}, expected 'epsilon'"])
-    schedule = _shared.library("diffusers").DDIMScheduler.from_config(found)
+    schedule = library("diffusers").DDIMScheduler.from_config(settings)
     if not float(schedule.alphas_cumprod[-1]) > 0:
-        raise RecipeError(["model.path: its schedule ends in pure noise, where noise says no x"])
+        raise RecipeError(["model.path: its schedule ends in pure noise, which determines no x"])
     return schedule
 
 
 def make(options: Options) -> Pix2PixEditor:
-    """The editor of a checkpoint. Raises RecipeError."""
+    """The editor of the checkpoint at options.path. Raises RecipeError."""
     return Pix2PixEditor(options)

@@ -29,26 +29,27 @@ from torch import Tensor
 
 from vbdata.train import flow
 from vbdata.train.adapter import Condition
-from vbdata.train.adapters import _shared
-from vbdata.train.adapters._flow_times import own_times
-from vbdata.train.adapters._qwen_attention import MaskedAttention
-from vbdata.train.adapters._shared import Texts, packed, unpacked, x_from_velocity
+from vbdata.train.adapters.parts.checkpoint import AdapterOptions, library, open_checkpoint
+from vbdata.train.adapters.parts.flow_times import own_times
+from vbdata.train.adapters.parts.latents import VAE, LatentEditor, Texts, exact, follow
+from vbdata.train.adapters.parts.qwen_attention import MaskedAttention
+from vbdata.train.adapters.parts.tokens import packed, unpacked, x_from_velocity
 
 PIPELINE = "QwenImageEditPlusPipeline"
 MODULE = "diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus"
 TEXT_PARTS = ("processor", "text_encoder")
 LOOK, PICTURE = "<|image_pad|>", "Picture 1: <|vision_start|>{}<|vision_end|>"
-Options = _shared.AdapterOptions
+Options = AdapterOptions
 
 
-class QwenEditor(_shared.LatentEditor):
-    """The pipeline's transformer, autoencoder and vision-language model behind the verbs."""
+class QwenEditor(LatentEditor):
+    """The pipeline's transformer, autoencoder and vision-language model as an Editor."""
 
     def __init__(self, options: Options) -> None:
-        checkpoint = _shared.open_checkpoint(options, PIPELINE)
+        checkpoint = open_checkpoint(options, PIPELINE)
         module = checkpoint.model("diffusers", "QwenImageTransformer2DModel", self.part)
         module.set_attn_processor(MaskedAttention())
-        self.vae = checkpoint.model("diffusers", "AutoencoderKLQwenImage", _shared.VAE, FLOAT)
+        self.vae = checkpoint.model("diffusers", "AutoencoderKLQwenImage", VAE, FLOAT)
         multiple = 2 ** (len(self.vae.config.temperal_downsample) + 1)
         blocks, pillow = module.transformer_blocks, version("pillow")
         super().__init__(options, checkpoint, module, blocks, multiple, TEXT_PARTS, pillow)
@@ -58,11 +59,14 @@ class QwenEditor(_shared.LatentEditor):
             module.get_submodule(name).requires_grad_(False)
 
     def encode_text(self, texts: Sequence[str], where: torch.device) -> Texts:
-        """Of texts beside no picture: tokens [B, L, D], and bool[B, L], which of them count."""
+        """Encode texts without pictures: tokens [B, L, D], and seen, bool[B, L], which count."""
         return self._all_read(texts, [None] * len(texts), where)
 
     def encode_seen_text(self, texts: Sequence[str], rgb: Tensor, known: Tensor) -> Texts:
-        """The same of texts, each beside its picture where that is known."""
+        """Encode texts, each beside its picture where that is known, as `encode_text` does.
+
+        rgb: float32[B, 3, H, W] in -1..1; known: bool[B].
+        """
         pictures = flow.quantised(rgb).movedim(1, -1).cpu()
         pairs = zip(pictures, known.tolist(), strict=True)
         return self._all_read(texts, [p if k else None for p, k in pairs], rgb.device)
@@ -71,11 +75,11 @@ class QwenEditor(_shared.LatentEditor):
         self, texts: Sequence[str], pictures: Sequence[Tensor | None], where: torch.device
     ) -> Texts:
         rows = []
-        with _shared.exact(where):
+        with exact(where):
             for text, picture in zip(texts, pictures, strict=True):
                 make = partial(self._look, text, picture, where)
-                found = self._texts.get(content(text, picture), where, make)
-                rows.append(found["tokens"][0])
+                kept = self._texts.get(content(text, picture), where, make)
+                rows.append(kept["tokens"][0])
         lengths = torch.tensor([len(row) for row in rows], device=where)
         tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
         return {
@@ -87,7 +91,7 @@ class QwenEditor(_shared.LatentEditor):
         return self._reader(text, where, picture)
 
     def predict(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """x, by the transformer's velocity."""
+        """Predict x, shaped like z, by the transformer's velocity."""
         text, dtype = condition.text, self.dtype
         tokens, hidden = packed(z), {}
         count, known = tokens.shape[1], condition.known
@@ -109,9 +113,10 @@ class QwenEditor(_shared.LatentEditor):
         return x_from_velocity(z, t, unpacked(velocity, z.shape))
 
     def tempered(self, z: Tensor, x: Tensor, plain: Tensor) -> Tensor:
-        """x so that each token's velocity is as long as without guidance.
+        """x after guidance, rescaled so that each token's velocity is as long as without guidance.
 
-        The velocities are (z - x) / (1 - t), so their lengths' quotient is that of z - x.
+        plain: the prediction without. Velocities are (z - x) / (1 - t), so their lengths compare as
+        those of z - x.
         """
         guided, own = packed(z - x), packed(z - plain)
         length, wanted = (v.norm(dim=-1, keepdim=True) for v in (guided, own))
@@ -119,7 +124,7 @@ class QwenEditor(_shared.LatentEditor):
         return z - unpacked(direction * wanted, z.shape)
 
     def times(self, steps: int, shape: Sequence[int]) -> list[float]:
-        """1 - sigma of the pipeline's schedule."""
+        """The times t = 1 - sigma of the pipeline's schedule, for so many steps on x of a shape."""
         return own_times(self.checkpoint, steps, shape[-1] * shape[-2] // 4, MODULE)
 
     def _encode(self, rgb: Tensor) -> Tensor:
@@ -150,7 +155,7 @@ class QwenEditor(_shared.LatentEditor):
         mark = tokenizer.convert_tokens_to_ids(LOOK)
 
         def read(text: str, where: torch.device, picture: Tensor | None) -> Texts:
-            _shared.follow(encoder, where)
+            follow(encoder, where)
             given: dict[str, Tensor] = {}
             if picture is not None:
                 image = Image.fromarray(picture.numpy())
@@ -177,18 +182,18 @@ IDLE = ("attn.add_q_proj", "attn.norm_added_q", "attn.to_add_out", "txt_mlp")
 
 def _bare_pipeline() -> Any:
     """The pipeline without its parts, for its template and its resizing."""
-    kind = getattr(_shared.library("diffusers"), PIPELINE)
+    kind = getattr(library("diffusers"), PIPELINE)
     names = ("scheduler", "vae", "text_encoder", "tokenizer", "processor", "transformer")
     return kind(**dict.fromkeys(names))
 
 
 def content(text: str, picture: Tensor | None) -> bytes:
-    """What decides a text's encoding: its picture's shape and pixels (uint8[H, W, 3]), itself."""
+    """The bytes that decide a text's encoding: its picture, uint8[H, W, 3] or None, and itself."""
     if picture is None:
         return b"\0" + text.encode()
     return f"{tuple(picture.shape)}\0".encode() + picture.numpy().tobytes() + text.encode()
 
 
 def make(options: Options) -> QwenEditor:
-    """The editor of a checkpoint. Raises RecipeError."""
+    """The editor of the checkpoint at options.path. Raises RecipeError."""
     return QwenEditor(options)

@@ -1,4 +1,4 @@
-"""Joint attention of Qwen-Image's blocks in which tokens of pictures can be hidden, too."""
+"""Joint attention for Qwen-Image's blocks in which a picture's tokens can be hidden, too."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 
 
 class MaskedAttention:
-    """As diffusers' attention processor QwenDoubleStreamAttnProcessor2_0, which masks texts only.
+    """diffusers' processor QwenDoubleStreamAttnProcessor2_0, which masks texts only, with `seen`.
 
-    seen: bool[B, tokens of the pictures], which of them count; None for all.
+    seen: bool[B, tokens of the pictures], which of these tokens count; None for all.
     """
 
     def __call__(
@@ -25,7 +25,7 @@ class MaskedAttention:
         image_rotary_emb: tuple[Tensor, Tensor] | None = None,
         seen: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """What is added to the pictures' tokens and to the text's, [B, tokens, dim] each."""
+        """What to add to the pictures' tokens and to the text's, [B, tokens, dim] each."""
         assert image_rotary_emb is not None, "the model's positions"
         turn_picture, turn_text = image_rotary_emb
         text, pictures = encoder_hidden_states, hidden_states
@@ -47,7 +47,7 @@ def _read(attn: Any, x: Tensor, names: tuple[str, ...], turn: Tensor) -> tuple[T
     """Queries, keys and values of some tokens, [B, tokens, heads, channels of a head]."""
     from diffusers.models.transformers.transformer_qwenimage import apply_rotary_emb_qwen
 
-    turned: Any = apply_rotary_emb_qwen  # whose annotation promises pairs
+    turned: Any = apply_rotary_emb_qwen  # annotated as returning pairs, which it does not
 
     to_q, to_k, to_v, norm_q, norm_k = (getattr(attn, name) for name in names)
     heads = (-1, attn.inner_dim // attn.heads)

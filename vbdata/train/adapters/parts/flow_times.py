@@ -1,4 +1,4 @@
-"""The times at which the FLUX family's own samplers stop: uniform sigmas, shifted by size."""
+"""The times at which the samplers of FLUX and Qwen-Image stop: uniform sigmas, shifted by size."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import importlib
 
 import numpy as np
 
-from vbdata.train.adapters._shared import Checkpoint
+from vbdata.train.adapters.parts.checkpoint import Checkpoint
 
 SHIFT = {"base_image_seq_len": 256, "max_image_seq_len": 4096, "base_shift": 0.5, "max_shift": 1.15}
 
 
 def own_times(checkpoint: Checkpoint, steps: int, tokens: int, pipeline: str) -> list[float]:
-    """t = 1 - sigma for each step of the checkpoint's scheduler; tokens: of the picture alone.
+    """t = 1 - sigma at each of the steps of the checkpoint's scheduler.
 
-    pipeline: the module whose formula shifts (FLUX.1's is linear in the tokens, FLUX.2's was fitted
-    to tokens and steps).
+    tokens: of the picture alone; pipeline: the diffusers module whose formula shifts sigmas
+    (FLUX.1's is linear in the tokens, FLUX.2's was fitted to tokens and steps).
     """
     module = importlib.import_module(pipeline)
     scheduler = checkpoint.part("diffusers", "FlowMatchEulerDiscreteScheduler", "scheduler")

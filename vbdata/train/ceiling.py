@@ -1,4 +1,4 @@
-"""What an autoencoder leaves of labels: the best that an editor in its latents can be scored."""
+"""What an autoencoder leaves of labels: the best score that an editor in its latents can have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vbdata.evaluation.evaluate import EvaluationOptions, evaluate
 from vbdata.evaluation.report import Report
 from vbdata.evaluation.truth import BuildTruth
 from vbdata.train import flow
-from vbdata.train.adapters._shared import LatentEditor
+from vbdata.train.adapters.parts.latents import LatentEditor
 from vbdata.train.data import nearest
 from vbdata.train.sampling import bucket_sizes
 
@@ -20,19 +20,21 @@ Pixels = NDArray[np.uint8]
 def ceiling(
     editor: LatentEditor, build: BuildTruth, size: int = 0, options: EvaluationOptions | None = None
 ) -> Report:
-    """Score a build's own targets after the autoencoder, as if they were a model's answers.
+    """Score a build's own targets, encoded and decoded, as if they were a model's answers.
 
-    The report's "prediction" rows are the autoencoder's ceiling; its "ceiling" rows are that of the
-    encoding as RGB alone. size: as in a training config, 0 for each target's own.
+    size: pictures have about size x size pixels, as in a training config; 0 for each target's own
+    size. In the report, "prediction" rows are the autoencoder's ceiling, "ceiling" rows that of RGB
+    alone.
     """
     return evaluate(build, lambda key: round_trip(editor, build.read(key).target, size), options)
 
 
 def round_trip(editor: LatentEditor, target: Pixels, size: int = 0) -> Pixels:
-    """uint8[H, W, 3] encoded, decoded in float32 and quantised.
+    """A target, uint8 RGB [H, W, 3], after the autoencoder, quantised to uint8 again.
 
-    With a size, about size x size pixels, picked (a mean of two label colours is a third); without,
-    edges are repeated up to the next multiple and cut off again.
+    With a size, it first becomes about size x size pixels by nearest neighbours (a mean of two
+    label colours would be a third). Without, its edges are repeated up to the next multiple of the
+    model and cut off again.
     """
     height, width = target.shape[:2]
     if size:

@@ -1,0 +1,1 @@
+"""What released editors share: their checkpoints, latents, tokens and samplers' times."""
