@@ -21,7 +21,7 @@ from vbdata.core import images, jpeg
 from vbdata.core.geometry import geometry_for
 from vbdata.core.png import encode_png
 from vbdata.errors import BadSample
-from vbdata.shard.sample import _Picture
+from vbdata.shard.picture import Picture
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> images.Pixels:
@@ -152,7 +152,7 @@ def test_a_tag_that_viewers_obey_is_found_and_turns_nothing(name: str) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_only_an_upright_jpeg_stands_in_a_sample_as_it_is(orientation: int) -> None:
     data = jpeg_of(orientation=orientation)
-    stands = _Picture(data, geometry_for(64, 48, None, 1), "a.jpg").encoded("jpg")
+    stands = Picture(data, geometry_for(64, 48, None, 1), "a.jpg").encoded("jpg")
     assert (stands == data) == (orientation == 1)
     with Image.open(io.BytesIO(stands)) as opened:
         assert opened.getexif().get(0x0112, 1) == 1

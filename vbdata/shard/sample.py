@@ -5,14 +5,12 @@ A pure function of a planned row. Whatever is wrong with a record is raised as B
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core import images
@@ -24,13 +22,12 @@ from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.origin import origin_of
 from vbdata.machine.stages import stage
+from vbdata.shard.picture import Picture, blank_image, full_mask, mask_png
 from vbdata.shard.reads import Reads
 from vbdata.storage.folder import Root
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-BLANK = 0  # the value of a blank input's pixels
 
 
 class Made(NamedTuple):
@@ -78,9 +75,9 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
         sample: Sample = reader.load(reads, entry, tuple(k for k in task.NEEDS if k != "image"))
         span.bytes = reads.size_read
     geometry = _geometry(row, job)
-    picture = _Picture(sample.image, geometry, entry.files["image"].path)
+    picture = Picture(sample.image, geometry, entry.files["image"].path)
     if task.BLANK_INPUT:
-        encoded = _blank(geometry.width, geometry.height, spec["input"])
+        encoded = blank_image(geometry.width, geometry.height, spec["input"])
     else:
         with stage("encode") as span:
             encoded = picture.encoded(spec["input"])
@@ -89,7 +86,7 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     label = picture.pixels if kind == "image" else sample.labels[kind]
     if kind != "image" and isinstance(label, bytes | np.ndarray):
         file = entry.files[kind].path if kind in entry.files else ""
-        label = _Picture(label, geometry, file).pixels
+        label = Picture(label, geometry, file).pixels
     return Loaded(label, geometry, encoded, reads.bytes_sha256, reads.noted)
 
 
@@ -116,7 +113,7 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         pictures = {
             f"input.{job.image['input']}": loaded.input,
             "target.png": encode_png(target.cpu().numpy(), sparse=sparse),
-            "valid.png": _full_png(*valid.shape) if full else _mask_png(valid, sparse),
+            "valid.png": full_mask(*valid.shape) if full else mask_png(valid, sparse),
         }
         span.bytes = len(pictures["target.png"]) + len(pictures["valid.png"])
     drawn = Drawn(
@@ -238,57 +235,3 @@ def _label(loaded: Loaded, device: str) -> Any:
     if isinstance(loaded.label, np.ndarray):
         return torch.from_numpy(loaded.label).to(device)
     return moved(loaded.label, device).fit(loaded.geometry)
-
-
-class _Picture:
-    """An image of a record, decoded when its pixels are first asked for, and only once."""
-
-    def __init__(self, image: bytes | images.Pixels, geometry: Geometry, file: str) -> None:
-        self._image, self.geometry, self._file = image, geometry, file
-
-    @functools.cached_property
-    def pixels(self) -> images.Pixels:
-        """uint8 RGB [H, W, 3] at the output size."""
-        image = self._image
-        with stage("decode"):
-            rgb = images.decode_rgb(image, self._file) if isinstance(image, bytes) else image
-            if (rgb.shape[1], rgb.shape[0]) != self.geometry.source:
-                raise self._wrong_size(rgb.shape[1], rgb.shape[0])
-            return images.fit_rgb(rgb, self.geometry)
-
-    def encoded(self, kind: str) -> bytes:
-        """The image as "jpg" or "png" bytes, at the output size.
-
-        A JPEG file's own bytes, if no pixel changes and it has no metadata that would rotate it;
-        else the pixels, encoded. Raises BadSample.
-        """
-        image = self._image
-        if kind == "jpg" and isinstance(image, bytes) and images.is_jpeg(image):
-            head = images.jpeg_header(image, self._file)
-            if (head.width, head.height) != self.geometry.source:
-                raise self._wrong_size(head.width, head.height)
-            if head.plain and self.geometry.identity:
-                with stage("decode"):
-                    images.check_jpeg(image, self._file)
-                return image
-        return encode_png(self.pixels) if kind == "png" else images.encode_jpeg(self.pixels)
-
-    def _wrong_size(self, width: int, height: int) -> BadSample:
-        w, h = self.geometry.source
-        return BadSample("wrong size", f"{width}x{height}, annotated as {w}x{h}", self._file)
-
-
-@functools.lru_cache(maxsize=256)
-def _blank(width: int, height: int, kind: str) -> bytes:
-    pixels = np.full((height, width, 3), BLANK, np.uint8)
-    return encode_png(pixels) if kind == "png" else images.encode_jpeg(pixels)
-
-
-def _mask_png(mask: NDArray[np.bool_], sparse: bool = False) -> bytes:
-    """A grey PNG of 255 where the mask is true, 0 elsewhere."""
-    return encode_png(mask.view(np.uint8) * np.uint8(255), sparse=sparse)
-
-
-@functools.lru_cache(maxsize=256)
-def _full_png(height: int, width: int) -> bytes:
-    return _mask_png(np.ones((height, width), np.bool_))
