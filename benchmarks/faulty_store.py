@@ -1,6 +1,6 @@
-"""A proxy before an HTTP server (an object store) that does what networks and stores do at times.
+"""A proxy in front of an HTTP server (an object store) that injects faults of networks and stores.
 
-Which request meets a fault is drawn from a seed, or said with `next`. Example:
+Which requests meet a fault is drawn from a seed, or ordered with `next`. Example:
 
     with faulty("http://127.0.0.1:9000", Faults(error=0.05, hang=0.01), seed=7) as proxy:
         os.environ["AWS_ENDPOINT_URL"] = proxy.url
@@ -35,8 +35,8 @@ class Faults:
 
     error: answered with one of STATUSES, and not passed on; reset: connection reset, not passed
     on; lost: passed on, then reset instead of the answer; cut: reset after half of the answer's
-    body; short: half of the body, as if it were all; flip: a byte changed in the request's body,
-    or if it has none in the answer's; hang: no word for hang_s, then a reset, not passed on.
+    body; short: half of the body, as if it were all; flip: a bit changed in the request's body, or
+    if it has none in the answer's; hang: no answer for hang_s, then a reset, not passed on.
     """
 
     error: float = 0.0
@@ -52,12 +52,13 @@ KINDS = tuple(field.name for field in fields(Faults))
 
 
 class Proxy:
-    """What is at work between client and server; all of it may be changed while it is.
+    """The settings and counts of a proxy, which may be changed while it runs.
 
     url: where it listens; faults: what it draws from; matching: a regular expression of the
-    requests ("GET /bucket/key?query") that can meet any; hang_s: seconds of a hang; delay_s: of
-    each answer; bytes_per_s: of each body that is answered (0: unbounded); counts: requests by
-    what became of them; log: what was asked, and what became of it; most: requests at once so far.
+    requests ("GET /bucket/key?query") that can meet faults; hang_s: seconds of a hang; delay_s:
+    seconds before each answer; bytes_per_s: speed of each answer's body (0: unbounded); counts:
+    requests by the fault that they met, or "passed"; log: (request, fault or "passed"); most:
+    requests at once so far.
     """
 
     def __init__(self, upstream: str, faults: Faults, seed: int) -> None:
@@ -72,22 +73,22 @@ class Proxy:
         self._random, self._lock = random.Random(seed), threading.Lock()
 
     def next(self, *kinds: str) -> None:
-        """Faults that the next matching requests meet, in this order ("passed": none)."""
+        """Order the faults that the next matching requests meet, one each ("passed": none)."""
         assert set(kinds) <= {*KINDS, *map(str, STATUSES), "passed"}, kinds
         self._next.extend(kinds)
 
     @property
     def pending(self) -> int:
-        """How many of them no request has met yet."""
+        """The number of faults ordered with `next` that no request has met yet."""
         return len(self._next)
 
     def drop(self) -> None:
-        """Forget the faults that `next` has ordered."""
+        """Cancel the faults ordered with `next` that no request has met yet."""
         self._next.clear()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """While a request is answered."""
+        """Inside this, a request is being answered: it counts for `most`."""
         with self._lock:
             self._at_once += 1
             self.most = max(self.most, self._at_once)
@@ -98,7 +99,7 @@ class Proxy:
                 self._at_once -= 1
 
     def draw(self, asked: str) -> str:
-        """What a request meets; counted."""
+        """Draw the fault that a request meets, or "passed"; count and log it."""
         with self._lock:
             kind = self._drawn() if re.search(self.matching, asked) else "passed"
             self.counts["error" if kind.isdigit() else kind] += 1
@@ -109,10 +110,10 @@ class Proxy:
         if self._next:
             kind = self._next.popleft()
         else:
-            at, kind = self._random.random(), "passed"
+            left, kind = self._random.random(), "passed"
             for name in KINDS:
-                at -= getattr(self.faults, name)
-                if at < 0:
+                left -= getattr(self.faults, name)
+                if left < 0:
                     kind = name
                     break
         return str(self._random.choice(sorted(STATUSES))) if kind == "error" else kind
@@ -120,7 +121,7 @@ class Proxy:
 
 @contextmanager
 def faulty(upstream: str, faults: Faults | None = None, *, seed: int = 0) -> Iterator[Proxy]:
-    """A proxy before a server on a port of this machine, for the while."""
+    """Inside this, a proxy in front of the server at `upstream` runs on a port of this machine."""
     proxy = Proxy(upstream, faults or Faults(), seed)
     server = _Server(("127.0.0.1", 0), _Handler, proxy)
     proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -145,7 +146,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients hang up when they have waited enough: no news."""
+        """Log nothing: clients that time out close their connections, and that is expected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -153,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing, where the base class writes to stderr."""
 
     def do_GET(self) -> None:
         """Pass a request on, or have it meet its fault."""
@@ -219,9 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in HOP_BY_HOP | {"date", "server"}:
                 self.send_header(name, value)
-        told = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
         if answer.status not in (204, 304):
-            self.send_header("Content-Length", told or "0")
+            self.send_header("Content-Length", length or "0")
         self.end_headers()
         self._send(data[: len(data) // 2] if kind == "cut" else data)
         if kind == "cut":
@@ -247,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(text)
 
     def _reset(self) -> None:
-        """End the connection without a goodbye: the other side reads "connection reset"."""
+        """End the connection by a TCP reset (linger of 0 s): the client's read fails with it."""
         with suppress(OSError):
             self.wfile.flush()
             linger = struct.pack("ii", 1, 0)
@@ -257,6 +258,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _flipped(data: bytes) -> bytes:
-    """The same bytes, but for one bit in the middle."""
+    """Data with one bit changed, in the byte in the middle."""
     middle = len(data) // 2
     return data[:middle] + bytes(b ^ 1 for b in data[middle : middle + 1]) + data[middle + 1 :]
