@@ -25,7 +25,8 @@ from vbdata.recipe.recipe import load_recipe as loaded
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
-Roots = Mapping[str, str | Sequence[str]]  # by source: one place of its data, or several
+Place = str | Path
+Roots = Mapping[str, Place | Sequence[Place]]  # by source: one place of its data, or several
 
 
 def load_recipe(path: str | Path, roots: Roots | None = None) -> Recipe:
@@ -39,7 +40,8 @@ def load_recipe(path: str | Path, roots: Roots | None = None) -> Recipe:
         >>> recipe.samples
         96
     """
-    return loaded(Path(path), roots or {})
+    given = {name: [str(each) for each in _several(at)] for name, at in (roots or {}).items()}
+    return loaded(Path(path), given)
 
 
 def plan(recipe: Recipe | str | Path, roots: Roots | None = None) -> Plan:
@@ -73,7 +75,7 @@ def build(
     ray: str | None = None,
     device: str = "cpu",
     gpus_per_worker: float = 0.0,
-    reuse: Sequence[str] = (),
+    reuse: Place | Sequence[Place] = (),
     rehash: bool = False,
     lock: str | Path | bool = False,
     locked: str | Path | bool = False,
@@ -103,6 +105,10 @@ def build(
         96
     """
     read, folder = _recipe(recipe, roots), Folder(str(out))
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: {workers}; at least 1, or None: as many as have room")
+    if gpus_per_worker < 0:
+        raise ValueError(f"gpus_per_worker: {gpus_per_worker}; 0 or more")
     if lock and locked:
         raise ValueError("lock and locked: a build writes its lock or is held against one")
     write_to, held_by = (_lock_path(recipe, each) for each in (lock, locked))
@@ -111,7 +117,7 @@ def build(
         ray=ray,
         device=device,
         gpus_per_worker=gpus_per_worker,
-        reuse=tuple(reuse),
+        reuse=tuple(str(each) for each in _several(reuse)),
         rehash=rehash,
     )
     if held_by is None:
@@ -158,7 +164,14 @@ def verify(url: str | Path, *, sample: int | None = None, workers: int = 1) -> l
         >>> vbdata.verify("out")
         []
     """
+    if workers < 1 or (sample is not None and sample < 0):
+        raise ValueError(f"workers: {workers}, sample: {sample}; at least 1, and 0 or more")
     return list(checks.examine(Folder(str(url)), sample=sample, workers=workers).faults)
+
+
+def _several(places: Place | Sequence[Place]) -> Sequence[Place]:
+    """One place, or several, as several."""
+    return [places] if isinstance(places, str | Path) else places
 
 
 def _recipe(recipe: Recipe | str | Path, roots: Roots | None) -> Recipe:

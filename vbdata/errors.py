@@ -4,7 +4,7 @@ VbdataError
 +-- RecipeError     the recipe, or how it meets its sources, is wrong: all faults at once
 +-- SourceError     the raw data of a source as a whole cannot be read (its index failed)
 +-- BuildError      shards were given up, or a folder cannot be used
-|   +-- LockError   a build is not what its lock says (vbdata.locks.inputs)
+|   +-- LockError   a build is not what its lock says
 +-- BadSample       one record is damaged: quarantined and replaced, and the build goes on
 +-- CodecError      a file or array cannot be encoded or decoded (vbdata.codecs)
 """
@@ -12,7 +12,7 @@ VbdataError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -78,6 +78,22 @@ class BuildError(VbdataError):
     """A build failed, or one cannot be used. Shards that are finished stay for the next run."""
 
 
+class LockError(BuildError):
+    """A build that is not what its lock says.
+
+    faults: a sentence for each difference; causes: code and library versions that differ, too;
+    built: whether the build is finished.
+    """
+
+    def __init__(
+        self, name: str, faults: Sequence[str], causes: Sequence[str], *, built: bool
+    ) -> None:
+        self.faults, self.causes = tuple(faults), tuple(causes)
+        besides = [f"{'likely cause' if built else 'besides'}: {cause}" for cause in causes]
+        lines = [*besides, *faults] if built else [*faults, *besides]
+        super().__init__(f"this is not what {name} says:\n" + "\n".join(lines))
+
+
 class BadSample(VbdataError):
     """One damaged record: it is quarantined and a spare replaces it.
 
@@ -106,6 +122,11 @@ def visible(text: str) -> str:
         char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def one_line(text: str, longest: int = 1000) -> str:
+    """A text that may come from data as one line: cut, its control characters as escapes."""
+    return visible(text[:longest]).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def choices(value: object, known: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from vbdata.cli.app import app
 from vbdata.core import images
 from vbdata.errors import BuildError
 from vbdata.layout import MANIFEST
-from vbdata.manifest.json_text import manifest_digest
+from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.manifest.opened import Build, open_build
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
@@ -92,8 +92,21 @@ def test_places_and_keys_that_are_not_there(build: Build) -> None:
     for place in (96, -97):
         with pytest.raises(IndexError, match="of 96"):
             build[place]
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="has the key 'nobody'"):
         build["nobody"]
+    for wrong in (1.5, None, [1]):
+        with pytest.raises(TypeError):
+            build[wrong]  # type: ignore[call-overload]
+
+
+def test_slices_numpy_integers_and_membership(build: Build) -> None:
+    assert [sample.key for sample in build[2:5]] == build.keys[2:5]
+    assert [sample.key for sample in build[::-40]] == build.keys[::-40]
+    assert build[np.int64(3)].key == build.keys[3]  # type: ignore[call-overload]
+    assert "00000007" in build
+    assert build[7] in build
+    assert "nobody" not in build
+    assert "<td>hypersim</td><td>depth</td>" in build._repr_html_()
 
 
 def test_it_may_be_pickled_and_lie_behind_a_url(build: Build, demo_build: Path) -> None:
@@ -123,7 +136,7 @@ def set_in(*path: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
 
 
 # Edits by a forger who makes the digest fit again, each with a part of the one sentence.
-FORGED = {
+FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a cell that is text": (set_in("cells", 0, to="coco"), "cells.0: Input should be"),
     "cells that are text": (set_in("cells", to="none"), "cells: Input should be"),
     "a count that is text": (set_in("samples", to="96"), "samples: Input should be"),
@@ -137,6 +150,30 @@ FORGED = {
     "not a number": (set_in("roundtrip", "depth", "mean", to="NaN"), "roundtrip.depth.mean"),
     "a path as a source": (set_in("sources", 0, "source", to="../x"), "sources.0.source"),
 }
+
+
+def rename_task(manifest: dict[str, Any]) -> None:
+    """A task that is not known here, in every part that names it."""
+    for cell in manifest["cells"]:
+        cell["task"] = cell["task"].replace("depth", "juggle")
+    for source in manifest["recipe"]["sources"].values():
+        source["tasks"] = {k.replace("depth", "juggle"): v for k, v in source["tasks"].items()}
+    for part in (manifest["roundtrip"], manifest["code"]["tasks"]):
+        part["juggle"] = part.pop("depth")
+
+
+def two_lines(manifest: dict[str, Any]) -> None:
+    manifest["environment"]["a\nb"] = 1
+
+
+FORGED |= {
+    "an unknown task throughout": (rename_task, "unknown task 'juggle'"),
+    "a task of code alone": (set_in("code", "tasks", "zz", to="0" * 64), "its code and round"),
+    "a key of two lines": (two_lines, "environment.a\\nb: Input should be"),
+    "half a character": (set_in("licenses", 0, "license", to="\ud800"), "cannot be read"),
+    "a name that is a path": (set_in("name", to="../../evil"), "name: String should match"),
+    "a key that is not known": (set_in("more", to=1), "more: Extra inputs"),
+}
 # Bytes that are no manifest.
 DAMAGED = {
     "truncated": (lambda text: text[: len(text) // 2], "cannot be read: "),
@@ -149,6 +186,11 @@ DAMAGED = {
     "nested 200,000 deep": (
         lambda text: text.replace('"holdout": []', f'"holdout": {deep(200_000)}', 1),
         "cannot be read: nested too deeply",
+    ),
+    "a byte order mark": (lambda text: "\ufeff" + text, "manifest.json: "),
+    "a key that stands twice": (
+        lambda text: text.replace('"samples": 96', '"samples": 95, "samples": 96'),
+        "not laid out as it was written",
     ),
     "a list": (lambda text: "[]", "not a JSON object"),
     "a number of 5,000 digits": (
@@ -235,7 +277,7 @@ def test_a_manifest_that_is_not_the_summed_one(out: Path) -> None:
     manifest = manifest_of(out)
     manifest["environment"]["python"] = "2.7"
     manifest["digest"] = manifest_digest(manifest)
-    (out / MANIFEST).write_text(json.dumps(manifest))
+    (out / MANIFEST).write_bytes(canonical(manifest))
     with pytest.raises(BuildError, match="its SHA-256 is not the one in SHA256SUMS"):
         open_build(Folder(str(out)))
 
@@ -253,3 +295,34 @@ def test_a_damaged_picture_names_its_sample(out: Path, build: Build) -> None:
     tar.write_bytes(data[:700] + bytes(100) + data[800:])
     with pytest.raises(Exception, match="00000000"):
         open_build(Folder(str(out)))[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("plan/plan.parquet", b"PAR1"),
+        ("plan/index/coco.parquet", b"PAR1"),
+        ("plan/index/coco.trace.json", b"[[["),
+        ("plan/index/coco.trace.json", b"{}1"),
+        ("quarantine/quarantine.jsonl", b"{]\n"),
+        ("quarantine/quarantine.jsonl", b"[" * 100_000 + b"\n"),
+    ],
+)
+def test_other_damaged_files_are_one_line_of_a_lock(
+    path: str, content: bytes, out: Path, tmp_path: Path
+) -> None:
+    (out / path).write_bytes(content)
+    remanifest(out, lambda manifest: None)
+    done = CliRunner().invoke(app, ["lock", str(out), "--out", str(tmp_path / "x.lock.json")])
+    assert done.exit_code == 1, done.exception
+    (line,) = done.output.splitlines()
+    assert Path(path).name in line
+    assert "cannot be read" in line
+
+
+def test_a_store_that_is_none_is_one_line(tmp_path: Path) -> None:
+    for words in (["verify", "bogus://x"], ["stats", "bogus://x"]):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 1, done.exception
+        (line,) = done.output.splitlines()
+        assert line.startswith("vbdata: bogus://x cannot be read: ValueError: ")

@@ -45,7 +45,7 @@ def assert_same(one: Batch, other: Batch) -> None:
         a, b = getattr(one, field.name), getattr(other, field.name)
         if field.name in ("texts", "weight"):
             assert a == b, field.name
-        elif field.name != "text":  # what encode_text makes of the texts; test_train_resident.py
+        elif field.name != "text":  # what encode_text makes of the texts; test_resident.py
             assert (a.dtype, a.stride()) == (b.dtype, b.stride()), field.name
             assert torch.equal(a, b), field.name
 

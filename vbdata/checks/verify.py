@@ -30,7 +30,7 @@ from vbdata.checks.quarantine import quarantine_faults
 from vbdata.checks.rows import WITHOUT_PIXELS, RowCheck
 from vbdata.checks.shards import BuildFacts, Checked, ShardJob, check_shard
 from vbdata.core.rng import Stream
-from vbdata.errors import BadSample, BuildError
+from vbdata.errors import BadSample, BuildError, one_line
 from vbdata.layout import MANIFEST, SUMS
 from vbdata.machine.process import one_thread
 from vbdata.manifest.consistency import manifest_faults
@@ -75,21 +75,23 @@ def examine(
     *,
     sample: int | None = None,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = 1,
     step: Step = lambda done, of: None,
 ) -> Verification:
     """Check a build: every byte, or with `sample` only so many samples of its tars.
 
-    seed: picks the samples; workers: processes that check whole shards; step: called with the
-    shards that are checked and with how many there are. The result does not depend on workers.
+    seed: picks the samples; workers: processes that check whole shards, None = as many as this
+    machine has cores and the build has work for; step: called with the shards that are checked and
+    with how many there are. The result does not depend on workers.
     Raises BuildError if there is no build, if it cannot be listed, or if a process dies.
     """
     try:
         files = {file.path: file.size for file in out.files()}
-    except OSError as err:
-        raise BuildError(f"{out.url} cannot be read: {err}") from err
-    if MANIFEST not in files or SUMS not in files:
-        raise BuildError(f"{out.url} holds no finished build: {MANIFEST} or {SUMS} is missing")
+    except (OSError, ValueError, ImportError) as err:
+        raise BuildError(f"{out.url} cannot be read: {type(err).__name__}: {err}") from err
+    missing = [path for path in (MANIFEST, SUMS) if path not in files]
+    if missing:
+        raise BuildError(f"{out.url} holds no finished build: {missing[0]} is missing")
     faults: list[str] = []
     sums = read_sums(out, faults)
     faults += listing_faults(sums, files)
@@ -99,12 +101,12 @@ def examine(
     hashed = (path for path in sums if path in files and path not in tars)
     faults += capped(f for f in (hash_fault(out, path, sums[path]) for path in hashed) if f)
     if manifest is None:
-        return Verification(faults=_printable(faults), unread=("rows and shards",))
+        return Verification(faults=tuple(map(one_line, faults)), unread=("rows and shards",))
     faults += capped(manifest_faults(manifest, sums, files))
     faults += quarantine_faults(out, manifest)
     places = _check_rows(out, manifest, faults)
     if places is None:
-        return Verification(faults=_printable(faults), unread=("the shards",))
+        return Verification(faults=tuple(map(one_line, faults)), unread=("the shards",))
     chosen = _chosen(manifest, sample, seed)
     jobs = [
         ShardJob(shard, sums.get(shard.tar, shard.sha256), places[number], chosen[number])
@@ -113,13 +115,14 @@ def examine(
     ]
     build, checked = BuildFacts(out, manifest.rows, manifest.recipe.image.input), list[Checked]()
     step(0, len(jobs))
+    workers = workers or _worth(sum(files[job.shard.tar] for job in jobs))
     for result in _mapped(build, jobs, workers, by_range=sample is not None):
         checked.append(result)
         faults += result.faults
         step(len(checked), len(jobs))
     read, size = sum(each.samples for each in checked), sum(each.bytes for each in checked)
     return Verification(
-        faults=_printable(faults),
+        faults=tuple(map(one_line, faults)),
         shards=len(checked),
         samples=manifest.samples,
         read=read,
@@ -162,6 +165,11 @@ def _chosen(manifest: Manifest, sample: int | None, seed: int) -> Sequence[tuple
         number = int(np.searchsorted(ends, position, side="right"))
         chosen[number].append(position - int(ends[number]) + manifest.shards[number].samples)
     return [tuple(places) for places in chosen]
+
+
+def _worth(size: int) -> int:
+    """How many processes check so many bytes of tars soonest: it takes seconds to start one."""
+    return min(os.cpu_count() or 1, 1 + size // BYTES_A_PROCESS)
 
 
 def _mapped(
@@ -207,12 +215,3 @@ def _notes(manifest: Manifest) -> Iterator[str]:
         installed = plugins.usable(plugins.TASKS, task)
         if installed and manifest.code.tasks.get(task) != plugins.code_digest(plugins.TASKS, task):
             yield f"the code of {task} has changed since; its colours were judged by today's"
-
-
-def _printable(faults: Iterable[str]) -> tuple[str, ...]:
-    """Faults as one line each, cut and escaped: names in them may try to steer a terminal."""
-    return tuple("".join(map(_shown, fault[:1000])) for fault in faults)
-
-
-def _shown(letter: str) -> str:
-    return letter if letter.isprintable() else repr(letter)[1:-1]

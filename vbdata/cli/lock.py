@@ -126,7 +126,7 @@ def locking(recipe: Path, write: bool, locked: bool, file: Path | None, as_json:
 def build_held(
     recipe: Recipe, out: Folder, how: How, watcher: Watcher, against: Locking
 ) -> dict[str, Any]:
-    """Build, held against the lock if there is one, which is told as the command line tells it."""
+    """Build, and check the build against the lock if there is one; print what the lock warns of."""
     if against.held is None:
         from vbdata.engine.build import build
 

@@ -24,7 +24,8 @@ def verify(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed reads other samples.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of processes. Default: the machine's cores.")
+        int | None,
+        typer.Option(min=1, help="Number of processes. Default: as many as cores and work for them."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -42,17 +43,14 @@ def verify(
         vbdata verify s3://bucket/out --sample 200 --json
     """
     with reported(as_json):
-        import os
-
         from vbdata.checks.verify import examine
         from vbdata.machine.process import one_thread
         from vbdata.storage.folder import Folder
         from vbdata.terminal.progress import steps
 
         one_thread()  # each process checks shards of its own
-        count = workers or os.cpu_count() or 1
         with steps("shards", as_json) as step:
-            report = examine(Folder(folder), sample=sample, seed=seed, workers=count, step=step)
+            report = examine(Folder(folder), sample=sample, seed=seed, workers=workers, step=step)
         _print(folder, report, as_json)
         if report.faults:
             raise typer.Exit(EXIT_FAILED)

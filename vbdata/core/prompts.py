@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -101,11 +102,16 @@ def wording(task: str) -> Wording:
 
 @functools.cache
 def prompt_digest() -> str:
-    """SHA-256, in hexadecimal, over the names and bytes of all template files."""
+    """SHA-256, in hexadecimal, over the content of all template files: comments move none."""
     digest = hashlib.sha256()
     for item in sorted(_folder().iterdir(), key=lambda item: item.name):
         if item.name.endswith(".yaml"):
-            digest.update(item.name.encode() + b"\0" + item.read_bytes() + b"\0")
+            text = item.read_text(encoding="utf-8")
+            try:
+                content = json.dumps(yaml.safe_load(text), sort_keys=True, default=str)
+            except (yaml.YAMLError, TypeError):  # whoever asks in its words is told
+                content = text
+            digest.update(f"{item.name}\0{content}\0".encode())
     return digest.hexdigest()
 
 

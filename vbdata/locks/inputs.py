@@ -7,7 +7,7 @@ named as the likely cause of other bytes, and are a warning if the bytes are the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from vbdata import plugins
 from vbdata.core.prompts import prompt_digest
 from vbdata.engine.progress import Progress, Watcher
-from vbdata.errors import BuildError
+from vbdata.errors import LockError
 from vbdata.index.index import Index
 from vbdata.layout import INDEX
 from vbdata.locks.changes import (
@@ -37,22 +37,6 @@ from vbdata.machine.environment import environment
 from vbdata.planning.file import write_plan
 from vbdata.planning.plan import Plan
 from vbdata.storage.folder import Folder
-
-
-class LockError(BuildError):
-    """A build that is not what its lock says.
-
-    faults: a sentence for each difference; causes: code and library versions that differ, too;
-    built: whether the build is finished.
-    """
-
-    def __init__(
-        self, name: str, faults: Sequence[str], causes: Sequence[str], *, built: bool
-    ) -> None:
-        self.faults, self.causes = tuple(faults), tuple(causes)
-        besides = [f"{'likely cause' if built else 'besides'}: {cause}" for cause in causes]
-        lines = [*besides, *faults] if built else [*faults, *besides]
-        super().__init__(f"this is not what {name} says:\n" + "\n".join(lines))
 
 
 class LockCheck(Watcher):

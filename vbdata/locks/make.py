@@ -25,10 +25,11 @@ from vbdata.layout import INDEX, MANIFEST, PLAN, QUARANTINE, TRACE
 from vbdata.locks import lock
 from vbdata.locks.lock import SMALL, Lock
 from vbdata.locks.sketch import SHORT, Digests, Sketch
-from vbdata.manifest.opened import Build, damaged, open_build
+from vbdata.manifest.opened import Build, damaged, intact, open_build
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 
+AGAIN = "build it again, which goes on from what is finished"
 BATCH = 1 << 16  # rows in memory at once
 NAMES = ("source", "task", "sample_id", "key")  # columns that, joined, name a sample in a sketch
 MEMBER = 8  # hex digits of a member's digest
@@ -95,7 +96,9 @@ def open_indices(
                     with out.local_copy(file) as copy:
                         shutil.copyfile(copy, folder / Path(file).name)
             source = Source(name=name, dataset=line["dataset"], roots=(), tasks={})
-            indices[name] = open_index(source, folder)
+            with intact(out, facts, AGAIN):
+                indices[name] = open_index(source, folder)
+                len(indices[name])
             if indices[name].fingerprint != line["fingerprint"]:
                 raise damaged(out, f"{facts} is of another state of the data than {MANIFEST}")
         yield indices, folder
@@ -124,10 +127,13 @@ def _records(index: Index) -> Digests:
 
 def _files(trace: Path) -> Digests:
     """Digests of the files that a reader read whole to make its index."""
-    lines = json.loads(trace.read_text())
-    read = {line[1]: line[-1] for line in lines if line[0] in ("read", "whole")}
-    sketch = Sketch()
-    sketch.add(list(read), list(read.values()))
+    try:
+        lines = json.loads(trace.read_text())
+        read = {line[1]: line[-1] for line in lines if line[0] in ("read", "whole")}
+        sketch = Sketch()
+        sketch.add(list(read), list(read.values()))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
+        raise BuildError(f"{trace}: cannot be read: {type(err).__name__}; {AGAIN}") from err
     return sketch.digests()
 
 
@@ -175,7 +181,7 @@ def plan_sha256(path: Path) -> str:
 def _plan_sha256(out: Folder) -> str:
     if not out.exists(PLAN):
         return ""
-    with out.local_copy(PLAN) as path:
+    with intact(out, PLAN, AGAIN), out.local_copy(PLAN) as path:
         return plan_sha256(path)
 
 
@@ -229,12 +235,13 @@ def _rows(build: Build) -> tuple[dict[str, str], Digests]:
 
 
 def _quarantine(out: Folder) -> Digests:
-    """Digests of why records were quarantined, by NAMES."""
+    """Digests of why records were quarantined, by NAMES. Raises BuildError for a damaged file."""
     reasons = {}
-    for text in out.read(QUARANTINE).decode().splitlines():
-        line = json.loads(text)
-        name = "\t".join(line[key] for key in NAMES)
-        reasons[name] = hashlib.sha256(line["reason"].encode()).hexdigest()
+    with intact(out, QUARANTINE):
+        for text in out.read(QUARANTINE).decode().splitlines():
+            line = json.loads(text)
+            name = "\t".join(line[key] for key in NAMES)
+            reasons[name] = hashlib.sha256(line["reason"].encode()).hexdigest()
     sketch = Sketch()
     sketch.add(list(reasons), list(reasons.values()))
     return sketch.digests()

@@ -1,8 +1,9 @@
 """manifest.json against what it says elsewhere, against SHA256SUMS and the folder's listing.
 
-An edited manifest whose digest was made to fit still contradicts itself, the sums, the rows
-(vbdata.checks.rows) or the bytes (vbdata.checks.shards): every number that can be derived from
-another part or file is compared with it. Only a build that was made anew in all its files passes.
+An edited manifest whose digest was made to fit may still contradict itself, the sums, the rows
+(vbdata.checks.rows) or the bytes (vbdata.checks.shards): counts, sizes, shares, cells, tasks and
+digests of files are compared with what they follow from. What follows from nothing else in the
+folder (options of readers, digests of code and of indices) a lock can tell, not the build alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
+from vbdata import plugins
+from vbdata.errors import choices
 from vbdata.layout import MANIFEST, SHARDS, SUMS, build_digest, shards_folder, tar_path
 from vbdata.manifest.model import Manifest, ShardLine
 
@@ -89,6 +92,13 @@ def _recipe_faults(manifest: Manifest) -> Iterator[str]:
             yield f"{MANIFEST}: {cell.source} / {cell.task}: its share is not the recipe's"
         if cell.unique + cell.repeated != cell.realised:
             yield f"{MANIFEST}: {cell.source} / {cell.task}: unique and repeated do not add up"
+    tasks = {cell.task for cell in manifest.cells}
+    if {*manifest.code.tasks} != tasks or not {*manifest.roundtrip} <= tasks:
+        yield f"{MANIFEST}: its code and round trips are not of the tasks of its cells"
+    known = plugins.names(plugins.TASKS)
+    for task in sorted(tasks - {*known}):
+        if "." not in task:  # a module of the builder's own may well not be here
+            yield f"{MANIFEST}: unknown task {task!r}{choices(task, known)}"
     used = {line.source: line.dataset for line in manifest.sources}
     if used != {name: source.dataset for name, source in recipe.sources.items()}:
         yield f"{MANIFEST}: its sources are not those of the recipe"

@@ -18,11 +18,14 @@ Count = Annotated[int, Field(ge=0, lt=2**53)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fixed = Annotated[str, Field(pattern=r"^\d{1,40}(\.\d{1,40})?$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+# As recipes allow them: both become parts of paths.
+BuildName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Split = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")]
 Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=200)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class ShardLine(_Part):
@@ -129,7 +132,7 @@ class Recipe(_Part):
     seed: int
     samples: Count
     shard_size: Annotated[int, Field(ge=1, lt=2**53)]
-    split: Name
+    split: Split
     image: Image
     spares: Count
     exhaustion: Literal["repeat", "stop", "redistribute"]
@@ -156,8 +159,8 @@ class Manifest(_Part):
     """
 
     format: int
-    name: str
-    split: Name
+    name: BuildName
+    split: Split
     recipe: Recipe
     recipe_sha256: Sha256
     build_sha256: Sha256

@@ -10,13 +10,15 @@ one range of its tar, and a whole tar only if its SHA-256 is right. Opening deco
 
 from __future__ import annotations
 
+import html
+import operator
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +26,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.errors import BadSample, BuildError, choices
+from vbdata.errors import BadSample, BuildError, choices, one_line
 from vbdata.layout import MANIFEST, SUMS
 from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.columns import ROWS
@@ -66,7 +68,20 @@ def open_build(folder: Folder) -> Build:
 
 def damaged(folder: Folder, what: str) -> BuildError:
     """The error for a build in `folder` that is damaged; what: the fault, which names a file."""
-    return BuildError(f"{folder.url}: {what}; run vbdata verify")
+    return BuildError(f"{folder.url}: {one_line(what)}; run vbdata verify")
+
+
+@contextmanager
+def intact(folder: Folder, path: str, advice: str = "run vbdata verify") -> Iterator[None]:
+    """Whatever a damaged file makes Python's and Parquet's code raise inside becomes a BuildError.
+
+    path: the file; advice: what its reader can do.
+    """
+    try:
+        yield
+    except (*UNREADABLE, LookupError, AttributeError, RecursionError) as err:
+        text = one_line(f"{path}: cannot be read: {type(err).__name__}: {err}")
+        raise BuildError(f"{folder.url}: {text}; {advice}") from err
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +102,24 @@ class Build(Sequence[BuiltSample]):
     def __len__(self) -> int:
         return self.manifest.samples
 
-    def __getitem__(self, which: int | str) -> BuiltSample:  # type: ignore[override]
+    @overload
+    def __getitem__(self, which: int | str) -> BuiltSample: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[BuiltSample]: ...
+    def __getitem__(self, which: int | str | slice) -> BuiltSample | list[BuiltSample]:
         """A sample by its place, counted from 0 or, if negative, from the end; or by its key.
 
-        Raises IndexError or KeyError if there is no such sample, BuildError or BadSample if the
-        sample is damaged.
+        A slice of places gives a list. Raises IndexError or KeyError if there is no such sample,
+        BuildError or BadSample if the sample is damaged.
         """
+        if isinstance(which, slice):
+            return [self[place] for place in range(*which.indices(len(self)))]
         row = self.row(which)
         return BuiltSample.of(row, self.members(which))
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a sample of a key; a sample is in the build if its key is."""
+        return (key.key if isinstance(key, BuiltSample) else key) in self._by_key
 
     def __iter__(self) -> Iterator[BuiltSample]:
         return (self[place] for place in range(len(self)))
@@ -107,6 +132,16 @@ class Build(Sequence[BuiltSample]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+    def _repr_html_(self) -> str:
+        """The mixture as a table, for notebooks; all texts are escaped."""
+        lines = "".join(
+            f"<tr><td>{html.escape(cell.source)}</td><td>{html.escape(cell.task)}</td>"
+            f"<td>{cell.realised}</td></tr>"
+            for cell in self.manifest.cells
+        )
+        head = "<tr><th>source</th><th>task</th><th>samples</th></tr>"
+        return f"<p>{html.escape(repr(self))}</p><table>{head}{lines}</table>"
 
     def __repr__(self) -> str:
         return (
@@ -129,13 +164,9 @@ class Build(Sequence[BuiltSample]):
                 row_places(file, self.manifest)
             yield file
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Turn whatever the Parquet library raises inside into a BuildError that names the file."""
-        try:
-            yield
-        except UNREADABLE as err:
-            raise self.damaged(f"{self.manifest.rows}: {type(err).__name__}: {err}") from err
+    def reading(self) -> AbstractContextManager[None]:
+        """Whatever damaged rows raise inside becomes a BuildError that names their file."""
+        return intact(self.folder, self.manifest.rows)
 
     @cached_property
     def places(self) -> list[RowSpan]:
@@ -265,7 +296,7 @@ class Build(Sequence[BuiltSample]):
         """
         if isinstance(which, str) and which not in self._by_key:
             raise KeyError(f"no sample of {self.folder.url} has the key {which!r}")
-        place = self._by_key[which] if isinstance(which, str) else which
+        place = self._by_key[which] if isinstance(which, str) else operator.index(which)
         if not -len(self) <= place < len(self):
             raise IndexError(f"sample {place} of {len(self)}")
         number, slot = self.shard_of(np.array([place % len(self)], np.int64))

@@ -187,7 +187,9 @@ def failures(reader: str, seed: int, found: Sequence[Result]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 1 if anything failed."""
     known = readers()
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.helpers.fuzzing.run", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--reader", action="append", choices=known, help="default: all")
     parser.add_argument("--cases", type=int, default=200, help="of each reader (200)")

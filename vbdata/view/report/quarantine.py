@@ -43,9 +43,9 @@ def read_quarantine(out: Folder) -> Quarantine:
             try:
                 line: dict[str, Any] = json.loads(raw)
                 counts[line["source"], line["task"], line["stage"], line["reason"]] += 1
-            except (ValueError, KeyError, TypeError) as err:
+            except (ValueError, KeyError, TypeError, RecursionError) as err:
                 raise BuildError(
-                    f"{QUARANTINE}, line {number}: {err!r}; run vbdata verify"
+                    f"{out.url}: {QUARANTINE}, line {number}: {err!r}; run vbdata verify"
                 ) from err
             if number <= FIRST:
                 quarantine.first.append({key: _cut(str(value)) for key, value in line.items()})
