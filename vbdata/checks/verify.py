@@ -15,6 +15,7 @@ build may be hostile: its numbers, paths and texts are checked before they are u
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from vbdata.manifest.sums import capped, hash_fault, read_sums
 from vbdata.storage.folder import Folder
 
 READERS_AT_ONCE = 16  # requests under way when samples are read by range
+BYTES_A_PROCESS = 64 << 20  # of tars; starting a process takes as long as checking them
 Step = Callable[[int, int], None]  # shards checked, of how many
 
 

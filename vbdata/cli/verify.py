@@ -25,7 +25,9 @@ def verify(
     seed: Annotated[int, typer.Option(help="Another seed reads other samples.")] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of processes. Default: as many as cores and work for them."),
+        typer.Option(
+            min=1, help="Number of processes. Default: as many as cores and work for them."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
