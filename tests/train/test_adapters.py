@@ -451,7 +451,7 @@ def test_a_run_resumes_bit_for_bit(
     train(run_of(kind, demo_build, folders, run={"workers": 2}), broken)
     assert runs.lines(whole) == runs.lines(broken)
     runs.same(runs.state(whole, 4), runs.state(broken, 4))
-    (found,) = (path for path in checkpoint.whole_ones(whole) if path.name.endswith("4"))
+    (found,) = (path for path in checkpoint.complete(whole) if path.name.endswith("4"))
     _, editor = load_trained(found, torch.device("cpu"))
     kept = torch.load(whole / "whole-4.pt", weights_only=True)["average"]
     own = dict(editor.module.named_parameters())

@@ -58,7 +58,7 @@ def test_sharded_lora_resumes_bit_for_bit(done: Path, whole: str, broken: str) -
 
     from vbdata.train import checkpoint
 
-    assert [path.name for path in checkpoint.whole_ones(done / broken)] == [
+    assert [path.name for path in checkpoint.complete(done / broken)] == [
         f"step-{SAVED:08d}",
         f"step-{STEPS:08d}",
     ]
@@ -103,7 +103,7 @@ def test_one_process_goes_on_and_exports_what_two_have_saved(done: Path, tmp_pat
 
     config = load_config(done / "config.yaml")
     assert train(config, done / "whole")["step"] == STEPS
-    (found,) = (path for path in checkpoint.whole_ones(done / "whole") if path.name.endswith("4"))
+    (found,) = (path for path in checkpoint.complete(done / "whole") if path.name.endswith("4"))
     kept = {
         name.removeprefix("average/"): tensor
         for name, tensor in runs.state(done / "whole", STEPS).items()

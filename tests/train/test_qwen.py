@@ -89,13 +89,13 @@ def test_texts_are_those_of_the_pipeline(size: tuple[int, int], editor: Any, pip
 
     rgb = pixels(*size)
     theirs, _ = pipeline.encode_prompt(PROMPT, image=[resized(rgb)], device=torch.device("cpu"))
-    ours = editor.encode_seen_text([PROMPT], tensor(rgb), both()[:1])
+    ours = editor.encode_text_with_reference([PROMPT], tensor(rgb), both()[:1])
     torch.testing.assert_close(ours["tokens"], theirs, atol=1e-5, rtol=1e-5)
     assert ours["seen"].all()
     alone, _ = pipeline.encode_prompt(PROMPT, device=torch.device("cpu"))
     for found in (
         editor.encode_text([PROMPT], torch.device("cpu")),
-        editor.encode_seen_text([PROMPT], tensor(rgb), ~both()[:1]),
+        editor.encode_text_with_reference([PROMPT], tensor(rgb), ~both()[:1]),
     ):
         torch.testing.assert_close(found["tokens"], alone, atol=1e-5, rtol=1e-5)
     assert alone.shape[1] < theirs.shape[1] - 150  # a token for 28 x 28 pixels
@@ -109,7 +109,7 @@ def test_an_images_tokens_have_rows_and_columns(editor: Any, folder: Path) -> No
     untold.text_encoder._forward_pre_hooks.clear()
     rgb = pixels(64, 96)
     theirs, _ = untold.encode_prompt(PROMPT, image=[resized(rgb)], device=torch.device("cpu"))
-    ours = editor.encode_seen_text([PROMPT], tensor(rgb), both()[:1])["tokens"]
+    ours = editor.encode_text_with_reference([PROMPT], tensor(rgb), both()[:1])["tokens"]
     assert ours.shape == theirs.shape
     assert (ours - theirs).abs().mean() > 1e-3
 
@@ -140,9 +140,9 @@ def test_the_text_sees_the_picture_and_padding_changes_nothing(editor: Any) -> N
 
     one, other = pixels(64, 96), pixels(64, 96, 1)
     texts = [PROMPT, "Short."]
-    rows = editor.encode_seen_text(texts, tensor(one, other), both())
+    rows = editor.encode_text_with_reference(texts, tensor(one, other), both())
     assert rows["seen"].sum(1).tolist()[1] < rows["tokens"].shape[1]
-    changed = editor.encode_seen_text(texts, tensor(one, one), both())
+    changed = editor.encode_text_with_reference(texts, tensor(one, one), both())
     assert torch.equal(changed["tokens"][0], rows["tokens"][0])
     assert not torch.equal(changed["tokens"][1], rows["tokens"][1])
     z, t = normal((2, 4, 8, 12)), torch.tensor([0.2, 0.6])
@@ -232,31 +232,31 @@ def test_kept_texts_are_those_of_their_pictures(keep: str, folder: Path, tmp_pat
     }
     editor: Any = make_editor(model)
     rgb = tensor(pixels(64, 96), pixels(64, 96, 1))
-    made = editor.encode_seen_text([PROMPT, PROMPT], rgb, both())
+    made = editor.encode_text_with_reference([PROMPT, PROMPT], rgb, both())
     later: Any = make_editor(model) if keep == "disk" else editor
     later.__dict__["_reader"] = None
-    again = later.encode_seen_text([PROMPT, PROMPT], rgb, both())
+    again = later.encode_text_with_reference([PROMPT, PROMPT], rgb, both())
     assert all(torch.equal(again[name], made[name]) for name in made)
     assert not torch.equal(made["tokens"][0], made["tokens"][1])
     assert len(list(tmp_path.rglob("*.safetensors"))) == (2 if keep == "disk" else 0)
     with pytest.raises(TypeError):  # it would have to be made
-        later.encode_seen_text([PROMPT, PROMPT], rgb.flip(-1), both())
+        later.encode_text_with_reference([PROMPT, PROMPT], rgb.flip(-1), both())
     with pytest.raises(TypeError):
-        later.encode_seen_text([PROMPT], rgb[:1], ~both()[:1])
+        later.encode_text_with_reference([PROMPT], rgb[:1], ~both()[:1])
 
 
 def test_guidance_keeps_each_tokens_length(editor: Any) -> None:
     import torch
 
     z, x, plain = (normal((2, 4, 8, 12), seed) for seed in range(3))
-    found = editor.tempered(z, x, plain)
+    found = editor.adjust_guidance(z, x, plain)
     tokens = [t.view(2, 4, 4, 2, 6, 2).permute(0, 2, 4, 1, 3, 5).flatten(3) for t in
               (z - found, z - x, z - plain)]  # fmt: skip
     length = [t.norm(dim=-1) for t in tokens]
     torch.testing.assert_close(length[0], length[2])
     cosine = torch.nn.functional.cosine_similarity(tokens[0], tokens[1], dim=-1)
     torch.testing.assert_close(cosine, torch.ones_like(cosine))
-    assert torch.equal(editor.tempered(z, z, plain), z)  # nothing has no direction
+    assert torch.equal(editor.adjust_guidance(z, z, plain), z)  # nothing has no direction
 
 
 @pytest.mark.parametrize("rank", [0, 2])

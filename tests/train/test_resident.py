@@ -31,7 +31,7 @@ def both(
     """Micro-batches of some steps: the loader's, and those that were resident."""
     import torch
 
-    from vbdata.train.adapter import Tabled, make_editor
+    from vbdata.train.adapter import HasTextTable, make_editor
     from vbdata.train.loader import Loader
     from vbdata.train.resident import Resident
 
@@ -42,7 +42,7 @@ def both(
     for (a, ours), (b, theirs) in zip(loader.steps(1, 12), there, strict=True):
         assert a == b
         pairs += list(zip(ours, theirs, strict=True))
-    assert isinstance(editor, Tabled)
+    assert isinstance(editor, HasTextTable)
     for one, other in pairs:
         assert other.given.device.type == device.type
         encoded = editor.encode_text(one.texts, torch.device("cpu"))
@@ -89,10 +89,10 @@ def test_a_resident_run_is_the_same_run(demo_build: Path, tmp_path: Path) -> Non
 def test_rows_of_a_table_of_texts_are_as_long_as_their_longest() -> None:
     import torch
 
-    from vbdata.train.adapter import Tabled, make_editor
+    from vbdata.train.adapter import HasTextTable, make_editor
 
     editor = make_editor({"dim": 32, "heads": 2, "text_dim": 32, "text_length": 40})
-    assert isinstance(editor, Tabled)
+    assert isinstance(editor, HasTextTable)
     texts = ["", "a red ball", "word " * 20, "word " * 100]
     some = editor.text_table(texts, torch.device("cpu"))
     for rows in ([0], [1, 0], [2, 1], [3, 3, 0]):

@@ -53,7 +53,7 @@ def test_a_killed_run_goes_on_bit_for_bit(straight: Path, demo_build: Path, tmp_
     # It is the same run, only slowed by a checkpoint at every step.
     out = tmp_path / "run"
     kill_after(2, config, out, "run.save_every=1", "run.workers=3")
-    reached = max(checkpoint.whole_ones(out)).name
+    reached = max(checkpoint.complete(out)).name
     assert reached < f"step-{STEPS:08d}", "it was killed too late to show anything"
     runs.run(config, out, "run.workers=0")
     assert runs.lines(out) == runs.lines(straight)
@@ -114,7 +114,7 @@ def test_sigterm_saves_and_exits_with_0(demo_build: Path, tmp_path: Path) -> Non
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(LONG_S) == 0
-    (saved,) = checkpoint.whole_ones(out)
+    (saved,) = checkpoint.complete(out)
     done = int(saved.name.removeprefix("step-"))
     assert done - runs.lines(out)[-1]["step"] in (0, 1)
     with pytest.raises(BuildError, match=f"steps: 100000 -> {STEPS}"):
@@ -132,7 +132,7 @@ def test_torn_checkpoints_are_passed_over(demo_build: Path, tmp_path: Path, stra
     os.truncate(shard, shard.stat().st_size - 1)
     (four / "meta.json").write_text((four / "meta.json").read_text()[:-20])
     (out / "checkpoints" / ".step-00000006.part").mkdir()
-    assert checkpoint.whole_ones(out)[-1] == three
+    assert checkpoint.complete(out)[-1] == three
     train(runs.tiny(demo_build, steps=STEPS), out)
     assert runs.lines(out) == runs.lines(straight)
     runs.same(runs.state(out, STEPS), runs.state(straight, STEPS))
@@ -163,7 +163,7 @@ def test_another_build_is_refused(demo_build: Path, straight: Path) -> None:
     from vbdata.train import checkpoint
     from vbdata.train.parallel import World
 
-    path = checkpoint.whole_ones(straight)[-1]
+    path = checkpoint.complete(straight)[-1]
     meta = checkpoint.read_meta(path)
     assert meta is not None
     other = meta["identity"] | {"builds": ["0" * 64]}
@@ -186,5 +186,5 @@ def test_the_newest_and_the_best_are_kept(demo_build: Path, tmp_path: Path) -> N
     best = min(losses, key=lambda step: (losses[step], step))
     assert checkpoint.best_of(tmp_path) == {"step": best, "loss": losses[best]}
     kept = sorted({best, 4, 5})
-    assert [p.name for p in checkpoint.whole_ones(tmp_path)] == [f"step-{n:08d}" for n in kept]
+    assert [p.name for p in checkpoint.complete(tmp_path)] == [f"step-{n:08d}" for n in kept]
     assert out["checkpoint"].endswith("step-00000005")

@@ -28,11 +28,11 @@ def corpus_of(sizes: list[int], seed: int = 0) -> Corpus:
     n = len(cell)
     zeros = np.zeros(n, np.int64)
     return Corpus(
-        digests=(),
-        shards=(),
+        builds=(),
         cells=tuple((f"source{k // 3}", TASKS[k % len(TASKS)]) for k in range(len(sizes))),
         keys=np.array([f"{i:06d}" for i in range(n)]),
         cell=cell,
+        build=zeros,
         shard=zeros,
         at=zeros,
         width=rng.integers(50, 400, n),

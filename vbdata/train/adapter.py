@@ -1,9 +1,9 @@
-"""What the loop asks of a model: encode an image, encode texts, predict, decode.
+"""What the training loop needs of a model: encode images and texts, predict, decode.
 
 A kind of model is a module with `Options`, a pydantic model of its keys in the config, and
-`make(options) -> Editor`. The file name is the kind: `model.py` beside this file is "flow", all
-others are files below `adapters/`. Released, Seeing, Tabled, Timed and Tempering are what an editor
-may be beside: it is asked for by isinstance, so having the method is enough.
+`make(options) -> Editor`. The file's name is the kind: `model.py` beside this file is "flow", all
+others are files of `adapters/`. The protocols after Editor are optional abilities. They are checked
+with isinstance, so it is enough that an editor has the method.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ FLOW = "flow"
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What x is predicted from. reference: as encode_image gives it; known: bool[B], where False
-    the reference is blank; text: whatever encode_text gives; rgb: the reference's pixels,
-    float32[B, 3, H, W] in -1..1, which only Seeing models need.
+    """What x is predicted from, beside z and t.
+
+    reference: [B, C, h, w], from encode_image; known: bool[B], False where the row has no
+    reference; text: from encode_text; rgb: the reference's pixels, float32[B, 3, H, W] in -1..1,
+    which only a ReadsReference needs.
     """
 
     reference: Tensor
@@ -38,10 +40,11 @@ class Condition:
 
 
 class Editor(Protocol):
-    """A model. module: what is trained, float32; the loop may put a wrapper in its place.
+    """A model that predicts a picture x from noise, a reference picture and a text.
 
-    multiple_of: what widths and heights must be a multiple of, in pixels; blocks: the parts of
-    the module that are sharded and recomputed one by one.
+    module: what is trained, in float32; the loop may replace it by a wrapper. multiple_of: widths
+    and heights must be multiples of this, in pixels. blocks: the submodules that are sharded,
+    compiled and recomputed one by one.
     """
 
     module: nn.Module
@@ -49,110 +52,127 @@ class Editor(Protocol):
     blocks: Sequence[nn.Module]
 
     def encode_image(self, rgb: Tensor) -> Tensor:
-        """float32[B, 3, H, W] in -1..1 to the space in which x is predicted, [B, C, h, w]."""
+        """Map float32[B, 3, H, W] in -1..1 to the space in which x is predicted, [B, C, h, w]."""
         ...
 
     def encode_text(self, texts: Sequence[str], where: device) -> Any:
-        """Whatever `predict` wants; "" means no text."""
+        """Encode B texts on a device, in any form that `predict` takes; "" means no text."""
         ...
 
     def predict(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """x, shaped like z; t: float32[B], 0 = noise. Goes through `module`'s forward."""
+        """Predict x, shaped like z, [B, C, h, w]; t: float32[B], 0 = pure noise, 1 = the picture.
+
+        Calls `module` itself, not its submodules, so that wrappers (DDP, FSDP) take part.
+        """
         ...
 
     def decode(self, x: Tensor) -> Tensor:
-        """Back to float32[B, 3, H, W] in -1..1."""
+        """Map x, [B, C, h, w], back to float32[B, 3, H, W] in -1..1 (not clipped)."""
         ...
 
 
 @runtime_checkable
 class Released(Protocol):
-    """A model that is read from files. digest: SHA-256 of those that it uses."""
+    """A model whose weights are read from files."""
 
     @property
     def digest(self) -> str:
-        """In hexadecimal digits."""
+        """SHA-256 of all files that the model uses, in hexadecimal."""
         ...
 
 
 @runtime_checkable
-class Seeing(Protocol):
-    """A model whose text encoder looks at the reference, too."""
+class ReadsReference(Protocol):
+    """A model whose text encoder reads the reference's pixels, too."""
 
-    def encode_seen_text(self, texts: Sequence[str], rgb: Tensor, known: Tensor) -> Any:
-        """As encode_text, each text beside its picture, float32[B, 3, H, W], where it is known."""
+    def encode_text_with_reference(self, texts: Sequence[str], rgb: Tensor, known: Tensor) -> Any:
+        """Encode B texts for `predict`, each together with its reference where `known` is True.
+
+        rgb: float32[B, 3, H, W] in -1..1; known: bool[B]. Asked in place of encode_text.
+        """
         ...
 
 
 @runtime_checkable
-class Tabled(Protocol):
-    """A model that can encode all texts once, without weights that are trained."""
+class HasTextTable(Protocol):
+    """A model that can encode all texts of a run once, because no trained weight takes part."""
 
     def text_table(
         self, texts: Sequence[str], where: device
     ) -> Callable[[NDArray[np.int64], Tensor], Any]:
-        """A function of rows, here and as a tensor `where`: what encode_text gives for those texts,
-        bit for bit, made on the device alone.
+        """Encode texts once; return a function that gives the encodings of some of them.
+
+        Its arguments are the texts' numbers, int64[B], as an array and again as a tensor on the
+        device `where`, so that nothing has to be copied. Its result is bit for bit that of
+        encode_text.
         """
         ...
 
 
 @runtime_checkable
-class Timed(Protocol):
-    """A model with a schedule of its own."""
+class HasSchedule(Protocol):
+    """A model with a noise schedule of its own."""
 
     def times(self, steps: int, shape: Sequence[int]) -> list[float]:
-        """Where a sampler of several steps stops on x of a shape: t < 1, rising. The first need not
-        be 0: the noise is then taken for a z of that time.
+        """The times of a sampler of several steps, for x of a shape: rising, 0 <= t < 1.
+
+        The first may be above 0: the noise is then used as the z of that time.
         """
         ...
 
 
 @runtime_checkable
-class Tempering(Protocol):
-    """A model whose own pipeline changes what guidance gives."""
+class AdjustsGuidance(Protocol):
+    """A model whose released pipeline changes the result of classifier-free guidance."""
 
-    def tempered(self, z: Tensor, x: Tensor, plain: Tensor) -> Tensor:
-        """x after guidance, made from z, where `plain` is the prediction without."""
+    def adjust_guidance(self, z: Tensor, x: Tensor, plain: Tensor) -> Tensor:
+        """Change x, the guided prediction from z; `plain` is the prediction without guidance.
+
+        All three are [B, C, h, w].
+        """
         ...
 
 
 def conditioned(
     editor: Editor, rgb: Tensor, known: Tensor, texts: Sequence[str], text: Any = None
 ) -> Condition:
-    """Encode reference pictures, float32[B, 3, H, W] in -1..1, and texts unless `text` is there."""
-    found = Condition(editor.encode_image(rgb), known, text, rgb)
-    return found if text is not None else reworded(editor, found, texts)
+    """Encode references and texts as a condition.
+
+    rgb: float32[B, 3, H, W] in -1..1; known: bool[B], False where a row has no reference; texts: B
+    of them, which are not encoded if `text`, their encoding, is given.
+    """
+    condition = Condition(editor.encode_image(rgb), known, text, rgb)
+    return condition if text is not None else reworded(editor, condition, texts)
 
 
 def reworded(editor: Editor, condition: Condition, texts: Sequence[str]) -> Condition:
-    """The same reference with other texts. Seeing models need a condition with `rgb`."""
-    if isinstance(editor, Seeing):
+    """Replace a condition's texts. It must have `rgb` if the editor is a ReadsReference."""
+    if isinstance(editor, ReadsReference):
         assert condition.rgb is not None, "this model's text encoder looks at the pixels"
-        text = editor.encode_seen_text(texts, condition.rgb, condition.known)
+        text = editor.encode_text_with_reference(texts, condition.rgb, condition.known)
     else:
         text = editor.encode_text(texts, condition.reference.device)
     return replace(condition, text=text)
 
 
 def kinds() -> list[str]:
-    """All kinds of models."""
+    """The kinds of models that a config's `model.kind` can name."""
     files = (Path(__file__).parent / "adapters").glob("[!_]*.py")
     return [FLOW, *sorted(file.stem for file in files)]
 
 
 def make_editor(model: Mapping[str, Any]) -> Editor:
-    """The model of a config's `model:`. Raises RecipeError."""
+    """Make the model of a config's `model:`. Raises RecipeError for unknown kinds and bad keys."""
     kind = str(model.get("kind", FLOW))
     if kind not in kinds():
         raise RecipeError([f"model.kind: unknown kind {kind!r}{choices(kind, kinds())}"])
     name = "vbdata.train.model" if kind == FLOW else f"vbdata.train.adapters.{kind}"
     module = importlib.import_module(name)
     given = {key: value for key, value in model.items() if key != "kind"}
-    known = module.Options.model_fields
-    faults = [f"model.{k}: unknown key{choices(k, known)}" for k in given if k not in known]
+    fields = module.Options.model_fields
+    faults = [f"model.{k}: unknown key{choices(k, fields)}" for k in given if k not in fields]
     try:
-        options = module.Options.model_validate({k: v for k, v in given.items() if k in known})
+        options = module.Options.model_validate({k: v for k, v in given.items() if k in fields})
     except ValidationError as err:
         faults += [f"model.{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in err.errors()]
     if faults:

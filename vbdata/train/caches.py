@@ -1,14 +1,14 @@
-"""Encodings that are made once: of texts and of images, by frozen encoders.
+"""A cache of the encodings of texts and images by frozen encoders, in memory and on disk.
 
     FOLDER/<16 digits of the encoder>/<2 of the key>/<key>.safetensors
 
-A key is the SHA-256 of the encoder's digest (its weights' and configs' bytes and its settings), of
-what else decides its bits (torch's version, the device, on CPUs the number of threads), and of the
-content. So a file is what encoding again would give, bit for bit, on any run that finds it. Each
-input is encoded alone: what stands beside it in a batch decides nothing.
+A key is the SHA-256 of the encoder's digest (its weights, configs and settings), of what else
+decides its bits (torch's version, the device, on CPUs the number of threads), and of the input. So
+a file holds what encoding again would give, bit for bit, for every run that finds it. This needs
+each input to be encoded alone: in a batch, its neighbours could change its last bits.
 
-Files are written under a temporary name and renamed; a damaged one is made again. In memory the
-least recently used go first; on disk nothing more is written once there is no room.
+Files are written under a temporary name and renamed; a damaged one is replaced. In memory the least
+recently used are dropped first; on disk nothing more is written once the limit is reached.
 """
 
 from __future__ import annotations
@@ -37,10 +37,12 @@ Gigabytes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Caching(BaseModel):
-    """Where encodings are kept: "no", "memory", or "disk" (and in memory).
+    """The keys of a config's `model.cache`: where encodings are kept.
 
-    folder: "" is the user's cache folder; memory_gb: for the texts and for the images each;
-    disk_gb: for all that the folder holds. Free to change between runs: it changes no number.
+    texts, images: "no", "memory", or "disk" (and in memory); folder: "" is the user's cache folder;
+    memory_gb: gigabytes (1e9 bytes) for the texts, and as many for the images; disk_gb: gigabytes
+    of all that the folder holds. All may change when a run is resumed, for no number depends on
+    them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,12 +54,15 @@ class Caching(BaseModel):
     disk_gb: Gigabytes = 20.0
 
     def place(self) -> Path:
-        """The folder on disk."""
+        """Return the folder on disk."""
         return Path(self.folder) if self.folder else cache.folder() / "encoded"
 
 
 class Encodings:
-    """What one encoder made. encoder: the digest of all that decides what it makes."""
+    """The cached encodings of one encoder.
+
+    encoder: the digest of all that decides what it makes, but the machine.
+    """
 
     def __init__(self, encoder: str, keep: Keep, caching: Caching) -> None:
         self._encoder, self._keep = encoder, keep
@@ -68,17 +73,21 @@ class Encodings:
     def get(
         self, content: bytes, where: torch.device, make: Callable[[], Mapping[str, Tensor]]
     ) -> dict[str, Tensor]:
-        """The encoding of a content, on the device; `make` is asked only where it is not kept."""
+        """Return the encoding of some content, on the device `where`, as tensors by name.
+
+        make: encodes it; called only if no encoding is kept. Raises SourceError if the disk cannot
+        be written.
+        """
         if self._keep == "no":
             return dict(make())
         key = _digest([self._encoder.encode(), machine(where).encode(), content])
-        found = self._memory.get(key)
-        if found is None:
-            found = self._read(key) or self._write(key, make())
-            self._remember(key, found)
+        encoding = self._memory.get(key)
+        if encoding is None:
+            encoding = self._read(key) or self._write(key, make())
+            self._remember(key, encoding)
         else:
             self._memory.move_to_end(key)
-        return {name: tensor.to(where) for name, tensor in found.items()}
+        return {name: tensor.to(where) for name, tensor in encoding.items()}
 
     def _read(self, key: str) -> dict[str, Tensor] | None:
         return self._disk.read(f"{self._encoder[:16]}/{key[:2]}/{key}") if self._disk else None
@@ -89,15 +98,15 @@ class Encodings:
             self._disk.write(f"{self._encoder[:16]}/{key[:2]}/{key}", plain)
         return plain
 
-    def _remember(self, key: str, found: dict[str, Tensor]) -> None:
-        self._memory[key] = found
-        self._room -= _size(found)
+    def _remember(self, key: str, encoding: dict[str, Tensor]) -> None:
+        self._memory[key] = encoding
+        self._room -= _size(encoding)
         while self._room < 0:
             self._room += _size(self._memory.popitem(last=False)[1])
 
 
 class Disk:
-    """A folder of safetensors files that may hold so many bytes."""
+    """A folder of safetensors files, which may hold `limit` bytes in all."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder, self._limit = folder, limit
@@ -105,7 +114,7 @@ class Disk:
         self._full = False
 
     def read(self, name: str) -> dict[str, Tensor] | None:
-        """The tensors of a file; None if it is not there or damaged."""
+        """Read the tensors of a file, on the CPU; None if it is missing or damaged."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -115,7 +124,10 @@ class Disk:
             return None
 
     def write(self, name: str, tensors: dict[str, Tensor]) -> None:
-        """Write a file if there is room. Raises SourceError if the disk has none."""
+        """Write a file, unless the folder would pass its limit: then warn, and write no more.
+
+        Raises SourceError if the file system refuses, as a full disk does.
+        """
         from safetensors.torch import save_file
 
         if self._used is None:
@@ -142,7 +154,7 @@ class Disk:
 
 
 def machine(where: torch.device) -> str:
-    """What decides an encoder's bits beside itself and its input."""
+    """Describe what, beside an encoder and its input, decides its bits: torch and the device."""
     if where.type == "cpu":
         threads = torch.get_num_threads()
         return f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()} {threads}"
@@ -151,7 +163,7 @@ def machine(where: torch.device) -> str:
 
 
 def files_digest(folder: Path, parts: Iterable[str], *settings: object) -> str:
-    """SHA-256 of all files below some parts of a folder, by name and content, and of settings."""
+    """Return the SHA-256 of settings and of all files, name and content, in subfolders `parts`."""
     lines = [repr(settings).encode()]
     for part in sorted(parts):
         for path in sorted((folder / part).rglob("*")):
@@ -162,15 +174,16 @@ def files_digest(folder: Path, parts: Iterable[str], *settings: object) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file. A large one's is kept in the user's cache, for as long as it is unchanged.
+    """Return the SHA-256 of a file, in hexadecimal.
 
-    Unchanged: the same place, inode, size, and times of writing and of change, in nanoseconds.
+    That of a large file is kept in the user's cache while the file is unchanged: its path, inode,
+    size, and mtime and ctime in nanoseconds.
     """
-    found = path.stat()
-    if found.st_size < LARGE:
+    stat = path.stat()
+    if stat.st_size < LARGE:
         return file_sha256(path)
-    whole = path.resolve(), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-    name = f"weights/{_digest([repr(whole).encode()])}.sha256"
+    version = path.resolve(), stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    name = f"weights/{_digest([repr(version).encode()])}.sha256"
     digest = cache.cached_file(name, lambda part: _note(part, file_sha256(path))).read_text()
     return digest if re.fullmatch("[0-9a-f]{64}", digest) else file_sha256(path)
 
@@ -180,12 +193,12 @@ def _note(part: Path, text: str) -> None:
 
 
 def _digest(parts: Iterable[bytes]) -> str:
-    """SHA-256 of parts, each with its length."""
-    whole = hashlib.sha256()
+    """SHA-256 of parts, each after its length, so that no two lists of parts read alike."""
+    digest = hashlib.sha256()
     for part in parts:
-        whole.update(len(part).to_bytes(8, "little"))
-        whole.update(part)
-    return whole.hexdigest()
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _size(tensors: Mapping[str, Tensor]) -> int:

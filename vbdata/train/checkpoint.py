@@ -1,4 +1,4 @@
-"""Checkpoints: written under a temporary name, synced, renamed; so what has its name is whole.
+"""Checkpoints: written under a temporary name, synced and renamed, so none is seen half-written.
 
     RUN/checkpoints/step-00000500/
       state/              parameters, moving average, AdamW, as torch.distributed.checkpoint shards:
@@ -8,7 +8,8 @@
       meta.json           step, config, digests, sizes of the files
     RUN/best.json         the step with the least validation loss, which is never deleted
 
-RUN is a folder that all processes see.
+RUN is a folder that all processes see. What a crash of the machine leaves incomplete all the same
+is recognised by the sizes in meta.json and passed over.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from vbdata.errors import BuildError
 from vbdata.machine.hashing import file_sha256
 from vbdata.recipe.recipe import first_difference
 from vbdata.train.adapter import Editor
-from vbdata.train.parallel import World, whole
+from vbdata.train.parallel import World, unsharded
 
 META, MODEL, BEST = "meta.json", "model.safetensors", "best.json"
 State = Mapping[str, Mapping[str, Tensor]]
@@ -40,7 +41,11 @@ def save(
     run: Path, step: int, state: State, export: Mapping[str, Tensor], meta: Mapping[str, Any],
     world: World,
 ) -> Path:  # fmt: skip
-    """Write the checkpoint of a step; all processes call it. meta: JSON values."""
+    """Write the checkpoint of a step and return its folder; all processes call it.
+
+    state: the tensors to resume from, by section and name; export: those of model.safetensors, by
+    parameter name; meta: JSON values.
+    """
     final = run / "checkpoints" / f"step-{step:08d}"
     part = final.with_name(f".{final.name}.part")
     if world.first:
@@ -48,7 +53,7 @@ def save(
         part.mkdir(parents=True)
     world.wait()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one process without a group is meant
+        warnings.simplefilter("ignore")  # torch warns of a single process without a group
         save_shards(dict(state), checkpoint_id=part / "state", no_dist=world.size == 1)
     _export(part / MODEL, export, world)
     world.wait()
@@ -57,7 +62,7 @@ def save(
         text = json.dumps({**meta, "step": step, "files": sizes}, indent=1)
         (part / META).write_text(text + "\n")
         _sync(part)
-        if final.exists():  # a torn one of the same name, which `newest` has skipped
+        if final.exists():  # an incomplete one of the same name, which resuming passed over
             shutil.rmtree(final)
         part.rename(final)
         _sync_one(final.parent)
@@ -69,10 +74,10 @@ def _export(path: Path, export: Mapping[str, Tensor], world: World) -> None:
     from safetensors.torch import save_file
 
     full = {}
-    for name, tensor in export.items():
-        one = whole(tensor)
+    for name, sharded in export.items():
+        tensor = unsharded(sharded)  # a collective call, so all processes make it
         if world.first:
-            full[name] = one.cpu().contiguous()
+            full[name] = tensor.cpu().contiguous()
     if world.first:
         save_file(full, path)
 
@@ -96,14 +101,17 @@ def _sync_one(path: Path) -> None:
         os.close(handle)
 
 
-def whole_ones(run: Path) -> list[Path]:
-    """The checkpoints that are complete, oldest first; a torn one is passed over."""
-    found = sorted((run / "checkpoints").glob("step-*"))
-    return [path for path in found if read_meta(path) is not None]
+def complete(run: Path) -> list[Path]:
+    """List a run's complete checkpoints, oldest first."""
+    folders = sorted((run / "checkpoints").glob("step-*"))
+    return [path for path in folders if read_meta(path) is not None]
 
 
 def read_meta(path: Path) -> dict[str, Any] | None:
-    """What a checkpoint says of itself; None if it is torn: a file lacks or has another size."""
+    """Read a checkpoint's meta.json; None if the checkpoint is incomplete.
+
+    It is if a file is missing or has another size than meta.json says.
+    """
     try:
         meta: dict[str, Any] = json.loads((path / META).read_text())
         sizes = {name: (path / name).stat().st_size for name in meta["files"]}
@@ -113,13 +121,14 @@ def read_meta(path: Path) -> dict[str, Any] | None:
 
 
 def load(path: Path, state: State, identity: Mapping[str, Any], world: World) -> dict[str, Any]:
-    """Read a checkpoint into the tensors of the state and return its meta.
+    """Read a checkpoint into the tensors of the state and return its meta; all processes call it.
 
-    Raises BuildError if it belongs to another run, naming the first key that differs.
+    Raises BuildError if it is incomplete, or belongs to another run: the message names the first
+    key of `identity` that differs.
     """
     meta = read_meta(path)
     if meta is None:
-        raise BuildError(f"{path} is no whole checkpoint")
+        raise BuildError(f"{path} is no complete checkpoint")
     different = first_difference(meta["identity"], identity)
     if different:
         raise BuildError(
@@ -132,28 +141,28 @@ def load(path: Path, state: State, identity: Mapping[str, Any], world: World) ->
     return meta
 
 
-def settle(run: Path, keep: int, best: float | None, world: World) -> None:
-    """Mark the newest checkpoint as the best if it is, and delete those that are not kept."""
+def prune(run: Path, keep: int, best: float | None, world: World) -> None:
+    """Delete all checkpoints but the `keep` newest and the best.
+
+    best: the newest checkpoint's validation loss if that is the least so far: it is then recorded
+    in best.json first. None otherwise.
+    """
     if world.first:
         if best is not None:
-            _mark_best(run, int(whole_ones(run)[-1].name.removeprefix("step-")), best)
-        _prune(run, keep)
-
-
-def _prune(run: Path, keep: int) -> None:
-    best = best_of(run).get("step")
-    for path in whole_ones(run)[:-keep]:
-        if path.name != f"step-{best or 0:08d}":
-            shutil.rmtree(path)
+            _mark_best(run, int(complete(run)[-1].name.removeprefix("step-")), best)
+        best_step = best_of(run).get("step")
+        for path in complete(run)[:-keep]:
+            if path.name != f"step-{best_step or 0:08d}":
+                shutil.rmtree(path)
 
 
 def best_of(run: Path) -> dict[str, Any]:
-    """best.json, {} without one."""
+    """Read best.json, {"step", "loss"}; {} if there is none."""
     try:
-        found: dict[str, Any] = json.loads((run / BEST).read_text())
+        best: dict[str, Any] = json.loads((run / BEST).read_text())
     except (OSError, ValueError):
         return {}
-    return found
+    return best
 
 
 def _mark_best(run: Path, step: int, loss: float) -> None:
@@ -163,13 +172,15 @@ def _mark_best(run: Path, step: int, loss: float) -> None:
 
 
 def find(path: Path) -> Path:
-    """A checkpoint, or of a run the best one, or else its newest. Raises BuildError."""
-    whole = whole_ones(path)
+    """Return the path if it is a checkpoint; of a run, the best checkpoint, or else its newest.
+
+    Raises BuildError if there is no complete one.
+    """
     best = path / "checkpoints" / f"step-{best_of(path).get('step', 0):08d}"
-    for found in (path, best, *reversed(whole)):
-        if read_meta(found) is not None:
-            return found
-    raise BuildError(f"{path} is no checkpoint and no run that holds a whole one")
+    for candidate in (path, best, *reversed(complete(path))):
+        if read_meta(candidate) is not None:
+            return candidate
+    raise BuildError(f"{path} is no checkpoint and no run that holds a complete one")
 
 
 def load_model(path: Path, editor: Editor) -> None:
@@ -188,5 +199,5 @@ def load_model(path: Path, editor: Editor) -> None:
 
 
 def model_digest(path: Path) -> str:
-    """SHA-256 of a checkpoint's exported weights."""
+    """Return the SHA-256 of a checkpoint's exported weights, in hexadecimal."""
     return file_sha256(path / MODEL)

@@ -1,7 +1,8 @@
-"""A training run as a YAML file: everything that decides its numbers, and `run:`, which does not.
+"""A training run as a YAML file.
 
-Paths are relative to the file. Every fault is reported at once, with key, value and known choices.
-`run:` says how and how fast, and may change when a run is resumed; nothing else may.
+Paths are relative to the file. All faults are reported at once, with key, value and known choices.
+`run:` says how and how fast to compute, and may change when a run is resumed. All other keys decide
+the run's numbers and may not, but for paths: there the digest of what they name counts.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ class _Section(BaseModel):
 
 
 class Data(_Section):
-    """Which builds, at which size, in which mixture.
+    """Keys of `data:`: which builds, at which size, in which mixture.
 
-    mixture: weights (decimals) by "source/task" or by "task"; empty = the builds' own. window:
-    batches in which the mixture is exact. size: an image has about size**2 pixels; aspects: the
-    shapes (width:height) that it may have. validation: builds whose loss picks the best model.
+    mixture: weights (decimals) by "source/task" or by "task"; empty for the builds' own. window:
+    the number of batches in which the mixture is exact. size: an image has about size**2 pixels;
+    aspects: the shapes (width:height) that it may have. validation: builds whose loss picks the
+    best checkpoint, measured on validation_samples of their samples.
     """
 
     builds: Annotated[list[str], Field(min_length=1)]
@@ -49,10 +51,12 @@ class Data(_Section):
 
 
 class Loss(_Section):
-    """generative: tasks with the v-loss and no step at t = 0; the others are vision tasks.
+    """Keys of `loss:`.
 
-    t_zero: share of the vision rows at t = 0; t_mean, t_std: of the logit of t elsewhere; floor:
-    least 1 - t of the v-loss; drop_*: shares of the rows without text, image, or both.
+    generative: tasks with the loss on v and never t = 0; all others are vision tasks, with the loss
+    on x (see vbdata.train.flow). t_zero: share of the vision rows with t = 0; t_mean, t_std: mean
+    and standard deviation of the logit of t elsewhere; floor: least 1 - t in the loss on v; drop_*:
+    shares of the rows that lose text, image, or both, for classifier-free guidance.
     """
 
     generative: list[str] = ["generate", "edit"]
@@ -72,7 +76,12 @@ class Loss(_Section):
 
 
 class Optim(_Section):
-    """AdamW. warmup: steps; decay: share of the steps in which wsd goes down to zero."""
+    """Keys of `optim:`, which set AdamW.
+
+    warmup: steps of the linear warm-up; decay: with the schedule wsd, the last share of the steps,
+    in which the rate falls to 0; clip: largest norm of the gradient; ema: decay per step of the
+    moving average of the weights.
+    """
 
     lr: Above = 3e-4
     betas: tuple[Share, Share] = (0.9, 0.95)
@@ -85,7 +94,11 @@ class Optim(_Section):
 
 
 class Lora(_Section):
-    """rank 0 = full tuning; targets: a regular expression over the names of linear layers."""
+    """Keys of `lora:`.
+
+    rank: 0 trains all weights instead; targets: a regular expression that matches, in full, the
+    names of the linear layers that get adapters.
+    """
 
     rank: Whole = 0
     alpha: Count = 16
@@ -93,14 +106,15 @@ class Lora(_Section):
 
 
 class Run(_Section):
-    """How and how fast; free to change between a checkpoint and its resumption.
+    """Keys of `run:`: how and how fast to compute. All may change when a run is resumed.
 
-    workers: reading threads; prefetch: steps ahead; cache_gb: decoded samples kept in memory;
-    resident: all samples are read before the first step and kept on the device that trains;
-    micro: samples in one forward pass (0 = all of the process); threads: of torch, each process
-    (their number changes rounding); stop: last step of this session (0 = none); *_every in steps,
-    0 = never; grid: rows of a picture of samples; grid_steps: of its sampler; wandb: true, or the
-    name of a project (WANDB_MODE=offline keeps it on this machine).
+    workers: reading threads; prefetch: steps read ahead; cache_gb: gigabytes of decoded samples
+    kept in memory; resident: read all samples before the first step and keep them on the training
+    device; micro: samples in one forward pass (0 for all of the process); threads: torch's threads
+    in each process (their number changes rounding); stop: end this session once so many steps are
+    done in all (0: once all are); keep: number of newest checkpoints to keep; *_every: in steps, 0
+    for never; grid: rows in the picture of samples; grid_steps: steps of its sampler; wandb: true,
+    or the name of a project (WANDB_MODE=offline keeps it on this machine).
     """
 
     workers: Whole = 1
@@ -127,10 +141,11 @@ class Run(_Section):
 
 
 class Config(_Section):
-    """A whole run. model: `kind` and the options of that adapter; init: a checkpoint to start from.
+    """A whole run.
 
-    Neither model.path nor model.cache decides a number, the weights' digest does. batch: samples of
-    a step over all processes and micro-batches.
+    steps: steps to train, in all sessions; batch: samples of a step, over all processes and
+    micro-batches; init: a checkpoint or run to start from; model: `kind` and the options of that
+    adapter, whose `path` and `cache` decide no number (the weights' digest does).
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -147,19 +162,22 @@ class Config(_Section):
     run: Run = Run()
 
     def identity(self) -> dict[str, Any]:
-        """What decides the numbers, as JSON values: no `run`, no paths (digests count)."""
+        """Return what decides the numbers, as JSON values: no `run`, no paths."""
         plain: dict[str, Any] = self.model_dump(mode="json", exclude={"run", "init"})
         for section, keys in ("data", BUILDS), ("model", ("path", "cache")):
             plain[section] = {k: v for k, v in plain[section].items() if k not in keys}
         return plain
 
     def digest(self) -> str:
-        """SHA-256 of the identity."""
+        """Return the SHA-256 of the identity, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read and check a file; overrides: "key.below=value", YAML values. Raises RecipeError."""
+    """Read and check a config file. Raises RecipeError, with all faults.
+
+    overrides: such as "optim.lr=1e-4": a key, with dots, and a value in YAML.
+    """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as err:
@@ -174,29 +192,34 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def check_config(raw: Mapping[str, Any], folder: Path, name: str = "config") -> Config:
-    """A checked config; paths are resolved against the folder. Raises RecipeError."""
+    """Check a config's mapping and resolve its paths against a folder.
+
+    name: what messages call the config. Raises RecipeError, with all faults.
+    """
     try:
         config = Config.model_validate(_texts(raw))
     except ValidationError as err:
         raise RecipeError([f"{name}: {fault}" for fault in _faults(err)]) from err
     data = {key: [_beside(folder, p) for p in getattr(config.data, key)] for key in BUILDS}
-    found = {
+    resolved = {
         "init": _beside(folder, config.init) if config.init else "",
         "data": config.data.model_copy(update=data),
         "model": _model_beside(folder, config.model),
     }
-    return config.model_copy(update=found)
+    return config.model_copy(update=resolved)
 
 
 def _model_beside(folder: Path, model: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's options with its paths resolved; what is no path is for its kind to refuse."""
-    found = dict(model)
-    if found.get("path") and isinstance(found["path"], str):
-        found["path"] = _beside(folder, found["path"])
-    cache = found.get("cache")
+    """A model's options with its paths resolved. Values of other types are refused by make_editor,
+    which knows the kind's options.
+    """
+    resolved = dict(model)
+    if resolved.get("path") and isinstance(resolved["path"], str):
+        resolved["path"] = _beside(folder, resolved["path"])
+    cache = resolved.get("cache")
     if isinstance(cache, Mapping) and cache.get("folder") and isinstance(cache["folder"], str):
-        found["cache"] = {**cache, "folder": _beside(folder, cache["folder"])}
-    return found
+        resolved["cache"] = {**cache, "folder": _beside(folder, cache["folder"])}
+    return resolved
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
@@ -215,7 +238,9 @@ def _override(raw: dict[str, Any], override: str) -> None:
 
 
 def _texts(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Weights as texts (they are exact decimals), and 1e-4 as the number that YAML 1.1 misses."""
+    """Weights as texts, for they are exact decimals; texts such as 1e-4, in which YAML 1.1 sees no
+    number, as floats.
+    """
     plain = {key: _numbers(value) for key, value in raw.items()}
     data = plain.get("data")
     if isinstance(data, dict) and isinstance(data.get("mixture"), dict):
@@ -239,15 +264,15 @@ def _faults(err: ValidationError) -> Iterator[str]:
         elif fault["type"] == "missing":
             yield f"{key}: missing"
         else:
-            said = fault["msg"].replace("Input should be", "should be")
-            yield f"{key or 'config'}: {said}, got {str(fault['input'])[:80]!r}"
+            reason = fault["msg"].replace("Input should be", "should be")
+            yield f"{key or 'config'}: {reason}, got {str(fault['input'])[:80]!r}"
 
 
 def _known(loc: Sequence[int | str]) -> list[str]:
     model: Any = Config
     for part in loc:
-        found = model.model_fields[str(part)].annotation
-        model = next((a for a in get_args(found) if isinstance(a, type)), found)
+        annotation = model.model_fields[str(part)].annotation
+        model = next((a for a in get_args(annotation) if isinstance(a, type)), annotation)
     return list(model.model_fields)
 
 

@@ -1,4 +1,4 @@
-"""How many FLOP a sample's forward pass takes, counted once."""
+"""The floating-point operations (FLOP) of a sample's forward pass, counted once a run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from vbdata.train.sampling import Step
 
 
 def forward_flops(editor: Editor, loader: Loader, step: Step, device: torch.device) -> float:
-    """FLOP of one forward pass of one sample of a step, with a text of its length.
+    """Count the FLOP of one forward pass of one sample of a step, with a text of its length.
 
-    Frozen encoders beside the module count for nothing. Training takes three times as many (two of
-    them backward), with LoRA twice. Attention is counted as its matrix products: the CPU's fused
-    kernel is unknown to the counter.
+    Frozen encoders beside the module are not counted. Training takes three times as many (the
+    backward pass takes twice the forward's), with LoRA twice as many (the frozen weights have no
+    gradient). Attention is counted as its matrix products, without a fused kernel, because torch's
+    counter does not know the CPU's.
     """
     batch = loader.batch(step, loader.slots[:1], [loader.picture(step, int(loader.slots[0]))])
     batch = batch.to(device)

@@ -1,8 +1,9 @@
 """Flow matching with x-prediction in pixel space (Li & He, arXiv:2511.13720), and its samplers.
 
 z = t x + (1 - t) e, from noise e at t = 0 to the picture x at t = 1; v = (x - z) / (1 - t). The
-network predicts x. Generative rows have the loss on v, whose 1 - t is kept above a floor; vision
-rows have the plain loss on x, and half of them t = 0: one step from noise is how they are used.
+network predicts x. Rows of generative tasks have the loss on v, with 1 - t kept above a floor. Rows
+of vision tasks have the squared error of x, and a share of them (half, by default) t = 0, because
+one step from pure noise is how a vision task is answered.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vbdata.train.adapter import Condition, Editor, Tempering, Timed, conditioned, reworded
+from vbdata.train.adapter import (
+    AdjustsGuidance,
+    Condition,
+    Editor,
+    HasSchedule,
+    conditioned,
+    reworded,
+)
 from vbdata.train.config import Config, Loss
 from vbdata.train.data import Corpus
 from vbdata.train.loader import Batch
@@ -26,19 +34,20 @@ T_BINS = 10
 
 
 def scaled(pixels: Tensor) -> Tensor:
-    """uint8 0..255 as float32 -1..1."""
+    """Map pixels, uint8 0..255, to float32 -1..1."""
     return pixels.float() / 127.5 - 1
 
 
 def quantised(x: Tensor) -> Tensor:
-    """-1..1 as uint8, rounded and clipped."""
+    """Map -1..1 to pixels, uint8 0..255, rounded and clipped."""
     return ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def noise(keys: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal float32[B, *shape] from int64[B] keys: SplitMix64 and Box-Muller.
+    """Make standard normal noise, float32[B, *shape], from keys, int64[B].
 
-    Each row is a function of its key alone, whatever stands beside it in the batch.
+    Each row is a function of its key alone, whatever else is in the batch: SplitMix64 of a counter
+    gives 64 random bits, whose halves Box-Muller turns into two normal numbers.
     """
     count = math.prod(shape)
     counter = torch.arange(1, -(-count // 2) + 1, device=keys.device)
@@ -53,24 +62,30 @@ def noise(keys: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _right(x: Tensor, bits: int) -> Tensor:
-    """Logical shift to the right of int64."""
+    """Logical right shift of int64: torch's own is arithmetic."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def lower_precision(config: Config, device: torch.device) -> torch.autocast:
-    """Matrix products in bfloat16 where the config says so; weights and losses stay float32."""
+    """Autocast matrix products to bfloat16 if the config says so; weights and losses stay as is."""
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
 
 
 class Sums(NamedTuple):
-    """Each row's loss summed over its valid pixels (mean of channels), and their number."""
+    """Losses of rows, float32[B] each.
+
+    loss: summed over a row's valid pixels; weight: the number of these.
+    """
 
     loss: Tensor
     weight: Tensor
 
 
 def row_losses(editor: Editor, batch: Batch, config: Loss) -> Sums:
-    """float32[B] each. The mean over a global batch is sum(loss) / sum(weight) over all of it."""
+    """Compute the loss of each row of a micro-batch, with gradients.
+
+    The mean over a global batch is sum(loss) / sum(weight) over all of its rows.
+    """
     x = editor.encode_image(scaled(batch.target))
     given = scaled(batch.given)
     condition = conditioned(editor, given, batch.known, batch.texts, batch.text)
@@ -80,13 +95,16 @@ def row_losses(editor: Editor, batch: Batch, config: Loss) -> Sums:
     # (v - v_pred)**2 with v = (x - z) / max(1 - t, floor): z cancels out.
     scale = torch.where(batch.vision, 1.0, (1 - batch.t).clamp_min(config.floor) ** -2)
     mask = coarser(batch.valid, x)
-    share = batch.valid[0].numel() / x[0].numel()  # x may have more channels and fewer places
+    share = batch.valid[0].numel() / x[0].numel()  # makes it a mean over channels, sum over pixels
     loss = torch.where(mask > 0, error * mask, 0.0).flatten(1).sum(1) * scale * share
     return Sums(loss, batch.valid.flatten(1).sum(1).float())
 
 
 def coarser(valid: Tensor, x: Tensor) -> Tensor:
-    """The validity mask bool[B, H, W] as weights of x, averaged where x is coarser."""
+    """Turn a validity mask, bool[B, H, W], into weights of x, float32[B, 1, h, w].
+
+    x is [B, C, h, w]; where it is coarser than the mask, a weight is the mask's mean.
+    """
     mask = valid[:, None].float()
     if mask.shape[-2:] != x.shape[-2:]:
         mask = F.adaptive_avg_pool2d(mask, (x.shape[-2], x.shape[-1]))
@@ -94,12 +112,16 @@ def coarser(valid: Tensor, x: Tensor) -> Tensor:
 
 
 def tally_shape(corpus: Corpus) -> tuple[int, int]:
-    """Of `tally`: a row for each task and each tenth of t; loss and weight."""
+    """Return the shape of `tally` for a corpus: (tasks + T_BINS, 2)."""
     return len(corpus.tasks) + T_BINS, 2
 
 
 def tally(sums: Sums, batch: Batch, tasks: int) -> Tensor:
-    """float64[tasks + T_BINS, 2]: loss and weight by task, then by tenth of t."""
+    """Add up the losses of a micro-batch by task and by tenth of t.
+
+    tasks: number of tasks of the corpus. Returns float64[tasks + T_BINS, 2], of loss and weight: a
+    line for each task, then one for each tenth of t.
+    """
     tenth = (batch.t * T_BINS).long().clamp_max(T_BINS - 1) + tasks
     of_task = F.one_hot(batch.task, tasks + T_BINS)
     member = (of_task + F.one_hot(tenth, tasks + T_BINS)).double()
@@ -109,9 +131,10 @@ def tally(sums: Sums, batch: Batch, tasks: int) -> Tensor:
 def guided(
     editor: Editor, z: Tensor, t: Tensor, condition: Condition, guidance: tuple[float, float]
 ) -> Tensor:
-    """x with classifier-free guidance for (text, image): Brooks et al., arXiv:2211.09800, eq. 3.
+    """Predict x with classifier-free guidance for text and image.
 
-    condition.text must be that of the texts; (1, 1) is the plain prediction.
+    z: [B, C, h, w]; t: float32[B]; guidance: scales for (text, image), (1, 1) being the plain
+    prediction. The formula is equation 3 of Brooks et al., arXiv:2211.09800.
     """
     if guidance == (1.0, 1.0):
         return editor.predict(z, t, condition).float()
@@ -119,7 +142,7 @@ def guided(
     no_text, neither = (reworded(editor, one, [""] * len(z)) for one in (condition, blind))
     full, image, empty = (editor.predict(z, t, c).float() for c in (condition, no_text, neither))
     x = empty + guidance[1] * (image - empty) + guidance[0] * (full - image)
-    return editor.tempered(z, x, full) if isinstance(editor, Tempering) else x
+    return editor.adjust_guidance(z, x, full) if isinstance(editor, AdjustsGuidance) else x
 
 
 @torch.no_grad()
@@ -131,12 +154,16 @@ def sample(
     guidance: tuple[float, float] = (1.0, 1.0),
     heun: bool = False,
 ) -> Tensor:
-    """From noise to x: one step is the prediction at t = 0; otherwise Euler's or Heun's method.
+    """Sample x, shaped like `start`, from noise.
 
-    Several steps stop at the model's own times if it is Timed, else at equal distances. The last
-    lands on the network's x, which is what Euler's step to t = 1 gives.
+    start: standard normal noise, float32[B, C, h, w]; steps: 1 is the prediction at t = 0, more
+    integrate v by Euler's or Heun's method; guidance: scales for (text, image). Several steps are
+    at the times of the model's own schedule if it HasSchedule, else evenly spaced. The last one
+    returns the network's x, which is where Euler's step to t = 1 leads.
     """
-    times = stops(editor, steps, start.shape)
+    times = step_times(editor, steps, start.shape)
+    # A schedule that begins above t = 0 takes the noise for its own noisy picture, whose variance
+    # is 1; z of that time has this standard deviation.
     z = start * math.hypot(times[0], 1 - times[0])
     for now, then in pairwise([*times, 1.0]):
         x = guided(editor, z, start.new_full((len(z),), now), condition, guidance)
@@ -151,8 +178,8 @@ def sample(
     return z
 
 
-def stops(editor: Editor, steps: int, shape: Sequence[int]) -> list[float]:
-    """The times t of a sampler's steps on x of a shape."""
-    if steps > 1 and isinstance(editor, Timed):
+def step_times(editor: Editor, steps: int, shape: Sequence[int]) -> list[float]:
+    """Return the times t of a sampler's steps on x of a shape (B, C, h, w), rising, below 1."""
+    if steps > 1 and isinstance(editor, HasSchedule):
         return editor.times(steps, shape)
     return [k / steps for k in range(steps)]

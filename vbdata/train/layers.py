@@ -1,4 +1,4 @@
-"""Layers of the default model: norms, attention, feed-forward, positions."""
+"""Layers of the default model: norm, attention, feed-forward, encodings of positions."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from torch import Tensor, nn
 
 
 class Norm(nn.Module):
-    """RMSNorm, in float32 whatever comes in."""
+    """RMSNorm (Zhang & Sennrich, arXiv:1910.07467), computed in float32."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., dim]."""
+        """Normalise the last axis of x, [..., dim]."""
         return F.rms_norm(x.float(), self.weight.shape, self.weight.float(), 1e-6).to(x.dtype)
 
 
 class Attention(nn.Module):
-    """Attention of x over a context (itself or the text), queries and keys normed."""
+    """Multi-head attention of x to a context (x itself, or a text), with RMSNorm of queries and
+    keys.
+
+    dim, context: widths of x and of the context, which must be divisible by the number of heads.
+    """
 
     def __init__(self, dim: int, context: int, heads: int) -> None:
         super().__init__()
@@ -34,21 +38,33 @@ class Attention(nn.Module):
         self.q_norm, self.k_norm = Norm(dim // heads), Norm(dim // heads)
 
     def forward(
-        self, x: Tensor, context: Tensor, turn: Tensor | None = None, seen: Tensor | None = None
+        self,
+        x: Tensor,
+        context: Tensor,
+        rotation: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        """turn: rotations of the positions; seen: bool[B, context], which tokens count."""
+        """Return what to add to x, [B, n, dim].
+
+        x: [B, n, dim]; context: [B, m, its width]; rotation: of the positions, as `rotations` gives
+        it, for both; mask: bool[B, m], which tokens of the context are attended to.
+        """
         q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(context).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = self.q_norm(q), self.k_norm(k)
-        if turn is not None:
-            q, k = rotated(q, turn), rotated(k, turn)
-        mask = None if seen is None else seen[:, None, None]
-        mixed = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, attn_mask=mask)
+        if rotation is not None:
+            q, k = rotated(q, rotation), rotated(k, rotation)
+        keys = None if mask is None else mask[:, None, None]
+        mixed = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, attn_mask=keys)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
 class SwiGLU(nn.Module):
-    """The feed-forward part (Shazeer, arXiv:2002.05202), two thirds of four times as wide."""
+    """The gated feed-forward layer of Shazeer, arXiv:2002.05202.
+
+    It is 8/3 dim wide, rounded up to a multiple of 8, so that its three matrices hold as much as
+    the usual two of 4 dim.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -57,44 +73,59 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., dim]."""
+        """Return what to add to x, [..., dim]."""
         gate, value = self.up(x).chunk(2, -1)
         return self.down(F.silu(gate) * value)
 
 
-def waves(values: Tensor, dim: int) -> Tensor:
-    """Sines and cosines of values at dim / 2 wave lengths from 2 pi to 20000 pi: [..., dim]."""
+def sinusoids(values: Tensor, dim: int) -> Tensor:
+    """Encode values, [...], by cosines and sines at dim / 2 wavelengths: float32[..., dim].
+
+    The wavelengths rise geometrically from 2 pi to about 20000 pi.
+    """
     rates = torch.exp(torch.arange(dim // 2, device=values.device) * (-2 * math.log(1e4) / dim))
     angles = values[..., None].float() * rates
     return torch.cat([angles.cos(), angles.sin()], -1)
 
 
 @functools.lru_cache(64)
-def places(h: int, w: int, dim: int, where: torch.device) -> Tensor:
-    """Where a patch stands in the picture, as a share of its height and width: float32[hw, dim]."""
+def position_sinusoids(h: int, w: int, dim: int, where: torch.device) -> Tensor:
+    """Encode the positions of h x w patches, as shares of the picture's height and width.
+
+    Returns float32[hw, dim], the row in the first half of the channels.
+    """
     y, x = (((torch.arange(n, device=where) + 0.5) / n * 100) for n in (h, w))
-    rows = waves(y, dim // 2)[:, None].expand(h, w, -1)
-    columns = waves(x, dim // 2)[None].expand(h, w, -1)
+    rows = sinusoids(y, dim // 2)[:, None].expand(h, w, -1)
+    columns = sinusoids(x, dim // 2)[None].expand(h, w, -1)
     return torch.cat([rows, columns], -1).flatten(0, 1)
 
 
-def turns(positions: Tensor, dim: int) -> Tensor:
-    """Cosines and sines of the positions' angles: float32[2, n, dim / 2] (arXiv:2104.09864)."""
+def rotations(positions: Tensor, dim: int) -> Tensor:
+    """Return cosines and sines of rotary positions (Su et al., arXiv:2104.09864).
+
+    positions: [n]; dim: channels of a head. The result is float32[2, n, dim / 2].
+    """
     rates = torch.exp(torch.arange(0, dim, 2, device=positions.device) * (-math.log(1e4) / dim))
     angles = positions[:, None].float() * rates
     return torch.stack([angles.cos(), angles.sin()])
 
 
 @functools.lru_cache(64)
-def turns_2d(h: int, w: int, dim: int, where: torch.device) -> Tensor:
-    """Half of the channels turn with the row, half with the column: float32[2, hw, dim / 2]."""
-    y, x = (turns(torch.arange(n, device=where), dim // 2) for n in (h, w))
+def rotations_2d(h: int, w: int, dim: int, where: torch.device) -> Tensor:
+    """Return cosines and sines of rotary positions of h x w patches: float32[2, hw, dim / 2].
+
+    Half of the planes rotate with the row, half with the column.
+    """
+    y, x = (rotations(torch.arange(n, device=where), dim // 2) for n in (h, w))
     rows, columns = y[:, :, None].expand(2, h, w, -1), x[:, None].expand(2, h, w, -1)
     return torch.cat([rows, columns], -1).flatten(1, 2)
 
 
-def rotated(x: Tensor, turn: Tensor) -> Tensor:
-    """x: [B, heads, n, dim]; channel i and i + dim / 2 are a plane that turns."""
-    cos, sin = turn
+def rotated(x: Tensor, rotation: Tensor) -> Tensor:
+    """Rotate queries or keys, [B, heads, n, dim]; channels i and i + dim / 2 are a plane.
+
+    rotation: cosines and sines, float32[2, n, dim / 2].
+    """
+    cos, sin = rotation
     a, b = x.float().chunk(2, -1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)

@@ -1,7 +1,7 @@
-"""Steps of a run as tensors, read ahead by threads; any number of threads gives the same batches.
+"""The steps of a run as tensors, read ahead by threads, whose number does not change the batches.
 
-Reading, inflating and resizing leave Python's lock, so threads suffice and nothing is copied
-between processes. Decoded samples are kept in memory as far as `run.cache_gb` goes.
+Reading, inflating and resizing release Python's global lock, so threads suffice and nothing is
+copied between processes. Up to `run.cache_gb` of decoded samples are kept in memory.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ Bools = NDArray[np.bool_]
 class Batch:
     """A micro-batch of B samples of one size.
 
-    given, target: uint8[B, 3, H, W]; valid: bool[B, H, W]; known: bool[B], whether there is a
-    reference image (not blank, not dropped); texts: "" where dropped; task: int64[B], number in
-    Corpus.tasks; vision: bool[B]; t: float32[B]; noise: int64[B], keys; weight: number of valid
-    pixels; text: the texts as the model encodes them, if that is there already.
+    given, target: the input image and the answer, uint8 RGB [B, 3, H, W]; valid: bool[B, H, W], the
+    target's valid pixels; known: bool[B], whether the row has a reference image (not blank, not
+    dropped); texts: instructions, "" where dropped; task: int64[B], index in Corpus.tasks; vision:
+    bool[B], False for generative tasks; t: float32[B]; noise: int64[B], the keys of flow.noise;
+    weight: number of valid pixels; text: the texts' encodings, if they have been made already.
     """
 
     given: Tensor
@@ -49,18 +50,21 @@ class Batch:
     text: Any = None
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device; the copy to a GPU does not wait."""
+        """Return the batch on a device, itself if it is there; a copy to a GPU is asynchronous."""
         if self.given.device.type == device.type:
             return self
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name, part in parts.items():
-            if isinstance(part, Tensor):
-                parts[name] = part.pin_memory().to(device, non_blocking=True)
-        return Batch(**parts)
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                values[name] = value.pin_memory().to(device, non_blocking=True)
+        return Batch(**values)
 
 
 class Loader:
-    """Micro-batches of the slots of one of `size` processes."""
+    """Makes the micro-batches of process `rank` of `size`, which has an equal share of the slots.
+
+    Without a sampler, only `picture`, `fitted` and `batch` can be asked. slots: this process'.
+    """
 
     def __init__(
         self,
@@ -82,7 +86,10 @@ class Loader:
         self._lock = threading.Lock()
 
     def steps(self, start: int, stop: int) -> Iterator[tuple[int, list[Batch]]]:
-        """(step, its micro-batches) for start <= step < stop."""
+        """Yield (step, its micro-batches, on the CPU) for start <= step < stop.
+
+        Raises BuildError for a sample that cannot be read.
+        """
         run, sampler = self.config.run, self.sampler
         assert sampler is not None, "a loader without a sampler has no order"
         if not run.workers:
@@ -108,27 +115,27 @@ class Loader:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def picture(self, step: Step, slot: int) -> Picture:
-        """The fitted sample of a slot, from memory if it is there."""
+        """Return a slot's sample at the step's size, from memory if it is kept there."""
         row = int(step.rows[slot])
         key = (row, step.width, step.height)
-        found = self._cache.get(key)
-        if found is None:
-            found = self.fitted(*key)
+        picture = self._cache.get(key)
+        if picture is None:
+            picture = self.fitted(*key)
             with self._lock:
-                if found.bytes <= self._room and key not in self._cache:
-                    self._room -= found.bytes
-                    self._cache[key] = found
-        return found
+                if picture.bytes <= self._room and key not in self._cache:
+                    self._room -= picture.bytes
+                    self._cache[key] = picture
+        return picture
 
     def fitted(self, row: int, width: int, height: int) -> Picture:
-        """A sample of the corpus at a size, read and decoded."""
+        """Read and decode a row of the corpus, scaled and cropped to a size. Raises BuildError."""
         label = bool(self.vision[self.task[row]])
         return fit(self.corpus.picture(row), width, height, label)
 
     def cuts(self) -> list[Ints]:
-        """The slots of each micro-batch."""
+        """Return the slots of each micro-batch."""
         starts = range(0, len(self.slots), self._micro)
-        return [self.slots[at : at + self._micro] for at in starts]
+        return [self.slots[start : start + self._micro] for start in starts]
 
     def _batches(self, step: Step, pictures: Sequence[Picture]) -> list[Batch]:
         left = iter(pictures)
@@ -136,14 +143,20 @@ class Loader:
         return [self.batch(step, cut, list(islice(left, len(cut))), *names) for cut in self.cuts()]
 
     def drawn(self, rows: Ints, slots: Ints, *names: str | int) -> tuple[Draws, Bools]:
-        """The random numbers of some slots, and whether each has a reference image."""
+        """Draw the random numbers of n slots, keyed by `names`; rows: the samples in the slots.
+
+        Also returns bool[n]: whether the slot has a reference image, not blank and not dropped.
+        """
         drawn = draws(self.config.loss, self.vision[self.task[rows]], *names, slots=slots)
         return drawn, ~(self.corpus.blank[rows] | drawn.image)
 
     def batch(
         self, step: Step, slots: Ints, pictures: Sequence[Picture], *names: str | int
     ) -> Batch:
-        """Some slots as tensors; names key their random numbers."""
+        """Make a micro-batch of some slots of a step and their pictures.
+
+        names: the keys of their random numbers, beside the slot: (seed, step number) in training.
+        """
         rows = step.rows[slots]
         task = self.task[rows]
         drawn, known = self.drawn(rows, slots, *names)

@@ -1,8 +1,8 @@
-"""What a run says of itself: log.jsonl and TensorBoard always, wandb if asked (RUN/wandb).
+"""The log of a run: RUN/log.jsonl always, TensorBoard and wandb (RUN/wandb) as configured.
 
 A line of log.jsonl has the numbers that a rerun repeats bit for bit, and under "speed" those of
-this machine: images a second; a step's seconds of waiting for data, of computing, and of the
-processor (all threads); memory, FLOP/s.
+this machine: images per second; for a step, the seconds of waiting for data, of computing, and of
+CPU time (all threads); memory, FLOP/s.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Log:
         self._file, self._board, self._wandb = file, board, wandb
 
     def write(self, step: int, line: Mapping[str, Any]) -> None:
-        """One line of the log, and its numbers wherever curves are drawn."""
+        """Write a line of JSON values, and its numbers to TensorBoard and wandb."""
         if not self._file:
             return
         self._file.write(json.dumps({"step": step, **line}) + "\n")
@@ -51,7 +51,7 @@ class Log:
             self._wandb.log(numbers, step=step)
 
     def picture(self, step: int, rgb: Any) -> None:
-        """uint8[H, W, 3] for the boards."""
+        """Show a picture, uint8 RGB [H, W, 3], on TensorBoard and wandb."""
         if self._board:
             self._board.add_image("samples", rgb, step, dataformats="HWC")
         if self._wandb:
@@ -95,7 +95,7 @@ def _wandb(run: Path, config: Config) -> Any:
     return import_module("wandb").init(
         project=name,
         name=run.name,
-        id=f"{run.name}-{config.digest()[:8]}",  # a resumed run has the same
+        id=f"{run.name}-{config.digest()[:8]}",  # of a resumed run, too
         resume="allow",
         dir=run,
         config=config.model_dump(mode="json"),
@@ -103,7 +103,7 @@ def _wandb(run: Path, config: Config) -> Any:
 
 
 def _lines(path: Path) -> list[str]:
-    """The whole lines of a log; the last may be cut."""
+    """The complete lines of a log; a crash may have cut the last one."""
     return [line for line in path.read_text().split("\n")[:-1] if line] if path.exists() else []
 
 
@@ -112,17 +112,20 @@ def _step(line: str) -> int:
 
 
 def _flat(line: Mapping[str, Any], above: str = "") -> list[tuple[str, float]]:
-    found = []
+    numbers = []
     for key, value in line.items():
         if isinstance(value, Mapping):
-            found += _flat(value, f"{above}{key}/")
+            numbers += _flat(value, f"{above}{key}/")
         elif isinstance(value, int | float):
-            found.append((above + key, value))
-    return found
+            numbers.append((above + key, value))
+    return numbers
 
 
 def losses(tally: torch.Tensor, tasks: Sequence[str]) -> dict[str, Any]:
-    """Mean losses of a tally: over all, by task, by tenth of t (only those that occurred)."""
+    """Return the mean losses of a tally, as `flow.tally` makes it, for a line of the log.
+
+    They are over all ("loss"), by task and by tenth of t, where there was any weight.
+    """
     rows = tally.tolist()
     of_task, of_t = rows[: len(tasks)], rows[len(tasks) :]
     loss, weight = map(sum, zip(*of_task, strict=True))
@@ -135,7 +138,7 @@ def losses(tally: torch.Tensor, tasks: Sequence[str]) -> dict[str, Any]:
 
 
 class Clock:
-    """Where the time goes between two lines of the log."""
+    """Measures the speed between two lines of the log. peak: the device's FLOP/s."""
 
     def __init__(self, device: torch.device, peak: float) -> None:
         self._device, self._peak = device, peak
@@ -147,7 +150,7 @@ class Clock:
         self._cpu = time.process_time()
 
     def timed(self, items: Iterable[T]) -> Iterator[T]:
-        """The items; the time until each comes counts as waiting for data."""
+        """Yield the items; the time that each takes to come counts as waiting for data."""
         iterator = iter(items)
         while True:
             start = time.perf_counter()
@@ -159,27 +162,27 @@ class Clock:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Pictures, validation and checkpoints are no part of training's speed."""
+        """Leave the time inside this out: pictures, validation, checkpoints."""
         start, cpu = time.perf_counter(), time.process_time()
         yield
         self._aside += time.perf_counter() - start
         self._cpu += time.process_time() - cpu
 
     def computed(self, images: int, flops: float) -> None:
-        """A step: images of all processes, and this process' FLOP."""
+        """Count a step: the images of all processes, and the FLOP of this one."""
         self._steps += 1
         self._images += images
         self._flops += flops
 
     def read(self) -> dict[str, float]:
-        """The numbers since the last reading."""
+        """Return the numbers since the last reading, for the log's "speed"."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
             memory = torch.cuda.max_memory_allocated(self._device) / 1e9
         else:
             memory = _resident()
         seconds = time.perf_counter() - self._start - self._aside
-        found = {
+        speed = {
             "images_per_s": self._images / seconds,
             "data_s": self._data / self._steps,
             "compute_s": (seconds - self._data) / self._steps,
@@ -189,7 +192,7 @@ class Clock:
             "utilisation": self._flops / seconds / self._peak,
         }
         self._restart()
-        return found
+        return speed
 
 
 def _resident() -> float:
@@ -199,10 +202,13 @@ def _resident() -> float:
 
 
 def peak_flops(device: torch.device, low: bool) -> float:
-    """FLOP/s that the device can do: from its data sheet, else a measured matrix product."""
+    """Return the FLOP/s that a device can do: by its data sheet, else as a matrix product measures.
+
+    low: in bfloat16 instead of float32.
+    """
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
-    for known, peak in PEAKS.items():
-        if known in name and low:
+    for model, peak in PEAKS.items():
+        if model in name and low:
             return peak
     n = 4096 if device.type == "cuda" else 512
     a = torch.ones(n, n, device=device, dtype=torch.bfloat16 if low else torch.float32)
@@ -210,13 +216,13 @@ def peak_flops(device: torch.device, low: bool) -> float:
     for _ in range(5):
         start = time.perf_counter()
         product = a @ a
-        product[0, 0].item()  # waits
+        product[0, 0].item()  # waits for the GPU
         best = min(best, time.perf_counter() - start)
     return 2 * n**3 / best
 
 
-def said(step: int, steps: int, line: Mapping[str, Any]) -> str:
-    """A line of the log for people."""
+def summary(step: int, steps: int, line: Mapping[str, Any]) -> str:
+    """Write a line of the log as a sentence for the terminal; steps: of the whole run."""
     speed = line["speed"]
     tasks = "  ".join(f"{name} {loss:.4f}" for name, loss in line["task"].items())
     return (

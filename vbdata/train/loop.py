@@ -1,7 +1,7 @@
-"""Train: the whole run, top to bottom. The CLI, torchrun and Ray Train call `train`.
+"""A whole training run from top to bottom. The CLI, torchrun and Ray Train call `train`.
 
-Everything random is a function of (seed, step, slot), so a run goes on from (weights, moving
-average, AdamW, step) alone and repeats bit for bit what it would have done.
+Everything random is a function of (seed, step, slot). So weights, moving average, AdamW's state and
+the step are all that a resumed run needs to repeat, bit for bit, what it would have done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vbdata.train.config import Config
 from vbdata.train.data import Corpus, open_builds
 from vbdata.train.flops import forward_flops
 from vbdata.train.loader import Batch, Loader
-from vbdata.train.log import Clock, losses, opened_log, peak_flops, said
+from vbdata.train.log import Clock, losses, opened_log, peak_flops, summary
 from vbdata.train.lora import add_lora
 from vbdata.train.parallel import World
 from vbdata.train.resident import Resident
@@ -38,13 +38,15 @@ from vbdata.train.watch import Watch, mixture_lines
 
 
 def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
-    """Train until `steps`, `run.stop` or SIGTERM, from the folder's last checkpoint if it has one.
+    """Train until `steps`, `run.stop` or SIGTERM, from the newest checkpoint in `out`, if any.
 
-    Returns {"step", "loss", "checkpoint"}. Raises RecipeError for a config that does not meet its
-    builds, BuildError for damaged builds, foreign checkpoints and a loss that is not finite.
+    as_json: print the log's lines as JSON instead of sentences. Returns {"step", "loss",
+    "checkpoint"}: the steps done, the last logged loss, the newest checkpoint. Raises RecipeError
+    for a config that does not fit its builds or the machine; BuildError for damaged builds,
+    checkpoints of another run and a loss that is not finite.
     """
     run = config.run
-    refuse_lacking(config)
+    require_packages(config)
     with (
         parallel.joined(config) as world,
         repeatable(config, world.device),
@@ -57,17 +59,17 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
 
         editor.module.to(world.device)
         flops = forward_flops(editor, loader, sampler.step(0), world.device)
-        flops *= config.batch / world.size * (2 if config.lora.rank else 3)
+        flops *= config.batch / world.size * (2 if config.lora.rank else 3)  # forward and backward
         feed = Resident(loader, editor, world.device) if run.resident else loader
         parallel.spread(editor, config, world)
-        parameters = optim.trained(parallel.bare(editor))
+        parameters = optim.trained(parallel.unwrapped(editor))
         average = optim.Average(config.optim.ema, parameters)
         optimizer = optim.adamw(config.optim, parameters)
         tally = torch.zeros(flow.tally_shape(corpus), dtype=torch.float64, device=world.device)
         state = tensors(parameters, average, optimizer, tally)
-        identity = what_decides(config, corpus, sampler, start)
-        found = checkpoint.whole_ones(out)
-        done = checkpoint.load(found[-1], state, identity, world)["step"] if found else 0
+        identity = run_identity(config, corpus, sampler, start)
+        saved = checkpoint.complete(out)
+        done = checkpoint.load(saved[-1], state, identity, world)["step"] if saved else 0
         last = min(config.steps, run.stop or config.steps)
 
         loss = math.nan
@@ -93,14 +95,14 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
                 if done % run.log_every == 0 or done == config.steps:
                     line = losses(tally, corpus.tasks)
                     loss = line["loss"]
-                    line |= {"lr": rate, "grad_norm": float(parallel.whole(norm))}
+                    line |= {"lr": rate, "grad_norm": float(parallel.unsharded(norm))}
                     if not math.isfinite(loss + line["grad_norm"]):
                         raise BuildError(f"step {done}: the loss or its gradient is not finite")
                     line["speed"] = clock.read()
                     log.write(done, line)
                     if world.first:
                         shown = json.dumps({"step": done, **line}) if as_json else ""
-                        print(shown or said(done, config.steps, line), flush=True)
+                        print(shown or summary(done, config.steps, line), flush=True)
                     tally.zero_()
                 with clock.aside():
                     better = watch.step(done)
@@ -108,10 +110,10 @@ def train(config: Config, out: Path, as_json: bool = False) -> dict[str, Any]:
                     if stop or better or due or done == last:
                         meta = {"config": config.model_dump(mode="json"), "identity": identity}
                         checkpoint.save(out, done, state, average.values, meta, world)
-                        checkpoint.settle(out, run.keep, watch.best if better else None, world)
+                        checkpoint.prune(out, run.keep, watch.best if better else None, world)
                 if stop:
                     break
-        return {"step": done, "loss": loss, "checkpoint": str(checkpoint.whole_ones(out)[-1])}
+        return {"step": done, "loss": loss, "checkpoint": str(checkpoint.complete(out)[-1])}
 
 
 def backward(
@@ -122,9 +124,9 @@ def backward(
     world: World,
     total: float,
 ) -> Tensor:
-    """Gradients of the mean over the global batch, whose valid pixels are `total`.
+    """Compute gradients of the mean loss over the global batch, from this process' micro-batches.
 
-    Processes' gradients are averaged, hence their number. Returns this process' tally.
+    total: valid pixels of the global batch. Returns this process' tally (see flow.tally).
     """
     tally = torch.zeros(flow.tally_shape(corpus), dtype=torch.float64, device=world.device)
     for number, cpu_batch in enumerate(batches, 1):
@@ -132,13 +134,14 @@ def backward(
         with parallel.gradients_shared(editor.module, number == len(batches)):
             with flow.lower_precision(config, world.device):
                 sums = flow.row_losses(editor, batch, config.loss)
+            # times world.size, because gradients are averaged over the processes, not summed
             torch.autograd.backward(sums.loss.sum() * (world.size / max(total, 1)))
         tally += flow.tally(sums, batch, len(corpus.tasks))
     return tally
 
 
 def build_editor(config: Config) -> tuple[Editor, dict[str, str]]:
-    """The model as it is at step 0, and the digests of the weights that it starts from.
+    """Make the model as it is at step 0; also return the digests of the weights it starts from.
 
     init_sha256: of `init`, "" without one; model_sha256: of a model that is read from files.
     """
@@ -149,9 +152,9 @@ def build_editor(config: Config) -> tuple[Editor, dict[str, str]]:
         if isinstance(editor, Released):
             start["model_sha256"] = editor.digest
         if config.init:
-            found = checkpoint.find(Path(config.init))
-            checkpoint.load_model(found, editor)
-            start["init_sha256"] = checkpoint.model_digest(found)
+            init = checkpoint.find(Path(config.init))
+            checkpoint.load_model(init, editor)
+            start["init_sha256"] = checkpoint.model_digest(init)
         add_lora(editor, config.lora)
         if config.lora.rank and not any(start.values()):
             raise RecipeError(["lora.rank: a model without weights has nothing to adapt; set init"])
@@ -164,7 +167,10 @@ def tensors(
     optimizer: torch.optim.Optimizer,
     tally: Tensor,
 ) -> dict[str, dict[str, Tensor]]:
-    """All that a checkpoint holds; they share memory with what they are the state of."""
+    """Return the tensors that a checkpoint holds, by section and name.
+
+    They share memory with the parameters and states, so loading into them restores these.
+    """
     moments = {
         f"{name}.{key}": value
         for name, p in parameters.items()
@@ -178,36 +184,39 @@ def tensors(
     }
 
 
-def what_decides(
+def run_identity(
     config: Config, corpus: Corpus, sampler: Sampler, start: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What a resumed run must have in common with its checkpoint, as JSON values."""
+    """Return what a resumed run must have in common with its checkpoint, as JSON values.
+
+    start: the digests of the weights it starts from, as build_editor returns them.
+    """
     counts = zip(corpus.cells, sampler.counts, strict=True)
-    found = config.identity() | {
+    identity = config.identity() | {
         **start,
         "builds": list(corpus.digests),
         "mixture": {"/".join(cell): n for cell, n in counts},
     }
-    plain: dict[str, Any] = json.loads(json.dumps(found, sort_keys=True))
+    plain: dict[str, Any] = json.loads(json.dumps(identity, sort_keys=True))
     return plain
 
 
-def refuse_lacking(config: Config) -> None:
-    """Raise RecipeError for packages that the config needs and that are not installed."""
-    wanted = {
+def require_packages(config: Config) -> None:
+    """Raise RecipeError for all packages that the config needs and that are not installed."""
+    needed = {
         "safetensors": True,
         "tensorboard": config.run.tensorboard,
         "peft": config.lora.rank,
         "wandb": config.run.wandb,
     }
-    lacking = [name for name, need in wanted.items() if need and not find_spec(name)]
-    if lacking:
-        raise RecipeError(f"{name} is not installed: pip install {name}" for name in lacking)
+    missing = [name for name, need in needed.items() if need and not find_spec(name)]
+    if missing:
+        raise RecipeError(f"{name} is not installed: pip install {name}" for name in missing)
 
 
 @contextmanager
 def repeatable(config: Config, device: torch.device) -> Iterator[None]:
-    """Ask torch for algorithms that give the same bits again."""
+    """Inside this, torch uses deterministic algorithms if the config says so."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
@@ -220,9 +229,10 @@ def repeatable(config: Config, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def terminated() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets, so that the step is finished and saved."""
+    """Yield an event that SIGTERM sets, so that the current step can be finished and saved."""
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # Ray Train's processes
+    # Ray Train calls `train` in a thread, and only the main thread may set a handler.
+    if threading.current_thread() is not threading.main_thread():
         yield event
         return
     before = signal.signal(signal.SIGTERM, lambda *_: event.set())

@@ -8,13 +8,14 @@ from vbdata.train.config import Lora
 
 
 def add_lora(editor: Editor, config: Lora) -> None:
-    """Freeze the model and give the linear layers that `targets` matches trainable adapters.
+    """Freeze the model and add trainable adapters to the linear layers that `targets` matches.
 
-    Parts of the model that decide nothing have none: their gradients would never come, and
-    processes that share gradients would wait for them.
+    With rank 0 all weights are trained instead, in float32. Layers that an adapter lists as `idle`
+    get none: they affect no output, so their gradients would never come, and processes that share
+    gradients would wait for them. Raises RecipeError if no layer matches.
     """
     if not config.rank:
-        editor.module.float()  # what is trained has float32 masters
+        editor.module.float()  # in bfloat16, small steps would be lost
         return
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -32,4 +33,4 @@ def add_lora(editor: Editor, config: Lora) -> None:
     for name, parameter in editor.module.named_parameters():
         parameter.requires_grad_("lora_" in name)
         if parameter.requires_grad:
-            parameter.data = parameter.data.float()  # peft takes the base's dtype
+            parameter.data = parameter.data.float()  # peft makes them in the base's dtype

@@ -1,12 +1,14 @@
 """The default model, kind "flow": a small pixel-space flow transformer with its own text encoder.
 
-A plain vision transformer that predicts the clean picture from large patches through a bottleneck
-(JiT: Li & He, arXiv:2511.13720): RMSNorm, SwiGLU, QK-norm, rotary positions in two dimensions, and
-adaptive norms by t and text (Peebles & Xie, arXiv:2212.09748). The reference image is stacked on
-the noisy one with a plane that says whether it is known, so text-to-image is the same path with a
-blank input. Text is cut into words and signs, these into pieces of up to eight UTF-8 bytes; a
-piece is embedded from its bytes (so there is no vocabulary, and a word looks the same wherever it
-stands), and a small transformer over the pieces is read by cross attention in each block.
+A plain vision transformer predicts the clean picture from large patches through a bottleneck (JiT:
+Li & He, arXiv:2511.13720), with RMSNorm, SwiGLU, normed queries and keys, rotary positions in two
+dimensions, and adaptive norms by t and text (Peebles & Xie, arXiv:2212.09748). The reference's
+channels are stacked on the noisy picture's, with a plane that says whether there is a reference; so
+text-to-image takes the same path with a blank input.
+
+Text is split into words and punctuation, and these into pieces of up to eight UTF-8 bytes. A
+piece's embedding is a function of its bytes, so there is no vocabulary, and a word has the same
+embedding wherever it stands. A small transformer encodes the pieces; each block attends to them.
 """
 
 from __future__ import annotations
@@ -23,18 +25,32 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from vbdata.train.adapter import Condition
-from vbdata.train.layers import Attention, Norm, SwiGLU, places, turns, turns_2d, waves
+from vbdata.train.layers import (
+    Attention,
+    Norm,
+    SwiGLU,
+    position_sinusoids,
+    rotations,
+    rotations_2d,
+    sinusoids,
+)
 
 PIECE = 8  # bytes
-NONE = 256  # no byte; a piece without any is padding
+NONE = 256  # the value of no byte; a piece of nothing else is padding
 WORD = re.compile(r"\w+|[^\w\s]")
-TEXT_STEP = 16  # texts are padded to multiples of this many pieces, so that few shapes occur
+TEXT_STEP = 16  # texts are padded to multiples of this many pieces: few shapes to compile
 Count = Annotated[int, Field(ge=1, le=65536)]
 Ints = NDArray[np.int64]
 
 
 class Options(BaseModel):
-    """Sizes. patch in pixels; bottleneck: width of a patch's embedding; text_length in pieces."""
+    """Keys of `model:` for kind "flow".
+
+    dim, depth, heads: width, blocks and attention heads of the picture's transformer; patch: side
+    of a patch, in pixels; bottleneck: width through which a patch is embedded; text_dim,
+    text_depth: width and blocks of the text's transformer; text_length: pieces at which a text is
+    cut.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,22 +71,22 @@ class Options(BaseModel):
 
 
 class TextBlock(nn.Module):
-    """A pre-norm transformer block over bytes."""
+    """A pre-norm transformer block of the text's pieces."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.norms = nn.ModuleList(Norm(dim) for _ in range(2))
         self.attention, self.feed = Attention(dim, dim, heads), SwiGLU(dim)
 
-    def forward(self, x: Tensor, turn: Tensor, seen: Tensor) -> Tensor:
-        """x: [B, L, dim]."""
+    def forward(self, x: Tensor, rotation: Tensor, mask: Tensor) -> Tensor:
+        """Return x, [B, L, dim], after the block; mask: bool[B, L], False for padding."""
         y = self.norms[0](x)
-        x = x + self.attention(y, y, turn, seen)
+        x = x + self.attention(y, y, rotation, mask)
         return x + self.feed(self.norms[1](x))
 
 
 class Block(nn.Module):
-    """Self-attention and feed-forward with adaptive norms, and a look at the text in between."""
+    """Self-attention and feed-forward with adaptive norms, between them cross attention to text."""
 
     def __init__(self, options: Options) -> None:
         super().__init__()
@@ -83,17 +99,21 @@ class Block(nn.Module):
         self.apply(_initialise)
         _silence(self.adapt)  # a block starts without self-attention and feed-forward
 
-    def forward(self, x: Tensor, c: Tensor, turn: Tensor, text: Tensor, seen: Tensor) -> Tensor:
-        """x: [B, n, dim]; c: [B, dim]; text: [B, L, text_dim]."""
+    def forward(self, x: Tensor, c: Tensor, rotation: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """Return x, [B, n, dim], after the block.
+
+        c: [B, dim], of t and the text; rotation: of the patches; text: [B, L, text_dim]; mask:
+        bool[B, L], False for padding.
+        """
         a, b, gate, a2, b2, gate2 = self.adapt(F.silu(c))[:, None].chunk(6, -1)
         y = self.norms[0](x) * (1 + a) + b
-        x = x + gate * self.attention(y, y, turn)
-        x = x + self.reading(self.norms[1](x), text, None, seen)
+        x = x + gate * self.attention(y, y, rotation)
+        x = x + self.reading(self.norms[1](x), text, None, mask)
         return x + gate2 * self.feed(self.norms[2](x) * (1 + a2) + b2)
 
 
 class FlowTransformer(nn.Module):
-    """x from z, t, a reference image and bytes of text."""
+    """Predicts x from z, t, a reference image and the bytes of a text."""
 
     def __init__(self, options: Options) -> None:
         super().__init__()
@@ -123,34 +143,41 @@ class FlowTransformer(nn.Module):
     def forward(
         self, z: Tensor, t: Tensor, reference: Tensor, known: Tensor, tokens: Tensor
     ) -> Tensor:
-        """z, reference: float[B, 3, H, W]; t: float[B]; known: bool[B]; tokens: int64[B, L, 8]."""
-        text, seen = self.read(tokens)
+        """Predict x, shaped like z.
+
+        z, reference: float[B, 3, H, W] in -1..1; t: float[B]; known: bool[B], False where there is
+        no reference; tokens: int64[B, L, PIECE], bytes or NONE.
+        """
+        text, mask = self.read(tokens)
         plane = known.to(z.dtype)[:, None, None, None].expand(-1, 1, *z.shape[-2:])
         stacked = torch.cat([z, reference * plane, plane], 1)
         parts = F.pixel_unshuffle(stacked, self.options.patch)
         h, w = parts.shape[-2:]
         x = self.embed(self.patches(parts.flatten(2).transpose(1, 2)))
-        x = x + places(h, w, x.shape[-1], x.device)
-        turn = turns_2d(h, w, self.options.dim // self.options.heads, x.device)
-        c = self.time(waves(t * 1000, x.shape[-1])) + self.gist(text[:, 0])
+        x = x + position_sinusoids(h, w, x.shape[-1], x.device)
+        rotation = rotations_2d(h, w, self.options.dim // self.options.heads, x.device)
+        c = self.time(sinusoids(t * 1000, x.shape[-1])) + self.gist(text[:, 0])
         for block in self.blocks:
-            x = block(x, c, turn, text, seen)
+            x = block(x, c, rotation, text, mask)
         a, b = self.adapt(F.silu(c))[:, None].chunk(2, -1)
         out = self.pixels(self.norm(x) * (1 + a) + b).transpose(1, 2).unflatten(-1, (h, w))
         return F.pixel_shuffle(out, self.options.patch)
 
     def read(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """The text's pieces as vectors, and which of them count; the first stands for the whole."""
-        seen = F.pad((tokens != NONE).any(-1), (1, 0), value=True)
+        """Encode texts' tokens, int64[B, L, PIECE], to vectors, float[B, L + 1, text_dim].
+
+        The first vector stands for the whole text. Also returns bool[B, L + 1], False for padding.
+        """
+        mask = F.pad((tokens != NONE).any(-1), (1, 0), value=True)
         place = torch.arange(PIECE, device=tokens.device) * (NONE + 1)
         x = self.bytes(tokens + place).sum(-2)
         x = x + self.spelling(x)
         x = torch.cat([self.start.expand(len(x), 1, -1).to(x.dtype), x], 1)
         size = self.options.text_dim // self.options.heads
-        turn = turns(torch.arange(x.shape[1], device=x.device), size)
+        rotation = rotations(torch.arange(x.shape[1], device=x.device), size)
         for block in self.text_blocks:
-            x = block(x, turn, seen)
-        return self.text_norm(x), seen
+            x = block(x, rotation, mask)
+        return self.text_norm(x), mask
 
 
 def _silence(layer: nn.Linear) -> None:
@@ -168,18 +195,21 @@ def _initialise(module: nn.Module) -> None:
 
 
 def pieces(text: str) -> list[bytes]:
-    """Words and signs in UTF-8, the long ones in pieces of PIECE bytes; white space is left out."""
+    """Split a text into words and single other characters in UTF-8, long words into PIECE bytes.
+
+    White space is left out.
+    """
     words = (word.encode() for word in WORD.findall(text))
-    return [word[at : at + PIECE] for word in words for at in range(0, len(word), PIECE)]
+    return [word[i : i + PIECE] for word in words for i in range(0, len(word), PIECE)]
 
 
 def padded(count: int) -> int:
-    """To which length a batch is padded whose longest text has so many pieces."""
+    """Return to how many pieces a batch is padded whose longest text has `count` of them."""
     return max(1, -(-count // TEXT_STEP)) * TEXT_STEP
 
 
 class FlowEditor:
-    """The transformer behind the adapter's four verbs; pixels need no encoding."""
+    """The transformer as a `vbdata.train.adapter.Editor`; x is the picture's pixels."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -189,11 +219,14 @@ class FlowEditor:
         self.blocks: Sequence[nn.Module] = [*network.text_blocks, *network.blocks]
 
     def encode_image(self, rgb: Tensor) -> Tensor:
-        """As it is."""
+        """Return rgb, float32[B, 3, H, W], as it is."""
         return rgb
 
     def encode_text(self, texts: Sequence[str], where: torch.device) -> Tensor:
-        """int64[B, L, PIECE]: the bytes of the pieces (cut at text_length), padded with NONE."""
+        """Return the bytes of the texts' pieces, int64[B, L, PIECE], padded with NONE.
+
+        A text is cut at text_length pieces.
+        """
         cut = self._pieces(texts)
         length = padded(max(map(len, cut)))
         raw = [row + [b""] * (length - len(row)) for row in cut]
@@ -203,28 +236,31 @@ class FlowEditor:
     def text_table(
         self, texts: Sequence[str], where: torch.device
     ) -> Callable[[Ints, Tensor], Any]:
-        """Tokens of all texts; those of some rows are as long as the longest of them."""
-        whole = self.encode_text(texts, where)
+        """Encode all texts; return a function of texts' numbers, as an array and on the device.
+
+        It gives their encodings, int64[B, L, PIECE], with the padding that encode_text gives them.
+        """
+        table = self.encode_text(texts, where)
         counts = np.array([len(row) for row in self._pieces(texts)])
 
-        def some(rows: Ints, at: Tensor) -> Tensor:
-            return whole[:, : padded(int(counts[rows].max()))].index_select(0, at)
+        def encodings(rows: Ints, rows_there: Tensor) -> Tensor:
+            return table[:, : padded(int(counts[rows].max()))].index_select(0, rows_there)
 
-        return some
+        return encodings
 
     def _pieces(self, texts: Sequence[str]) -> list[list[bytes]]:
         return [pieces(text)[: self.options.text_length] for text in texts]
 
     def predict(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """x, by the module."""
+        """Predict x, float32[B, 3, H, W], shaped like z; t: float32[B], 0 = noise."""
         x: Tensor = self.module(z, t, condition.reference, condition.known, condition.text)
         return x
 
     def decode(self, x: Tensor) -> Tensor:
-        """As it is."""
+        """Return x, float32[B, 3, H, W], as it is."""
         return x
 
 
 def make(options: Options) -> FlowEditor:
-    """A freshly initialised model; set torch's seed before."""
+    """Make a model with random weights, which torch's seed decides."""
     return FlowEditor(options)

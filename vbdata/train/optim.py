@@ -1,4 +1,4 @@
-"""AdamW with and without decay, the learning rate as a function of the step, the moving average."""
+"""AdamW, the learning rate as a function of the step, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from vbdata.train.config import Optim
 
 
 def trained(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that are trained, by name: all of them, or the adapters of LoRA."""
+    """Return the parameters that are trained, by name: all of them, or the adapters of LoRA."""
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
 def adamw(config: Optim, parameters: Mapping[str, nn.Parameter]) -> torch.optim.AdamW:
-    """Matrices decay, vectors and biases do not (a bias has one dimension)."""
+    """Make the optimiser, with weight decay of matrices but not of biases and norms (1 dimension).
+
+    Its moments are made at once, as zeros.
+    """
     groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters.values() if p.ndim > 1]},
         {"params": [p for p in parameters.values() if p.ndim < 2], "weight_decay": 0.0},
@@ -30,7 +33,7 @@ def adamw(config: Optim, parameters: Mapping[str, nn.Parameter]) -> torch.optim.
         weight_decay=config.weight_decay,
         fused=True,
     )
-    for p in parameters.values():  # made now, so that a checkpoint can be loaded in place
+    for p in parameters.values():  # torch would make them at the first step: too late to resume
         state: dict[str, Any] = optimizer.state[p]
         state["step"] = torch.zeros((), device=p.device)
         state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
@@ -38,9 +41,10 @@ def adamw(config: Optim, parameters: Mapping[str, nn.Parameter]) -> torch.optim.
 
 
 def learning_rate(config: Optim, step: int, steps: int) -> float:
-    """The rate of a step counted from 0: a linear warm-up, then by the schedule.
+    """Return the rate of a step, counted from 0, of `steps`: a linear warm-up, then the schedule.
 
-    cosine: down to 0; wsd: constant, then straight down to 0 in the last share `decay` of steps.
+    cosine falls to 0 by half a cosine; wsd (warm-up, stable, decay) is constant, then falls
+    linearly to 0 in the last share `decay` of the steps.
     """
     if step < config.warmup:
         return config.lr * (step + 1) / config.warmup
@@ -54,7 +58,7 @@ def learning_rate(config: Optim, step: int, steps: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, config: Optim, step: int, steps: int) -> float:
-    """Set the learning rate of a step, and return it."""
+    """Set the learning rate of a step, counted from 0, and return it."""
     rate = learning_rate(config, step, steps)
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -64,7 +68,8 @@ def set_rate(optimizer: torch.optim.Optimizer, config: Optim, step: int, steps: 
 class Average:
     """The exponential moving average of the parameters, in float32, sharded as they are.
 
-    In the first steps the decay is (1 + n) / (10 + n), so that the start is soon forgotten.
+    In the first steps, n = 0, 1, ..., the decay is (1 + n) / (10 + n), so that the untrained start
+    is soon forgotten. values: the average of each parameter, by name.
     """
 
     def __init__(self, decay: float, parameters: Mapping[str, nn.Parameter]) -> None:
@@ -73,7 +78,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """After the step of this number, counted from 0."""
+        """Take in the parameters after a step, counted from 0."""
         decay = min(self._decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(
             local(self.values.values()), local(self._parameters.values()), 1 - decay
@@ -81,5 +86,5 @@ class Average:
 
 
 def local(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """This process' part of each tensor."""
+    """Return this process' part of each tensor, itself if it is not sharded."""
     return [getattr(t, "_local_tensor", t) for t in tensors]

@@ -1,7 +1,7 @@
-"""Processes: who we are, what is agreed between all, and how the model is spread (DDP or FSDP2).
+"""The processes of a run: their ranks, their collective calls, and the model on them (DDP, FSDP2).
 
-torchrun or Ray Train start the processes. Small agreements go through gloo on the CPU, so that
-they never wait for a GPU.
+torchrun or Ray Train start the processes. Numbers on the CPU are summed by gloo, so that they never
+wait for a GPU.
 """
 
 from __future__ import annotations
@@ -25,38 +25,48 @@ from vbdata.train.config import Config
 
 
 class World:
-    """rank: our number of `size` processes; device: where this process computes."""
+    """This process among all of a run.
+
+    rank: its number among `size` processes; device: where it computes; control: gloo's group of all
+    of them, None if this is the only one.
+    """
 
     def __init__(self, rank: int, size: int, device: torch.device, control: Any) -> None:
         self.rank, self.size, self.device, self._control = rank, size, device, control
 
     @property
     def first(self) -> bool:
-        """Whether this process writes what is written once."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def total(self, *values: float) -> list[float]:
-        """Each value summed over all processes, in float64."""
-        both = torch.tensor(values, dtype=torch.float64)
+        """Sum each value over all processes, in float64. A collective call."""
+        sums = torch.tensor(values, dtype=torch.float64)
         if self.size > 1:
-            dist.all_reduce(both, group=self._control)
-        return both.tolist()
+            dist.all_reduce(sums, group=self._control)
+        return sums.tolist()
 
     def reduce(self, values: Tensor) -> Tensor:
-        """A tensor on the device summed over all processes, without waiting for it."""
+        """Sum a tensor on the device over all processes, in place. A collective call.
+
+        The result is returned before it is there, as that of any kernel.
+        """
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             dist.barrier(group=self._control)
 
 
 @contextmanager
 def joined(config: Config) -> Iterator[World]:
-    """The processes that this one belongs to; alone without torchrun."""
+    """Join the run's processes; without torchrun or Ray Train there is only this one.
+
+    Raises RecipeError if the batch cannot be split evenly.
+    """
     rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if config.batch % size:
         raise RecipeError([f"batch: {config.batch} cannot be shared by {size} processes"])
@@ -84,7 +94,11 @@ def _device(name: str) -> torch.device:
 
 
 def spread(editor: Editor, config: Config, world: World) -> None:
-    """Recompute and compile the blocks, wrap or shard the module, as `run:` says."""
+    """Prepare an editor for training in place, as `run:` says.
+
+    Its blocks are recomputed in the backward pass and compiled; its module is wrapped by DDP or
+    sharded by FSDP2 if there are several processes.
+    """
     run = config.run
     for block in editor.blocks:
         if run.recompute:
@@ -100,7 +114,7 @@ def spread(editor: Editor, config: Config, world: World) -> None:
     from torch.distributed.device_mesh import init_device_mesh
 
     mesh = init_device_mesh(world.device.type, (world.size,))
-    low = torch.bfloat16 if config.precision == "bf16" else None  # None: each in its own
+    low = torch.bfloat16 if config.precision == "bf16" else None  # None: each parameter's own
     policy = MixedPrecisionPolicy(
         param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False
     )
@@ -110,7 +124,10 @@ def spread(editor: Editor, config: Config, world: World) -> None:
 
 @contextmanager
 def gradients_shared(module: nn.Module, share: bool) -> Iterator[None]:
-    """Whether the coming backward pass adds up the gradients of all processes."""
+    """Inside this, average gradients over all processes in the backward pass if `share` is True.
+
+    Of several micro-batches, only the last has to.
+    """
     if isinstance(module, nn.parallel.DistributedDataParallel) and not share:
         with module.no_sync():
             yield
@@ -120,20 +137,27 @@ def gradients_shared(module: nn.Module, share: bool) -> Iterator[None]:
     yield
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """All of a sharded tensor on every process; a call that all must make."""
+def unsharded(tensor: Tensor) -> Tensor:
+    """Gather a sharded tensor on every process; others are returned as they are. A collective call.
+
+    The result is detached.
+    """
     return tensor.full_tensor().detach() if isinstance(tensor, DTensor) else tensor.detach()
 
 
-def bare(editor: Editor) -> nn.Module:
-    """The editor's module without the wrapper of DDP, so that its names are its own."""
+def unwrapped(editor: Editor) -> nn.Module:
+    """Return the editor's module without DDP's wrapper, which prefixes its parameters' names."""
     module = editor.module
     return module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
 
 
 @contextmanager
 def evaluating(module: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
-    """Run with other values of some parameters (the moving average), then put the old ones back."""
+    """Inside this, the module has other values of some parameters and is in evaluation mode.
+
+    values: by name; in training, the moving average. Afterwards it has its own again and is in
+    training mode.
+    """
     parameters = {name: p for name, p in module.named_parameters() if name in values}
     with torch.no_grad():
         old = {name: p.detach().clone() for name, p in parameters.items()}
@@ -145,6 +169,6 @@ def evaluating(module: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None
         finally:
             module.train()
             if isinstance(module, FSDPModule):
-                module.reshard()  # or the next step would still find these values gathered
+                module.reshard()  # or the next step would compute with these values, still gathered
             for name, p in parameters.items():
                 p.copy_(old[name])

@@ -1,7 +1,7 @@
 """A trained model's answers to a build's prompts, as RGB pictures OUT/KEY.png of the rows' sizes.
 
-A row is predicted at about the training size and at its own shape, and put back to its own pixels
-by nearest neighbours (a mean of two label colours is a third).
+A row is predicted with its own aspect ratio and about as many pixels as in training. The answer is
+resized to the row's pixels by nearest neighbours, because a mean of two label colours is a third.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ def predict(
 ) -> int:
     """Write a picture for each row of a build (of some tasks, if any are given); return how many.
 
-    trained: a checkpoint, or a run (its best checkpoint, or else its newest); steps: 1 is the
-    prediction from pure noise; guidance: for text and for the image. Raises BuildError.
+    trained: a checkpoint, or a run (its best checkpoint, or else its newest); build: a path or URL;
+    steps: of the sampler, 1 being the prediction from pure noise; guidance: scales for text and
+    image; batch: rows in one forward pass; seed: of the noise. Raises BuildError for unknown tasks,
+    and for builds or checkpoints that are damaged or missing.
     """
     config, editor = load_trained(Path(trained), torch.device(device))
     corpus = open_builds([build])
@@ -59,16 +61,20 @@ def predict(
 
 
 def load_trained(path: Path, device: torch.device) -> tuple[Config, Editor]:
-    """The config and the model (moving average) of a checkpoint or run. Raises BuildError."""
-    found = checkpoint.find(path)
-    meta = checkpoint.read_meta(found) or {}
+    """Load the config and the model (its moving average) of a checkpoint or run, for evaluation.
+
+    Raises BuildError if there is no complete checkpoint, or the model's files are no longer those
+    that the run started from.
+    """
+    saved = checkpoint.find(path)
+    meta = checkpoint.read_meta(saved) or {}
     config = Config.model_validate(meta["config"])
     editor, start = build_editor(config)
     for name, digest in start.items():
         if digest != meta["identity"].get(name):
             folder = config.init if name == "init_sha256" else config.model["path"]
-            raise BuildError(f"{folder}: not the weights that {found} started from")
-    checkpoint.load_model(found, editor)
+            raise BuildError(f"{folder}: not the weights that {saved} started from")
+    checkpoint.load_model(saved, editor)
     editor.module.to(device).eval()
     return config, editor
 
@@ -76,14 +82,15 @@ def load_trained(path: Path, device: torch.device) -> tuple[Config, Editor]:
 def _same_size(
     corpus: Corpus, config: Config, editor: Editor, wanted: Sequence[int], batch: int
 ) -> Iterator[tuple[RowNumbers, tuple[int, int]]]:
-    of_size: dict[tuple[int, int], list[int]] = {}
+    """Batches of rows, each with its (width, height) in pixels."""
+    by_size: dict[tuple[int, int], list[int]] = {}
     for row in wanted:
         aspect = f"{corpus.width[row]}:{corpus.height[row]}"
         (size,) = bucket_sizes([aspect], config.data.size, editor.multiple_of)
-        of_size.setdefault(size, []).append(row)
-    for size, rows in of_size.items():
-        for cut in range(0, len(rows), batch):
-            yield np.array(rows[cut : cut + batch]), size
+        by_size.setdefault(size, []).append(row)
+    for size, rows in by_size.items():
+        for start in range(0, len(rows), batch):
+            yield np.array(rows[start : start + batch]), size
 
 
 @torch.no_grad()
@@ -103,11 +110,11 @@ def _answers(
         shape = tuple(condition.reference.shape[1:])
         start = flow.noise(torch.from_numpy(keys).to(device), shape)
         x = editor.decode(flow.sample(editor, start, condition, steps, guidance, heun=steps > 1))
-    found = flow.quantised(x).movedim(1, -1).cpu().numpy()
-    for row, rgb in zip(rows, found, strict=True):
+    answers = flow.quantised(x).movedim(1, -1).cpu().numpy()
+    for row, answer in zip(rows, answers, strict=True):
         height, width = int(corpus.height[row]), int(corpus.width[row])
-        at = np.ix_(nearest(size[1], height, 0, height), nearest(size[0], width, 0, width))
-        yield rgb[at]
+        columns = nearest(size[0], width, 0, width)
+        yield answer[np.ix_(nearest(size[1], height, 0, height), columns)]
 
 
 def _resized(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

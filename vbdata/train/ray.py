@@ -1,4 +1,4 @@
-"""The same training under Ray Train, which starts the processes and joins them."""
+"""Training in the processes of a Ray cluster: Ray Train starts them and sets up their group."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ ATTEMPTS = 3
 def train_on_ray(config: Config, out: Path, address: str, processes: int) -> None:
     """Train in processes of a Ray cluster; `out` is a folder that all its nodes see.
 
-    address: "local" starts a Ray of its own on this machine, with a slot for each process. When
-    a process dies, all start again from the last checkpoint, ATTEMPTS times in all.
+    address: of the cluster; "local" starts a Ray of its own on this machine, with a CPU for each
+    process. Each process has a GPU if the cluster has any. When one dies, all start again from the
+    newest checkpoint, up to ATTEMPTS times in all. Raises what the training raises, wrapped by Ray.
     """
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -45,7 +46,7 @@ def train_on_ray(config: Config, out: Path, address: str, processes: int) -> Non
 
 
 def _process(given: dict[str, Any]) -> None:
-    """One process of the group: Ray has joined it and set RANK and WORLD_SIZE."""
+    """One process: Ray Train has put it in the group, and set RANK and WORLD_SIZE."""
     from vbdata.train.loop import train
 
     train(Config.model_validate(given["config"]), Path(given["out"]))

@@ -1,9 +1,11 @@
-"""Which sample stands in which slot of which step: a function of (seed, step, slot), nothing else.
+"""Which sample is in which slot of which step: a function of (seed, step, slot) and nothing else.
 
-A window of `data.window` batches holds largest-remainder counts of every cell; a cell is read in
-whole seeded passes. The window's samples are then sorted by shape and cut into batches, so that a
-batch has one size and the mixture stays exact; a sample at a cut is cropped to its neighbours'
-size. Processes, micro-batches and workers see slots only.
+A window of `data.window` batches has a number of samples of every cell (source, task) that the
+mixture's weights give, rounded by largest remainders. A cell is read in passes, each a seeded
+permutation of all of its samples. The window's samples are then sorted by shape and cut into
+batches: so a batch has one size, and the mixture stays exact. In a batch of two shapes, the rarer
+are cropped to the size of the others. Processes, micro-batches and workers only divide the slots,
+so their numbers change nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One global batch. rows: int64[batch], the sample of each slot; its size in pixels."""
+    """A global batch. rows: int64[batch], the corpus' row in each slot; width, height: pixels."""
 
     number: int
     rows: Ints
@@ -39,7 +41,12 @@ class Step:
 
 
 class Sampler:
-    """The order of a run's samples. Raises RecipeError for a mixture that cannot be realised."""
+    """The order of a run's samples, and the sizes of its batches.
+
+    multiple_of: of widths and heights, in pixels. weights, counts: of each cell of the corpus, the
+    latter in a window; sizes: (width, height) of the buckets. Raises RecipeError for unknown cells
+    in the mixture, and if a cell with a weight has no slot in a window.
+    """
 
     def __init__(self, config: Config, corpus: Corpus, multiple_of: int) -> None:
         self._seed, self._batch, self._batches = config.seed, config.batch, config.data.window
@@ -54,7 +61,7 @@ class Sampler:
         self._window = functools.lru_cache(2)(self._one_window)
 
     def step(self, number: int) -> Step:
-        """The global batch of a step, counted from 0."""
+        """Return the global batch of a step, counted from 0."""
         rows = self._window(number // self._batches)[number % self._batches]
         most = np.bincount(self._bucket[rows]).argmax()
         return Step(number, rows, *self.sizes[most])
@@ -74,11 +81,11 @@ class Sampler:
             return np.empty(0, np.int64)
         place = window * count + np.arange(count)
         passes, place = np.divmod(place, len(members))
-        found = np.empty(count, np.int64)
+        rows = np.empty(count, np.int64)
         for number in np.unique(passes):
             mine = passes == number
-            found[mine] = members[self._pass(cell, int(number))[place[mine]]]
-        return found
+            rows[mine] = members[self._pass(cell, int(number))[place[mine]]]
+        return rows
 
     def _one_pass(self, cell: int, number: int) -> Ints:
         words = np.arange(len(self._members[cell]), dtype=np.uint64)
@@ -90,17 +97,18 @@ class Sampler:
 
 
 def cell_weights(mixture: dict[str, str], corpus: Corpus) -> list[Fraction]:
-    """A weight for each cell: as configured by "source/task" or "task", else the builds' own.
+    """Return each cell's weight: as configured by "source/task" or "task", else the builds' own.
 
-    A task's weight is shared by its sources as the builds have them. Raises RecipeError.
+    A task's weight is shared among its sources in the builds' proportions. Raises RecipeError for
+    unknown cells, and if all weights are 0.
     """
     own = corpus.shares()
     if not mixture:
         return own
     names = [f"{source}/{task}" for source, task in corpus.cells]
-    known = {*names, *corpus.tasks}
-    strange = sorted(mixture.keys() - known)
-    faults = [f"data.mixture: unknown cell {key!r}{choices(key, known)}" for key in strange]
+    keys = {*names, *corpus.tasks}
+    unknown = sorted(mixture.keys() - keys)
+    faults = [f"data.mixture: unknown cell {key!r}{choices(key, keys)}" for key in unknown]
     weights = [Fraction(0)] * len(own)
     for key, text in mixture.items():
         mine = [i for i, (_, task) in enumerate(corpus.cells) if key in (task, names[i])]
@@ -114,7 +122,7 @@ def cell_weights(mixture: dict[str, str], corpus: Corpus) -> list[Fraction]:
 def _refuse_unseen(
     weights: Sequence[Fraction], counts: Sequence[int], corpus: Corpus, batch: int
 ) -> None:
-    """A cell with a weight and no slot would never be trained on."""
+    """Raise RecipeError for cells with a weight but no slot: they would never be trained on."""
     unseen = [
         i for i, (weight, n) in enumerate(zip(weights, counts, strict=True)) if weight and not n
     ]
@@ -128,18 +136,21 @@ def _refuse_unseen(
 
 
 def bucket_sizes(aspects: Sequence[str], size: int, multiple_of: int) -> list[tuple[int, int]]:
-    """(width, height) of about size**2 pixels for each "W:H", from tall to wide."""
-    found = set()
+    """Return (width, height) of about size**2 pixels for each "W:H", from tall to wide.
+
+    Both are multiples of multiple_of; equal sizes occur once.
+    """
+    sizes = set()
     for aspect in aspects:
         w, h = map(int, aspect.split(":"))
         sides = (size * math.sqrt(w / h), size * math.sqrt(h / w))
         width, height = (max(1, round(side / multiple_of)) * multiple_of for side in sides)
-        found.add((width, height))
-    return sorted(found, key=lambda s: s[0] / s[1])
+        sizes.add((width, height))
+    return sorted(sizes, key=lambda s: s[0] / s[1])
 
 
 def nearest_bucket(sizes: Sequence[tuple[int, int]], corpus: Corpus) -> Ints:
-    """The bucket of each sample: the least ratio between the aspects."""
+    """Return the bucket of each sample, int64[n]: the one whose aspect ratio is nearest its own."""
     aspect = np.log(corpus.width / corpus.height)
     buckets = np.log([w / h for w, h in sizes])
     return np.abs(aspect[:, None] - buckets).argmin(1)
@@ -147,9 +158,10 @@ def nearest_bucket(sizes: Sequence[tuple[int, int]], corpus: Corpus) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Random numbers of some slots of a step, each keyed by its slot.
+    """The random numbers of n slots of a step, each keyed by its slot.
 
-    t: float64[n]; noise: uint64[n], keys of the noise; text, image: bool[n], what is dropped.
+    t: float64[n]; noise: uint64[n], the keys of flow.noise; text, image: bool[n], True where it is
+    dropped.
     """
 
     t: Floats
@@ -159,9 +171,11 @@ class Draws:
 
 
 def draws(loss: Loss, vision: NDArray[np.bool_], *names: str | int, slots: NDArray[Any]) -> Draws:
-    """Times, noise keys and guidance dropout; names: (seed, step). vision: bool[n] by slot.
+    """Draw times, noise keys and guidance dropout for n slots.
 
-    t is logit-normal, and 0 for a share of the vision rows.
+    vision: bool[n], whether a slot's task is a vision task; names: what keys the numbers beside the
+    slot, (seed, step) in training; slots: int64[n]. t is logit-normal (its logit has mean t_mean
+    and standard deviation t_std), and 0 for a share t_zero of the vision rows.
     """
 
     def uniform(what: str) -> Floats:

@@ -1,6 +1,7 @@
-"""Looking at a run from outside: the mixture, the validation loss, pictures of samples.
+"""What a run shows beside its training loss: the mixture, the validation loss, pictures of samples.
 
-All three use the moving average, fixed rows and fixed noise, so that steps can be compared.
+Validation and pictures use the moving average of the weights, and always the same rows and noise,
+so that steps can be compared.
 """
 
 from __future__ import annotations
@@ -25,27 +26,27 @@ from vbdata.train.data import Corpus, open_builds
 from vbdata.train.loader import Batch, Loader
 from vbdata.train.log import Log, losses
 from vbdata.train.optim import Average
-from vbdata.train.parallel import World, bare, evaluating
+from vbdata.train.parallel import World, evaluating, unwrapped
 from vbdata.train.sampling import Sampler, Step, bucket_sizes, nearest_bucket
 
 TILE, TEXT_WIDTH, GAP = 128, 260, 6
 
 
 def mixture_lines(corpus: Corpus, sampler: Sampler) -> Iterator[str]:
-    """The mixture as a table: samples of each cell, its share as wanted and in every window."""
-    whole, window = sum(sampler.weights), sum(sampler.counts)
+    """Yield the lines of a table: each cell's samples, its share, and its samples in a window."""
+    total, window = sum(sampler.weights), sum(sampler.counts)
     yield f"{'source':<16}{'task':<12}{'samples':>10}{'share':>12}{'of ' + str(window):>10}"
     for cell, weight, count, own in zip(
         corpus.cells, sampler.weights, sampler.counts, corpus.shares(), strict=True
     ):
-        share = float(weight / whole)
+        share = float(weight / total)
         yield f"{cell[0]:<16}{cell[1]:<12}{int(own):>10}{share:>12.6f}{count:>10}"
     sizes = ", ".join(f"{w}x{h}" for w, h in sampler.sizes)
     yield f"{len(corpus)} samples; sizes {sizes}"
 
 
 class Watch:
-    """What is looked at every so many steps. best: the least validation loss so far."""
+    """Validates and draws pictures every so many steps. best: the least validation loss so far."""
 
     def __init__(
         self, config: Config, editor: Editor, average: Average, train: Loader, log: Log,
@@ -54,28 +55,31 @@ class Watch:
         self._config, self._editor, self._average = config, editor, average
         self._train, self._log, self._world, self._out = train, log, world, out
         self.best = float(checkpoint.best_of(out).get("loss", math.inf))
-        self._seen: Loader | None = None
+        self._validation: Loader | None = None
         if config.data.validation:
             corpus = open_builds(config.data.validation)
-            self._seen = Loader(config, corpus)
+            self._validation = Loader(config, corpus)
 
     def step(self, done: int) -> bool:
-        """After a step: validate and draw if it is time; whether the validation loss fell."""
+        """Validate and draw if it is time after `done` steps; all processes call it.
+
+        Returns whether the validation loss is the least so far.
+        """
         run, better = self._config.run, False
-        validate = self._seen is not None and _due(done, run.validate_every)
+        validate = self._validation is not None and _due(done, run.validate_every)
         draw = _due(done, run.grid_every)
         if not validate and not draw:
             return False
         low = flow.lower_precision(self._config, self._world.device)
         plain = torch.compiler.set_stance("force_eager")  # other sizes would be compiled anew
-        with evaluating(bare(self._editor), self._average.values), low, plain:
-            if validate and self._seen is not None:
-                numbers = self._validate(self._seen)
+        with evaluating(unwrapped(self._editor), self._average.values), low, plain:
+            if validate and self._validation is not None:
+                numbers = self._validate(self._validation)
                 better = numbers["loss"] < self.best
                 self.best = min(self.best, numbers["loss"])
                 self._log.write(done, {"validation": numbers})
             if draw:
-                rgb = self._grid(self._seen or self._train)
+                rgb = self._grid(self._validation or self._train)
                 if self._world.first:
                     path = self._out / "samples" / f"step-{done:08d}.png"
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +89,9 @@ class Watch:
 
     @torch.no_grad()
     def _validate(self, loader: Loader) -> dict[str, Any]:
-        """The training loss on fixed samples at fixed times. Every process computes all of it."""
+        """The training loss on fixed samples at fixed times. Every process computes all of it,
+        because FSDP's forward pass is a collective call.
+        """
         tasks = loader.corpus.tasks
         tally = torch.zeros(len(tasks) + flow.T_BINS, 2, dtype=torch.float64)
         for batch in self._fixed(loader, self._config.data.validation_samples, "validation"):
@@ -94,7 +100,7 @@ class Watch:
         return losses(tally, tasks)
 
     def _fixed(self, loader: Loader, count: int, name: str) -> Iterator[Batch]:
-        """Micro-batches of the same size over a seeded choice of samples."""
+        """A seeded choice of `count` samples as micro-batches of one size each."""
         for step, slots in fixed_steps(loader.corpus, self._config, self._editor, count, name):
             pictures = [loader.picture(step, int(slot)) for slot in slots]
             batch = loader.batch(step, slots, pictures, self._config.seed, name)
@@ -102,7 +108,9 @@ class Watch:
 
     @torch.no_grad()
     def _grid(self, loader: Loader) -> NDArray[np.uint8]:
-        """Input, target, the prediction in one step and in several, a row for each sample."""
+        """A picture, uint8 RGB [H, W, 3], with a row for each sample: input, target, and the
+        predictions in one step and in several.
+        """
         strips: list[NDArray[np.uint8]] = []
         for batch in self._fixed(loader, self._config.run.grid, "grid"):
             rgb = flow.scaled(batch.given)
@@ -122,7 +130,11 @@ class Watch:
 def fixed_steps(
     corpus: Corpus, config: Config, editor: Editor, count: int, name: str
 ) -> Iterator[tuple[Step, NDArray[np.int64]]]:
-    """A seeded choice of rows as steps of one size each, and the slots that belong to it."""
+    """Yield a seeded choice of `count` rows of a corpus, by buckets and cut into micro-batches.
+
+    Each is a step whose rows are the whole choice, with the bucket's size, and the slots of the
+    micro-batch. name: keys the choice, beside the config's seed.
+    """
     words = mix64(np.arange(len(corpus), dtype=np.uint64), word_of(config.seed, name))
     rows = np.argsort(words, kind="stable")[:count]
     sizes = bucket_sizes(config.data.aspects, config.data.size, editor.multiple_of)
@@ -135,7 +147,10 @@ def fixed_steps(
 
 
 def strip(pictures: Sequence[Tensor], text: str) -> NDArray[np.uint8]:
-    """uint8[3, H, W] side by side, enlarged by whole factors to about TILE, and the text."""
+    """Draw pictures, uint8 RGB [3, H, W], side by side and a text on their right: uint8[h, w, 3].
+
+    Pictures narrower than TILE are enlarged by a whole factor.
+    """
     factor = max(1, TILE // pictures[0].shape[-1])
     tiles = [p.movedim(0, -1).cpu().numpy().repeat(factor, 0).repeat(factor, 1) for p in pictures]
     height, width = tiles[0].shape[:2]

@@ -62,7 +62,7 @@ class QwenEditor(LatentEditor):
         """Encode texts without pictures: tokens [B, L, D], and seen, bool[B, L], which count."""
         return self._all_read(texts, [None] * len(texts), where)
 
-    def encode_seen_text(self, texts: Sequence[str], rgb: Tensor, known: Tensor) -> Texts:
+    def encode_text_with_reference(self, texts: Sequence[str], rgb: Tensor, known: Tensor) -> Texts:
         """Encode texts, each beside its picture where that is known, as `encode_text` does.
 
         rgb: float32[B, 3, H, W] in -1..1; known: bool[B].
@@ -112,7 +112,7 @@ class QwenEditor(LatentEditor):
         )[0][:, :count]
         return x_from_velocity(z, t, unpacked(velocity, z.shape))
 
-    def tempered(self, z: Tensor, x: Tensor, plain: Tensor) -> Tensor:
+    def adjust_guidance(self, z: Tensor, x: Tensor, plain: Tensor) -> Tensor:
         """x after guidance, rescaled so that each token's velocity is as long as without guidance.
 
         plain: the prediction without. Velocities are (z - x) / (1 - t), so their lengths compare as
