@@ -30,7 +30,10 @@ from vbdata.storage import gs_client, gs_upload, retry
 from vbdata.storage.folder import Folder
 from vbdata.storage.secrets import redacted
 
-pytestmark = pytest.mark.skipif(not find_spec("gcsfs"), reason="gcsfs is not installed")
+pytestmark = [
+    pytest.mark.s3,
+    pytest.mark.skipif(not find_spec("gcsfs"), reason="gcsfs is not installed"),
+]
 
 TOKEN = "ya29.not-to-be-seen_anywhere-0123456789"
 MIB = 1 << 20

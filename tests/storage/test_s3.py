@@ -33,6 +33,8 @@ from vbdata.storage import retry
 from vbdata.storage.folder import Folder, Root
 from vbdata.train.data import open_builds
 
+pytestmark = pytest.mark.s3
+
 
 @dataclass
 class Log:

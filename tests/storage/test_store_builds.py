@@ -44,6 +44,8 @@ from vbdata.storage.secrets import redacted, refuse_keys
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
+pytestmark = pytest.mark.s3
+
 ray_group = pytest.mark.xdist_group("ray builds")
 FLAKY = Faults(error=0.06, reset=0.02, lost=0.02, cut=0.02, short=0.02, flip=0.0, hang=0.005)
 

@@ -39,6 +39,8 @@ from vbdata.sources.open import open_root
 from vbdata.storage import gs_client, gs_upload, retry, s3_upload
 from vbdata.storage.folder import Folder
 
+pytestmark = pytest.mark.s3
+
 MIB = 1 << 20
 READ_KINDS = ("500", "503", "429", "reset", "lost", "cut", "short", "hang")
 WRITE_KINDS = ("500", "503", "429", "reset", "lost", "flip", "hang")
