@@ -110,12 +110,12 @@ def _coco_picture(root: Path, number: int) -> None:
 
 def _annotations(number: int) -> list[dict[str, object]]:
     rng = np.random.default_rng((SEED, 2, number))
-    found: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     for k in range(int(rng.integers(*POLYGONS))):
         polygon = pictures.outline(rng)
         x, y = np.array(polygon[::2]), np.array(polygon[1::2])
         area = abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
-        found.append(
+        annotations.append(
             {
                 "id": number * 100 + k + 1,
                 "image_id": number + 1,
@@ -126,7 +126,7 @@ def _annotations(number: int) -> list[dict[str, object]]:
                 "iscrowd": 0,
             }
         )
-    return found
+    return annotations
 
 
 def _vkitti_folder(root: Path, kind: str) -> Path:

@@ -162,10 +162,10 @@ def main() -> None:
         rounds = []
         for number in range(args.rounds):
             sides = [(0, lambda c=config: ours(c, corpus)), (1, lambda c=config: peers(c, shards))]
-            found = [0.0, 0.0]
+            speeds = [0.0, 0.0]
             for side, start in reversed(sides) if number % 2 else sides:
-                found[side] = speed(start(), args.batches, args.batch)
-            rounds.append(found)
+                speeds[side] = speed(start(), args.batches, args.batch)
+            rounds.append(speeds)
         ratios = [a / b for a, b in rounds]
         line = {
             "workers": workers,

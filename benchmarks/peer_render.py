@@ -78,23 +78,23 @@ def _coco(root: Path) -> list[Record]:
 
 
 def _vkitti2(root: Path) -> list[Record]:
-    found = []
+    listed = []
     for path in sorted(root.glob("Scene*/*/frames/depth/Camera_*/*.png")):
         scene, variation, _, _, camera, _ = path.parts[-6:]
         number = path.stem.removeprefix("depth_")
         image = path.parents[2] / "rgb" / camera / f"rgb_{number}.jpg"
         name = f"{scene}/{variation}/{camera}/{number}"
-        found.append({"id": name, "task": "depth", "image": str(image), "label": str(path)})
-    return found
+        listed.append({"id": name, "task": "depth", "image": str(image), "label": str(path)})
+    return listed
 
 
 def _hypersim(root: Path) -> list[Record]:
-    found = []
+    listed = []
     with (root / "metadata_images_split_scene_v1.csv").open() as file:
         for row in csv.DictReader(file):
             scene, camera, number = row["scene_name"], row["camera_name"], int(row["frame_id"])
             stem = str(root / scene / "images" / f"scene_{camera}")
-            found.append(
+            listed.append(
                 {
                     "id": f"{scene}/{camera}/{number:04d}",
                     "task": "normals",
@@ -102,7 +102,7 @@ def _hypersim(root: Path) -> list[Record]:
                     "label": f"{stem}_geometry_hdf5/frame.{number:04d}.normal_cam.hdf5",
                 }
             )
-    return found
+    return listed
 
 
 def mark_start(folder: str) -> None:

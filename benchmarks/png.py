@@ -107,7 +107,7 @@ def filtered(pixels: Pixels, sparse: bool) -> bytes:
 
 def candidates() -> dict[str, Encoder]:
     """Encoders to a PNG, or to the zlib stream of one, by name."""
-    found: dict[str, Encoder] = {
+    encoders: dict[str, Encoder] = {
         "OpenCV": lambda pixels, _: bytes(cv2.imencode(".png", pixels)[1]),
         "vbdata": lambda pixels, sparse: encode_png(pixels, sparse=sparse),
         "libdeflate 1": lambda p, s: bytes(deflate.zlib_compress(filtered(p, s), 1)),
@@ -118,8 +118,8 @@ def candidates() -> dict[str, Encoder]:
         ("zlib-ng 2", "zlib_ng.zlib_ng", 2),
     ):
         with suppress(ImportError):
-            found[name] = with_library(importlib.import_module(module), level)
-    return found
+            encoders[name] = with_library(importlib.import_module(module), level)
+    return encoders
 
 
 def with_library(library: Any, level: int) -> Encoder:

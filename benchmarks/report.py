@@ -36,9 +36,9 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, list[float]]]:
 def ratios(runs: Sequence[Run], reference: str) -> dict[str, dict[str, list[float]]]:
     """Contender -> measure -> [min, median, max] of reference / contender, round by round."""
     by_round = {(run.name, run.round): run for run in runs}
-    found: dict[str, dict[str, list[float]]] = {}
+    by_name: dict[str, dict[str, list[float]]] = {}
     for name in dict.fromkeys(run.name for run in runs):
-        found[name] = {
+        by_name[name] = {
             measure: _spread(
                 [
                     value(by_round[reference, run.round]) / value(run)
@@ -48,7 +48,7 @@ def ratios(runs: Sequence[Run], reference: str) -> dict[str, dict[str, list[floa
             )
             for measure, value in MEASURES.items()
         }
-    return found
+    return by_name
 
 
 def show(runs: Sequence[Run], reference: str) -> None:

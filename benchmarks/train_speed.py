@@ -127,7 +127,7 @@ def main() -> None:
         for kind, name in enumerate(("clock", "processor")):
             ours, floor = ([sides[side][kind] for sides in rounds] for side in (0, 1))
             ratios = [a / b for a, b in zip(ours, floor, strict=True)]
-            found = {
+            record = {
                 "cache_gb": cache_gb,
                 "time": name,
                 "trainer": statistics.median(ours),
@@ -137,7 +137,7 @@ def main() -> None:
                 "ratio_to": max(ratios),
                 "rounds": len(ratios),
             }
-            print(json.dumps(found), flush=True)
+            print(json.dumps(record), flush=True)
 
 
 if __name__ == "__main__":

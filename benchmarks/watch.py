@@ -62,17 +62,17 @@ class Watch:
 
     def look(self, memory: bool) -> None:
         """Read the CPU times, and with `memory` the memory, of all processes of the run."""
-        found = dict(sorted(_stats().items()))
+        processes = dict(sorted(_stats().items()))
         ids = {process[0] for process in self.mine}
-        for process, (parent, ticks) in found.items():
+        for process, (parent, ticks) in processes.items():
             if process not in self.mine and process not in self.others:
-                known = process[0] == self.root or parent in ids or self._marked(process[0])
-                (self.mine if known else self.others).add(process)
-                ids |= {process[0]} if known else set()
+                belongs = process[0] == self.root or parent in ids or self._marked(process[0])
+                (self.mine if belongs else self.others).add(process)
+                ids |= {process[0]} if belongs else set()
             if process in self.mine:
                 self.ticks[process] = ticks
         if memory:
-            alive = [process[0] for process in found if process in self.mine]
+            alive = [process[0] for process in processes if process in self.mine]
             self.peak_bytes = max(self.peak_bytes, sum(map(_pss, alive)))
 
     def alive(self) -> list[int]:
@@ -158,7 +158,7 @@ def _begun(out: Path) -> bool:
 
 def _stats() -> dict[Process, tuple[int, int]]:
     """(id, start time) -> (parent, CPU ticks) of every process that can be seen."""
-    found = {}
+    processes = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             text = Path(f"/proc/{name}/stat").read_text()
@@ -166,8 +166,8 @@ def _stats() -> dict[Process, tuple[int, int]]:
             continue
         fields = text.rpartition(")")[2].split()
         if fields[0] != "Z":
-            found[int(name), fields[19]] = (int(fields[1]), int(fields[11]) + int(fields[12]))
-    return found
+            processes[int(name), fields[19]] = (int(fields[1]), int(fields[11]) + int(fields[12]))
+    return processes
 
 
 def _pss(pid: int) -> int:
