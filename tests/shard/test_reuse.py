@@ -39,6 +39,7 @@ from vbdata.shard.tar import TarWriter
 from vbdata.storage.folder import Folder
 
 NOT_OURS = "not a receipt of this version"
+pytestmark = pytest.mark.slow  # many builds
 ray_group = pytest.mark.xdist_group("ray builds")
 
 Shape = tuple[Any, ...]
@@ -99,7 +100,6 @@ def assert_same(out: Path, other: Path) -> None:
         assert (out / "receipts" / receipt.name).read_bytes() == receipt.read_bytes()
 
 
-@pytest.mark.slow
 def test_a_new_mixture_is_that_of_a_build_from_nothing(demo_recipe: Recipe, tmp_path: Path) -> None:
     """Other weights, counts and shards, a source less, a task more; repeats on both sides."""
     without = {"hypersim": {"depth": Decimal("0.3")}, "coco": {"semantic": Decimal("0.2")}}
@@ -197,7 +197,6 @@ def test_changed_engine_renders_everything(
     assert (said["reused"], said["rendered"]) == (0, 40)
 
 
-@pytest.mark.slow
 def test_other_options_render_where_params_differ(
     small: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -577,7 +576,6 @@ def test_a_build_on_another_filesystem_serves(
     assert_same(tmp_path / "out", small_build)
 
 
-@pytest.mark.slow
 def test_the_own_folder_after_a_change_of_code(
     small: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -615,7 +613,6 @@ def run_cli(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
 
 
-@pytest.mark.slow
 def test_the_command_says_how_much(demo_data: Path, demo_build: Path, tmp_path: Path) -> None:
     recipe = str(REPOSITORY / "manifests" / "demo.yaml")
     roots = [f"--root={s.name}={s.roots[0]}" for s in demo_recipe_over(demo_data).sources]
@@ -630,7 +627,6 @@ def test_the_command_says_how_much(demo_data: Path, demo_build: Path, tmp_path: 
     assert sums_of(tmp_path / "out") == sums_of(demo_build)
 
 
-@pytest.mark.slow
 def test_a_retry_renders_only_the_damaged(demo_build: Path, data: Path, tmp_path: Path) -> None:
     uses = Counter(r["sample_id"] for r in rows_of(demo_build) if r["source"] == "coco")
     file = data / "coco" / "train2017" / f"{min(uses, key=lambda name: uses[name])}.jpg"
