@@ -192,12 +192,11 @@ class Build(Sequence[BuiltSample]):
         Raises IndexError or KeyError if there is no such sample, BuildError if rows are damaged.
         """
         number, slot = self.locate(which)
-        if number not in self._last_rows:  # one shard is kept: samples mostly come in order
+        last, rows = self._last_rows.get("", (-1, []))
+        if last != number:  # one shard is kept: samples mostly come in order
             rows = self.shard_rows(number)
-            self._last_rows.clear()
-            self._last_rows[number] = rows
-            return rows[slot]
-        return self._last_rows[number][slot]
+            self._last_rows[""] = number, rows  # in one step, as threads may share a build
+        return rows[slot]
 
     @cached_property
     def keys(self) -> list[str]:
@@ -311,5 +310,5 @@ class Build(Sequence[BuiltSample]):
         return {}
 
     @cached_property
-    def _last_rows(self) -> dict[int, list[dict[str, Any]]]:
+    def _last_rows(self) -> dict[str, tuple[int, list[dict[str, Any]]]]:
         return {}
