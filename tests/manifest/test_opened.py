@@ -6,7 +6,6 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +107,6 @@ def test_slices_numpy_integers_and_membership(build: Build) -> None:
     assert build[7] in build
     assert "nobody" not in build
     assert "<td>hypersim</td><td>depth</td>" in build._repr_html_()
-
-
-def test_threads_that_share_a_build_get_their_own_rows(build: Build) -> None:
-    places = [place % 96 for place in range(0, 96 * 37, 37)]  # shard after shard in turn
-    with ThreadPoolExecutor(8) as pool:
-        rows = list(pool.map(build.row, places))
-    assert [row["key"] for row in rows] == [build.keys[place] for place in places]
 
 
 def test_it_may_be_pickled_and_lie_behind_a_url(build: Build, demo_build: Path) -> None:
