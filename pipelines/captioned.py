@@ -16,8 +16,9 @@ has the name of a tar or folder beside it is img2dataset's table of that one, no
   jpeg, png, picture, image_bytes, bytes; in tars the only image, else the one without a name of its
   own (KEY.jpg). caption_key: KEY.txt, else text, caption, captions, prompt, description,
   sentences, sentence of the JSON, line or column; the option may also name KEY.NAME.txt.
-- captions: a text or a list of texts; white space is made single, blank ones are left out, and an
-  image without any is a fault. A .txt is one caption. Lines of a table with the same image are one
+- captions: a text or a list of texts; white space is made single, characters that cannot be seen
+  (control, NUL, direction of writing, zero width) are left out, as are captions that are blank or
+  longer than 10,000 characters. An image without any is a fault. A .txt is one caption. Lines of a table with the same image are one
   entry with all their captions; rows of Parquet and samples of tars stay apart.
 - id: the image's path, TAR/KEY or FILE/ROW. group: `group` or `scene` of the record as it is
   ("coco:000000000139" makes it that picture), else captioned:ID. Where an image comes in several

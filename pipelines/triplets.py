@@ -13,8 +13,9 @@ Licence: that of whoever made them; a record's `license` is kept. Two layouts, o
   edit_prompt, edit_instruction, instruction, prompt; in tars a key of the JSON or KEY.NAME.txt,
   else KEY.txt. In tars, images are named with or without .jpg, .jpeg, .png.
 - lines with the same two images are one entry with all their instructions; the rest is taken from
-  the first. An instruction is a text or a list of texts; white space is made single and blank ones
-  are left out; an entry without any is a fault.
+  the first. An instruction is a text or a list of texts; white space is made single, characters
+  that cannot be seen (control, NUL, direction of writing, zero width) are left out, as are texts
+  that are blank or longer than 10,000 characters. An entry without any is a fault.
 - id: INPUT|EDITED, or TAR/KEY. group: `group` or `scene` of the record as it is
   ("coco:000000000139" makes it an edit of that picture), else the input image. Edits of one image
   in several samples of a tar need that key to stay on one side of a split.

@@ -2,6 +2,10 @@
 
 It is what an image editor was trained for, mixed in so that it is not forgotten. Nothing is drawn:
 the decoder is the identity.
+
+Option in a recipe: `tasks: {edit: {instructions: verbatim}}` leaves instructions as they are. By
+default one becomes a sentence (vbdata.core.english.sentence), often after an opening such as "Edit
+this image:".
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from vbdata.core.english import sentence
 from vbdata.core.prompts import prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
+from vbdata.errors import BadSample, choices
 
 from .parts.identity import decode, legal, render, roundtrip, valid
 
@@ -28,6 +33,7 @@ NEEDS = ("edited",)
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "share of the pixels"
 PARAMS: dict[str, str] = {}
+INSTRUCTIONS = ("sentence", "verbatim")
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
@@ -37,7 +43,29 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pc.list_value_length(columns["instructions"]).to_numpy() >= 1)
 
 
-def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
-    """One of the entry's instructions as a sentence, alone or after an opening."""
-    wish = sentence(" ".join(rng.choice(entry.instructions).split()))
+def ask(
+    entry: Entry,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    instructions: str = INSTRUCTIONS[0],
+) -> Ask:
+    """One of the entry's instructions: as a sentence, alone or after an opening, or as it is.
+
+    instructions: one of INSTRUCTIONS. White space is single in both. Raises BadSample("empty
+    label") for an instruction of full stops and commas alone.
+    """
+    given = " ".join(rng.choice(entry.instructions).split())
+    if not (wish := sentence(given)):
+        raise BadSample("empty label", f"the instruction {given!r:.40} says nothing")
+    if instructions != INSTRUCTIONS[0]:
+        return Ask(instruction=given, params={"instruction": given})
     return Ask(instruction=prompt("edit", rng, instruction=wish), params={"instruction": wish})
+
+
+def check_options(instructions: str = INSTRUCTIONS[0]) -> None:
+    """Raise ValueError unless the option has one of its known values."""
+    if instructions not in INSTRUCTIONS:
+        raise ValueError(
+            f"instructions: unknown value {instructions!r}{choices(instructions, INSTRUCTIONS)}"
+        )

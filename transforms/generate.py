@@ -2,6 +2,10 @@
 
 It is what an image generator was trained for, mixed in so that it is not forgotten. Nothing is
 drawn: the decoder is the identity.
+
+Option in a recipe: `tasks: {generate: {captions: verbatim}}` makes the caption itself the whole
+instruction, for trigger words and prompts that are finished. By default a caption becomes a
+sentence (vbdata.core.english.sentence), often after an opening such as "Generate an image:".
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from vbdata.core.english import sentence
 from vbdata.core.prompts import prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
+from vbdata.errors import BadSample, choices
 
 from .parts.identity import decode, legal, render, roundtrip, valid
 
@@ -28,6 +33,7 @@ NEEDS = ("image", "captions")
 BLANK_INPUT = True
 TOLERANCE, UNIT = 0.0, "share of the pixels"
 PARAMS: dict[str, str] = {}
+CAPTIONS = ("sentence", "verbatim")
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
@@ -37,9 +43,26 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pc.list_value_length(columns["captions"]).to_numpy() >= 1)
 
 
-def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = ()) -> Ask:
-    """One of the entry's captions as a sentence, alone or after an opening."""
+def ask(
+    entry: Entry,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    captions: str = CAPTIONS[0],
+) -> Ask:
+    """One of the entry's captions: as a sentence, alone or after an opening, or as it is.
+
+    captions: one of CAPTIONS. White space is single in both. Raises BadSample("empty label") for a
+    caption of full stops and commas alone.
+    """
     caption = " ".join(rng.choice(entry.captions).split())
-    return Ask(
-        instruction=prompt("generate", rng, caption=sentence(caption)), params={"caption": caption}
-    )
+    if not (text := sentence(caption)):
+        raise BadSample("empty label", f"the caption {caption!r:.40} says nothing")
+    text = prompt("generate", rng, caption=text) if captions == CAPTIONS[0] else caption
+    return Ask(instruction=text, params={"caption": caption})
+
+
+def check_options(captions: str = CAPTIONS[0]) -> None:
+    """Raise ValueError unless the option has one of its known values."""
+    if captions not in CAPTIONS:
+        raise ValueError(f"captions: unknown value {captions!r}{choices(captions, CAPTIONS)}")

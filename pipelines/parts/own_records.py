@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vbdata.core import images
+from vbdata.core.texts import MOST_TEXT, seen
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 
@@ -90,19 +91,24 @@ def decoded(text: bytes, what: str) -> str:
 
 
 def texts(value: Any, what: str) -> tuple[str, ...]:
-    """A text or a list of texts, their white space made single, without blank and repeated ones.
+    """A text or a list of texts in one line each, without blank, repeated and overlong ones.
 
+    White space becomes single, and characters that cannot be seen are left out (core.texts.seen).
     what: their name for messages. Raises BadSample: "garbled annotation" for anything but text,
-    "empty label" if none is left.
+    "empty label" or "too large" if none is left.
     """
     several = value if isinstance(value, list) else [value]
     for text in several:
         if not records.text(text):
             raise garbled(f"its {what} is {text!r:.40}, expected text")
-    kept = dict.fromkeys(" ".join(text.split()) for text in several)
-    if not (filled := tuple(filter(None, kept))):
+    filled = [text for text in dict.fromkeys(map(seen, several)) if text]
+    kept = tuple(text for text in filled if len(text) <= MOST_TEXT)
+    if filled and not kept:
+        shortest = min(map(len, filled))
+        raise BadSample("too large", f"its {what} has {shortest} characters, at most {MOST_TEXT}")
+    if not kept:
         raise BadSample("empty label", f"no {what}")
-    return filled
+    return kept
 
 
 def described(entry: Entry, row: dict[str, Any]) -> Entry:

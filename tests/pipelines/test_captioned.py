@@ -19,6 +19,7 @@ from pipelines.demo import captioned as demo
 from pipelines.formats import tars
 from vbdata.core.images import decode_rgb, encode_jpeg
 from vbdata.core.png import encode_png
+from vbdata.core.texts import MOST_TEXT
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
@@ -193,6 +194,17 @@ def test_files_without_a_partner_and_other_damage(tmp_path: Path) -> None:
     assert "c.jpg is a GIF" in said["c.jpg"]
     assert "web.jpg is HTML" in said["web.jpg"]
     assert "two.png too" in said["two.jpg"]
+
+
+def test_texts_that_no_prompt_can_say(tmp_path: Path) -> None:
+    long = "cat " * MOST_TEXT
+    root = table(tmp_path, ROW | {"text": ["a\0 \u202ecat", "\u200b", long]})
+    (entry,) = entries(root)
+    assert entry.captions == ("a cat",)
+    (entry,) = entries(table(tmp_path, ROW | {"text": long}))
+    assert entry.fault.startswith("too large: line 1 of metadata.jsonl: its caption has 39999")
+    (entry,) = entries(table(tmp_path, ROW | {"text": "\u200b\0"}))
+    assert entry.fault.startswith("empty label")
 
 
 def test_images_of_every_form_that_decodes(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
-from transforms import depth, refer, semantic
+from transforms import depth, edit, generate, refer, semantic
 from transforms.parts import colours
 from vbdata import plugins
 from vbdata.core.english import plural, sentence, series
@@ -29,6 +30,7 @@ from vbdata.core.prompts import (
 )
 from vbdata.core.rng import Stream, T
 from vbdata.core.types import ClassFact, Entry, Expression
+from vbdata.errors import BadSample
 
 PALETTES = (depth.WALK, *depth.OTHERS)
 TASKS = plugins.names(plugins.TASKS)
@@ -354,6 +356,25 @@ def test_all_things_of_coco_are_tested() -> None:
         ("and so on ...", "And so on."),
         ("élan", "Élan."),
         ("a [b|c] {d}", "A [b|c] {d}."),
+        ("a cat on a\u2026", "A cat on a\u2026"),
+        ("what it says:", "What it says:"),
+        ("一只猫。", "一只猫。"),
+        ("一只猫", "一只猫。"),
+        ("猫ですか\uff1f", "猫ですか\uff1f"),
+        ("猫\uff01", "猫\uff01"),
+        ("一只猫\uff0c", "一只猫。"),
+        ("یہ ایک بلی ہے\u06d4", "یہ ایک بلی ہے\u06d4"),
+        ("هل هذا قط\u061f", "هل هذا قط\u061f"),
+        ("यह एक बिल्ली है।", "यह एक बिल्ली है।"),
+        ("ድመት።", "ድመት።"),
+        ("https://a.b/c", "https://a.b/c"),
+        ("www.example.org shows a cat", "www.example.org shows a cat."),
+        ("a sign with https://a.b/c?d=e", "A sign with https://a.b/c?d=e"),
+        ("mail me@here.org", "Mail me@here.org"),
+        ("example.com", "example.com"),
+        ("e.g. a cat", "E.g. a cat."),
+        ("the end of the pier.a man", "The end of the pier.a man."),
+        ("კატა", "კატა."),
         (" . ", ""),
         ("", ""),
     ],
@@ -361,6 +382,38 @@ def test_all_things_of_coco_are_tested() -> None:
 def test_sentences(text: str, said: str) -> None:
     assert sentence(text) == said
     assert sentence(said) == said
+
+
+def test_texts_that_stay_as_they_are() -> None:
+    texts = {"sks dog", "https://a.b/c", "一只猫。", "a cat\u2026", "a photo of TOK,", "no:"}
+    entry = a_text_entry(captions=tuple(sorted(texts)), instructions=tuple(sorted(texts)))
+    rngs = [Stream(1, "ask", str(n)) for n in range(60)]
+    asked = [generate.ask(entry, rng, captions="verbatim") for rng in rngs]
+    assert {ask.instruction for ask in asked} == texts
+    assert all(ask.params == {"caption": ask.instruction} for ask in asked)
+    asked = [edit.ask(entry, rng, instructions="verbatim") for rng in rngs]
+    assert {ask.instruction for ask in asked} == texts
+    assert all(ask.params == {"instruction": ask.instruction} for ask in asked)
+
+
+@pytest.mark.parametrize(
+    ("module", "option"), [(generate, "captions"), (edit, "instructions")], ids=["generate", "edit"]
+)
+def test_texts_that_say_nothing(module: Any, option: str) -> None:
+    entry = a_text_entry(captions=(" .",), instructions=(" ,",))
+    for value in ("sentence", "verbatim"):
+        module.check_options(**{option: value})
+        with pytest.raises(BadSample, match="says nothing"):
+            module.ask(entry, Stream(1, "ask"), **{option: value})
+    with pytest.raises(ValueError, match="did you mean 'verbatim'"):
+        module.check_options(**{option: "verbatm"})
+
+
+def a_text_entry(**texts: Any) -> Entry:
+    """An entry that has nothing but texts."""
+    return Entry(
+        id="a", group="a", width=1, height=1, license="", files={}, labels=("captions",), **texts
+    )
 
 
 @pytest.mark.parametrize(

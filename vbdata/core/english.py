@@ -8,19 +8,43 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+# The characters that end a sentence in Unicode's scripts (UAX 44, Sentence_Terminal), the ellipsis,
+# the colon, and the marks of Tibetan. Brackets, quotes and the like may follow all but the colon.
+_ENDS = (
+    ".!?\u2026\u0589\u061d-\u061f\u06d4\u0700-\u0702\u07f9\u0964\u0965\u0f0d-\u0f11\u104a\u104b\u1362"
+    "\u1367\u1368\u166e\u1735\u1736\u17d4\u17d5\u1803\u1809\u1944\u1945\u1aa8-\u1aab\u1b5a\u1b5b\u1b5e"
+    "\u1b5f\u1c3b\u1c3c\u1c7e\u1c7f\u203c\u203d\u2047-\u2049\u2e2e\u3002\ua4ff\ua60e\ua60f\ua6f3\ua6f7"
+    "\ua876\ua877\ua8ce\ua8cf\ua92f\ua9c8\ua9c9\uaa5d-\uaa5f\uaaf0\uaaf1\uabeb\ufe52\ufe56\ufe57\uff01"
+    "\uff0e\uff1f\uff61"
+)
+_ENDED = re.compile(rf"[{_ENDS}]\W*$|[:\uff1a]$")
+_CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\W*$")  # and Japanese
+_LOOSE = " .,;\uff0c\uff1b\u3001\u060c\u061b"
+# A scheme, an e-mail address, or a name that ends as sites and pictures do: "a.org/b", "a.jpg".
+_ADDRESS = re.compile(
+    r"[\"'(<]*(?:[A-Za-z][A-Za-z0-9+.-]*://|mailto:|www\.|[^\s@]+@[^\s@]"
+    r"|[\w.-]+\.(?:com|org|net|edu|gov|io|ai|jpe?g|png|gif|webp)\b(?:[/:?#]\S*)?\W*$)"
+)
+
 
 def sentence(text: str) -> str:
     """A text as a sentence: single spaces, a capital first letter, one final full stop.
 
-    A first word with capitals further on stays as it is ("iPhone"); an empty text stays empty.
+    A first word with capitals further on stays as it is ("iPhone"), and so does an address or a
+    file's name ("https://a.org", "a.jpg"); an empty text stays empty. A final ellipsis or colon
+    stays, as does every character that ends a sentence in its script, such as "。"; other
+    trailing dots, commas and semicolons give way to the full stop, which after Chinese and Japanese
+    is "。", and is left out after an address.
     """
-    text = " ".join(text.split()).rstrip(" .,;:…")
+    text = " ".join(text.split()).rstrip(_LOOSE)
     if not text:
         return ""
-    first = text.partition(" ")[0]
-    if first.islower():
-        text = text[0].upper() + text[1:]
-    return text if re.search(r"[.!?]\W*$", text) else text + "."
+    words, capital = text.split(" "), text[0].title()
+    if words[0].islower() and not _ADDRESS.match(words[0]) and len(capital) == 1:
+        text = capital + text[1:]
+    if _ENDED.search(text) or _ADDRESS.match(words[-1]):
+        return text
+    return text + ("。" if _CHINESE.search(text) else ".")
 
 
 def series(items: Sequence[str]) -> str:

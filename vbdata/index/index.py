@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +29,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.index.cache import IndexCache, Traced
 from vbdata.index.entries import BATCH, Entries, Writer
 from vbdata.index.facts import FACTS, fact_row
+from vbdata.index.presentable import presentable
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
@@ -82,7 +85,7 @@ def build_index(source: Source, folder: Path) -> Index:
     files = folder / f"{source.name}.parquet", folder / f"{source.name}.arrow"
     mount = plugins.mounts(source.dataset)
     with dataset_root(f"source {source.name!r}", source.roots, mount) as root:
-        cache = IndexCache(source.dataset, source.options)
+        cache = IndexCache(source.dataset, _options(source))
         if not cache.fetch(root, files):
             traced = Traced(root)
             _write(source, traced, files)
@@ -124,16 +127,22 @@ def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
 def _checked(source: Source, root: Root) -> Iterator[Entry]:
     """The reader's entries. Raises SourceError unless their ids are unique and sorted."""
     last = None
-    for entry in plugins.dataset(source.dataset).index(root, **source.options):
+    for entry in plugins.dataset(source.dataset).index(root, **_options(source)):
         if last is not None and entry.id <= last:
             raise SourceError(
                 f"reader {source.dataset!r} yields id {entry.id!r} after {last!r}; "
                 "ids must be unique and sorted"
             )
         last = entry.id
-        yield entry
+        yield presentable(entry)
     if last is None:
         raise SourceError("no records")
+
+
+def _options(source: Source) -> dict[str, Any]:
+    """The arguments of the reader's `index`: with the source's name, if it wants that."""
+    named = "source" in signature(plugins.dataset(source.dataset).index).parameters
+    return {**source.options, **({"source": source.name} if named else {})}
 
 
 @contextmanager
