@@ -21,6 +21,7 @@ INDEX = "plan/index"
 TRACE = ".trace.json"  # ending: what a reader asked of its root, beside its index
 RECIPE = "plan/recipe.json"
 ORDER = "plan/order.json"  # the recipe as it was given, and where its data was
+CLAIM = "plan/claim.json"  # which process builds here, while it does
 IN_WORK = "plan/in-work"  # digest of the job that this process is building, in a local folder
 
 DIGEST_LENGTH = 8  # hexadecimal digits of the build's digest in the shards' path

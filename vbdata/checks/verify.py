@@ -36,6 +36,7 @@ from vbdata.layout import MANIFEST, SUMS
 from vbdata.machine.process import one_thread
 from vbdata.manifest.consistency import manifest_faults
 from vbdata.manifest.model import Manifest
+from vbdata.manifest.opened import unfinished
 from vbdata.manifest.read import read_manifest
 from vbdata.manifest.rows import UNREADABLE, RowSpan, opened_rows, read_each, row_places
 from vbdata.manifest.sums import capped, hash_fault, read_sums
@@ -93,7 +94,7 @@ def examine(
         raise BuildError(f"{out.url} cannot be read: {type(err).__name__}: {err}") from err
     missing = [path for path in (MANIFEST, SUMS) if path not in files]
     if missing:
-        raise BuildError(f"{out.url} holds no finished build: {missing[0]} is missing")
+        raise unfinished(out, missing[0])
     faults: list[str] = []
     sums = read_sums(out, faults)
     faults += listing_faults(sums, files)

@@ -10,7 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vbdata.engine import earlier
-from vbdata.engine.folder import claim, missing_shards, receipts, refuse_others, sweep, unpublish
+from vbdata.engine.folder import (
+    missing_shards,
+    receipts,
+    record_recipe,
+    refuse_others,
+    sweep,
+    unpublish,
+)
 from vbdata.engine.progress import Progress, Watcher, advanced, initial
 from vbdata.engine.run_record import Record
 from vbdata.errors import BuildError
@@ -18,7 +25,7 @@ from vbdata.index.index import Index, build_index
 from vbdata.jobs.context import JobContext
 from vbdata.jobs.job import ShardSpec
 from vbdata.jobs.specs import ShardSpecs, context_of, job_digests, planned_tar, read_from
-from vbdata.layout import MANIFEST, PLAN_FOLDER, build_digest, shards_folder
+from vbdata.layout import CLAIM, MANIFEST, PLAN_FOLDER, build_digest, shards_folder
 from vbdata.machine.process import check_device
 from vbdata.manifest.tally import warnings
 from vbdata.manifest.write import write_manifest
@@ -29,6 +36,7 @@ from vbdata.recipe.recipe import Recipe
 from vbdata.run.events import Events, Todo
 from vbdata.run.how import How
 from vbdata.run.local import run_local
+from vbdata.storage.claim import Claim, claimed
 from vbdata.storage.folder import Folder
 
 Run = Callable[[Todo], Events]
@@ -54,19 +62,20 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
 
     Shards that an earlier run of the same recipe has finished are kept. watcher: is told of the
     plan and of every event. Raises RecipeError or SourceError if there can be no plan; BuildError
-    if the folder holds another recipe's build, if shards are given up, or if more than the recipe's
-    max_bad is quarantined.
+    if the folder holds another recipe's build, if another process is building in it, if shards are
+    given up, or if more than the recipe's max_bad is quarantined.
     """
     if how.ray in (None, "local"):  # workers on other machines check their own device
         check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
-    with _runner(out, how) as run, _work_folder(out) as work:
+    with claimed(out, CLAIM) as held, _runner(out, how) as run, _work_folder(out) as work:
+        refuse_others(recipe, out)  # of another build that ended just now
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
-        claim(recipe, out)
+        record_recipe(recipe, out)
         write_plan(plan, work / "plan.parquet")
         context = _shared(context_of(plan), work, out, how)
-        return _build_plan(plan, context, out, how, watcher or Watcher(), run)
+        return _build_plan(plan, context, out, how, watcher or Watcher(), run, held)
 
 
 @contextmanager
@@ -99,7 +108,13 @@ def _made(folder: Path) -> Path:
 
 
 def _build_plan(
-    plan: Plan, context: JobContext, out: Folder, how: How, watcher: Watcher, run: Run
+    plan: Plan,
+    context: JobContext,
+    out: Folder,
+    how: How,
+    watcher: Watcher,
+    run: Run,
+    held: Claim,
 ) -> dict[str, Any]:
     digests = job_digests(plan)
     folder = shards_folder(build_digest(digests))
@@ -121,7 +136,8 @@ def _build_plan(
         here = int(how.ray is None and bool(todo.numbers))
         progress = initial(plan, todo.numbers, here, record.times)
         with _equipped(todo, specs, how, record) as equipped:
-            _build_shards(equipped, progress, watcher, record, run)
+            _build_shards(equipped, progress, watcher, record, run, held)
+        held.check()
         sweep(out, tar, digests)
         unpublish(out)
         return write_manifest(plan, folder, receipts(out, digests), out, reader_files)
@@ -145,7 +161,7 @@ def _equipped(todo: Todo, specs: ShardSpecs, how: How, record: Record) -> Iterat
 
 
 def _build_shards(
-    todo: Todo, progress: Progress, watcher: Watcher, record: Record, run: Run
+    todo: Todo, progress: Progress, watcher: Watcher, record: Record, run: Run, held: Claim
 ) -> None:
     """Build the missing shards. Raises BuildError at the end if any of them was given up."""
     record.kept = progress.shards_kept
@@ -153,6 +169,7 @@ def _build_shards(
     # closed at once even if this is interrupted, so that the workers end before their cluster does
     with closing(run(todo)) as events:
         for event in events:
+            held.check()
             record.add(event)
             progress = advanced(progress, event)
             watcher.step(progress)

@@ -54,7 +54,7 @@ def refuse_others(recipe: Recipe, out: Folder) -> None:
         )
 
 
-def claim(recipe: Recipe, out: Folder) -> None:
+def record_recipe(recipe: Recipe, out: Folder) -> None:
     """Write the recipe into the folder, which belongs to it from then on.
 
     Uploads that killed workers left unfinished are dropped. Raises BuildError if nothing can be

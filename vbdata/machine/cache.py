@@ -48,7 +48,7 @@ def cached_file(name: str, make: Callable[[Path], None], needs: str = "") -> Pat
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_name(f".{path.name}.lock")):
+    with locked(path.with_name(f".{path.name}.lock")):
         if not path.exists():
             _write(path, make, needs)
     return path
@@ -73,7 +73,7 @@ def _write(path: Path, make: Callable[[Path], None], needs: str) -> None:
 
 
 @contextmanager
-def _locked(lock: Path) -> Iterator[None]:
+def locked(lock: Path) -> Iterator[None]:
     """Hold a lock file, where the platform and the disk have locks.
 
     Without one, two processes may make the same file: that costs time, and the last rename wins.

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.errors import BadSample, BuildError, choices, one_line
-from vbdata.layout import MANIFEST, SUMS
+from vbdata.layout import CLAIM, MANIFEST, SUMS
 from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.consistency import manifest_faults
@@ -37,6 +37,7 @@ from vbdata.manifest.rows import UNREADABLE, RowSpan, all_rows, opened_rows, rea
 from vbdata.manifest.sample import BuiltSample
 from vbdata.manifest.sums import hash_fault, read_sums
 from vbdata.shard.tar_read import Offsets, read_between, read_offsets, read_sample
+from vbdata.storage.claim import holder
 from vbdata.storage.folder import Folder
 
 MEMBERS = ("input", "target", "valid", "instruction", "json")
@@ -54,7 +55,7 @@ def open_build(folder: Folder) -> Build:
     except (OSError, ValueError, ImportError) as err:
         raise BuildError(f"{folder.url} cannot be read: {type(err).__name__}: {err}") from err
     if missing:
-        raise BuildError(f"{folder.url} holds no finished build: {missing[0]} is missing")
+        raise unfinished(folder, missing[0])
     faults: list[str] = []
     parsed = read_manifest(folder, faults)
     if parsed is not None and not faults:
@@ -64,6 +65,13 @@ def open_build(folder: Folder) -> Build:
         if not faults:
             return Build(folder, *parsed, sums=sums)
     raise damaged(folder, faults[0])
+
+
+def unfinished(folder: Folder, missing: str) -> BuildError:
+    """The error for a folder without a finished build; missing: the file that is not there."""
+    text = f"{folder.url} holds no finished build: {missing} is missing"
+    by = holder(folder, CLAIM)
+    return BuildError(f"{text}; it is being built by {by}" if by else text)
 
 
 def damaged(folder: Folder, what: str) -> BuildError:
