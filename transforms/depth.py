@@ -31,6 +31,7 @@ from vbdata.core.rounding import sqrt
 from vbdata.core.types import Ask, Depth, Entry
 
 from .parts import depth_codes as codes
+from .parts.agreement import mask_faults, says_phrase
 from .parts.palettes import PALETTES
 
 if TYPE_CHECKING:
@@ -114,6 +115,22 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
     table = _tables(rgb, params)
     code, squared = codes.nearest(rgb, table)
     return (squared == 0) | (code == len(table.depths))
+
+
+def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+    """How a target of legal colours contradicts its mask of valid pixels, a sentence each.
+
+    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. A pixel has a depth where it is valid.
+    """
+    return mask_faults(decode(rgb, params).valid, valid, "a depth")
+
+
+def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
+    """What the params have and an instruction does not say: a sentence if it is the palette."""
+    palette = str(params["palette"])
+    if says_phrase("depth", "scales", palette, instruction):
+        return []
+    return [f"the instruction does not ask for the palette {palette!r}"]
 
 
 def roundtrip(label: Depth, rgb: Tensor, params: Mapping[str, Any]) -> float:

@@ -10,8 +10,8 @@ this image:".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,22 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample, choices
 
-from .parts.identity import decode, legal, render, roundtrip, valid
+from .parts.identity import contradictions, decode, legal, render, roundtrip, valid
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ask", "decode", "eligible", "legal", "render", "roundtrip", "valid"]
+__all__ = [
+    "ask",
+    "contradictions",
+    "decode",
+    "eligible",
+    "legal",
+    "render",
+    "roundtrip",
+    "unsaid",
+    "valid",
+]
 
 NEEDS = ("edited",)
 BLANK_INPUT = False
@@ -61,6 +71,12 @@ def ask(
     if instructions != INSTRUCTIONS[0]:
         return Ask(instruction=given, params={"instruction": given})
     return Ask(instruction=prompt("edit", rng, instruction=wish), params={"instruction": wish})
+
+
+def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
+    """What the params have and an instruction does not say: a sentence if it is the wish."""
+    said = str(params["instruction"]).strip(" .,;")[1:]  # a sentence may begin and end otherwise
+    return [] if said in instruction else ["the instruction does not have the wish of its params"]
 
 
 def check_options(instructions: str = INSTRUCTIONS[0]) -> None:

@@ -10,8 +10,8 @@ sentence (vbdata.core.english.sentence), often after an opening such as "Generat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,22 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample, choices
 
-from .parts.identity import decode, legal, render, roundtrip, valid
+from .parts.identity import contradictions, decode, legal, render, roundtrip, valid
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ask", "decode", "eligible", "legal", "render", "roundtrip", "valid"]
+__all__ = [
+    "ask",
+    "contradictions",
+    "decode",
+    "eligible",
+    "legal",
+    "render",
+    "roundtrip",
+    "unsaid",
+    "valid",
+]
 
 NEEDS = ("image", "captions")
 BLANK_INPUT = True
@@ -60,6 +70,14 @@ def ask(
         raise BadSample("empty label", f"the caption {caption!r:.40} says nothing")
     text = prompt("generate", rng, caption=text) if captions == CAPTIONS[0] else caption
     return Ask(instruction=text, params={"caption": caption})
+
+
+def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
+    """What the params have and an instruction does not say: a sentence if it is the caption."""
+    said = str(params["caption"]).strip(" .,;")[1:]  # a sentence may begin and end otherwise
+    return (
+        [] if said in instruction else ["the instruction does not have the caption of its params"]
+    )
 
 
 def check_options(captions: str = CAPTIONS[0]) -> None:

@@ -19,7 +19,7 @@ Convention: arXiv 2604.20329, instance segmentation and its Appendix A.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from vbdata.core.types import Ask, Entry, Segments
 from vbdata.errors import BadSample
 
 from .parts import colours
+from .parts.agreement import outside_faults, palette_faults
 from .parts.components import components
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ PARTS = 5000  # an instance under 1 / 5000 = 2e-4 of the image is tiny (Appendix
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     """bool[N]: the entries with a countable class of 1 to 40 instances, none of them tiny."""
+    *_, (_, left) = _filters(columns)
+    return left
+
+
+def refused(columns: pa.Table) -> dict[str, NDArray[np.bool_]]:
+    """Why entries are not eligible: reason -> bool[N]; the first that is true of one holds."""
+    return {reason: ~left for reason, left in _filters(columns)}
+
+
+def _filters(columns: pa.Table) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Condition by condition, why entries drop out, and bool[N] that still have a class."""
     import pyarrow.compute as pc
 
     classes = columns["classes"].combine_chunks()
@@ -60,9 +72,18 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     )
     width, height = (columns[side].to_numpy().astype(np.int64) for side in ("width", "height"))
     large = (smallest >= TINIEST) & (smallest * PARTS >= (width * height)[of])
-    able = np.zeros(len(columns), np.bool_)
-    able[of[thing & (instances > 0) & (instances <= MOST_INSTANCES) & large]] = True
-    return able
+    kept = np.ones(len(of), np.bool_)
+    for reason, holds in (
+        ("on which no class is marked", kept),
+        ("with stuff alone, no class that can be counted", thing),
+        ("of which all segments are crowds (iscrowd 1, groups that were not split)", instances > 0),
+        (f"with more than {MOST_INSTANCES} instances of each class", instances <= MOST_INSTANCES),
+        (f"of which each class has an instance under {TINIEST} pixels or 2e-4 of the image", large),
+    ):
+        kept = kept & holds
+        left = np.zeros(len(columns), np.bool_)
+        left[of[kept]] = True
+        yield reason, left
 
 
 def ask(
@@ -199,6 +220,36 @@ def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a palette or background colour."""
     return colours.legal(rgb, _table(params))
+
+
+def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+    """How a target of legal colours contradicts valid.png or its params, a sentence each.
+
+    rgb: uint8[H, W, 3]; valid: bool[H, W]. Of the instances that were asked for some are painted,
+    each with at least 2e-4 of the image; what is not valid is background. An instance that a crop
+    leaves nothing of, or that others hide, has its colour in the palette alone.
+    """
+    import torch
+
+    table = _table(params)
+    ids = colours.which(rgb, table)
+    pixels = torch.bincount(ids.reshape(-1).clamp_min(0), minlength=len(table))[1:].tolist()
+    faults = [*palette_faults(table), *outside_faults(ids > 0, valid)]
+    if pixels and not any(pixels):
+        faults.append("no instance is painted")
+    faults += [
+        f"instance {number} has {count} pixels: so few are not painted"
+        for number, count in enumerate(pixels, start=1)
+        if 0 < count * PARTS < ids.numel()
+    ]
+    return faults
+
+
+def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
+    """What the params have and an instruction does not say: a sentence if it is the class."""
+    name = str(params["class"])
+    said = plural(name) in instruction or name in instruction
+    return [] if said else [f"the instruction does not ask for {name!r}"]
 
 
 def _painted(label: Segments, params: Mapping[str, Any]) -> Tensor:

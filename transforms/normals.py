@@ -30,6 +30,8 @@ from vbdata.core.rng import Stream
 from vbdata.core.rounding import sqrt
 from vbdata.core.types import Ask, Entry, Normals
 
+from .parts.agreement import mask_faults
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from torch import Tensor
@@ -96,6 +98,16 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] whose colour `render` can produce."""
     unit = (_vectors(rgb)[1] - 1.0).abs() <= UNIT_ERROR
     return unit | _within(rgb, SKY, 0) | _within(rgb, INVALID, 0)
+
+
+def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+    """How a target of legal colours contradicts its mask of valid pixels, a sentence each.
+
+    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. A pixel has a normal, or is sky, where it is
+    valid.
+    """
+    label = decode(rgb, params)
+    return mask_faults(label.valid | label.sky, valid, "a normal or sky")
 
 
 def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:

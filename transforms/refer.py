@@ -25,7 +25,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Expression
 
 from .parts import colours
-from .parts.legend import decode, legal, render, roundtrip, valid
+from .parts.legend import contradictions, decode, legal, render, roundtrip, unsaid, valid
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +37,17 @@ PARAMS = {"legend": None, "background": [0, 0, 0]}
 
 MOST = 4
 
-__all__ = ["ask", "decode", "eligible", "legal", "render", "roundtrip", "valid"]
+__all__ = [
+    "ask",
+    "contradictions",
+    "decode",
+    "eligible",
+    "legal",
+    "render",
+    "roundtrip",
+    "unsaid",
+    "valid",
+]
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:

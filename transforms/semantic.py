@@ -29,7 +29,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Segments
 
 from .parts import colours
-from .parts.legend import decode, legal, render, roundtrip, valid
+from .parts.legend import contradictions, decode, legal, render, roundtrip, unsaid, valid
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,19 @@ PARAMS = {"legend": None, "background": [0, 0, 0]}
 MOST_CLASSES = 60  # with the absent ones no more than the pool of colours can serve
 MOST_ABSENT = 3
 
-__all__ = ["ask", "decode", "eligible", "legal", "permuted", "render", "roundtrip", "valid", "vote"]
+__all__ = [
+    "ask",
+    "contradictions",
+    "decode",
+    "eligible",
+    "legal",
+    "permuted",
+    "render",
+    "roundtrip",
+    "unsaid",
+    "valid",
+    "vote",
+]
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
@@ -51,6 +63,17 @@ def eligible(columns: pa.Table) -> NDArray[np.bool_]:
 
     count = pc.list_value_length(columns["classes"]).to_numpy()
     return (count >= 1) & (count <= MOST_CLASSES)
+
+
+def refused(columns: pa.Table) -> dict[str, NDArray[np.bool_]]:
+    """Why entries are not eligible: reason -> bool[N]."""
+    import pyarrow.compute as pc
+
+    count = pc.list_value_length(columns["classes"]).to_numpy()
+    return {
+        "on which no class is marked": count < 1,
+        f"with more than {MOST_CLASSES} classes": count > MOST_CLASSES,
+    }
 
 
 def ask(

@@ -31,6 +31,12 @@ def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
     return valid(rgb, params)
 
 
+def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+    """A sentence if not every pixel of bool[..., H, W] is valid: a photograph has no gaps."""
+    wrong = int((~valid).sum())
+    return [f"{wrong} pixels are not valid by valid.png"] if wrong else []
+
+
 def roundtrip(label: Tensor, rgb: Tensor, params: Mapping[str, Any]) -> float:
     """The share of the pixels, 0 to 1, that differ between image and target."""
     return float((decode(rgb, params) != label).any(-1).float().mean())

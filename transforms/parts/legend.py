@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Segments
 
 from . import colours
+from .agreement import outside_faults, palette_faults, unsaid_legend
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,6 +60,25 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
 def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a legend or background colour."""
     return colours.legal(rgb, _table(params))
+
+
+def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+    """How a target of legal colours contradicts valid.png or its params, a sentence each.
+
+    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. Something is painted, unless nothing was asked
+    for that is there; what is not valid is background; no colour stands for two things.
+    """
+    table = _table(params)
+    painted = colours.which(rgb, table) > 0
+    faults = [*palette_faults(table), *outside_faults(painted, valid)]
+    if any(entry.get("targets", True) for entry in params["legend"]) and not bool(painted.any()):
+        faults.append("nothing of its legend is in the target")
+    return faults
+
+
+def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
+    """What the params have and an instruction does not say: a sentence for each legend entry."""
+    return unsaid_legend(instruction, params["legend"])
 
 
 def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:

@@ -1,0 +1,126 @@
+"""The pictures of one sample: their kind and size, valid pixels, colours that the task can draw."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata import plugins
+from vbdata.core import images, png_read
+from vbdata.core.png import MAGIC
+from vbdata.errors import BadSample
+
+NEARLY_BLACK = 1  # of 255: the brightest that a JPEG may make of black
+GREY, RGB = 0, 2  # PNG's colour types
+# What a task's code may raise on params that are not its own.
+REFUSED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
+
+
+def picture_faults(
+    parts: Mapping[str, bytes], row: Mapping[str, Any], input_kind: str
+) -> Iterator[str]:
+    """A sentence for each thing that is wrong with a sample's pictures.
+
+    parts: its files by extension, all of them there; row: its row of the manifest; input_kind:
+    "jpg" or "png".
+    """
+    image = f"input.{input_kind}"
+    pictures = {}
+    for name, decode in (
+        (image, images.decode_rgb),
+        ("target.png", images.decode_rgb),
+        ("valid.png", images.decode_png_raw),
+    ):
+        try:
+            yield from _kind_faults(parts[name], name)
+            pictures[name] = decode(parts[name], name)
+        except BadSample as err:
+            yield str(err)
+            return
+        height, width = pictures[name].shape[:2]
+        if (height, width) != (row["height"], row["width"]):
+            yield f"{name} is {width}x{height}, its row says {row['width']}x{row['height']}"
+            return
+    if row["blank_input"] and pictures[image].max() > NEARLY_BLACK:
+        yield f"{image} is not black, as its row says"
+    valid = pictures["valid.png"]
+    if valid.ndim != 2:
+        return
+    yield from _valid_faults(valid, row)
+    yield from _colour_faults(pictures["target.png"], valid > 0, row)
+
+
+def _kind_faults(data: bytes, name: str) -> Iterator[str]:
+    """A sentence if a picture is not of the one kind that stands under its name.
+
+    Others may decode to the same pixels here and to other ones in another library. Raises
+    BadSample if the file is not of the format at all.
+    """
+    if name.endswith(".jpg"):
+        if not images.is_jpeg(data):
+            yield f"{name} is no JPEG"
+        elif not images.jpeg_header(data, name).plain:
+            yield f"{name} is a JPEG that viewers show differently: grey, CMYK, rare or turned"
+        return
+    head = png_read.header(data, name)
+    colour = GREY if name == "valid.png" else RGB
+    if (head.colour, head.depth, head.interlaced) != (colour, 8, False):
+        wanted = "grey" if colour == GREY else "RGB"
+        interlaced = ", interlaced" if head.interlaced else ""
+        found = f"of colour type {head.colour} and {head.depth} bits{interlaced}"
+        yield f"{name} is a PNG {found}, expected {wanted} (type {colour}) of 8 bits"
+    more = sorted(_chunks(data) - {"IHDR", "IDAT", "IEND"})
+    if more:
+        yield f"{name} has more than pixels: {', '.join(more)}"
+
+
+def _chunks(data: bytes) -> set[str]:
+    """The kinds of a PNG's chunks, and "bytes after its end" if there are any."""
+    kinds, position = set[str](), len(MAGIC)
+    while position + 12 <= len(data) and "IEND" not in kinds:
+        length, kind = struct.unpack_from(">I4s", data, position)
+        kinds.add(kind.decode("latin-1"))
+        position += 12 + length
+    return kinds | ({"bytes after its end"} if position < len(data) else set())
+
+
+def _valid_faults(valid: NDArray[Any], row: Mapping[str, Any]) -> Iterator[str]:
+    if not np.isin(valid, (0, 255)).all():
+        yield "valid.png has values besides 0 and 255"
+    share = round(int(np.count_nonzero(valid)) / valid.size, 6)
+    if share != row["valid_share"]:
+        yield f"valid.png: {share} of its pixels are valid, {row['valid_share']} in its row"
+
+
+def _colour_faults(
+    target: NDArray[Any], valid: NDArray[np.bool_], row: Mapping[str, Any]
+) -> Iterator[str]:
+    """What the task says of a target: colours, and where mask, params and prompt contradict it."""
+    import torch
+
+    task = plugins.usable(plugins.TASKS, row["task"])
+    if task is None:
+        yield f"the task {row['task']!r} is not installed here; its colours were not checked"
+        return
+    try:
+        if bool(task.BLANK_INPUT) != row["blank_input"]:
+            yield f"blank_input is {row['blank_input']}, for {row['task']} it is {task.BLANK_INPUT}"
+        params, rgb = json.loads(row["params"]), torch.from_numpy(target)
+        if row["params"] != json.dumps(params, sort_keys=True, separators=(",", ":")):
+            yield "its params are not laid out as they were written: a key may stand twice"
+        wrong = int((~task.legal(rgb, params)).sum())
+        if wrong:
+            yield f"target.png has {wrong} pixels in colours that {row['task']} cannot draw"
+        elif hasattr(task, "contradictions"):
+            yield from task.contradictions(rgb, torch.from_numpy(valid), params)
+        else:
+            task.decode(rgb, params)
+        if hasattr(task, "unsaid"):
+            yield from task.unsaid(row["instruction"], params)
+    except REFUSED as err:
+        yield f"its params are not those of {row['task']}: {type(err).__name__}: {err}"
