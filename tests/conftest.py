@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.helpers.builds import REPOSITORY, demo_recipe_over
-from vbdata.demo import write_all
+from vbdata import demo
 from vbdata.engine.build import build
 from vbdata.machine.process import one_thread
 from vbdata.recipe.recipe import Recipe
@@ -77,29 +77,44 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Caches of this session: in no test does one of another time play a part."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if base.name.startswith("popen-") else base
-    os.environ["VBDATA_CACHE"] = str(base / "cache")
+    os.environ["VBDATA_CACHE"] = str(_shared(tmp_path_factory) / "cache")
 
 
-def _once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Path:
-    """A folder made by the first test process that asks, and shared by all of the session."""
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all test processes of this session share."""
     base = tmp_path_factory.getbasetemp()
-    base = base.parent if base.name.startswith("popen-") else base
-    with (base / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        folder = base / name
+    return base.parent if base.name.startswith("popen-") else base
+
+
+def _once(folder: Path, make: Callable[[Path], Any], wait: bool = True) -> bool:
+    """Have a folder made by the first test process that asks; whether it is there.
+
+    wait: for another process that makes it.
+    """
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
         if not folder.exists():
-            part = base / f"{name}.part"
+            part = folder.with_suffix(".part")
             make(part)
             part.rename(folder)
-    return folder
+    return True
 
 
 @pytest.fixture(scope="session")
 def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo datasets. Read only: copy what you damage."""
-    return _once(tmp_path_factory, "demo-data", lambda folder: list(write_all(folder, 0)))
+    """The demo datasets, written by all test processes at once. Read only: copy what you damage."""
+    base = _shared(tmp_path_factory) / "demo-data"
+
+    def write(name: str, wait: bool) -> bool:
+        return _once(base / name, lambda folder: demo.write(name, folder, 0), wait)
+
+    for name in [name for name in demo.datasets() if not write(name, wait=False)]:
+        write(name, wait=True)
+    return base
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +126,6 @@ def demo_recipe(demo_data: Path) -> Recipe:
 @pytest.fixture(scope="session")
 def demo_build(tmp_path_factory: pytest.TempPathFactory, demo_recipe: Recipe) -> Path:
     """The demo recipe built in-process. Read only."""
-    return _once(
-        tmp_path_factory, "demo-build", lambda out: build(demo_recipe, Folder(str(out)), How())
-    )
+    out = _shared(tmp_path_factory) / "demo-build"
+    _once(out, lambda part: build(demo_recipe, Folder(str(part)), How()))
+    return out

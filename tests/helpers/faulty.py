@@ -54,16 +54,22 @@ def happened(folder: Path) -> list[str]:
 class HangingTime:
     """Seconds that pass only while there is nobody at work but who hangs.
 
-    So no worker that is slow, or that a busy machine keeps waiting, is ever taken for dead. Each
-    look at this clock is a twentieth of the patience of a build.
+    So no worker that is slow, or that a busy machine keeps waiting, is ever taken for dead. The
+    first look at this clock is late enough for workers to be asked for their heartbeats; a dozen
+    more, a second or so each for their answers, are the patience of a build.
     """
 
     def __init__(self, hanging: Callable[[], bool]) -> None:
-        self._hanging, self._seconds = hanging, 0.0
+        self._hanging, self._seconds, self._since = hanging, 0.0, 0.0
 
     def __call__(self) -> float:
-        if self._hanging():
-            self._seconds += How().patience_s / 20
+        patience = How().patience_s
+        if not self._hanging():
+            self._since = self._seconds
+        elif self._seconds == self._since:
+            self._seconds += 0.4 * patience
+        else:
+            self._seconds += 0.05 * patience
         return self._seconds
 
 

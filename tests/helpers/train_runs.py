@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,25 +73,54 @@ def run(config: Path, out: Path, *settings: str, processes: int = 1) -> str:
 
 
 SEVERAL = """
-import json, sys
+import importlib, json, os, socket, sys
 from pathlib import Path
 import torch.distributed as dist
 from vbdata.train.config import load_config
 from vbdata.train.loop import train
-dist.init_process_group("gloo")
-for out, settings in json.loads(sys.argv[2]).items():
-    train(load_config(Path(sys.argv[1]), settings), Path(out))
-dist.destroy_process_group()
+
+def rank(number, port, runs):
+    os.environ.update(RANK=str(number), LOCAL_RANK=str(number))
+    os.environ.update(WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    dist.init_process_group("gloo")
+    for out, settings in runs.items():
+        train(load_config(Path(sys.argv[1]), settings), Path(out))
+    dist.destroy_process_group()
+
+for name in sys.argv[3:]:
+    importlib.import_module(name)
+for runs in json.loads(sys.argv[2]):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    children = []
+    for number in range(2):
+        child = os.fork()
+        if not child:
+            rank(number, port, runs)
+            sys.stdout.flush()
+            os._exit(0)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    if any(codes):
+        sys.exit(f"the two processes ended with {codes}")
 """
 
 
-def run_several(config: Path, wanted: dict[Path, list[str]]) -> None:
-    """Runs one after the other in the same two processes: starting them is what takes long."""
+def run_several(
+    config: Path, rounds: Sequence[dict[Path, list[str]]], modules: Sequence[str] = ()
+) -> None:
+    """Runs one after the other in two processes, and each round in two fresh ones.
+
+    They are forks of a process that has imported torch and the modules, which takes longer than all
+    that they do.
+    """
     script = config.parent / "several.py"
     script.write_text(SEVERAL)
-    line = [*torchrun(2), str(script), str(config)]
-    text = json.dumps({str(out): settings for out, settings in wanted.items()})
-    done = subprocess.run([*line, text], capture_output=True, text=True, timeout=LONG_S)
+    text = json.dumps([{str(out): runs for out, runs in wanted.items()} for wanted in rounds])
+    line = [sys.executable, str(script), str(config), text, *modules]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 0, done.stderr[-12000:]
 
 

@@ -16,6 +16,7 @@ pytestmark = [tiny_pipelines.needs_editors, pytest.mark.slow]
 
 STEPS, SAVED = 4, 2
 KIND = "qwen_image_edit"  # its last block has parts that are not trained
+MODULES = ("diffusers.models.transformers.transformer_qwenimage", "peft")
 FLOW = {"kind": "flow", **runs.TINY["model"]}
 
 
@@ -47,8 +48,9 @@ def done(demo_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "flow": flow,
         "flow-broken": [*flow, f"run.stop={SAVED}"],
     }
-    runs.run_several(config, {base / name: settings for name, settings in wanted.items()})
-    runs.run_several(config, {base / "broken": [], base / "flow-broken": flow})  # fresh ones
+    first = {base / name: settings for name, settings in wanted.items()}
+    fresh = {base / "broken": [], base / "flow-broken": flow}
+    runs.run_several(config, [first, fresh], MODULES)
     return base
 
 

@@ -86,8 +86,8 @@ def test_two_processes_resume_bit_for_bit(demo_build: Path, tmp_path: Path, stra
         ddp: ["run.parallel=ddp", "run.micro=2"],
         seen: ["run.grid_every=2", "run.grid=2", "run.grid_steps=2"],
     }
-    runs.run_several(config, settings)
-    runs.run(config, broken, "run.workers=3", processes=2)  # fresh processes
+    runs.run_several(config, [settings])
+    runs.run(config, broken, "run.workers=3", processes=2)  # fresh processes, of torchrun
     assert runs.lines(whole) == runs.lines(broken)
     runs.same(runs.state(whole, STEPS), runs.state(broken, STEPS))
     assert (seen / "samples" / "step-00000006.png").exists()
