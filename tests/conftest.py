@@ -36,6 +36,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 OF_FIXTURES = {
     "browser": "browser",
+    "drawn": "slow",
+    "miniature": "slow",
     "proxy": "s3",
     "s3": "s3",
     "scheme": "s3",

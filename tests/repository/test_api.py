@@ -49,6 +49,7 @@ def test_each_function_says_units_shapes_and_errors() -> None:
         assert "[H, W, 3]" in (getattr(vbdata.codecs, name).__doc__ or "")
 
 
+@pytest.mark.slow
 def test_the_examples_run(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of `build` first: the others open what it made."""
     monkeypatch.chdir(here)

@@ -295,6 +295,7 @@ def tokens_of_code(path: Path) -> list[tokenize.TokenInfo]:
     ]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_any_change_of_code_changes_it(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from([path for path in FILES if tokens_of_code(path)]))
@@ -369,6 +370,7 @@ def pythons() -> dict[tuple[int, ...], str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_python_of_this_machine_finds_the_same_code() -> None:
     """Each runs the very module, with nothing but its standard library."""
     others = pythons()
