@@ -23,8 +23,11 @@ has the name of a tar or folder beside it is img2dataset's table of that one, no
 - id: the image's path, TAR/KEY or FILE/ROW. group: `group` or `scene` of the record as it is
   ("coco:000000000139" makes it that picture), else captioned:ID. Where an image comes in several
   rows or samples it needs that key to stay on one side of a split.
-- images are JPEG or PNG by their first bytes, whatever they are called; another kind is a fault
-  that names it. EXIF tags turn nothing; the engine converts grey, CMYK, alpha and 16 bits.
+- images are JPEG, PNG, WebP, TIFF, BMP or GIF by their first bytes, whatever they are called;
+  another kind, an animation, or a TIFF of several pages is a fault that names it
+  (vbdata/core/rasters.py). The engine converts grey, CMYK, alpha and 16 bits.
+- exif: shown (default): an image stands as every viewer shows it, turned by its EXIF orientation;
+  stored: the tag turns nothing. `width` and `height` of a record are those of that frame.
 - size: `width` and `height` of the record, else the image's header: 64 KiB of a file or member (all
   of it where that is not enough). Parquet is compressed, so indexing would read all of its images
   once: give it the two columns.
@@ -52,12 +55,13 @@ from vbdata.errors import BadSample, SourceError
 from .formats import tars
 from .formats.tars import Parts, Span
 from .parts import own_records as own
-from .parts import records
+from .parts import picture_files, records
 from .parts.captioned import files, parquet
 from .parts.captioned import records as pair
 from .parts.captioned.records import Names, bare, captioned
 
 if TYPE_CHECKING:
+    from vbdata.core.images import Pixels
     from vbdata.storage.folder import Root
 
 LICENSE = pair.LICENSE
@@ -68,14 +72,20 @@ LAYOUTS = ("", "pairs", "metadata", "tars", "parquet")
 
 
 def index(
-    root: Root, *, layout: str = "", image_key: str = "", caption_key: str = ""
+    root: Root,
+    *,
+    layout: str = "",
+    image_key: str = "",
+    caption_key: str = "",
+    exif: str = picture_files.SHOWN,
 ) -> Iterator[Entry]:
     """The pairs in order of their ids. layout, image_key, caption_key: see above; "": guessed.
 
-    Raises SourceError unless there are files of exactly one layout.
+    exif: shown or stored, how images stand. Raises SourceError unless there are files of exactly
+    one layout.
     """
-    records.one_of("layout", layout, LAYOUTS)
-    wanted = Names(image_key, caption_key)
+    _check(layout, exif)
+    wanted = Names(image_key, caption_key, exif)
     sizes = {file.path: file.size for file in root.files()}
     layouts = _layouts(sizes)
     present = [name for name, paths in layouts.items() if paths and layout in ("", name)]
@@ -95,16 +105,30 @@ def index(
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The bytes of the image's file as they are, and its captions. Raises BadSample."""
+    """The image, its file's bytes or, where it was turned, uint8 RGB [H, W, 3], and its captions.
+
+    Raises BadSample.
+    """
     records.refuse(entry, kinds)
     labels = {"captions": entry.captions} if "captions" in kinds else {}
     return Sample(image=_image(root, entry), labels=labels)
 
 
-def official(*, layout: str = "", image_key: str = "", caption_key: str = "") -> Official:
+def official(
+    *,
+    layout: str = "",
+    image_key: str = "",
+    caption_key: str = "",
+    exif: str = picture_files.SHOWN,
+) -> Official:
     """Neither counts nor downloads: these pairs are your own."""
-    records.one_of("layout", layout, LAYOUTS)
+    _check(layout, exif)
     return Official(entries=None, downloads=())
+
+
+def _check(layout: str, exif: str) -> None:
+    records.one_of("layout", layout, LAYOUTS)
+    records.one_of("exif", exif, picture_files.FRAMES)
 
 
 def _layouts(paths: Collection[str]) -> dict[str, list[str]]:
@@ -128,14 +152,16 @@ def _stem(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def _image(root: Root, entry: Entry) -> bytes:
-    """The bytes of an entry's image, whose header has the entry's size. Raises BadSample."""
-    if not entry.record:
-        return records.read_image(root, entry)
-    record, path = records.unpack(entry.record), entry.files["image"].path
+def _image(root: Root, entry: Entry) -> bytes | Pixels:
+    """An entry's image, of the entry's size. Raises BadSample."""
+    record = records.unpack(entry.record) if entry.record else {}
     if "page" in record:
         return parquet.read(root, entry)
-    return own.tar_image(root, entry, path, Span(*record["member"]))
+    frame = own.frame_of(record)
+    if "member" not in record:
+        return picture_files.read(root, entry, frame)
+    span = Span(*record["member"])
+    return own.tar_image(root, entry, entry.files["image"].path, span, frame)
 
 
 def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
@@ -159,11 +185,11 @@ def _of_sample(root: Root, entry: Entry, tar: FileRef, parts: Parts, wanted: Nam
     captions = files.captions(parts, wanted.caption)
     if captions is None and not parts.texts:
         raise BadSample("missing", f"no caption among {sorted(parts.spans)}")
-    record = records.pack({"member": span})
+    record = records.pack(own.framed({"member": span}, wanted.frame))
     entry = captioned(replace(entry, files={"image": tar}, record=record), parts.table(), captions)
     if not span.name.lower().endswith(own.KINDS):
         entry = replace(entry, width=0, height=0)
-    return own.measured(root, entry, span)
+    return own.measured(root, entry, wanted.frame, span)
 
 
 def _member(parts: Parts, wanted: str) -> Span:

@@ -43,7 +43,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import safe
 
 from .formats import rle
-from .parts import records
+from .parts import picture_files, records
 from .parts.coco import annotations as coco_json
 from .parts.coco import official as release
 from .parts.coco import png as panoptic
@@ -127,7 +127,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the picture's file as they are, its masks and captions. Raises BadSample."""
     records.refuse(entry, kinds)
     labels: dict[str, Any] = {}
-    image = records.read_image(root, entry)
+    image = picture_files.read(root, entry, picture_files.STORED)
     if "segments" in kinds:
         labels["segments"] = partition(root, entry)
     if "captions" in kinds:

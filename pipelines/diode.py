@@ -43,7 +43,7 @@ from vbdata.core.types import Depth, Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import npy
-from .parts import records
+from .parts import picture_files, records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 LICENSE = "MIT"
 HOMEPAGE = "https://diode-dataset.org"
 LABELS = ("depth",)
+FILES = {"depth": ("depth", "mask")}  # that a kind of label is read from
 HOLDOUTS: Mapping[str, Mapping[str, Any]] = {"diode-val": {"split": "val"}}
 
 SPLITS = ("train", "val")
@@ -93,7 +94,7 @@ def index(root: Root, *, split: str = "train", domain: str = "both") -> Iterator
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the picture's PNG as they are, and its depth. Raises BadSample."""
     records.refuse(entry, kinds)
-    image = records.read_image(root, entry)
+    image = picture_files.read(root, entry, picture_files.UNSAID)
     return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
 
 

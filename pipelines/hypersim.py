@@ -53,7 +53,7 @@ from vbdata.core.types import Depth, Download, Entry, Normals, Official, Sample,
 from vbdata.errors import BadSample, SourceError
 
 from .formats.hdf5 import read_array
-from .parts import records
+from .parts import picture_files, records
 from .parts.hypersim import segments as partitions
 from .parts.hypersim import tables
 from .parts.hypersim.camera import Camera, directions, orient, pinhole, rays
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-SA-3.0"
 HOMEPAGE = "https://github.com/apple/ml-hypersim"
 LABELS = ("depth", "normals", "segments")
+FILES = {"segments": ("semantic", "instance")}  # that a kind of label is read from
 
 SPLITS = tables.SPLITS
 HOLDOUTS = {"hypersim-val": {"split": "val"}, "hypersim-test": {"split": "test"}}
@@ -138,7 +139,9 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The frame, uint8 RGB or the bytes of its preview JPEG, and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     jpeg = entry.files["image"].path.endswith(".jpg")
-    pixels = records.read_image(root, entry) if jpeg else _tonemapped(root, entry)
+    pixels = (
+        picture_files.read(root, entry, picture_files.UNSAID) if jpeg else _tonemapped(root, entry)
+    )
     readers: dict[str, Callable[[Root, Entry], Any]] = {
         "depth": _depth,
         "normals": _normals,

@@ -33,7 +33,7 @@ import numpy as np
 from vbdata.core.types import Depth, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import maps, records
+from .parts import maps, picture_files, records
 from .parts.kitti import drives
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def official(*, split: str = "train", camera: str = "image_02") -> Official:
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the frame's PNG as they are, and its depth. Raises BadSample."""
     records.refuse(entry, kinds)
-    image = records.read_image(root, entry)
+    image = picture_files.read(root, entry, picture_files.UNSAID)
     return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
 
 

@@ -43,7 +43,7 @@ from vbdata.core.types import Download, Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
 
 from .parts import coded_segments as coded
-from .parts import maps, records
+from .parts import maps, picture_files, records
 from .parts.coded_segments import Kind
 from .parts.kitti.semantic_drives import IMAGES, group
 
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015"
 LABELS = ("segments",)
+FILES = {"segments": ("semantic", "instance")}  # that a kind of label is read from
 
 TOP = "training"
 FOLDERS = {"image": "image_2", "instance": "instance", "semantic": "semantic"}
@@ -103,7 +104,7 @@ def index(root: Root) -> Iterator[Entry]:
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the image's PNG as they are, and its segments. Raises BadSample."""
     records.refuse(entry, kinds)
-    image = records.read_image(root, entry)
+    image = picture_files.read(root, entry, picture_files.UNSAID)
     return Sample(image=image, labels={"segments": _segments(root, entry)} if kinds else {})
 
 

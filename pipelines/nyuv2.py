@@ -44,7 +44,7 @@ from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import coded_segments as coded
-from .parts import records
+from .parts import picture_files, records
 from .parts.coded_segments import Kind, Part
 from .parts.nyuv2 import labels
 from .parts.nyuv2.labels import REGIONS
@@ -98,7 +98,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     record = records.unpack(entry.record)
     if "frame" in record:
         return _load_labeled(root, entry, kinds, record)
-    image, by_kind = records.read_image(root, entry), dict[str, Any]()
+    image, by_kind = picture_files.read(root, entry, picture_files.UNSAID), dict[str, Any]()
     if "depth" in kinds:
         path = entry.files["depth"].path
         by_kind["depth"] = labels.depth(labels.metres(root, entry), record["region"], path)

@@ -41,7 +41,7 @@ from vbdata.core.types import Download, Entry, Expression, FileRef, Official, Sa
 from vbdata.errors import BadSample, SourceError
 
 from . import coco
-from .parts import records
+from .parts import picture_files, records
 from .parts.coco import annotations as coco_json
 from .parts.coco.annotations import Picture
 from .parts.refcoco import refs as refs_of
@@ -141,7 +141,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the picture's file as they are, its masks and expressions. Raises BadSample."""
     records.refuse(entry, kinds)
     labels: dict[str, Any] = {}
-    image = records.read_image(root, entry)
+    image = picture_files.read(root, entry, picture_files.STORED)
     if "segments" in kinds:
         referred = {target for each in entry.expressions for target in each.targets}
         labels["segments"] = coco.partition(root, entry, on_top=referred)

@@ -11,7 +11,7 @@ Licence: that of whoever made them; a record's `license` is kept. Two layouts, o
   original_image, input_image, source_image, original, input, source. Edited:
   edited_image_file_name, edited_image, target_image, edited, output, target. Instruction:
   edit_prompt, edit_instruction, instruction, prompt; in tars a key of the JSON or KEY.NAME.txt,
-  else KEY.txt. In tars, images are named with or without .jpg, .jpeg, .png.
+  else KEY.txt. In tars, images are named with or without their type (.jpg).
 - lines with the same two images are one entry with all their instructions; the rest is taken from
   the first. An instruction is a text or a list of texts; white space is made single, characters
   that cannot be seen (control, NUL, direction of writing, zero width) are left out, as are texts
@@ -21,7 +21,9 @@ Licence: that of whoever made them; a record's `license` is kept. Two layouts, o
   in several samples of a tar need that key to stay on one side of a split.
 - size: `width` and `height` of the record, else the header of the input image, for which indexing
   reads 64 KiB a record (all of the file where that is not enough), and never a pixel.
-- both images are JPEG or PNG of one size; EXIF tags turn nothing.
+- both images are JPEG, PNG, WebP, TIFF, BMP or GIF, still pictures, of one size.
+- exif: shown (default): an image stands as every viewer shows it, turned by its EXIF orientation;
+  stored: the tag turns nothing. `width` and `height` of a record are those of that frame.
 - tars are indexed in one pass over their headers and text members, and read by offset and size. A
   damaged tar is a fault, TAR/; what comes before the damage is kept. Members that are not plain
   files, have no extension or start with a dot belong to no sample.
@@ -32,7 +34,7 @@ clip-filtered and osunlp/MagicBrush (names of columns); github.com/webdataset/we
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,10 +45,11 @@ from vbdata.storage.folder import safe
 from .formats import tars
 from .formats.tars import Parts, Span
 from .parts import own_records as own
-from .parts import records
+from .parts import picture_files, records
 from .parts.triplets import records as triplet
 
 if TYPE_CHECKING:
+    from vbdata.core.images import Pixels
     from vbdata.storage.folder import Root
 
 LICENSE = "unknown: set by whoever made the triplets"
@@ -70,21 +73,32 @@ ROLES = ("image", "edited")
 
 
 class Names(NamedTuple):
-    """What the parts of a triplet are called, in a table or a tar; "": still to be guessed."""
+    """What the parts of a triplet are called, in a table or a tar; "": still to be guessed.
+
+    frame: in which the images are wanted (pipelines.parts.picture_files).
+    """
 
     input: str
     output: str
     instruction: str
+    frame: str
 
 
 def index(
-    root: Root, *, input_key: str = "", output_key: str = "", instruction_key: str = ""
+    root: Root,
+    *,
+    input_key: str = "",
+    output_key: str = "",
+    instruction_key: str = "",
+    exif: str = picture_files.SHOWN,
 ) -> Iterator[Entry]:
     """The triplets in order of their ids. input_key, output_key, instruction_key: "": guessed.
 
-    Raises SourceError unless there are files of exactly one layout.
+    exif: shown or stored, how images stand. Raises SourceError unless there are files of exactly
+    one layout.
     """
-    wanted = Names(input_key, output_key, instruction_key)
+    records.one_of("exif", exif, picture_files.FRAMES)
+    wanted = Names(input_key, output_key, instruction_key, exif)
     known = {file.path: file.size for file in root.files()}
     tables = [path for path in known if path.rpartition("/")[2] == METADATA]
     archives = [path for path in known if path.endswith(".tar")]
@@ -97,24 +111,35 @@ def index(
         yield from _of_tar(root, FileRef(path=path, size=known[path]), wanted)
 
 
-def official(*, input_key: str = "", output_key: str = "", instruction_key: str = "") -> Official:
+def official(
+    *,
+    input_key: str = "",
+    output_key: str = "",
+    instruction_key: str = "",
+    exif: str = picture_files.SHOWN,
+) -> Official:
     """Neither counts nor downloads: these triplets are your own."""
+    records.one_of("exif", exif, picture_files.FRAMES)
     return Official(entries=None, downloads=())
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The bytes of both images' files as they are. Raises BadSample."""
+    """Both images, their files' bytes or, where they were turned, uint8 RGB [H, W, 3].
+
+    Raises BadSample.
+    """
     records.refuse(entry, kinds)
     image = _read(root, entry, "image")
     return Sample(image=image, labels={kind: _read(root, entry, kind) for kind in kinds})
 
 
-def _read(root: Root, entry: Entry, role: str) -> bytes:
-    """The bytes of one of the two images, whose header has the entry's size. Raises BadSample."""
-    if not entry.record:
-        return records.read_image(root, entry, role)
-    span = Span(*records.unpack(entry.record)[role])
-    return own.tar_image(root, entry, entry.files[role].path, span)
+def _read(root: Root, entry: Entry, role: str) -> bytes | Pixels:
+    """One of the two images, of the entry's size. Raises BadSample."""
+    record = records.unpack(entry.record) if entry.record else {}
+    frame = own.frame_of(record)
+    if role not in record:
+        return picture_files.read(root, entry, frame, role)
+    return own.tar_image(root, entry, entry.files[role].path, Span(*record[role]), frame)
 
 
 def _of_tables(
@@ -122,9 +147,11 @@ def _of_tables(
 ) -> Iterator[Entry]:
     """The entries of all metadata files; lines with the same two images are one entry."""
     lines = (entry for path in tables for entry in _of_table(root, path, known, wanted))
+    about = own.framed({}, wanted.frame)
     for entry in own.merged(lines):
+        entry = replace(entry, record=records.pack(about)) if about else entry
         try:
-            yield entry if entry.fault else own.measured(root, entry)
+            yield entry if entry.fault else own.measured(root, entry, wanted.frame)
         except BadSample as bad:
             yield records.faulty(entry, bad)
 
@@ -134,7 +161,7 @@ def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> It
     lines = records.source_bytes(root, path, "triplets").split(b"\n")
     rows = [(number, own.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
     keys = list(dict.fromkeys(key for _, row in rows for key in row or ()))
-    names = Names(*map(_name, ALIASES, wanted, [keys] * 3, [path] * 3)) if keys else wanted
+    names = _names(wanted, [keys] * 3, path) if keys else wanted
     above = path[: -len(METADATA)]
     for number, row in rows:
         try:
@@ -170,7 +197,7 @@ def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
         return
     pictures, texts = triplet.columns(samples)
     sides = (pictures, pictures, texts)
-    names = Names(*map(_name, ALIASES, wanted, sides, [tar.path] * 3))
+    names = _names(wanted, sides, tar.path)
     for key in sorted(samples):
         entry = _bare(f"{tar.path}/{key}")
         try:
@@ -189,10 +216,16 @@ def _of_sample(root: Root, entry: Entry, tar: FileRef, parts: Parts, names: Name
     for extension in (f"{names.instruction}.txt", names.instruction):
         if instruction is None and extension in parts.texts:
             instruction = own.decoded(parts.texts[extension], "instruction")
-    entry = replace(
-        entry, files=dict.fromkeys(ROLES, tar), record=records.pack(spans), labels=LABELS
-    )
-    return own.measured(root, triplet.described(entry, row, instruction), spans["image"])
+    record = records.pack(own.framed(dict(spans), names.frame))
+    entry = replace(entry, files=dict.fromkeys(ROLES, tar), record=record, labels=LABELS)
+    entry = triplet.described(entry, row, instruction)
+    return own.measured(root, entry, names.frame, spans["image"])
+
+
+def _names(wanted: Names, sides: Sequence[list[str]], path: str) -> Names:
+    """What all parts are called. sides: for each the names that are there. Raises SourceError."""
+    before, after, instruction = map(_name, ALIASES, wanted, sides, [path] * 3)
+    return Names(before, after, instruction, wanted.frame)
 
 
 def _name(option: str, wanted: str, there: list[str], path: str) -> str:

@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import SourceError
 
-from .parts import records
+from .parts import picture_files, records
 from .parts.vkitti import depth
 from .parts.vkitti import segments as segmentation
 from .parts.vkitti.frames import IMAGES, Places, frames, variation
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://europe.naverlabs.com/proxy-virtual-worlds-vkitti-2/"
 LABELS = ("depth", "normals", "segments")
+FILES = {"normals": ("depth",), "segments": ("classes", "instances")}  # that a kind of label is read from
 
 DRIVES = {
     "Scene01": "2011_09_26_drive_0009_sync",
@@ -105,7 +106,7 @@ def index(
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the frame's JPEG as they are, and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
-    image = records.read_image(root, entry)
+    image = picture_files.read(root, entry, picture_files.UNSAID)
     labels: dict[str, Any] = {}
     if {"depth", "normals"} & set(kinds):
         stored = depth.read(root, entry)

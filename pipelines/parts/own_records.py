@@ -6,31 +6,30 @@ Shared by the readers `captioned` and `triplets`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vbdata.core import images
+from vbdata.core import images, rasters
+from vbdata.core.glance import Glance, glance
 from vbdata.core.texts import MOST_TEXT, seen
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 
 from ..formats import tars
 from ..formats.tars import Span
-from . import records
+from . import picture_files, records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 HEAD = 1 << 16  # bytes of an image that are read for its size; nearly always enough
-KINDS = ("jpg", "jpeg", "png")
-OTHERS = ("webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "svg")
+TAIL = 1 << 14  # bytes at the end of a PNG in which its orientation may stand
+KINDS = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif")
+OTHERS = ("avif", "heic", "heif", "jxl", "jp2", "svg")
 SIGNATURES = {  # offset and bytes of what is not read -> its name
-    (0, b"GIF8"): "a GIF",
-    (8, b"WEBP"): "a WebP",
-    (0, b"BM"): "a BMP",
-    (0, b"II*\0"): "a TIFF",
-    (0, b"MM\0*"): "a TIFF",
+    (0, b"II+\0"): "a BigTIFF",
+    (0, b"MM\0+"): "a BigTIFF",
     (4, b"ftypavif"): "an AVIF",
     (4, b"ftyphei"): "a HEIC",
     (4, b"JXL "): "a JPEG XL",
@@ -63,11 +62,23 @@ def absent(option: str, wanted: str, there: Iterable[str], path: str) -> SourceE
     return SourceError(f"{path}: {what} is not there. Found: {found}")
 
 
-def tar_image(root: Root, entry: Entry, tar: str, span: Span) -> bytes:
-    """An image in a tar, of the size that the entry states. Raises BadSample."""
+def tar_image(root: Root, entry: Entry, tar: str, span: Span, frame: str) -> bytes | images.Pixels:
+    """An image in a tar, of the size that the entry states, in a frame of picture_files.
+
+    Raises BadSample.
+    """
     data = tars.read(root, tar, span)
-    records.check_image(data, entry, f"{tar}/{span.name}")
-    return data
+    return picture_files.framed(data, entry, f"{tar}/{span.name}", frame)
+
+
+def frame_of(record: Mapping[str, Any]) -> str:
+    """The frame in which an entry's images are wanted: `framed` noted it if it is another one."""
+    return str(record.get("exif", picture_files.SHOWN))
+
+
+def framed(record: dict[str, Any], frame: str) -> dict[str, Any]:
+    """An entry's record with the frame of its images, where that is not the usual one: shown."""
+    return record if frame == picture_files.SHOWN else {**record, "exif": frame}
 
 
 def row(line: bytes) -> dict[str, Any] | None:
@@ -132,10 +143,11 @@ def described(entry: Entry, row: dict[str, Any]) -> Entry:
     return replace(entry, group=group, license=license_)
 
 
-def measured(root: Root, entry: Entry, span: Span | None = None) -> Entry:
+def measured(root: Root, entry: Entry, frame: str, span: Span | None = None) -> Entry:
     """The entry with its size, by the image's first bytes where its record did not state it.
 
-    span: where the image is in its tar, None for a file. Raises BadSample.
+    frame: in which the image is wanted, of picture_files; span: where it is in its tar, None for a
+    file. Raises BadSample.
     """
     for file in entry.files.values():
         if file.size < 0:
@@ -146,10 +158,18 @@ def measured(root: Root, entry: Entry, span: Span | None = None) -> Entry:
     start, size = (span.offset, span.size) if span else (0, file.size)
     head = b""
     for length in dict.fromkeys((min(HEAD, size), min(size, images.MAX_BYTES))):
-        head = root.read_range(file.path, start, length)
-        if pixels := records.head_size(head):
-            return sized(entry, pixels)
+        head, tail = root.read_range(file.path, start, length), b""
+        if head.startswith(images.PNG_MAGIC) and frame == picture_files.SHOWN:
+            cut = max(length, size - TAIL)
+            tail = head[-TAIL:] + root.read_range(file.path, start + cut, size - cut)
+        if seen := glance(head, tail):
+            return seen_at(entry, seen, frame)
     raise unreadable(head, span.name if span else file.path)
+
+
+def seen_at(entry: Entry, seen: Glance, frame: str) -> Entry:
+    """The entry with the size that its image has in a frame. Raises BadSample as `sized` does."""
+    return sized(entry, seen.shown if frame == picture_files.SHOWN else (seen.width, seen.height))
 
 
 def sized(entry: Entry, pixels: tuple[int, int]) -> Entry:
@@ -164,11 +184,11 @@ def sized(entry: Entry, pixels: tuple[int, int]) -> Entry:
 
 def unreadable(head: bytes, name: str) -> BadSample:
     """What to raise for an image whose first bytes hold no size: what it is instead."""
-    if images.is_jpeg(head) or head.startswith(images.PNG_MAGIC):
+    if images.is_jpeg(head) or head.startswith(images.PNG_MAGIC) or rasters.kind(head):
         return BadSample("undecodable", f"{name}: {len(head)} bytes without the header of its size")
     kinds = (kind for (n, magic), kind in SIGNATURES.items() if head[n:].startswith(magic))
     what = next(kinds, f"no image: starts {head[:8].hex()}" if head else "an empty file")
-    return BadSample("undecodable", f"{name} is {what}, expected a JPEG or PNG")
+    return BadSample("undecodable", f"{name} is {what}, expected JPEG, PNG, WebP, TIFF, BMP or GIF")
 
 
 def garbled(detail: str) -> BadSample:

@@ -1,4 +1,4 @@
-"""What every reader does with a record: name its files, note and refuse its faults, read its image.
+"""What every reader does with a record: name its files, note and refuse its faults, read them.
 
 A fault that indexing finds is kept in `Entry.fault` as "reason: detail" (`faulty`); `load` raises
 it again as a BadSample (`refuse`), so that a damaged record is planned, quarantined and counted.
@@ -7,19 +7,18 @@ it again as a BadSample (`refuse`), so that a damaged record is planned, quarant
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, TypeGuard, cast
 
 import orjson
 
-from vbdata.core import images
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample, Reason, SourceError, choices
 from vbdata.storage.folder import Root
 
 MISSING = -1  # size of a file that is not there
+PICTURES = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp")  # types that inputs may have
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -77,6 +76,16 @@ def file_ref(path: str, known: dict[str, int]) -> FileRef:
     return FileRef(path=path, size=known.get(path, MISSING))
 
 
+def picture_ref(stem: str, usual: str, known: dict[str, int]) -> FileRef:
+    """A picture that a record should have, of any type that is read.
+
+    stem: its path without the type; usual: the type that the dataset has, which comes first: "png".
+    """
+    kinds = (usual, *(kind for kind in PICTURES if kind != usual))
+    there = (path for kind in kinds if (path := f"{stem}.{kind}") in known)
+    return file_ref(next(there, f"{stem}.{usual}"), known)
+
+
 def source_bytes(root: Root, path: str, what: str) -> bytes:
     """The bytes of a file that the dataset as a whole needs.
 
@@ -110,31 +119,6 @@ def read(root: Root, entry: Entry, key: str) -> bytes:
     return root.read(file.path)
 
 
-def read_image(root: Root, entry: Entry, key: str = "image") -> bytes:
-    """The bytes of an image file whose header has the entry's size.
-
-    Raises BadSample: "missing", "too large", "truncated", "undecodable" or "wrong size". Whether
-    all of its pixels are there shows later, when the engine decodes or checks them.
-    """
-    file = entry.files[key]
-    if file.size > images.MAX_BYTES:
-        raise BadSample("too large", f"{file.size} bytes (at most {images.MAX_BYTES})", file.path)
-    data = read(root, entry, key)
-    check_image(data, entry, file.path)
-    return data
-
-
-def check_image(data: bytes, entry: Entry, path: str) -> None:
-    """Check an image file's header against the entry's size, and that a PNG reaches its end.
-
-    path: the file's name for messages. Raises BadSample.
-    """
-    width, height = images.size(data, path)
-    if not images.is_jpeg(data):
-        _check_end(data, path)
-    check_size((height, width), entry, path)
-
-
 def check_size(shape: tuple[int, ...], entry: Entry, path: str) -> None:
     """Check an array's shape, (height, width, ...), against the entry's size.
 
@@ -143,28 +127,3 @@ def check_size(shape: tuple[int, ...], entry: Entry, path: str) -> None:
     if tuple(shape[:2]) != (entry.height, entry.width):
         size = "x".join(str(n) for n in shape[1::-1])
         raise BadSample("wrong size", f"{size}, expected {entry.width}x{entry.height}", path)
-
-
-def _check_end(data: bytes, path: str) -> None:
-    """Raise BadSample("truncated") for a PNG whose chunks do not reach its IEND."""
-    start = len(images.PNG_MAGIC)
-    while data[start + 4 : start + 8] != b"IEND":
-        if start + 12 > len(data):
-            raise BadSample("truncated", f"PNG of {len(data)} bytes without its IEND", path)
-        (length,) = struct.unpack_from(">I", data, start)
-        start += 12 + length
-
-
-def head_size(head: bytes) -> tuple[int, int] | None:
-    """(width, height) of a JPEG or PNG by its first bytes; None if these do not hold it."""
-    if head.startswith(images.PNG_MAGIC) and len(head) >= 24:
-        width, height = struct.unpack_from(">II", head, 16)
-        return width, height
-    start = 2 if images.is_jpeg(head) else len(head)
-    while start + 9 <= len(head) and head[start] == 0xFF:
-        marker = head[start + 1]
-        length, height, width = struct.unpack_from(">HxHH", head, start + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame's header
-            return width, height
-        start += 1 if marker == 0xFF else 2 + length  # a fill byte, or a segment
-    return None

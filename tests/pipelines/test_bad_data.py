@@ -165,7 +165,7 @@ PNGS = {
     "no end": (PNG[:-12], "truncated"),
     "a length beyond the end": (PNG[:33] + b"\xff\xff\xff\xf0tEXtabc", "truncated"),
     "an error page": (HTML, "undecodable"),
-    "a GIF": (saved(PHOTO, "GIF"), "undecodable"),
+    "a HEIC": (bytes(4) + b"ftypheic" + bytes(20), "undecodable"),
     "a chunk before its header": (PNG[:8] + chunk(b"tEXt", b"a\0b") + PNG[8:], "undecodable"),
     "two headers": (PNG[:33] + PNG[8:33] + PNG[33:], "undecodable"),
     "no data": (PNG[:33] + chunk(b"IEND", b""), "undecodable"),

@@ -28,8 +28,8 @@ WIDTH, HEIGHT = 40, 30
 ROW = {"file_name": "a.jpg", "text": "a cat"}
 RGB = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
 JPEG, PNG = encode_jpeg(RGB), encode_png(RGB)
-GIF = b"GIF89a" + bytes(20)
-WEBP = b"RIFF\x24\0\0\0WEBPVP8 " + bytes(20)
+HEIC = bytes(4) + b"ftypheic" + bytes(20)
+AVIF = bytes(4) + b"ftypavif" + bytes(20)
 
 
 def tree(folder: Path, files: Mapping[str, bytes]) -> Folder:
@@ -159,11 +159,11 @@ def test_files_without_a_partner_and_other_damage(tmp_path: Path) -> None:
         "cut.json": b'{"caption": ',
         "web.jpg": b"<html>",
         "web.txt": b"x",
-        "a.webp": WEBP,
+        "a.webp": AVIF,
         "a.txt": b"x",
-        "b.gif": GIF,
+        "b.gif": HEIC,
         "b.txt": b"x",
-        "c.jpg": GIF,
+        "c.jpg": HEIC,
         "c.txt": b"x",
         "d.webp": JPEG,
         "d.txt": b"a JPEG by any other name",
@@ -190,8 +190,8 @@ def test_files_without_a_partner_and_other_damage(tmp_path: Path) -> None:
         "web.jpg": "undecodable",
     }
     said = {e.id: e.fault for e in entries(root)}
-    assert said["a.webp"] == "undecodable: a.webp is a WebP, expected a JPEG or PNG"
-    assert "c.jpg is a GIF" in said["c.jpg"]
+    assert "a.webp is an AVIF, expected JPEG, PNG, WebP" in said["a.webp"]
+    assert "c.jpg is a HEIC" in said["c.jpg"]
     assert "web.jpg is HTML" in said["web.jpg"]
     assert "two.png too" in said["two.jpg"]
 
@@ -226,7 +226,7 @@ def test_images_that_are_not_as_indexed(tmp_path: Path) -> None:
         (encode_jpeg(RGB[:9].copy()), "wrong size"),
         (PNG[:-20], "truncated"),
         (b"", "truncated"),
-        (GIF, "undecodable"),
+        (HEIC, "undecodable"),
     ):
         (tmp_path / "a.jpg").write_bytes(data)
         with pytest.raises(BadSample, match=rf"^{reason}.*a\.jpg"):
@@ -382,12 +382,12 @@ def test_bad_samples_of_a_tar_are_faults(tmp_path: Path) -> None:
     members["b.json"] = b"{"
     del members["c.txt"], members["c.json"]
     members["d.txt"] = b"\xff"
-    members["e.jpg"] = GIF
+    members["e.jpg"] = HEIC
     members["f.png"] = PNG
     members["g.txt"] = b" "
     del members["h.txt"]
     members["h.json"] = b'{"caption": null, "status": "failed_to_download"}'
-    members |= {"i.webp": WEBP, "i.txt": b"x", "j.jpg": b"", "j.txt": b"x"}
+    members |= {"i.webp": AVIF, "i.txt": b"x", "j.jpg": b"", "j.txt": b"x"}
     root = tree(tmp_path, {"t.tar": tar_of([*members.items(), ("k.jpg", JPEG), ("k.jpg", PNG)])})
     assert {name[6:]: reason for name, reason in faults(root).items()} == {
         "a": "missing",

@@ -259,7 +259,7 @@ def test_damaged_masks_and_pictures(tmp_path: Path) -> None:
         ("_depth_mask", saved(np.ones((HEIGHT, WIDTH), np.int64)), "wrong dtype"),
         ("png", cv2.imencode(".png", np.zeros((9, 9, 3), np.uint8))[1].tobytes(), "wrong size"),
         ("png", b"", "truncated"),
-        ("png", b"GIF89a", "undecodable"),
+        ("png", b"<html>", "undecodable"),
     ):
         tree(tmp_path, **{suffix: data})
         with pytest.raises(BadSample, match=reason):

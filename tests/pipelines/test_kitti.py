@@ -151,7 +151,7 @@ def test_damaged_files(tmp_path: Path) -> None:
         for data, reason in (
             (whole[:-14], "truncated"),
             (b"", "truncated|undecodable"),
-            (b"GIF89a", "undecodable"),
+            (b"<html>", "undecodable"),
         ):
             file.write_bytes(data)
             with pytest.raises(BadSample, match=f"^({reason})"):

@@ -17,7 +17,7 @@ import simplejpeg
 from pipelines import triplets
 from pipelines.demo import triplets as demo
 from pipelines.formats import tars
-from pipelines.parts import records
+from vbdata.core.glance import glance
 from vbdata.core.images import decode_rgb, encode_jpeg
 from vbdata.core.png import encode_png
 from vbdata.core.types import Entry
@@ -209,20 +209,20 @@ def test_sizes_come_from_the_first_bytes() -> None:
     grey = simplejpeg.encode_jpeg(rgb[..., :1].copy(), colorspace="GRAY", colorsubsampling="Gray")
     progressive = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
     for data in (encode_jpeg(rgb), grey, progressive, encode_png(rgb)):
-        assert records.head_size(data) == (77, 33)
-        shortest = next(n for n in range(len(data)) if records.head_size(data[:n]))
+        assert glance(data) == (77, 33, 1)
+        shortest = next(n for n in range(len(data)) if glance(data[:n]))
         assert shortest < 250
     data = marked(encode_jpeg(rgb), b"x" * 60_000)
-    assert records.head_size(data) == (77, 33)
-    assert records.head_size(data[:60_000]) is None
+    assert glance(data) == (77, 33, 1)
+    assert glance(data[:60_000]) is None
     for strange in (
         b"",
         b"\xff\xd8",
         b"\xff\xd8\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
         b"<html>",
     ):
-        assert records.head_size(strange) is None
-    assert records.head_size(b"\xff\xd8" + b"\xff\xe0\0\0" * 9) is None
+        assert glance(strange) is None
+    assert glance(b"\xff\xd8" + b"\xff\xe0\0\0" * 9) is None
 
 
 @pytest.mark.parametrize("layout", ["folder", "tar"])

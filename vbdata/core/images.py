@@ -1,6 +1,7 @@
-"""JPEG and PNG files to pixels and back; damaged files become a BadSample with its reason.
+"""Picture files to pixels and back; damaged files become a BadSample with its reason.
 
-Decoding never turns a picture by its EXIF orientation: labels belong to the stored pixels. Alpha is
+JPEG and PNG, and still WebP, TIFF, BMP and GIF (vbdata.core.rasters). Decoding gives the stored
+pixels, whatever the EXIF orientation asks for; `decode_shown` turns them as viewers do. Alpha is
 dropped, not blended; 16-bit samples keep their upper 8 bits; colour profiles and gamma are ignored.
 
 Where a JPEG is to be shrunk to half its size or less, and its sides can be halved, libjpeg-turbo
@@ -19,7 +20,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from vbdata.core import compiled, jpeg, png, png_read
+from vbdata.core import compiled, exif, jpeg, png, png_read, rasters
 from vbdata.errors import BadSample, Reason
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ JPEG_QUALITY = 95
 MAX_PIXELS = 1 << 27  # 134 megapixels: more than any dataset here, less than a bomb
 MAX_SIDE = 10**6  # libpng's own limit
 MAX_BYTES = 1 << 28  # of a file
+LEAST_PIXELS = 16  # that a byte of a JPEG's data stands for, if they may all be of one colour
 
 
 class JpegHeader(NamedTuple):
@@ -53,16 +55,29 @@ def is_jpeg(data: bytes) -> bool:
 
 
 def size(data: bytes, file: str = "") -> tuple[int, int]:
-    """(width, height) in pixels of a JPEG or PNG, by its header.
+    """(width, height) in stored pixels of a picture file, by its header.
 
     file: the name for messages, here and below. Raises BadSample("truncated", "undecodable" or
     "too large").
     """
     if is_jpeg(data):
         return jpeg_header(data, file)[:2]
-    head = png_read.header(data, file)
+    head = rasters.header(data, file) if rasters.kind(data) else png_read.header(data, file)
     _refuse_large(data, head.width, head.height, file)
     return head.width, head.height
+
+
+def orientation(data: bytes, file: str = "") -> int:
+    """How viewers turn a picture: 1 to 8 as in Exif, 1 (upright) where no tag says otherwise.
+
+    Of a PNG or WebP, it is checked that the file is all there. Raises BadSample.
+    """
+    if is_jpeg(data):
+        return _heads(data, file)[1].orientation
+    if rasters.kind(data):
+        rasters.refuse_cut(data, file)
+        return rasters.header(data, file).orientation
+    return png_read.orientation(data, file)
 
 
 class _Last(threading.local):
@@ -115,17 +130,22 @@ def check_jpeg(data: bytes, file: str = "") -> None:
 
 
 def decode_rgb(data: bytes, file: str = "", least: tuple[int, int] | None = None) -> Pixels:
-    """Decode a JPEG or PNG of any kind to uint8 RGB [H, W, 3].
+    """Decode a picture file of any kind to its stored pixels, uint8 RGB [H, W, 3].
 
     Grey and CMYK are converted, alpha is dropped, 16 bits become 8. least: (width, height) that
     would do; a JPEG is then decoded at an eighth, a quarter or a half, where that is no smaller and
     its sides can be divided so. Raises BadSample("truncated", "undecodable" or "too large").
     """
     if is_jpeg(data):
-        size = jpeg_header(data, file)[:2]
-        width, height = _part(size, least) if least else size
-        smaller = {"min_width": width, "min_height": height} if (width, height) != size else {}
+        whole_size = jpeg_header(data, file)[:2]
+        width, height = _part(whole_size, least) if least else whole_size
+        smaller = (
+            {"min_width": width, "min_height": height} if (width, height) != whole_size else {}
+        )
         return _decode_jpeg(data, file, colorspace="RGB", **smaller)
+    if rasters.kind(data):
+        size(data, file)
+        return rasters.decode(data, file)
     whole, head = _drawn_png(data, file)
     if (head.colour, head.depth) == (2, 8):
         rgb = png_read.plain_samples(whole, head)
@@ -135,6 +155,14 @@ def decode_rgb(data: bytes, file: str = "", least: tuple[int, int] | None = None
 
     bgr = _decode_png(whole, file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def decode_shown(data: bytes, file: str = "") -> Pixels:
+    """Decode a picture file to the pixels that every viewer shows, uint8 RGB [H, W, 3].
+
+    Raises BadSample as `decode_rgb` does.
+    """
+    return exif.shown(decode_rgb(data, file), orientation(data, file))
 
 
 def decode_png_raw(data: bytes, file: str = "") -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -165,6 +193,24 @@ def _part(size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
         if not (size[0] % n or size[1] % n or size[0] < n * least[0] or size[1] < n * least[1]):
             return size[0] // n, size[1] // n
     return size
+
+
+def one_colour(rgb: Pixels) -> bool:
+    """Whether all pixels of an image, uint8 RGB [H, W, 3], are equal."""
+    first = rgb[0, 0]
+    return not (rgb[::61, ::67] != first).any() and not (rgb != first).any()
+
+
+def jpeg_of_one_colour(data: bytes, file: str = "") -> bool:
+    """Whether all pixels of a JPEG are equal. Only one of very few bytes has to be decoded.
+
+    With the usual tables such a picture takes a 36th of a byte a pixel. Raises BadSample.
+    """
+    header, head = _heads(data, file)
+    if LEAST_PIXELS * (len(data) - head.scan) > header.width * header.height:
+        return False
+    small = _decode_jpeg(data, file, colorspace="RGB", min_height=1, min_width=1)
+    return one_colour(small) and one_colour(_decode_jpeg(data, file, colorspace="RGB"))
 
 
 def encode_jpeg(rgb: Pixels) -> bytes:

@@ -5,17 +5,16 @@ A scan's data follow its header; in them FF is followed by 00 or by a restart ma
 progressive file costs a pass over the whole picture, however few bytes it has, so a file of a few
 kilobytes can occupy a decoder for hours.
 
-Sources: ITU-T T.81, annex B; Exif 2.32 (JEITA CP-3451), 4.6; XMP part 1 (tiff:Orientation, which
-Pillow obeys where there is no Exif tag); libjpeg-turbo, jdmarker.c and jdinput.c.
+Sources: ITU-T T.81, annex B; libjpeg-turbo, jdmarker.c and jdinput.c.
 """
 
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vbdata.core import exif
 from vbdata.errors import BadSample
 
 FILL = re.compile(rb"\xff+")
@@ -30,10 +29,7 @@ MAX_SEGMENTS = 1 << 13  # before the first scan; profiles and depth maps of phon
 MAX_WORK = 1 << 32  # pixels passed over by all scans: some seconds
 SEGMENT_WORK = 1 << 12  # pixels that reading one more segment is worth
 
-EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-XMP_TURNED = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)\s*([2-8])""")
-ORIENTATION = 0x0112
-WHOLE = {1: "B", 3: "H", 4: "I"}  # TIFF types of an orientation
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 class Head(NamedTuple):
@@ -57,7 +53,7 @@ def read_head(data: bytes, file: str = "") -> Head:
     Raises BadSample("truncated", "undecodable" or "too large").
     """
     frame = components = bits = 0
-    orientation = 1
+    by_exif = by_xmp = 0
     for number, (marker, start, end) in enumerate(_segments(data, file)):
         if number >= MAX_SEGMENTS:
             raise BadSample("too large", f"JPEG of {number} segments and more", file)
@@ -65,12 +61,14 @@ def read_head(data: bytes, file: str = "") -> Head:
             break
         if marker in FRAMES and not frame and end - start > 5:
             frame, components, bits = marker, data[start + 5], data[start]
-        elif marker == APP1 and orientation == 1:
-            orientation = _orientation(data[start:end])
+        elif marker == APP1:
+            both = said(data[start:end])
+            by_exif, by_xmp = by_exif or both[0], by_xmp or both[1]
         elif marker == EOI:
             raise BadSample("undecodable", "JPEG without a scan", file)
         elif marker == SOS:
             single = frame not in PROGRESSIVE and data[start : start + 1] == bytes([components])
+            orientation = by_exif or by_xmp or exif.UPRIGHT
             return Head(frame in COMMON, orientation, end, single, bits)
     raise BadSample("truncated", f"JPEG ends in its headers, after {len(data)} bytes", file)
 
@@ -116,27 +114,8 @@ def _length(data: bytes, start: int) -> int:
     return 0 if data[start - 1] in ALONE else max(2, int.from_bytes(data[start : start + 2], "big"))
 
 
-def _orientation(body: bytes) -> int:
-    """The orientation that an APP1 segment's Exif or XMP asks for; 1 if it asks for none."""
-    if body.startswith(EXIF):
-        return _tiff_orientation(body[len(EXIF) :])
-    turned = XMP_TURNED.search(body) if body.startswith(XMP) else None
-    return int(turned[1]) if turned else 1
-
-
-def _tiff_orientation(tiff: bytes) -> int:
-    """The orientation in Exif data, 1 to 8; 1 where there is none or it cannot be read."""
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None:
-        return 1
-    try:
-        (start,) = struct.unpack_from(order + "I", tiff, 4)
-        (count,) = struct.unpack_from(order + "H", tiff, start)
-        for field in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(order + "HH", tiff, field)
-            if tag == ORIENTATION and kind in WHOLE:
-                (value,) = struct.unpack_from(order + WHOLE[kind], tiff, field + 8)
-                return int(value) if 1 <= value <= 8 else 1
-    except struct.error:
-        pass
-    return 1
+def said(body: bytes) -> tuple[int, int]:
+    """The orientations that an APP1 segment's Exif and its XMP state; 0 where it has none."""
+    if body.startswith(exif.EXIF):
+        return exif.of_exif(body), 0
+    return 0, exif.of_xmp(body) if body.startswith(XMP) else 0

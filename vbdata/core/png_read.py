@@ -16,11 +16,12 @@ import deflate
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import compiled
+from vbdata.core import compiled, exif
 from vbdata.core.png import MAGIC
 from vbdata.errors import BadSample
 
 DRAWN = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the chunks that decide pixels
+XMP = b"XML:com.adobe.xmp\0"  # what an iTXt chunk begins with that holds XMP
 ANCILLARY = 0x20  # a lower-case first letter
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 MAX_CHUNKS = 1 << 16  # libpng's own of 8 KiB would make 512 MiB
@@ -63,6 +64,50 @@ def header(data: bytes, file: str = "") -> Header:
         raise BadSample("undecodable", f"PNG starts with {data[8:16]!r}, not with IHDR", file)
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     return Header(width, height, depth, colour, data[28] != 0)
+
+
+def orientation(data: bytes, file: str = "") -> int:
+    """The orientation that a PNG's eXIf chunk asks for, or its XMP where there is no such chunk.
+
+    1 to 8 as in Exif, 1 if it asks for none. Walks all chunks to the end. Raises
+    BadSample("truncated") if they do not reach the IEND.
+    """
+    position, by_exif, by_xmp = len(MAGIC), 0, 0
+    while (kind := data[position + 4 : position + 8]) != b"IEND":
+        if position + 12 > len(data):
+            raise BadSample("truncated", f"PNG of {len(data)} bytes without its IEND", file)
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        if kind == b"eXIf":
+            by_exif = exif.of_exif(data[position + 8 : end - 4])
+        elif kind == b"iTXt" and data.startswith(XMP, position + 8):
+            by_xmp = exif.of_xmp(data[position + 8 : end - 4])
+        position = end
+    return by_exif or by_xmp or exif.UPRIGHT
+
+
+def glanced(head: bytes, tail: bytes) -> int:
+    """The orientation of a PNG as `orientation` finds it, by its first and its last bytes.
+
+    Chunks that are not wholly in either, or between parts of the image data, are not seen.
+    """
+    position, by_exif, by_xmp = len(MAGIC), 0, 0
+    pieces = []
+    while position + 12 <= len(head) and (kind := head[position + 4 : position + 8]) != b"IDAT":
+        end = position + 12 + int.from_bytes(head[position : position + 4], "big")
+        pieces.append((kind, head[position + 8 : end - 4], end <= len(head)))
+        position = end
+    for kind in (b"eXIf", b"iTXt"):
+        at = tail.rfind(kind)
+        if at >= 4:
+            end = at + 4 + int.from_bytes(tail[at - 4 : at], "big")
+            right = deflate.crc32(tail[at:end]) == int.from_bytes(tail[end : end + 4], "big")
+            pieces.append((kind, tail[at + 4 : end], right))
+    for kind, body, whole in pieces:
+        if whole and kind == b"eXIf":
+            by_exif = exif.of_exif(body)
+        elif whole and kind == b"iTXt" and body.startswith(XMP):
+            by_xmp = exif.of_xmp(body)
+    return by_exif or by_xmp or exif.UPRIGHT
 
 
 def drawn(data: bytes, head: Header, file: str = "") -> bytes:

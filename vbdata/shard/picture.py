@@ -53,6 +53,19 @@ class Picture:
                 return image
         return encode_png(self.pixels) if kind == "png" else images.encode_jpeg(self.pixels)
 
+    def refuse_blank(self) -> None:
+        """Raise BadSample("blank picture") if all pixels are of one colour, at the output size.
+
+        Costs next to nothing after `encoded`.
+        """
+        image = self._image
+        if "pixels" not in self.__dict__ and isinstance(image, bytes) and images.is_jpeg(image):
+            blank = images.jpeg_of_one_colour(image, self._file)
+        else:
+            blank = images.one_colour(self.pixels)
+        if blank:
+            raise BadSample("blank picture", "all of its pixels are of one colour", self._file)
+
     def _wrong_size(self, width: int, height: int) -> BadSample:
         w, h = self.geometry.source
         return BadSample("wrong size", f"{width}x{height}, annotated as {w}x{h}", self._file)

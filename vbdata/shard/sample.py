@@ -84,6 +84,9 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
             span.bytes = len(encoded)
     kind = task.NEEDS[0]
     label = picture.pixels if kind == "image" else sample.labels[kind]
+    if isinstance(label, Label):
+        with stage("decode"):
+            picture.refuse_blank()
     if kind != "image" and isinstance(label, bytes | np.ndarray):
         file = entry.files[kind].path if kind in entry.files else ""
         label = Picture(label, geometry, file).pixels

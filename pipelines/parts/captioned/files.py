@@ -46,17 +46,22 @@ def of_tables(
     """
     lines = (entry for path in tables for entry in _of_table(root, path, sizes, wanted))
     for entry in own.merged(lines):
-        yield measured(root, entry)
+        yield measured(root, entry, wanted.frame)
 
 
-def measured(root: Root, entry: Entry) -> Entry:
-    """The entry with its size, by its image's header if need be, or with its fault."""
+def measured(root: Root, entry: Entry, frame: str) -> Entry:
+    """The entry with its size, by its image's header if need be, or with its fault.
+
+    frame: in which the image is wanted.
+    """
     if entry.fault:
         return entry
     if not entry.files["image"].path.lower().endswith(own.KINDS):
         entry = replace(entry, width=0, height=0)  # an unusual name: its bytes say what it is
+    if about := own.framed({}, frame):
+        entry = replace(entry, record=records.pack(about))
     try:
-        return own.measured(root, entry)
+        return own.measured(root, entry, frame)
     except BadSample as bad:
         return records.faulty(entry, bad)
 
@@ -69,7 +74,8 @@ def _of_table(root: Root, path: str, sizes: dict[str, int], wanted: Names) -> It
     names = wanted
     if keys:
         image = named("image_key", wanted.image, IMAGES, keys, path)
-        names = Names(image, named("caption_key", wanted.caption, CAPTIONS, keys, path))
+        caption = named("caption_key", wanted.caption, CAPTIONS, keys, path)
+        names = wanted._replace(image=image, caption=caption)
     above = path[: path.rfind("/") + 1]
     kind = "row" if path.endswith(".csv") else "line"
     for number, row, wrong in rows:
@@ -167,7 +173,7 @@ def _of_stem(root: Root, parts: Parts, wanted: Names) -> Iterator[Entry]:
     except BadSample as bad:
         yield records.faulty(entry, bad)
         return
-    yield measured(root, entry)
+    yield measured(root, entry, wanted.frame)
 
 
 def captions(parts: Parts, wanted: str) -> Any:

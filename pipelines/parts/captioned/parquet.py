@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vbdata.core.glance import glance
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample, SourceError
 
 from ...formats.tars import WINDOW, Stream
 from .. import own_records as own
-from .. import records
+from .. import picture_files, records
 from . import pages
 from .pages import Chunk, Page, ValuePlace
 from .records import BYTES, CAPTIONS, Names, bare, captioned, named
@@ -25,6 +26,7 @@ from .records import BYTES, CAPTIONS, Names, bare, captioned, named
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from vbdata.core.images import Pixels
     from vbdata.storage.folder import Root
 
 END = b"PAR1"  # the last bytes of every Parquet file
@@ -86,21 +88,23 @@ def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
             if not 0 <= count <= MAX_ROWS or first + count > LAST:
                 return
         else:
-            yield from _of_group(root, file, group, shape)
+            yield from _of_group(root, file, group, shape, wanted.frame)
         first += count
 
 
-def read(root: Root, entry: Entry) -> bytes:
-    """The bytes of an entry's image, whose header has the size of the entry. Raises BadSample."""
+def read(root: Root, entry: Entry) -> bytes | Pixels:
+    """An entry's image, of the size of the entry: its bytes, or its pixels turned upright.
+
+    Raises BadSample.
+    """
     record, path = records.unpack(entry.record), entry.files["image"].path
     dictionary = record["dictionary"]
     place = ValuePlace(Page(*record["page"]), Page(*dictionary) if dictionary else None)
     value = pages.values(root, path, place, record["codec"], record["levels"])[record["number"]]
     if value is None:
         raise BadSample("missing", f"row {record['row']} has no image bytes", path)
-    data = bytes(value)
-    records.check_image(data, entry, f"{path}, row {record['row']}")
-    return data
+    name = f"{path}, row {record['row']}"
+    return picture_files.framed(bytes(value), entry, name, own.frame_of(record))
 
 
 @contextmanager
@@ -181,21 +185,29 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _of_group(root: Root, file: FileRef, group: _Group, shape: _Shape) -> Iterator[Entry]:
+def _of_group(
+    root: Root, file: FileRef, group: _Group, shape: _Shape, frame: str
+) -> Iterator[Entry]:
     """The entries of a row group, and one fault for all rows after damage."""
     done = 0
     try:
         for place in pages.scan(root, file.path, group.chunk):
-            yield from _of_page(root, file, group, shape, place, done)
+            yield from _of_page(root, file, group, shape, place, done, frame)
             done += place.page.rows
     except BadSample as bad:
         yield _lost(file, group.first + done, len(group.rows) - done, bad)
 
 
 def _of_page(
-    root: Root, file: FileRef, group: _Group, shape: _Shape, place: ValuePlace, done: int
+    root: Root,
+    file: FileRef,
+    group: _Group,
+    shape: _Shape,
+    place: ValuePlace,
+    done: int,
+    frame: str,
 ) -> Iterator[Entry]:
-    """The entries of a page. done: rows of the group before it.
+    """The entries of a page. done: rows of the group before it; frame: of the images.
 
     The page is read only if a row does not state its image's size.
     """
@@ -220,25 +232,26 @@ def _of_page(
             "levels": chunk.levels,
         }
         bare_entry = _bare(file, row_number)
-        entry = replace(bare_entry, files={"image": file}, record=records.pack(record))
+        packed = records.pack(own.framed(record, frame))
+        entry = replace(bare_entry, files={"image": file}, record=packed)
         try:
             if bad:
                 raise bad
             entry = captioned(entry, row, row[shape.caption])
-            yield entry if sized else _measured(entry, pictures[number])
+            yield entry if sized else _measured(entry, pictures[number], frame)
         except BadSample as err:
             yield records.faulty(entry, err, f"row {row_number} of {file.path}")
 
 
-def _measured(entry: Entry, picture: memoryview | None) -> Entry:
-    """The entry with its size, by the image's first bytes. Raises BadSample."""
+def _measured(entry: Entry, picture: memoryview | None, frame: str) -> Entry:
+    """The entry with its size, by the image's bytes. Raises BadSample."""
     if picture is None:
         raise BadSample("missing", "no image bytes")
-    head = bytes(picture[: own.HEAD])
-    pixels = records.head_size(head) or records.head_size(bytes(picture))
-    if not pixels:
+    head, tail = bytes(picture[: own.HEAD]), bytes(picture[-own.TAIL :])
+    seen = glance(head, tail) or glance(bytes(picture))
+    if not seen:
         raise own.unreadable(head, "its image")
-    return entry if entry.width else own.sized(entry, pixels)
+    return entry if entry.width else own.seen_at(entry, seen, frame)
 
 
 def _bare(file: FileRef, row: int) -> Entry:

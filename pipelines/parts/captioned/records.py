@@ -19,10 +19,14 @@ CAPTIONS = ("text", "caption", "captions", "prompt", "description", "sentences",
 
 
 class Names(NamedTuple):
-    """What the two parts of a pair are called, in a table or a tar; "": still to be guessed."""
+    """What the two parts of a pair are called, in a table or a tar; "": still to be guessed.
+
+    frame: in which the images are wanted (pipelines.parts.picture_files).
+    """
 
     image: str
     caption: str
+    frame: str
 
 
 def bare(name: str) -> Entry:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from vbdata.core.glance import glance
 from vbdata.core.images import MAX_PIXELS
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample
@@ -170,11 +171,11 @@ def _size(root: Root, paths: Sequence[str]) -> tuple[int, int]:
     """(width, height) by the first header that can be read: a camera's images have one size."""
     for path in paths:
         try:
-            size = records.head_size(root.read_range(path, 0, HEAD))
+            seen = glance(root.read_range(path, 0, HEAD))
         except BadSample:  # raised again when that frame is loaded
             continue
-        if size and 0 < size[0] * size[1] <= MAX_PIXELS:
-            return size
+        if seen and 0 < seen.width * seen.height <= MAX_PIXELS:
+            return seen.width, seen.height
     return SIZE
 
 
