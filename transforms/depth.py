@@ -143,7 +143,11 @@ def roundtrip(label: Depth, rgb: Tensor, params: Mapping[str, Any]) -> float:
 
 def check_options(other_palettes: float = 0.2, lambda_: str = LAMBDA, c: str = C) -> None:
     """Raise ValueError unless lambda < -1 and c > 0, where f is defined for every depth."""
-    codes.thresholds(2, lambda_, c)
+    try:
+        codes.thresholds(2, lambda_, c)
+    except ArithmeticError as err:
+        got = f"{lambda_!r:.40} and {c!r:.40}"
+        raise ValueError(f"lambda_ and c are decimals or fractions, got {got}") from err
 
 
 def _tables(like: Tensor, params: Mapping[str, Any]) -> codes.Tables:

@@ -110,6 +110,107 @@ def test_one_fault(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert expected in faults(tmp_path, GOOD.replace(old, new, 1))
 
 
+BOMB = "[" + ", ".join(["&a0 [xx]"] + [f"&a{n} [{f'*a{n - 1},' * 40}]" for n in range(1, 9)]) + "]"
+UNREADABLE = {
+    "!!int abc": "'abc' is no !!int (line 3)",
+    "!!float abc": "'abc' is no !!float (line 3)",
+    "!!float .nan": "'.nan' is no !!float",
+    "!!bool maybe": "'maybe' is no !!bool",
+    "!!null nothing": "'nothing' is no !!null",
+    "!!str {a: 1}": "a mapping is no !!str",
+    "!!map 5": "a scalar is no !!map",
+    "!!timestamp abc": "the tag '!!timestamp' is not known; these are: !!null, !!bool, !!int",
+    "!!binary abc": "the tag '!!binary' is not known",
+    "!mine 5": "the tag '!mine' is not known",
+    "9" * 5000: "a number of more than 1000 digits: '999",
+    "1e999999999": "a number of more than 1000 digits: '1e999999999'",
+    "1e9999999999999999999999": "a number of more than 1000 digits",
+    "0e-999999999": "a number of more than 1000 digits",
+}
+
+
+@pytest.mark.parametrize("value", UNREADABLE)
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("seed: 7", "seed: {}", "seed"),
+        ("seed: 7", "seed: 7\n\nholdout: [kitti-val, {{file: {}}}]", "holdout.1.file"),
+        ("seed: 7", "seed: 7\n\ntasks: {{depth: {{c: {}}}}}", "tasks.depth.c"),
+    ],
+)
+def test_values_that_cannot_be_read(
+    tmp_path: Path, value: str, old: str, new: str, key: str
+) -> None:
+    got = faults(tmp_path, GOOD.replace(old, new.format(value)))
+    expected = UNREADABLE[value].replace("line 3", "line 3" if key == "seed" else "line 5")
+    assert f"recipe.yaml: not valid YAML: {key}: {expected}" in got
+    assert len(got) < 400
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ("seed: {}", "its aliases (*name) stand for more text"),
+        ("seed: 7\nholdout: {}", "its aliases (*name) stand for more text"),
+        ("seed: 7\ntasks: {{depth: {{c: {}}}}}", "its aliases (*name) stand for more text"),
+        ("seed: &a [*a]", "an alias stands inside what it names"),
+        ("seed: " + "[" * 3000, "nested too deep"),
+    ],
+)
+def test_bombs(tmp_path: Path, new: str, expected: str) -> None:
+    assert expected in faults(tmp_path, GOOD.replace("seed: 7", new.format(BOMB)))
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ("seed: {}", "seed: should be a valid integer, got [['xx'], [['xx'], ['xx']"),
+        ("seed: 7\nholdout: [{}]", "holdout.0: should be a set's name, {{set: NAME, root: URL}}"),
+        ("seed: 7\nholdout: [{{set: {}}}]", "holdout.0.set: should be a text, got [['xx'], [["),
+        ("seed: 7\nholdout: [{{file: 7}}]", "holdout.0.file: should be a text, got 7"),
+        ('seed: 7\nholdout: [{{file: "\\0"}}]', "cannot be read"),
+        ("seed: 7\nholdout: [{{file: 's3://a/b'}}]", "holdout.0.file: should be a path on this"),
+        ("seed: 7\nholdout: [{{set: coco-val2017, root: 7}}]", "holdout.0.root: should be a text"),
+        (
+            "seed: 7\ntasks: {{depth: {{c: {}}}}}",
+            "tasks.depth.c: should be a text or number, got [",
+        ),
+        ("seed: 7\ntasks: {{depth: {{c: '1e999999999'}}}}", "got '-3' and '1e999999999'"),
+        ("seed: 7\ntasks: {{generate: {{captions: all}}}}", "captions: unknown value 'all' Known:"),
+    ],
+)
+def test_values_are_cut_before_they_are_written_out(
+    tmp_path: Path, new: str, expected: str
+) -> None:
+    deep = (
+        "[" + ", ".join(["&a0 [xx]"] + [f"&a{n} [{f'*a{n - 1},' * 30}]" for n in range(1, 4)]) + "]"
+    )
+    got = faults(tmp_path, GOOD.replace("seed: 7", new.format(deep)))
+    assert expected.replace("{{", "{").replace("}}", "}") in got
+    assert len(got) < 2000
+
+
+def test_merge_keys(tmp_path: Path) -> None:
+    text = GOOD.replace("coco: {", "coco: &c {").replace(
+        "  kitti:",
+        "  b: {<<: *c, root: nowhere2}\n  d: {<<: [{split: val2017, root: x}, *c]}\n  kitti:",
+    )
+    coco, b, d, _ = load_recipe(written(tmp_path, text)).sources
+    assert (b.dataset, b.options, b.tasks) == (coco.dataset, coco.options, coco.tasks)
+    assert b.roots == (str(tmp_path / "nowhere2"),)
+    assert (d.options, d.roots) == ({"split": "val2017"}, (str(tmp_path / "x"),))
+    assert "sources.b: << takes a mapping, or a list" in faults(
+        tmp_path, text.replace("<<: *c", "<<: 5")
+    )
+    assert "the key '<<' stands twice" in faults(tmp_path, text.replace("root: now", "<<: *c, r: "))
+
+
+def test_no_message_has_a_key_to_a_store(tmp_path: Path) -> None:
+    secret = "s3://me:secretsecret@bucket/x"
+    for place in ("smoke", "120", "0.35", "data/coco", "depth"):
+        assert "secretsecret" not in faults(tmp_path, GOOD.replace(place, f'"{secret}"', 1))
+
+
 def test_decimals_beyond_a_float_count(tmp_path: Path) -> None:
     long = "0.35000000000000000000000000000001"
     with pytest.raises(RecipeError, match="decimal"):

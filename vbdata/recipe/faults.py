@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -52,8 +53,8 @@ def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterato
     for key, value in source.items():
         if key not in options and key not in SOURCE_KEYS:
             yield f"sources.{name}.{key}: unknown key{choices(key, [*options, *SOURCE_KEYS])}"
-        elif key in options and not isinstance(value, str | int | Decimal | list):
-            yield f"sources.{name}.{key}: should be a text, number or list, got {_shown(value)}"
+        elif key in options and not all(isinstance(v, str | int | Decimal) for v in _items(value)):
+            yield f"sources.{name}.{key}: should be a text, number or list, got {shown(value)}"
 
 
 def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) -> Iterator[str]:
@@ -77,32 +78,36 @@ def _task_option_faults(raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"tasks.{task}: {fault}"
             continue
         options = plugins.options(module.ask)
+        faults = []
         for key, value in _mapping(given).items():
             if key not in options:
-                yield f"tasks.{task}.{key}: unknown key{choices(key, options)}"
-            elif isinstance(options[key].default, float) and not _is_share(value):
-                yield f"tasks.{task}.{key}: should be a share from 0 to 1, got {_shown(value)}"
-        if hasattr(module, "check_options"):
+                faults.append(f"tasks.{task}.{key}: unknown key{choices(key, options)}")
+            elif wanted := _misfit(options[key].default, value):
+                faults.append(f"tasks.{task}.{key}: should be {wanted}, got {shown(value)}")
+        yield from faults
+        if not faults and hasattr(module, "check_options"):
             yield from _refused(str(task), module, options, _mapping(given))
+
+
+def _misfit(default: Any, value: Any) -> str:
+    """What an option of this default has to be, "" if the value is that."""
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "true or false"
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return "a share from 0 to 1" if isinstance(default, float) else "a text or number"
+    if isinstance(default, float):
+        return "" if not isinstance(value, str) and 0 <= value <= 1 else "a share from 0 to 1"
+    return "an integer" if isinstance(default, int) and not isinstance(value, int) else ""
 
 
 def _refused(
     task: str, module: Any, options: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
 ) -> Iterator[str]:
-    """What the task's own check says of its options.
-
-    An unknown name (KeyError) is a fault that has been reported already.
-    """
+    """What the task's own check says of its options."""
     try:
         module.check_options(**{k: type(options[k].default)(v) for k, v in given.items()})
     except (ValueError, ArithmeticError) as err:
         yield f"tasks.{task}: {err}"
-    except KeyError:
-        return
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _module(package: str, name: str) -> tuple[Any, str]:
@@ -121,7 +126,8 @@ def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> 
     names = [str(name) for name in _mapping(raw.get("sources"))]
     listed = raw.get("holdout")
     for item in listed if isinstance(listed, list) else ():
-        names.append(str(item.get("set")) if isinstance(item, dict) else str(item))
+        named = item.get("set") if isinstance(item, dict) else item
+        names.append(named if isinstance(named, str) else shown(named))
     for name in roots:
         if name not in names:
             yield f"--root {name}: no such source or held-out set{choices(name, names)}"
@@ -157,12 +163,29 @@ def schema_faults(
             yield f"{key}: missing"
         else:
             message = fault["msg"].replace("Input should be", "should be")
-            yield f"{key}: {message}, got {_shown(fault['input'])}"
+            yield f"{key}: {message}, got {shown(fault['input'])}"
 
 
-def _shown(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else repr(value)
+class _Short(reprlib.Repr):
+    """Python's repr, cut while it is made: what it shows of a value never costs more than that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxdict, self.maxlist, self.maxstring, self.maxother = 3, 4, 6, 80, 80
+
+    def repr_Decimal(self, number: Decimal, level: int) -> str:
+        """A number as it stands in the recipe, more or less."""
+        return str(number)
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, in 80 characters at most."""
+    text = _Short().repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

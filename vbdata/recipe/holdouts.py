@@ -16,6 +16,7 @@ from typing import Any
 
 from vbdata import plugins
 from vbdata.errors import RecipeError, choices
+from vbdata.recipe.faults import shown
 
 KEYS = ("set", "root", "file")
 NamedSets = Mapping[str, tuple[str, frozenset[str] | Mapping[str, Any]]]
@@ -64,7 +65,7 @@ def holdout_faults(raw: Mapping[str, Any], roots: Collection[str]) -> Iterator[s
     """Faults of `holdout:`. raw: a recipe as it was read; roots: names of overridden roots."""
     listed = raw.get("holdout", [])
     if not isinstance(listed, list):
-        yield f"holdout: should be a list of sets and files, got {listed!r:.80}"
+        yield f"holdout: should be a list of sets and files, got {shown(listed)}"
         return
     used = _datasets(raw)
     sets = known_sets(used) if listed else {}
@@ -75,14 +76,31 @@ def holdout_faults(raw: Mapping[str, Any], roots: Collection[str]) -> Iterator[s
         if not isinstance(item, dict) or ("set" in item) == ("file" in item):
             yield f"{key}: should be a set's name, {{set: NAME, root: URL}} or {{file: PATH}}"
             continue
-        for unknown in item.keys() - set(KEYS):
-            yield f"{key}.{unknown}: unknown key{choices(unknown, KEYS)}"
-        name = str(item.get("set") or item.get("file"))
+        strange = [f for part, value in item.items() for f in _part_faults(part, value)]
+        yield from (f"{key}.{fault}" for fault in strange)
+        if strange:
+            continue
+        name = item.get("set") or item.get("file") or ""
         if name in seen:
             yield f"{key}: {name!r} stands twice"
         seen.add(name)
         if "set" in item:
             yield from _set_faults(key, name, item, roots, sets, used)
+
+
+def _part_faults(part: Any, value: Any) -> Iterator[str]:
+    """Faults of one key of an item, and of what stands there."""
+    if part not in KEYS:
+        yield f"{part}: unknown key{choices(part, KEYS)}"
+    elif part == "root":
+        if not isinstance(value, str) and not (
+            isinstance(value, list) and value and all(isinstance(v, str) for v in value)
+        ):
+            yield f"root: should be a text or a list of texts, got {shown(value)}"
+    elif not isinstance(value, str) or not value:
+        yield f"{part}: should be a text, got {shown(value)}"
+    elif part == "file" and "://" in value:
+        yield f"file: should be a path on this machine, got {shown(value)}"
 
 
 def _set_faults(
@@ -146,7 +164,7 @@ def _datasets(raw: Mapping[str, Any]) -> list[str]:
 def _lines(path: Path) -> frozenset[str]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
+    except (OSError, ValueError) as err:  # ValueError: not UTF-8, or a NUL in the path
         raise RecipeError([f"holdout: {path} cannot be read: {err}"]) from err
     lines = frozenset(line.partition("#")[0].strip() for line in text.splitlines()) - {""}
     if not lines:

@@ -22,8 +22,10 @@ from vbdata.errors import RecipeError, SourceError
 from vbdata.recipe import yaml12
 from vbdata.recipe.faults import recipe_faults, schema_faults
 from vbdata.recipe.holdouts import Holdout, holdout_faults, holdouts
-from vbdata.storage.secrets import refuse_keys
+from vbdata.storage.secrets import redacted, refuse_keys
 
+LONGEST = 4000  # characters of a fault that are told
+MOST = 1000  # faults that are told
 Exhaustion = Literal["repeat", "stop", "redistribute"]
 Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, decimal_places=30)]
 
@@ -129,12 +131,32 @@ class Recipe:
         }
 
     def digest(self) -> str:
-        """SHA-256 (hexadecimal) of the canonical recipe.
+        """SHA-256 (hexadecimal) of the canonical recipe, as `recipe_digest` gives it."""
+        return recipe_digest(self.canonical())
 
-        The order of the sources counts, since ties between cells are broken by it.
-        """
-        text = json.dumps(self.canonical(), separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+
+def recipe_digest(canonical: Mapping[str, Any]) -> str:
+    """SHA-256 (hexadecimal) of what `Recipe.canonical` returns.
+
+    The order of sources and of their tasks counts, since ties between cells are broken by it; that
+    of other keys does not. Raises LookupError, TypeError or AttributeError for any other value.
+    """
+    parts = {key: _sorted(canonical[key]) for key in _Recipe.model_fields if key in canonical}
+    parts["image"] = {key: canonical["image"][key] for key in Image.model_fields}
+    parts["sources"] = {
+        name: {
+            "dataset": source["dataset"],
+            "tasks": source["tasks"],
+            "options": _sorted(source["options"]),
+        }
+        for name, source in canonical["sources"].items()
+    }
+    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sorted(value: Any) -> Any:
+    return json.loads(json.dumps(value, sort_keys=True))
 
 
 def load_recipe(path: Path, roots: Mapping[str, str | Sequence[str]] | None = None) -> Recipe:
@@ -166,7 +188,7 @@ def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequenc
     try:
         raw = yaml12.load(text)
     except yaml12.FAULTS as err:
-        raise RecipeError([f"{name}: not valid YAML: {err}"]) from err
+        raise RecipeError(_lines(name, [f"not valid YAML: {err}"])) from err
     if not isinstance(raw, dict):
         raise RecipeError([f"{name}: a recipe is a mapping of keys, got {type(raw).__name__}"])
     faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots)]
@@ -178,8 +200,19 @@ def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequenc
     if parsed is not None and not any(w for s in parsed.sources.values() for w in s.tasks.values()):
         faults.append("sources.*.tasks: the weights add up to 0; at least one must be above 0")
     if faults or parsed is None:
-        raise RecipeError([f"{name}: {fault}" for fault in faults])
-    return _resolved(parsed, text, folder, roots)
+        raise RecipeError(_lines(name, faults))
+    try:
+        return _resolved(parsed, text, folder, roots)
+    except RecipeError as err:
+        raise RecipeError(_lines(name, err.faults)) from err
+
+
+def _lines(name: str, faults: Sequence[str]) -> list[str]:
+    """The faults of a recipe as they are told: with its name, cut, without keys to a store."""
+    told = [fault if len(fault) <= LONGEST else f"{fault[:LONGEST]}..." for fault in faults[:MOST]]
+    if more := len(faults) - len(told):
+        told.append(f"and {more} faults more")
+    return [f"{name}: {redacted(fault)}" for fault in told]
 
 
 def _resolved(

@@ -1,48 +1,27 @@
-"""YAML as recipes use it: safe, version 1.2, exact decimals, no key twice.
+"""YAML as recipes use it: safe, version 1.2, exact decimals, no key twice, merge keys.
 
 PyYAML reads version 1.1, in which `no` is false, `1:30` is 90 and a date is no text. Its loader is
-used with the core schema of 1.2 (https://yaml.org/spec/1.2.2, section 10.3) in place of these.
+used with the core schema of 1.2 (https://yaml.org/spec/1.2.2, section 10.3) in place of these, and
+with the merge key of 1.1 (https://yaml.org/type/merge.html), which many files have.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
-FAULTS = (yaml.YAMLError, UnicodeDecodeError, RecursionError)
-
-
-def load(text: str) -> Any:
-    """The value of a YAML document; numbers with a point or an exponent are Decimal.
-
-    Raises one of FAULTS for what is no YAML, has a key twice, or is nested too deep.
-    """
-    return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with other plain words, numbers and mappings."""
-
-
-def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
-    return Decimal(loader.construct_scalar(node))
-
-
-def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if not isinstance(key, str | int | float | Decimal | None) or key in seen:
-            what = "stands twice" if isinstance(key, str) else "cannot be a key"
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} {what}", key_node.start_mark
-            )
-        seen.add(key)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
+FAULTS = (yaml.YAMLError, UnicodeDecodeError)
+MOST_DIGITS = 1000  # of a number, written without an exponent
+LONGEST_KEY = 1000  # characters
+# Characters that aliases may add to a file: a few lines of them can stand for more than the memory.
+MOST_ADDED = 1 << 23
+CORE = "tag:yaml.org,2002:"
+MERGE = f"{CORE}merge"
 
 # Plain words of the core schema: the pattern of a whole word, and the characters that one may begin
 # with, by which PyYAML finds the patterns to try. No recipe needs 0x and 0o, or .inf and .nan,
@@ -55,9 +34,177 @@ _WORDS = {
         r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
         list("-+.0123456789"),
     ),
+    "merge": (r"^<<$", ["<"]),
 }
+
+
+class ValueFault(yaml.YAMLError):
+    """A value of a document that cannot be read: its key, the value, cut, and its line."""
+
+
+def load(text: str) -> Any:
+    """The value of a YAML document; numbers with a point or an exponent are Decimal.
+
+    A mapping with a key `<<` has the keys of the mappings under it, too, unless it has its own.
+    Raises one of FAULTS for what is no YAML, has a key twice, a value that is not what its tag
+    says, a number of more than MOST_DIGITS digits or aliases of more than MOST_ADDED characters, or
+    is nested too deep.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _expanded(node, {}) > len(text) + MOST_ADDED:
+            raise ValueFault("its aliases (*name) stand for more text than any recipe has")
+        return loader.construct_document(node)
+    except ConstructorError as err:
+        line = f" (line {err.problem_mark.line + 1})" if err.problem_mark else ""
+        key = ".".join(map(str, loader.key))
+        raise ValueFault(f"{key}{key and ': '}{err.problem}{line}") from err
+    except RecursionError as err:
+        raise ValueFault("it is nested too deep") from err
+    finally:
+        loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with other plain words, numbers and mappings.
+
+    key: the keys that lead to the value which is being read.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.key: list[Any] = []
+
+
+def _expanded(node: yaml.Node, known: dict[int, int]) -> int:
+    """Characters of a node with each alias as what it stands for. known: of nodes, by identity."""
+    if isinstance(node, yaml.ScalarNode):
+        return len(node.value) + 1
+    if id(node) not in known:
+        known[id(node)] = -1
+        parts = [p for part in node.value for p in (part if isinstance(part, tuple) else (part,))]
+        known[id(node)] = 1 + sum(_expanded(part, known) for part in parts)
+    if known[id(node)] < 0:
+        raise ConstructorError(None, None, "an alias stands inside what it names", node.start_mark)
+    return known[id(node)]
+
+
+def _fault(node: yaml.Node, problem: str) -> ConstructorError:
+    return ConstructorError(None, None, problem, node.start_mark)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def _word(name: str, make: Callable[[str], Any]) -> Callable[[_Loader, yaml.Node], Any]:
+    """What reads a scalar of a tag: `make`, called with a text that has the tag's form."""
+    names = ("int", "float") if name == "float" else (name,)
+    forms = [re.compile(_WORDS[each][0]) for each in names if each in _WORDS]
+
+    def read(loader: _Loader, node: yaml.Node) -> Any:
+        fits = isinstance(node, yaml.ScalarNode) and (
+            not forms or any(form.match(node.value) for form in forms)
+        )
+        if not fits:
+            shown = _short(node.value) if isinstance(node, yaml.ScalarNode) else f"a {node.id}"
+            raise _fault(node, f"{shown} is no !!{name}")
+        try:
+            return make(node.value)
+        except ArithmeticError as err:
+            digits = f"a number of more than {MOST_DIGITS} digits: {_short(node.value)}"
+            raise _fault(node, digits) from err
+
+    return read
+
+
+def _integer(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise OverflowError
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    """Raises ArithmeticError for a number that would take more than MOST_DIGITS to write out."""
+    if len(text) > MOST_DIGITS:
+        raise OverflowError
+    number = Decimal(text)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) + len(text) > MOST_DIGITS:
+        raise OverflowError
+    return number
+
+
+def _list(loader: _Loader, node: yaml.Node) -> list[Any]:
+    if not isinstance(node, yaml.SequenceNode):
+        raise _fault(node, f"a {node.id} is no !!seq")
+    return [_at(loader, place, child) for place, child in enumerate(node.value)]
+
+
+def _mapping(loader: _Loader, node: yaml.Node) -> dict[Any, Any]:
+    """A mapping: keys of merged mappings first, those of the first one before all others."""
+    if not isinstance(node, yaml.MappingNode):
+        raise _fault(node, f"a {node.id} is no !!map")
+    own: dict[Any, Any] = {}
+    merged: dict[Any, Any] = {}
+    seen: set[str] = set()
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | Decimal | None) or len(str(key)) > LONGEST_KEY:
+            raise _fault(key_node, f"the key {_short(str(key_node.value))} cannot be a key")
+        # compared as texts, which they become: 1 and "1" would be one source
+        if str(key) in seen:
+            raise _fault(key_node, f"the key {_short(str(key))} stands twice")
+        seen.add(str(key))
+        value = _at(loader, key, value_node)
+        if key_node.tag == MERGE:
+            merged = _merged(value, value_node)
+        else:
+            own[key] = value
+    return merged | own
+
+
+def _merged(value: Any, node: yaml.Node) -> dict[Any, Any]:
+    """The keys that `<<` brings in. Raises ConstructorError unless it has mappings."""
+    mappings = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, dict) for each in mappings):
+        raise _fault(node, "<< takes a mapping, or a list of mappings")
+    keys: dict[Any, Any] = {}
+    for each in mappings:
+        keys |= {key: content for key, content in each.items() if key not in keys}
+    return keys
+
+
+def _at(loader: _Loader, key: Any, node: yaml.Node) -> Any:
+    """The value of a node under a key, which stays in `loader.key` if the value has a fault."""
+    loader.key.append(key)
+    value = loader.construct_object(node, deep=True)
+    loader.key.pop()
+    return value
+
+
+def _unknown(loader: _Loader, node: yaml.Node) -> Any:
+    known = ", ".join(f"!!{tag.removeprefix(CORE)}" for tag in _READ if tag and tag != MERGE)
+    tag = _short(node.tag.replace(CORE, "!!"))
+    raise _fault(node, f"the tag {tag} is not known; these are: {known}")
+
+
+_READ: dict[str | None, Callable[[_Loader, yaml.Node], Any]] = {
+    f"{CORE}null": _word("null", lambda _: None),
+    f"{CORE}bool": _word("bool", lambda text: text.lower() == "true"),
+    f"{CORE}int": _word("int", _integer),
+    f"{CORE}float": _word("float", _decimal),
+    f"{CORE}str": _word("str", str),
+    f"{CORE}seq": _list,
+    f"{CORE}map": _mapping,
+    MERGE: _word("str", str),
+    None: _unknown,
+}
+_Loader.yaml_constructors = _READ
+_Loader.yaml_multi_constructors = {}
 _Loader.yaml_implicit_resolvers = {}  # none of those of version 1.1
 for _tag, (_pattern, _first) in _WORDS.items():
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-_Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
-_Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
+    _Loader.add_implicit_resolver(f"{CORE}{_tag}", re.compile(_pattern), _first)
