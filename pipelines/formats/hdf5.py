@@ -1,7 +1,8 @@
 """Arrays out of HDF5 files from outside, and nothing but these arrays.
 
 An HDF5 file may point at other files (external links, external storage, virtual datasets) and may
-unpack to far more than its size; both are refused before a value is read.
+unpack to far more than its size; both are refused before a value is read. So is an array of which
+parts were never written. Checksums that a file has (gzip's Adler-32, Fletcher-32) are compared.
 
 h5py inflates under a lock and with a slow zlib. So where gzip is all that was done to a dataset's
 chunks, h5py only says where they lie, and libdeflate inflates them; any other is left to h5py.
@@ -49,6 +50,7 @@ def read_array(
             dataset = _expected(opened, shape, np.dtype(dtype), file)
             chunks = gzipped_chunks(dataset, len(data))
             if chunks is None:
+                refuse_holes(dataset, file)
                 return np.ascontiguousarray(dataset[()], np.dtype(dtype).newbyteorder("="))
             extent = dataset.chunks
     except DAMAGE as err:
@@ -73,6 +75,22 @@ def own_dataset(opened: Any, name: str, file: str = "") -> Any:
     if dataset.is_virtual or dataset.external:
         raise BadSample("unsafe path", f"HDF5 {name}: stored in other files", file)
     return dataset
+
+
+def refuse_holes(dataset: Any, file: str = "") -> None:
+    """Raise BadSample("truncated") if parts of an h5py.Dataset were never written.
+
+    HDF5 reads zeros there, as it does after a writer that was interrupted.
+    """
+    if dataset.chunks is None:
+        there, wanted, what = dataset.id.get_storage_size(), dataset.nbytes, "bytes"
+    else:
+        sides = zip(dataset.shape, dataset.chunks, strict=True)
+        wanted, what = math.prod(-(-n // chunk) for n, chunk in sides), "chunks"
+        there = dataset.id.get_num_chunks()
+    if there < wanted:
+        detail = f"HDF5 {dataset.name}: {there} of {wanted} {what} were written"
+        raise BadSample("truncated", detail, file)
 
 
 def only_gzipped(dataset: Any) -> bool:

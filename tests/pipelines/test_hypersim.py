@@ -374,18 +374,16 @@ STORED: dict[str, dict[str, Any]] = {
     "checked": GZIP | {"fletcher32": True},
     "lzf": {"compression": "lzf"},
     "user block": GZIP,
-    "hole": GZIP,
     "unfiltered chunk": GZIP,
 }
 
 
 def stored_as(form: str, values: NDArray[Any]) -> bytes:
-    """An HDF5 file of the array; where there is a hole, its rows are not written."""
+    """An HDF5 file of the array."""
     packed, block = io.BytesIO(), {"userblock_size": 512} if form == "user block" else {}
     with h5py.File(packed, "w", **block) as out:
         dataset = out.create_dataset("dataset", values.shape, values.dtype, **STORED[form])
-        top = 6 if form == "hole" else 0
-        dataset[top:] = values[top:]
+        dataset[...] = values
         if form == "unfiltered chunk":
             chunk = np.ascontiguousarray(values[:6, :8, :1])
             dataset.id.write_direct_chunk((0, 0, 0), chunk.tobytes(), filter_mask=1)
@@ -410,7 +408,6 @@ def odd_float(values: NDArray[np.float16]) -> bytes:
 def test_any_way_of_storage_gives_the_values(form: str) -> None:
     values = np.random.default_rng(1).integers(-8, 9, (HEIGHT, WIDTH, 3)).astype(np.float16) / 8
     data = odd_float(values) if form == "odd float" else stored_as(form, values)
-    values[:6] *= form != "hole"
     found = _hdf5.read_array(data, values.shape, np.float16)
     assert found.dtype == np.float16
     assert np.array_equal(found, values)
@@ -419,6 +416,31 @@ def test_any_way_of_storage_gives_the_values(form: str) -> None:
         directly = _hdf5.gzipped_chunks(opened["dataset"], len(data)) is not None
         assert directly == (form in ("gzip", "edges", "planes", "one chunk"))
         assert _hdf5.gzipped_chunks(opened["dataset"], 100) is None  # chunks beyond the end
+
+
+@pytest.mark.parametrize("form", ["plain", "edges", "not compressed", "checked", "shuffled"])
+def test_what_an_interrupted_writer_leaves_is_truncated(form: str) -> None:
+    for written in (0, 6):
+        packed = io.BytesIO()
+        with h5py.File(packed, "w") as out:
+            dataset = out.create_dataset("dataset", (12, 16, 3), np.float16, **STORED[form])
+            if written and form != "plain":  # of which all is there when a part is
+                dataset[:written] = 1
+        with pytest.raises(BadSample, match=r"^truncated: HDF5 .* were written \[a.hdf5\]"):
+            _hdf5.read_array(packed.getvalue(), (12, 16, 3), np.float16, "a.hdf5")
+
+
+@pytest.mark.parametrize("form", ["gzip", "checked"])
+def test_checksums_of_the_file_are_compared(form: str) -> None:
+    values = np.random.default_rng(1).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float16)
+    data = bytearray(stored_as(form, values))
+    with h5py.File(io.BytesIO(data)) as opened:
+        chunk = opened["dataset"].id.get_chunk_info(0)
+    for place in (chunk.byte_offset + chunk.size - 1, chunk.byte_offset + chunk.size - 5):
+        flipped = data.copy()
+        flipped[place] ^= 1  # in the checksum behind the packed bytes, or in these
+        with pytest.raises(BadSample, match="^undecodable"):
+            _hdf5.read_array(bytes(flipped), values.shape, np.float16)
 
 
 @pytest.mark.parametrize("size", [10, 6 * 8 * 2 - 2, 6 * 8 * 2 + 2, 1 << 24])

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vbdata.errors import BadSample, Reason
 from vbdata.storage.streams import Window
 
-from ...formats.hdf5 import DAMAGE, only_gzipped, own_dataset
+from ...formats.hdf5 import DAMAGE, only_gzipped, own_dataset, refuse_holes
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -69,7 +69,10 @@ class Mat:
         """
         with self._blamed():
             array = self._array(name)
-            return _frame(array, number) if only_gzipped(array) else np.asarray(array[number])
+            if only_gzipped(array):
+                return _frame(array, number)
+            refuse_holes(array, self.path)
+            return np.asarray(array[number])
 
     def texts(self, name: str) -> list[str]:
         """The texts of a cell array, such as `names` or `scenes`. Raises BadSample."""
