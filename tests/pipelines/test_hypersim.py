@@ -439,7 +439,7 @@ def test_checksums_of_the_file_are_compared(form: str) -> None:
     for place in (chunk.byte_offset + chunk.size - 1, chunk.byte_offset + chunk.size - 5):
         flipped = data.copy()
         flipped[place] ^= 1  # in the checksum behind the packed bytes, or in these
-        with pytest.raises(BadSample, match="^undecodable"):
+        with pytest.raises(BadSample, match=r"^undecodable"):
             _hdf5.read_array(bytes(flipped), values.shape, np.float16)
 
 
