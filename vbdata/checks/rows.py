@@ -1,21 +1,24 @@
 """The rows of a build against its manifest: every count, key, licence and held-out group.
 
-Rows come a row group at a time, so memory grows with the build only by 8 bytes a sample (a hash of
-its record, to count distinct ones) and by the held-out groups. No tar is opened.
+Rows come a row group at a time, so memory grows with the build only by 16 bytes a sample (a hash of
+its record and its pass, to count distinct ones) and by the held-out groups. No tar is opened.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from vbdata.core.rng import word_of
+from vbdata import plugins
+from vbdata.checks.mixture import MixtureCheck
+from vbdata.checks.quarantine import Tried
+from vbdata.core.geometry import geometry_for
 from vbdata.errors import BadSample
 from vbdata.layout import HOLDOUT, MANIFEST, key_digits
 from vbdata.manifest.columns import ROWS
@@ -25,23 +28,24 @@ from vbdata.recipe.licences import commercial
 from vbdata.storage.folder import Folder
 
 WITHOUT_PIXELS = tuple(name for name in ROWS.names if name not in ("instruction", "params"))
-
-NO_RECORDS = np.empty(0, np.uint64)
+SHA256 = re.compile("[0-9a-f]{64}")
+SIZES = 4096  # of images, whose geometry is kept
 
 
 class RowCheck:
     """Checks the rows shard by shard (`add`), then what they add up to (`finish`).
 
-    out: the build's folder, from which the held-out groups are read; faults: takes a sentence for
-    each thing that is wrong with those.
+    out: the build's folder, from which the held-out groups are read; tried: the slots in which
+    records failed, as quarantine_faults fills it; faults: takes a sentence for each thing that is
+    wrong with the held-out groups.
     """
 
-    def __init__(self, out: Folder, manifest: Manifest, faults: list[str]) -> None:
+    def __init__(self, out: Folder, manifest: Manifest, tried: Tried, faults: list[str]) -> None:
         self._manifest = manifest
+        self._mixture = MixtureCheck(manifest, tried)
+        self._geometry = lru_cache(SIZES)(self._geometry_of)
         self._held = _held_groups(out, manifest, faults)
         self._datasets = {line.source: line.dataset for line in manifest.sources}
-        self._cells = Counter[tuple[str, str]]()
-        self._records: dict[tuple[str, str], list[NDArray[np.uint64]]] = {}
         self._licences = Counter[tuple[str, str]]()
         self._errors: dict[str, tuple[int, float, float]] = {}
 
@@ -51,13 +55,9 @@ class RowCheck:
         yield from capped(self._key_faults(number, columns))
         yield from capped(self._size_faults(columns))
         yield from capped(self._policy_faults(columns))
-        words: dict[tuple[str, str], list[int]] = {}
-        names = ("source", "task", "sample_id")
-        for source, task, record in zip(*(columns[name] for name in names), strict=True):
-            words.setdefault((source, task), []).append(word_of(record))
-        for cell, some in words.items():
-            self._cells[cell] += len(some)
-            self._records.setdefault(cell, []).append(np.asarray(some, np.uint64))
+        cells = [*zip(columns["source"], columns["task"], strict=True)]
+        drawn = columns["sample_id"], columns["pass"]
+        yield from capped(self._mixture.add(number, columns["key"], cells, *drawn))
         self._licences.update(zip(columns["license"], columns["source"], strict=True))
         for task, error in zip(columns["task"], columns["roundtrip_error"], strict=True):
             count, total, largest = self._errors.get(task, (0, 0.0, 0.0))
@@ -84,10 +84,10 @@ class RowCheck:
         recipe = self._manifest.recipe
         most, multiple = recipe.image.max_pixels or 2**62, recipe.image.multiple_of
         names = (
-            *("key", "seed", "width", "height", "scaled_width", "scaled_height"),
-            *("crop_left", "crop_top", "valid_share"),
+            *("key", "seed", "source_width", "source_height", "width", "height", "scaled_width"),
+            *("scaled_height", "crop_left", "crop_top", "valid_share", "raw_sha256"),
         )
-        for key, seed, width, height, across, down, left, top, share in zip(
+        for key, seed, *sides, width, height, across, down, left, top, share, raw in zip(
             *(columns[name] for name in names), strict=True
         ):
             inside = 0 <= left <= across - width and 0 <= top <= down - height
@@ -95,10 +95,26 @@ class RowCheck:
                 yield f"{key}: its seed is {seed}, the recipe's {recipe.seed}"
             if min(width, height) < 1 or not inside:
                 yield f"{key}: {width}x{height} at {left}, {top} is no part of {across}x{down}"
-            if width * height > most or width % multiple or height % multiple:
+            elif width * height > most or width % multiple or height % multiple:
                 yield f"{key}: {width}x{height} is no size that the recipe allows"
+            elif (across, down, left, top, width, height) != self._geometry(*sides):
+                made = f"{width}x{height} at {left}, {top} of {across}x{down}"
+                yield f"{key}: the recipe does not make {made} of {sides[0]}x{sides[1]}"
             if not 0 < share <= 1:
                 yield f"{key}: {share} of its pixels are valid"
+            if not SHA256.fullmatch(raw):
+                yield f"{key}: {raw!r:.100} is no SHA-256"
+
+    def _geometry_of(self, width: int, height: int) -> tuple[int, ...] | None:
+        """Scaled size, crop's corner and output size of a source image; None if it has none."""
+        image = self._manifest.recipe.image
+        if min(width, height) < 1:
+            return None
+        try:
+            made = geometry_for(width, height, image.max_pixels, image.multiple_of)
+        except BadSample:
+            return None
+        return (*made.scaled, made.left, made.top, made.width, made.height)
 
     def _policy_faults(self, columns: dict[str, list[Any]]) -> Iterator[str]:
         only_commercial = self._manifest.recipe.licence_policy == "commercial"
@@ -116,16 +132,7 @@ class RowCheck:
     def finish(self) -> Iterator[str]:
         """A sentence for each sum over all rows that is not the manifest's."""
         manifest = self._manifest
-        for cell in manifest.cells:
-            name, key = f"{cell.source} / {cell.task}", (cell.source, cell.task)
-            count = self._cells.pop(key, 0)
-            if count != cell.realised:
-                yield f"{name}: {count} rows, {cell.realised} in {MANIFEST}"
-            unique = len(np.unique(np.concatenate(self._records.get(key) or [NO_RECORDS])))
-            if unique != cell.unique:
-                yield f"{name}: {unique} records, {cell.unique} in {MANIFEST}"
-        for source, task in self._cells:
-            yield f"{source} / {task}: rows of a cell that {MANIFEST} does not have"
+        yield from self._mixture.finish()
         stated = {
             (line.license, source): count
             for line in manifest.licenses
@@ -148,6 +155,16 @@ class RowCheck:
         for task, entry in manifest.roundtrip.items():
             if not entry.largest <= entry.tolerance:
                 yield f"{MANIFEST}: {task} does not decode within its tolerance"
+            module = plugins.usable(plugins.TASKS, task)
+            today = module and manifest.code.tasks.get(task) == plugins.code_digest(
+                plugins.TASKS, task
+            )
+            if today and (entry.unit, entry.tolerance) != (module.UNIT, module.TOLERANCE):
+                bound = f"{entry.tolerance:g} {entry.unit}"
+                yield (
+                    f"{MANIFEST}: the tolerance of {task} is {bound}, by its code "
+                    f"{module.TOLERANCE:g} {module.UNIT}"
+                )
 
 
 def _held_groups(out: Folder, manifest: Manifest, faults: list[str]) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ import numpy as np
 
 from vbdata import plugins
 from vbdata.checks.files import listing_faults
-from vbdata.checks.quarantine import quarantine_faults
+from vbdata.checks.quarantine import Tried, quarantine_faults
 from vbdata.checks.rows import WITHOUT_PIXELS, RowCheck
 from vbdata.checks.shards import BuildFacts, Checked, ShardJob, check_shard
 from vbdata.core.rng import Stream
@@ -106,8 +106,9 @@ def examine(
     if manifest is None:
         return Verification(faults=tuple(map(one_line, faults)), unread=("rows and shards",))
     faults += capped(manifest_faults(manifest, sums, files))
-    faults += quarantine_faults(out, manifest)
-    places = _check_rows(out, manifest, faults)
+    tried: Tried = {}
+    faults += capped(quarantine_faults(out, manifest, tried))
+    places = _check_rows(out, manifest, tried, faults)
     if places is None:
         return Verification(faults=tuple(map(one_line, faults)), unread=("the shards",))
     chosen = _chosen(manifest, sample, seed)
@@ -135,9 +136,11 @@ def examine(
     )
 
 
-def _check_rows(out: Folder, manifest: Manifest, faults: list[str]) -> list[RowSpan] | None:
+def _check_rows(
+    out: Folder, manifest: Manifest, tried: Tried, faults: list[str]
+) -> list[RowSpan] | None:
     """Check the rows; return where those of each shard lie, or None if they cannot be read."""
-    check = RowCheck(out, manifest, faults)
+    check = RowCheck(out, manifest, tried, faults)
     try:
         with opened_rows(out, manifest.rows) as file:
             places = row_places(file, manifest)

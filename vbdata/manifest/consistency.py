@@ -8,14 +8,19 @@ folder (options of readers, digests of code and of indices) a lock can tell, not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from vbdata import plugins
+from vbdata.core.types import Cell
 from vbdata.errors import choices
 from vbdata.layout import MANIFEST, SHARDS, SUMS, build_digest, shards_folder, tar_path
 from vbdata.manifest.model import Manifest, ShardLine
+from vbdata.manifest.tally import hundredths
+from vbdata.planning.mixture import apportion, redistribute
+from vbdata.recipe.recipe import recipe_digest
 
 
 def manifest_faults(
@@ -41,6 +46,9 @@ def manifest_faults(
     ):
         if stated != total:
             yield f"{MANIFEST}: {what} is {stated}, its parts add up to {total}"
+    wanted = -(-recipe.samples // recipe.shard_size)
+    if len(shards) != wanted:
+        yield f"{MANIFEST}: {len(shards)} shards, {wanted} of {recipe.shard_size} samples each"
     for number, shard in enumerate(shards):
         yield from _shard_line_faults(manifest, number, shard, sums, files)
     for path in manifest.published:
@@ -73,6 +81,59 @@ def _shard_line_faults(
         yield f"{shard.tar}: {shard.samples} samples, more than shard_size"
 
 
+def _cell_faults(manifest: Manifest, weights: Mapping[Cell, Fraction]) -> Iterator[str]:
+    """A sentence for each cell whose counts do not follow from the recipe and from one another."""
+    recipe, entries = manifest.recipe, {line.source: line.entries for line in manifest.sources}
+    total = sum(weights.values(), Fraction(0))
+    if not total:
+        yield f"{MANIFEST}: the weights of its recipe add up to 0"
+        return
+    counts = _apportioned(manifest, [weights[cell.source, cell.task] for cell in manifest.cells])
+    for cell, count in zip(manifest.cells, counts, strict=True):
+        name = f"{MANIFEST}: {cell.source} / {cell.task}"
+        share = weights[cell.source, cell.task] / total
+        stated = (f"{float(share):.6f}", f"{float(share * recipe.samples):.4f}")
+        if (cell.share, cell.requested) != stated:
+            yield f"{name}: its share is not the recipe's"
+        if cell.apportioned != count:
+            yield f"{name}: {cell.apportioned} samples are apportioned, by the recipe {count}"
+        if cell.unique + cell.repeated != cell.realised:
+            yield f"{name}: unique and repeated do not add up"
+        if cell.realised > cell.apportioned:
+            yield f"{name}: {cell.realised} samples, {cell.apportioned} are apportioned"
+        most = min(cell.realised, cell.eligible)
+        if cell.unique > most or not cell.eligible or cell.replaced > cell.quarantined:
+            yield f"{name}: unique, replaced or eligible is more than can be"
+        elif cell.eligible > entries.get(cell.source, cell.eligible):
+            yield f"{name}: {cell.eligible} of the {entries[cell.source]} entries are eligible"
+        elif cell.passes != hundredths(Fraction(cell.realised, cell.eligible)):
+            yield f"{name}: {cell.passes} passes, {cell.realised} samples of {cell.eligible}"
+    bad = sum(cell.quarantined for cell in manifest.cells)
+    if bad > Fraction(Decimal(recipe.max_bad)) * (manifest.samples + bad):
+        yield f"{MANIFEST}: {bad} rows are quarantined, more than max_bad = {recipe.max_bad}"
+
+
+def _apportioned(manifest: Manifest, weights: Sequence[Fraction]) -> list[int]:
+    """How many samples each cell is planned to have, by the rule of the plan.
+
+    Where the eligible entries cannot serve so many, the rule of cells that do not run out.
+    """
+    recipe, have = manifest.recipe, [cell.eligible for cell in manifest.cells]
+    if recipe.exhaustion == "redistribute" and sum(have) >= recipe.samples:
+        return redistribute(weights, recipe.samples, have)
+    return apportion(weights, recipe.samples)
+
+
+def _in_order(manifest: Manifest) -> dict[str, Any]:
+    """The recipe with sources and tasks in the order of the cells, which is that of the recipe."""
+    plain = manifest.recipe.model_dump()
+    sources: dict[str, Any] = {}
+    for cell in manifest.cells:
+        source = sources.setdefault(cell.source, {**plain["sources"][cell.source], "tasks": {}})
+        source["tasks"][cell.task] = plain["sources"][cell.source]["tasks"][cell.task]
+    return plain | {"sources": sources}
+
+
 def _recipe_faults(manifest: Manifest) -> Iterator[str]:
     """A sentence for each way in which cells, sources or held-out sets are not the recipe's."""
     recipe = manifest.recipe
@@ -84,14 +145,9 @@ def _recipe_faults(manifest: Manifest) -> Iterator[str]:
     if sorted(weights) != sorted((cell.source, cell.task) for cell in manifest.cells):
         yield f"{MANIFEST}: its cells are not those of the recipe"
         return
-    total = sum(weights.values(), Fraction(0)) or Fraction(1)
-    for cell in manifest.cells:
-        share = weights[cell.source, cell.task] / total
-        stated = (f"{float(share):.6f}", f"{float(share * recipe.samples):.4f}")
-        if (cell.share, cell.requested) != stated:
-            yield f"{MANIFEST}: {cell.source} / {cell.task}: its share is not the recipe's"
-        if cell.unique + cell.repeated != cell.realised:
-            yield f"{MANIFEST}: {cell.source} / {cell.task}: unique and repeated do not add up"
+    yield from _cell_faults(manifest, weights)
+    if manifest.recipe_sha256 != recipe_digest(_in_order(manifest)):
+        yield f"{MANIFEST}: recipe_sha256 is not the digest of its recipe"
     tasks = {cell.task for cell in manifest.cells}
     if {*manifest.code.tasks} != tasks or not {*manifest.roundtrip} <= tasks:
         yield f"{MANIFEST}: its code and round trips are not of the tasks of its cells"

@@ -42,7 +42,7 @@ class ShardLine(_Part):
 class CellLine(_Part):
     """A line of `cells`: how many samples of a (source, task) were requested and are there."""
 
-    source: str
+    source: Name
     task: str
     requested: Fixed
     share: Fixed
@@ -121,14 +121,14 @@ class RecipeSource(_Part):
     """An entry of `recipe.sources`: reader, weight of each task, options of the reader."""
 
     dataset: str
-    tasks: dict[str, Annotated[str, Field(pattern=r"^\d{1,40}(\.\d{1,40})?$")]]
+    tasks: dict[str, Fixed]
     options: dict[str, Any]
 
 
 class Recipe(_Part):
     """`recipe`: all of it that decides bytes, so without the places of the data."""
 
-    name: str
+    name: BuildName
     seed: int
     samples: Count
     shard_size: Annotated[int, Field(ge=1, lt=2**53)]
@@ -136,7 +136,7 @@ class Recipe(_Part):
     image: Image
     spares: Count
     exhaustion: Literal["repeat", "stop", "redistribute"]
-    max_bad: Annotated[str, Field(max_length=100)]
+    max_bad: Fixed
     licence_policy: Literal["any", "commercial"]
     tasks: dict[str, dict[str, Any]]
     holdout: list[dict[str, Any]]

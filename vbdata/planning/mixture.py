@@ -6,7 +6,7 @@ and the order of a draw depends on sample ids alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -71,17 +71,24 @@ def schedule(counts: Sequence[int], block: int) -> Ints:
     finds a schedule whenever there is one, and here there always is (Tijdeman 1980; Steiner and
     Yeomans 1993 for block = 1).
     """
+    table = np.zeros((-(-sum(counts) // block), len(counts)), np.int64)
+    for b, row in enumerate(scheduled(counts, block)):
+        table[b] = row
+    return table
+
+
+def scheduled(counts: Sequence[int], block: int) -> Iterator[Ints]:
+    """The rows of `schedule`, int64[cells] each, block by block."""
     total = sum(counts)
     # products of two counts are formed, which must fit; Python's integers have no bound
     exact: Any = np.int64 if total < 2**31 else object
     count = np.asarray(counts, exact)
-    ends = np.minimum(np.arange(block, total + block, block), total)
-    table = np.zeros((len(ends), len(count)), np.int64)
     done = np.zeros_like(count)
-    for b, end in enumerate(ends.tolist()):
-        table[b] = _fill(count, total, done, end, end - b * block)
-        done = done + table[b]
-    return table
+    for start in range(0, total, block):
+        end = min(start + block, total)
+        row = _fill(count, total, done, end, end - start)
+        done = done + row
+        yield row.astype(np.int64)
 
 
 def _fill(count: Ints, total: int, done: Ints, end: int, size: int) -> Ints:
