@@ -16,6 +16,8 @@ from vbdata.errors import choices
 from vbdata.recipe.licences import forbidden
 
 SOURCE_KEYS = ("dataset", "root", "tasks")
+NESTED = 5  # mappings and lists within one another, of an option
+MOST_VALUES = 20_000  # of an option: names and colours of some thousand classes
 
 
 def recipe_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -50,11 +52,41 @@ def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
 
 def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterator[str]:
     options = plugins.options(module.index)
+    faults = []
     for key, value in source.items():
         if key not in options and key not in SOURCE_KEYS:
-            yield f"sources.{name}.{key}: unknown key{choices(key, [*options, *SOURCE_KEYS])}"
-        elif key in options and not all(isinstance(v, str | int | Decimal) for v in _items(value)):
-            yield f"sources.{name}.{key}: should be a text, number or list, got {shown(value)}"
+            faults.append(f"{key}: unknown key{choices(key, [*options, *SOURCE_KEYS])}")
+        elif key in options and (wanted := _no_option(options[key].default, value)):
+            faults.append(f"{key}: should be {wanted}, got {shown(value)}")
+    if not faults and hasattr(module, "option_faults"):
+        faults += module.option_faults({k: v for k, v in source.items() if k in options})
+    yield from (f"sources.{name}.{fault}" for fault in faults)
+
+
+def _no_option(default: Any, value: Any) -> str:
+    """What an option of a reader has to be, "" if the value is that.
+
+    A text, a number or a list of them; mappings, which may nest, only where the default is one.
+    """
+    if not isinstance(default, Mapping):
+        plain = all(isinstance(v, str | int | Decimal) for v in _items(value))
+        return "" if plain else "a text, number or list"
+    if _values(value, NESTED) > MOST_VALUES:
+        return (
+            f"texts, numbers, lists and mappings, nested {NESTED} deep at most, "
+            f"{MOST_VALUES} values in all"
+        )
+    return ""
+
+
+def _values(value: Any, deep: int) -> int:
+    """How many texts and numbers a value holds; too many if it is no option or nests deeper."""
+    if isinstance(value, str | int | Decimal):
+        return 1
+    if not isinstance(value, list | dict) or not deep:
+        return MOST_VALUES + 1
+    parts = value.values() if isinstance(value, dict) else value
+    return sum(_values(part, deep - 1) for part in parts)
 
 
 def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) -> Iterator[str]:

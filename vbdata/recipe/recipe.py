@@ -232,7 +232,7 @@ def _resolved(
                 dataset=source.dataset,
                 roots=given.get(name) or place(source.root),
                 tasks=wanted,
-                options=dict(source.model_extra or {}),
+                options={key: _keyed(value) for key, value in (source.model_extra or {}).items()},
             )
         )
     read = {source.dataset: source.roots for source in reversed(sources)}
@@ -260,6 +260,13 @@ def _beside(folder: Path, root: str) -> str:
         return root if "://" in root else str((folder / Path(root).expanduser()).resolve())
     except (ValueError, RuntimeError, OSError) as err:
         raise RecipeError([f"root {root!r} is no path: {err}"]) from err
+
+
+def _keyed(value: Any) -> Any:
+    """An option's value, the keys of its mappings as texts, as a manifest has them."""
+    if isinstance(value, Mapping):
+        return {str(key): _keyed(part) for key, part in value.items()}
+    return [_keyed(part) for part in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:
