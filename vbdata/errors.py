@@ -20,6 +20,7 @@ LONGEST = 1000  # characters of a message about one record
 
 Reason = Literal[
     "missing",
+    "changed",
     "truncated",
     "undecodable",
     "too large",
@@ -43,6 +44,7 @@ Reason = Literal[
 REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         "missing": "a file, or a member of an archive, that the record names is not there",
+        "changed": "a file is another one than when its source was indexed; see `--rehash`",
         "truncated": "a file ends before what its header promises; empty files too",
         "undecodable": "a file is not of its kind, or its bytes are damaged",
         "too large": "more pixels, bytes, chunks or scans than any dataset has: a bomb",
@@ -98,6 +100,10 @@ class LockError(BuildError):
         besides = [f"{'likely cause' if built else 'besides'}: {cause}" for cause in causes]
         lines = [*besides, *faults] if built else [*faults, *besides]
         super().__init__(f"this is not what {name} says:\n" + "\n".join(lines))
+
+
+class CodecError(VbdataError):
+    """A file or array that cannot be encoded or decoded."""
 
 
 class BadSample(VbdataError):

@@ -15,6 +15,8 @@ from vbdata.cli.app import app
 from vbdata.codecs import CodecError
 from vbdata.errors import BadSample, RecipeError
 
+OpenEXR = pytest.importorskip("OpenEXR")
+Box = tuple[int, int, int, int]  # left, top, right, bottom, all inclusive
 LEGEND = {"legend": [{"name": "cat", "rgb": [255, 0, 0]}, {"name": "dog", "rgb": [0, 64, 255]}]}
 
 
@@ -108,6 +110,87 @@ def test_arrays_that_cannot_be_drawn(
 ) -> None:
     with pytest.raises(CodecError, match=message):
         codecs.encode(task, array, params)
+
+
+def exr(path: Path, channels: dict[str, np.ndarray], data: Box | None, display: Box) -> Path:
+    """Write an EXR whose data window is smaller or larger than its display window."""
+    header: dict[str, object] = {"displayWindow": corners(display)}
+    if data:
+        header["dataWindow"] = corners(data)
+    OpenEXR.File(header, channels).write(str(path))
+    return path
+
+
+def corners(box: Box) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(box[:2], np.int32), np.array(box[2:], np.int32)
+
+
+def test_an_exr_is_its_display_window(tmp_path: Path) -> None:
+    z = np.arange(1, 17, dtype=np.float32).reshape(4, 4)
+    part = codecs.read_array(exr(tmp_path / "a.exr", {"Z": z}, (2, 1, 5, 4), (0, 0, 7, 5)))
+    assert part.shape == (6, 8)
+    assert (part[1:5, 2:6] == z).all()
+    assert np.isnan(part).sum() == 48 - 16
+    over = codecs.read_array(exr(tmp_path / "b.exr", {"Z": z}, (-1, -1, 2, 2), (0, 0, 1, 1)))
+    assert (over == z[1:3, 1:3]).all()
+    ids = codecs.read_array(
+        exr(tmp_path / "c.exr", {"id": z.astype(np.uint32)}, (2, 1, 5, 4), (0, 0, 7, 5))
+    )
+    assert ids.dtype == np.uint32
+    assert (ids == np.nan_to_num(part)).all()
+    with pytest.raises(CodecError, match="lies outside of its display window"):
+        codecs.read_array(exr(tmp_path / "d.exr", {"Z": z}, (9, 9, 12, 12), (0, 0, 7, 5)))
+
+
+def test_exr_channels_of_several_types_and_names(tmp_path: Path) -> None:
+    x, y, z = (np.full((2, 3), n, t) for n, t in ((0.6, "f2"), (0, "f4"), (-0.8, "f4")))
+    box = (0, 0, 2, 1)
+    for names in ("RGB", "XYZ", ("N.X", "N.Y", "N.Z")):
+        channels = dict(zip(names, (x, y, z), strict=True)) | {"A": y}
+        found = codecs.read_array(exr(tmp_path / "a.exr", channels, None, box))
+        np.testing.assert_allclose(found, np.stack([x, y, z], -1), atol=1e-3)
+    rgb = codecs.encode("normals", found)
+    assert np.abs(codecs.decode("normals", rgb) - found).max() < 0.01
+    many = exr(tmp_path / "b.exr", {**dict(zip("RGB", (y, y, z), strict=True)), "Z": y}, None, box)
+    with pytest.raises(CodecError, match="found B, G, R, Z"):
+        codecs.read_array(many)
+
+
+def test_integer_depth_needs_its_unit(tmp_path: Path) -> None:
+    stored = np.array([[0, 12, 120], [24, 36, 240]])
+    for name, kind in (("a.png", "u1"), ("b.png", "u2"), ("c.npy", "i4")):
+        path = tmp_path / name
+        typed = stored.astype(kind)
+        np.save(path, typed) if path.suffix == ".npy" else cv2.imwrite(str(path), typed)
+        done = CliRunner().invoke(app, ["encode", "depth", str(path), str(tmp_path / "o.png")])
+        assert (done.exit_code, "--scale" in done.output) == (1, True)
+        said = run("encode", "depth", path, tmp_path / "o.png", "--scale", 12)
+        assert "depth 1 to 20 m, median 3 m, in 83.3% of the pixels" in said
+        back = codecs.decode("depth", codecs.read_rgb(tmp_path / "o.png"))
+        assert np.isnan(back[0, 0])
+        np.testing.assert_allclose(back[1], [2, 3, 20], rtol=0.02)
+    with pytest.raises(CodecError, match="2 depths are below 0"):
+        codecs.encode("depth", np.array([[-1.0, 2, -3]]))
+    with pytest.raises(CodecError, match="how many make one metre"):
+        codecs.write_array(tmp_path / "d.png", np.ones((2, 2)))
+    done = CliRunner().invoke(app, ["encode", "normals", "a.npy", "b.png", "--scale", "2"])
+    assert "--scale is the unit of depth; normals has none" in " ".join(done.output.split())
+    codecs.write_array(tmp_path / "e.png", np.array([[0.001, np.nan]]), scale=1)
+    assert codecs.read_array(tmp_path / "e.png").tolist() == [[1, 0]]
+
+
+def test_normals_that_are_not_unit() -> None:
+    unit = np.zeros((2, 2, 3))
+    unit[..., 2] = -1
+    for factor in (0.995, 1.005):
+        assert (codecs.encode("normals", unit * factor) == codecs.encode("normals", unit)).all()
+    unit[0, 0] = 0
+    assert np.isnan(codecs.decode("normals", codecs.encode("normals", unit))[0, 0]).all()
+    unit[1] *= 0.5
+    with pytest.raises(CodecError, match=r"2 of 4 normals are not of length 1 \(0.5 to 0.5\)"):
+        codecs.encode("normals", unit)
+    with pytest.raises(CodecError, match="floats from -1 to 1, got uint8"):
+        codecs.encode("normals", np.zeros((2, 2, 3), np.uint8))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

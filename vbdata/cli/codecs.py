@@ -42,8 +42,20 @@ Params = Annotated[
     ),
 ]
 Scale = Annotated[
-    float, typer.Option(min=1e-9, help="How many units of a 16-bit PNG make one metre.")
+    float | None,
+    typer.Option(min=1e-9, help="How many units of integer depth make one metre."),
 ]
+
+
+DEPTH = "depth"  # the kind of label that has a unit
+
+
+def _refuse_scale(task: str, scale: float | None) -> None:
+    """Raise CodecError for a scale of what has no unit."""
+    from vbdata import codecs
+
+    if scale is not None and codecs.label_kind(task) != DEPTH:
+        raise codecs.CodecError(f"--scale is the unit of depth; {task} has none")
 
 
 def encode(
@@ -53,9 +65,11 @@ def encode(
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The RGB image: .png.")],
     params: Params = None,
-    scale: Scale = 1.0,
+    scale: Scale = None,
 ) -> None:
     """Encode an array as RGB: depth in metres, normals in OpenCV axes, or ids of a legend.
+
+    Depth in integers, of a PNG or any other file, needs --scale; in it 0 is missing.
 
     Examples:
 
@@ -66,9 +80,12 @@ def encode(
     with reported(False):
         from vbdata import codecs
 
-        rgb = codecs.encode(task, codecs.read_array(source, scale), codecs.read_params(params))
+        _refuse_scale(task, scale)
+        array = codecs.read_array(source, scale)
+        rgb = codecs.encode(task, array, codecs.read_params(params))
         codecs.write_array(target, rgb)
-        typer.echo(f"{target}: {rgb.shape[1]}x{rgb.shape[0]}")
+        read = f", depth {codecs.depth_range(array)}" if codecs.label_kind(task) == DEPTH else ""
+        typer.echo(f"{target}: {rgb.shape[1]}x{rgb.shape[0]}{read}")
 
 
 def decode(
@@ -78,9 +95,11 @@ def decode(
         Path, typer.Argument(metavar="OUT", help="The array: .npy, .exr or 16-bit .png.")
     ],
     params: Params = None,
-    scale: Scale = 1.0,
+    scale: Scale = None,
 ) -> None:
-    """Decode an RGB image to an array. Invalid pixels are NaN, in ids -1, in a PNG 0.
+    """Decode an RGB image to an array. Invalid pixels are NaN, in ids -1, in a PNG of depth 0.
+
+    Depth in a PNG is whole numbers and needs --scale.
 
     Example:
 
@@ -89,6 +108,7 @@ def decode(
     with reported(False):
         from vbdata import codecs
 
+        _refuse_scale(task, scale)
         array = codecs.decode(task, codecs.read_rgb(source), codecs.read_params(params))
         codecs.write_array(target, array, scale)
         typer.echo(f"{target}: {array.dtype} {'x'.join(map(str, array.shape))}")

@@ -1,0 +1,188 @@
+"""The codecs alone: arrays to RGB and back, by the name of a task.
+
+    rgb = encode("TASK", array, params)        array = decode("TASK", rgb, params)
+
+What an array is depends on the kind of label that the task draws:
+    depth     float[H, W], metres of planar z, inf = sky, NaN = invalid
+    normals   float[H, W, 3], unit, OpenCV axes (+x right, +y down, +z forward), NaN or 0 = invalid
+    segments  int[H, W], 0 = background, -1 = invalid, k = the k-th name of params["legend"] (or
+              the k-th instance, in the k-th colour of params["palette"])
+    image     uint8[H, W, 3]
+params is what a build's manifest holds for a sample; a task's own defaults are used for what is
+left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vbdata import plugins
+from vbdata.codecs.files import (
+    depth_range,
+    metres,
+    read_array,
+    read_params,
+    read_rgb,
+    write_array,
+)
+from vbdata.core.images import Pixels
+from vbdata.core.types import Depth, Normals, Segments
+from vbdata.errors import CodecError, RecipeError, choices
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = [
+    "CodecError",
+    "decode",
+    "depth_range",
+    "encode",
+    "label_kind",
+    "metres",
+    "read_array",
+    "read_params",
+    "read_rgb",
+    "write_array",
+]
+UNIT_WITHIN = 0.01  # by which a normal's length may be off, as 8 bits a component make it
+EXACT = 1e-6  # below which it is not scaled
+
+
+def encode(task: str, array: ArrayLike, params: Mapping[str, Any] | None = None) -> Pixels:
+    """Draw an array as uint8 RGB [H, W, 3].
+
+    Normals whose length is off by less than 1 % are scaled to length 1. Raises CodecError for a
+    wrong shape or dtype, for depth that is integers or below 0, for normals of another length.
+    """
+    module, full = _task(task, params)
+    label = _label(module.NEEDS[0], np.asarray(array), full)
+    rgb: Pixels = module.render(label, full).numpy()
+    return rgb
+
+
+def decode(task: str, rgb: Pixels, params: Mapping[str, Any] | None = None) -> NDArray[Any]:
+    """Read uint8 RGB [H, W, 3] back to an array."""
+    import torch
+
+    module, full = _task(task, params)
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise CodecError(f"RGB is uint8 [H, W, 3], got {rgb.dtype} {list(rgb.shape)}")
+    return _array(module.decode(torch.from_numpy(np.array(rgb)), full))
+
+
+def label_kind(task: str) -> str:
+    """The kind of label that a task draws: "depth", ... Raises RecipeError for an unknown task."""
+    kind: str = _module(task).NEEDS[0]
+    return kind
+
+
+def _module(name: str) -> Any:
+    if plugins.module_name(plugins.TASKS, name) is None:
+        known = plugins.names(plugins.TASKS)
+        raise RecipeError([f"unknown task {name!r}{choices(name, known)}"])
+    return plugins.task(name)
+
+
+def _task(name: str, params: Mapping[str, Any] | None) -> tuple[Any, dict[str, Any]]:
+    module = _module(name)
+    full = {**module.PARAMS, **(params or {})}
+    lacking = [key for key, value in full.items() if value is None]
+    if lacking:
+        raise CodecError(f"{name} needs params {', '.join(lacking)}: see {module.__name__}")
+    return module, full
+
+
+def _label(kind: str, array: NDArray[Any], params: Mapping[str, Any]) -> Any:
+    """The label that an array stands for."""
+    import torch
+
+    shape = {"depth": 2, "segments": 2, "normals": 3, "image": 3, "edited": 3}.get(kind, 0)
+    if array.ndim != shape or (shape == 3 and array.shape[2] != 3):
+        wanted = "[H, W, 3]" if shape == 3 else "[H, W]"
+        raise CodecError(f"{kind} is {wanted}, got {list(array.shape)}")
+    if kind == "depth":
+        z = torch.from_numpy(_checked_depth(array))
+        return Depth(metres=z, valid=~z.isnan())
+    if kind == "normals":
+        xyz = torch.from_numpy(_unit(array)).movedim(-1, 0).contiguous()
+        valid = xyz.isfinite().all(0)
+        return Normals(xyz=xyz, valid=valid, sky=torch.zeros_like(valid))
+    if kind == "segments":
+        return _segments(array, params)
+    if array.dtype != np.uint8:
+        raise CodecError(f"an image is uint8, got {array.dtype}")
+    return torch.from_numpy(array.copy())
+
+
+def _checked_depth(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Depth as float32. Raises CodecError for integers, which have a unit, and below 0."""
+    if array.dtype.kind != "f":
+        raise CodecError(
+            f"depth is metres as floats, got {array.dtype}: how many of its units make one metre? "
+            "--scale (1000 for millimetres), or codecs.metres(array, scale)"
+        )
+    if below := int((array < 0).sum()):
+        raise CodecError(f"{below} depths are below 0 (least {np.nanmin(array):g}); NaN = missing")
+    return array.astype(np.float32)
+
+
+def _unit(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Vectors [H, W, 3] as float32 of length 1, NaN where they are 0 or not finite.
+
+    Raises CodecError if one has another length than rounding explains.
+    """
+    if array.dtype.kind != "f":
+        raise CodecError(f"normals are floats from -1 to 1, got {array.dtype}")
+    xyz = array.astype(np.float64)
+    length = np.sqrt((xyz * xyz).sum(-1))
+    known = np.isfinite(length) & (length > 0)
+    strange = known & (np.abs(length - 1) > UNIT_WITHIN)
+    if count := int(strange.sum()):
+        low, high = length[strange].min(), length[strange].max()
+        raise CodecError(
+            f"{count} of {length.size} normals are not of length 1 ({low:.4g} to {high:.4g}): "
+            "divide them by their length, once they are vectors and not colours from 0 to 1"
+        )
+    scaled = known & (np.abs(length - 1) > EXACT)
+    xyz[scaled] /= length[scaled][:, None]
+    xyz[~known] = np.nan
+    return xyz.astype(np.float32)
+
+
+def _segments(array: NDArray[Any], params: Mapping[str, Any]) -> Segments:
+    import torch
+
+    if "legend" in params:
+        names = [item["name"] for item in params["legend"]]
+    else:
+        names = [params["class"]] * len(params["palette"])
+    if array.dtype.kind not in "iu" or array.max(initial=0) > len(names):
+        raise CodecError(
+            f"segments are integers from -1 to the {len(names)} names or colours of the params, "
+            f"got {array.dtype} up to {array.max(initial=0)}"
+        )
+    ids = torch.from_numpy(array.astype(np.int32))
+    return Segments(
+        ids=ids.clamp_min(0),
+        classes=tuple(names),
+        things=(False,) * len(names),
+        crowds=(False,) * len(names),
+        valid=ids >= 0,
+    )
+
+
+def _array(label: Depth | Normals | Segments | Tensor) -> NDArray[Any]:
+    import torch
+
+    if isinstance(label, Depth):
+        return np.asarray(torch.where(label.valid, label.metres, torch.nan).numpy())
+    if isinstance(label, Normals):
+        xyz = torch.where(label.valid, label.xyz, torch.nan)
+        return np.ascontiguousarray(xyz.movedim(0, -1).numpy())
+    if isinstance(label, Segments):
+        return np.asarray(torch.where(label.valid, label.ids, -1).numpy())
+    return np.asarray(label.numpy())
