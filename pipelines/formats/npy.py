@@ -1,4 +1,4 @@
-"""Planes of numbers out of .npy files from outside.
+"""Arrays of numbers out of .npy files from outside.
 
 A header is read as a Python literal, never as code. Anything but plain numbers (pickles, records)
 is refused, and so is a file that does not hold exactly the bytes that its header promises.
@@ -53,6 +53,19 @@ def plane(
     if head.shape not in ((height, width), (height, width, 1)):
         detail = f"npy of shape {head.shape}, expected ({height}, {width}) or with a last 1"
         raise BadSample("wrong size", detail, file)
+    return np.ascontiguousarray(_values(data, head, file).reshape(height, width))
+
+
+def array(data: bytes, file: str = "") -> NDArray[Any]:
+    """The array of a file, of any shape and type of number, in native byte order.
+
+    file: the name for messages. Raises BadSample("truncated", "undecodable" or "wrong dtype").
+    """
+    return _values(data, header(data, file), file)
+
+
+def _values(data: bytes, head: Header, file: str) -> NDArray[Any]:
+    """The values behind a header, in native byte order. Raises BadSample unless all are there."""
     promised = math.prod(head.shape) * head.dtype.itemsize
     held = len(data) - head.start
     if held != promised:
@@ -60,7 +73,7 @@ def plane(
         raise BadSample("truncated" if held < promised else "undecodable", detail, file)
     values = np.frombuffer(data, head.dtype, offset=head.start)
     values = values.reshape(head.shape, order="F" if head.fortran else "C")
-    return np.ascontiguousarray(values.reshape(height, width), head.dtype.newbyteorder("="))
+    return np.ascontiguousarray(values, head.dtype.newbyteorder("="))
 
 
 def header(data: bytes, file: str = "") -> Header:

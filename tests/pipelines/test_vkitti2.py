@@ -18,8 +18,8 @@ from pipelines import vkitti2
 from pipelines.demo import vkitti2 as demo
 from pipelines.demo.scene import Truth
 from pipelines.demo.vkitti2_street import COLORS, OFFICIAL
+from pipelines.formats import palettes
 from pipelines.parts.vkitti import depth as _vkitti_depth
-from pipelines.parts.vkitti import segments as _vkitti_segments
 from tests.helpers.builds import REAL as SAMPLES
 from vbdata.core.surface import normals_from_depth
 from vbdata.core.types import ClassFact, Depth, Entry, Normals, Segments
@@ -439,7 +439,7 @@ def test_palette_indices_of_any_depth(bits: int) -> None:
     indices = (np.arange(7 * 13) % 2**bits).astype(np.uint8).reshape(7, 13)
     data = demo.palette_png(indices, bits=bits)
     assert (Image.open(io.BytesIO(data)).mode, data[24]) == ("P", bits)
-    assert np.array_equal(_vkitti_segments.indices(data, "x.png"), indices)
+    assert np.array_equal(palettes.indices(data, "x.png"), indices)
 
 
 def test_palette_indices_are_no_colours() -> None:
@@ -451,7 +451,7 @@ def test_palette_indices_are_no_colours() -> None:
     image.save(data, "PNG", transparency=0)
     assert b"tRNS" in data.getvalue()
     for each in (data.getvalue(), png(indices)):
-        assert np.array_equal(_vkitti_segments.indices(each, "x.png"), indices)
+        assert np.array_equal(palettes.indices(each, "x.png"), indices)
 
 
 # damage
@@ -464,7 +464,7 @@ def flipped(data: bytes, at: int) -> bytes:
 def bomb(data: bytes) -> bytes:
     """The width and height of a PNG, set to 65535."""
     body = data[12:16] + b"\0\0\xff\xff" * 2 + data[24:29]
-    return data[:12] + body + _vkitti_segments._crc(body) + data[33:]
+    return data[:12] + body + palettes._crc(body) + data[33:]
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ def read(data: bytes, file: str = "", channels: Sequence[str] = ()) -> NDArray[A
     """The one channel of an EXR as [H, W], or its R, G, B or X, Y, Z as [H, W, 3].
 
     channels: by name, to be read in this order: one as [H, W], several as [H, W, n]; without, it
-    must be clear which are meant: those of a layer (Normal.X) count as well, and A is left out, as
-    are G and B where they are equal to R. file: the name for messages. Float16 or float32, float32
-    where types differ, or uint32. Raises BadSample; ImportError without the package OpenEXR.
+    must be clear which are meant: those of a layer (Normal.X) count as well, and A is left out.
+    file: the name for messages. Float16 or float32, float32 where these two meet, or uint32. Raises
+    BadSample; ImportError without the package OpenEXR.
     """
     opened = package()
     try:

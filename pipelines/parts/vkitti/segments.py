@@ -8,18 +8,16 @@ its own, is no segment but valid; Undefined is not valid.
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import images
 from vbdata.core.types import ClassFact, Segments
 from vbdata.errors import BadSample
 
+from ...formats import palettes
 from .. import maps, records
 from ..class_facts import Seen, by_class
 from .tables import CLASSES, MOST_TRACKS, VEHICLES, VOID, Colors
@@ -56,7 +54,7 @@ def runs(root: Root, entry: Entry, colors: Colors) -> Runs:
     instances = np.zeros(colours.shape, np.uint8)
     if "instances" in entry.files:
         path = entry.files["instances"].path
-        instances = indices(records.read(root, entry, "instances"), path)
+        instances = palettes.indices(records.read(root, entry, "instances"), path)
         records.check_size(instances.shape, entry, path)
     starts, lengths = maps.runs(colours, instances)
     of_runs = colours.ravel()[starts].astype(np.int64)
@@ -116,48 +114,6 @@ def shown(
         Seen(*part, int(size)) for part, size in zip(parts, sizes, strict=True) if size
     )
     return visible, facts
-
-
-def indices(data: bytes, path: str) -> NDArray[np.uint8]:
-    """The indices of a palette PNG, uint8[H, W], whatever its palette. Raises BadSample.
-
-    OpenCV would expand the palette to colours. The image data under the header of a grey PNG are
-    the indices themselves, and pass through the checks of all other PNGs.
-    """
-    bits, colour_type = (data[24], data[25]) if len(data) > 25 else (8, 0)
-    indexed = colour_type == 3 and bits in (1, 2, 4, 8) and _header_is_whole(data)
-    stored = images.decode_png_raw(_greyed(data) if indexed else data, path)
-    if stored.ndim != 2 or stored.dtype != np.uint8:
-        what = f"{stored.dtype} of shape {stored.shape}"
-        raise BadSample("wrong dtype", f"{what}, expected palette indices or grey uint8", path)
-    if indexed and bits < 8:  # decoding as grey has stretched them to 0 to 255
-        stored = stored // np.uint8(255 // (2**bits - 1))
-    return stored.astype(np.uint8, copy=False)
-
-
-def _header_is_whole(data: bytes) -> bool:
-    """Whether a PNG begins with an IHDR chunk whose checksum is right."""
-    return data[12:16] == b"IHDR" and data[29:33] == _crc(data[12:29])
-
-
-def _greyed(data: bytes) -> bytes:
-    """The grey PNG of as many bits whose image data are those of a palette PNG."""
-    header = data[12:25] + b"\0" + data[26:29]
-    kept = [chunk for kind, chunk in _chunks(data) if kind in (b"IDAT", b"IEND")]
-    return b"".join([data[:12], header, _crc(header), *kept])
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(kind, all bytes) of the chunks of a PNG; the last may be cut short."""
-    start = len(images.PNG_MAGIC)
-    while start + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, start)
-        yield kind, data[start : start + 12 + length]
-        start += 12 + length
-
-
-def _crc(body: bytes) -> bytes:
-    return struct.pack(">I", zlib.crc32(body))
 
 
 def _rows_of(packed: NDArray[np.int64], colors: Colors, path: str) -> NDArray[np.intp]:

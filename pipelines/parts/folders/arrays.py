@@ -1,0 +1,79 @@
+"""Numbers of a file of any of the types that depth, normals and label maps come in.
+
+By a file's first bytes: PNG, TIFF, NumPy's .npy and .npz, OpenEXR, PFM, DPT, HDF5. A JPEG is
+refused: it does not keep values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.core import exr, images
+from vbdata.core.types import Geometry
+from vbdata.errors import BadSample
+
+from ...formats import dpt, hdf5_named, npy, npz, palettes, pfm, tiff
+
+KINDS = "PNG, TIFF, NPY, NPZ, EXR, PFM, DPT or HDF5"
+
+
+def numbers(
+    data: bytes, file: str, dataset: str = "", channels: Sequence[str] = ()
+) -> NDArray[Any]:
+    """The array of a file as it is stored, [H, W] or [H, W, n].
+
+    dataset: its name in an HDF5 or NPZ, which may have several; channels: of an EXR; file: the name
+    for messages. A palette PNG gives its indices. Axes of length 1 before H and after W are left
+    out. Raises BadSample.
+    """
+    values = _read(data, file, dataset, channels)
+    while values.ndim > 2 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[..., 0]
+    if values.ndim not in (2, 3) or not values.size:
+        raise BadSample("wrong dtype", f"an array {list(values.shape)}, expected [H, W]", file)
+    if values.shape[0] * values.shape[1] > images.MAX_PIXELS:
+        detail = f"an array {list(values.shape)}, at most {images.MAX_PIXELS} pixels"
+        raise BadSample("too large", detail, file)
+    return values
+
+
+def _read(data: bytes, file: str, dataset: str, channels: Sequence[str]) -> NDArray[Any]:
+    if data.startswith(images.PNG_MAGIC):
+        return palettes.samples(data, file)
+    if data.startswith(npy.MAGIC):
+        return npy.array(data, file)
+    if data.startswith(exr.MAGIC):
+        return exr.read(data, file, channels)
+    if data.startswith(hdf5_named.MAGIC):
+        return hdf5_named.array(data, dataset, file)
+    if data.startswith(tiff.MAGICS):
+        return tiff.array(data, file)
+    if data.startswith(npz.MAGIC):
+        return npz.array(data, dataset, file)
+    if data.startswith(dpt.MAGIC):
+        return dpt.array(data, file)
+    if data.startswith(pfm.MAGICS):
+        return pfm.array(data, file)
+    if images.is_jpeg(data):
+        raise BadSample("undecodable", f"a JPEG, which keeps no values; expected {KINDS}", file)
+    what = f"starts {data[:8].hex()}" if data else "an empty file"
+    raise BadSample("undecodable" if data else "truncated", f"{what}; expected {KINDS}", file)
+
+
+def fitted(values: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """A map [..., H, W] of another size at this one, each pixel that in which its centre lies."""
+    import torch
+
+    tall, wide = values.shape[-2:]
+    if (wide, tall) == (width, height):
+        return values
+    geometry = Geometry(
+        source=(wide, tall), scaled=(width, height), left=0, top=0, width=width, height=height
+    )
+    return np.asarray(geometry.pick(torch.from_numpy(np.ascontiguousarray(values))).numpy())
