@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.codecs import exr
+from vbdata.core import exr
 from vbdata.core.images import Pixels, decode_png_raw, decode_rgb
 from vbdata.core.png import encode_png, encode_png16
-from vbdata.errors import CodecError, choices
+from vbdata.errors import BadSample, CodecError, choices
 
 KINDS = (".npy", ".exr", ".png")
 
@@ -32,7 +32,7 @@ def read_array(path: Path, scale: float | None = None) -> NDArray[Any]:
         except (ValueError, OSError, EOFError) as err:
             raise CodecError(f"{path}: not an array: {err}") from err
     elif kind == ".exr":
-        stored = exr.read(path)
+        stored = _read_exr(path)
     elif kind == ".png":
         stored = decode_png_raw(path.read_bytes(), str(path))
     else:
@@ -72,13 +72,31 @@ def write_array(path: Path, array: NDArray[Any], scale: float | None = None) -> 
     if kind == ".npy":
         np.save(path, array)
     elif kind == ".exr":
-        exr.write(path, array)
+        name = "RGB" if array.ndim == 3 else "Z"
+        whole = np.ascontiguousarray(array, np.float32)
+        _open_exr().File({}, {name: whole}).write(str(path))
     elif kind == ".png" and array.dtype == np.uint8 and array.ndim == 3:
         path.write_bytes(encode_png(array))
     elif kind == ".png" and array.ndim == 2:
         path.write_bytes(encode_png16(_units(path, array, scale)))
     else:
         raise CodecError(f"{path}: cannot hold {array.dtype} {list(array.shape)}; try .npy")
+
+
+def _read_exr(path: Path) -> NDArray[Any]:
+    _open_exr()
+    try:
+        return exr.read(path.read_bytes(), str(path))
+    except BadSample as bad:
+        raise CodecError(f"{path}: {bad.detail}") from bad
+
+
+def _open_exr() -> Any:
+    """The module OpenEXR. Raises CodecError that says how to install it."""
+    try:
+        return exr.package()
+    except ImportError as err:
+        raise CodecError(str(err)) from err
 
 
 def _units(path: Path, array: NDArray[Any], scale: float | None) -> NDArray[np.uint16]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from vbdata.train.predict import load_trained
 
 def export_lora(trained: Path, out: Path) -> Path:
     """Write a run's LoRA (its moving average) as OUT/pytorch_lora_weights.safetensors.
+
+    The same bytes in every process.
 
     trained: a checkpoint, or a run, whose best checkpoint is taken. Returns the file's path; then
     `pipeline.load_lora_weights(OUT)`. Raises RecipeError if the model is no released editor, or was
@@ -41,4 +44,21 @@ def export_lora(trained: Path, out: Path) -> Path:
             f"{editor.part}_lora_adapter_metadata": settings,
         },
     )
-    return out / "pytorch_lora_weights.safetensors"
+    file = out / "pytorch_lora_weights.safetensors"
+    _sort_metadata(file)
+    return file
+
+
+def _sort_metadata(file: Path) -> None:
+    """Write a safetensors file's metadata in the order of their keys.
+
+    The library writes them in another order in each process (safetensors 0.8), so that equal
+    weights would have other bytes. Tensors keep their order and their places.
+    """
+    data = file.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8:end])
+    about = dict(sorted(header.pop("__metadata__", {}).items()))
+    text = json.dumps({"__metadata__": about, **header}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
+    file.write_bytes(len(text).to_bytes(8, "little") + text + data[end:])
