@@ -34,6 +34,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 
+# Ray's workers stand back for whatever else a machine does, by default: beside a few busy processes
+# they hardly run at all.
+os.environ["RAY_worker_niceness"] = "0"
+
 OF_FIXTURES = {
     "browser": "browser",
     "drawn": "slow",

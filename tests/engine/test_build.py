@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
+from tests.helpers.ray_nodes import added, running
 from vbdata import plugins
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
@@ -74,17 +75,11 @@ def test_a_killed_worker_costs_nothing_but_time(
 def test_a_running_cluster_of_two_nodes(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    try:
+    with running(num_cpus=0) as cluster:
         for _ in range(2):
-            cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
+            added(cluster, num_cpus=1)
         build(demo_recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=2))
-        assert sums_of(tmp_path / "out") == sums_of(demo_build)
-    finally:
-        cluster.shutdown()
+    assert sums_of(tmp_path / "out") == sums_of(demo_build)
 
 
 def kill_a_busy_worker(out: Path, stop: threading.Event) -> None:

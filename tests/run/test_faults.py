@@ -17,6 +17,7 @@ import pytest
 
 from tests.helpers.builds import manifest_of, sums_of
 from tests.helpers.faulty import HangingTime, Listener, faulty, happened, in_shards
+from tests.helpers.ray_nodes import added, running
 from tests.helpers.waiting import LONG_S, started, until
 from vbdata.engine.build import build
 from vbdata.engine.progress import Progress, Watcher
@@ -47,25 +48,21 @@ os.environ.update([MARK.decode().split("=")])
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head that builds nothing, and no other node yet."""
-    from ray.cluster_utils import Cluster
-
-    head = {"num_cpus": 0, "_system_config": QUICK, "object_store_memory": STORE}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    yield cluster
-    cluster.shutdown()
+    with running(num_cpus=0, _system_config=QUICK, object_store_memory=STORE) as cluster:
+        yield cluster
 
 
 @pytest.fixture
 def node(cluster: Cluster) -> Iterator[Callable[..., Any]]:
     """Adds nodes, which are gone after the test."""
-    added: list[Any] = []
+    nodes: list[Any] = []
 
     def add(**options: Any) -> Any:
-        added.append(cluster.add_node(object_store_memory=STORE, **options))
-        return added[-1]
+        nodes.append(added(cluster, object_store_memory=STORE, **options))
+        return nodes[-1]
 
     yield add
-    for one in added:
+    for one in nodes:
         if one in cluster.worker_nodes:
             cluster.remove_node(one, allow_graceful=False)
 
@@ -243,8 +240,6 @@ def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
     quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray ends its worker, and that is an attempt: how much memory there is decides no byte."""
-    from ray.cluster_utils import Cluster
-
     monkeypatch.setattr(attempts, "ATTEMPTS", 1)
     recipe = faulty(tmp_path / "data", {in_shards(quiet)[5][0]: ("eat", "")})
     lines = map(str.split, Path("/proc/meminfo").read_text().splitlines())
@@ -254,13 +249,11 @@ def test_a_record_that_eats_all_memory_fails_its_shard_and_ends_no_other(
         pytest.skip("it needs 6 GiB of free memory, so that Ray ends nobody else")
     limit = 1 - spare / memory["MemTotal:"]
     monitor = {"memory_usage_threshold": limit, "memory_monitor_refresh_ms": 100}
-    head = {"num_cpus": 2, "_system_config": QUICK | monitor, "object_store_memory": STORE}
-    cluster, seen = Cluster(initialize_head=True, head_node_args=head), Listener()
-    try:
+    system, seen = QUICK | monitor, Listener()
+    with running(num_cpus=2, _system_config=system, object_store_memory=STORE) as cluster:
+        how = How(ray=cluster.address, workers=1)
         with pytest.raises(BuildError, match=r"1 of 8 shards failed:\n.*OutOfMemoryError"):
-            build(recipe, Folder(str(tmp_path / "out")), How(ray=cluster.address, workers=1), seen)
-    finally:
-        cluster.shutdown()
+            build(recipe, Folder(str(tmp_path / "out")), how, seen)
     assert not seen.retried
     assert len(list((tmp_path / "out" / "receipts").iterdir())) == 7
     faulty(tmp_path / "data", {})

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.builds import REPOSITORY, sums_of
+from tests.helpers.ray_nodes import running
 from tests.helpers.waiting import LONG_S
 from vbdata.recipe.recipe import Recipe
 
@@ -31,17 +32,14 @@ PARTS = ("vbdata", "pipelines", "transforms", "manifests")
 @pytest.fixture(scope="module")
 def dashboard() -> Iterator[str]:
     """A cluster of this machine with one worker; where its jobs are submitted."""
-    from ray.cluster_utils import Cluster
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     head = {"num_cpus": 1, "include_dashboard": True, "dashboard_port": port}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{SCRIPTS}:{os.environ['PATH']}")  # of jobs, where vbdata is
-        cluster = Cluster(initialize_head=True, head_node_args=head)
-        yield f"http://{cluster.head_node.webui_url}"
-        cluster.shutdown()
+        with running(**head) as cluster:
+            yield f"http://{cluster.head_node.webui_url}"
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from tests.helpers.object_stores import (
     rclone,
     rclone_program,
 )
+from tests.helpers.ray_nodes import running
 from tests.helpers.waiting import LONG_S
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
@@ -63,11 +64,8 @@ def proxy() -> Iterator[Proxy]:
 @pytest.fixture
 def cluster(proxy: Proxy) -> Iterator[Cluster]:
     """Whose workers find the store in their environment, and join no driver of this machine."""
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    yield cluster
-    cluster.shutdown()
+    with running(num_cpus=2) as cluster:
+        yield cluster
 
 
 @pytest.fixture(autouse=True)
