@@ -245,6 +245,15 @@ def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> lis
     return faults
 
 
+def unpainted(rgb: Tensor, params: Mapping[str, Any]) -> int:
+    """How many colours of the palette a target, uint8[H, W, 3], does not have.
+
+    Those of instances that a crop leaves nothing of or that others hide, which is rare.
+    """
+    present = set(colours.which(rgb, _table(params)).unique().tolist())
+    return len(params["palette"]) - len(present - {-1, 0})
+
+
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
     """What the params have and an instruction does not say: a sentence if it is the class."""
     name = str(params["class"])

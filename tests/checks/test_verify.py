@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.test_cli import run
-from tests.helpers.builds import REPOSITORY, manifest_of
+from tests.helpers.builds import REPOSITORY, manifest_of, republish
 from tests.storage.test_s3 import Log, s3, upload
 from vbdata.checks.verify import examine, verify
 from vbdata.core import images
@@ -85,7 +85,7 @@ def write_sums(out: Path, paths: list[str]) -> None:
 
 
 def forge(out: Path, change: Callable[[dict[str, Any]], object] = lambda manifest: None) -> None:
-    """What a careful forger does: make sizes, digests and sums fit the files again."""
+    """What a careful forger does: make sizes, digests, readers' files and sums fit again."""
     manifest = manifest_of(out)
     for shard in manifest["shards"]:
         data = (out / shard["tar"]).read_bytes()
@@ -96,6 +96,7 @@ def forge(out: Path, change: Callable[[dict[str, Any]], object] = lambda manifes
     change(manifest)
     manifest["digest"] = manifest_digest(manifest)
     (out / "manifest.json").write_bytes(canonical(manifest))
+    republish(out, manifest)
     write_sums(out, sums(out))
 
 

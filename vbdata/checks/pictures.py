@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from vbdata import plugins
 from vbdata.core import images, png_read
 from vbdata.core.png import MAGIC
+from vbdata.core.types import Cell
 from vbdata.errors import BadSample
 
 NEARLY_BLACK = 1  # of 255: the brightest that a JPEG may make of black
@@ -21,13 +24,31 @@ GREY, RGB = 0, 2  # PNG's colour types
 REFUSED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
 
 
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What one sample alone does not prove, over the samples that were read.
+
+    looked: samples by cell whose targets may lack no colour, as nothing was cropped or shrunk;
+    incomplete: the keys of those that do lack one.
+    """
+
+    looked: Counter[Cell] = field(default_factory=Counter)
+    incomplete: dict[Cell, list[str]] = field(default_factory=dict)
+
+    def add(self, other: Doubts) -> None:
+        """Add those of more samples."""
+        self.looked.update(other.looked)
+        for cell, keys in other.incomplete.items():
+            self.incomplete.setdefault(cell, []).extend(keys)
+
+
 def picture_faults(
-    parts: Mapping[str, bytes], row: Mapping[str, Any], input_kind: str
+    parts: Mapping[str, bytes], row: Mapping[str, Any], input_kind: str, doubts: Doubts
 ) -> Iterator[str]:
     """A sentence for each thing that is wrong with a sample's pictures.
 
     parts: its files by extension, all of them there; row: its row of the manifest; input_kind:
-    "jpg" or "png".
+    "jpg" or "png"; doubts: takes what is seen of this sample.
     """
     image = f"input.{input_kind}"
     pictures = {}
@@ -52,7 +73,7 @@ def picture_faults(
     if valid.ndim != 2:
         return
     yield from _valid_faults(valid, row)
-    yield from _colour_faults(pictures["target.png"], valid > 0, row)
+    yield from _colour_faults(pictures["target.png"], valid > 0, row, doubts)
 
 
 def _kind_faults(data: bytes, name: str) -> Iterator[str]:
@@ -98,7 +119,7 @@ def _valid_faults(valid: NDArray[Any], row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _colour_faults(
-    target: NDArray[Any], valid: NDArray[np.bool_], row: Mapping[str, Any]
+    target: NDArray[Any], valid: NDArray[np.bool_], row: Mapping[str, Any], doubts: Doubts
 ) -> Iterator[str]:
     """What the task says of a target: colours, and where mask, params and prompt contradict it."""
     import torch
@@ -120,6 +141,12 @@ def _colour_faults(
             yield from task.contradictions(rgb, torch.from_numpy(valid), params)
         else:
             task.decode(rgb, params)
+        whole = (row["source_width"], row["source_height"]) == (row["width"], row["height"])
+        if whole and hasattr(task, "unpainted"):
+            cell = (row["source"], row["task"])
+            doubts.looked[cell] += 1
+            if task.unpainted(rgb, params):
+                doubts.incomplete.setdefault(cell, []).append(row["key"])
         if hasattr(task, "unsaid"):
             yield from task.unsaid(row["instruction"], params)
     except REFUSED as err:

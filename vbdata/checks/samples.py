@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vbdata.checks.pictures import picture_faults
+from vbdata.checks.pictures import Doubts, picture_faults
 from vbdata.manifest.columns import COLUMNS
 
 IN_JSON = frozenset(column.name for column in COLUMNS if column.in_json)
@@ -17,12 +17,12 @@ MALFORMED = (ValueError, RecursionError)  # what damaged JSON and text raise
 
 
 def sample_faults(
-    parts: Mapping[str, bytes], row: Mapping[str, Any], input_kind: str
+    parts: Mapping[str, bytes], row: Mapping[str, Any], input_kind: str, doubts: Doubts
 ) -> Iterator[str]:
     """A sentence for each thing that is wrong with a sample.
 
     parts: its files by extension, in the order of the tar; row: its row of the manifest;
-    input_kind: "jpg" or "png".
+    input_kind: "jpg" or "png"; doubts: takes what is seen of this sample.
     """
     expected = sorted([f"input.{input_kind}", "instruction.txt", "json", "target.png", "valid.png"])
     if sorted(parts) != expected:
@@ -38,7 +38,7 @@ def sample_faults(
     else:
         if text != row["instruction"] or not text.strip():
             yield "instruction.txt is empty or not the manifest's"
-    yield from picture_faults(parts, row, input_kind)
+    yield from picture_faults(parts, row, input_kind, doubts)
 
 
 def _json_faults(data: bytes, row: Mapping[str, Any]) -> Iterator[str]:

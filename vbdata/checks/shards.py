@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from vbdata.checks.pictures import Doubts
 from vbdata.checks.samples import sample_faults
 from vbdata.errors import BadSample, BuildError
 from vbdata.layout import SUMS, offsets_path
@@ -55,6 +56,7 @@ class Checked(NamedTuple):
     faults: list[str]
     samples: int
     bytes: int
+    doubts: Doubts
 
 
 def check_shard(build: BuildFacts, job: ShardJob) -> Checked:
@@ -64,15 +66,15 @@ def check_shard(build: BuildFacts, job: ShardJob) -> Checked:
             columns = ROWS.names if job.places is None or job.places else ["key"]
             table = read_rows(file, job.rows, columns)
     except UNREADABLE as err:
-        return Checked([f"{build.rows}: {job.shard.tar}: {_brief(err)}"], 0, 0)
+        return Checked([f"{build.rows}: {job.shard.tar}: {_brief(err)}"], 0, 0, Doubts())
     try:
         return _whole(build, job, table) if job.places is None else _some(build, job, table)
     except UNREACHABLE as err:
-        return Checked([f"{job.shard.tar}: cannot be read: {_brief(err)}"], 0, 0)
+        return Checked([f"{job.shard.tar}: cannot be read: {_brief(err)}"], 0, 0, Doubts())
 
 
 def _whole(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
-    tar, faults = job.shard.tar, list[str]()
+    tar, faults, doubts = job.shard.tar, list[str](), Doubts()
     offsets: list[int] = []
     keys: list[str] = []
     with build.out.local_copy(tar) as path:
@@ -81,13 +83,13 @@ def _whole(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
             faults.append(f"{tar}: its SHA-256 is not the one in {SUMS}")
         if job.shard.md5 not in (None, file_md5(path)):
             faults.append(f"{tar}: its MD5 is not the one in the manifest")
-        faults += capped(_read_tar(path, build, job, table, offsets, keys))
+        faults += capped(_read_tar(path, build, job, table, offsets, keys, doubts))
     if keys != table["key"].to_pylist():
         faults.append(f"{tar}: its keys are not those of the manifest's rows, in order")
     faults += _offset_faults(
         build.out, job.shard, np.asarray([*offsets, max(size - END, 0)], np.uint64)
     )
-    return Checked(faults, len(keys), size)
+    return Checked(faults, len(keys), size, doubts)
 
 
 def _read_tar(
@@ -97,6 +99,7 @@ def _read_tar(
     table: pa.Table,
     offsets: list[int],
     keys: list[str],
+    doubts: Doubts,
 ) -> Iterator[str]:
     """A sentence for each fault of a tar's samples; appends their offsets and keys to the lists."""
     places = {key: place for place, key in enumerate(table["key"].to_pylist())}
@@ -106,7 +109,7 @@ def _read_tar(
         if keys:
             row = _row(table, places.get(keys[-1]))
             for fault in (
-                sample_faults(parts, row, build.input_kind)
+                sample_faults(parts, row, build.input_kind, doubts)
                 if row
                 else ["the manifest has no row of it"]
             ):
@@ -129,9 +132,10 @@ def _read_tar(
 
 def _some(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
     """Check the offsets as far as that is possible without the tar, and the chosen samples."""
-    tar, faults = job.shard.tar, list(_offset_faults(build.out, job.shard, None))
+    tar, doubts = job.shard.tar, Doubts()
+    faults = list(_offset_faults(build.out, job.shard, None))
     if faults or not job.places:
-        return Checked(faults, 0, 0)
+        return Checked(faults, 0, 0, doubts)
     offsets = read_offsets(build.out, tar, job.shard.samples, job.shard.bytes)
     read = 0
     for place in job.places:
@@ -143,11 +147,11 @@ def _some(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
             faults.append(f"{tar}: {row['key']} is not where the offsets say")
             continue
         read += sum(map(len, parts.values()))
-        of_sample = [*sample_faults(parts, row, build.input_kind)]
+        of_sample = [*sample_faults(parts, row, build.input_kind, doubts)]
         if end - first != sum(BLOCK + len(data) + -len(data) % BLOCK for data in parts.values()):
             of_sample.append("a member stands twice")
         faults += [f"{tar}: {row['key']}: {fault}" for fault in of_sample]
-    return Checked(faults, len(job.places), read)
+    return Checked(faults, len(job.places), read, doubts)
 
 
 def _offset_faults(out: Folder, shard: ShardLine, expected: Offsets | None) -> Iterator[str]:

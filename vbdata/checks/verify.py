@@ -2,12 +2,14 @@
 
 Every fault is one line. What is checked, from the outside in:
 
-    files       SHA256SUMS: files missing, extra or changed
-    manifest    manifest.json against its digest, its own parts and the sums (vbdata.manifest)
+    files       SHA256SUMS: files missing, extra or changed; links out of the folder
+    manifest    manifest.json against its digest, its own parts, its recipe and the sums
+    readers     what other libraries read, made again from the manifest
     quarantine  quarantine.jsonl against the manifest's counts
-    rows        the rows against the manifest: counts, keys, licences, held-out groups
+    rows        the rows against the manifest: mixture, keys, sizes, licences, held-out groups
     shards      tars and offsets against the rows
-    samples     members against the row: json, prompt, sizes, colours that the task can draw
+    samples     members against the row: json, prompt, kinds and sizes of pictures, colours that the
+                task can draw, and whether target, mask, params and prompt agree
 
 Everything, or with `sample` only so many samples of the tars, read by range, and all of the rest. A
 build may be hostile: its numbers, paths and texts are checked before they are used.
@@ -26,8 +28,10 @@ from multiprocessing import get_context
 import numpy as np
 
 from vbdata import plugins
-from vbdata.checks.files import listing_faults
+from vbdata.checks.files import link_faults, listing_faults
+from vbdata.checks.pictures import Doubts
 from vbdata.checks.quarantine import Tried, quarantine_faults
+from vbdata.checks.readers import reader_faults
 from vbdata.checks.rows import WITHOUT_PIXELS, RowCheck
 from vbdata.checks.shards import BuildFacts, Checked, ShardJob, check_shard
 from vbdata.core.rng import Stream
@@ -39,11 +43,12 @@ from vbdata.manifest.model import Manifest
 from vbdata.manifest.opened import unfinished
 from vbdata.manifest.read import read_manifest
 from vbdata.manifest.rows import UNREADABLE, RowSpan, opened_rows, read_each, row_places
-from vbdata.manifest.sums import capped, hash_fault, read_sums
+from vbdata.manifest.sums import MOST, capped, hash_fault, read_sums
 from vbdata.storage.folder import Folder
 
 READERS_AT_ONCE = 16  # requests under way when samples are read by range
 BYTES_A_PROCESS = 64 << 20  # of tars; starting a process takes as long as checking them
+RARE = 100  # one target in so many may lack a colour of its params
 Step = Callable[[int, int], None]  # shards checked, of how many
 
 
@@ -98,6 +103,7 @@ def examine(
     faults: list[str] = []
     sums = read_sums(out, faults)
     faults += listing_faults(sums, files)
+    faults += link_faults(out)
     opened = read_manifest(out, faults)
     manifest = opened[0] if opened else None
     tars = {shard.tar for shard in manifest.shards} if manifest else set()
@@ -105,7 +111,12 @@ def examine(
     faults += capped(f for f in (hash_fault(out, path, sums[path]) for path in hashed) if f)
     if manifest is None:
         return Verification(faults=tuple(map(one_line, faults)), unread=("rows and shards",))
-    faults += capped(manifest_faults(manifest, sums, files))
+    of_manifest, notes = [*manifest_faults(manifest, sums, files)], list[str]()
+    faults += capped(of_manifest)
+    if (
+        opened and not of_manifest
+    ):  # what follows from a manifest that contradicts itself says little
+        faults += capped(reader_faults(*opened, sums, notes))
     tried: Tried = {}
     faults += capped(quarantine_faults(out, manifest, tried))
     places = _check_rows(out, manifest, tried, faults)
@@ -120,10 +131,14 @@ def examine(
     build, checked = BuildFacts(out, manifest.rows, manifest.recipe.image.input), list[Checked]()
     step(0, len(jobs))
     workers = workers or _worth(sum(files[job.shard.tar] for job in jobs))
+    doubts = Doubts()
     for result in _mapped(build, jobs, workers, by_range=sample is not None):
         checked.append(result)
         faults += result.faults
+        doubts.add(result.doubts)
         step(len(checked), len(jobs))
+    for many, text in _incomplete(doubts):
+        (faults if many else notes).append(text)
     read, size = sum(each.samples for each in checked), sum(each.bytes for each in checked)
     return Verification(
         faults=tuple(map(one_line, faults)),
@@ -132,7 +147,7 @@ def examine(
         read=read,
         bytes=size,
         unread=() if sample is None else _unread(manifest, read),
-        notes=tuple(_notes(manifest)),
+        notes=tuple(map(one_line, [*notes, *_notes(manifest)])),
     )
 
 
@@ -214,6 +229,22 @@ def _unread(manifest: Manifest, read: int) -> tuple[str, ...]:
         f"{manifest.samples - read} of {manifest.samples} samples",
         f"the SHA-256 of {len(manifest.shards)} tars ({size / 1e9:.2f} GB)",
     )
+
+
+def _incomplete(doubts: Doubts) -> Iterator[tuple[bool, str]]:
+    """Cells with targets that lack a colour of their params, each with whether there are too many.
+
+    An instance that others hide has a colour and no pixel. That is rare: where more than one target
+    in a hundred lacks a colour, somebody has removed it.
+    """
+    for (source, task), keys in doubts.incomplete.items():
+        looked = doubts.looked[source, task]
+        shown = ", ".join(keys[:MOST]) + (", ..." if len(keys) > MOST else "")
+        text = (
+            f"{source} / {task}: {len(keys)} of {looked} targets lack a colour of their params, "
+            f"though nothing was cropped: {shown}"
+        )
+        yield RARE * len(keys) > looked, text
 
 
 def _notes(manifest: Manifest) -> Iterator[str]:
