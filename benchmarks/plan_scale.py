@@ -44,7 +44,7 @@ MADE_AT_ONCE = 1 << 18
 ENTRY = (
     '{"id":"NUMBER","group":"","width":640,"height":480,"license":"","labels":[],"classes":[],'
     '"files":[["image","images/x.jpg",1000]],"captions":[],"expressions":[],"instructions":[],'
-    '"camera":null,"fault":""}'
+    '"camera":null,"fault":"","left_out":[]}'
 )
 
 
@@ -220,6 +220,8 @@ def _facts(name: str, number: NDArray[np.int64], rng: np.random.Generator) -> pa
         "fault": pa.array(["", "missing: image"]).take(
             pa.array((rng.random(count) < FAULTS).astype(np.int8))
         ),
+        "missing": _none(FACTS.field("missing").type, count),
+        "left_out": _none(FACTS.field("left_out").type, count),
     }
     return pa.table(columns, schema=FACTS)
 

@@ -67,20 +67,27 @@ class Camera(NamedTuple):
 def index(root: Root, *, split: str = "train", camera: str = "image_02") -> Iterator[Entry]:
     """The frames of all drives of a split, in order of drive and frame.
 
-    split: train, val or both; camera: image_02 (left) or image_03 (right). Raises SourceError if
-    there are none, or if a calibration cannot be read.
+    split: train, val or both; camera: image_02 (left) or image_03 (right). The drives of a date
+    whose calibration cannot be read are one fault each. Raises SourceError if there are no frames,
+    or no calibration at all.
     """
     _check(split, camera)
     raw, depth = (f"{top}/" if root.exists(top) else "" for top in ("raw", "depth"))
-    cameras: dict[str, Camera] = {}
+    parts = sorted(_drives(root, depth, SPLITS[split]).items())
+    dates = sorted({drive[:10] for drive, _ in parts})
+    cameras = {date: _camera_or_not(root, f"{raw}{date}/{CALIBRATION}", camera) for date in dates}
+    lost = [each for each in cameras.values() if isinstance(each, SourceError)]
+    if len(lost) == len(dates):
+        raise lost[0]
     nothing = True
-    for drive, part in sorted(_drives(root, depth, SPLITS[split]).items()):
-        date = drive[:10]
-        if date not in cameras:
-            cameras[date] = _camera(root, f"{raw}{date}/{CALIBRATION}", camera)
-        images_at = f"{raw}{date}/{drive}/{camera}/data"
+    for drive, part in parts:
+        calibrated = cameras[drive[:10]]
+        if isinstance(calibrated, SourceError):
+            yield _uncalibrated(root, f"{drive}/{camera}", calibrated)
+            continue
+        images_at = f"{raw}{drive[:10]}/{drive}/{camera}/data"
         depth_at = f"{depth}{part}/{drive}/proj_depth/groundtruth/{camera}"
-        for entry in _frames(root, f"{drive}/{camera}", images_at, depth_at, cameras[date]):
+        for entry in _frames(root, f"{drive}/{camera}", images_at, depth_at, calibrated):
             nothing = False
             yield entry
     if nothing:
@@ -144,6 +151,29 @@ def _frames(
             labels=LABELS,
             camera=camera.focus,
         )
+
+
+def _camera_or_not(root: Root, path: str, camera: str) -> Camera | SourceError:
+    """One rectified camera of a date's calibration, or what is wrong with that."""
+    try:
+        return _camera(root, path, camera)
+    except SourceError as err:
+        return err
+
+
+def _uncalibrated(root: Root, name: str, err: SourceError) -> Entry:
+    """What stands for all frames of a drive whose date has no calibration: one fault."""
+    reason = "missing" if isinstance(err.__cause__, BadSample) else "garbled annotation"
+    return Entry(
+        id=name,
+        group=f"kitti:{name.partition('/')[0]}",
+        width=0,
+        height=0,
+        license=LICENSE,
+        files={},
+        labels=(),
+        fault=f"{reason}: all frames of the drive: {str(err).removeprefix(root.url + ': ')}",
+    )
 
 
 def _camera(root: Root, path: str, camera: str) -> Camera:

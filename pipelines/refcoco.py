@@ -40,12 +40,13 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Download, Entry, Expression, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from . import coco
 from .parts import picture_files, records
-from .parts.coco import annotations as coco_json
-from .parts.coco.annotations import Picture
+from .parts.coco import parts, scalars, tables
+from .parts.coco import pictures as coco_pictures
+from .parts.coco.masks import partition
+from .parts.coco.pictures import Picture
 from .parts.refcoco import refs as refs_of
-from .parts.refcoco.refs import Ref, with_area
+from .parts.refcoco.refs import Ref
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -99,17 +100,16 @@ def index(
     """
     _check(variant, by, split)
     top = "" if root.exists(f"{variant}/instances.json") else "data/"
-    masks = coco_json.table(root, f"{top}{variant}/instances.json", thing=True)
+    masks = tables.table(root, f"{top}{variant}/instances.json", thing=True)
     if masks is None:
         raise SourceError(f"{root.url}: no {variant}/instances.json, nor below data/")
     images = _picture_files(root, top)
-    context = coco.SplitContext(split, "instances", masks.categories, images, "", {}, masks.text)
-    pictures, strays = coco_json.pictures(masks, None)
-    del masks  # so that the memory of each image is free once its entry is out
+    pictures, strays = coco_pictures.pictures([masks])
     listed = refs_of.read(root, f"{top}{variant}/refs({by}).p")
     refs, bad = refs_of.by_image(listed, split, pictures)
     for number in sorted(refs):
-        yield _entry(number, pictures.pop(number), refs.pop(number), context, top)
+        name = scalars.name_of(number)
+        yield _entry(number, pictures.pop(name), refs.pop(number), images, top)
     for place, detail in enumerate([*strays, *bad]):
         name = f"stray-{place:06d}"
         yield _faulty(name, "unknown", f"garbled annotation: {detail}")
@@ -144,7 +144,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     image = picture_files.read(root, entry, picture_files.STORED)
     if "segments" in kinds:
         referred = {target for each in entry.expressions for target in each.targets}
-        labels["segments"] = coco.partition(root, entry, on_top=referred)
+        labels["segments"] = partition(root, entry, on_top=referred)
     if "expressions" in kinds:
         labels["expressions"] = entry.expressions
     return Sample(image=image, labels=labels)
@@ -177,20 +177,21 @@ def _file(number: int, known: dict[str, int], top: str) -> FileRef:
 
 
 def _entry(
-    number: int, picture: Picture, refs: list[Ref], context: coco.SplitContext, top: str
+    number: int, picture: Picture, refs: list[Ref], images: dict[str, int], top: str
 ) -> Entry:
     """An image's entry, or its fault."""
     name = f"{number:012d}"
     try:
-        width, height = coco_json.size(picture)
-        annotations = with_area(picture)
-        content = coco.masks_of(annotations, context)
+        assert picture.drawn is not None  # else refs_of would not name it
+        width, height = coco_pictures.stated_size(picture) or (0, 0)
+        found = parts.marked(picture.masks, picture.drawn, (width, height))
     except BadSample as bad:
         return _faulty(name, picture.license, f"{bad.reason}: {bad.detail}")
-    places = {each: place for place, each in enumerate(sorted(a["id"] for a in annotations))}
+    places = {part["id"]: place for place, part in enumerate(found.parts)}
     expressions = tuple(
         Expression(text=text, targets=(places[ref.annotation],))
         for ref in refs
+        if ref.annotation in places
         for text in ref.texts
     )
     return Entry(
@@ -199,10 +200,12 @@ def _entry(
         width=width,
         height=height,
         license=picture.license,
-        files={"image": _file(number, context.images, top)},
+        files={"image": _file(number, images, top)},
         labels=LABELS if expressions else LABELS[:1],
         expressions=expressions,
-        **content,
+        classes=parts.facts(found.parts),
+        record=parts.packed(found, "instances", picture.drawn),
+        left_out=tuple(found.left_out),
     )
 
 

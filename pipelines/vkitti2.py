@@ -57,7 +57,10 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://europe.naverlabs.com/proxy-virtual-worlds-vkitti-2/"
 LABELS = ("depth", "normals", "segments")
-FILES = {"normals": ("depth",), "segments": ("classes", "instances")}  # that a kind of label is read from
+FILES = {  # that a kind of label is read from
+    "normals": ("depth",),
+    "segments": ("classes", "instances"),
+}
 
 DRIVES = {
     "Scene01": "2011_09_26_drive_0009_sync",

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 PLACE = ""  # the key under which an object's (start, end) in the text is kept
+NOTE = " "  # the key under which what was noted of a whole object is kept
 SPACE = re.compile(r"[ \t\n\r]*")
 COMMA = re.compile(r"[ \t\n\r]*(,?)[ \t\n\r]*")
 DECODER = json.JSONDecoder()
@@ -27,10 +28,16 @@ def decode(data: bytes) -> str:
     return data.decode(json.detect_encoding(data), "surrogatepass")
 
 
-def parse(text: str, long: str, kept: Collection[str]) -> Any:
+def parse(
+    text: str,
+    long: str,
+    kept: Collection[str],
+    note: Callable[[dict[str, Any]], str] | None = None,
+) -> Any:
     """The value of a JSON text, the objects in the list `long` of its top-level object cut down.
 
-    Of their keys they have those in `kept`, and PLACE: the (start, end) of their text. Raises
+    Of their keys they have those in `kept`, and PLACE: the (start, end) of their text. note: asked
+    once of each object before it is cut down; an answer other than "" is kept as NOTE. Raises
     json.JSONDecodeError, which is a ValueError, and RecursionError.
     """
     position = _skip(text, 0)
@@ -42,7 +49,7 @@ def parse(text: str, long: str, kept: Collection[str]) -> Any:
     while more:
         name, position = _name(text, position)
         if name == long and text.startswith("[", position):
-            top[name], position = _cut_down(text, position, kept)
+            top[name], position = _cut_down(text, position, kept, note)
         else:
             top[name], position = DECODER.raw_decode(text, position)
         more, position = _comma(text, position)
@@ -52,7 +59,12 @@ def parse(text: str, long: str, kept: Collection[str]) -> Any:
     return top
 
 
-def _cut_down(text: str, position: int, kept: Collection[str]) -> tuple[list[Any], int]:
+def _cut_down(
+    text: str,
+    position: int,
+    kept: Collection[str],
+    note: Callable[[dict[str, Any]], str] | None,
+) -> tuple[list[Any], int]:
     """The list that begins at a position, its objects cut down, and where it ends."""
     values: list[Any] = []
     position = _skip(text, position + 1)
@@ -60,8 +72,11 @@ def _cut_down(text: str, position: int, kept: Collection[str]) -> tuple[list[Any
     while more:
         value, end = DECODER.raw_decode(text, position)
         if type(value) is dict:
+            noted = note(value) if note else ""
             value = {name: value[name] for name in kept if name in value}
             value[PLACE] = (position, end)
+            if noted:
+                value[NOTE] = noted
         values.append(value)
         more, position = _comma(text, end)
     return values, _past("]", text, position)

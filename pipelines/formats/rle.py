@@ -63,7 +63,7 @@ def runs(segmentation: Any, height: int, width: int) -> Runs:
     height, width: of the picture. Raises BadSample("garbled annotation").
     """
     if isinstance(segmentation, list):
-        return _from_polygons(segmentation, height, width)
+        return _from_polygons(_polygons(segmentation), height, width)
     if not isinstance(segmentation, dict):
         raise _garbled(f"segmentation is {type(segmentation).__name__}, not polygons or RLE")
     if segmentation.get("size") != [height, width]:
@@ -77,6 +77,34 @@ def runs(segmentation: Any, height: int, width: int) -> Runs:
 def area(mask: Runs) -> int:
     """How many pixels a mask covers."""
     return int(mask[1::2].sum())
+
+
+def extents(masks: Sequence[Runs], height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where masks lie, and how large they are: x0, y0, x1, y1 (int64[N, 4]), pixels (int64[N]).
+
+    height: of the picture; x1 and y1 are exclusive. An empty mask has only zeros.
+    """
+    lengths = np.array([len(mask) for mask in masks])
+    first = np.concatenate(([0], lengths[:-1].cumsum()))
+    runs = np.concatenate(masks)
+    ends = runs.cumsum()
+    ends -= np.repeat(ends[first] - runs[first], lengths)  # of each run in its own mask
+    covered = ((np.arange(len(runs)) - np.repeat(first, lengths)) % 2 == 1) & (runs > 0)
+    of = np.repeat(np.arange(len(masks)), lengths)[covered]
+    start, last = ends[covered] - runs[covered], ends[covered] - 1
+    (left, top), (right, bottom) = np.divmod(start, height), np.divmod(last, height)
+    whole = right > left  # a run that goes on in the next column covers all rows of it or so
+    top[whole], bottom[whole] = 0, height - 1
+    boxes = np.zeros((len(masks), 4), np.int64)
+    if not len(of):
+        return boxes, np.zeros(len(masks), np.int64)
+    begins = np.flatnonzero(np.diff(of, prepend=-1))
+    there = of[begins]
+    boxes[there, 0] = np.minimum.reduceat(left, begins)
+    boxes[there, 1] = np.minimum.reduceat(top, begins)
+    boxes[there, 2] = np.maximum.reduceat(right, begins) + 1
+    boxes[there, 3] = np.maximum.reduceat(bottom, begins) + 1
+    return boxes, np.bincount(of, runs[covered], len(masks)).astype(np.int64)
 
 
 def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray[np.int32]:
@@ -151,6 +179,17 @@ def _from_polygons(polygons: list[Any], height: int, width: int) -> Runs:
     from pycocotools import mask as coco_mask
 
     return unpack(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))["counts"])
+
+
+def _polygons(segmentation: list[Any]) -> list[Any]:
+    """A list of polygons: one that is written as a flat list of numbers is a list of one.
+
+    Polygons of one or two corners cover nothing and are left out, if there are others.
+    """
+    if segmentation and not isinstance(segmentation[0], list):
+        return [segmentation]
+    fewer = [p for p in segmentation if not isinstance(p, list) or len(p) not in (2, 4)]
+    return fewer or segmentation
 
 
 def _most_runs(points: NDArray[np.float64]) -> int:

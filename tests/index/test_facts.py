@@ -29,6 +29,7 @@ FULL = Entry(
     camera=(500.0, 501.5, 320.0, 240.0),
     record=b"\x00\xff{}",
     fault="truncated: 3 of 9 bytes",
+    left_out=("no mask: annotation 5: it has a box alone",),
 )
 
 
@@ -92,4 +93,7 @@ def test_every_field_is_spelled_once_and_no_other() -> None:
 
 def test_digests_of_entries_do_not_move() -> None:
     """Fingerprints, locks and finished builds are compared by them."""
-    assert entry_digest(FULL) == "74fcc73086ff74d6b3b1210dc99af18eb44805707f48b8386d4b1673da9e7b82"
+    before = replace(FULL, left_out=())
+    assert (
+        entry_digest(before) == "74fcc73086ff74d6b3b1210dc99af18eb44805707f48b8386d4b1673da9e7b82"
+    )

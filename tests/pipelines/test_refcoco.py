@@ -275,17 +275,32 @@ def test_a_bad_image_is_its_fault(tmp_path: Path) -> None:
     root = tree(tmp_path, [ref(0)])
     path = tmp_path / "refcoco/instances.json"
     table = json.loads(path.read_text())
-    for change, reason in (
-        ({"category_id": 99}, "unknown category"),
-        ({"iscrowd": 5}, "garbled annotation"),
-        ({"id": 10}, "garbled annotation"),
-    ):
-        changed = [*table["annotations"][:1], table["annotations"][1] | change]
-        path.write_text(json.dumps(table | {"annotations": changed}))
-        (entry,) = entries(root)
-        assert entry.fault.startswith(f"{reason}: ")
-        with pytest.raises(BadSample, match=reason):
-            refcoco.load(root, entry, ["segments"])
+    changed = [*table["annotations"][:1], table["annotations"][1] | {"id": 10}]
+    path.write_text(json.dumps(table | {"annotations": changed}))
+    (entry,) = entries(root)
+    assert entry.fault == "garbled annotation: two annotations have the same id"
+    with pytest.raises(BadSample, match="garbled annotation"):
+        refcoco.load(root, entry, ["segments"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"category_id": 99}, "unknown category"), ({"iscrowd": 5}, "garbled annotation")],
+)
+def test_a_bad_annotation_costs_its_image_nothing_else(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    root = tree(tmp_path, [ref(0)])
+    path = tmp_path / "refcoco/instances.json"
+    table = json.loads(path.read_text())
+    changed = [*table["annotations"][:1], table["annotations"][1] | change]
+    path.write_text(json.dumps(table | {"annotations": changed}))
+    (entry,) = entries(root)
+    assert entry.fault == ""
+    assert [line.partition(": ")[0] for line in entry.left_out] == [reason]
+    found = refcoco.load(root, entry, ["segments"]).labels["segments"]
+    assert len(found.classes) == 1
+    assert all(each.targets == (0,) for each in entry.expressions)
 
 
 class Call:

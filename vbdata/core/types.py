@@ -21,10 +21,16 @@ Cell = tuple[str, str]  # (source, task): what a recipe's mixture gives a share 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRef:
-    """A file of a record. path: below the source's root; size: in bytes, -1 if it is missing."""
+    """A file of a record.
+
+    path: below the source's root; size: in bytes, -1 if it is missing; tag: what the root says of
+    its content besides, an ETag or a checksum, "" if nothing. Tags are no part of an entry's digest
+    and of no comparison, since the same data has others in another root.
+    """
 
     path: str
     size: int
+    tag: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +68,8 @@ class Entry:
     that `load` can yield for it; classes, captions, expressions: what it shows; instructions: ways
     to say what turns the input into the edited image; camera: fx, fy, cx, cy in pixels; record: the
     annotation as the reader wants it back in `load`, opaque to the engine; fault: why the record is
-    known to be unusable, "" if it is not.
+    known to be unusable, "" if it is not; left_out: a line for each part of the record that cannot
+    be used while the rest can, a reason in a few fixed words, ": " and which part.
     """
 
     id: str
@@ -79,6 +86,7 @@ class Entry:
     camera: tuple[float, float, float, float] | None = None
     record: bytes = b""
     fault: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

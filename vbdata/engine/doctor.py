@@ -24,9 +24,10 @@ from vbdata.index.index import Index, build_index, dataset_root
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
-from vbdata.manifest.tally import warnings
+from vbdata.manifest.tally import mixture_warnings
 from vbdata.planning.mixture import draw
 from vbdata.planning.plan import Plan, PlannedCell, make_plan
+from vbdata.planning.warnings import losses
 from vbdata.recipe.recipe import Recipe
 from vbdata.shard.sample import load_row, make_sample
 from vbdata.sources.open import open_root
@@ -74,7 +75,7 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
                 yield Finding(source="recipe", level="fail", text=line)
             return
         yield from _exclusions(plan)
-        for text in warnings(plan):
+        for text in mixture_warnings(plan):
             yield Finding(source="recipe", level="warn", text=text)
         for cell in plan.cells:
             yield _trial(plan, cell, samples)
@@ -122,7 +123,7 @@ def _where(download: Download) -> str:
 
 
 def _counts(index: Index) -> Iterator[Finding]:
-    """How many records there are, how many are faulty, and how many files are missing."""
+    """How many records there are, how many are faulty, which files and annotations are lost."""
     name, total = index.source.name, official(index.source).entries
     text, level = f"{len(index):,} records", "ok"
     if total is not None:
@@ -135,19 +136,8 @@ def _counts(index: Index) -> Iterator[Finding]:
     for reason, lines in sorted(faults.items()):
         text = f"{len(lines):,} records are faulty: {reason}"
         yield Finding(source=name, level="warn", text=text, remedies=tuple(lines[:SHOWN]))
-    for role, paths in sorted(_missing(index).items()):
-        text = f"{len(paths):,} {role} files are missing"
-        yield Finding(source=name, level="warn", text=text, remedies=tuple(paths[:SHOWN]))
-
-
-def _missing(index: Index) -> dict[str, list[str]]:
-    """Role -> paths of the files that records name and the root does not have."""
-    missing: dict[str, list[str]] = {}
-    for entry in index.stored:
-        for role, file in entry.files.items():
-            if file.size < 0:
-                missing.setdefault(role, []).append(file.path)
-    return missing
+    for text in losses(index):
+        yield Finding(source=name, level="warn", text=text)
 
 
 def _exclusions(plan: Plan) -> Iterator[Finding]:

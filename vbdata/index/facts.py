@@ -44,7 +44,9 @@ def _plain_files(files: Mapping[str, FileRef]) -> list[tuple[str, str, int]]:
 
 
 def _read_files(lines: list[Any]) -> dict[str, FileRef]:
-    return {role: FileRef(path=path, size=size) for role, path, size in lines}
+    return {
+        role: FileRef(path=path, size=size, tag="".join(tag)) for role, path, size, *tag in lines
+    }
 
 
 def _plain_classes(classes: tuple[ClassFact, ...]) -> list[tuple[str, bool, int, int]]:
@@ -80,7 +82,7 @@ _CLASSES = pa.list_(
 _EXPRESSIONS = pa.list_(pa.struct({"text": pa.string(), "targets": pa.list_(pa.int32())}))
 
 # All fields but `record`, which is stored beside the line. The order is that of the digest: a new
-# field goes to the end, or every fingerprint, lock and finished build becomes stale.
+# field goes to the end and into _LATER, or every fingerprint, lock and finished build is stale.
 FIELDS: Final[Mapping[str, Field]] = {
     "id": Field(column=pa.string()),
     "group": Field(column=pa.string()),
@@ -99,15 +101,19 @@ FIELDS: Final[Mapping[str, Field]] = {
         cell=lambda numbers: numbers or (),
     ),
     "fault": Field(column=pa.string()),
+    "left_out": Field(column=_TEXTS, read=tuple),
 }
+_LATER = frozenset({"left_out"})  # in the digest where set: entries without it stay what they were
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
 _COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
-# Columns of the facts: an entry's id, a hash of it and the digest of the entry, then the rest.
+# Columns of the facts: an entry's id, a hash of it, the digest of the entry, the roles of those of
+# its files that are not there, then the rest.
 FACTS: Final = pa.schema(
     {
         "id": _COLUMNS["id"],
         "word": pa.uint64(),
         "digest": pa.string(),
+        "missing": _TEXTS,
         **{name: column for name, column in _COLUMNS.items() if name != "id"},
     }
 )
@@ -117,7 +123,9 @@ def fact_row(entry: Entry) -> dict[str, Any]:
     """An entry as one row of the facts, by column of FACTS."""
     plain = _plain(entry)
     row = {name: FIELDS[name].cell(plain[name]) for name in _COLUMNS}
-    return row | {"word": word_of(entry.id), "digest": _digest(plain, entry.record)}
+    missing = [role for role, _, size, *_ in plain["files"] if size < 0]
+    word, digest = word_of(entry.id), _digest(plain, entry.record)
+    return row | {"word": word, "digest": digest, "missing": missing}
 
 
 def entry_digest(entry: Entry) -> str:
@@ -129,6 +137,8 @@ def entry_line(entry: Entry) -> bytes:
     """An entry without its record, as JSON. Raises SourceError for a value that JSON lacks."""
     plain = _plain(entry)
     values = {name: plain[name] for name in _STORED}
+    tags = {role: (file.tag,) for role, file in entry.files.items() if file.tag}
+    values["files"] = [(*file, *tags.get(file[0], ())) for file in plain["files"]]
     return json.dumps(values, separators=(",", ":"), default=_number).encode()
 
 
@@ -144,7 +154,8 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 
 def _digest(plain: Mapping[str, Any], record: bytes) -> str:
-    content = (*plain.values(), hashlib.sha256(record).digest())
+    values = (value for name, value in plain.items() if value or name not in _LATER)
+    content = (*values, hashlib.sha256(record).digest())
     return hashlib.sha256(repr(content).encode()).hexdigest()
 
 

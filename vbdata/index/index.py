@@ -8,9 +8,9 @@ has the entries themselves in the same order, for the workers that make samples 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import signature
 from itertools import islice
@@ -104,7 +104,7 @@ def open_index(source: Source, folder: Path) -> Index:
     return Index(source, facts, Entries(folder / f"{source.name}.arrow"), fingerprint.hexdigest())
 
 
-def _write(source: Source, root: Root, files: tuple[Path, Path]) -> None:
+def _write(source: Source, root: Traced, files: tuple[Path, Path]) -> None:
     """Run the reader, and write the entries that it yields into the two files."""
     for file in files:
         file.unlink(missing_ok=True)  # it may be a hard link into the cache
@@ -124,8 +124,11 @@ def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
         yield pa.Table.from_pylist([fact_row(entry) for entry in stored.write(batch)], FACTS)
 
 
-def _checked(source: Source, root: Root) -> Iterator[Entry]:
-    """The reader's entries. Raises SourceError unless their ids are unique and sorted."""
+def _checked(source: Source, root: Traced) -> Iterator[Entry]:
+    """The reader's entries with the tags of their files, and with texts that prompts can say.
+
+    Raises SourceError unless their ids are unique and sorted.
+    """
     last = None
     for entry in plugins.dataset(source.dataset).index(root, **_options(source)):
         if last is not None and entry.id <= last:
@@ -134,7 +137,7 @@ def _checked(source: Source, root: Root) -> Iterator[Entry]:
                 "ids must be unique and sorted"
             )
         last = entry.id
-        yield presentable(entry)
+        yield presentable(_tagged(entry, root.tags))
     if last is None:
         raise SourceError("no records")
 
@@ -143,6 +146,14 @@ def _options(source: Source) -> dict[str, Any]:
     """The arguments of the reader's `index`: with the source's name, if it wants that."""
     named = "source" in signature(plugins.dataset(source.dataset).index).parameters
     return {**source.options, **({"source": source.name} if named else {})}
+
+
+def _tagged(entry: Entry, tags: Mapping[str, str]) -> Entry:
+    """The entry whose files have the tags that the root's listings gave them."""
+    if not tags:
+        return entry
+    files = {role: replace(file, tag=tags.get(file.path, "")) for role, file in entry.files.items()}
+    return replace(entry, files=files)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core.rng import word_of
+from vbdata.errors import one_line
 from vbdata.jobs.job import Receipt
 from vbdata.planning.plan import Plan
+from vbdata.planning.warnings import empty_cells, faults, losses
 from vbdata.recipe.licences import commercial
 
 
@@ -21,6 +23,7 @@ class Tally:
     """Adds up receipts, from which the counts of the manifest follow.
 
     realised, quarantined, replaced: by cell, (source, task); reasons: quarantined rows by reason;
+    causes: these by (source, reason), with the first row of each as an example;
     licenses: samples by (licence, source); errors: by task, (count, sum, largest) of the errors of
     decoding, in the task's unit; shortfall: rows without a sample; bytes: of all tars. Memory does
     not grow with the samples: 8 bytes an entry of the index, and one for each cell it is in.
@@ -33,6 +36,7 @@ class Tally:
         self.quarantined: Counter[tuple[str, str]] = Counter()
         self.replaced: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.causes: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
         self.licenses: Counter[tuple[str, str]] = Counter()
         self.errors: dict[str, tuple[int, float, float]] = {}
         self.shortfall = 0
@@ -52,6 +56,9 @@ class Tally:
         for line in receipt.quarantine:
             self.quarantined[line["source"], line["task"]] += 1
             self.reasons[line["reason"]] += 1
+            cause = (line["source"], line["reason"])
+            count, first = self.causes.get(cause, (0, line))
+            self.causes[cause] = (count + 1, first)
         for key, cell in {q["key"]: (q["source"], q["task"]) for q in receipt.quarantine}.items():
             self.replaced[cell] += key in filled
         self.shortfall += len(receipt.shortfall)
@@ -85,11 +92,25 @@ class Tally:
         """How many distinct records a cell's samples were made of."""
         return int(self._seen[cell].sum()) if cell in self._seen else 0
 
+    def causes_in_words(self) -> str:
+        """Why rows are quarantined: counts by source and reason, each with an example."""
+        ordered = sorted(self.causes.items(), key=lambda item: (-item[1][0], item[0]))
+        return "; ".join(
+            f"{source}: {count} {reason} (such as {one_line(_example(line), 300)})"
+            for (source, reason), (count, line) in ordered
+        )
+
     def _see(self, cell: tuple[str, str], sample_id: str) -> None:
         words = self._words[cell[0]]
         if cell not in self._seen:
             self._seen[cell] = np.zeros(len(words), np.bool_)
         self._seen[cell][np.searchsorted(words, np.uint64(word_of(sample_id)))] = True
+
+
+def _example(line: Mapping[str, Any]) -> str:
+    """A quarantined row in words: its record, its file and what was found."""
+    file = f" [{line['file']}]" if line["file"] else ""
+    return f"{line['sample_id']}{file}: {line['detail']}"
 
 
 def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any]]:
@@ -124,15 +145,30 @@ def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any
 
 
 def warnings(plan: Plan) -> list[str]:
-    """A sentence for each cell whose records are used more often than the recipe's max_passes."""
+    """What a plan has that its maker may not expect, a sentence each.
+
+    Records that are faulty or lack files, annotations that are left out, then what
+    `mixture_warnings` finds.
+    """
+    lost = [
+        f"{name}: {text}"
+        for name, index in plan.indices.items()
+        for text in (*faults(index), *losses(index))
+    ]
+    return [*lost, *mixture_warnings(plan)]
+
+
+def mixture_warnings(plan: Plan) -> list[str]:
+    """A sentence for each cell without samples, or whose records are used more than max_passes."""
     most = plan.recipe.max_passes
-    return [
+    often = [
         f"{cell.name}: {hundredths(cell.passes)} passes over {len(cell.rows)} samples, more than "
         f"max_passes = {most}: lower its weight or samples, add data, let exhaustion be "
         "'redistribute', or raise max_passes"
         for cell in plan.cells
         if cell.passes > Fraction(most)
     ]
+    return [*empty_cells(plan), *often]
 
 
 def hundredths(number: Fraction) -> str:

@@ -135,9 +135,11 @@ def _index_faults(plan: Plan) -> Iterator[bytes]:
 def _refuse_bad(tally: Tally, max_bad: Decimal) -> None:
     """Raise BuildError if nothing was built, or too large a share of the rows is quarantined."""
     bad, made = tally.quarantined.total(), tally.realised.total()
-    reasons = ", ".join(f"{n} {reason}" for reason, n in tally.reasons.most_common())
+    reasons = tally.causes_in_words()
     if not made:
-        raise BuildError(f"no sample could be made; {bad} rows are quarantined: {reasons}")
+        raise BuildError(
+            f"no sample could be made; {bad} rows are quarantined: {reasons}; see {QUARANTINE}"
+        )
     if Decimal(bad) > max_bad * (made + bad):
         raise BuildError(
             f"{bad} of {made + bad} rows that were tried are quarantined ({reasons}), more than "

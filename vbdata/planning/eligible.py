@@ -35,12 +35,25 @@ def _eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
     module = plugins.task(task)
     able = fits & module.eligible(index.facts)
     for need in set(module.NEEDS) - {"image"}:
-        able = able & _offers(index.facts["labels"], need)
+        able = able & offers(index.facts["labels"], need) & ~lacking(index, need)
     return np.flatnonzero(able)
 
 
-def _offers(labels: pa.ChunkedArray, kind: str) -> NDArray[np.bool_]:
-    """Which entries have a kind of label: bool[entries]. labels: a list of kinds for each entry."""
+def lacking(index: Index, kind: str) -> NDArray[np.bool_]:
+    """Which entries name a file of their image, or of a kind of label, that is not there.
+
+    bool[entries]. A kind's files are those that the reader's FILES names, else the one of its name.
+    """
+    missing = index.facts["missing"]
+    if not pc.any(pc.greater(pc.list_value_length(missing), 0)).as_py():
+        return np.zeros(len(index), np.bool_)
+    named = getattr(plugins.dataset(index.source.dataset), "FILES", {})
+    roles = named.get(kind, (kind,))
+    return np.logical_or.reduce([offers(missing, role) for role in roles])
+
+
+def offers(labels: pa.ChunkedArray, kind: str) -> NDArray[np.bool_]:
+    """Which entries have a kind: bool[entries]. labels: a list of kinds for each entry."""
     masks = [np.empty(0, np.bool_)]
     for chunk in labels.chunks:
         hit = pc.equal(pc.list_flatten(chunk), kind).to_numpy(zero_copy_only=False)
@@ -51,7 +64,7 @@ def _offers(labels: pa.ChunkedArray, kind: str) -> NDArray[np.bool_]:
 
 
 def fits_in(index: Index, image: Image) -> NDArray[np.bool_]:
-    """Which entries have no fault, and a size of which the recipe's geometry leaves anything.
+    """Which entries have no fault, their image's file, and a size that the recipe's geometry takes.
 
     bool[entries].
     """
@@ -64,7 +77,7 @@ def fits_in(index: Index, image: Image) -> NDArray[np.bool_]:
     ]
     fits = np.array(good, np.bool_)[size.indices.to_numpy()]
     no_fault = pc.equal(index.facts["fault"], "").to_numpy()
-    return np.asarray(fits & no_fault)
+    return np.asarray(fits & no_fault & ~lacking(index, "image"))
 
 
 def _leaves_something(width: int, height: int, image: Image) -> bool:
@@ -73,17 +86,6 @@ def _leaves_something(width: int, height: int, image: Image) -> bool:
     except BadSample:
         return False
     return True
-
-
-def state(index: Index, barred: Mapping[str, int]) -> str:
-    """An index in words, for messages: its entries, how many are faulty, and how many barred.
-
-    barred: how many may not be drawn, by cause.
-    """
-    faults = index.faults()
-    faulty = f", {len(faults)} of them faulty ({faults[0].id}: {faults[0].fault})" if faults else ""
-    out = "".join(f", {count} barred by {cause}" for cause, count in barred.items() if count)
-    return f"{len(index)} entries{faulty}{out}"
 
 
 def refuse_sources(

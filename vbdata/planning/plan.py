@@ -20,7 +20,7 @@ from vbdata.core.rng import word_of
 from vbdata.errors import RecipeError
 from vbdata.index.index import Index
 from vbdata.planning.blocks import Block, Dealt, arrange
-from vbdata.planning.eligible import eligible_rows, fits_in, refuse_sources, state
+from vbdata.planning.eligible import eligible_rows, fits_in, refuse_sources
 from vbdata.planning.holdout import Held, excluded, resolve
 from vbdata.planning.mixture import (
     Ints,
@@ -31,6 +31,7 @@ from vbdata.planning.mixture import (
     redistribute,
     schedule,
 )
+from vbdata.planning.refusals import Mask, in_words, refusals
 from vbdata.recipe.recipe import Recipe
 
 BLOCK_ROWS = 1 << 18  # rows that are put in order at a time: some 10 MB
@@ -198,7 +199,7 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
         for s in recipe.sources
         for t, rows in eligible_rows(by_name[s.name], list(s.tasks), fits[s.name]).items()
     ]
-    counts = _counts(recipe, cells, by_name, barred)
+    counts = _counts(recipe, cells, by_name, causes)
     cells = [replace(cell, count=n) for cell, n in zip(cells, counts, strict=True)]
     table = schedule(counts, recipe.shard_size)
     return Plan(
@@ -215,16 +216,12 @@ def _counts(
     recipe: Recipe,
     cells: Sequence[PlannedCell],
     indices: Mapping[str, Index],
-    barred: Mapping[str, Mapping[str, int]],
+    barred: Mapping[str, Mapping[str, Mask]],
 ) -> list[int]:
     """Samples of each cell, under the recipe's rule for cells that run out."""
     empty = [cell for cell in cells if not len(cell.rows)]
     if empty:
-        raise RecipeError(
-            f"sources.{c.source}.tasks.{c.task}: none of the source's "
-            f"{state(indices[c.source], barred[c.source])} can serve this task"
-            for c in empty
-        )
+        raise RecipeError(_refused(recipe, indices[c.source], c, barred[c.source]) for c in empty)
     weights, have = [cell.weight for cell in cells], [len(cell.rows) for cell in cells]
     counts = apportion(weights, recipe.samples)
     if recipe.exhaustion == "redistribute":
@@ -240,3 +237,10 @@ def _counts(
             for i in over
         )
     return counts
+
+
+def _refused(recipe: Recipe, index: Index, cell: PlannedCell, barred: Mapping[str, Mask]) -> str:
+    """A sentence for a cell without entries: for which reasons, and how often."""
+    why = in_words(index, refusals(index, cell.task, recipe.image, barred))
+    where = f"sources.{cell.source}.tasks.{cell.task}"
+    return f"{where}: none of the source's {len(index)} entries can serve this task: {why}"

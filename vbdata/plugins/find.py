@@ -32,6 +32,7 @@ TASK_CONTRACT = (
     "UNIT",
     "PARAMS",
 )
+GIVEN = ("vocabulary", "source")  # keywords that the engine fills, no options of a recipe
 
 # What resolving a name can raise: no such module, a broken contract, or what its own code raises.
 UNUSABLE = (LookupError, ImportError, SyntaxError, ValueError, TypeError, AttributeError, NameError)
@@ -105,7 +106,7 @@ def options(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The keyword options of a dataset's `index` or a task's `ask`, as a recipe may set them."""
     parameters = inspect.signature(function).parameters
     keyword = {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    return {name: p for name, p in keyword.items() if name != "vocabulary"}
+    return {name: p for name, p in keyword.items() if name not in GIVEN}
 
 
 def _is_module(full: str) -> bool:

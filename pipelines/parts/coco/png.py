@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,40 @@ if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 
-def numbers(root: Root, entry: Entry, listed: list[int]) -> NDArray[np.int32]:
+def numbers(
+    root: Root, entry: Entry, listed: Sequence[int], unnamed: Sequence[int] = ()
+) -> NDArray[np.int32]:
     """int32[H, W]: the place of each pixel's segment in `listed`, from 1; 0 for void.
 
-    listed: the ids of the image's segments, ascending. Raises BadSample, "garbled annotation" if
-    the PNG has another id or lacks one of them.
+    listed: the ids of the image's segments, ascending; unnamed: ids of segments that count as void.
+    Raises BadSample, "garbled annotation" if the PNG has another id or lacks one of them.
     """
-    colours = maps.colours(root, entry, "panoptic")
-    starts, lengths = maps.runs(colours)
-    of_runs = colours.ravel()[starts].astype(np.int64)
-    places = _places(of_runs, listed, entry.files["panoptic"].path)
+    every = sorted({*listed, *unnamed}) if unnamed else listed
+    colours, lengths, places = _found(root, entry, every)
+    if unnamed:
+        names = {id_: number for number, id_ in enumerate(listed, 1)}
+        places = np.array([0, *(names.get(id_, 0) for id_ in every)], np.int32)[places]
     return np.repeat(places, lengths).reshape(colours.shape)
 
 
-def _places(colors: NDArray[np.int64], listed: list[int], path: str) -> NDArray[np.int32]:
+def areas(root: Root, entry: Entry, listed: Sequence[int]) -> list[int]:
+    """How many pixels of the PNG each segment has. Raises BadSample as `numbers` does."""
+    _, lengths, places = _found(root, entry, listed)
+    counts: list[int] = np.bincount(places, lengths, len(listed) + 1).astype(int).tolist()
+    return counts[1:]
+
+
+def _found(
+    root: Root, entry: Entry, listed: Sequence[int]
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int32]]:
+    """The PNG's pixels; of its runs of one colour the lengths, and the places in `listed`."""
+    colours = maps.colours(root, entry, "panoptic")
+    starts, lengths = maps.runs(colours)
+    of_runs = colours.ravel()[starts].astype(np.int64)
+    return colours, lengths, _places(of_runs, listed, entry.files["panoptic"].path)
+
+
+def _places(colors: NDArray[np.int64], listed: Sequence[int], path: str) -> NDArray[np.int32]:
     """For each segment id its place in `listed`, from 1, or 0 for void. Raises BadSample."""
     known = np.array([0, *listed])
     places = np.searchsorted(known, colors).clip(max=len(listed)).astype(np.int32)

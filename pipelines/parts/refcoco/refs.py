@@ -15,8 +15,8 @@ from vbdata.errors import BadSample, SourceError
 
 from ...formats import plain_pickle
 from .. import records
-from ..coco import annotations as coco_json
-from ..coco.annotations import Picture, garbled
+from ..coco import parts, scalars
+from ..coco.pictures import Picture, garbled, stated_size
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -65,11 +65,11 @@ def images(listed: list[Any], split: str) -> Iterator[int]:
 
 
 def by_image(
-    listed: list[Any], split: str, pictures: dict[int, Picture]
+    listed: list[Any], split: str, pictures: dict[str, Picture]
 ) -> tuple[dict[int, list[Ref]], list[str]]:
     """A split's refs by image id, and what is wrong with the garbled ones, in words.
 
-    pictures: the images and annotations that a ref may name.
+    pictures: the images and annotations that a ref may name, by the name of the entry.
     """
     refs: dict[int, list[Ref]] = {}
     bad: list[str] = []
@@ -120,7 +120,7 @@ def _sentence(sentence: Any, seen: _Seen) -> str:
 
 def _number(record: dict[str, Any], key: str) -> int:
     value = record.get(key)
-    if not records.whole(value) or value >= coco_json.MAX_ID:
+    if not records.whole(value) or value >= scalars.MAX_ID:
         raise garbled(f"its {key} is {_brief(value)}, expected a number")
     return value
 
@@ -136,15 +136,12 @@ def _once(key: str, number: int, seen: set[int]) -> None:
     seen.add(number)
 
 
-def _check_target(ref: Ref, pictures: dict[int, Picture]) -> None:
+def _check_target(ref: Ref, pictures: dict[str, Picture]) -> None:
     """Raise BadSample if instances.json does not have the image or the annotation."""
-    picture = pictures.get(ref.image)
-    if picture is None or not picture.image:
+    picture = pictures.get(scalars.name_of(ref.image))
+    if picture is None or picture.drawn is None or not picture.image:
         raise garbled(f"instances.json has no image {ref.image}")
-    if not any(a.get("id") == ref.annotation for a in with_area(picture)):
-        raise garbled(f"image {ref.image} has no annotation {ref.annotation} with an area")
-
-
-def with_area(picture: Picture) -> list[dict[str, Any]]:
-    """An image's annotations that have an area, and so a mask."""
-    return [annotation for annotation in picture.masks if annotation.get("area") != 0]
+    named = [a for a in picture.masks if scalars.whole(a.get("id")) == ref.annotation]
+    size = stated_size(picture) or (0, 0)
+    if not any(parts.usable(annotation, picture.drawn, size) for annotation in named):
+        raise garbled(f"image {ref.image} has no annotation {ref.annotation} with a mask")

@@ -1,0 +1,50 @@
+"""Whether an annotation has a mask at all, seen from the form of its `segmentation` alone.
+
+Looked at for every annotation of a file while it is parsed, so nothing is drawn here: whether the
+numbers fit the picture shows when a sample is loaded.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+CORNERS = 6  # numbers of a polygon of three corners
+
+
+def wrong_mask(annotation: dict[str, Any]) -> str:
+    """Why an annotation has no mask that can be drawn, as "reason: detail"; "" if it may have one.
+
+    Captions and lists of panoptic segments have no masks of their own and are not looked at.
+    """
+    shape = annotation.get("segmentation")
+    if shape is None and ("caption" in annotation or "segments_info" in annotation):
+        return ""
+    if not shape and (shape is None or isinstance(shape, list | dict)):
+        has = "it has a box alone" if annotation.get("bbox") else "its segmentation is empty"
+        return f"no mask: {has}"
+    if isinstance(shape, list):
+        polygons = shape if isinstance(shape[0], list) else [shape]
+        return _wrong_polygons(polygons)
+    if not isinstance(shape, dict):
+        return f"unusable mask: segmentation is {type(shape).__name__}, not polygons or RLE"
+    return ""
+
+
+def _wrong_polygons(polygons: list[Any]) -> str:
+    drawable = False
+    for polygon in polygons:
+        if not isinstance(polygon, list):
+            return f"unusable mask: polygon of {polygon!r:.40}; expected a list of numbers"
+        drawable |= len(polygon) >= CORNERS
+        if len(polygon) % 2:
+            return f"unusable mask: polygon of {len(polygon)} numbers; expected x, y, x, y, ..."
+        try:
+            finite = math.isfinite(sum(polygon))  # NaN, infinity and texts do not get through
+        except (TypeError, OverflowError):
+            finite = False
+        if not finite:
+            return "unusable mask: polygon with coordinates that are not finite numbers"
+    if drawable:
+        return ""
+    return f"unusable mask: polygon of {len(polygons[0])} numbers; expected 6 or more"

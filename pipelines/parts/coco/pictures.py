@@ -1,0 +1,161 @@
+"""What annotation files say, gathered by image in one pass.
+
+A malformed record stays with its image, for the reader to judge; one that names no image becomes a
+stray, an entry of its own that is a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vbdata.core.images import MAX_PIXELS
+from vbdata.errors import BadSample
+
+from .. import records
+from . import scalars
+from .tables import Table, no_collections
+
+
+@dataclass(slots=True)
+class Picture:
+    """What the annotation files say of one image.
+
+    name: of its entry; image: its record, {} if there is none; license: short name; table: the file
+    of its record, or of its annotations if it has none; drawn: the file of masks that has its
+    record; twice: whether a file has two records of it; masks, captions: its annotations, with the
+    keys of tables.KEPT only; fault: why its annotations cannot be used.
+    """
+
+    name: str
+    table: Table
+    image: dict[str, Any] = field(default_factory=dict)
+    license: str = "unknown"
+    drawn: Table | None = None
+    twice: bool = False
+    masks: list[dict[str, Any]] = field(default_factory=list)
+    captions: list[dict[str, Any]] = field(default_factory=list)
+    fault: str = ""
+
+
+def pictures(
+    files: Sequence[Table], *, one_set: bool = True
+) -> tuple[dict[str, Picture], list[str]]:
+    """What annotation files say, by the name of the entry, and strays: records of no image.
+
+    A file with classes is one of masks, but for annotations with a caption and no class; any other
+    is one of captions. The lists of the files are emptied. one_set: whether an id means the same
+    image in all files; if it does not, a file's path stands before its ids, and an image that
+    several files have is known by its file_name.
+    """
+    gathered = _Gathered(one_set=one_set)
+    with no_collections():
+        for file in files:
+            gathered.add(file)
+            file.images.clear()  # else the memory of an image would not be free before the last
+            file.annotations.clear()
+    return gathered.by_name, gathered.strays
+
+
+@dataclass(slots=True, kw_only=True)
+class _Gathered:
+    """one_set: see `pictures`; by_file_name: the first image of a file_name, if not one_set."""
+
+    one_set: bool
+    by_name: dict[str, Picture] = field(default_factory=dict)
+    by_file_name: dict[str, Picture] = field(default_factory=dict)
+    strays: list[str] = field(default_factory=list)
+
+    def add(self, file: Table) -> None:
+        """Add the records of a file."""
+        prefix = "" if self.one_set else f"{file.path.removesuffix('.json')}/"
+        of_file: dict[int | str, Picture] = {}
+        for place, image in enumerate(file.images):
+            id_ = scalars.identity(image.get("id")) if isinstance(image, dict) else None
+            if id_ is None:
+                self.strays.append(f"image record {place} has id {_id_of(image, 'id')}")
+                continue
+            if id_ in of_file:
+                of_file[id_].twice = True
+            of_file[id_] = self._with_image(prefix + scalars.name_of(id_), image, file)
+        for place, annotation in enumerate(file.annotations):
+            noted = isinstance(annotation, dict)
+            id_ = scalars.identity(annotation.get("image_id")) if noted else None
+            if id_ is None:
+                self.strays.append(
+                    f"annotation {place} has image_id {_id_of(annotation, 'image_id')}"
+                )
+                continue
+            picture = of_file.get(id_)
+            if picture is None:
+                picture = self._named(prefix + scalars.name_of(id_), file)
+            region = "category_id" in annotation or "caption" not in annotation
+            if file.categories is None or not region:
+                picture.captions.append(annotation)
+                continue
+            if picture.drawn is None:
+                picture.drawn = file
+            if picture.drawn is file:
+                picture.masks.append(annotation)
+            else:
+                picture.fault = f"both {picture.drawn.path} and {file.path} have masks of it"
+
+    def _named(self, name: str, file: Table) -> Picture:
+        if (picture := self.by_name.get(name)) is None:
+            picture = self.by_name[name] = Picture(name, file)
+        return picture
+
+    def _with_image(self, name: str, image: dict[str, Any], file: Table) -> Picture:
+        """The picture of an image record, which it gets if it has none yet."""
+        known = image.get("file_name")
+        if self.one_set or not isinstance(known, str):
+            picture = self._named(name, file)
+        else:
+            picture = self.by_file_name.get(known) or self._named(name, file)
+            self.by_file_name[known] = picture
+        if file.categories is not None and picture.drawn is None:
+            picture.drawn = file
+        if not picture.image:
+            picture.image, picture.table = image, file
+            licence = scalars.identity(image.get("license"))
+            picture.license = (
+                "unknown" if licence is None else file.licenses.get(licence, "unknown")
+            )
+        return picture
+
+
+def _id_of(record: Any, key: str) -> str:
+    return repr(record.get(key) if isinstance(record, dict) else None)[:40]
+
+
+def stated_size(picture: Picture) -> tuple[int, int] | None:
+    """(width, height) of an image by its record, None if that has neither.
+
+    Raises BadSample("garbled annotation").
+    """
+    if not picture.image or picture.twice or picture.fault:
+        twice = "its id has two image records" if picture.twice else ""
+        raise garbled(twice or picture.fault or "it has no image record")
+    given = [picture.image.get(side) for side in ("width", "height")]
+    if given == [None, None]:
+        return None
+    width, height = map(scalars.whole, given)
+    if not width or not height or width * height > MAX_PIXELS:
+        raise garbled(f"image record says {given[0]!r:.40} x {given[1]!r:.40} pixels")
+    return width, height
+
+
+def captions(picture: Picture) -> tuple[str, ...]:
+    """An image's captions, stripped, without blank ones. Raises BadSample("garbled annotation")."""
+    kept = []
+    for annotation in picture.captions:
+        if not records.text(caption := annotation.get("caption")):
+            raise garbled(f"caption is {caption!r:.40}, expected text")
+        kept.append(caption.strip())
+    return tuple(filter(None, kept))
+
+
+def garbled(detail: str) -> BadSample:
+    """What to raise for a record that is not of COCO's form."""
+    return BadSample("garbled annotation", detail)
