@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.text import Text
@@ -96,6 +97,35 @@ def test_a_hostile_manifest_leads_nowhere(command: str, demo_build: Path, tmp_pa
     assert done.exit_code == 1
     assert not (tmp_path / "made").exists()
     assert "shard 0 is '../outside/train-00000-of-00003.tar', expected shards/" in done.output
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "..", "a/b", "x\n", "\u202ex"])
+@pytest.mark.parametrize("part", ["name", "split", "source"])
+def test_the_names_of_a_manifest_are_those_of_a_recipe(
+    part: str, name: str, demo_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock is written where the build's name says, so a name is no path."""
+    out, here = tmp_path / "out", tmp_path / "a" / "b" / "c"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    shutil.copytree(demo_build, out)
+
+    def renamed(manifest: dict[str, Any]) -> None:
+        recipe = manifest["recipe"]
+        if part == "source":
+            recipe["sources"][name] = recipe["sources"].pop("coco")
+            for line in (*manifest["sources"], *manifest["cells"]):
+                line["source"] = name if line["source"] == "coco" else line["source"]
+        else:
+            manifest[part] = recipe[part] = name
+
+    remanifest(out, renamed)
+    before = sorted(tmp_path.rglob("*"))
+    for command in (["lock", str(out)], ["diff", str(out), str(out)], ["report", str(out)]):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code in (1, 2)
+        assert "should match pattern" in done.output
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_no_text_from_data_steers_the_terminal(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vbdata.errors import BadSample, RecipeError
 from vbdata.locks.sketch import Digests
+from vbdata.manifest.model import Name, Split
 from vbdata.storage.folder import Folder
 
 FORMAT: Final = 1
@@ -50,7 +51,7 @@ class LockedSource(_Part):
     records: digests by id; files: digests, by path, of those that the index was made from.
     """
 
-    source: Text
+    source: Name
     dataset: Text
     license: Text
     entries: Count
@@ -85,7 +86,7 @@ class Code(_Part):
 class LockedCell(_Part):
     """How many samples a source and task have; cells are in the recipe's order."""
 
-    source: Text
+    source: Name
     task: Text
     samples: Count
 
@@ -109,8 +110,8 @@ class Lock(_Part):
     """
 
     format: Literal[1]
-    name: Text
-    split: Text
+    name: Name
+    split: Split
     recipe: dict[str, Any]
     recipe_sha256: Sha256
     holdout: list[Held]

@@ -18,10 +18,9 @@ Count = Annotated[int, Field(ge=0, lt=2**53)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fixed = Annotated[str, Field(pattern=r"^\d{1,40}(\.\d{1,40})?$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-# As recipes allow them: both become parts of paths.
-BuildName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+# As recipes allow them, of builds and sources: they become parts of paths.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Split = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")]
-Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=200)]
 
 
 class _Part(BaseModel):
@@ -128,7 +127,7 @@ class RecipeSource(_Part):
 class Recipe(_Part):
     """`recipe`: all of it that decides bytes, so without the places of the data."""
 
-    name: BuildName
+    name: Name
     seed: int
     samples: Count
     shard_size: Annotated[int, Field(ge=1, lt=2**53)]
@@ -159,7 +158,7 @@ class Manifest(_Part):
     """
 
     format: int
-    name: BuildName
+    name: Name
     split: Split
     recipe: Recipe
     recipe_sha256: Sha256
