@@ -5,7 +5,8 @@ Licence: that of whoever made them; a record's `license` is kept. Four layouts, 
     pairs      a.jpg and a.txt, here or in folders below; a.json may say more (img2dataset: files)
     metadata   metadata.jsonl or metadata.csv, a line a caption, paths relative to its folder
                    {"file_name": "a.jpg", "text": "a cat"}     (Hugging Face imagefolder)
-    tars       *.tar: KEY.jpg, KEY.txt, KEY.json               (WebDataset, img2dataset)
+    tars       *.tar: KEY.jpg, KEY.txt, KEY.json               (WebDataset, img2dataset); one that
+                   is packed (.tar.gz) is a fault: it has to be unpacked to be read by ranges
     parquet    *.parquet with images inside: {bytes, path} or bytes, and a caption column
 
 The option `layout` chooses one; without it, files of exactly one must be there. A Parquet file that
@@ -89,6 +90,9 @@ def index(
     sizes = {file.path: file.size for file in root.files()}
     layouts = _layouts(sizes)
     present = [name for name, paths in layouts.items() if paths and layout in ("", name)]
+    packed = tars.packed(sizes)
+    if not present and packed and layout in ("", "tars"):
+        raise SourceError(f"{root.url}: {packed[0]} is {tars.is_packed('').detail}")
     if len(present) != 1:
         counts = ", ".join(f"{len(paths)} of {name}" for name, paths in layouts.items())
         asked = f"layout {layout}" if layout else "one layout, or the option layout"
@@ -100,7 +104,8 @@ def index(
         yield from files.of_tables(root, layouts[kind], sizes, wanted)
     else:
         read = _of_tar if kind == "tars" else parquet.entries
-        for path in sorted(layouts[kind], key=lambda path: f"{path}/"):  # the order of the ids
+        paths = layouts[kind] + (packed if kind == "tars" else [])
+        for path in sorted(paths, key=lambda path: f"{path}/"):  # the order of the ids
             yield from read(root, FileRef(path=path, size=sizes[path]), wanted)
 
 
@@ -139,11 +144,13 @@ def _layouts(paths: Collection[str]) -> dict[str, list[str]]:
     return {
         "pairs": [p for p in paths if _kind(p) in kinds and _stem(p) in stems],
         "metadata": [p for p in paths if p.rpartition("/")[2] in files.TABLES],
-        "tars": [p for p in paths if p.endswith(".tar")],
+        "tars": [p for p in paths if tars.is_tar(p)],
         "parquet": [
             p
             for p in paths
-            if p.endswith(".parquet") and f"{_stem(p)}.tar" not in paths and _stem(p) not in folders
+            if p.lower().endswith(".parquet")
+            and f"{_stem(p)}.tar" not in paths
+            and _stem(p) not in folders
         ],
     }
 

@@ -101,7 +101,11 @@ def index(
     wanted = Names(input_key, output_key, instruction_key, exif)
     known = {file.path: file.size for file in root.files()}
     tables = [path for path in known if path.rpartition("/")[2] == METADATA]
-    archives = [path for path in known if path.endswith(".tar")]
+    archives = [path for path in known if tars.is_tar(path)]
+    packed = tars.packed(known)
+    if not tables and not archives and packed:
+        raise SourceError(f"{root.url}: {packed[0]} is {tars.is_packed('').detail}")
+    archives += packed if archives else []
     if bool(tables) == bool(archives):
         found = f"{len(tables)} {METADATA} and {len(archives)} *.tar"
         raise SourceError(f"{root.url}: {found}; expected files of one of the two")

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vbdata.errors import BadSample
-from vbdata.sources.tar_members import DAMAGE, headers
+from vbdata.sources.tar_members import DAMAGE, headers, linked
+from vbdata.storage.root import clutter
 from vbdata.storage.streams import Window
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 WINDOW = 1 << 16  # bytes that are fetched at once
+PACKERS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zX": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+UNPACK = "samples are read by byte ranges, so unpack it to a .tar"
+PACKED_NAME = re.compile(r"\.(?:tgz|tbz2?|txz|tar\.(?:gz|bz2|xz|zst))$")
 MAX_TEXT = 1 << 20  # bytes of a text member; longer ones are left unread
 
 
@@ -59,17 +65,22 @@ def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSamp
     """The samples of a tar by key, in the order of the tar, and its damage, None if it has none.
 
     size: bytes of the tar. Members before the damage are kept; those that are no plain files, or
-    have no extension, belong to no sample.
+    have no extension, belong to no sample. A hard link is the file that it links to. Types are in
+    lower case, whatever case the tar has: KEY.TXT is "txt".
     """
     by_key: dict[str, Parts] = {}
+    head = root.read_range(path, 0, 4)
+    if packer := next((n for magic, n in PACKERS.items() if head.startswith(magic)), ""):
+        return by_key, BadSample("undecodable", f"packed by {packer}: {UNPACK}")
     stream = io.BufferedReader(Stream(root, path, size), WINDOW)
     try:
-        for member in headers(stream, size):
+        for member in linked(headers(stream, size)):
             full = member.name.encode("utf-8", "backslashreplace").decode()
             above, slash, name = full.rpartition("/")
             stem, dot, extension = name.partition(".")
-            if not (member.isreg() and stem and dot) or member.issparse():
+            if not (member.isreg() and stem and dot) or member.issparse() or clutter(full):
                 continue
+            extension = _lower_kind(extension)
             parts = by_key.setdefault(above + slash + stem, Parts())
             parts.twice = extension if extension in parts.spans else parts.twice
             parts.spans[extension] = Span(full, member.offset_data, member.size)
@@ -81,6 +92,29 @@ def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSamp
     except DAMAGE as err:
         return by_key, BadSample("truncated", f"{err} (tar of {size} bytes)")
     return by_key, None
+
+
+def is_tar(path: str) -> bool:
+    """Whether a file's name is that of a tar that is read."""
+    return path.lower().endswith(".tar")
+
+
+def packed(paths: Collection[str]) -> list[str]:
+    """The tars among some files that are packed (.tar.gz), without their unpacked tar beside."""
+    known = {path.lower() for path in paths}
+    found = {path: PACKED_NAME.sub(".tar", path.lower()) for path in paths}
+    return sorted(path for path, tar in found.items() if tar != path.lower() and tar not in known)
+
+
+def is_packed(path: str) -> BadSample:
+    """What to raise for a tar that is packed."""
+    return BadSample("undecodable", f"a packed tar: {UNPACK}", path)
+
+
+def _lower_kind(extension: str) -> str:
+    """An extension whose last part, the type, is in lower case: mask.PNG is mask.png."""
+    name, dot, kind = extension.rpartition(".")
+    return name + dot + kind.lower()
 
 
 def read(root: Root, path: str, span: Span) -> bytes:

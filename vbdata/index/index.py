@@ -31,6 +31,7 @@ from vbdata.index.entries import BATCH, Entries, Writer
 from vbdata.index.facts import FACTS, fact_row
 from vbdata.index.presentable import presentable
 from vbdata.sources.open import open_root
+from vbdata.sources.packed import hint
 from vbdata.storage.folder import Root
 
 GROUP = 4096  # rows of the facts that are written, and read, at a time
@@ -165,7 +166,8 @@ def dataset_root(what: str, roots: Sequence[str], mount: bool = True) -> Iterato
     """
     place = ", ".join(roots)
     try:
-        yield open_root(roots, mount=mount)
+        yield open_root(roots, mount=mount, strict=True)
     except (BadSample, SourceError, OSError, ValueError, RuntimeError, ImportError) as err:
-        name = "" if isinstance(err, BadSample | SourceError) else f"{type(err).__name__}: "
-        raise SourceError(f"{what} at {place}: {name}{err}") from err
+        data = isinstance(err, BadSample | SourceError)
+        name, also = ("", hint(roots)) if data else (f"{type(err).__name__}: ", "")
+        raise SourceError(f"{what} at {place}: {name}{err}{also}") from err

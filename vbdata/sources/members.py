@@ -5,9 +5,11 @@ An archive that cannot be read by ranges, a .tar.gz or one that is deflated insi
 is unpacked once into the cache, as one file.
 
 Nothing is ever written under a member's name. An archive with a name that leads out of it
-(absolute, "..", a drive, a backslash, a NUL) is refused as a whole: no official one has any. Links
-and devices are not followed and not listed. Of two members of the same name the last one counts, as
-with unzip; "./" and "//" in names are dropped, as a disk does.
+(absolute, "..", a drive, a NUL, in a tar a backslash) is refused as a whole: no official one has
+any. In a zip a backslash is a slash, as unzip reads it: some packers of Windows write them.
+Symbolic links and devices are not followed and not listed, nor is what desktops leave behind. A
+hard link to a file further up in the same tar is that file. Of two members of the same name the
+last one counts, as with unzip; "./" and "//" in names are dropped, as a disk does.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from vbdata.machine import cache
 from vbdata.sources import tar_members, zip_members
 from vbdata.sources.table import DAMAGE, FORMAT, ArchiveMember, Table, folders_above, write
 from vbdata.storage.folder import Folder
-from vbdata.storage.root import Holder, Root, safe
+from vbdata.storage.root import Holder, Root, clutter, safe
 from vbdata.storage.streams import PIECE, Window
 
 PACKED = (".tar.gz", ".tgz")
@@ -95,7 +97,13 @@ def _make_table(root: Root, path: str, name: str, file: Path) -> None:
     size = root.size(path)
     if path.lower().endswith(ZIPS):
         with root.open(path) as stream:
-            members = _by_path(zip_members.members(stream, size, name), name)
+            try:
+                members = _by_path(zip_members.members(stream, size, name), name)
+            except SourceError as err:
+                if not (part := _part(root, path)):
+                    raise
+                split = f"it is a part of a split zip, like {part} beside it; {zip_members.JOIN}"
+                raise SourceError(f"{name}: {split}") from err
     else:
         with _stream(root, path, size) as stream:
             members = _by_path(tar_members.members(stream, size, name), name)
@@ -103,6 +111,17 @@ def _make_table(root: Root, path: str, name: str, file: Path) -> None:
     if both := min(folders & members.keys(), default=""):
         raise SourceError(f"{name}: {both!r} is a file and a folder at once")
     write(file, members.values(), folders, filter(is_archive, members))
+
+
+def _part(root: Root, path: str) -> str:
+    """A file beside a zip that is a part of the same split zip (a.z01 of a.zip); "" if none is."""
+    folder, _, name = path.rpartition("/")
+    part = re.compile(re.escape(name[:-4]) + r"\.z\d\d+", re.IGNORECASE)
+    try:
+        names = root.names(folder) if isinstance(root, Folder) else {}
+    except OSError:  # a server that lists nothing
+        return ""
+    return min(filter(part.fullmatch, names), default="")
 
 
 def _stream(root: Root, path: str, size: int) -> BinaryIO:
@@ -122,7 +141,8 @@ def _by_path(members: Iterable[ArchiveMember], name: str) -> dict[str, ArchiveMe
         if hostile or ".." in parts or not parts:
             raise SourceError(f"{name}: member {path!r:.200} would lead out of its folder; refused")
         plain = "/".join(parts)
-        by_path[plain] = member if plain == path else member._replace(path=plain)
+        if not clutter(plain):
+            by_path[plain] = member if plain == path else member._replace(path=plain)
     return by_path
 
 

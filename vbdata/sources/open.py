@@ -26,28 +26,40 @@ from vbdata.storage.folder import Folder
 from vbdata.storage.root import Holder, Root
 
 DEEPEST = 4  # folders between a root and an archive in it that is mounted
+HTTP = ("http://", "https://")
+UNLISTED = (
+    "cannot be reached, or its server lists no files there: a root over HTTP has to list its "
+    "folders (index pages with links), or be the address of one archive (.zip, .tar)"
+)
 PROBED = 16  # files of a .tar.gz that are looked for unpacked beside it
 
 
-def open_root(urls: Sequence[str], *, mount: bool = True) -> Root:
+def open_root(urls: Sequence[str], *, mount: bool = True, strict: bool = False) -> Root:
     """The root of one or several paths or URLs, each a folder or (by its name) an archive.
 
     The first URL is on top. mount: whether archives are mounted; a reader that reads archives
-    itself wants them as files. Raises SourceError if a URL is not there, has a key in it or is no
-    whole archive; OSError, with the URL in its text, if the network or the permissions fail.
+    itself wants them as files; strict: whether a file that stands in two of the URLs is an error,
+    for an index: it must not depend on their order. Raises SourceError if a URL is not there, has a
+    key in it or is no whole archive; OSError, with the URL in its text, if the network or the
+    permissions fail.
     """
     layers = [_layer(url, mount) for url in urls]
-    return layers[0] if len(layers) == 1 else Layers(layers)
+    return layers[0] if len(layers) == 1 else Layers(layers, strict=strict)
 
 
 def _layer(url: str, mount: bool) -> Root:
     folder = Folder(url.rstrip("/") or "/")
     if not folder.local:
         folder.fs.invalidate_cache()  # another process may have written since it was listed
+    http = folder.url.startswith(HTTP)
     if not folder.exists():
-        raise SourceError(f"{folder.url} does not exist{_bucket(folder)}")
+        raise SourceError(
+            f"{folder.url} {UNLISTED if http else f'does not exist{_bucket(folder)}'}"
+        )
     above, _, name = folder.url.rpartition("/")
     if not is_archive(name) or folder.size("") < 0:
+        if http and not folder.names():
+            raise SourceError(f"{folder.url} {UNLISTED}")
         return Mounted(folder) if mount else folder
     if not mount and name.lower().endswith(TARS):
         return OneFile(Folder(above or "/"), name)

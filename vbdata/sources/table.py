@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-FORMAT = 1  # to be raised when the layout or the meaning of a column changes
+FORMAT = 2  # to be raised when the layout or the meaning of a column changes
 MAX_TOPS = 64  # names at the top level of an archive that are listed
 STORED, DEFLATED = 0, 8  # as in APPNOTE.TXT 4.4.5
 ENCRYPTED, LINK, SPECIAL = -1, -2, -3
@@ -104,13 +104,16 @@ class Table:
         row = bisect_left(self.above, _key(path))
         return row < len(self.above) and self.above[row] == _key(path)
 
-    def files(self, below: str) -> Iterator[tuple[str, int]]:
-        """(path, size) of all files below a folder ("": all), sorted; no links, no devices."""
+    def files(self, below: str) -> Iterator[tuple[str, int, int]]:
+        """(path, size, CRC-32) of all files below a folder ("": all), sorted; no links, no devices.
+
+        The CRC-32 is 0 in a tar, which has none.
+        """
         start, end = self.paths.below(below)
-        sizes, methods = (self._columns[i][start:end].tolist() for i in (3, 4))
-        for path, size, method in zip(self.paths.some(start, end), sizes, methods, strict=True):
+        columns = (self._columns[i][start:end].tolist() for i in (3, 4, 5))
+        for path, size, method, crc in zip(self.paths.some(start, end), *columns, strict=True):
             if method > LINK:
-                yield _text(path), size
+                yield _text(path), size, crc
 
     def folders(self, below: str) -> list[str]:
         """Names of the folders directly below one, sorted."""

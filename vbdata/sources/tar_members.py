@@ -7,7 +7,7 @@ reads ahead.
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, cast
 
 from vbdata.errors import SourceError
@@ -20,10 +20,11 @@ MAX_HEADER = 1 << 20  # bytes of a member's header with all its extensions
 def members(stream: IO[bytes], size: int, name: str) -> Iterator[ArchiveMember]:
     """The members of a tar but its folders, in its order.
 
-    size: bytes of the tar; name: for messages. Raises SourceError if it is no whole tar.
+    A hard link is the file that it links to. size: bytes of the tar; name: for messages. Raises
+    SourceError if it is no whole tar.
     """
     try:
-        for info in headers(stream, size):
+        for info in linked(headers(stream, size)):
             if not info.isdir():
                 yield ArchiveMember(
                     info.name, info.offset_data, 0, info.size, info.size, _method(info), 0
@@ -49,6 +50,26 @@ def headers(stream: IO[bytes], size: int) -> Iterator[tarfile.TarInfo]:
         stream.seek(tar.offset)
         if (rest := stream.read(tarfile.BLOCKSIZE)).strip(b"\0"):
             raise ValueError(f"no member and no end at byte {tar.offset}: {rest[:16].hex()}")
+
+
+def linked(infos: Iterable[tarfile.TarInfo]) -> Iterator[tarfile.TarInfo]:
+    """The headers of a tar, in which a hard link becomes the file that it links to.
+
+    GNU tar stores a file of several names once, and then as links to the first name. A link to what
+    does not stand further up in the tar stays a link.
+    """
+    places: dict[str, tuple[int, int]] = {}
+    for info in infos:
+        if info.isreg() and not info.issparse():
+            places[_plain(info.name)] = info.offset_data, info.size
+        elif info.islnk() and (place := places.get(_plain(info.linkname))):
+            info.type, (info.offset_data, info.size) = tarfile.REGTYPE, place
+            places[_plain(info.name)] = place
+        yield info
+
+
+def _plain(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
 class _Bounded:

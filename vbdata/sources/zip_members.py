@@ -21,6 +21,9 @@ from vbdata.sources.table import DEFLATED, ENCRYPTED, LINK, STORED, ArchiveMembe
 # First bytes of a zip with members, of one without any, and of one that is split over disks.
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 LOCAL = struct.Struct("<4s22xHH")  # a local header: magic, lengths of name and extra field
+JOIN = "download all of its parts and join them (zip -s 0 SPLIT.zip --out WHOLE.zip)"
+END = b"PK\x05\x06"  # what the record at the end of a zip begins with
+LONGEST_END = 22 + (1 << 16)  # bytes of that record with its comment
 LARGEST = (1 << 63) - 1  # bytes that a table can state
 SLACK = 1024  # bytes of extra fields that are fetched with a member's data
 MOST_DEFLATED = 1032  # bytes that one deflated byte can unpack to (zlib, technical notes)
@@ -44,6 +47,8 @@ def members(stream: BinaryIO, size: int, name: str) -> Iterator[ArchiveMember]:
 
     size: bytes of the zip; name: for messages. Raises SourceError if it is no whole zip.
     """
+    if part := _split(stream, size):
+        raise SourceError(f"{name}: it is {part} of a split zip; {JOIN}")
     try:
         with zipfile.ZipFile(stream) as opened:
             infos, end = opened.infolist(), opened.start_dir
@@ -51,9 +56,10 @@ def members(stream: BinaryIO, size: int, name: str) -> Iterator[ArchiveMember]:
         raise SourceError(f"{name}: {_cause(stream, size)} ({err})") from err
     heads = _heads(infos, end, name)
     for info in infos:
-        if not info.filename.endswith("/"):
+        path = info.orig_filename.replace("\\", "/")
+        if not path.endswith("/"):
             yield ArchiveMember(
-                info.orig_filename,
+                path,
                 info.header_offset,
                 heads[id(info)],
                 info.compress_size,
@@ -135,6 +141,23 @@ def _method(info: zipfile.ZipInfo) -> int:
     if info.create_system == 3 and stat.S_ISLNK(info.external_attr >> 16):
         return LINK
     return info.compress_type
+
+
+def _split(stream: BinaryIO, size: int) -> str:
+    """Which part of a split zip a file is, in words; "" if it is none.
+
+    The last part has the directory, which counts the disks; the first begins with a mark.
+    """
+    start = max(0, size - LONGEST_END)
+    stream.seek(start)
+    tail = stream.read(size - start)
+    at = tail.rfind(END)
+    whole = at >= 0 and at + 8 <= len(tail)
+    number = int.from_bytes(tail[at + 4 : at + 6], "little") if whole else 0
+    if 0 < number < 0xFFFF:  # 0xFFFF: a zip64, which counts them elsewhere
+        return f"the last part ({number + 1})"
+    stream.seek(0)
+    return "the first part" if not whole and stream.read(4) == MAGIC[2] else ""
 
 
 def _cause(stream: BinaryIO, size: int) -> str:

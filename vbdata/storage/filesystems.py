@@ -45,6 +45,13 @@ FOREIGN = (
     ("botocore.parsers", "ResponseParserError"),
     ("requests.exceptions", "RequestException"),
     ("fsspec.exceptions", "FSTimeoutError"),
+    # of huggingface_hub and what it speaks HTTP with
+    *((module, name) for module in ("httpx", "httpx2") for name in ("HTTPError", "InvalidURL")),
+    ("huggingface_hub.errors", "EntryNotFoundError"),
+    ("huggingface_hub.errors", "RevisionResolutionError"),
+    ("huggingface_hub.errors", "HFValidationError"),
+    ("huggingface_hub.errors", "HfUriError"),
+    ("huggingface_hub.errors", "XetDownloadError"),
 )
 
 

@@ -29,7 +29,7 @@ from vbdata.storage.filesystems import (
     walk,
 )
 from vbdata.storage.remote import MAX_FILE
-from vbdata.storage.root import AHEAD, Holder, Root, absent, safe
+from vbdata.storage.root import AHEAD, Holder, Root, absent, clutter, safe
 from vbdata.storage.secrets import refuse_keys
 
 __all__ = ["AHEAD", "MAX_FILE", "Folder", "Root", "absent", "safe"]
@@ -162,22 +162,30 @@ class Folder(Holder):
             raise absent(path) from err
 
     def files(self, below: str = "") -> Iterator[FileRef]:
-        """All files below a folder, at any depth, links followed, sorted by path."""
-        sizes = dict(self._below(below))
+        """All files below a folder, at any depth, links followed, clutter left out, sorted."""
+        sizes: dict[str, int] = {}
+        tags: dict[str, str] = {}
+        for path, size, tag in self._below(below):
+            sizes[path] = size
+            if tag:
+                tags[path] = tag
         for path in sorted(sizes):
-            yield FileRef(path=path, size=sizes[path])
+            yield FileRef(path=path, size=sizes[path], tag=tags.get(path, ""))
 
     def paths(self, below: str = "") -> Iterator[str]:
         """The paths of all files below a folder, in no order, as they are found."""
-        return (path for path, _ in self._below(below))
+        return (path for path, _, _ in self._below(below))
 
-    def _below(self, below: str) -> Iterator[tuple[str, int]]:
+    def _below(self, below: str) -> Iterator[tuple[str, int, str]]:
+        """(path, size, tag) of all files below a folder, in no order."""
         top, cut = self.full_path(below), len(self.base) + 1
         if self.local:
             cut = len(as_text(self.base)) + 1
-            return ((as_text(path)[cut:], size) for path, size in walk(top))
-        entries = remote.list_below(self.url, self.fs, top, deep=True)
-        return ((path[cut:], size) for path, size in entries)
+            listed = ((as_text(path)[cut:], size, "") for path, size in walk(top))
+        else:
+            entries = remote.list_below(self.url, self.fs, top, deep=True)
+            listed = ((each.path[cut:], each.size, each.tag) for each in entries)
+        return (file for file in listed if not clutter(file[0]))
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted."""
@@ -188,11 +196,13 @@ class Folder(Holder):
         top = self.full_path(below)
         try:
             if self.local:
-                return {as_text(name): is_folder for name, is_folder in list_folder(top).items()}
-            entries = remote.list_below(self.url, self.fs, top, deep=False)
-            return {path.rpartition("/")[2]: size < 0 for path, size in entries}
+                names = {as_text(name): is_folder for name, is_folder in list_folder(top).items()}
+            else:
+                entries = remote.list_below(self.url, self.fs, top, deep=False)
+                names = {each.path.rpartition("/")[2]: each.size < 0 for each in entries}
         except ABSENT:
             return {}
+        return {name: is_folder for name, is_folder in names.items() if not clutter(name)}
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from typing import Any
 from vbdata.storage import gs, gs_upload, s3, s3_upload
 from vbdata.storage.filesystems import ABSENT, call_retried, plain_errors
 from vbdata.storage.retry import IncompleteResponse, call, limit_s, with_retries
+from vbdata.storage.told import UNKNOWN, Listed, told
 
 MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
 WHOLE = 64 << 20  # bytes for which a call has time that reads a whole file
@@ -42,9 +43,13 @@ def info(url: str, fs: Any, path: str) -> dict[str, Any] | None:
 
 
 def size(url: str, fs: Any, path: str) -> int:
-    """Bytes of a file, -1 if there is none."""
+    """Bytes of a file, -1 if there is none. Raises OSError if the server does not tell."""
     entry = info(url, fs, path)
-    return int(entry["size"]) if entry and entry["type"] == "file" else -1
+    if not entry or entry["type"] != "file":
+        return -1
+    if entry["size"] is None:
+        raise OSError(f"{url}: {path}: the server does not say how many bytes it has")
+    return int(entry["size"])
 
 
 def fetch(url: str, fs: Any, path: str, offset: int = 0, count: int | None = None) -> bytes:
@@ -76,11 +81,11 @@ def _get(fs: Any, path: str, offset: int, count: int | None, most: int) -> bytes
         end = min(end, int(call(fs, "info", path)["size"]))
         if len(data) < end - offset:
             raise IncompleteResponse(f"{path}: {len(data)} bytes came of {end - offset}")
-    return data
+    return told(data, UNKNOWN)
 
 
-def list_below(url: str, fs: Any, path: str, *, deep: bool) -> Iterator[tuple[str, int]]:
-    """(path, size) of what lies below a folder, at any depth or directly; a folder has size -1."""
+def list_below(url: str, fs: Any, path: str, *, deep: bool) -> Iterator[Listed]:
+    """What lies below a folder, at any depth or directly."""
     if reader := _reader(fs):
         with plain_errors(url):
             yield from reader.list_below(fs, url, path, deep=deep)
@@ -92,7 +97,12 @@ def list_below(url: str, fs: Any, path: str, *, deep: bool) -> Iterator[tuple[st
     else:
         entries = call_retried(url, fs, "ls", path, detail=True, limit=LIST_S)
     for entry in entries:
-        yield entry["name"], -1 if entry["type"] == "directory" else int(entry["size"])
+        if entry["type"] == "directory":
+            yield Listed(entry["name"], -1)
+        elif entry["size"] is not None:
+            yield Listed(entry["name"], int(entry["size"]))
+        elif (bytes_there := size(url, fs, entry["name"])) >= 0:  # an index page has no sizes
+            yield Listed(entry["name"], bytes_there)
 
 
 def send(url: str, fs: Any, path: str, content: bytes | Path) -> None:

@@ -56,6 +56,7 @@ TRANSIENT = (
     *(("aiohttp", n) for n in ("ClientPayloadError", "ClientConnectionError")),
     *(("requests.exceptions", n) for n in ("ConnectionError", "ChunkedEncodingError", "Timeout")),
     *(("azure.core.exceptions", n) for n in ("ServiceRequestError", "ServiceResponseError")),
+    *((module, "TransportError") for module in ("httpx", "httpx2")),
 )
 # How many requests were repeated, by store; for this process alone, and in no file.
 repeats = Counter[str]()

@@ -7,6 +7,7 @@ A missing file is a BadSample; any other I/O error is the machine's, an OSError,
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ from vbdata.storage.streams import Window
 
 AHEAD = 1 << 20  # bytes that a stream over the network fetches at once
 PIECE = 1 << 20  # bytes that are copied at once
+CLUTTER = re.compile(
+    r"(?:^|/)(?:\._[^/]*|__macosx|\.ds_store|thumbs\.db|desktop\.ini)(?:/|$)", re.IGNORECASE
+)
 
 
 def safe(path: str) -> str:
@@ -35,6 +39,14 @@ def safe(path: str) -> str:
     if not path or "\\" in path or "\0" in path or any(p in ("", ".", "..") for p in parts):
         raise BadSample("unsafe path", f"{path!r} is not a plain relative path", path)
     return path
+
+
+def clutter(path: str) -> bool:
+    """Whether a path is that of a file that a desktop left behind: nobody's data, never listed.
+
+    Those are ._* and .DS_Store, and what lies in __MACOSX; Thumbs.db and desktop.ini.
+    """
+    return CLUTTER.search(path) is not None
 
 
 def absent(path: str) -> BadSample:
@@ -75,7 +87,10 @@ class Root(ABC):
 
     @abstractmethod
     def files(self, below: str = "") -> Iterator[FileRef]:
-        """All files below a folder, at any depth, sorted by path; none if it is not there."""
+        """All files below a folder, at any depth, sorted by path; none if it is not there.
+
+        Clutter is left out.
+        """
 
     @abstractmethod
     def folders(self, below: str = "") -> list[str]:
