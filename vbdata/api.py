@@ -88,8 +88,8 @@ def build(
     address on a running cluster; workers: how many actors, None for as many as there is room for;
     device: where labels are rendered, "cpu" or "cuda"; gpus_per_worker: GPUs that an actor
     reserves; reuse: earlier builds, from which samples are copied that would come out the same;
-    rehash: whether finished shards are read again instead of trusted by their size. None of these
-    changes a byte.
+    rehash: whether finished shards are read again instead of trusted by their size, and the raw
+    data of their samples, too, to build again what has changed. None of these changes a byte.
 
     lock: True writes the build's lock beside the recipe, a path writes it there. locked: True
     compares the build with the lock beside the recipe, a path with that one. watcher: called with

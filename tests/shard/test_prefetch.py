@@ -113,7 +113,7 @@ def test_a_build_from_far_away_has_the_bytes_of_a_near_one(
     for threads in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             if not threads:
-                patch.setattr(prefetch, "_is_remote", lambda urls: False)
+                patch.setattr(prefetch, "is_remote", lambda urls: False)
             out = tmp_path / str(threads)
             assert sum(build(there, Folder(str(out)), How())["quarantine"].values())
             builds.append(sums_of(out))

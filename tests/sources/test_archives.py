@@ -144,7 +144,7 @@ def same_for_the_reader(name: str, plain: Root, root: Root) -> None:
 
 def same(one: Any, two: Any) -> None:
     """Equal to the last bit, field by field."""
-    assert type(one) is type(two)
+    assert type(one) is type(two) or (isinstance(one, bytes) and isinstance(two, bytes))
     if hasattr(one, "__dataclass_fields__"):
         for field in fields(one):
             same(getattr(one, field.name), getattr(two, field.name))

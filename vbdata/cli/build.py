@@ -50,7 +50,11 @@ def build(
     device: Device = "cpu",
     gpus_per_worker: GpusPerWorker = 0.0,
     rehash: Annotated[
-        bool, typer.Option("--rehash", help="Read finished shards again, to find damaged ones.")
+        bool,
+        typer.Option(
+            "--rehash",
+            help="Read finished shards and their raw data again, to find what has changed.",
+        ),
     ] = False,
     reuse: Annotated[
         list[str] | None,

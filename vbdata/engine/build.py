@@ -19,6 +19,7 @@ from vbdata.engine.folder import (
     unpublish,
 )
 from vbdata.engine.progress import Progress, Watcher, advanced, initial
+from vbdata.engine.raw_data import raw_data_check
 from vbdata.engine.run_record import Record
 from vbdata.errors import BuildError
 from vbdata.index.index import Index, build_index
@@ -125,7 +126,13 @@ def _build_plan(
     specs = ShardSpecs(plan, digests.__getitem__)
     watcher.planned(plan)
     todo = Todo(
-        numbers=missing_shards(out, digests, tar, rehash=how.rehash, retry=how.retry),
+        numbers=missing_shards(
+            out,
+            digests,
+            tar,
+            rehash=raw_data_check(context.inputs) if how.rehash else None,
+            retry=how.retry,
+        ),
         context=replace(context, folder=folder),
         spec=specs.__getitem__,
         record=specs.record,

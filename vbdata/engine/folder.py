@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vbdata.errors import BadSample, BuildError
+from vbdata.errors import BadSample, BuildError, Reason
 from vbdata.jobs.job import Receipt
 from vbdata.layout import (
     MANIFEST,
@@ -33,6 +33,7 @@ from vbdata.storage.folder import Folder
 from vbdata.storage.listing import Listed, map_requests
 
 NUMBER = re.compile(r"-([0-9]{5,18})-of-[^/]*$")  # of a shard, in its tar's name
+CHANGED: Reason = "changed"
 SWEPT = (SHARDS, RECEIPTS)  # where all that is wanted is known by name
 LOG = logging.getLogger(__name__)
 
@@ -87,14 +88,16 @@ def missing_shards(
     digests: Sequence[str],
     tar: Callable[[int], str],
     *,
-    rehash: bool = False,
+    rehash: Callable[[Receipt], bool] | None = None,
     retry: bool = False,
 ) -> list[int]:
     """Numbers of the shards that are not finished; finished ones move to their place in the plan.
 
     A shard is finished if there is a receipt of its job, made with the same library versions, a tar
-    of the right size, and a file of offsets with the right bytes. rehash: the tar must have the
-    right bytes, too; retry: it must have nothing in quarantine and no empty slot.
+    of the right size, and a file of offsets with the right bytes, and if no file of its records had
+    changed since it was indexed (the data may be as indexed again). rehash: the tar must have the
+    right bytes, too, and this function must be true of the receipt; retry: there must be nothing in
+    quarantine and no empty slot.
 
     digests: of the jobs, by number; tar: gives the path of a shard's tar by number.
     """
@@ -104,7 +107,9 @@ def missing_shards(
         receipt = read_receipt(listed, digest)
         if receipt is None or receipt.environment != environment():
             return None
-        if not _is_whole(listed, receipt, rehash):
+        if any(line["reason"] == CHANGED for line in receipt.quarantine):
+            return None
+        if not _is_whole(listed, receipt, rehash is not None) or (rehash and not rehash(receipt)):
             return None
         return None if retry and (receipt.quarantine or receipt.shortfall) else receipt
 

@@ -36,12 +36,14 @@ FILES = ("facts.parquet", "entries.arrow")
 class Traced(Watched):
     """A root that notes every question with a digest of its answer, in `trace`.
 
-    Of a file that is read as a stream or a local copy, the whole content is noted.
+    Of a file that is read as a stream or a local copy, the whole content is noted. tags: what the
+    listings say of the content of files (FileRef.tag), by path.
     """
 
     def __init__(self, root: Root) -> None:
         super().__init__(root)
         self.trace: dict[Question, str] = {}
+        self.tags: dict[str, str] = {}
 
     def answer(self, question: Question) -> Any:
         """What the other root answers, noted. Raises BadSample and OSError as that root does."""
@@ -51,6 +53,8 @@ class Traced(Watched):
             self.trace[question] = err.reason
             raise
         self.trace[question] = _in_short(question, answer)
+        if question.kind == "files":
+            self.tags.update((file.path, file.tag) for file in answer if file.tag)
         return answer
 
     def open(self, path: str) -> BinaryIO:
@@ -159,7 +163,8 @@ def _in_short(question: Question, answer: Any) -> str:
 def _listing(files: Iterable[FileRef]) -> str:
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.size} {file.path}\n".encode("utf-8", "surrogateescape"))
+        line = f"{file.size} {file.path} {file.tag}".rstrip()
+        digest.update(f"{line}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

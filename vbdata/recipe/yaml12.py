@@ -100,6 +100,11 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
+def _kind(node: yaml.Node) -> str:
+    """What a node is: a scalar, a sequence or a mapping."""
+    return type(node).__name__.removesuffix("Node").lower()
+
+
 def _word(name: str, make: Callable[[str], Any]) -> Callable[[_Loader, yaml.Node], Any]:
     """What reads a scalar of a tag: `make`, called with a text that has the tag's form."""
     names = ("int", "float") if name == "float" else (name,)
@@ -110,7 +115,7 @@ def _word(name: str, make: Callable[[str], Any]) -> Callable[[_Loader, yaml.Node
             not forms or any(form.match(node.value) for form in forms)
         )
         if not fits:
-            shown = _short(node.value) if isinstance(node, yaml.ScalarNode) else f"a {node.id}"
+            shown = _short(node.value) if isinstance(node, yaml.ScalarNode) else f"a {_kind(node)}"
             raise _fault(node, f"{shown} is no !!{name}")
         try:
             return make(node.value)
@@ -140,14 +145,14 @@ def _decimal(text: str) -> Decimal:
 
 def _list(loader: _Loader, node: yaml.Node) -> list[Any]:
     if not isinstance(node, yaml.SequenceNode):
-        raise _fault(node, f"a {node.id} is no !!seq")
+        raise _fault(node, f"a {_kind(node)} is no !!seq")
     return [_at(loader, place, child) for place, child in enumerate(node.value)]
 
 
 def _mapping(loader: _Loader, node: yaml.Node) -> dict[Any, Any]:
     """A mapping: keys of merged mappings first, those of the first one before all others."""
     if not isinstance(node, yaml.MappingNode):
-        raise _fault(node, f"a {node.id} is no !!map")
+        raise _fault(node, f"a {_kind(node)} is no !!map")
     own: dict[Any, Any] = {}
     merged: dict[Any, Any] = {}
     seen: set[str] = set()

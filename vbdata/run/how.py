@@ -15,9 +15,10 @@ class How:
     cluster, "local" = a cluster of this build's own, None = in this process, without Ray;
     device: where labels are rendered, such as "cpu" or "cuda"; gpus_per_worker: the share of a GPU
     that each actor takes;
-    rehash: read the bytes of finished shards again instead of trusting their size; retry: build
-    shards again that put records into quarantine; reuse: folders or URLs of earlier builds, from
-    which samples are copied that would come out the same;
+    rehash: read the bytes of finished shards again, and the raw data of their samples, and build
+    again those of which something has changed; retry: build shards again that put records into
+    quarantine; reuse: folders or URLs of earlier builds, from which samples are copied that would
+    come out the same;
     patience_s: seconds without a heartbeat from a shard (vbdata.shard.heartbeat) after which its
     worker is taken for dead; clock: seconds since any moment, by which they are measured.
     """

@@ -32,7 +32,7 @@ def prefetched(job: Job, load: Load, clock: Clock, threads: int) -> Iterator[Loa
     threads: 0 = load nothing ahead. Where samples of earlier builds may be copied nothing is loaded
     ahead either, as most of it would not be used.
     """
-    if not threads or job.reuse or not any(map(_is_remote, job.roots.values())):
+    if not threads or job.reuse or not any(map(is_remote, job.roots.values())):
         yield load
         return
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
@@ -74,5 +74,6 @@ class _Queue:
             return self._load(row)
 
 
-def _is_remote(urls: Sequence[str]) -> bool:
+def is_remote(urls: Sequence[str]) -> bool:
+    """Whether a root lies on another machine, at least in part."""
     return any("://" in url and not url.startswith("file://") for url in urls)

@@ -16,6 +16,7 @@ from vbdata.errors import BadSample
 from vbdata.machine.stages import stage
 from vbdata.sources.watched import Question, Watched, ask, parse_question
 from vbdata.storage.folder import MAX_FILE, Root
+from vbdata.storage.told import UNKNOWN, Told
 
 MISSING = -1  # the length of what cannot be read
 
@@ -23,11 +24,16 @@ MISSING = -1  # the length of what cannot be read
 class Reads(Watched):
     """A root that notes what is asked of it, and hashes all bytes that are read from it.
 
-    Streams and local copies are noted as the ranges that they read. size_read: bytes so far.
+    Streams and local copies are noted as the ranges that they read. files: those of the record, as
+    its index knows them; a file of another size, or of which the root says something else (its
+    tag), is BadSample("changed"). size_read: bytes so far; changed: the first such fault.
     """
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Root, files: Iterable[FileRef] = ()) -> None:
         super().__init__(root)
+        self._known = {file.path: file for file in files if file.size >= 0}
+        self._sized: set[str] = set()
+        self.changed: BadSample | None = None
         self._bytes = hashlib.sha256()
         self._noted: list[list[Any]] = []
         self.size_read = 0
@@ -47,7 +53,10 @@ class Reads(Watched):
         return json.dumps(self._noted, separators=(",", ":"))
 
     def answer(self, question: Question) -> Any:
-        """What the other root answers, noted. Raises BadSample and OSError as that root does."""
+        """What the other root answers, noted. Raises BadSample and OSError as that root does.
+
+        Also BadSample("changed") for a file of the record that is another than the indexed one.
+        """
         try:
             answer = super().answer(question)
         except BadSample:
@@ -60,15 +69,40 @@ class Reads(Watched):
                 self._bytes.update(answer)
             self.size_read += len(answer)
         self._noted.append([*question.parts(), _in_short(answer)])
+        if known := self._known.get(question.path):
+            self._compare(question, answer, known)
         return answer
 
+    def _compare(self, question: Question, answer: Any, known: FileRef) -> None:
+        """Raise BadSample("changed") if an answer is not of the file that the index knows."""
+        size, tag = known.size, ""
+        if isinstance(answer, Told):
+            size, tag = answer.size, answer.tag
+        elif question.kind == "read":
+            size = len(answer)
+        elif question.kind == "size":
+            size = answer
+        elif question.kind == "range" and question.path not in self._sized:
+            self._sized.add(question.path)  # once a record: it costs a look at the disk
+            size = self._root.size(question.path)
+        if size not in (known.size, UNKNOWN):
+            found, expected = f"{size} bytes", f"{known.size}"
+        elif tag and known.tag and tag != known.tag:
+            found, expected = tag, known.tag
+        else:
+            return
+        detail = f"it has {found}, and had {expected} when it was indexed"
+        self.changed = self.changed or BadSample("changed", detail, question.path)
+        raise self.changed
 
-def still(root: Root, noted: str, bytes_sha256: str) -> bool:
+
+def still(root: Root, noted: str, bytes_sha256: str, files: Iterable[FileRef] = ()) -> bool:
     """Whether a root answers as it did when `Reads` wrote `noted` and `bytes_sha256`.
 
-    False, too, if `noted` is garbled. Raises OSError if the root cannot be asked.
+    False, too, if `noted` is garbled or one of `files` is not as the index knows it. Raises OSError
+    if the root cannot be asked.
     """
-    again = Reads(root)
+    again = Reads(root, files)
     try:
         for *parts, _ in json.loads(noted):
             question = parse_question(parts)
@@ -80,7 +114,8 @@ def still(root: Root, noted: str, bytes_sha256: str) -> bool:
                 continue
     except (ValueError, TypeError, RecursionError):
         return False
-    return (again.noted, again.bytes_sha256) == (noted, bytes_sha256)
+    same = (again.noted, again.bytes_sha256) == (noted, bytes_sha256)
+    return same and again.changed is None
 
 
 def _in_short(answer: Any) -> bool | int | str:

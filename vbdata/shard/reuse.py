@@ -92,7 +92,7 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
     if pictures is None or not old.roundtrip_error <= plugins.task(row.task).TOLERANCE:
         counts[f"{DAMAGED}{old.folder}/{old.tar}"] += 1
         return None
-    if not still(root, old.reads, old.raw_sha256):
+    if not still(root, old.reads, old.raw_sha256, row.entry.files.values()):
         counts[CHANGED] += 1
         return None
     counts[REUSED] += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from vbdata.core import images
 from vbdata.core.geometry import geometry_for
 from vbdata.core.png import encode_png
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Geometry, Label, Sample, moved
+from vbdata.core.types import Ask, Entry, Geometry, Label, Sample, moved
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.origin import origin_of
@@ -69,10 +70,11 @@ class Loaded(NamedTuple):
 
 def load_row(row: Row, job: Job, root: Root) -> Loaded:
     """Read and decode a record, and encode its input image. Raises BadSample, OSError."""
-    reads, spec, entry = Reads(root), job.image, row.entry
+    spec, entry = job.image, row.entry
+    reads = Reads(root, entry.files.values())
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
     with stage("decode") as span:
-        sample: Sample = reader.load(reads, entry, tuple(k for k in task.NEEDS if k != "image"))
+        sample = _load(reader, reads, entry, tuple(k for k in task.NEEDS if k != "image"))
         span.bytes = reads.size_read
     geometry = _geometry(row, job)
     picture = Picture(sample.image, geometry, entry.files["image"].path)
@@ -91,6 +93,23 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
         file = entry.files[kind].path if kind in entry.files else ""
         label = Picture(label, geometry, file).pixels
     return Loaded(label, geometry, encoded, reads.bytes_sha256, reads.noted)
+
+
+def _load(reader: ModuleType, reads: Reads, entry: Entry, kinds: tuple[str, ...]) -> Sample:
+    """What the reader loads of an entry.
+
+    Raises BadSample("changed") for a file that is another than the indexed one, whatever the reader
+    made of it.
+    """
+    try:
+        sample: Sample = reader.load(reads, entry, kinds)
+    except Exception as err:
+        if reads.changed:
+            raise reads.changed from err
+        raise
+    if reads.changed:
+        raise reads.changed
+    return sample
 
 
 def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:

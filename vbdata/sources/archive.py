@@ -26,6 +26,7 @@ from vbdata.sources.members import readable, table
 from vbdata.sources.table import LINK, STORED, ArchiveMember
 from vbdata.storage.root import AHEAD, Holder, absent, safe
 from vbdata.storage.streams import PIECE, Inflated, Window
+from vbdata.storage.told import told
 
 MAX_MEMBER = 8 << 30  # bytes that are read into memory at once
 MAX_HELD = 256 << 20  # bytes of an unpacked member that are kept for further parts of it
@@ -75,8 +76,8 @@ class Archive(Holder):
 
     def files(self, below: str = "") -> Iterator[FileRef]:
         """All files below a folder, at any depth, sorted by path."""
-        for path, size in self.table.files(below and safe(below)):
-            yield FileRef(path=path, size=size)
+        for path, size, crc in self.table.files(below and safe(below)):
+            yield FileRef(path=path, size=size, tag=_tag(crc))
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted."""
@@ -110,7 +111,7 @@ class Archive(Holder):
         if member.checked and (crc := deflate.crc32(data)) != member.crc:
             detail = f"CRC-32 is {crc:08x}, expected {member.crc:08x}"
             raise self._bad("undecodable", detail, path)
-        return data
+        return told(data, member.size, _tag(member.crc))
 
     def read_range(self, path: str, offset: int, size: int) -> bytes:
         """`size` bytes of a member from `offset` on, fewer if it ends sooner. Raises BadSample.
@@ -126,7 +127,7 @@ class Archive(Holder):
             data = self._root.read_range(self._file, self._start(path, member) + offset, size)
             if len(data) < size:
                 raise self._bad("truncated", f"{len(data)} of {size} bytes at {offset}", path)
-            return data
+            return told(data, member.size, _tag(member.crc))
         if member.size > MAX_HELD:
             with self.open(path) as stream:
                 stream.seek(offset)
@@ -134,7 +135,7 @@ class Archive(Holder):
         unpacked = self._unpacked  # read once: another thread may replace it
         if unpacked[0] != path:
             self._unpacked = unpacked = (path, self.read(path))
-        return unpacked[1][offset : offset + size]
+        return told(memoryview(unpacked[1])[offset : offset + size], member.size, _tag(member.crc))
 
     def open(self, path: str) -> BinaryIO:
         """A member as a buffered stream that can seek. Raises BadSample, as does reading it.
@@ -216,4 +217,12 @@ class Archive(Holder):
             ) from err
 
     def _bad(self, reason: Reason, detail: str, path: str) -> BadSample:
+        if self._holder.version(self._path) != self._version:
+            detail = "it was replaced since it was opened"
+            return BadSample("changed", f"the archive: {detail}", f"{self.name}/{path}")
         return BadSample(reason, f"in the archive: {detail}", f"{self.name}/{path}")
+
+
+def _tag(crc: int) -> str:
+    """What a member's CRC-32 says of its content: a tar has none."""
+    return f"crc32 {crc:08x}" if crc else ""

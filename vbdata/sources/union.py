@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from heapq import merge
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from vbdata.core.types import FileRef
-from vbdata.errors import BadSample
+from vbdata.errors import BadSample, SourceError
 from vbdata.storage.root import Root, absent, safe
 
 T = TypeVar("T")
+CLUTTER = ("thumbs.db", "desktop.ini")
 
 
 class Union(Root):
@@ -74,10 +76,14 @@ class Union(Root):
 
 
 class Layers(Union):
-    """Roots as layers: a file of an upper one hides those of the same path below it."""
+    """Roots as layers: a file of an upper one hides those of the same path below it.
 
-    def __init__(self, layers: Sequence[Root]) -> None:
-        self._layers = tuple(layers)
+    strict: whether it is an error instead, a SourceError, if a whole file that is read or a file
+    that is listed stands in two layers. What systems and archives leave everywhere does not count.
+    """
+
+    def __init__(self, layers: Sequence[Root], *, strict: bool = False) -> None:
+        self._layers, self._strict = tuple(layers), strict
         self.url = " + ".join(layer.url for layer in layers)
 
     def places(self, path: str) -> Iterator[tuple[Root, str]]:
@@ -86,11 +92,61 @@ class Layers(Union):
 
     def files(self, below: str = "") -> Iterator[FileRef]:
         """All files below a folder in any of them, sorted by path, each path once."""
-        return combined([layer.files(below) for layer in self._layers])
+        listings = [layer.files(below) for layer in self._layers]
+        return self._once(listings) if self._strict else combined(listings)
+
+    def read(self, path: str) -> bytes:
+        """A whole file, of the first layer that has it. Raises BadSample("missing")."""
+        self._refuse_two(path)
+        return super().read(path)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file as a stream that can seek, of the first layer that has it.
+
+        Raises BadSample("missing").
+        """
+        self._refuse_two(path)
+        return super().open(path)
+
+    @contextmanager
+    def local_copy(self, path: str) -> Iterator[Path]:
+        """A file on this machine's disk, of the first layer that has it; inside the `with` block.
+
+        Raises BadSample("missing").
+        """
+        self._refuse_two(path)
+        with super().local_copy(path) as file:
+            yield file
+
+    def _once(self, listings: Sequence[Iterator[FileRef]]) -> Iterator[FileRef]:
+        last = ""
+        for file in merge(*listings, key=lambda file: file.path):
+            if file.path == last:
+                self._refuse_two(file.path)
+            else:
+                yield file
+            last = file.path
+
+    def _refuse_two(self, path: str) -> None:
+        """Raise SourceError if several layers have a file, where that is an error."""
+        if not self._strict or is_clutter(path):
+            return
+        there = [layer.url for layer in self._layers if layer.size(safe(path)) >= 0]
+        if len(there) > 1:
+            raise SourceError(
+                f"{path} stands in two roots of the source, {there[0]} and {there[1]}: leave one "
+                "of the roots out, or make two sources of them"
+            )
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one in any of them, sorted."""
         return sorted({name for layer in self._layers for name in layer.folders(below)})
+
+
+def is_clutter(path: str) -> bool:
+    """Whether a file is one that systems, archives and exports leave in every folder."""
+    name = path.rpartition("/")[2].lower()
+    return name.startswith((".", "readme", "license")) or name in CLUTTER or "__MACOSX/" in path
 
 
 def combined(listings: Sequence[Iterator[FileRef]]) -> Iterator[FileRef]:
@@ -105,4 +161,4 @@ def combined(listings: Sequence[Iterator[FileRef]]) -> Iterator[FileRef]:
 def prefixed(files: Iterable[FileRef], folder: str) -> Iterator[FileRef]:
     """A listing of a folder with paths relative to what is above the folder ("": nothing)."""
     for file in files:
-        yield FileRef(path=f"{folder}/{file.path}", size=file.size) if folder else file
+        yield replace(file, path=f"{folder}/{file.path}") if folder else file

@@ -94,11 +94,13 @@ class Watched(Root):
 
     def read(self, path: str) -> bytes:
         """A whole file. Raises BadSample("missing") if it is not there."""
-        return bytes(self.answer(Question("read", path)))
+        data: bytes = self.answer(Question("read", path))
+        return data
 
     def read_range(self, path: str, offset: int, size: int) -> bytes:
         """`size` bytes of a file from `offset` on, fewer if it ends sooner.
 
         Raises BadSample("missing") if it is not there.
         """
-        return bytes(self.answer(Question("range", path, (offset, size))))
+        data: bytes = self.answer(Question("range", path, (offset, size)))
+        return data

@@ -19,10 +19,11 @@ from fsspec.asyn import sync
 
 from vbdata.storage.gs_client import handles, python_errors
 from vbdata.storage.retry import IncompleteResponse, call, limit_s, with_retries
+from vbdata.storage.told import Listed, told
 
 __all__ = ["get", "handles", "list_below"]
 
-FIELDS = "items(name,size),prefixes,nextPageToken"
+FIELDS = "items(name,size,crc32c),prefixes,nextPageToken"
 
 
 def get(fs: Any, path: str, start: int = 0, size: int | None = None, most: int = 1 << 62) -> bytes:
@@ -62,7 +63,7 @@ async def _get(fs: Any, path: str, start: int, size: int | None, most: int) -> b
             raise IncompleteResponse(f"{path}: {len(data)} bytes came of {expected}")
     elif fault := _damage(response.headers, data):
         raise IncompleteResponse(f"{path}: {fault}")
-    return data
+    return told(data, _stored_size(response.headers, data), _tag(_sums(response.headers)))
 
 
 def _expected_size(path: str, headers: Mapping[str, str], start: int, size: int) -> int:
@@ -77,12 +78,28 @@ def _damage(headers: Any, data: bytes) -> str:
     """What is wrong with a whole object by the checksums of its response, "" if nothing is."""
     if headers.get("X-Goog-Stored-Content-Encoding", "identity") != "identity":
         return ""  # unpacked on its way: the checksum is that of the packed bytes
-    stated = ",".join(headers.getall("X-Goog-Hash", ())).replace(" ", "").split(",")
-    sums = dict(each.split("=", 1) for each in stated if "=" in each)
+    sums = _sums(headers)
     received = _md5(data) if "md5" in sums else _crc32c(data)  # composed objects have no MD5
     if (expected := sums.get("md5") or sums.get("crc32c", received)) != received:
         return f"the bytes that came have not the checksum {expected} that the store states"
     return ""
+
+
+def _sums(headers: Any) -> dict[str, str]:
+    """The checksums of an object by kind, "md5" and "crc32c", as the response states them."""
+    stated = ",".join(headers.getall("X-Goog-Hash", ())).replace(" ", "").split(",")
+    return dict(each.split("=", 1) for each in stated if "=" in each)
+
+
+def _tag(stated: Mapping[str, str]) -> str:
+    return f"crc32c {stated['crc32c']}" if "crc32c" in stated else ""
+
+
+def _stored_size(headers: Mapping[str, str], data: bytes) -> int:
+    """Bytes of the object as it is stored: of a range the response states them, of all it may."""
+    total = re.search(r"/(\d+)$", headers.get("Content-Range") or "")
+    stored = headers.get("X-Goog-Stored-Content-Length", "")
+    return int(total[1]) if total else int(stored) if stored.isdecimal() else len(data)
 
 
 def _crc32c(data: bytes) -> str:
@@ -91,8 +108,8 @@ def _crc32c(data: bytes) -> str:
     return base64.b64encode(value(data).to_bytes(4, "big")).decode()
 
 
-def list_below(fs: Any, url: str, path: str, *, deep: bool) -> Iterator[tuple[str, int]]:
-    """(path, size) of what lies below a folder, at any depth or directly; a folder has size -1."""
+def list_below(fs: Any, url: str, path: str, *, deep: bool) -> Iterator[Listed]:
+    """What lies below a folder, at any depth or directly."""
     bucket, key, _ = fs.split_path(path)
     query = {"prefix": f"{key}/" if key else None, "delimiter": None if deep else "/"}
     page: dict[str, Any] = {"nextPageToken": None}
@@ -101,10 +118,10 @@ def list_below(fs: Any, url: str, path: str, *, deep: bool) -> Iterator[tuple[st
         ask = partial(call, fs, "call", "GET", "b/{}/o", bucket, json_out=True, fields=FIELDS)
         page = with_retries(url, partial(ask, **query))
         for folder in page.get("prefixes") or ():
-            yield f"{bucket}/{folder.rstrip('/')}", -1
+            yield Listed(f"{bucket}/{folder.rstrip('/')}", -1)
         for each in page.get("items") or ():
             if not each["name"].endswith("/"):  # some tools make these for empty folders
-                yield f"{bucket}/{each['name']}", int(each["size"])
+                yield Listed(f"{bucket}/{each['name']}", int(each["size"]), _tag(each))
 
 
 def _md5(data: bytes) -> str:

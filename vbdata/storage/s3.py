@@ -18,6 +18,7 @@ from typing import Any
 from fsspec.asyn import sync
 
 from vbdata.storage.retry import IncompleteResponse, call, limit_s, with_retries
+from vbdata.storage.told import Listed, told
 
 MD5 = re.compile(r"[0-9a-f]{32}(-\d+)?")
 DIRECTORY_BUCKET = "--x-s3"  # end of the names of buckets whose ETags are no MD5
@@ -63,7 +64,8 @@ async def _get(fs: Any, path: str, start: int, size: int | None, most: int) -> b
     if size is None and not _matches_etag(bucket, path, response, data):
         etag = response["ETag"]
         raise IncompleteResponse(f"{path}: the bytes that came have not the MD5 of its ETag {etag}")
-    return data
+    total = re.search(r"/(\d+)$", response.get("ContentRange") or "")
+    return told(data, int(total[1]) if total else len(data), tag(response))
 
 
 def _expected_size(path: str, response: Any, start: int, size: int | None) -> int:
@@ -118,8 +120,14 @@ def stated_md5(bucket: str, response: Any) -> str:
     return etag if plain and not bucket.endswith(DIRECTORY_BUCKET) else ""
 
 
-def list_below(fs: Any, url: str, path: str, *, deep: bool) -> Iterator[tuple[str, int]]:
-    """(path, size) of what lies below a folder, at any depth or directly; a folder has size -1.
+def tag(response: Any) -> str:
+    """What a response, or an object's line in a listing, says of its content; "" if nothing."""
+    etag = str(response.get("ETag") or "").strip('"')
+    return f"etag {etag}" if MD5.fullmatch(etag) else ""
+
+
+def list_below(fs: Any, url: str, path: str, *, deep: bool) -> Iterator[Listed]:
+    """What lies below a folder, at any depth or directly.
 
     url: of the folder, for messages and for the bound on retries.
     """
@@ -129,10 +137,10 @@ def list_below(fs: Any, url: str, path: str, *, deep: bool) -> Iterator[tuple[st
     while True:
         page = with_retries(url, partial(call, fs, "call_s3", "list_objects_v2", **query))
         for folder in page.get("CommonPrefixes") or ():
-            yield f"{bucket}/{folder['Prefix'].rstrip('/')}", -1
+            yield Listed(f"{bucket}/{folder['Prefix'].rstrip('/')}", -1)
         for each in page.get("Contents") or ():
             if not each["Key"].endswith("/"):  # some tools make these for empty folders
-                yield f"{bucket}/{each['Key']}", int(each["Size"])
+                yield Listed(f"{bucket}/{each['Key']}", int(each["Size"]), tag(each))
         if not page.get("IsTruncated"):
             return
         query["ContinuationToken"] = page["NextContinuationToken"]
