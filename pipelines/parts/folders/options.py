@@ -1,0 +1,280 @@
+"""The options of the reader `folders`, read and checked: all faults at once, each with its key.
+
+What cannot be seen in a file has to be said: the kind and unit of depth, the frame and coding of
+normals, the coding of segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vbdata.errors import BadSample, SourceError, choices
+
+from .. import picture_files
+from . import depth, names, normals, outlines, segments
+from .given import Given
+from .names import OTHERS, Columns
+from .spec import CameraSpec, DepthSpec, Files, NormalsSpec, PoseSpec, SegmentsSpec, Spec, TextSpec
+
+POSES = ("camera-to-world", "world-to-camera")
+CODINGS = (*segments.CODINGS, *outlines.CODINGS)
+UNIT = "stored units a metre, 1000 for millimetres, 1 for metres"
+
+
+def spec(options: Mapping[str, Any]) -> Spec:
+    """The options of one layout. Raises SourceError with every fault, a line each."""
+    found, faults = checked(options)
+    if faults or found is None:
+        raise SourceError("\n".join(faults))
+    return found
+
+
+def checked(options: Mapping[str, Any]) -> tuple[Spec | None, list[str]]:
+    """(options, nothing) or (None, what is wrong), a line for each fault."""
+    faults: list[str] = []
+    given = Given({k: v for k, v in options.items() if k != "optional"}, "", faults)
+    images = given.patterns("images", 'a pattern of paths, such as "rgb/{id}.png"')
+    if len(images) > 1:
+        given.fault("images", "one pattern is expected")
+    exif = given.text("exif")
+    if exif not in (picture_files.UNSAID, *picture_files.FRAMES):
+        given.fault("exif", f"{exif!r} is not a choice{choices(exif, picture_files.FRAMES)}")
+    camera = _camera(given, "camera")
+    plain: dict[str, Any] = {key: given.text(key) for key in ("split", "lists", "group", "licence")}
+    plain["dataset"] = given.text("image_dataset")
+    kinds: dict[str, Any] = {
+        "depth": _depth(given, camera),
+        "normals": _normals(given),
+        "segments": _segments(given),
+        "captions": _texts(given, "captions", ("image", "text")),
+        "expressions": _texts(given, "expressions", ("image", "text", "targets")),
+        "edited": _edited(given),
+    }
+    if kinds["expressions"] and not kinds["segments"]:
+        given.fault("expressions", "needs segments, which its texts refer to")
+    given.raw("preset")
+    given.close()
+    if faults:
+        return None, faults
+    optional = tuple(options.get("optional", ()))
+    return Spec(images=images[0], camera=camera, exif=exif, optional=optional, **plain, **kinds), []
+
+
+def _files(given: Given, what: str) -> Files:
+    near = given.below("nearest")
+    nearest = {key: near.number(key) for key in near._values} or None
+    if nearest and len(nearest) > 1:
+        given.fault("nearest", "one part and its distance are expected")
+    return Files(
+        patterns=given.patterns("files", f"a pattern of paths for {what}"),
+        shared=given.flag("shared"),
+        nearest=nearest,
+    )
+
+
+def _one_file(given: Given, key: str, what: str) -> Files | None:
+    """Files of another role of a kind, which several images may share; None if not given."""
+    patterns = given.patterns(key)
+    return Files(patterns=patterns, shared=True) if patterns else None
+
+
+def _camera(above: Given, key: str) -> CameraSpec | None:
+    value = above.raw(key)
+    if value is None:
+        return None
+    if isinstance(value, list):
+        numbers = above.numbers(key)
+        if len(numbers) != 4 or min(numbers[:2]) <= 0:
+            above.fault(key, f"{value!r:.60} should be [fx, fy, cx, cy] in pixels, or a pattern")
+            return None
+        fx, fy, cx, cy = numbers
+        return CameraSpec(numbers=(fx, fy, cx, cy), files=None, at=(), dataset="")
+    given = above.below(key)
+    patterns = given.patterns("files", "[fx, fy, cx, cy] or a pattern of files")
+    at, dataset = given.texts("at"), given.text("dataset")
+    given.close()
+    files = Files(patterns=patterns, shared=True)
+    return CameraSpec(numbers=None, files=files, at=at, dataset=dataset)
+
+
+def _depth(above: Given, camera: CameraSpec | None) -> DepthSpec | None:
+    given = above.below("depth")
+    if given.empty():
+        return None
+    files = _files(given, "depth")
+    why = "z along the axis, ray to the camera's centre, disparity in pixels, or inverse (1/z)"
+    kind = given.choice("kind", depth.KINDS, f"files do not say it: {why}")
+    unit = (
+        UNIT if kind in ("z", "ray") else f"stored units a {'pixel' if kind[0] == 'd' else '1/m'}"
+    )
+    own = _camera(given, "camera")
+    coding = depth.Coding(
+        scale=given.number("scale", f"files do not say their unit: {unit}"),
+        kind=kind,
+        invalid=given.numbers("invalid"),
+        sky=given.numbers("sky"),
+        most=given.number("max"),
+        baseline=given.number("baseline", "metres" if kind == "disparity" else ""),
+        dataset=given.text("dataset"),
+        channels=given.texts("channels"),
+        resize=given.flag("resize"),
+    )
+    if kind in depth.NEED_CAMERA and own is None and camera is None:
+        given.fault("camera", f"is to be set for {kind}: [fx, fy, cx, cy] in pixels, or a pattern")
+    if kind != "disparity" and coding.baseline:
+        given.fault("baseline", f"is for disparity, but kind is {kind}")
+    given.close()
+    return DepthSpec(files=files, coding=coding, camera=own)
+
+
+def _normals(above: Given) -> NormalsSpec | None:
+    given = above.below("normals")
+    if given.empty():
+        return None
+    files = _files(given, "normals")
+    value = given.raw("frame")
+    pose: PoseSpec | None = None
+    frame = normals.axes_of(value)
+    words = f"three of {', '.join(normals.AXES)}, one of each axis, such as [right, up, backward]"
+    if value == normals.WORLD:
+        pose, frame = _pose(given)
+    elif "pose" in given:
+        given.fault("pose", f"is for frame: {normals.WORLD}")
+    if value is None:
+        given.fault("frame", f"is to be set: files do not say it; {words}, opencv, opengl, world")
+    elif frame is None and value != normals.WORLD:
+        given.fault("frame", f"{value!r:.60} is no frame; {words}, or opencv, opengl, world")
+    why = "floats signed (-1 to 1) or unsigned (0 to 1), or png8, png16"
+    coding = normals.Coding(
+        frame=frame or normals.FRAMES["opencv"],
+        coding=given.choice("coding", normals.CODINGS, why),
+        two_sided=given.flag("two_sided"),
+        dataset=given.text("dataset"),
+        channels=given.texts("channels"),
+        resize=given.flag("resize"),
+    )
+    given.close()
+    return NormalsSpec(files=files, coding=coding, pose=pose)
+
+
+def _pose(above: Given) -> tuple[PoseSpec | None, tuple[str, str, str] | None]:
+    """The poses of normals in world axes, and the axes of the camera that they turn."""
+    given = above.below("pose")
+    patterns = given.patterns("files", "a pattern of files, each with a matrix")
+    turns = given.choice("turns", POSES, "files do not say which way they turn")
+    axes = normals.axes_of(value := given.raw("axes"))
+    if axes is None:
+        what = "is to be set" if value is None else f"{value!r:.60} are no axes"
+        given.fault("axes", f"{what}: those of the camera, opencv, opengl, or as for frame")
+    at, dataset = given.texts("at"), given.text("dataset")
+    given.close()
+    files = Files(patterns=patterns, shared=True)
+    return PoseSpec(files=files, to_world=turns == POSES[0], at=at, dataset=dataset), axes
+
+
+def _segments(above: Given) -> SegmentsSpec | None:
+    given = above.below("segments")
+    if given.empty():
+        return None
+    files = _files(given, "segments")
+    coding = given.choice("coding", CODINGS, "how a file has its classes")
+    table, named, columns, text = _names(given, coding)
+    void, background = _codes(given, "void", coding), _codes(given, "background", coding)
+    if coding == "voc":
+        void, background = void or ("255",), background or ("0",)
+    if coding == "ids" and table and OTHERS in table and "background" not in given:
+        given.fault("background", 'is to be set where "*" names all ids: those of no object, or []')
+    told = given.raw("things")
+    every = coding in ("ids", "voc", *outlines.CODINGS)
+    things = None if (every and told is None) or told == "all" else frozenset(given.texts("things"))
+    instances = _one_file(given, "instances", "instances")
+    if instances and coding not in ("index", "palette", "colours", "voc"):
+        given.fault("instances", f"is for maps of classes, but coding is {coding}")
+    if coding == "voc" and not instances:
+        given.fault("instances", "is to be set for voc: the pattern of SegmentationObject")
+    found = SegmentsSpec(
+        files=files,
+        coding=coding,
+        instances=instances,
+        table=table,
+        named=named,
+        columns=columns,
+        text=text,
+        void=void,
+        background=background,
+        things=things,
+        dataset=given.text("dataset"),
+        channels=given.texts("channels"),
+        resize=given.flag("resize"),
+    )
+    given.close()
+    return found
+
+
+def _names(
+    above: Given, coding: str
+) -> tuple[Mapping[int, str] | None, Files | None, Columns, str]:
+    """Names in the recipe, or files of them, with what of a file is read."""
+    value = above.raw("names")
+    if value is None and coding == "labelme":
+        return {OTHERS: ""}, None, Columns(), ""
+    if isinstance(value, str) or (isinstance(value, Mapping) and "files" in value):
+        given = above.below("names")
+        patterns = given.patterns("files", "a pattern of files", stem=False)
+        columns = Columns(at=given.texts("at"), key=given.text("key"), name=given.text("name"))
+        text = given.text("dataset")
+        given.close()
+        return None, Files(patterns=patterns, shared=True), columns, text
+    if coding == "labelme" and isinstance(value, list):
+        return dict(enumerate(map(str, value))), None, Columns(), ""
+    try:
+        if value is None:
+            detail = "is to be set: a list, {0: road, ...}, {road: [128, 64, 128], ...} or a file"
+            above.fault("names", detail)
+            return {}, None, Columns(), ""
+        return names.parsed(value), None, Columns(), ""
+    except BadSample as bad:
+        above.fault("names", bad.detail)
+        return {}, None, Columns(), ""
+
+
+def _codes(given: Given, key: str, coding: str) -> tuple[str, ...]:
+    """Codes or names of a recipe, as texts; a colour as "R,G,B"."""
+    value = given.raw(key)
+    listed = [] if value is None else value if isinstance(value, list) else [value]
+    if coding == "colours" and listed and all(isinstance(v, int) for v in listed):
+        listed = [listed]
+    return tuple(",".join(map(str, v)) if isinstance(v, list) else str(v) for v in listed)
+
+
+def _texts(above: Given, key: str, roles: tuple[str, ...]) -> TextSpec | None:
+    given = above.below(key)
+    if given.empty():
+        return None
+    found = TextSpec(
+        files=_files(given, key), keys={role: given.text(f"{role}_key") for role in roles}
+    )
+    given.close()
+    return found
+
+
+def _edited(above: Given) -> TextSpec | None:
+    given = above.below("edited")
+    if given.empty():
+        return None
+    files = _files(given, "edited images")
+    roles = ("image", "edited", "instruction")
+    found = TextSpec(
+        files=files,
+        keys={role: given.text(f"{role}_key") for role in roles},
+        said=given.texts("instruction"),
+        instructions=_one_file(given, "instructions", "instructions"),
+    )
+    by_rows = any(pattern.text.endswith(".jsonl") for pattern in files.patterns)
+    if not by_rows and bool(found.said) == bool(found.instructions):
+        given.fault(
+            "instruction", "is to be set: what was done, or instructions: a pattern of text files"
+        )
+    given.close()
+    return found
