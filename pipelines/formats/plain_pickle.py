@@ -1,8 +1,8 @@
 """Pickles of plain data, read without running anything: an allow-list of opcodes.
 
-Lists, tuples, dicts, text, numbers, booleans and None, in the protocols 0 to 2 of Python 2, whose
-byte strings are taken as latin-1. No opcode on the list names, makes or calls an object; a pickle
-that has one anywhere is reported as unsafe.
+Lists, tuples, dicts, text, numbers, booleans and None, in all protocols, 0 to 5; byte strings are
+taken as latin-1 text. No opcode on the list names, makes or calls an object; a pickle that has one
+anywhere is reported as unsafe.
 
 Three more attacks are shut out. Keys must be text: numbers can be chosen to share one hash, and the
 hash of a pair of a pair of a pair ..., a few hundred bytes, takes for ever. Integers have a limit
@@ -40,7 +40,10 @@ OPCODES = (
     *(pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
     *(pickle.GET, pickle.BINGET, pickle.LONG_BINGET),
     *(pickle.PUT, pickle.BINPUT, pickle.LONG_BINPUT),
+    *(pickle.FRAME, pickle.MEMOIZE, pickle.SHORT_BINUNICODE, pickle.BINUNICODE8),
 )
+# Byte strings of Python 3, which a file of Python 2 has if it was saved again.
+BYTES = (pickle.SHORT_BINBYTES, pickle.BINBYTES, pickle.BINBYTES8)
 # Opcodes that can name, make or call an object, by pickletools' names.
 UNSAFE = {
     *("GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD"),
@@ -91,6 +94,17 @@ def _counted(op: bytes) -> Callable[[Any], None]:
     return checked
 
 
+def _as_text(op: bytes) -> Callable[[Any], None]:
+    """What an opcode does that pushes bytes: it pushes latin-1 text instead."""
+    act = pickle._Unpickler.dispatch[op[0]]
+
+    def decoded(loop: Any) -> None:
+        act(loop)
+        loop.stack[-1] = loop.stack[-1].decode("latin1")
+
+    return decoded
+
+
 class _Plain(pickle._Unpickler):
     """The standard library's unpickler in Python, with nothing but the opcodes of OPCODES."""
 
@@ -98,6 +112,7 @@ class _Plain(pickle._Unpickler):
     dispatch |= {op[0]: _keyed(op, slice(0, None, 2)) for op in (pickle.DICT, pickle.SETITEMS)}
     dispatch |= {pickle.SETITEM[0]: _keyed(pickle.SETITEM, slice(-2, -1))}
     dispatch |= {op[0]: _counted(op) for op in (pickle.INT, pickle.LONG)}
+    dispatch |= {op[0]: _as_text(op) for op in BYTES}
 
 
 def plain(data: bytes) -> Any:
