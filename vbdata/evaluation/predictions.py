@@ -1,9 +1,11 @@
 """Answers as RGB images: where they come from, and how they become labels.
 
-An answer may have any size. It is decoded at its own size, then its label is brought to the truth's
-by nearest neighbour, by the exact integer rule with which builds fit their labels. Edited images
-are resampled instead: by area average where they shrink in both directions, bilinearly otherwise.
-An answer whose aspect ratio is more than 5 % off is scored in this way, too, and reported.
+An answer is a PNG or JPEG that shows one opaque picture, turned by its EXIF orientation as viewers
+turn it. It may have any size. It is decoded at its own size, then its label is brought to the
+truth's by nearest neighbour, by the exact integer rule with which builds fit their labels. Edited
+images are resampled instead: by area average where they shrink in both directions, bilinearly
+otherwise. An answer whose aspect ratio is more than 5 % off is scored in this way, too, and
+reported.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.core import images
+from vbdata.core import images, png_read
 from vbdata.core.types import Geometry
 from vbdata.errors import BadSample, RecipeError
 from vbdata.evaluation.metrics.matching import Instances
@@ -24,6 +27,8 @@ from vbdata.storage.folder import Folder
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 ASPECT = 0.05  # relative error of width / height above which an answer counts as stretched
+
+NO_ANSWER = "is no answer: they are named KEY.png, KEY.jpg or KEY.jpeg"
 
 Cause = Literal["missing", "unreadable", "stretched", "twice", "unknown key"]
 
@@ -68,16 +73,45 @@ class PredictionFolder:
         Raises BadSample if it cannot be read.
         """
         files = self._files.get(key)
-        return images.decode_rgb(self.folder.read(files[-1]), files[-1]) if files else None
+        return answer_of(self.folder.read(files[-1]), files[-1]) if files else None
 
     def faults(self, keys: Iterable[str]) -> Iterator[Fault]:
         """Files that are named after none of a build's keys, and keys that have several files."""
         strange = sorted(set(self._files) - set(keys))
         for path in self.others + [path for stem in strange for path in self._files[stem]]:
-            yield Fault("", "unknown key", f"{path} is named after no sample")
+            why = "is named after no sample" if path.lower().endswith(ENDINGS) else NO_ANSWER
+            yield Fault("", "unknown key", f"{path} {why}")
         for key, files in self._files.items():
             if len(files) > 1 and key not in strange:
                 yield Fault(key, "twice", f"{', '.join(files)}: the last one is scored")
+
+
+def answer_of(data: bytes, file: str) -> images.Pixels:
+    """The picture in a PNG or JPEG as every viewer shows it, uint8 RGB [H, W, 3].
+
+    file: its name, for messages. Raises BadSample if it cannot be read, and for what may mean
+    several pictures: an animation, one that is not opaque throughout (what lies behind it would
+    show), and 16 bits a channel of which only the lowest 8 are used (they would all be black).
+    """
+    if data.startswith(images.PNG_MAGIC):
+        head, before = png_read.header(data, file), data[: data.find(b"IDAT")]
+        if b"acTL" in before:
+            raise BadSample("wrong dtype", "an animated PNG; an answer is one picture", file)
+        if (head.colour, head.depth) != (2, 8) or b"tRNS" in before:
+            _refuse_ambiguous(images.decode_png_raw(data, file), file)
+    return images.decode_shown(data, file)
+
+
+def _refuse_ambiguous(stored: NDArray[np.uint8] | NDArray[np.uint16], file: str) -> None:
+    """Raise BadSample for a PNG's samples, [H, W] or [H, W, C], that may be shown otherwise."""
+    if stored.ndim == 3 and stored.shape[2] == 4:
+        if see_through := int((stored[..., 3] < np.iinfo(stored.dtype).max).sum()):
+            detail = f"{see_through} pixels are not opaque; an answer is RGB"
+            raise BadSample("wrong dtype", detail, file)
+        stored = stored[..., :3]
+    if stored.dtype == np.uint16 and 0 < stored.max() < 256:
+        detail = f"16 bits a channel, none above {stored.max()}; an answer has 8 bits"
+        raise BadSample("out of range", detail, file)
 
 
 def from_function(answers: ByKey, keys: Iterable[str]) -> Iterator[Answered]:
