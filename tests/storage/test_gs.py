@@ -18,6 +18,7 @@ from benchmarks.faulty_store import Faults, Proxy, faulty
 from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.gcs_server import Server, gcs
 from tests.helpers.object_stores import BUCKET, pointed_at_gcs
+from tests.helpers.replaced import check_replaced
 from tests.helpers.waiting import LONG_S
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
@@ -207,6 +208,10 @@ def test_a_composed_object_has_another_sum(server: Server, proxy: Proxy) -> None
     assert proxy.counts["flip"] == 1
     del entry["crc32c"]
     assert folder.read("x") == b"123456789"
+
+
+def test_an_object_replaced_by_another_of_the_same_size(server: Server, proxy: Proxy) -> None:
+    check_replaced("gs://data/replaced")
 
 
 @pytest.mark.parametrize("kind", ["401", "404"])

@@ -21,13 +21,15 @@ import requests
 
 from tests.helpers.builds import REPOSITORY, sums_of
 from tests.helpers.packing import OFFICIAL, PACKERS, STORED, tarred, write, zipped
+from tests.helpers.replaced import check_replaced
 from tests.helpers.waiting import LONG_S
 from tests.sources.test_archives import FILES, same_for_the_reader
 from vbdata.engine.build import build
-from vbdata.errors import SourceError
+from vbdata.errors import BadSample, SourceError
 from vbdata.machine import cache
 from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
+from vbdata.shard.reads import Reads
 from vbdata.sources.open import open_root
 from vbdata.storage import retry
 from vbdata.storage.folder import Folder, Root
@@ -109,6 +111,22 @@ def upload(folder: Path, url: str) -> str:
         if path.is_file():
             target.write(str(path.relative_to(folder)), path.read_bytes())
     return url
+
+
+def test_an_object_replaced_by_another_of_the_same_size(s3: Log) -> None:
+    check_replaced("s3://data/replaced")
+
+
+def test_a_member_of_the_same_size_in_another_zip(s3: Log, tmp_path: Path) -> None:
+    def packed(content: bytes) -> Root:
+        write(tmp_path / "up" / "z.zip", zipped({"a/b": content}, STORED))
+        return open_root([upload(tmp_path / "up", "s3://data/rezipped")])
+
+    listed = list(packed(b"one" * 100).files("a"))
+    root = packed(b"eno" * 100)
+    assert Reads(root, root.files("a")).read("a/b") == b"eno" * 100
+    with pytest.raises(BadSample, match=r"changed: it has crc32 \w+, and had crc32 \w+ when"):
+        Reads(root, listed).read("a/b")
 
 
 @pytest.mark.parametrize("name", sorted(OFFICIAL))

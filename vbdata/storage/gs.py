@@ -23,7 +23,7 @@ from vbdata.storage.told import Listed, told
 
 __all__ = ["get", "handles", "list_below"]
 
-FIELDS = "items(name,size,crc32c),prefixes,nextPageToken"
+FIELDS = "items(name,size,crc32c,md5Hash),prefixes,nextPageToken"
 
 
 def get(fs: Any, path: str, start: int = 0, size: int | None = None, most: int = 1 << 62) -> bytes:
@@ -92,6 +92,9 @@ def _sums(headers: Any) -> dict[str, str]:
 
 
 def _tag(stated: Mapping[str, str]) -> str:
+    """What the store says of an object's content, in a listing or a response; "" if nothing."""
+    if md5 := stated.get("md5") or stated.get("md5Hash"):
+        return f"md5 {md5}"
     return f"crc32c {stated['crc32c']}" if "crc32c" in stated else ""
 
 
