@@ -79,32 +79,36 @@ def area(mask: Runs) -> int:
     return int(mask[1::2].sum())
 
 
-def extents(masks: Sequence[Runs], height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where masks lie, and how large they are: x0, y0, x1, y1 (int64[N, 4]), pixels (int64[N]).
+def extents(masks: Sequence[Runs], height: int) -> tuple[list[list[int]], list[int]]:
+    """Of each mask x0, y0, x1, y1 and how many pixels it covers; all 0 of an empty one.
 
-    height: of the picture; x1 and y1 are exclusive. An empty mask has only zeros.
+    height: of the picture; x1 and y1 are exclusive.
     """
-    lengths = np.array([len(mask) for mask in masks])
-    first = np.concatenate(([0], lengths[:-1].cumsum()))
+    if not masks:
+        return [], []
+    lengths = [len(mask) for mask in masks]
     runs = np.concatenate(masks)
     ends = runs.cumsum()
-    ends -= np.repeat(ends[first] - runs[first], lengths)  # of each run in its own mask
-    covered = ((np.arange(len(runs)) - np.repeat(first, lengths)) % 2 == 1) & (runs > 0)
-    of = np.repeat(np.arange(len(masks)), lengths)[covered]
-    start, last = ends[covered] - runs[covered], ends[covered] - 1
-    (left, top), (right, bottom) = np.divmod(start, height), np.divmod(last, height)
-    whole = right > left  # a run that goes on in the next column covers all rows of it or so
+    before = np.repeat(np.arange(len(masks)) * int(masks[0].sum()), lengths)
+    odd = np.arange(len(runs)) - np.repeat(np.cumsum(lengths) - lengths, lengths) & 1
+    covered = np.flatnonzero(odd.astype(bool) & (runs > 0))
+    sizes, last = runs[covered], (ends - before)[covered] - 1
+    left, top = np.divmod(last - sizes + 1, height)
+    right, bottom = np.divmod(last, height)
+    # A run that goes on in the next column reaches the lowest row and, there, the uppermost.
+    whole = right > left
     top[whole], bottom[whole] = 0, height - 1
-    boxes = np.zeros((len(masks), 4), np.int64)
-    if not len(of):
-        return boxes, np.zeros(len(masks), np.int64)
-    begins = np.flatnonzero(np.diff(of, prepend=-1))
-    there = of[begins]
-    boxes[there, 0] = np.minimum.reduceat(left, begins)
-    boxes[there, 1] = np.minimum.reduceat(top, begins)
-    boxes[there, 2] = np.maximum.reduceat(right, begins) + 1
-    boxes[there, 3] = np.maximum.reduceat(bottom, begins) + 1
-    return boxes, np.bincount(of, runs[covered], len(masks)).astype(np.int64)
+    of = np.repeat(np.arange(len(masks)), lengths)[covered]
+    boxes, areas = np.zeros((len(masks), 4), np.int64), np.zeros(len(masks), np.int64)
+    if len(of):
+        begins = np.flatnonzero(np.diff(of, prepend=-1))
+        there = of[begins]
+        boxes[there, 0] = left[begins]  # runs go on down the columns, from left to right
+        boxes[there, 1] = np.minimum.reduceat(top, begins)
+        boxes[there, 2] = right[np.append(begins[1:], len(of)) - 1] + 1
+        boxes[there, 3] = np.maximum.reduceat(bottom, begins) + 1
+        areas[there] = np.add.reduceat(sizes, begins)
+    return boxes.tolist(), areas.tolist()
 
 
 def paint(masks: Iterable[tuple[int, Runs]], height: int, width: int) -> NDArray[np.int32]:

@@ -327,7 +327,10 @@ def test_stuff_leaves_other_without_a_segment_but_valid(tmp_path: Path) -> None:
 
 def panoptic(folder: Path, colors: NDArray[Any], ids: list[int], at: str) -> Folder:
     root = tree(folder, [])
-    listed = [{"id": k, "category_id": 1, "iscrowd": 0, "area": 1} for k in ids]
+    numbers = colors[..., :3].astype(np.int64) @ [1, 256, 65536]
+    areas = [int((numbers == k).sum()) for k in ids]
+    pairs = zip(ids, areas, strict=True)
+    listed = [{"id": k, "category_id": 1, "iscrowd": 0, "area": area} for k, area in pairs]
     images = [{"id": 7, "file_name": "000000000007.jpg", "width": WIDTH, "height": HEIGHT}]
     notes = [{"image_id": 7, "file_name": "000000000007.png", "segments_info": listed}]
     categories = [{"id": 1, "name": "person", "isthing": 1}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vbdata.core.types import Entry
@@ -43,69 +43,73 @@ class Context:
 
 def bare(name: str, context: Context, *, fault: str = "") -> Entry:
     """An entry of which nothing is known but its name."""
-    return Entry(
-        id=name,
-        group=f"{context.own}:{name}",
-        width=0,
-        height=0,
-        license=context.licence or "unknown",
-        files={},
-        labels=(),
-        fault=fault,
-    )
+    return Entry(**_nothing(name, context), fault=fault)
+
+
+def _nothing(name: str, context: Context) -> dict[str, Any]:
+    """The fields of an entry of which nothing is known but its name."""
+    return {
+        "id": name,
+        "group": f"{context.own}:{name}",
+        "width": 0,
+        "height": 0,
+        "license": context.licence or "unknown",
+        "files": {},
+        "labels": (),
+    }
 
 
 def entry_of(picture: Picture, context: Context) -> Entry:
-    """An image's entry, or its fault."""
-    image = picture.image
+    """An image's entry, or its fault with what is known of it."""
+    fields = _nothing(picture.name, context)
+    fields["labels"] = ("segments",) * bool(picture.drawn) + ("captions",) * bool(picture.captions)
+    fields["license"] = context.licence or picture.license
+    try:
+        _fill(fields, picture, context)
+    except BadSample as bad:
+        return records.faulty(Entry(**fields), bad)
+    return Entry(**fields)
+
+
+def _fill(fields: dict[str, Any], picture: Picture, context: Context) -> None:
+    """Set the fields that an image's record and annotations decide. Raises BadSample."""
     known = ""
     if context.ids in ("", COCO):
-        known = coco_group(image or {"id": picture.name}, ids=context.ids == COCO)
-    entry = replace(
-        bare(picture.name, context),
-        labels=("segments",) * bool(picture.drawn) + ("captions",) * bool(picture.captions),
-        license=context.licence or picture.license,
-    )
-    entry = replace(entry, group=known or entry.group)
-    try:
-        size = pictures.stated_size(picture)
-        path = context.images.path(file_name(image))
-        if not known:
-            entry = replace(entry, group=f"{context.own}:{own_group(path)}")
-        files = {"image": records.file_ref(path, context.images.sizes)}
-        frame = picture_files.STORED if known and not context.exif else context.exif
-        entry = replace(entry, files=files)
-        if size is None:
-            entry = own.measured(context.root, entry, frame)
-        else:
-            entry = replace(entry, width=size[0], height=size[1])
-        captions = pictures.captions(picture)
-        labels = ("segments",) * bool(picture.drawn) + ("captions",) * bool(captions)
-        entry = replace(entry, captions=captions, labels=labels)
-        more = {} if frame == picture_files.STORED else {"exif": frame}
-        return _marked(entry, picture, context, more)
-    except BadSample as bad:
-        return records.faulty(entry, bad)
-
-
-def _marked(entry: Entry, picture: Picture, context: Context, more: dict[str, Any]) -> Entry:
-    """The entry with its masks. more: keys of its record besides. Raises BadSample."""
+        known = coco_group(picture.image or {"id": picture.name}, ids=context.ids == COCO)
+        fields["group"] = known or fields["group"]
+    size = pictures.stated_size(picture)
+    path = context.images.path(file_name(picture.image))
+    if not known:
+        fields["group"] = f"{context.own}:{own_group(path)}"
+    fields["files"] = {"image": records.file_ref(path, context.images.sizes)}
+    frame = picture_files.STORED if known and not context.exif else context.exif
+    if size is None:
+        measured = own.measured(context.root, Entry(**fields), frame)
+        size = (measured.width, measured.height)
+    fields["width"], fields["height"] = size
+    fields["captions"] = captions = pictures.captions(picture)
+    fields["labels"] = ("segments",) * bool(picture.drawn) + ("captions",) * bool(captions)
+    more = {} if frame == picture_files.STORED else {"exif": frame}
     if picture.drawn is None:
-        return replace(entry, record=records.pack(more) if more else b"")
-    if context.segments == "panoptic":
-        return _panoptic(entry, picture, context, more)
-    size = (entry.width, entry.height)
+        fields["record"] = records.pack(more) if more else b""
+    elif context.segments == "panoptic":
+        _mark_panoptic(fields, picture, context, more)
+    else:
+        _mark(fields, picture, context, more)
+
+
+def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict[str, Any]) -> None:
+    """Set the fields of an image's masks. more: keys of its record besides. Raises BadSample."""
+    assert picture.drawn is not None
     stuff = context.segments == "stuff"
+    size = (fields["width"], fields["height"])
     found = parts.marked(picture.masks, picture.drawn, size, stuff=stuff)
     if FEDERATED in picture.image:
         _hide_partly(found, picture)
         more = more | {"federated": True}
-    return replace(
-        entry,
-        classes=parts.facts(found.parts),
-        record=parts.packed(found, context.segments, picture.drawn, **more),
-        left_out=tuple(found.left_out),
-    )
+    fields["classes"] = parts.facts(found.parts)
+    fields["record"] = parts.packed(found, context.segments, picture.drawn, **more)
+    fields["left_out"] = tuple(found.left_out)
 
 
 def _hide_partly(found: parts.Marked, picture: Picture) -> None:
@@ -116,26 +120,24 @@ def _hide_partly(found: parts.Marked, picture: Picture) -> None:
         part["crowd"] |= scalars.identity(annotation.get("category_id")) in hidden
 
 
-def _panoptic(entry: Entry, picture: Picture, context: Context, more: dict[str, Any]) -> Entry:
-    """The entry with the segments of its one panoptic annotation. Raises BadSample."""
+def _mark_panoptic(
+    fields: dict[str, Any], picture: Picture, context: Context, more: dict[str, Any]
+) -> None:
+    """Set the fields of an image's one panoptic annotation. Raises BadSample."""
     if len(picture.masks) != 1 or context.pngs is None or picture.drawn is None:
         raise garbled(f"{len(picture.masks)} panoptic annotations, expected one")
     listed = picture.masks[0].get("segments_info")
     if not isinstance(listed, list):
         raise garbled(f"segments_info is {type(listed).__name__}, expected a list")
     path = context.pngs.path(file_name({"file_name": picture.masks[0].get("file_name")}))
-    file = records.file_ref(path, context.pngs.sizes)
-    entry = replace(entry, files={**entry.files, "panoptic": file})
+    fields["files"]["panoptic"] = file = records.file_ref(path, context.pngs.sizes)
     every, found = parts.listed(listed, picture.drawn.categories or {})
     if file.size >= 0 and not all(part["area"] for part in found.parts):
-        counted = png.areas(context.root, entry, [part["id"] for part in every])
+        counted = png.areas(context.root, Entry(**fields), [part["id"] for part in every])
         for part, area in zip(every, counted, strict=True):
             part["area"] = part["area"] or area
     head = {"segments": context.segments, "parts": found.parts, "other": [], **more}
     unnamed = [part["id"] for part in every if not part["name"]]
-    return replace(
-        entry,
-        classes=parts.facts(found.parts),
-        record=records.pack(head | ({"unnamed": unnamed} if unnamed else {})),
-        left_out=tuple(found.left_out),
-    )
+    fields["classes"] = parts.facts(found.parts)
+    fields["record"] = records.pack(head | ({"unnamed": unnamed} if unnamed else {}))
+    fields["left_out"] = tuple(found.left_out)

@@ -57,7 +57,8 @@ def find(root: Root, split: str, segments: str, annotations: Sequence[str]) -> F
     there = [path for path in (masks, captions) if root.exists(path)]
     if masks in there or (there and segments == "instances"):
         of_masks = tuple(path for path in there if path == masks)
-        return Files(of_masks, tuple(path for path in there if path == captions), False)
+        told = tuple(path for path in there if path == captions)
+        return Files(of_masks, told, split not in SPLITS)
     missing = masks if captions in there else f"{masks}, nor {captions}"
     return Files(_only(root, split, segments, f"{root.url}: no {missing}"), (), True)
 

@@ -18,6 +18,8 @@ def wrong_mask(annotation: dict[str, Any]) -> str:
     Captions and lists of panoptic segments have no masks of their own and are not looked at.
     """
     shape = annotation.get("segmentation")
+    if _is_plain(shape):
+        return ""
     if shape is None and ("caption" in annotation or "segments_info" in annotation):
         return ""
     if not shape and (shape is None or isinstance(shape, list | dict)):
@@ -29,6 +31,21 @@ def wrong_mask(annotation: dict[str, Any]) -> str:
     if not isinstance(shape, dict):
         return f"unusable mask: segmentation is {type(shape).__name__}, not polygons or RLE"
     return ""
+
+
+def _is_plain(shape: Any) -> bool:
+    """Whether a segmentation is polygons of finite numbers, as nearly all are."""
+    if type(shape) is not list or not shape:
+        return False
+    try:
+        for polygon in shape:
+            if type(polygon) is not list or len(polygon) < CORNERS or len(polygon) % 2:
+                return False
+            if not math.isfinite(sum(polygon)):
+                return False
+    except (TypeError, OverflowError):
+        return False
+    return True
 
 
 def _wrong_polygons(polygons: list[Any]) -> str:

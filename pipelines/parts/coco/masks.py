@@ -36,7 +36,7 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
     record = records.unpack(head)
     parts = record["parts"]
     if record["segments"] == "panoptic":
-        ids = png.numbers(root, entry, [p["id"] for p in parts], record.get("unnamed", ()))
+        ids = png.numbers(root, entry, parts, record.get("unnamed", ()))
         valid = ids > 0
     else:
         ids, valid = _painted(entry, record, records.unpack(texts), on_top)
@@ -56,13 +56,16 @@ def _painted(
     parts, other = record["parts"], record["other"]
     named, rest = annotations[: len(parts)], annotations[len(parts) :]
     masks = _masks(entry, parts, named)
-    if wrong := contradiction(masks, named, entry.height):
+    extents, areas = rle.extents(masks, entry.height)
+    if wrong := contradiction(named, extents, areas):
         detail = f"annotation {parts[wrong[0]]['id']}: {wrong[1]}"
         raise BadSample("garbled annotation", detail, entry.files["image"].path)
     unnamed = rest[len(other) :]
     kinds = [*parts, *({"crowd": False, "id": 0} for _ in unnamed)]
-    masks += _masks(entry, kinds[len(parts) :], unnamed)
-    ids = _on_top_of_another(entry, kinds, masks, on_top)
+    if unnamed:
+        masks += _masks(entry, kinds[len(parts) :], unnamed)
+        areas = [rle.area(mask) for mask in masks]
+    ids = _on_top_of_another(entry, kinds, masks, areas, on_top)
     valid = np.ones(ids.shape, np.bool_)
     if unnamed:
         valid[ids > len(parts)] = False
@@ -73,7 +76,8 @@ def _painted(
         valid[rows, columns] &= ids[rows, columns] > 0
     if record["segments"] == "stuff":
         others = _masks(entry, other, rest[: len(other)])
-        valid &= (ids > 0) | (_on_top_of_another(entry, other, others) > 0)
+        sizes = [rle.area(mask) for mask in others]
+        valid &= (ids > 0) | (_on_top_of_another(entry, other, others, sizes) > 0)
     if record.get("federated"):
         valid &= ids > 0
     return ids, valid
@@ -98,11 +102,18 @@ def _runs(entry: Entry, part: Part, shape: Any) -> rle.Runs:
 
 
 def _on_top_of_another(
-    entry: Entry, parts: Sequence[Part], masks: Sequence[rle.Runs], on_top: Collection[int] = ()
+    entry: Entry,
+    parts: Sequence[Part],
+    masks: Sequence[rle.Runs],
+    areas: Sequence[int],
+    on_top: Collection[int] = (),
 ) -> Ids:
-    """int32[H, W]: the number of the topmost mask at each pixel, from 1; 0 where there is none."""
+    """int32[H, W]: the number of the topmost mask at each pixel, from 1; 0 where there is none.
+
+    areas: pixels of the masks.
+    """
     order = sorted(
         range(len(parts)),
-        key=lambda k: (k in on_top, not parts[k]["crowd"], -rle.area(masks[k]), parts[k]["id"]),
+        key=lambda k: (k in on_top, not parts[k]["crowd"], -areas[k], parts[k]["id"]),
     )
     return rle.paint(((k + 1, masks[k]) for k in order), entry.height, entry.width)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -38,8 +39,6 @@ class Places:
 
     def __init__(self, sizes: dict[str, int], folders: Sequence[str]) -> None:
         self.sizes, self.folders = sizes, tuple(dict.fromkeys(folders))
-        self._named: dict[str, list[str]] | None = None
-        self._parts: frozenset[str] | None = None
 
     def path(self, name: str) -> str:
         """The path of a file by a name in a record, where it is or where it should be.
@@ -51,36 +50,36 @@ class Places:
             if (path := _joined(folder, name)) in self.sizes:
                 return path
         parts = _plain(name)
-        return self._there("/".join(parts)) or self._shorter(parts) or self._only(parts, name)
+        for cut in range(len(parts)):
+            tail = "/".join(parts[cut:])
+            if path := self._there(tail) or self._only(tail, name):
+                return path
+            if parts[cut] in self._folder_names:
+                break
+        return safe(_joined(self.folders[0], name.replace("\\", "/").removeprefix("./")))
 
     def _there(self, name: str) -> str:
         paths = (posixpath.normpath(_joined(folder, name)) for folder in self.folders)
         return next((path for path in paths if path in self.sizes), "")
 
-    def _shorter(self, parts: Sequence[str]) -> str:
-        """The file after leading folders are dropped that do not exist here."""
-        if self._parts is None:
-            self._parts = frozenset(p for path in self.sizes for p in path.split("/")[:-1])
-        for cut, part in enumerate(parts[:-1], 1):
-            if part in self._parts:
-                return ""
-            if path := self._there("/".join(parts[cut:])):
-                return path
-        return ""
+    def _only(self, tail: str, name: str) -> str:
+        """The only file whose path ends so, "" if there is none. Raises BadSample for several."""
+        found = self._by_name.get(tail.rpartition("/")[2], ())
+        found = [path for path in found if path.endswith(f"/{tail}")]
+        if len(found) > 1:
+            raise garbled(f"file_name {name!r} may be {found[0]!r} or {found[1]!r}")
+        return found[0] if found else ""
 
-    def _only(self, parts: Sequence[str], name: str) -> str:
-        """The only file of a bare name in some sub-folder, else where the file is expected."""
-        if len(parts) == 1:
-            if self._named is None:
-                self._named = {}
-                for path in self.sizes:
-                    self._named.setdefault(path.rpartition("/")[2], []).append(path)
-            found = self._named.get(parts[0], [])
-            if len(found) > 1:
-                raise garbled(f"file_name {name!r} may be {found[0]!r} or {found[1]!r}")
-            if found:
-                return found[0]
-        return safe(_joined(self.folders[0], name.replace("\\", "/").removeprefix("./")))
+    @cached_property
+    def _folder_names(self) -> frozenset[str]:
+        return frozenset(part for path in self.sizes for part in path.split("/")[:-1])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        by_name: dict[str, list[str]] = {}
+        for path in self.sizes:
+            by_name.setdefault(path.rpartition("/")[2], []).append(path)
+        return by_name
 
 
 def _joined(folder: str, name: str) -> str:

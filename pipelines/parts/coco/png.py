@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vbdata.errors import BadSample
 
 from .. import maps
+from .witness import apart
 
 if TYPE_CHECKING:
     from vbdata.core.types import Entry
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
 
 
 def numbers(
-    root: Root, entry: Entry, listed: Sequence[int], unnamed: Sequence[int] = ()
+    root: Root, entry: Entry, parts: Sequence[dict[str, Any]], unnamed: Sequence[int] = ()
 ) -> NDArray[np.int32]:
-    """int32[H, W]: the place of each pixel's segment in `listed`, from 1; 0 for void.
+    """int32[H, W]: the place of each pixel's segment in `parts`, from 1; 0 for void.
 
-    listed: the ids of the image's segments, ascending; unnamed: ids of segments that count as void.
-    Raises BadSample, "garbled annotation" if the PNG has another id or lacks one of them.
+    parts: id and area of the image's segments, by id; unnamed: ids of segments that count as void.
+    Raises BadSample, "garbled annotation" if the PNG has another id, lacks one of them, or
+    contradicts an area grossly.
     """
+    listed = [part["id"] for part in parts]
     every = sorted({*listed, *unnamed}) if unnamed else listed
     colours, lengths, places = _found(root, entry, every)
+    painted = dict(zip(every, np.bincount(places, lengths, len(every) + 1)[1:], strict=True))
+    for part in parts:
+        if apart(part["area"], covers := int(painted[part["id"]])):
+            detail = f"segment {part['id']} covers {covers} pixels, its area is {part['area']:g}"
+            raise BadSample("garbled annotation", detail, entry.files["panoptic"].path)
     if unnamed:
         names = {id_: number for number, id_ in enumerate(listed, 1)}
         places = np.array([0, *(names.get(id_, 0) for id_ in every)], np.int32)[places]

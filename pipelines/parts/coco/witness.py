@@ -19,13 +19,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ...formats import rle
 from . import scalars
 
 FACTOR = 4
 SLACK = 64  # pixels of area
 NEAR = 2.0  # pixels that a corner may be off where a change of coordinates explains a box
 SHARE = 0.03  # of a box's longer side that it may be off as well
+ALMOST = 0.05  # share by which the scales of both axes may differ
 ALIKE = 0.75  # intersection over union from which two boxes agree
 FEWEST = 100  # pixels of a box below which its place proves nothing
 
@@ -43,20 +43,34 @@ def witness(annotation: dict[str, Any]) -> Witness:
 
 
 def contradiction(
-    masks: Sequence[rle.Runs], annotations: Sequence[dict[str, Any]], height: int
+    annotations: Sequence[dict[str, Any]], extents: Sequence[list[int]], areas: Sequence[int]
 ) -> tuple[int, str] | None:
     """The first mask that contradicts its annotation grossly: its place, and both sides in words.
 
-    height: of the picture.
+    extents: x0, y0, x1, y1 of the masks; areas: their pixels.
     """
-    if not masks:
-        return None
-    extents, areas = rle.extents(masks, height)
-    seen = zip(annotations, extents.tolist(), areas.tolist(), strict=True)
+    seen = zip(annotations, extents, areas, strict=True)
     for place, (annotation, extent, area) in enumerate(seen):
-        if wrong := _contradiction(annotation, extent, area):
+        if not _agrees(annotation, extent, area) and (
+            wrong := _contradiction(annotation, extent, area)
+        ):
             return place, wrong
     return None
+
+
+def _agrees(annotation: dict[str, Any], extent: list[int], area: int) -> bool:
+    """Whether area and box are close to those of the mask, as those of nearly all are."""
+    try:
+        x, y, width, height = annotation["bbox"]
+        if not area <= FACTOR * annotation["area"] <= FACTOR * FACTOR * area:
+            return False
+        x0, y0, x1, y1 = extent
+        across, down = min(x1, x + width) - max(x0, x), min(y1, y + height) - max(y0, y)
+        both = across * down
+        every = width * height + (x1 - x0) * (y1 - y0) - both
+        return bool(across > 0 and down > 0 and both >= ALIKE * every)
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _contradiction(annotation: dict[str, Any], extent: list[int], area: int) -> str:
@@ -72,16 +86,17 @@ def _contradiction(annotation: dict[str, Any], extent: list[int], area: int) -> 
     if (stated := said.area) is not None:
         of_box = boxed is not None and abs(stated - boxed) <= 0.05 * boxed
         covered = spread if of_box else area
-        if _apart(stated, covered) or stated * FACTOR + SLACK < area:
+        if apart(stated, covered) or stated * FACTOR + SLACK < area:
             return f"{covers}, its area is {stated:g}"
-    elif boxed is not None and _apart(boxed, spread):
+    elif boxed is not None and apart(boxed, spread):
         return f"{covers}, its bbox {_words(said.box)} has {boxed:g}"
     if said.box is None or not area or boxed is None or boxed < FEWEST:
         return ""
     corners = (*said.box[:2], said.box[0] + said.box[2], said.box[1] + said.box[3])
-    if _overlap(corners, extent) >= ALIKE:
+    if max(_overlap(corners, extent), _overlap(said.box, extent)) >= ALIKE:  # or x0, y0, x1, y1
         return ""
-    change = _change(corners, _outline(annotation.get("segmentation"), extent))
+    outline = _outline(annotation.get("segmentation"), extent)
+    change = _change(corners, outline, scaled=not _like(stated, area))
     mask = _words((x0, y0, x1 - x0, y1 - y0))
     return f"its mask lies in {mask}, its bbox is {_words(said.box)}: {change}" if change else ""
 
@@ -95,14 +110,20 @@ def _outline(shape: Any, extent: Sequence[float]) -> Sequence[float]:
     return min(across), min(down), max(across), max(down)
 
 
-def _apart(one: float, other: float) -> bool:
+def apart(one: float, other: float) -> bool:
+    """Whether two areas in pixels contradict each other grossly."""
     return max(one, other) > FACTOR * min(one, other) + SLACK
 
 
-def _change(corners: Sequence[float], mask: Sequence[float]) -> str:
+def _like(stated: float | None, area: int) -> bool:
+    return stated is not None and ALIKE * area <= stated <= area / ALIKE
+
+
+def _change(corners: Sequence[float], mask: Sequence[float], *, scaled: bool) -> str:
     """The change of coordinates that makes a mask's extent its box, in words; "" if there is none.
 
-    corners, mask: x0, y0, x1, y1 of the box, and of the mask.
+    corners, mask: x0, y0, x1, y1 of the box, and of the mask; scaled: whether the mask may be that
+    of a larger or smaller picture, as its area is not that of the record.
     """
     width, height = corners[2] - corners[0], corners[3] - corners[1]
     near = NEAR + SHARE * max(width, height)
@@ -111,11 +132,12 @@ def _change(corners: Sequence[float], mask: Sequence[float]) -> str:
         return "x and y are swapped"
     if abs(x1 - x0 - width) <= near and abs(y1 - y0 - height) <= near:
         return "the same size in another place"
-    across, down = (x1 / corners[2], y1 / corners[3]) if min(corners[2:]) > 0 else (1.0, 1.0)
-    scaled = tuple(c * s for c, s in zip(corners, (across, down) * 2, strict=True))
-    if abs(across - down) <= 0.05 * max(across, down) and _close(
-        scaled, mask, near * max(across, down)
-    ):
+    if not scaled or min(corners[2:]) <= 0:
+        return ""
+    across, down = x1 / corners[2], y1 / corners[3]
+    larger = [c * s for c, s in zip(corners, (across, down) * 2, strict=True)]
+    most = max(across, down)
+    if abs(across - down) <= ALMOST * most and _close(larger, mask, near * most):
         return f"the coordinates of a picture {across:.3g} times as large"
     return ""
 
