@@ -187,6 +187,14 @@ URLS = [
     f"https://example.org/x.zip?a=1&token={SECRET}",
     f"https://account.blob.example.org/x?sv=2024&sig={SECRET}",
     f"filecache::s3://{KEY}:{SECRET}@data/x",
+    f"https://user:p@ss/{SECRET}@example.org/x.zip",
+    f"https:/user:{SECRET}@example.org/x.zip",
+    f"https://user%3A{SECRET}%40example.org/x.zip",
+    f"https://example.org/x.zip#access_token={SECRET}",
+    f"https://example.org/x.zip;token={SECRET}?a=1",
+    f"https://example.org/x.zip?a=1;%74oken={SECRET}",
+    f"https://example.org/x.zip?key%20id={SECRET}",
+    f"https://example.org/x.zip?t=eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.{SECRET}",
 ]
 
 
@@ -201,7 +209,15 @@ def test_an_address_with_a_key_is_refused_without_repeating_it(url: str) -> None
 
 @pytest.mark.parametrize(
     "url",
-    ["s3://data/a@b/x", "https://example.org/x.zip?download=1&keyframe=2", "/a:b@c/x", "gs://d/x"],
+    [
+        "s3://data/a@b/x",
+        "https://example.org/x.zip?download=1&keyframe=2",
+        "/a:b@c/x",
+        "gs://d/x",
+        "https://example.org:8080/a@2x.png",
+        "C:\\data\\a@b",
+        "s3://data/token=3/a",
+    ],
 )
 def test_other_addresses_are_not_refused(url: str) -> None:
     refuse_keys(url)
