@@ -116,9 +116,25 @@ def test_damage_ends_the_run_with_its_place(demo_build: Path, tmp_path: Path) ->
     (out / first).write_bytes(data[:5000])
     with pytest.raises(BuildError, match="ends before 00000001 does"):
         open_builds([str(out)]).picture(1)
+    offsets = np.frombuffer((out / f"{first}.idx").read_bytes(), "<u8").copy()
+    offsets[5] += 512
+    (out / f"{first}.idx").write_bytes(offsets.tobytes())
+    with pytest.raises(BuildError, match=r"\.tar\.idx: its SHA-256 is not the one in SHA256SUMS"):
+        open_builds([str(out)]).picture(0)
     (out / f"{first}.idx").write_bytes(b"\0" * 8)
     with pytest.raises(BuildError, match=r"\.tar\.idx: 8 bytes, 264 for 32 samples"):
         open_builds([str(out)]).picture(0)
+    (out / first).unlink()
+    (out / f"{first}.idx").unlink()
+    with pytest.raises(BuildError, match=r"\.tar\.idx: missing"):
+        open_builds([str(out)]).picture(0)
+    rows = bytearray((out / "manifest" / "train.parquet").read_bytes())
+    rows[len(rows) // 3] ^= 1
+    (out / "manifest" / "train.parquet").write_bytes(rows)
+    with pytest.raises(
+        BuildError, match=r"train\.parquet: its SHA-256 is not the one in SHA256SUM"
+    ):
+        open_builds([str(out)])
     (out / "manifest.json").write_text((out / "manifest.json").read_text().replace("demo", "d"))
     with pytest.raises(BuildError, match="it was edited"):
         open_builds([str(out)])

@@ -10,6 +10,7 @@ one range of its tar, and a whole tar only if its SHA-256 is right. Opening deco
 
 from __future__ import annotations
 
+import hashlib
 import html
 import operator
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.errors import BadSample, BuildError, choices, one_line
-from vbdata.layout import CLAIM, MANIFEST, SUMS
+from vbdata.layout import CLAIM, MANIFEST, SUMS, offsets_path
 from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.consistency import manifest_faults
@@ -36,7 +37,7 @@ from vbdata.manifest.read import read_manifest
 from vbdata.manifest.rows import UNREADABLE, RowSpan, all_rows, opened_rows, read_rows, row_places
 from vbdata.manifest.sample import BuiltSample
 from vbdata.manifest.sums import hash_fault, read_sums
-from vbdata.shard.tar_read import Offsets, read_between, read_offsets, read_sample
+from vbdata.shard.tar_read import Offsets, parse_offsets, read_between, read_sample
 from vbdata.storage.claim import holder
 from vbdata.storage.folder import Folder
 
@@ -243,14 +244,18 @@ class Build(Sequence[BuiltSample]):
     def offsets(self, number: int) -> Offsets:
         """uint64[samples + 1]: the bytes of a shard's tar at which its samples begin, then the end.
 
-        Read once a shard and kept. Raises BuildError if they do not fit the shard.
+        Read once a shard and kept. Raises BuildError if they do not fit the shard or were changed.
         """
         if number not in self._offsets:
             shard = self.manifest.shards[number]
+            path = offsets_path(shard.tar)
             try:
-                offsets = read_offsets(self.folder, shard.tar, shard.samples, shard.bytes)
+                packed = self.folder.read(path)
+                offsets = parse_offsets(packed, shard.samples, shard.bytes)
             except (ValueError, BadSample) as err:
-                raise self.damaged(str(err)) from err
+                raise self.damaged(f"{path}: {err}") from err
+            if hashlib.sha256(packed).hexdigest() != self.sums.get(path):
+                raise self.damaged(f"{path}: its SHA-256 is not the one in {SUMS}")
             self._offsets[number] = offsets
         return self._offsets[number]
 

@@ -109,10 +109,15 @@ class Corpus:
 
 
 def open_builds(urls: Sequence[str]) -> Corpus:
-    """The samples of finished builds, in their order. Raises BuildError."""
+    """The samples of finished builds, in their order.
+
+    Raises BuildError, also if the rows of one were changed. Of a tar that was changed not every
+    sample tells: `vbdata verify` reads it whole.
+    """
     builds = tuple(open_build(Folder(url)) for url in urls)
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in (*COLUMNS, "build", "at")}
     for number, build in enumerate(builds):
+        build.check(build.manifest.rows)
         table = build.columns(COLUMNS)
         shard, at = build.shard_of(np.arange(len(table)))
         if not np.array_equal(table["shard"].to_numpy(), shard):
