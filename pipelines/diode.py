@@ -16,7 +16,8 @@ Licence: MIT. Layout, train.tar.gz and val.tar.gz unpacked in the root:
   are and used for nothing here. Devkit issue #20 (open) finds that right angles come out right at
   42.3 x 32.4 degrees, about 1,323 pixels both ways, so do not trust point clouds.
 - Valid: mask 1, finite, > 0. Where no beam came back depth is 0; at depth edges the mask is 0 over
-  depths that are not 0. No pixel is sky: a missing echo may be glass.
+  depths that are not 0. No pixel is sky: a missing echo may be glass. A frame with a valid depth
+  beyond the scanner's 350 m is out of range.
 - The normals archive is not read: the devkit says that (0, 0, 0) is invalid, but no source says
   which way the axes point. Nor are normals computed from depth, as that needs focal lengths.
 - Size: that of the first depth map's header, for all pictures of a domain; for a copy that was made
@@ -43,7 +44,7 @@ from vbdata.core.types import Depth, Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import npy
-from .parts import picture_files, records
+from .parts import depth_rules, picture_files, records
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -67,20 +68,36 @@ ARCHIVES_AT = "http://diode-dataset.s3.amazonaws.com"
 WIDTH, HEIGHT = 1024, 768
 CAMERA = (886.81, 927.06, 512.0, 384.0)
 SUFFIXES = {"image": ".png", "depth": "_depth.npy", "mask": "_depth_mask.npy"}
+FARTHEST = 350.0  # metres: the range of the scanner, a FARO Focus S350
 FRAME = re.compile(
     r"(.*/(scene_\d{5})/scan_\d{5}/\d{5}_\d{5}_(?:indoors|outdoor)_\d{3}_\d{3})"
-    r"(?:\.png|_depth\.npy|_depth_mask\.npy)"
+    rf"(?:\.(?:{'|'.join(records.PICTURES)})|_depth\.npy|_depth_mask\.npy)"
 )
 MASKS = ("f4", "f8", "u1", "b1")
 
 
-def index(root: Root, *, split: str = "train", domain: str = "both") -> Iterator[Entry]:
+def index(
+    root: Root,
+    *,
+    split: str = "train",
+    domain: str = "both",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
+) -> Iterator[Entry]:
     """The frames of a split in order of their paths, indoors before outdoor.
 
-    split: train or val; domain: indoors, outdoor or both. Raises SourceError if one has no frames.
+    split: train or val; domain: indoors, outdoor or both; min_rgb_range, max_invalid,
+    min_depth_range: parts/depth_rules.py. Raises SourceError if one has no frames.
     """
     records.one_of("split", split, SPLITS)
     records.one_of("domain", domain, DOMAINS)
+    asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
+    yield from depth_rules.kept(_all(root, split, domain), root, load, asked)
+
+
+def _all(root: Root, split: str, domain: str) -> Iterator[Entry]:
+    """The frames of a split. Raises SourceError."""
     for part in DOMAINS[domain]:
         folder = f"{split}/{part}"
         sizes = records.sizes(root, folder)
@@ -92,14 +109,22 @@ def index(root: Root, *, split: str = "train", domain: str = "both") -> Iterator
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The bytes of the picture's PNG as they are, and its depth. Raises BadSample."""
+    """The bytes of the picture's file as they are, and its depth. Raises BadSample."""
     records.refuse(entry, kinds)
     image = picture_files.read(root, entry, picture_files.UNSAID)
     return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
 
 
-def official(*, split: str = "train", domain: str = "both") -> Official:
+def official(
+    *,
+    split: str = "train",
+    domain: str = "both",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
+) -> Official:
     """The release of a split: its count of frames, and its one archive."""
+    depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     records.one_of("split", split, SPLITS)
     records.one_of("domain", domain, DOMAINS)
     archive = f"{split}.tar.gz"
@@ -122,7 +147,8 @@ def _entries(root: Root, frames: dict[str, str], sizes: dict[str, int]) -> Itera
             width=width,
             height=height,
             license=LICENSE,
-            files={k: records.file_ref(frame + suffix, sizes) for k, suffix in SUFFIXES.items()},
+            files={k: records.file_ref(frame + suffix, sizes) for k, suffix in SUFFIXES.items()}
+            | {"image": records.picture_ref(frame, "png", sizes)},
             labels=LABELS,
             camera=camera,
         )
@@ -154,5 +180,6 @@ def _depth(root: Root, entry: Entry) -> Depth:
     valid = marked & np.isfinite(stored) & (stored > 0)
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a measured depth", path)
+    depth_rules.within(stored, valid, FARTHEST, path)
     metres = np.where(valid, stored, np.float32(0))
     return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))

@@ -53,7 +53,7 @@ from vbdata.core.types import Depth, Download, Entry, Normals, Official, Sample,
 from vbdata.errors import BadSample, SourceError
 
 from .formats.hdf5 import read_array
-from .parts import picture_files, records
+from .parts import depth_rules, picture_files, records
 from .parts.hypersim import segments as partitions
 from .parts.hypersim import tables
 from .parts.hypersim.camera import Camera, directions, orient, pinhole, rays
@@ -92,14 +92,28 @@ NOTHING = -1  # render_entity_id of a pixel that sees no object
 
 
 def index(
-    root: Root, *, split: str = "train", image: str = "tonemap", segments: bool = False
+    root: Root,
+    *,
+    split: str = "train",
+    image: str = "tonemap",
+    segments: bool = False,
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
 ) -> Iterator[Entry]:
     """The frames of a partition that are on disk, in order of scene, camera and frame.
 
     split: train, val, test or all; image: tonemap (from HDF5) or preview (the JPEG); segments:
-    whether they are offered. Raises SourceError if there are none.
+    whether they are offered; min_rgb_range, max_invalid, min_depth_range: parts/depth_rules.py.
+    Raises SourceError if there are none.
     """
     _check(split, image, segments)
+    asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
+    yield from depth_rules.kept(_all(root, split, image, segments), root, load, asked)
+
+
+def _all(root: Root, split: str, image: str, segments: bool) -> Iterator[Entry]:
+    """The frames of a partition that are on disk. Raises SourceError."""
     wanted = {"image": IMAGES[image]} | GEOMETRY | (LABELLED if segments else {})
     top, scenes = _scenes(root)
     frames, cameras = tables.frames(root, split), tables.cameras(root)
@@ -117,16 +131,33 @@ def index(
 
 
 def groups(
-    root: Root, *, split: str = "train", image: str = "tonemap", segments: bool = False
+    root: Root,
+    *,
+    split: str = "train",
+    image: str = "tonemap",
+    segments: bool = False,
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
 ) -> Iterator[str]:
     """The scenes of a partition by the split CSV alone: none of them needs to be there."""
     _check(split, image, segments)
+    depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     yield from (f"hypersim:{scene}" for scene in sorted(tables.frames(root, split)))
 
 
-def official(*, split: str = "train", image: str = "tonemap", segments: bool = False) -> Official:
+def official(
+    *,
+    split: str = "train",
+    image: str = "tonemap",
+    segments: bool = False,
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
+) -> Official:
     """The public release of a partition: a zip for each scene, and tables in the repository."""
     _check(split, image, segments)
+    depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     zips = "ai_VVV_NNN.zip, one a scene"
     script = f"{REPOSITORY}code/python/tools/dataset_download_images.py"  # has all their addresses
     csvs = (tables.SPLIT_AT[0] + tables.SPLIT_CSV, tables.CAMERA_AT[0] + tables.CAMERA_CSV)

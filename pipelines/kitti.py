@@ -8,9 +8,10 @@ Licence: CC BY-NC-SA 3.0. Layout, with `raw/` and `depth/` or with both trees me
 
 The depth tree has no level for dates; a drive's name begins with its date. Depth is a uint16 PNG,
 metres = value / 256 (exact in float32), 0 = no measurement, planar z in the rectified camera; about
-a fifth of the pixels have one (depth devkit readme). The camera is P_rect_0x of the date's
-calibration; the image size is S_rect_0x (S_0x is the size before rectification). P_rect's last
-column, the offset to camera 0, does not affect planar z.
+a fifth of the pixels have one (depth devkit readme). The LiDAR ends near 120 m: a frame with depth
+beyond 128 m is out of range. Raw pictures may be JPEG (.jpg), too. The camera is P_rect_0x of the
+date's calibration; the image size is S_rect_0x (S_0x is the size before rectification). P_rect's
+last column, the offset to camera 0, does not affect planar z.
 
 A frame is an entry if it has a depth file, or lies between two that have one: its depth file is
 missing then, which is a fault. Ground truth accumulates 5 frames on both sides, so a drive's first
@@ -33,7 +34,7 @@ import numpy as np
 from vbdata.core.types import Depth, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import maps, picture_files, records
+from .parts import depth_rules, maps, picture_files, records
 from .parts.kitti import drives
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ HOLDOUTS = {
 CALIBRATION = "calib_cam_to_cam.txt"
 DRIVE = re.compile(r"\d{4}_\d{2}_\d{2}_drive_\d{4}_sync")
 FRAME = re.compile(r".*/(\d{10})\.png")
+PICTURE = re.compile(rf".*/(\d{{10}})\.(?:{'|'.join(records.PICTURES)})")
 STEPS_PER_METRE = 256
+FARTHEST = 128.0  # metres: the LiDAR ends near 120, and the scans of 5 frames ahead are added
 
 
 class Camera(NamedTuple):
@@ -64,14 +67,29 @@ class Camera(NamedTuple):
     focus: tuple[float, float, float, float]
 
 
-def index(root: Root, *, split: str = "train", camera: str = "image_02") -> Iterator[Entry]:
+def index(
+    root: Root,
+    *,
+    split: str = "train",
+    camera: str = "image_02",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
+) -> Iterator[Entry]:
     """The frames of all drives of a split, in order of drive and frame.
 
-    split: train, val or both; camera: image_02 (left) or image_03 (right). The drives of a date
-    whose calibration cannot be read are one fault each. Raises SourceError if there are no frames,
-    or no calibration at all.
+    split: train, val or both; camera: image_02 (left) or image_03 (right); min_rgb_range,
+    max_invalid, min_depth_range: parts/depth_rules.py. The drives of a date whose calibration
+    cannot be read are one fault each. Raises SourceError if there are no frames, or no calibration
+    at all.
     """
     _check(split, camera)
+    asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
+    yield from depth_rules.kept(_all(root, split, camera), root, load, asked)
+
+
+def _all(root: Root, split: str, camera: str) -> Iterator[Entry]:
+    """The frames of all drives of a split. Raises SourceError."""
     raw, depth = (f"{top}/" if root.exists(top) else "" for top in ("raw", "depth"))
     parts = sorted(_drives(root, depth, SPLITS[split]).items())
     dates = sorted({drive[:10] for drive, _ in parts})
@@ -94,16 +112,24 @@ def index(root: Root, *, split: str = "train", camera: str = "image_02") -> Iter
         raise SourceError(f"{root.url}: the drives of split {split} have no depth for {camera}")
 
 
-def official(*, split: str = "train", camera: str = "image_02") -> Official:
+def official(
+    *,
+    split: str = "train",
+    camera: str = "image_02",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
+) -> Official:
     """The benchmark's release of a split; both cameras have the same number of frames."""
     _check(split, camera)
+    depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     downloads = [each for part in SPLITS[split] for each in drives.downloads(part)]
     entries = sum(drives.FRAMES[part] for part in SPLITS[split])
     return Official(entries=entries, downloads=tuple(dict.fromkeys(downloads)))
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The bytes of the frame's PNG as they are, and its depth. Raises BadSample."""
+    """The bytes of the frame's file as they are, and its depth. Raises BadSample."""
     records.refuse(entry, kinds)
     image = picture_files.read(root, entry, picture_files.UNSAID)
     return Sample(image=image, labels={"depth": _depth(root, entry)} if "depth" in kinds else {})
@@ -135,7 +161,7 @@ def _frames(
     measured = {match[1] for path in depth_sizes if (match := FRAME.fullmatch(path))}
     if not measured:
         return
-    seen = {match[1] for path in image_sizes if (match := FRAME.fullmatch(path))}
+    seen = {match[1] for path in image_sizes if (match := PICTURE.fullmatch(path))}
     between = {frame for frame in seen if min(measured) < frame < max(measured)}
     for frame in sorted(measured | between):
         yield Entry(
@@ -145,7 +171,7 @@ def _frames(
             height=camera.height,
             license=LICENSE,
             files={
-                "image": records.file_ref(f"{images_at}/{frame}.png", image_sizes),
+                "image": records.picture_ref(f"{images_at}/{frame}", "png", image_sizes),
                 "depth": records.file_ref(f"{depth_at}/{frame}.png", depth_sizes),
             },
             labels=LABELS,
@@ -212,4 +238,5 @@ def _depth(root: Root, entry: Entry) -> Depth:
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a measured depth", path)
     metres = stored.astype(np.float32) / np.float32(STEPS_PER_METRE)
+    depth_rules.within(metres, valid, FARTHEST, path)
     return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))

@@ -15,7 +15,8 @@ Two layouts; `layout: auto` takes the first that is there:
   of a class that can be counted is a crowd. Which classes can: parts/nyuv2/names.py.
 - depth is planar z of the colour camera. raw (default): what was measured; filled: its holes filled
   by Levin's colorization, which is a guess (only in the .mat). sync: uint16 millimetres, raw. 0 is
-  missing, and at 10 m the toolbox cuts off (depth_rel2depth_abs): neither is valid.
+  missing, and at 10 m the toolbox cuts off (depth_rel2depth_abs): neither is valid. A frame with
+  depth beyond 10 m is out of range. The pictures of sync frames may be PNG, too.
 - Undistortion left a white frame around every picture: nothing outside of rows 7 to 473, columns 7
   to 631 is valid (BTS, extract_official_train_test_set_from_mat.py). `region: eigen` narrows that
   to the crop in which depth is evaluated, rows 45 to 470, columns 41 to 600; the toolbox's own mask
@@ -44,7 +45,7 @@ from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import coded_segments as coded
-from .parts import picture_files, records
+from .parts import depth_rules, picture_files, records
 from .parts.coded_segments import Kind, Part
 from .parts.nyuv2 import labels
 from .parts.nyuv2.labels import REGIONS
@@ -68,7 +69,7 @@ HOLDOUTS = {"nyuv2-test": {"layout": "labeled", "split": "test"}}
 
 CAMERA = (518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465)
 SCENE = re.compile(r"[a-z]+(_[a-z]+)*_\d+[a-z]?")
-SYNC = re.compile(r".*/(rgb|sync_depth)_(\d{5})\.(?:jpg|png)")
+SYNC = re.compile(rf".*/(rgb|sync_depth)_(\d{{5}})\.(?:{'|'.join(records.PICTURES)})")
 
 
 def index(
@@ -78,22 +79,25 @@ def index(
     split: str = "train",
     depth: str = "raw",
     region: str = "frame",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
 ) -> Iterator[Entry]:
     """The frames of a split, in order of scene and number, or of their numbers in the .mat.
 
     layout: auto, labeled or sync; split: train, test or both; depth: raw or filled; region: frame
-    or eigen, where labels are valid. Raises SourceError if the files are not there.
+    or eigen, where labels are valid; min_rgb_range, max_invalid, min_depth_range:
+    parts/depth_rules.py. Raises SourceError if the files are not there.
     """
     layout = _checked(layout, split, depth, region, MAT if root.exists(MAT) else "")
+    asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     record = {"depth": DEPTHS[depth], "region": region}
-    if layout == "labeled":
-        yield from _labeled(root, split, record)
-    else:
-        yield from _sync(root, record)
+    frames = _labeled(root, split, record) if layout == "labeled" else _sync(root, record)
+    yield from depth_rules.kept(frames, root, load, asked)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
-    """The frame, a JPEG's bytes or uint8 RGB [480, 640, 3], and its labels. Raises BadSample."""
+    """The frame, a file's bytes or uint8 RGB [480, 640, 3], and its labels. Raises BadSample."""
     records.refuse(entry, kinds)
     record = records.unpack(entry.record)
     if "frame" in record:
@@ -106,12 +110,20 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
 
 
 def official(
-    *, layout: str = "auto", split: str = "train", depth: str = "raw", region: str = "frame"
+    *,
+    layout: str = "auto",
+    split: str = "train",
+    depth: str = "raw",
+    region: str = "frame",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
 ) -> Official:
     """The release of a split: the .mat and its split, or sync.zip.
 
     How many frames sync.zip has is not published; BTS trains on a list of 24,231 of them.
     """
+    depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     if _checked(layout, split, depth, region, MAT) == "sync":
         url = "https://github.com/cleinc/bts"
         return Official(
@@ -233,7 +245,7 @@ def _sync(root: Root, record: dict[str, Any]) -> Iterator[Entry]:
                 height=HEIGHT,
                 license=LICENSE,
                 files={
-                    "image": records.file_ref(f"{folder}/rgb_{number}.jpg", sizes),
+                    "image": records.picture_ref(f"{folder}/rgb_{number}", "jpg", sizes),
                     "depth": records.file_ref(f"{folder}/sync_depth_{number}.png", sizes),
                 },
                 labels=("depth",),

@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import SourceError
 
-from .parts import picture_files, records
+from .parts import depth_rules, picture_files, records
 from .parts.vkitti import depth
 from .parts.vkitti import segments as segmentation
 from .parts.vkitti.frames import IMAGES, Places, frames, variation
@@ -85,13 +85,26 @@ def index(
     variations: Sequence[str] = WEATHER,
     camera: str = "both",
     classes: str = "vehicles",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
 ) -> Iterator[Entry]:
     """The frames of some scenes and variations, in order of scene, variation, camera and number.
 
     scenes, variations: names or "all"; camera: left, right or both; classes: which classes facts
-    are of, vehicles or all. Raises SourceError if there are none, or a text file cannot be read.
+    are of, vehicles or all; min_rgb_range, max_invalid, min_depth_range: parts/depth_rules.py.
+    Raises SourceError if there are none, or a text file cannot be read.
     """
     wanted, kinds = _wanted(scenes, variations, camera, classes)
+    asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
+    listed = _all(root, wanted, kinds, camera, classes)
+    yield from depth_rules.kept(listed, root, load, asked)
+
+
+def _all(
+    root: Root, wanted: list[str], kinds: list[str], camera: str, classes: str
+) -> Iterator[Entry]:
+    """The frames of some scenes and variations. Raises SourceError."""
     places = Places(root)
     nothing = True
     for scene, kind in product(wanted, kinds):
@@ -129,8 +142,12 @@ def official(
     variations: Sequence[str] = WEATHER,
     camera: str = "both",
     classes: str = "vehicles",
+    min_rgb_range: float = 0,
+    max_invalid: float = 1,
+    min_depth_range: float = 0,
 ) -> Official:
     """The release of some scenes and variations (21,260 stereo pairs in all), in five tars."""
+    depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     names, kinds = _wanted(scenes, variations, camera, classes)
     entries = sum(FRAMES[name] for name in names) * len(kinds) * len(CAMERAS[camera])
     first = f"{names[0]}/{kinds[0]}"

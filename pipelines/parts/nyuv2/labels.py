@@ -12,7 +12,7 @@ from vbdata.core.types import Depth, Entry, Segments
 from vbdata.errors import BadSample
 
 from .. import coded_segments as coded
-from .. import maps, records
+from .. import depth_rules, maps, records
 from ..coded_segments import Kind, Part
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REGIONS = {"frame": (7, 474, 7, 632), "eigen": (45, 471, 41, 601)}  # rows, columns, half open
 FARTHEST = 10.0  # metres, where the toolbox cuts depth off
+BEYOND = 10.01  # metres: more than filling the holes may add to that
 MILLIMETRES = 1000  # in a metre
 
 
@@ -41,14 +42,16 @@ def metres(root: Root, entry: Entry) -> NDArray[np.float32]:
 def depth(stored: NDArray[np.float32], region: str, path: str) -> Depth:
     """Stored metres, float32[H, W], as a label: valid inside the region, above 0 and below 10.
 
-    Raises BadSample("all invalid").
+    Raises BadSample("all invalid"), and "out of range" beyond 10 m.
     """
     import torch
 
     inside = window(region)
     valid = np.zeros(stored.shape, np.bool_)
     with np.errstate(invalid="ignore"):  # NaN: missing
-        valid[inside] = (stored[inside] > 0) & (stored[inside] < FARTHEST)
+        valid[inside] = (stored[inside] > 0) & (stored[inside] < np.inf)
+        depth_rules.within(stored, valid, BEYOND, path)
+        valid &= stored < FARTHEST
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a measured depth", path)
     kept = np.where(valid, stored, np.float32(0))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vbdata.core.glance import glance
 from vbdata.core.images import MAX_PIXELS
-from vbdata.core.types import Entry
+from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample
 
 from .. import records
@@ -126,7 +126,7 @@ def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Itera
     width, height = _size(root, [path for path, size in known["rgb"].items() if size])
     for number in sorted(set().union(*numbers.values())):
         files = {
-            role: records.file_ref(_path(shared, what, camera, number), known[what])
+            role: _file(shared, what, camera, number, known[what])
             for role, what in ROLES.items()
             if what in offered
         }
@@ -145,15 +145,20 @@ def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Itera
             yield records.faulty(entry, bad)
 
 
-def _path(shared: Variation, what: str, camera: int, number: int) -> str:
+def _file(shared: Variation, what: str, camera: int, number: int, known: dict[str, int]) -> FileRef:
+    """A frame's file of a modality; its picture may be of any type that is read."""
     stem, suffix = IMAGES[what]
-    return f"{shared.folders[what]}/Camera_{camera}/{stem}_{number:05d}.{suffix}"
+    path = f"{shared.folders[what]}/Camera_{camera}/{stem}_{number:05d}"
+    if what == "rgb":
+        return records.picture_ref(path, suffix, known)
+    return records.file_ref(f"{path}.{suffix}", known)
 
 
 def _numbers(what: str, paths: Mapping[str, int]) -> set[int]:
     """The numbers of the frames that have a file; files of other names are not Virtual KITTI's."""
     stem, suffix = IMAGES[what]
-    form = re.compile(rf".*/Camera_\d/{stem}_(\d{{5}})\.{suffix}")
+    types = "|".join(records.PICTURES) if what == "rgb" else suffix
+    form = re.compile(rf".*/Camera_\d/{stem}_(\d{{5}})\.(?:{types})")
     return {int(match[1]) for path in paths if (match := form.fullmatch(path))}
 
 
