@@ -64,20 +64,19 @@ rgbd-dataset; host.robots.ox.ac.uk/pascal/VOC; labelmeai/labelme (shapes).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vbdata.core.types import Depth, Entry, Normals, Official, Sample
+from vbdata.core.types import Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import hdf5_named
 from .parts import picture_files, records
-from .parts.folders import choose, entries, labelled, options, presets
-from .parts.folders import depth as depths
-from .parts.folders import normals as vectors
+from .parts.folders import choose, codings, entries, labelled, options, presets
+from .parts.folders import doubts as checks
 from .parts.folders.patterns import Listing
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def index(
         **{"group": group, "licence": licence, "exif": exif},
     }
     listing = Listing(root)
-    specs = [options.spec(each) for each in presets.layouts(given)]
+    specs = options.specs(presets.layouts(given))
     yield from entries.entries(entries.context(root, choose.layout(specs, listing), listing))
 
 
@@ -140,7 +139,7 @@ def option_faults(given: Mapping[str, Any]) -> list[str]:
 
 def official(**given: Any) -> Official:
     """Neither counts nor downloads: these folders are your own. Raises SourceError for options."""
-    options.spec(presets.layouts(given)[0])
+    options.specs(presets.layouts(given))
     return Official(entries=None, downloads=())
 
 
@@ -156,9 +155,9 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
         else picture_files.read(root, entry, frame)
     )
     if "depth" in kinds:
-        labels["depth"] = _depth(root, entry, about["depth"])
+        labels["depth"] = codings.depth_label(root, entry, about["depth"])
     if "normals" in kinds:
-        labels["normals"] = _normals(root, entry, about["normals"])
+        labels["normals"] = codings.normals_label(root, entry, about["normals"])
     if "segments" in kinds:
         labels["segments"] = labelled.load(root, entry, about["segments"]).label()
     if "edited" in kinds:
@@ -166,6 +165,15 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     said = {"captions": entry.captions, "expressions": entry.expressions}
     labels |= {kind: texts for kind, texts in said.items() if kind in kinds}
     return Sample(image=image, labels=labels)
+
+
+def doubts(root: Root, entries: Sequence[Entry]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What some records say of the options: (ok or warn, a sentence, what to do about it).
+
+    Range and kind of depth, and the frame of normals by those of depth. Damaged records are passed
+    over.
+    """
+    yield from checks.doubts(root, entries)
 
 
 def _array_image(root: Root, entry: Entry, dataset: str) -> NDArray[np.uint8]:
@@ -179,34 +187,3 @@ def _array_image(root: Root, entry: Entry, dataset: str) -> NDArray[np.uint8]:
         detail = f"{dataset} is {pixels.dtype} {list(pixels.shape)}, expected uint8 [H, W, 3]"
         raise BadSample("wrong dtype", detail, path)
     return np.ascontiguousarray(pixels[..., :3])
-
-
-def _depth(root: Root, entry: Entry, about: Mapping[str, Any]) -> Depth:
-    own, coding = about.get("camera"), depth_coding(about)
-    camera = (own[0], own[1], own[2], own[3]) if own else entry.camera
-    data, size = records.read(root, entry, "depth"), (entry.width, entry.height)
-    path = entry.files["depth"].path
-    return depths.read(data, coding, size, camera, path, of_map=bool(own))
-
-
-def depth_coding(about: Mapping[str, Any]) -> depths.Coding:
-    """The coding of an entry's depth as its record has it."""
-    return depths.Coding(**_tuples({k: v for k, v in about.items() if k != "camera"}))
-
-
-def _normals(root: Root, entry: Entry, about: Mapping[str, Any]) -> Normals:
-    coding, turn = normals_coding(about)
-    data, path = records.read(root, entry, "normals"), entry.files["normals"].path
-    return vectors.read(data, coding, (entry.width, entry.height), entry.camera, turn, path)
-
-
-def normals_coding(
-    about: Mapping[str, Any],
-) -> tuple[vectors.Coding, NDArray[np.float64] | None]:
-    """The coding of an entry's normals as its record has it, and the turn from world axes."""
-    turn = np.array(about["turn"]).reshape(3, 3) if "turn" in about else None
-    return vectors.Coding(**_tuples({k: v for k, v in about.items() if k != "turn"})), turn
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}

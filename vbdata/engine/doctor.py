@@ -1,8 +1,9 @@
 """`vbdata doctor`: examine the raw data of a recipe before a long build, and write nothing.
 
 For each source: whether its root is there, which official downloads are not, how many records the
-index has of the official total, which of them are faulty or lack files. Then whether there can be a
-plan. Last, a few records of each cell are read, rendered and decoded again, as a build would do.
+index has of the official total, which of them are faulty or lack files, and what its reader itself
+finds odd in a few of them. Then whether there can be a plan. Last, a few records of each cell are
+read, rendered and decoded again, as a build would do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vbdata import plugins
-from vbdata.core.types import Download, Official, Source
+from vbdata.core.types import Download, Entry, Official, Source
 from vbdata.errors import BadSample, RecipeError, SourceError
 from vbdata.index.facts import entry_digest
 from vbdata.index.index import Index, build_index, dataset_root
@@ -66,6 +67,7 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
                 continue
             indices.append(index)
             yield from _counts(index)
+            yield from _doubts(index, samples, recipe.seed)
         if len(indices) < len(recipe.sources):
             return
         try:
@@ -138,6 +140,27 @@ def _counts(index: Index) -> Iterator[Finding]:
         yield Finding(source=name, level="warn", text=text, remedies=tuple(lines[:SHOWN]))
     for text in losses(index):
         yield Finding(source=name, level="warn", text=text)
+
+
+def _doubts(index: Index, samples: int, seed: int) -> Iterator[Finding]:
+    """What the source's reader finds odd in a few records, if it looks for that (`doubts`)."""
+    source, reader = index.source, plugins.dataset(index.source.dataset)
+    if not samples or not hasattr(reader, "doubts"):
+        return
+    entries = some_entries(index, samples, seed)
+    with dataset_root(
+        f"source {source.name!r}", source.roots, plugins.mounts(source.dataset)
+    ) as root:
+        for level, text, remedies in reader.doubts(root, entries):
+            yield Finding(source=source.name, level=level, text=text, remedies=remedies)
+
+
+def some_entries(index: Index, count: int, seed: int) -> list[Entry]:
+    """Some records of a source that have no fault, chosen by a recipe's seed, in their order."""
+    good = np.flatnonzero(index.facts["fault"].to_numpy(zero_copy_only=False) == "")
+    count = min(count, len(good))
+    which, _ = draw(index.words[good], count, seed, "doctor", index.source.name, "")
+    return index.entries(np.sort(good[which]))
 
 
 def _exclusions(plan: Plan) -> Iterator[Finding]:

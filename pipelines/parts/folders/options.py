@@ -6,7 +6,7 @@ normals, the coding of segments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vbdata.errors import BadSample, SourceError, choices
@@ -22,12 +22,15 @@ CODINGS = (*segments.CODINGS, *outlines.CODINGS)
 UNIT = "stored units a metre, 1000 for millimetres, 1 for metres"
 
 
-def spec(options: Mapping[str, Any]) -> Spec:
-    """The options of one layout. Raises SourceError with every fault, a line each."""
-    found, faults = checked(options)
-    if faults or found is None:
-        raise SourceError("\n".join(faults))
-    return found
+def specs(layouts: Sequence[Mapping[str, Any]]) -> list[Spec]:
+    """The options of layouts, without those that they do not fit.
+
+    Raises SourceError with every fault of the first, a line each, if they fit none.
+    """
+    results = [checked(layout) for layout in layouts]
+    if not any(found for found, _ in results):
+        raise SourceError("\n".join(results[0][1]))
+    return [found for found, _ in results if found]
 
 
 def checked(options: Mapping[str, Any]) -> tuple[Spec | None, list[str]]:
