@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,7 @@ from vbdata import plugins
 from vbdata.errors import choices
 from vbdata.recipe.licences import forbidden
 
+Find = Callable[[str, str], tuple[Any, str]]
 SOURCE_KEYS = ("dataset", "root", "tasks")
 NESTED = 5  # mappings and lists within one another, of an option
 MOST_VALUES = 20_000  # of an option: names and colours of some thousand classes
@@ -25,13 +27,14 @@ def recipe_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) ->
 
     raw: the recipe as it was read; roots: overrides of roots, by source or held-out set.
     """
-    yield from _plug_in_faults(raw)
-    yield from _task_option_faults(raw)
+    find = cache(_module)  # once a recipe: it looks at the disk, and sources may be many
+    yield from _plug_in_faults(raw, find)
+    yield from _task_option_faults(raw, find)
     yield from _root_faults(raw, roots)
-    yield from _licence_faults(raw)
+    yield from _licence_faults(raw, find)
 
 
-def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+def _plug_in_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
     """Faults in how sources name datasets, options and tasks."""
     for name, source in _mapping(raw.get("sources")).items():
         source = _mapping(source)
@@ -40,14 +43,14 @@ def _plug_in_faults(raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"sources.{name}: a name is letters, digits, '-' and '_'"
         labels = None
         if isinstance(source.get("dataset"), str):
-            module, fault = _module(plugins.DATASETS, source["dataset"])
+            module, fault = find(plugins.DATASETS, source["dataset"])
             if fault:
                 yield f"sources.{name}.dataset: {fault}"
             else:
                 labels = {*module.LABELS, "image"}
                 yield from _option_faults(str(name), source, module)
         for task in tasks:
-            yield from _task_faults(str(name), str(task), source.get("dataset"), labels)
+            yield from _task_faults(str(name), str(task), source.get("dataset"), labels, find)
 
 
 def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterator[str]:
@@ -89,8 +92,10 @@ def _values(value: Any, deep: int) -> int:
     return sum(_values(part, deep - 1) for part in parts)
 
 
-def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) -> Iterator[str]:
-    module, fault = _module(plugins.TASKS, task)
+def _task_faults(
+    name: str, task: str, dataset: Any, labels: set[str] | None, find: Find
+) -> Iterator[str]:
+    module, fault = find(plugins.TASKS, task)
     if fault:
         yield f"sources.{name}.tasks.{task}: {fault}"
     elif labels is not None and not labels.issuperset(module.NEEDS):
@@ -102,10 +107,10 @@ def _task_faults(name: str, task: str, dataset: Any, labels: set[str] | None) ->
         )
 
 
-def _task_option_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+def _task_option_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
     """Faults in the options of tasks: names, types, and shares outside 0 to 1."""
     for task, given in _mapping(raw.get("tasks")).items():
-        module, fault = _module(plugins.TASKS, str(task))
+        module, fault = find(plugins.TASKS, str(task))
         if fault:
             yield f"tasks.{task}: {fault}"
             continue
@@ -165,7 +170,7 @@ def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> 
             yield f"--root {name}: no such source or held-out set{choices(name, names)}"
 
 
-def _licence_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+def _licence_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
     """Sources whose dataset as a whole has a licence that the policy forbids.
 
     Licences of single records are looked at when the mixture is planned.
@@ -174,7 +179,7 @@ def _licence_faults(raw: Mapping[str, Any]) -> Iterator[str]:
         return
     for name, source in _mapping(raw.get("sources")).items():
         dataset = _mapping(source).get("dataset")
-        module, _ = _module(plugins.DATASETS, dataset) if isinstance(dataset, str) else (None, "")
+        module, _ = find(plugins.DATASETS, dataset) if isinstance(dataset, str) else (None, "")
         if module and forbidden(module.LICENSE):
             yield (
                 f"sources.{name}: licence_policy is 'commercial', and {dataset!r} is "
