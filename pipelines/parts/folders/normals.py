@@ -84,7 +84,7 @@ def read(
     away = facing_away(xyz, camera) & valid
     if coding.two_sided:
         xyz = np.where(away, -xyz, xyz)
-    elif (count := int(away.sum())) > MOST_AWAY * max(1, int(valid.sum())):
+    elif (count := int(away.sum())) > _most(xyz, valid, camera):
         detail = (
             f"{count} of {int(valid.sum())} normals point away from the camera: is normals.frame "
             f"{shown(coding.frame)} another, or are surfaces two_sided?"
@@ -172,6 +172,16 @@ def facing_away(xyz: NDArray[Any], camera: Camera | None) -> NDArray[np.bool_]:
     y = (np.arange(height)[:, None] - cy) / fy
     along = xyz[0] * x + xyz[1] * y + xyz[2]
     return np.asarray(along > AWAY * np.sqrt(1 + x * x + y * y))
+
+
+def _most(xyz: NDArray[Any], valid: NDArray[np.bool_], camera: Camera | None) -> float:
+    """How many normals may point away: half of them; without a camera, as many as face it as much.
+
+    Those that do either clearly are few then.
+    """
+    if camera is None:
+        return int((valid & (xyz[2] < -BEHIND)).sum())
+    return MOST_AWAY * int(valid.sum())
 
 
 def axes_of(frame: object) -> tuple[str, str, str] | None:
