@@ -314,3 +314,17 @@ def test_no_bytes_break_the_headers(data: bytes) -> None:
         bits.struct(data)
     except (ValueError, IndexError):
         return
+
+
+def test_a_footer_for_which_pyarrow_ends_the_process(tmp_path: Path) -> None:
+    """It counts one level of definition where the schema has three; pyarrow says so by an abort."""
+    packed = io.BytesIO()
+    jpeg = encode_jpeg(np.zeros((8, 8, 3), np.uint8))
+    pictures = pa.array([{"bytes": jpeg, "path": "a.jpg"}])
+    pq.write_table(pa.table({"image": pictures, "text": ["a cat"]}), packed)
+    data = packed.getvalue()
+    three, one = b"\x19\x36\x00\x00\x02", b"\x19\x16\x00\x00\x02"  # a list of so many numbers
+    assert three in data
+    (tmp_path / "a.parquet").write_bytes(data.replace(three, one, 1))
+    (entry,) = captioned.index(Folder(str(tmp_path)))
+    assert entry.fault.startswith("undecodable")

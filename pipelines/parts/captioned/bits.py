@@ -1,8 +1,8 @@
 """Numbers as Parquet packs them: structs of Thrift's compact protocol, and runs of few bits.
 
-Only the types that page headers use are read. Every function raises ValueError or IndexError for
-bytes that are not of its form. Sources: apache/thrift (doc/specs/thrift-compact-protocol.md);
-apache/parquet-format (Encodings.md, RLE/bit-packing hybrid).
+Only the types that page headers and footers use are read. Every function raises ValueError or
+IndexError for bytes that are not of its form. Sources: apache/thrift
+(doc/specs/thrift-compact-protocol.md); apache/parquet-format (Encodings.md, RLE/bit-packing hybrid).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BOOLEANS = {1: True, 2: False}  # field types that are their own value
-WHOLE, BINARY, STRUCT = (4, 5, 6), 8, 12  # field types: integers, bytes, struct
+BYTE, WHOLE, DOUBLE = 3, (4, 5, 6), 7  # field types: one byte, integers, a float of eight bytes
+BINARY, LISTS, STRUCT = 8, (9, 10), 12  # bytes; lists and sets; struct
 DEEPEST = 8  # structs in structs
 WIDEST = 32  # bits of a number in a run
 
@@ -80,7 +81,29 @@ def _field(data: bytes, start: int, kind: int, depth: int) -> tuple[Any, int]:
         return data[start : start + size], start + size
     if kind == STRUCT:
         return struct(data, start, depth + 1)
+    if kind in LISTS:
+        return _list(data, start, depth)
+    if kind == BYTE:
+        return data[start], start + 1
+    if kind == DOUBLE:
+        return data[start : start + 8], start + 8
     raise ValueError(f"a field of type {kind}")
+
+
+def _list(data: bytes, start: int, depth: int) -> tuple[list[Any], int]:
+    """A list or set, and where it ends: its length and type in a byte, longer ones in a number."""
+    count, kind = data[start] >> 4, data[start] & 15
+    start += 1
+    if count == 15:
+        count, start = varint(data, start)
+    values = []
+    for _ in range(count):
+        if kind in BOOLEANS:  # in a list a byte each
+            value, start = data[start] == 1, start + 1
+        else:
+            value, start = _field(data, start, kind, depth)
+        values.append(value)
+    return values, start
 
 
 def _zigzag(data: bytes, start: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from ...formats.tars import WINDOW, Stream
 from .. import own_records as own
 from .. import picture_files, records
 from . import pages
+from .footer import RowGroup, row_groups
 from .pages import Chunk, Page, ValuePlace
 from .records import BYTES, CAPTIONS, Names, bare, captioned, named
 
@@ -71,18 +72,19 @@ def entries(root: Root, file: FileRef, wanted: Names) -> Iterator[Entry]:
             raise BadSample("truncated", f"Parquet of {file.size} bytes without its end")
         with _damage():
             opened = pq.ParquetFile(stream, pre_buffer=False)
+        groups = row_groups(stream, file.size)
     except BadSample as bad:
         yield records.faulty(bare(f"{file.path}/"), bad, file.path)
         return
     shape, first = _shape(opened, file.path, wanted), 0
-    for number in range(opened.num_row_groups):
-        count = opened.metadata.row_group(number).num_rows
+    for number, about in enumerate(groups):
+        count = about.rows
         if not count:
             continue
         try:
             if not 0 <= count <= MAX_ROWS or first + count > LAST:
                 raise BadSample("too large", f"a row group of {count} rows (at most {MAX_ROWS})")
-            group = _group(opened, number, first, shape, file.size)
+            group = _group(opened, number, about, first, shape, file.size)
         except BadSample as bad:
             yield _lost(file, first, count, bad)
             if not 0 <= count <= MAX_ROWS or first + count > LAST:
@@ -137,15 +139,16 @@ def _shape(opened: Any, path: str, wanted: Names) -> _Shape:
     return _Shape(leaves[image], levels, caption, columns)
 
 
-def _group(opened: Any, number: int, first: int, shape: _Shape, size: int) -> _Group:
+def _group(
+    opened: Any, number: int, about: RowGroup, first: int, shape: _Shape, size: int
+) -> _Group:
     """A row group's texts, and where its images are. Raises BadSample."""
-    about = opened.metadata.row_group(number)
-    column = about.column(shape.leaf)
-    starts = [column.data_page_offset, column.dictionary_page_offset]
-    start = min(filter(None, starts), default=0)  # old writers say 0 where there is no dictionary
-    length, codec = column.total_compressed_size, column.compression
-    if not 0 < start <= start + length <= size or column.num_values != about.num_rows:
-        detail = f"{column.num_values} images of {about.num_rows} rows, bytes {start} + {length}"
+    if shape.leaf >= len(about.leaves):
+        raise BadSample("undecodable", f"Parquet: {len(about.leaves)} columns in a row group")
+    column = about.leaves[shape.leaf]
+    start, length, codec = column.start, column.size, column.codec
+    if not 0 < start <= start + length <= size or column.values != about.rows:
+        detail = f"{column.values} images of {about.rows} rows, bytes {start} + {length}"
         raise BadSample("undecodable", f"Parquet of {size} bytes: {detail}")
     if codec not in (*pages.CODECS, "UNCOMPRESSED"):
         raise BadSample("undecodable", f"Parquet: images packed with {codec}")
