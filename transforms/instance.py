@@ -229,11 +229,9 @@ def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> lis
     each with at least 2e-4 of the image; what is not valid is background. An instance that a crop
     leaves nothing of, or that others hide, has its colour in the palette alone.
     """
-    import torch
-
     table = _table(params)
     ids = colours.which(rgb, table)
-    pixels = torch.bincount(ids.reshape(-1).clamp_min(0), minlength=len(table))[1:].tolist()
+    pixels = _pixels(ids, len(params["palette"]))
     faults = [*palette_faults(table), *outside_faults(ids > 0, valid)]
     if pixels and not any(pixels):
         faults.append("no instance is painted")
@@ -250,8 +248,7 @@ def unpainted(rgb: Tensor, params: Mapping[str, Any]) -> int:
 
     Those of instances that a crop leaves nothing of or that others hide, which is rare.
     """
-    present = set(colours.which(rgb, _table(params)).unique().tolist())
-    return len(params["palette"]) - len(present - {-1, 0})
+    return _pixels(colours.which(rgb, _table(params)), len(params["palette"])).count(0)
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
@@ -259,6 +256,14 @@ def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
     name = str(params["class"])
     said = plural(name) in instruction or name in instruction
     return [] if said else [f"the instruction does not ask for {name!r}"]
+
+
+def _pixels(ids: Tensor, instances: int) -> list[int]:
+    """How many pixels of int32[H, W] each instance has, the background and other colours not."""
+    import torch
+
+    counts = torch.bincount(ids.reshape(-1).clamp_min(0), minlength=instances + 1)
+    return [int(count) for count in counts[1:].tolist()]
 
 
 def _painted(label: Segments, params: Mapping[str, Any]) -> Tensor:

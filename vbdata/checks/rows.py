@@ -156,15 +156,12 @@ class RowCheck:
             if not entry.largest <= entry.tolerance:
                 yield f"{MANIFEST}: {task} does not decode within its tolerance"
             module = plugins.usable(plugins.TASKS, task)
-            today = module and manifest.code.tasks.get(task) == plugins.code_digest(
-                plugins.TASKS, task
-            )
-            if today and (entry.unit, entry.tolerance) != (module.UNIT, module.TOLERANCE):
+            if module is None or (entry.unit, entry.tolerance) == (module.UNIT, module.TOLERANCE):
+                continue
+            if manifest.code.tasks.get(task) == plugins.code_digest(plugins.TASKS, task):
                 bound = f"{entry.tolerance:g} {entry.unit}"
-                yield (
-                    f"{MANIFEST}: the tolerance of {task} is {bound}, by its code "
-                    f"{module.TOLERANCE:g} {module.UNIT}"
-                )
+                right = f"{module.TOLERANCE:g} {module.UNIT}"
+                yield f"{MANIFEST}: the tolerance of {task} is {bound}, by its code {right}"
 
 
 def _held_groups(out: Folder, manifest: Manifest, faults: list[str]) -> dict[str, list[str]]:
