@@ -1,8 +1,8 @@
 """Numbers as Parquet packs them: structs of Thrift's compact protocol, and runs of few bits.
 
 Only the types that page headers and footers use are read. Every function raises ValueError or
-IndexError for bytes that are not of its form. Sources: apache/thrift
-(doc/specs/thrift-compact-protocol.md); apache/parquet-format (Encodings.md, RLE/bit-packing hybrid).
+IndexError for bytes that are not of its form. Sources: apache/thrift (doc/specs, on the compact
+protocol); apache/parquet-format (Encodings.md, RLE/bit-packing hybrid).
 """
 
 from __future__ import annotations
