@@ -98,6 +98,10 @@ def reported(as_json: bool) -> Iterator[None]:
     except OSError as err:  # the machine's or a store's fault, not the program's: no traceback
         _print_error(type(err).__name__, str(err), as_json)
         raise typer.Exit(EXIT_FAILED) from None
+    except MemoryError as err:
+        text = f"out of memory: {err}; a plan needs some 10 bytes for each of the recipe's samples"
+        _print_error("MemoryError", text, as_json)
+        raise typer.Exit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         _print_error("Interrupted", "what is finished is kept; run it again to go on", as_json)
         raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None
