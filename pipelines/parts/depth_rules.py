@@ -93,17 +93,19 @@ def _number(key: str, value: Any, most: float) -> float:
 
 
 def _check(sample: Sample, asked: Rules, entry: Entry) -> None:
-    """Raise BadSample("left out") if a frame breaks a rule."""
+    """Raise BadSample("left out") if a frame breaks a rule, which the detail begins with."""
     depth: Depth = sample.labels["depth"]
     metres, valid = depth.metres.numpy(), depth.valid.numpy()
     invalid = 1 - np.count_nonzero(valid) / valid.size
     if invalid > asked.max_invalid:
-        detail = f"{invalid:.1%} of its pixels have no depth, max_invalid is {asked.max_invalid:g}"
+        detail = (
+            f"max_invalid: {invalid:.1%} of its pixels have no depth, not {asked.max_invalid:.1%}"
+        )
         raise BadSample("left out", detail)
     near = metres[valid & np.isfinite(metres)]
     span = float(near.max() - near.min()) if near.size else 0.0
     if span < asked.min_depth_range:
-        detail = f"its depth spans {span:.3g} m, min_depth_range is {asked.min_depth_range:g}"
+        detail = f"min_depth_range: its depth spans {span:.3g} m, not {asked.min_depth_range:g}"
         raise BadSample("left out", detail)
     if asked.min_rgb_range:
         picture = sample.image
@@ -111,5 +113,5 @@ def _check(sample: Sample, asked: Rules, entry: Entry) -> None:
         rgb = images.decode_rgb(picture, path) if isinstance(picture, bytes) else picture
         contrast = int(np.ptp(rgb.reshape(-1, 3), axis=0).max())
         if contrast < asked.min_rgb_range:
-            detail = f"its colours span {contrast}, min_rgb_range is {asked.min_rgb_range:g}"
+            detail = f"min_rgb_range: its colours span {contrast}, not {asked.min_rgb_range:g}"
             raise BadSample("left out", detail)

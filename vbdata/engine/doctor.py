@@ -19,6 +19,8 @@ import numpy as np
 
 from vbdata import plugins
 from vbdata.core.types import Download, Entry, Official, Source
+from vbdata.engine import looks
+from vbdata.engine.looks import DepthSeen
 from vbdata.errors import BadSample, RecipeError, SourceError
 from vbdata.index.facts import entry_digest
 from vbdata.index.index import Index, build_index, dataset_root
@@ -34,6 +36,7 @@ from vbdata.shard.sample import load_row, make_sample
 from vbdata.sources.open import open_root
 
 SHOWN = 3  # examples of each kind of fault
+LOOKED = 300  # records of a source whose pictures' first bytes are looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
                 continue
             indices.append(index)
             yield from _counts(index)
+            yield from _turned(index, samples, recipe.seed)
             yield from _doubts(index, samples, recipe.seed)
         if len(indices) < len(recipe.sources):
             return
@@ -80,7 +84,7 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
         for text in mixture_warnings(plan):
             yield Finding(source="recipe", level="warn", text=text)
         for cell in plan.cells:
-            yield _trial(plan, cell, samples)
+            yield from _trial(plan, cell, samples)
 
 
 def official(source: Source) -> Official:
@@ -142,6 +146,23 @@ def _counts(index: Index) -> Iterator[Finding]:
         yield Finding(source=name, level="warn", text=text)
 
 
+def _turned(index: Index, samples: int, seed: int) -> Iterator[Finding]:
+    """How many of a source's pictures are turned by an EXIF orientation, if any of some are."""
+    source = index.source
+    entries = some_entries(index, LOOKED if samples else 0, seed)
+    mount = plugins.mounts(source.dataset)
+    with dataset_root(f"source {source.name!r}", source.roots, mount) as root:
+        looked, counts = looks.turned(root, source.dataset, entries)
+    if counts:
+        each = ", ".join(f"{count} of orientation {n}" for n, count in sorted(counts.items()))
+        text = (
+            f"{counts.total():,} of {looked:,} pictures looked at are turned by their EXIF "
+            f"orientation: {each}"
+        )
+        remedy = "the option exif, where the reader has one, says how they stand: stored or shown"
+        yield Finding(source=source.name, level="warn", text=text, remedies=(remedy,))
+
+
 def _doubts(index: Index, samples: int, seed: int) -> Iterator[Finding]:
     """What the source's reader finds odd in a few records, if it looks for that (`doubts`)."""
     source, reader = index.source, plugins.dataset(index.source.dataset)
@@ -179,7 +200,7 @@ def _exclusions(plan: Plan) -> Iterator[Finding]:
                 yield Finding(source=name, level="ok", text=text)
 
 
-def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
+def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Iterator[Finding]:
     """Read, render and decode again some records of a cell, chosen by the recipe's seed."""
     words = plan.indices[cell.source].words[cell.rows]
     count = min(samples, len(cell.rows))
@@ -191,6 +212,7 @@ def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
     root = open_root(source.roots, mount=plugins.mounts(source.dataset))
     faults: list[str] = []
     reasons: Counter[str] = Counter()
+    depth = DepthSeen()
     for entry in entries:
         row = Row(
             slot=0,
@@ -201,7 +223,9 @@ def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
             digest=entry_digest(entry),
         )
         try:
-            make_sample(row, load_row(row, job, root), job, "cpu")
+            loaded = load_row(row, job, root)
+            depth.add(loaded.label)
+            make_sample(row, loaded, job, "cpu")
         except BadSample as bad:
             reasons[bad.reason] += 1
             faults.append(f"{entry.id}: {bad}")
@@ -212,7 +236,9 @@ def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Finding:
     level: Literal["ok", "warn", "fail"] = "ok"
     if faults:
         level = "fail" if len(faults) == len(entries) else "warn"
-    return Finding(source=cell.source, level=level, text=text, remedies=tuple(faults[:SHOWN]))
+    yield Finding(source=cell.source, level=level, text=text, remedies=tuple(faults[:SHOWN]))
+    if said := depth.text():
+        yield Finding(source=cell.source, level="ok", text=f"{cell.task}: {said}")
 
 
 def _with(job: Job, source: Source, plan: Plan) -> Job:

@@ -13,14 +13,16 @@ from vbdata.planning.holdout import excluded
 from vbdata.planning.plan import Plan
 
 Mask = NDArray[np.bool_]
+LEFT_OUT = r"^left out: (?P<rule>\w+): "  # how the fault begins of what a source's rule leaves out
 
 
 def excluded_groups(plan: Plan, name: str) -> dict[str, Any]:
     """What is excluded of a source, as its line in the manifest has it.
 
     groups: how many there are; groups_excluded: how many of them by all causes together; excluded:
-    a line a cause, with its groups and records. The causes are the held-out sets, and the licence
-    policy if it refuses anything. A group counts as excluded if none of its records is left.
+    a line a cause, with its groups and records. The causes are the held-out sets, the licence
+    policy if it refuses anything, and the rules of the source that left records out of its index.
+    A group counts as excluded if none of its records is left.
     """
     index, held = plan.indices[name], plan.held
     groups = index.facts["group"].combine_chunks()
@@ -28,14 +30,24 @@ def excluded_groups(plan: Plan, name: str) -> dict[str, Any]:
     causes = {("holdout", each): _among(groups, held.sets[each]) for each in sorted(held.sets)}
     if plan.barred[name]["licence"]:
         causes["licence", plan.recipe.licence_policy] = barred["licence"]
+    ruled = _by_rule(index.facts["fault"].combine_chunks())
+    causes |= {("rule", rule): mask for rule, mask in ruled.items()}
     return {
         "groups": pc.count_distinct(groups).as_py(),
-        "groups_excluded": _lost(groups, np.logical_or.reduce([*barred.values()])),
+        "groups_excluded": _lost(groups, np.logical_or.reduce([*barred.values(), *ruled.values()])),
         "excluded": [
             {"cause": cause, "set": each, "groups": _lost(groups, mask), "records": int(mask.sum())}
             for (cause, each), mask in causes.items()
         ],
     }
+
+
+def _by_rule(faults: pa.Array) -> dict[str, Mask]:
+    """bool[entries] by rule: which entries it left out. faults: of each entry, "" for none."""
+    rules = pc.struct_field(pc.extract_regex(faults, LEFT_OUT), "rule")
+    there = sorted(rule for rule in pc.unique(rules).to_pylist() if rule)
+    masks = {rule: pc.fill_null(pc.equal(rules, rule), False) for rule in there}
+    return {rule: np.asarray(m.to_numpy(zero_copy_only=False)) for rule, m in masks.items()}
 
 
 def _among(groups: pa.Array, held: tuple[str, ...]) -> Mask:
