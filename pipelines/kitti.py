@@ -206,6 +206,7 @@ def _camera(root: Root, path: str, camera: str) -> Camera:
     """One rectified camera of a date's calibration. Raises SourceError."""
     text = records.source_bytes(root, path, "one per date, in its own zip: <date>_calib.zip")
     # calib_time holds further colons
+    text = records.without_mark(text)
     lines = (line.partition(":") for line in text.decode("ascii", "replace").splitlines())
     table = {key.strip(): value.split() for key, _, value in lines}
     number = camera[-2:]

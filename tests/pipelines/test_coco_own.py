@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipelines import coco
 from pipelines.formats import rle
+from pipelines.parts.coco.extents import extents
 from vbdata.core.images import encode_jpeg
 from vbdata.core.types import Entry, Source
 from vbdata.errors import BadSample, SourceError
@@ -190,13 +191,13 @@ def test_extents_are_those_of_the_pixels() -> None:
         masks = rng.random((6, height, width)) < rng.random((6, 1, 1))
         masks[0], masks[1] = True, False
         runs = [rle.runs(uncompressed(mask), height, width) for mask in masks]
-        boxes, areas = rle.extents(runs, height)
+        boxes, areas = extents(runs, height)
         for mask, box, area in zip(masks, boxes, areas, strict=True):
             rows, columns = np.nonzero(mask)
             wanted = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] if area else []
             assert box == (wanted or [0, 0, 0, 0])
             assert area == mask.sum()
-    assert rle.extents([], 5) == ([], [])
+    assert extents([], 5) == ([], [])
 
 
 def uncompressed(mask: np.ndarray) -> dict[str, Any]:

@@ -118,6 +118,25 @@ def test_a_hole_in_the_depth_is_a_missing_file(tmp_path: Path) -> None:
         kitti.load(root, entries[1], ["depth"])
 
 
+@pytest.mark.parametrize("text", ["", "S_rect_02: 1 2\n"])
+def test_a_date_without_calibration_costs_its_drives_alone(tmp_path: Path, text: str) -> None:
+    root = tree(tmp_path)
+    other = "2011_09_28_drive_0002_sync"
+    for k in (5, 6):
+        file = depth_file(tmp_path / "depth", k)
+        png(Path(str(file).replace(DRIVE, other)), depth_map())
+    if text:
+        (tmp_path / "raw/2011_09_28").mkdir()
+        (tmp_path / "raw/2011_09_28/calib_cam_to_cam.txt").write_text(text)
+    *frames, lost = kitti.index(root)
+    assert [entry.fault for entry in frames] == ["", "", ""]
+    assert (lost.id, lost.group) == (f"{other}/image_02", f"kitti:{other}")
+    reason = "garbled annotation" if text else "missing"
+    assert lost.fault.startswith(f"{reason}: all frames of the drive: ")
+    assert "raw/2011_09_28/calib_cam_to_cam.txt" in lost.fault
+    assert str(tmp_path) not in lost.fault
+
+
 def test_stray_files_are_not_frames(tmp_path: Path) -> None:
     root = tree(tmp_path)
     depth_file(tmp_path / "depth", 6).with_name("notes.txt").write_text("")

@@ -14,6 +14,7 @@ from vbdata.errors import BadSample
 from ...formats import rle
 from .. import records
 from . import png
+from .extents import extents
 from .witness import contradiction
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def _painted(
     parts, other = record["parts"], record["other"]
     named, rest = annotations[: len(parts)], annotations[len(parts) :]
     masks = _masks(entry, parts, named)
-    extents, areas = rle.extents(masks, entry.height)
-    if wrong := contradiction(named, extents, areas):
+    boxes, areas = extents(masks, entry.height)
+    if wrong := contradiction(named, boxes, areas):
         detail = f"annotation {parts[wrong[0]]['id']}: {wrong[1]}"
         raise BadSample("garbled annotation", detail, entry.files["image"].path)
     unnamed = rest[len(other) :]
