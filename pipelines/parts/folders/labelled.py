@@ -55,7 +55,7 @@ def _legend(spec: SegmentsSpec, named: tuple[bytes, str] | None) -> Legend:
         if spec.text:
             data = hdf5_named.text(data, spec.text, path)
         table = names.read(data, path, spec.columns)
-    shared = named is None or not spec.text
+    shared = not spec.named or not any(pattern.names for pattern in spec.named.patterns)
     void, unseen = _codes(spec.void, table, "void", shared)
     background, none = _codes(spec.background, table, "background", shared)
     background |= {code for code, name in table.items() if name in none}
