@@ -19,8 +19,9 @@ has the name of a tar or folder beside it is img2dataset's table of that one, no
   sentences, sentence of the JSON, line or column; the option may also name KEY.NAME.txt.
 - captions: a text or a list of texts; white space is made single, characters that cannot be seen
   (control, NUL, direction of writing, zero width) are left out, as are captions that are blank or
-  longer than 10,000 characters. An image without any is a fault. A .txt is one caption. Lines of a table with the same image are one
-  entry with all their captions; rows of Parquet and samples of tars stay apart.
+  longer than 10,000 characters. An image without any is a fault. A .txt is one caption. Lines of a
+  table with the same image are one entry with all their captions; rows of Parquet and samples of
+  tars stay apart. Text is UTF-8, or UTF-16 with a byte order mark.
 - id: the image's path, TAR/KEY or FILE/ROW. group: `group` or `scene` of the record as it is
   ("coco:000000000139" makes it that picture), else captioned:ID. Where an image comes in several
   rows or samples it needs that key to stay on one side of a split.

@@ -162,7 +162,7 @@ def _of_tables(
 
 def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
     """One entry for each line of a metadata file, without the sizes that it does not state."""
-    lines = records.source_bytes(root, path, "triplets").split(b"\n")
+    lines = records.without_mark(records.source_bytes(root, path, "triplets")).split(b"\n")
     rows = [(number, own.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
     keys = list(dict.fromkeys(key for _, row in rows for key in row or ()))
     names = _names(wanted, [keys] * 3, path) if keys else wanted

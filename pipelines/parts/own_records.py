@@ -91,12 +91,12 @@ def row(line: bytes) -> dict[str, Any] | None:
 
 
 def decoded(text: bytes, what: str) -> str:
-    """A file's bytes as UTF-8 text, with or without a byte order mark.
+    """A file's bytes as text: UTF-8, with or without a byte order mark, or UTF-16 with one.
 
     what: the text's name for messages. Raises BadSample("garbled annotation").
     """
     try:
-        return text.decode("utf-8-sig")
+        return records.without_mark(text).decode("utf-8")
     except UnicodeDecodeError as err:
         raise garbled(f"its {what} is not UTF-8: {err}") from err
 

@@ -6,6 +6,7 @@ it again as a BadSample (`refuse`), so that a damaged record is planned, quarant
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Collection
 from dataclasses import replace
@@ -17,6 +18,7 @@ from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample, Reason, SourceError, choices
 from vbdata.storage.folder import Root
 
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MISSING = -1  # size of a file that is not there
 PICTURES = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp")  # types that inputs may have
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -84,6 +86,19 @@ def picture_ref(stem: str, usual: str, known: dict[str, int]) -> FileRef:
     kinds = (usual, *(kind for kind in PICTURES if kind != usual))
     there = (path for kind in kinds if (path := f"{stem}.{kind}") in known)
     return file_ref(next(there, f"{stem}.{usual}"), known)
+
+
+def without_mark(data: bytes) -> bytes:
+    """A text's bytes without a byte order mark; UTF-16 that has one becomes UTF-8.
+
+    Editors and Excel write such marks. Bytes without one, and UTF-16 that is damaged, stay.
+    """
+    if data.startswith(UTF_16):
+        try:
+            return data.decode("utf-16").encode("utf-8")
+        except UnicodeError:
+            return data
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def source_bytes(root: Root, path: str, what: str) -> bytes:

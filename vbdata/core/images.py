@@ -35,6 +35,8 @@ MAX_PIXELS = 1 << 27  # 134 megapixels: more than any dataset here, less than a 
 MAX_SIDE = 10**6  # libpng's own limit
 MAX_BYTES = 1 << 28  # of a file
 LEAST_PIXELS = 16  # that a byte of a JPEG's data stands for, if they may all be of one colour
+FREE_BYTES = 64  # besides: the first colour and the end marker
+BLOCK = 32  # pixels of a side that a JPEG codes together, at most
 
 
 class JpegHeader(NamedTuple):
@@ -207,7 +209,8 @@ def jpeg_of_one_colour(data: bytes, file: str = "") -> bool:
     With the usual tables such a picture takes a 36th of a byte a pixel. Raises BadSample.
     """
     header, head = _heads(data, file)
-    if LEAST_PIXELS * (len(data) - head.scan) > header.width * header.height:
+    coded = (-(-header.width // BLOCK)) * (-(-header.height // BLOCK)) * BLOCK * BLOCK
+    if LEAST_PIXELS * (len(data) - head.scan - FREE_BYTES) > coded:
         return False
     small = _decode_jpeg(data, file, colorspace="RGB", min_height=1, min_width=1)
     return one_colour(small) and one_colour(_decode_jpeg(data, file, colorspace="RGB"))

@@ -68,7 +68,7 @@ def measured(root: Root, entry: Entry, frame: str) -> Entry:
 
 def _of_table(root: Root, path: str, sizes: dict[str, int], wanted: Names) -> Iterator[Entry]:
     """One entry for each line of a table, without the sizes that the table does not state."""
-    data = records.source_bytes(root, path, "pairs")
+    data = records.without_mark(records.source_bytes(root, path, "pairs"))
     rows = list(_csv(data) if path.endswith(".csv") else _json_lines(data))
     keys = list(dict.fromkeys(key for _, row, _ in rows for key in row or ()))
     names = wanted
@@ -107,7 +107,7 @@ def _csv(data: bytes) -> Iterator[tuple[int, Row, str]]:
     Empty cells are left out. Bytes that are not UTF-8 become half surrogates, which are refused
     later as no text.
     """
-    text = data.decode("utf-8-sig", "surrogateescape")
+    text = data.decode("utf-8", "surrogateescape")
     limit = csv.field_size_limit(MAX_CELL)
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)

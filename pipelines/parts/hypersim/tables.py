@@ -71,4 +71,5 @@ def _rows(root: Root, folders: tuple[str, ...], name: str) -> Iterator[dict[str,
     paths = [folder + name for folder in folders]
     path = next(filter(root.exists, paths), paths[0])
     data = records.source_bytes(root, path, "part of the ml-hypersim repository")
-    return csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
+    text = records.without_mark(data).decode("utf-8", "replace")
+    return csv.DictReader(io.StringIO(text, newline=""))

@@ -106,7 +106,7 @@ def _rows(
     Raises SourceError with the line that cannot be read.
     """
     text = records.source_bytes(root, path, "of vkitti_2.0.3_textgt.tar.gz")
-    lines = text.decode("ascii", "replace").splitlines()
+    lines = records.without_mark(text).decode("ascii", "replace").splitlines()
     head = lines[0].split() if lines else []
     if absent := [name for name in kinds if name not in head]:
         raise SourceError(f"{path}: no column {absent[0]!r} in its first line, {' '.join(head)!r}")
