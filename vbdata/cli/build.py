@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -140,26 +141,38 @@ def doctor(
     samples: Annotated[
         int, typer.Option(min=0, help="How many records of each source and task are read.")
     ] = 5,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw three records of each source with their labels."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Examine the raw data of a recipe before a long build. Nothing is written.
+    """Examine the raw data of a recipe before a long build. Nothing is written but --picture.
 
     It looks for the files, compares the number of records with the official totals, makes a few
-    samples of each source and task, and says what is missing and where to download it. Exit code 1
-    if the recipe cannot be built.
+    samples of each source and task, and says what is missing and where to download it. Of own
+    folders it also says what the data make of the options: kind and unit of depth, frame of
+    normals. Exit code 1 if the recipe cannot be built.
 
     Examples:
 
         vbdata doctor manifests/real.yaml --root coco=/data/coco --root kitti=/data/kitti
 
         vbdata doctor recipe.yaml --samples 50 --json
+
+        vbdata doctor recipe.yaml --picture labels.png
     """
     with reported(as_json):
         from vbdata.engine.doctor import examine
         from vbdata.terminal.tables import print_findings
 
-        findings = list(examine(read_recipe(recipe, root), samples))
+        read = read_recipe(recipe, root)
+        findings = list(examine(read, samples))
         print_findings(findings, as_json)
+        if picture is not None:
+            from vbdata.view.label_sheet import label_sheet
+
+            picture.write_bytes(label_sheet(read))
         if any(finding.level == "fail" for finding in findings):
             raise typer.Exit(EXIT_FAILED)
 

@@ -33,7 +33,7 @@ CONTENTS: dict[str, Change] = {
     ".parquet": fuzz_arrays.parquet,
     ".json": fuzz_values.json_file,
     ".jsonl": fuzz_values.json_lines,
-    **dict.fromkeys((".csv", ".txt"), fuzz_values.table),
+    **dict.fromkeys((".csv", ".txt", ".yaml"), fuzz_values.table),
     ".p": fuzz_values.pickled,
 }
 HUGE = 1 << 36
