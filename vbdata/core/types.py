@@ -170,7 +170,8 @@ class Segments:
     """A partition of the image into segments. ids: int32[..., H, W], 0 = none, k = segment k - 1.
 
     classes, things, crowds: for each segment its class name, whether it can be counted, and whether
-    it is a group that was not split; valid: bool[..., H, W], False where annotators left a void.
+    it is a group that was not split; valid: bool[..., H, W], False where annotators left a void,
+    which is of no segment (id 0).
     """
 
     ids: Tensor
