@@ -354,7 +354,7 @@ def test_an_exr_in_its_display_window_and_by_its_channels(tmp_path: Path) -> Non
         ("0.dpt", b"PIEH" + bytes(4), "truncated", "header"),
         ("0.npz", b"PK\x03\x04", "undecodable", "npz"),
         ("0.tif", b"II*\0" + bytes(4), "undecodable", "0 pages"),
-        ("0.txt", b"hello", "undecodable", "expected PNG, TIFF, NPY"),
+        ("0.txt", b"hello", "undecodable", "expected PNG, TIFF, BMP"),
         ("0.bin", b"", "truncated", "empty"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -386,6 +386,21 @@ def test_a_tiff_that_decoders_would_change_is_refused(image: Image.Image) -> Non
     tags = {262: 0} if image.mode == "L" else {}
     with pytest.raises(BadSample, match=r"palette|white is 0"):
         tiff.array(saved(image, "TIFF", tiffinfo=tags))
+
+
+CUT = [name for name in EXACT if name != "large"]
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_a_file_that_ends_too_soon_is_refused(kind: str, tree: Folder, tmp_path: Path) -> None:
+    (path,) = [file.path for file in tree.files(f"z/{kind}")]
+    put(tmp_path, "rgb/0.jpg", tree.read("rgb/0.jpg"))
+    for share in (0.3, 0.97):
+        whole = tree.read(path)
+        put(tmp_path, path, whole[: int(share * len(whole))])
+        with pytest.raises(BadSample) as caught:
+            depth_of(Folder(str(tmp_path)), files=path.replace("/0.", "/*."), **EXACT[kind])
+        assert caught.value.reason in ("truncated", "undecodable")
 
 
 def test_all_faults_of_the_options_at_once() -> None:

@@ -6,7 +6,11 @@ import hashlib
 import io
 import json
 import struct
+import tarfile
+import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,12 @@ from pipelines.demo.folders import npy
 from pipelines.parts.folders import presets
 from vbdata.core.images import decode_rgb, encode_jpeg
 from vbdata.core.types import Entry
+from vbdata.engine.build import build
 from vbdata.engine.doctor import Finding, examine
-from vbdata.errors import RecipeError, SourceError
+from vbdata.errors import BadSample, RecipeError, SourceError
 from vbdata.recipe.recipe import Recipe, parse_recipe
+from vbdata.run.how import How
+from vbdata.sources.open import open_root
 from vbdata.storage.folder import Folder
 
 WIDTH, HEIGHT = 8, 6
@@ -203,6 +210,42 @@ def test_what_is_wrong_with_one_kind_leaves_the_others(tmp_path: Path) -> None:
     assert (one.labels, one.fault) == (("depth",), "")
     assert one.left_out[0].startswith("unknown category: segments: 1 codes without a name: 7")
     assert one.left_out[0].endswith("[m/a.png]")
+
+
+def test_a_turned_picture_needs_a_word(tmp_path: Path) -> None:
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    put(tmp_path, "i/a.jpg", data=saved(exif=tag))
+    put(tmp_path, "d/a.npy", data=metres())
+    put(tmp_path, "t/a.npy", data=metres(2, (WIDTH, HEIGHT)))
+    given = {"images": "i/*.jpg", "depth": {**DEPTH, "files": "d/*.npy"}}
+    root = Folder(str(tmp_path))
+    (one,) = entries(tmp_path, **given)
+    with pytest.raises(BadSample, match="turned picture: its EXIF orientation is 6"):
+        folders.load(root, one, ("depth",))
+    (one,) = entries(tmp_path, **given, exif="stored")
+    assert folders.load(root, one, ("depth",)).labels["depth"].valid.all()
+    given["depth"] = {**DEPTH, "files": "t/*.npy"}
+    (one,) = entries(tmp_path, **given, exif="shown")
+    assert (one.width, one.height) == (HEIGHT, WIDTH)
+    sample = folders.load(root, one, ("depth",))
+    assert np.asarray(sample.image).shape == (WIDTH, HEIGHT, 3)
+
+
+def saved(**options: Any) -> bytes:
+    out = io.BytesIO()
+    Image.open(io.BytesIO(JPEG)).save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def test_archives_are_read_where_they_lie(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("rgb/a.jpg", JPEG)
+        archive.writestr("d/a.npy", metres())
+    root = open_root([str(tmp_path / "all.zip")])
+    given = {"images": "rgb/*.jpg", "depth": {**DEPTH, "files": "d/*.npy"}}
+    (one,) = folders.index(root, **given)
+    assert folders.load(root, one, ("depth",)).labels["depth"].valid.all()
 
 
 # texts
@@ -447,6 +490,38 @@ def test_faults_of_options_are_those_of_the_recipe(options: str, said: str, tmp_
     with pytest.raises(RecipeError) as caught:
         recipe(tmp_path, options)
     assert said in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_recipe_alone_makes_targets_that_others_decode(tmp_path: Path) -> None:
+    """PNG16 in millimetres to targets, decoded by the published formula in NumPy alone."""
+    stored = (500 + 37 * np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)).astype(np.uint16)
+    stored[0, :3] = 0
+    put(tmp_path, *(f"rgb/{k}.png" for k in range(4)), data=png(decode_rgb(JPEG)))
+    put(tmp_path, *(f"depth/{k}.png" for k in range(4)), data=png(stored))
+    options = (
+        'images: "rgb/{id}.png", licence: CC-BY-4.0, '
+        'depth: {files: "depth/{id}.png", scale: 1000, kind: z, invalid: [0]}'
+    )
+    made = recipe(tmp_path, options)
+    made = replace(made, tasks={"depth": {"other_palettes": 0.0}})
+    build(made, Folder(str(tmp_path / "out")), How())
+    (tar,) = (tmp_path / "out").rglob("*.tar")
+    with tarfile.open(tar) as members:
+        files = {m.name: members.extractfile(m).read() for m in members}  # type: ignore[union-attr]
+    key = min(files).partition(".")[0]
+    target = np.asarray(Image.open(io.BytesIO(files[f"{key}.target.png"]))).astype(np.float64)
+    valid = np.asarray(Image.open(io.BytesIO(files[f"{key}.valid.png"]))) > 0
+    assert np.array_equal(valid, stored > 0)
+    assert json.loads(files[f"{key}.json"])["license"] == "CC-BY-4.0"
+    corners = np.array([[c >> k & 1 for k in (2, 1, 0)] for c in (0, 4, 6, 2, 3, 1, 5, 7)]) * 255.0
+    walk = np.concatenate(
+        [np.linspace(a, b, 256)[:-1] for a, b in pairwise(corners)] + [corners[-1:]]
+    )
+    code = np.abs(target[..., None, :] - walk).sum(-1).argmin(-1)
+    f = code / (len(walk) - 1)
+    metric = 10 * ((1 - f) ** -0.5 - 1)
+    assert np.abs(metric - stored / 1000)[valid].max() < 0.01
 
 
 def write_scene(root: Path) -> str:

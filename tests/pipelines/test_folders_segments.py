@@ -152,11 +152,13 @@ def test_maps_of_classes(name: str, root: Path) -> None:
     assert dict(zip(label.classes, label.crowds, strict=True))["car"]
 
 
-@pytest.mark.parametrize("suffix", ["npy", "tif"])
+@pytest.mark.parametrize("suffix", ["npy", "tif", "bmp"])
 def test_maps_of_other_types_are_the_same(suffix: str, root: Path) -> None:
     out = io.BytesIO()
     if suffix == "npy":
         np.save(out, classes().astype(np.int64)[None])
+    elif suffix == "bmp":
+        Image.open(io.BytesIO(palette(classes()))).save(out, "BMP")
     else:
         Image.fromarray(classes()).save(out, "TIFF", compression="tiff_deflate")
     put(root, f"mask/0.{suffix}", out.getvalue())

@@ -1,24 +1,25 @@
 """Numbers of a file of any of the types that depth, normals and label maps come in.
 
-By a file's first bytes: PNG, TIFF, NumPy's .npy and .npz, OpenEXR, PFM, DPT, HDF5. A JPEG is
+By a file's first bytes: PNG, TIFF, BMP, NumPy's .npy and .npz, OpenEXR, PFM, DPT, HDF5. A JPEG is
 refused: it does not keep values.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import exr, images
+from vbdata.core import exr, images, rasters
 from vbdata.core.types import Geometry
 from vbdata.errors import BadSample
 
 from ...formats import dpt, hdf5_named, npy, npz, palettes, pfm, tiff
 
-KINDS = "PNG, TIFF, NPY, NPZ, EXR, PFM, DPT or HDF5"
+KINDS = "PNG, TIFF, BMP, NPY, NPZ, EXR, PFM, DPT or HDF5"
 
 
 def numbers(
@@ -27,7 +28,7 @@ def numbers(
     """The array of a file as it is stored, [H, W] or [H, W, n].
 
     dataset: its name in an HDF5 or NPZ, which may have several; channels: of an EXR; file: the name
-    for messages. A palette PNG gives its indices. Axes of length 1 before H and after W are left
+    for messages. A palette gives its indices. Axes of length 1 before H and after W are left
     out. Raises BadSample.
     """
     values = _read(data, file, dataset, channels)
@@ -60,10 +61,26 @@ def _read(data: bytes, file: str, dataset: str, channels: Sequence[str]) -> NDAr
         return dpt.array(data, file)
     if data.startswith(pfm.MAGICS):
         return pfm.array(data, file)
+    if rasters.kind(data) == "BMP":
+        return _bmp(data, file)
     if images.is_jpeg(data):
         raise BadSample("undecodable", f"a JPEG, which keeps no values; expected {KINDS}", file)
     what = f"starts {data[:8].hex()}" if data else "an empty file"
     raise BadSample("undecodable" if data else "truncated", f"{what}; expected {KINDS}", file)
+
+
+def _bmp(data: bytes, file: str) -> NDArray[Any]:
+    """The samples of a BMP, of a palette its indices: uint8 [H, W] or [H, W, 3]; BadSample."""
+    from PIL import BmpImagePlugin
+
+    images.size(data, file)
+    try:
+        with BmpImagePlugin.BmpImageFile(io.BytesIO(data)) as picture:
+            if picture.mode not in ("P", "L", "RGB"):
+                raise BadSample("wrong dtype", f"a BMP of kind {picture.mode}", file)
+            return np.array(picture)
+    except rasters.DAMAGE as err:
+        raise BadSample("undecodable", f"BMP: {err or type(err).__name__}", file) from err
 
 
 def fitted(values: NDArray[Any], width: int, height: int) -> NDArray[Any]:
