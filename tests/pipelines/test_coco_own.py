@@ -481,3 +481,26 @@ def test_own_panoptic_masks(tmp_path: Path) -> None:
 def test_the_licence_of_a_source(tmp_path: Path) -> None:
     entry, _ = one(tmp_path, table(annotation(1)), licence="CC0-1.0")
     assert entry.license == "CC0-1.0"
+
+
+@pytest.mark.parametrize("frame", ["", "stored", "shown"])
+def test_pictures_that_viewers_turn(tmp_path: Path, frame: str) -> None:
+    """Own masks on a turned picture need the option `exif`; COCO's own lie on the stored pixels."""
+    pixels = Image.new("RGB", (HEIGHT, WIDTH), (90, 80, 70))
+    pixels.paste((255, 255, 255), (0, 0, 10, 20))
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    stored = frame == "stored"
+    size = (HEIGHT, WIDTH) if stored else (WIDTH, HEIGHT)
+    image = {"id": 1, "file_name": "1.jpg", "width": size[0], "height": size[1]}
+    note = annotation(1, segmentation=[[1, 1, 20, 1, 20, 20]], area=..., bbox=...)
+    root = lay(tmp_path, {"a.json": table(note, images=[image])})
+    pixels.save(tmp_path / "1.jpg", exif=tags)
+    (entry,) = coco.index(root, exif=frame)
+    if not frame:
+        with pytest.raises(BadSample, match="EXIF orientation 6"):
+            coco.load(root, entry, ["segments"])
+        return
+    sample = coco.load(root, entry, ["segments"])
+    assert isinstance(sample.image, bytes) == stored
+    assert sample.labels["segments"].ids.shape == size[::-1]
