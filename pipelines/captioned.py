@@ -178,6 +178,8 @@ def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
     if damage:
         yield records.faulty(bare(f"{tar.path}/"), damage, tar.path)
     for key in sorted(samples):
+        if samples[key].spans.keys() == {"txt"} and files.beside_clutter(f"{key}.txt"):
+            continue
         entry = bare(f"{tar.path}/{key}")
         try:
             yield _of_sample(root, entry, tar, samples[key], wanted)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
 from vbdata.checks.verify import verify
 from vbdata.cli.app import app
+from vbdata.core.exif import ORIENTATION
 from vbdata.engine.build import build
 from vbdata.engine.doctor import Finding, examine
 from vbdata.recipe.recipe import load_recipe
@@ -157,3 +162,49 @@ def test_too_much_damage_can_be_tried_again(data: Path, demo_build: Path, tmp_pa
     assert done.exit_code == 0, done.output
     assert sums_of(out) == sums_of(demo_build)
     assert load_recipe(RECIPE).max_bad
+
+
+def test_turned_pictures_and_the_range_of_depth_are_said(tmp_path: Path, demo_data: Path) -> None:
+    tags = Image.Exif()
+    tags[ORIENTATION] = 6
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    for number, exif in enumerate((tags, None, tags)):
+        (tmp_path / "pairs").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(
+            tmp_path / "pairs" / f"{number}.jpg", exif=exif or Image.Exif()
+        )
+        (tmp_path / "pairs" / f"{number}.txt").write_text("a rug")
+    (tmp_path / "tars").mkdir()
+    with tarfile.open(tmp_path / "tars" / "a.tar", "w") as tar:
+        for file in sorted((tmp_path / "pairs").iterdir()):
+            tar.add(file, file.name)
+    recipe = {
+        "name": "odd",
+        "samples": 8,
+        "seed": 1,
+        "sources": {
+            **{
+                name: {
+                    "dataset": "captioned",
+                    "root": str(tmp_path / name),
+                    "tasks": {"generate": 1},
+                }
+                for name in ("pairs", "tars")
+            },
+            "rooms": {
+                "dataset": "nyuv2",
+                "root": str(demo_data / "nyuv2"),
+                "tasks": {"depth": 1},
+                "min_depth_range": 0.1,
+            },
+        },
+    }
+    (tmp_path / "odd.yaml").write_text(json.dumps(recipe))
+    findings = list(examine(load_recipe(tmp_path / "odd.yaml"), 2))
+    turned = "2 of 3 pictures looked at are turned by their EXIF orientation: 2 of orientation 6"
+    for name in ("pairs", "tars"):
+        assert turned in [finding.text for finding in of(findings, name)]
+    (said,) = [f.text for f in of(findings, "rooms") if f.text.startswith("depth: in ")]
+    assert re.fullmatch(
+        r"depth: in 2 records [\d.]+ to [\d.]+ m, median [\d.]+ m, for [\d.]+% of the pixels", said
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -461,3 +462,67 @@ def test_indexing_reads_only_heads(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     read.clear()
     assert captioned.load(root, entry, []).image == big
     assert read == [len(big)]
+
+
+def test_what_desktops_leave_behind_is_nobodys(tmp_path: Path) -> None:
+    clutter = ("._a.jpg", "._a.txt", ".DS_Store", ".DS_Store.txt", "Thumbs.db", "Thumbs.txt")
+    clutter += ("__MACOSX/b/._a.jpg", "b/desktop.ini", "._x.tar", "b/._metadata.jsonl")
+    files = {"a.jpg": JPEG, "a.txt": b"a cat"} | dict.fromkeys(clutter, b"\0\5\x16\7")
+    assert faults(tree(tmp_path / "pairs", files)) == {"a.jpg": ""}
+    packed = {"a.tar": tar_of(files | {"b/c.jpg": JPEG, "b/c.txt": b"a dog"})}
+    assert faults(tree(tmp_path / "tars", packed | {"._a.tar": b"fork"})) == {
+        "a.tar/a": "",
+        "a.tar/b/c": "",
+    }
+
+
+def test_members_in_upper_case(tmp_path: Path) -> None:
+    members = {"a.JPG": JPEG, "a.TXT": b"a cat", "b.Png": PNG, "b.JSON": b'{"text": "a dog"}'}
+    root = tree(tmp_path, {"A.TAR": tar_of(members)})
+    assert [e.captions for e in entries(root)] == [("a cat",), ("a dog",)]
+    assert captioned.load(root, entries(root)[0], ()).image == JPEG
+
+
+def test_hard_links_in_a_tar_are_the_files_that_they_link_to(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, content, link in (
+            ("a.jpg", JPEG, ""),
+            ("a.txt", b"a cat", ""),
+            ("b.jpg", b"", "./a.jpg"),
+            ("b.txt", b"", "a.txt"),
+            ("c.jpg", b"", "b.jpg"),
+            ("c.txt", b"", "nowhere"),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size, info.linkname = len(content), link
+            info.type = tarfile.LNKTYPE if link else tarfile.REGTYPE
+            tar.addfile(info, io.BytesIO(content))
+    root = tree(tmp_path, {"x.tar": data.getvalue()})
+    assert faults(root) == {"x.tar/a": "", "x.tar/b": "", "x.tar/c": "missing"}
+    assert captioned.load(root, entries(root)[1], ()).image == JPEG
+
+
+def test_packed_shards_are_named(tmp_path: Path) -> None:
+    packed = gzip.compress(tar_of({"a.jpg": JPEG, "a.txt": b"a cat"}))
+    with pytest.raises(SourceError, match=r"0\.tar\.gz is a packed tar: .* unpack it to a \.tar"):
+        entries(tree(tmp_path, {"0.tar.gz": packed}))
+    files = {"0.tar": gzip.decompress(packed), "1.tar": packed, "2.TGZ": packed}
+    root = tree(tmp_path, files)
+    found = faults(root)
+    assert found == {"0.tar/a": "", "1.tar/": "undecodable", "2.TGZ/": "undecodable"}
+    assert "packed by gzip" in entries(root)[1].fault
+
+
+def test_texts_with_a_byte_order_mark(tmp_path: Path) -> None:
+    table = 'file_name,text\na.jpg,"a café"\n'
+    for number, coding in enumerate(("utf-8-sig", "utf-16")):
+        files = {"a.jpg": JPEG, "metadata.csv": table.encode(coding)}
+        assert only(tree(tmp_path / f"csv{number}", files)).captions == ("a café",)
+        line = json.dumps({"file_name": "a.jpg", "text": "a café"}).encode(coding)
+        files = {"a.jpg": JPEG, "metadata.jsonl": line}
+        assert only(tree(tmp_path / f"json{number}", files)).captions == ("a café",)
+        files = {"a.jpg": JPEG, "a.txt": "a café".encode(coding)}
+        assert only(tree(tmp_path / f"txt{number}", files)).captions == ("a café",)
+    odd = {"a.jpg": JPEG, "a.txt": "a café".encode("utf-16")[:-1]}
+    assert faults(tree(tmp_path / "odd", odd)) == {"a.jpg": "garbled annotation"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import pickle
@@ -29,7 +30,7 @@ from vbdata.engine.build import build
 from vbdata.errors import BadSample, SourceError
 from vbdata.machine import cache, scratch
 from vbdata.run.how import How
-from vbdata.sources import members
+from vbdata.sources import members, packed
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Folder, Root
 
@@ -422,3 +423,77 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert [p.name for p in cache.folder().rglob("*") if p.is_file()] == [
         p.name for p in cache.folder().rglob("*.lock")
     ]
+
+
+def test_zips_of_windows_have_backslashes(tmp_path: Path) -> None:
+    names = {"a\\b\\c.txt": b"c", "a\\d.txt": b"d", "a\\e\\": b""}
+    root = open_root([str(write(tmp_path / "w.zip", zipped(names)))])
+    assert [file.path for file in root.files()] == ["a/b/c.txt", "a/d.txt"]
+    assert root.read("a/b/c.txt") == b"c"
+    for name in ("a\\..\\..\\x", "\\x", "C:\\x"):
+        with pytest.raises(SourceError, match="would lead out of its folder"):
+            open_root([str(write(tmp_path / "out.zip", zipped({name: b"x"})))])
+
+
+def test_split_zips_are_named(tmp_path: Path) -> None:
+    whole = zipped(FILES, STORED)
+    write(tmp_path / "cut" / "a.z01", whole[:4000])
+    write(tmp_path / "cut" / "a.zip", whole[4000:])
+    with pytest.raises(SourceError, match=r"a\.zip: it is a part of a split zip, like a\.z01"):
+        open_root([str(tmp_path / "cut")]).read("a.txt")
+    last = bytearray(whole)
+    last[whole.rindex(b"PK\5\6") + 4] = 2
+    path = write(tmp_path / "disk" / "a.zip", bytes(last))
+    with pytest.raises(SourceError, match=r"a\.zip: it is the last part \(3\) of a split zip"):
+        open_root([str(path)])
+    path = write(tmp_path / "first" / "a.zip", b"PK\7\x08" + whole[:4000])
+    with pytest.raises(SourceError, match="it is the first part of a split zip"):
+        open_root([str(path)])
+    write(tmp_path / "cut" / "a.zip", whole)
+    assert open_root([str(tmp_path / "cut")]).read("a.txt") == b"top"
+
+
+def test_what_has_to_be_unpacked_or_joined_is_said(tmp_path: Path) -> None:
+    for name, said in (
+        ("x.zip.001", "; x.zip.001 is a part of a split archive: cat x.zip.* > x.zip"),
+        ("x.tar.gz.partaa", "; x.tar.gz.partaa is a part of a split archive"),
+        ("x.z01", "; x.z01 is a part of a split zip whose last part x.zip is missing"),
+        ("x.7z", "; x.7z is not read: only .zip, .tar and .tar.gz are; unpack it"),
+        ("x.tar.xz", "; x.tar.xz is not read"),
+        ("x.txt", ""),
+    ):
+        write(tmp_path / name / name, b"")
+        hint = packed.hint([str(tmp_path / name), "memory://nothing"])
+        assert hint.startswith(said), name
+        assert bool(hint) == bool(said)
+    write(tmp_path / "x.zip.001" / "x.zip", b"")
+    assert packed.hint([str(tmp_path / "x.zip.001")]) == ""
+
+
+def test_hard_links_of_a_tar_are_files(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, content, link in (("a/x", b"one", ""), ("y", b"", "./a/x"), ("z", b"", "out")):
+            info = tarfile.TarInfo(name)
+            info.size, info.linkname = len(content), link
+            info.type = tarfile.LNKTYPE if link else tarfile.REGTYPE
+            tar.addfile(info, io.BytesIO(content))
+    root = open_root([str(write(tmp_path / "l.tar", data.getvalue()))])
+    assert [(file.path, file.size) for file in root.files()] == [("a/x", 3), ("y", 3)]
+    assert root.read("y") == b"one"
+    with pytest.raises(BadSample, match="a link, which is not followed"):
+        root.read("z")
+
+
+def test_clutter_of_desktops_is_not_listed(tmp_path: Path) -> None:
+    clutter = ("._a.txt", ".DS_Store", "b/Thumbs.db", "__MACOSX/a.txt", "b/._x.zip", "._y.zip")
+    files = {"a.txt": b"a", "b/c.txt": b"c", ".hidden": b""} | dict.fromkeys(clutter, b"\0\5\x16")
+    expected = [".hidden", "a.txt", "b/c.txt"]
+    for name, data in files.items():
+        write(tmp_path / "folder" / name, data)
+    write(tmp_path / "a.zip", zipped(files))
+    write(tmp_path / "a.tar", tarred(files))
+    for name in ("folder", "a.zip", "a.tar"):
+        root = open_root([str(tmp_path / name)])
+        assert [file.path for file in root.files()] == expected, name
+        assert root.folders() == ["b"]

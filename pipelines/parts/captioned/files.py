@@ -154,7 +154,7 @@ def _of_stem(root: Root, parts: Parts, wanted: Names) -> Iterator[Entry]:
     """The entry of the files of one name, if there is one: a JSON file alone is none."""
     images = [span for kind, span in parts.spans.items() if kind.lower() not in ("txt", "json")]
     texts = {kind.lower(): span for kind, span in parts.spans.items() if span not in images}
-    if not images and ("txt" not in texts or _beside_clutter(texts["txt"].name)):
+    if not images and ("txt" not in texts or beside_clutter(texts["txt"].name)):
         return
     entry = bare((images[0] if images else texts["txt"]).name)
     try:
@@ -176,7 +176,7 @@ def _of_stem(root: Root, parts: Parts, wanted: Names) -> Iterator[Entry]:
     yield measured(root, entry, wanted.frame)
 
 
-def _beside_clutter(path: str) -> bool:
+def beside_clutter(path: str) -> bool:
     """Whether a text was made for a desktop's own file, such as Thumbs.txt for Thumbs.db."""
     stem = path.rpartition(".")[0]
     return any(clutter(stem + kind) for kind in ("", ".db", ".ini"))
