@@ -125,7 +125,7 @@ def index(
         **{"group": group, "licence": licence, "exif": exif},
     }
     listing = Listing(root)
-    specs = options.specs(presets.layouts(given))
+    specs = options.specs(presets.layouts(given, root, listing))
     yield from entries.entries(entries.context(root, choose.layout(specs, listing), listing))
 
 

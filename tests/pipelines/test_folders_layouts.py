@@ -323,6 +323,9 @@ def test_both_layouts_of_ultralytics_and_roboflow_need_no_option(tmp_path: Path)
     put(masks, "masks/train/a.png", data=png(INDEX))
     put(masks, "data.yaml", data=names)
     assert [fact.name for fact in check(masks, {"segments"}).classes] == ["road", "sky"]
+    (masks / "masks").rename(masks / "truth")
+    put(masks, "data.yaml", data=f"masks_dir: truth\n{names}")
+    assert check(masks, {"segments"}).files["segments"].path == "truth/train/a.png"
     put(labels, "images/train/a.jpg")
     put(labels, "labels/train/a.txt", data=outlines)
     put(labels, "data.yaml", data="names: [sky, road]\n")

@@ -115,6 +115,7 @@ def _of_kind(stated: str, found: Sequence[_Depths]) -> Iterator[Doubt]:
         return
     medians = {kind: float(np.median(each)) for kind, each in bends.items()}
     mine, best = medians[SHAPES[stated]], min(medians, key=lambda kind: medians[kind])
+    next_best = min(value for kind, value in medians.items() if kind != best)
     said = ", ".join(f"{kind} {value:.2g}" for kind, value in medians.items())
     if mine > AT_LEAST and mine > CLEARLY * medians[best]:
         text = (
@@ -123,8 +124,10 @@ def _of_kind(stated: str, found: Sequence[_Depths]) -> Iterator[Doubt]:
         )
         other = "disparity or inverse" if best == "inverse" else best
         yield Doubt("warn", text, (f"is the kind {other}? A wrong camera bends rays, too",))
-    else:
+    elif best == SHAPES[stated] and next_best > CLEARLY * mine:
         yield Doubt("ok", f"depth.kind: {stated}: flat surfaces are flattest so ({said})")
+    else:
+        yield Doubt("ok", f"depth.kind: {stated}: surfaces do not tell it from others ({said})")
 
 
 def _depths(root: Root, entry: Entry) -> _Depths:
