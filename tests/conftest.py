@@ -36,7 +36,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 # Ray's workers stand back for whatever else a machine does, by default: beside a few busy processes
 # they hardly run at all.
-os.environ["RAY_worker_niceness"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (as Ray spells it)
 
 OF_FIXTURES = {
     "browser": "browser",
@@ -92,19 +92,19 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base.parent if base.name.startswith("popen-") else base
 
 
-def _once(folder: Path, make: Callable[[Path], Any], wait: bool = True) -> bool:
+def _once(folder: Path, lock: Path, make: Callable[[Path], Any], wait: bool = True) -> bool:
     """Have a folder made by the first test process that asks; whether it is there.
 
-    wait: for another process that makes it.
+    lock: a file that is held meanwhile; wait: for another process that makes it.
     """
     folder.parent.mkdir(exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with lock.open("w") as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             return False
         if not folder.exists():
-            part = folder.with_suffix(".part")
+            part = lock.with_suffix(".part")
             make(part)
             part.rename(folder)
     return True
@@ -113,10 +113,12 @@ def _once(folder: Path, make: Callable[[Path], Any], wait: bool = True) -> bool:
 @pytest.fixture(scope="session")
 def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo datasets, written by all test processes at once. Read only: copy what you damage."""
-    base = _shared(tmp_path_factory) / "demo-data"
+    shared = _shared(tmp_path_factory)
+    base = shared / "demo-data"
 
     def write(name: str, wait: bool) -> bool:
-        return _once(base / name, lambda folder: demo.write(name, folder, 0), wait)
+        lock = shared / f"demo-data-{name}.lock"
+        return _once(base / name, lock, lambda folder: demo.write(name, folder, 0), wait)
 
     for name in [name for name in demo.datasets() if not write(name, wait=False)]:
         write(name, wait=True)
@@ -133,5 +135,5 @@ def demo_recipe(demo_data: Path) -> Recipe:
 def demo_build(tmp_path_factory: pytest.TempPathFactory, demo_recipe: Recipe) -> Path:
     """The demo recipe built in-process. Read only."""
     out = _shared(tmp_path_factory) / "demo-build"
-    _once(out, lambda part: build(demo_recipe, Folder(str(part)), How()))
+    _once(out, out.with_suffix(".lock"), lambda part: build(demo_recipe, Folder(str(part)), How()))
     return out
