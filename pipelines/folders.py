@@ -38,12 +38,13 @@ anything. Nothing is guessed that no file says, so what has no default here is t
   backward: where x, y and z point; world with pose: {files, turns: camera-to-world or
   world-to-camera, axes: of the camera}; coding: signed, unsigned, png8 or png16
   (parts/folders/normals.py); two_sided: turn round those that point away.
-- segments: coding: index, palette, colours, ids or voc (parts/folders/segments.py), yolo-seg or
-  labelme (parts/folders/outlines.py). names: a list, {0: road}, {road: [128, 64, 128]}, or a file
-  (parts/folders/names.py), with at, key, name where a table has other names; "*" names every id.
-  void, background: codes or names of what is not valid, and of what is known to be none; a code
-  that is nothing of these is a fault. things: classes that can be counted, or all (the default of
-  ids, voc and outlines); instances: a second map that tells them apart.
+- segments: coding: index, palette, colours, ids or voc, maps of the same types or BMP
+  (parts/folders/segments.py); yolo-seg or labelme, outlines (parts/folders/outlines.py). names: a
+  list, {0: road}, {road: [128, 64, 128]}, or a file (parts/folders/names.py), with at, key, name
+  where a table calls them otherwise; "*" names every id. void, background: codes or names of what
+  is not valid, and of what is known to be none; a code that is nothing of these is a fault. things:
+  classes that can be counted, or all (the default of ids, voc and outlines); instances: a second
+  map that tells them apart.
 - captions: a text file an image, or JSONL, a line a caption, with image_key and text_key.
 - expressions: JSONL with targets_key, the ids of segments: those of the map, of `instances`, or
   the place of a line or shape in its file, from 0.
