@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import struct
 import tarfile
 import zipfile
@@ -317,10 +318,13 @@ def test_both_layouts_of_ultralytics_and_roboflow_need_no_option(tmp_path: Path)
     depth, masks, labels, flow = (tmp_path / name for name in "dmlr")
     put(depth, "images/train/x/a.jpg", "images/val/b.jpg")
     put(depth, "depth/train/x/a.npy", data=metres())
+    check(depth, {"depth"})
     put(depth, "nyu.yaml", data="path: nyu\nnc: 1\nnames: {0: depth}\n")
     assert check(depth, {"depth"}).files["depth"].path == "depth/train/x/a.npy"
     put(masks, "images/train/a.jpg")
     put(masks, "masks/train/a.png", data=png(INDEX))
+    with pytest.raises(SourceError, match=r"no file matches segments.names.files: '\*.yaml'"):
+        entries(masks)
     put(masks, "data.yaml", data=names)
     assert [fact.name for fact in check(masks, {"segments"}).classes] == ["road", "sky"]
     (masks / "masks").rename(masks / "truth")
@@ -405,6 +409,9 @@ def test_infinigen(tmp_path: Path) -> None:
     put(tmp_path, f"{top}/camview/camera_0/camview_0_0_0001_0.npz", data=view.getvalue())
     one = check(tmp_path, {"depth", "normals"}, preset="infinigen")
     assert one.camera == (9, 9, 3.5, 2.5)
+    shutil.rmtree(tmp_path / top / "camview")
+    shutil.rmtree(tmp_path / top / "SurfaceNormal")
+    assert check(tmp_path, {"depth"}, preset="infinigen").camera is None
 
 
 def test_tum_pairs_the_closest_times(tmp_path: Path) -> None:

@@ -66,11 +66,12 @@ def context(root: Root, spec: Spec, listing: Listing) -> Context:
     pairs: dict[str, dict[str, list[str]]] = {}
     patterns: dict[str, Pattern] = {}
     rows: dict[str, texts.Rows] = {}
-    every: dict[str, tuple[Files, bool]] = {
-        kind: (files, kind in spec.optional) for kind, files in spec.files().items()
-    }
-    every |= {role: (files, False) for role, files in _more(spec) if files is not None}
-    for role, (files, optional) in every.items():
+    roles = [(kind, kind, files) for kind, files in spec.files().items()] + list(_more(spec))
+    for role, kind, files in roles:
+        optional = kind in spec.optional
+        if optional and role != kind and kind not in pairs:
+            continue  # the root has none of this kind
+        optional &= role == kind
         text = getattr(spec, role, None)
         if isinstance(text, TextSpec) and texts.is_jsonl(text):
             pattern = choose.matching(listing, files)
@@ -93,18 +94,21 @@ def context(root: Root, spec: Spec, listing: Listing) -> Context:
     )
 
 
-def _more(spec: Spec) -> Iterator[tuple[str, Files | None]]:
-    """The files of further roles: cameras, poses, instances, names, instructions."""
-    yield "camera", spec.camera.files if spec.camera else None
+def _more(spec: Spec) -> Iterator[tuple[str, str, Files]]:
+    """Further files: their role, the kind of label that needs them, and which they are."""
+    more = [("camera", "camera", spec.camera.files if spec.camera else None)]
     if spec.depth and spec.depth.camera:
-        yield "depth_camera", spec.depth.camera.files
+        more.append(("depth_camera", "depth", spec.depth.camera.files))
     if spec.normals and spec.normals.pose:
-        yield "pose", spec.normals.pose.files
+        more.append(("pose", "normals", spec.normals.pose.files))
     if spec.segments:
-        yield "instances", spec.segments.instances
-        yield "names", spec.segments.named
+        more += [("instances", "segments", spec.segments.instances)]
+        more += [("names", "segments", spec.segments.named)]
     if spec.edited:
-        yield "instructions", spec.edited.instructions
+        more.append(("instructions", "edited", spec.edited.instructions))
+    for role, kind, files in more:
+        if files is not None:
+            yield role, kind, files
 
 
 def entries(about: Context) -> Iterator[Entry]:
@@ -240,7 +244,7 @@ def _add_camera(draft: Draft, about: Context) -> None:
     """The camera of the picture: its own, or that of its depth map."""
     spec = about.spec
     try:
-        if spec.camera:
+        if spec.camera and (spec.camera.numbers or "camera" in about.pairs):
             found = _camera(draft, about, spec.camera, "camera")
         elif spec.depth and spec.depth.camera and not spec.depth.coding.resize:
             found = _camera(draft, about, spec.depth.camera, "depth_camera")

@@ -124,6 +124,7 @@ class Listing:
 
     def __init__(self, root: Root) -> None:
         self._root, self._known = root, dict[str, dict[str, int]]()
+        self._matches = dict[str, dict[str, dict[str, str]]]()
 
     def sizes(self, pattern: Pattern) -> dict[str, int]:
         """The files that may match a pattern; hidden ones are left out."""
@@ -143,8 +144,11 @@ class Listing:
 
     def matches(self, pattern: Pattern) -> dict[str, dict[str, str]]:
         """Path -> named parts of the files that match a pattern, sorted by path."""
-        found = {path: pattern.parts(path) for path in sorted(self.sizes(pattern))}
-        return {path: parts for path, parts in found.items() if parts is not None}
+        if pattern.text not in self._matches:
+            found = {path: pattern.parts(path) for path in sorted(self.sizes(pattern))}
+            kept = {path: parts for path, parts in found.items() if parts is not None}
+            self._matches[pattern.text] = kept
+        return self._matches[pattern.text]
 
 
 def _hidden(path: str) -> bool:

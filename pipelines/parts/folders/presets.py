@@ -2,7 +2,7 @@
 
 A preset has the options of a recipe, or several sets of them under `layouts`, of which the one
 with most kinds of labels in the root is taken, the first of equals. What a recipe gives comes on
-top, key by key. A kind that only the preset names is offered if the root has any of its files.
+top, key by key. What only the preset names, the root need not have: a kind of label, a camera.
 `words` are put into its texts where they stand as <word>: each is the value of that key in a YAML
 file of the root, or the usual one.
 """
@@ -97,5 +97,5 @@ def _merged(preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
             mine = {"files": mine}
         if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
             merged[key] = {**theirs, **mine}
-    merged["optional"] = tuple(key for key in NESTED if key in preset and key not in own)
+    merged["optional"] = tuple(k for k in (*NESTED, "camera") if k in preset and k not in own)
     return merged
