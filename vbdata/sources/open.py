@@ -53,9 +53,9 @@ def _layer(url: str, mount: bool) -> Root:
         folder.fs.invalidate_cache()  # another process may have written since it was listed
     http = folder.url.startswith(HTTP)
     if not folder.exists():
-        raise SourceError(
-            f"{folder.url} {UNLISTED if http else f'does not exist{_bucket(folder)}'}"
-        )
+        unlisted = http and not is_archive(folder.url)
+        why = UNLISTED if unlisted else f"does not exist{_bucket(folder)}"
+        raise SourceError(f"{folder.url} {why}")
     above, _, name = folder.url.rpartition("/")
     if not is_archive(name) or folder.size("") < 0:
         if http and not folder.names():
