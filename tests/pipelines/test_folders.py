@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -337,6 +338,14 @@ def test_an_exr_in_its_display_window_and_by_its_channels(tmp_path: Path) -> Non
     whole[1:5, 2:6] = values
     assert np.array_equal(label.metres.numpy(), whole)
     assert np.array_equal(label.valid.numpy(), whole > 0)
+
+
+def test_exr_without_its_package_is_said_before_the_build(
+    tree: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(ImportError, match=r"need the package OpenEXR: pip install 'vbdata\[exr\]'"):
+        only(tree, depth={"files": "z/exr/*.exr", "scale": 1, "kind": "z"})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from vbdata.core import exr
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import safe
@@ -61,7 +62,10 @@ class Draft:
 
 
 def context(root: Root, spec: Spec, listing: Listing) -> Context:
-    """Find the images of a source and their files. Raises SourceError."""
+    """Find the images of a source and their files.
+
+    Raises SourceError; ImportError where files are EXR and the package OpenEXR is not installed.
+    """
     images = choose.images(root, spec, listing)
     pairs: dict[str, dict[str, list[str]]] = {}
     patterns: dict[str, Pattern] = {}
@@ -82,6 +86,8 @@ def context(root: Root, spec: Spec, listing: Listing) -> Context:
             pairs[role] = found
             patterns[role] = choose.matching(listing, files)
     _check_group(spec.group, images)
+    if any(path.lower().endswith(".exr") for found in pairs.values() for path in _first(found)):
+        exr.package()
     return Context(
         root=root,
         spec=spec,
@@ -92,6 +98,11 @@ def context(root: Root, spec: Spec, listing: Listing) -> Context:
         rows=rows,
         legends=labelled.Legends(),
     )
+
+
+def _first(found: Mapping[str, list[str]]) -> list[str]:
+    """The files of the first image that has any."""
+    return next((paths for paths in found.values() if paths), [])
 
 
 def _more(spec: Spec) -> Iterator[tuple[str, str, Files]]:
