@@ -78,6 +78,7 @@ from .formats import hdf5_named
 from .parts import picture_files, records
 from .parts.folders import choose, codings, entries, labelled, options, presets
 from .parts.folders import doubts as checks
+from .parts.folders.context import context
 from .parts.folders.patterns import Listing
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def index(
     }
     listing = Listing(root)
     specs = options.specs(presets.layouts(given, root, listing))
-    yield from entries.entries(entries.context(root, choose.layout(specs, listing), listing))
+    yield from entries.entries(context(root, choose.layout(specs, listing), listing))
 
 
 def option_faults(given: Mapping[str, Any]) -> list[str]:

@@ -121,6 +121,10 @@ class Given:
             value = None
         return Given(value or {}, f"{self.prefix}{key}.", self.faults)
 
+    def names(self) -> list[str]:
+        """The keys that are given."""
+        return list(self._values)
+
     def empty(self) -> bool:
         """Whether nothing is given."""
         return not self._values

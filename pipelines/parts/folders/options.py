@@ -66,7 +66,7 @@ def checked(options: Mapping[str, Any]) -> tuple[Spec | None, list[str]]:
 
 def _files(given: Given, what: str) -> Files:
     near = given.below("nearest")
-    nearest = {key: near.number(key) for key in near._values} or None
+    nearest = {key: near.number(key) for key in near.names()} or None
     if nearest and len(nearest) > 1:
         given.fault("nearest", "one part and its distance are expected")
     return Files(
