@@ -88,7 +88,7 @@ def test_two_files_of_an_image_are_its_fault(tmp_path: Path) -> None:
 def test_pictures_alone_match(tmp_path: Path) -> None:
     put(tmp_path, "x/a.jpg", "x/a.txt", "x/a.json")
     assert [entry.id for entry in entries(tmp_path, images="x/*.*")] == ["x/a.jpg"]
-    with pytest.raises(SourceError, match=r"no picture matches images: 'y/\{id\}.jpg'; found x/a"):
+    with pytest.raises(SourceError, match=r"'y/\{id\}.jpg' \(images or preset .*\); found x/a"):
         entries(tmp_path, images="y/*.jpg")
 
 

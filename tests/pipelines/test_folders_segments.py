@@ -384,19 +384,36 @@ def test_faults_of_labelme(root: Path) -> None:
             {"coding": "colours", "names": COLOURS},
             "197121 (as a colour 1 2 3) at 8 pixels; segments.names, segments.void",
         ),
-        (grey(classes()[:4]), {"names": NAMES}, "12x4, expected 12x8; segments.resize: true"),
+        (grey(classes()[:4]), {"names": NAMES}, "12x4, expected 12x8, and of another shape"),
         (
             grey(np.full((HEIGHT, WIDTH), 9, np.uint8)),
             {"names": NAMES, "void": 9},
             "every pixel is",
         ),
     ],
+    ids=["no name", "colours", "no colours", "no name of a colour", "size", "void"],
 )
 def test_maps_that_do_not_fit_their_options(
     data: bytes, options: dict[str, Any], said: str, root: Path
 ) -> None:
     put(root, "mask/0.png", data)
     assert said in fault(root, **{"files": "mask/*.png", "coding": "index", **options})
+
+
+def test_codes_below_zero_and_too_large(root: Path) -> None:
+    def stored(values: Any) -> bytes:
+        out = io.BytesIO()
+        np.save(out, values)
+        return out.getvalue()
+
+    put(root, "mask/0.npy", stored(classes().astype(np.int16) - 1))
+    given = {"files": "mask/*.npy", "coding": "index", "names": {-1: "sky", 0: "road", 1: "car"}}
+    _, label = read(root, **given, void=[254])
+    check_classes(label, classes())
+    put(root, "mask/0.npy", stored(np.full((HEIGHT, WIDTH), 2**64 - 1, np.uint64)))
+    assert "out of range: segments: codes of 4611686018427387904 and more" in fault(root, **given)
+    put(root, "mask/0.npy", stored(np.zeros((WIDTH, HEIGHT), np.uint8)))
+    assert "8x12, expected 12x8, and of another shape" in fault(root, **given, resize=True)
 
 
 def test_a_map_of_another_size_that_shows_the_same(root: Path) -> None:

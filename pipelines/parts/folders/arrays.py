@@ -19,6 +19,7 @@ from vbdata.errors import BadSample
 
 from ...formats import dpt, hdf5_named, npy, npz, palettes, pfm, tiff
 
+STRETCHED = 0.05  # by which width / height of a map may differ from the picture's
 KINDS = "PNG, TIFF, BMP, NPY, NPZ, EXR, PFM, DPT or HDF5"
 
 
@@ -83,14 +84,22 @@ def _bmp(data: bytes, file: str) -> NDArray[Any]:
         raise BadSample("undecodable", f"BMP: {err or type(err).__name__}", file) from err
 
 
-def fitted(values: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """A map [..., H, W] of another size at this one, each pixel that in which its centre lies."""
+def fitted(
+    values: NDArray[Any], size: tuple[int, int], option: str, path: str, *, resize: bool
+) -> NDArray[Any]:
+    """A map [..., H, W] at a picture's (width, height), each pixel that in which its centre lies.
+
+    resize: whether a map of another size shows the same view; option: that says so, and path, for
+    messages. Raises BadSample("wrong size").
+    """
     import torch
 
-    tall, wide = values.shape[-2:]
-    if (wide, tall) == (width, height):
+    (width, height), (tall, wide) = size, values.shape[-2:]
+    if (wide, tall) == size:
         return values
-    geometry = Geometry(
-        source=(wide, tall), scaled=(width, height), left=0, top=0, width=width, height=height
-    )
+    alike = abs(wide * height / (tall * width) - 1) <= STRETCHED
+    if not resize or not alike:
+        hint = f"; {option}: true if it shows the same" if alike else ", and of another shape"
+        raise BadSample("wrong size", f"{wide}x{tall}, expected {width}x{height}{hint}", path)
+    geometry = Geometry(source=(wide, tall), scaled=size, left=0, top=0, width=width, height=height)
     return np.asarray(geometry.pick(torch.from_numpy(np.ascontiguousarray(values))).numpy())

@@ -45,7 +45,8 @@ def images(root: Root, spec: Spec, listing: Listing) -> Images:
     every = {p: parts for p, parts in listing.matches(spec.images).items() if _may_be(p, spec)}
     if not every:
         raise SourceError(
-            f"{root.url}: no picture matches images: {spec.images.text!r}; found {_examples(root)}"
+            f"{root.url}: no picture matches images: {spec.images.text!r} (images or preset says "
+            f"where they are); found {_examples(root)}"
         )
     if spec.lists and spec.split != ALL:
         return _of_list(root, every, spec)

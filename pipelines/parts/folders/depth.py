@@ -68,13 +68,10 @@ def read(
     if camera and not of_map:
         camera = scaled_camera(camera, size, (values.shape[1], values.shape[0]))
     metres, known = metric(values, coding, camera)
-    width, height = size
-    if metres.shape != (height, width):
-        if not coding.resize:
-            found = f"{metres.shape[1]}x{metres.shape[0]}"
-            detail = f"{found}, expected {width}x{height}; depth.resize: true if it shows the same"
-            raise BadSample("wrong size", detail, path)
-        metres, known = (arrays.fitted(each, width, height) for each in (metres, known))
+    metres, known = (
+        arrays.fitted(each, size, "depth.resize", path, resize=coding.resize)
+        for each in (metres, known)
+    )
     if not (known & np.isfinite(metres)).any():
         raise BadSample("all invalid", "no pixel has a depth", path)
     return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(known))

@@ -138,12 +138,9 @@ def _partition(
     for role, (content, file, dataset) in zip(("index", "ids"), maps, strict=False):
         stored = arrays.numbers(content, file, dataset, about.get("channels", ()))
         codes = segments.codes(stored, coding if role == "index" else role, file)
-        if codes.shape != size[::-1]:
-            if not about.get("resize"):
-                found = f"{codes.shape[1]}x{codes.shape[0]}, expected {size[0]}x{size[1]}"
-                detail = f"{found}; segments.resize: true if it shows the same"
-                raise BadSample("wrong size", detail, file)
-            codes = arrays.fitted(codes, *size)
+        codes = arrays.fitted(
+            codes, size, "segments.resize", file, resize=about.get("resize", False)
+        )
         read.append(codes)
     instances = read[1] if len(read) > 1 else None
     return segments.partition(read[0], instances, coding, legend, path), ()

@@ -27,7 +27,7 @@ from .. import records
 KEYS = ("id", "idx", "index")  # what a class's code is called in a table, unless the recipe says
 NAMES = ("name", "class", "label")
 COLOURS = ("color", "colour", "rgb")
-OTHERS = -1  # the code of "*", which names every code that has no name of its own
+OTHERS = -(1 << 62)  # the code of "*", which names every code that has no name of its own
 MOST_CODES = 100_000
 MOST_BYTES = 1 << 24
 LONGEST = 200  # characters of a name
@@ -92,7 +92,7 @@ def code_of(value: Any) -> int:
     if isinstance(value, Sequence) and not isinstance(value, str):
         value = " ".join(map(str, value))
     text = str(value).strip()
-    if re.fullmatch(r"\d{1,18}(\.0+)?", text) and not isinstance(value, bool):
+    if re.fullmatch(r"-?\d{1,18}(\.0+)?", text) and not isinstance(value, bool):
         return int(text.partition(".")[0])
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         return _packed(*bytes.fromhex(text[1:]))
@@ -105,6 +105,8 @@ def shown(code: int) -> str:
     """A code as messages have it: as a number, and as the colour that it may be."""
     if code == OTHERS:
         return "'*'"
+    if not 0 <= code < 1 << 24:
+        return str(code)
     return f"{code} (as a colour {code & 255} {code >> 8 & 255} {code >> 16 & 255})"
 
 

@@ -106,13 +106,7 @@ def read(
 def fitted(data: bytes, coding: Coding, size: tuple[int, int], path: str) -> NDArray[np.float64]:
     """The decoded vectors of a file, float64[3, H, W] of the picture's size. Raises BadSample."""
     vectors = decoded(data, coding, path)
-    if vectors.shape[1:] != size[::-1]:
-        if not coding.resize:
-            found = f"{vectors.shape[2]}x{vectors.shape[1]}, expected {size[0]}x{size[1]}"
-            detail = f"{found}; normals.resize: true if it shows the same"
-            raise BadSample("wrong size", detail, path)
-        vectors = arrays.fitted(vectors, *size)
-    return vectors
+    return arrays.fitted(vectors, size, "normals.resize", path, resize=coding.resize)
 
 
 def decoded(data: bytes, coding: Coding, path: str) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from ..maps import runs
 from .names import OTHERS, shown
 
 CODINGS = ("index", "palette", "colours", "ids", "voc")
+LARGEST = 1 << 62  # of a code
 STRANGE = 3  # codes without a name that a message has
 
 
@@ -96,6 +97,8 @@ def codes(stored: NDArray[Any], coding: str, path: str) -> NDArray[np.int64]:
             raise BadSample("wrong dtype", f"{stored.dtype}s that are no whole numbers", path)
     elif stored.dtype.kind not in "iu":
         raise BadSample("wrong dtype", f"a map of {stored.dtype}", path)
+    if max(abs(float(stored.max())), abs(float(stored.min()))) >= LARGEST:
+        raise BadSample("out of range", f"codes of {LARGEST} and more", path)
     coloured = stored.ndim == 3
     if coloured and (coding not in ("colours", "ids") or stored.shape[2] not in (3, 4)):
         detail = f"an array {list(stored.shape)}; {coding} has one value a pixel: segments.coding"
