@@ -161,7 +161,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     if "normals" in kinds:
         labels["normals"] = codings.normals_label(root, entry, about["normals"])
     if "segments" in kinds:
-        labels["segments"] = labelled.load(root, entry, about["segments"]).label()
+        labels["segments"] = labelled.load(root, entry, about.get("segments")).label()
     if "edited" in kinds:
         labels["edited"] = picture_files.read(root, entry, frame, "edited")
     said = {"captions": entry.captions, "expressions": entry.expressions}

@@ -504,6 +504,16 @@ def test_expressions_name_segments_by_their_ids(root: Path) -> None:
     assert loaded["expressions"] == one.expressions
 
 
+def test_a_mask_that_is_missing_is_said_so(root: Path) -> None:
+    put(root, "rgb/1.jpg", (root / "rgb" / "0.jpg").read_bytes())
+    put(root, "mask/1.png", grey(classes()))
+    given = {"files": "mask/*.png", "coding": "index", "names": NAMES, "void": [255]}
+    one, _ = folders.index(Folder(str(root)), images="rgb/*.jpg", segments=given)
+    assert (one.labels, one.files["segments"].size) == (("segments",), -1)
+    with pytest.raises(BadSample, match=r"missing: no segments when rgb/0.jpg was .*mask/0.png"):
+        folders.load(Folder(str(root)), one, ("segments",))
+
+
 def test_a_mask_that_is_damaged_after_indexing_is_refused(root: Path) -> None:
     put(root, "mask/0.png", grey(classes()))
     entry, _ = read(root, files="mask/*.png", coding="index", names=NAMES, void=[255])

@@ -110,8 +110,14 @@ def survey(root: Root, entry: Entry, spec: SegmentsSpec, legend: Legend) -> Surv
     return Survey(found, about, left_out)
 
 
-def load(root: Root, entry: Entry, about: Mapping[str, Any]) -> Partition:
-    """The segments of an image, by what `survey` noted of it. Raises BadSample."""
+def load(root: Root, entry: Entry, about: Mapping[str, Any] | None) -> Partition:
+    """The segments of an image, by what `survey` noted of it, None if a file was missing then.
+
+    Raises BadSample.
+    """
+    if about is None:
+        lost = next(file for file in entry.files.values() if file.size < 0)
+        raise BadSample("missing", f"no segments when {entry.id} was indexed", lost.path)
     legend = Legend(
         names=dict(about["names"]),
         void=frozenset(about["void"]),
