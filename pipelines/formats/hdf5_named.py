@@ -95,7 +95,10 @@ def _dataset(opened: Any, name: str, file: str) -> Any:
     if last not in place:
         there = choices(last, list(place)[:LISTED])
         raise BadSample("wrong dtype", f"HDF5 without a dataset {name!r}{there}", file)
-    return hdf5.own_dataset(place, last, file)
+    found = hdf5.own_dataset(place, last, file)
+    if found.shape is None:
+        raise BadSample("undecodable", f"HDF5 {name}: an empty dataset, without a shape", file)
+    return found
 
 
 def _refuse_large(dataset: Any, most: int, file: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pipelines import folders
+from pipelines.demo import folders as demo
 from pipelines.demo.folders import npy
 from pipelines.parts.folders import presets
 from tests.helpers.own_folders import HEIGHT, JPEG, WIDTH, entries, metres, png, put
@@ -97,6 +98,28 @@ def test_blenderproc(tmp_path: Path) -> None:
     assert sample.labels["depth"].valid.sum() == (HEIGHT - 1) * WIDTH
     assert sample.labels["normals"].xyz[:, 2, 2].tolist() == [0, 0, -1]
     assert sample.labels["segments"].classes == ("chair",)
+
+
+def test_blenderproc_shows_what_the_caster_saw(tmp_path: Path) -> None:
+    demo.write(tmp_path, frames=3, hdf5=True)
+    found = entries(tmp_path, preset="blenderproc")
+    for one, shot in zip(found, demo.truth(frames=3), strict=True):
+        assert (one.fault, one.left_out) == ("", ())
+        labels = folders.load(Folder(str(tmp_path)), one, one.labels).labels
+        seen = np.isfinite(shot.frame.depth)
+        metres = labels["depth"].metres.numpy()
+        assert np.array_equal(metres[seen], shot.frame.depth[seen].astype(np.float32))
+        xyz = labels["normals"].xyz.numpy()
+        assert np.abs(xyz - np.moveaxis(shot.frame.normals, -1, 0))[:, seen].max() < 1e-6
+        names = np.array(["", *labels["segments"].classes])[labels["segments"].ids.numpy()]
+        truth = np.array(["", *(surface.name for surface in shot.scene.surfaces)])
+        assert np.array_equal(names, truth[shot.frame.ids])
+
+
+def test_a_dataset_without_a_shape_is_a_fault(tmp_path: Path) -> None:
+    put(tmp_path, "0.hdf5", data=hdf5(colors=h5py.Empty("u1")))
+    (one,) = entries(tmp_path, images="*.hdf5", image_dataset="colors")
+    assert one.fault == "undecodable: HDF5 colors: an empty dataset, without a shape"
 
 
 def test_replicator(tmp_path: Path) -> None:

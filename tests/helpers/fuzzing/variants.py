@@ -38,6 +38,10 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant({"segments": kind}, {"frames": 8}) for kind in ("instances", "panoptic", "stuff")
     ),
     "diode": (Variant(written={"frames": 1}),),
+    "folders": (
+        Variant(written={"frames": 3}),
+        Variant({"preset": "blenderproc"}, {"frames": 2, "hdf5": True}),
+    ),
     "hypersim": (
         Variant(written={"frames": 1}),
         Variant({"image": "preview", "split": "all"}, {"frames": 1}),
