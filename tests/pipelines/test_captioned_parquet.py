@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import captioned
-from pipelines.parts.captioned import bits, pages
+from pipelines.formats.parquet import bits, pages
 from vbdata.core.images import encode_jpeg
 from vbdata.core.png import encode_png
 from vbdata.core.types import Entry
