@@ -23,8 +23,9 @@ has the name of a tar or folder beside it is img2dataset's table of that one, no
   table with the same image are one entry with all their captions; rows of Parquet and samples of
   tars stay apart. Text is UTF-8, or UTF-16 with a byte order mark.
 - id: the image's path, TAR/KEY or FILE/ROW. group: `group` or `scene` of the record as it is
-  ("coco:000000000139" makes it that picture), else captioned:ID. Where an image comes in several
-  rows or samples it needs that key to stay on one side of a split.
+  ("coco:000000000139" makes it that picture), else SOURCE:ID, so that no other source has it.
+  Sources that share pictures say so by one name in all: the option `groups`, in place of SOURCE.
+  Where an image comes in several rows or samples it needs that key to stay on one side of a split.
 - images are JPEG, PNG, WebP, TIFF, BMP or GIF by their first bytes, whatever they are called;
   another kind, an animation, or a TIFF of several pages is a fault that names it
   (vbdata/core/rasters.py). The engine converts grey, CMYK, alpha and 16 bits.
@@ -80,14 +81,22 @@ def index(
     image_key: str = "",
     caption_key: str = "",
     exif: str = picture_files.SHOWN,
+    groups: str = "",
+    source: str = "captioned",
 ) -> Iterator[Entry]:
     """The pairs in order of their ids. layout, image_key, caption_key: see above; "": guessed.
 
-    exif: shown or stored, how images stand. Raises SourceError unless there are files of exactly
-    one layout.
+    exif: shown or stored, how images stand; groups: a name before those of groups, in place of the
+    source's, `source`. Raises SourceError unless there are files of exactly one layout.
     """
     _check(layout, exif)
-    wanted = Names(image_key, caption_key, exif)
+    prefix = own.prefix_of(groups, source)
+    for entry in _entries(root, layout, Names(image_key, caption_key, exif)):
+        yield own.grouped(entry, prefix, entry.id)
+
+
+def _entries(root: Root, layout: str, wanted: Names) -> Iterator[Entry]:
+    """The entries of the one layout that is there, without those groups that no record states."""
     sizes = {file.path: file.size for file in root.files()}
     layouts = _layouts(sizes)
     present = [name for name, paths in layouts.items() if paths and layout in ("", name)]
@@ -126,9 +135,11 @@ def official(
     image_key: str = "",
     caption_key: str = "",
     exif: str = picture_files.SHOWN,
+    groups: str = "",
 ) -> Official:
     """Neither counts nor downloads: these pairs are your own."""
     _check(layout, exif)
+    own.prefix_of(groups, "")
     return Official(entries=None, downloads=())
 
 

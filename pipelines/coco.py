@@ -82,6 +82,7 @@ SEGMENTS = {  # kind of masks -> whether its classes are things where they do no
     "person_keypoints": True,
 }
 HOLDOUTS = {"coco-val2017": {"split": "val2017"}, "coco-val2014": {"split": "val2014"}}
+KNOWN_GROUPS = r"^coco:\d{12}$"  # of COCO's own pictures
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 COCO, OWN = "coco", "own"  # of the option ids
 

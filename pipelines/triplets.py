@@ -17,8 +17,10 @@ Licence: that of whoever made them; a record's `license` is kept. Two layouts, o
   that cannot be seen (control, NUL, direction of writing, zero width) are left out, as are texts
   that are blank or longer than 10,000 characters. An entry without any is a fault.
 - id: INPUT|EDITED, or TAR/KEY. group: `group` or `scene` of the record as it is
-  ("coco:000000000139" makes it an edit of that picture), else the input image. Edits of one image
-  in several samples of a tar need that key to stay on one side of a split.
+  ("coco:000000000139" makes it an edit of that picture), else SOURCE:INPUT, in tars SOURCE:ID, so
+  that no other source has it. Sources that share pictures say so by one name in all: the option
+  `groups`, in place of SOURCE. Edits of one image in several samples of a tar need that key to stay
+  on one side of a split.
 - size: `width` and `height` of the record, else the header of the input image, for which indexing
   reads 64 KiB a record (all of the file where that is not enough), and never a pixel.
 - both images are JPEG, PNG, WebP, TIFF, BMP or GIF, still pictures, of one size.
@@ -91,12 +93,15 @@ def index(
     output_key: str = "",
     instruction_key: str = "",
     exif: str = picture_files.SHOWN,
+    groups: str = "",
+    source: str = "triplets",
 ) -> Iterator[Entry]:
     """The triplets in order of their ids. input_key, output_key, instruction_key: "": guessed.
 
-    exif: shown or stored, how images stand. Raises SourceError unless there are files of exactly
-    one layout.
+    exif: shown or stored, how images stand; groups: a name before those of groups, in place of the
+    source's, `source`. Raises SourceError unless there are files of exactly one layout.
     """
+    prefix = own.prefix_of(groups, source)
     records.one_of("exif", exif, picture_files.FRAMES)
     wanted = Names(input_key, output_key, instruction_key, exif)
     known = {file.path: file.size for file in root.files()}
@@ -110,9 +115,12 @@ def index(
         found = f"{len(tables)} {METADATA} and {len(archives)} *.tar"
         raise SourceError(f"{root.url}: {found}; expected files of one of the two")
     if tables:
-        yield from _of_tables(root, tables, known, wanted)
+        for entry in _of_tables(root, tables, known, wanted):
+            name = entry.files["image"].path if entry.files else entry.id
+            yield own.grouped(entry, prefix, name)
     for path in sorted(archives, key=lambda path: f"{path}/"):  # the order of the ids
-        yield from _of_tar(root, FileRef(path=path, size=known[path]), wanted)
+        for entry in _of_tar(root, FileRef(path=path, size=known[path]), wanted):
+            yield own.grouped(entry, prefix, entry.id)
 
 
 def official(
@@ -121,8 +129,10 @@ def official(
     output_key: str = "",
     instruction_key: str = "",
     exif: str = picture_files.SHOWN,
+    groups: str = "",
 ) -> Official:
     """Neither counts nor downloads: these triplets are your own."""
+    own.prefix_of(groups, "")
     records.one_of("exif", exif, picture_files.FRAMES)
     return Official(entries=None, downloads=())
 
@@ -184,7 +194,7 @@ def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]
             raise own.garbled(f"{key} is {name!r:.40}, expected text")
         paths.append(safe(above + name))
     entry = replace(
-        _bare("|".join(paths), paths[0]),
+        _bare("|".join(paths)),
         files={
             role: records.file_ref(path, known) for role, path in zip(ROLES, paths, strict=True)
         },
@@ -240,11 +250,11 @@ def _name(option: str, wanted: str, there: list[str], path: str) -> str:
     raise own.absent(option, wanted, there, path)
 
 
-def _bare(name: str, source: str = "") -> Entry:
-    """An entry of which nothing is known but its name and its input image, `source`."""
+def _bare(name: str) -> Entry:
+    """An entry of which nothing is known but its name, and no group yet."""
     return Entry(
         id=name,
-        group=f"triplets:{source or name}",
+        group="",
         width=0,
         height=0,
         license="unknown",

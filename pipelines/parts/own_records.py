@@ -6,6 +6,7 @@ Shared by the readers `captioned` and `triplets`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 HEAD = 1 << 16  # bytes of an image that are read for its size; nearly always enough
 TAIL = 1 << 14  # bytes at the end of a PNG in which its orientation may stand
+PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 KINDS = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif")
 OTHERS = ("avif", "heic", "heif", "jxl", "jp2", "svg")
 SIGNATURES = {  # offset and bytes of what is not read -> its name
@@ -133,14 +135,29 @@ def described(entry: Entry, row: dict[str, Any]) -> Entry:
         if not (records.whole(width) and records.whole(height)):
             raise garbled(f"its size is {width!r:.20} x {height!r:.20}")
         entry = sized(entry, (width, height))
-    group = next((row[key] for key in ("group", "scene") if row.get(key) is not None), entry.group)
+    group = next((row[key] for key in ("group", "scene") if row.get(key) is not None), None)
     if records.whole(group):
         group = str(group)
-    if not records.text(group) or not group:
+    if group is not None and not (records.text(group) and group):
         raise garbled(f"its group is {group!r:.40}, expected text")
     license_ = row.get("license")
     license_ = license_ if records.text(license_) and license_.strip() else entry.license
-    return replace(entry, group=group, license=license_)
+    return replace(entry, group=group or entry.group, license=license_)
+
+
+def grouped(entry: Entry, prefix: str, name: str) -> Entry:
+    """The entry, in the group PREFIX:NAME unless its record states one."""
+    return entry if entry.group else replace(entry, group=f"{prefix}:{name}")
+
+
+def prefix_of(groups: str, source: str) -> str:
+    """What stands before the names of groups: the option `groups`, else the source's name.
+
+    Raises SourceError if the option is no name.
+    """
+    if groups and not PREFIX.fullmatch(groups):
+        raise SourceError(f"groups: {groups!r} is no name of letters, digits, '_', '.' and '-'")
+    return groups or source
 
 
 def measured(root: Root, entry: Entry, frame: str, span: Span | None = None) -> Entry:

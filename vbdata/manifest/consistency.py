@@ -17,7 +17,7 @@ from vbdata import plugins
 from vbdata.core.types import Cell
 from vbdata.errors import choices
 from vbdata.layout import MANIFEST, SHARDS, SUMS, build_digest, shards_folder, tar_path
-from vbdata.manifest.model import Manifest, ShardLine
+from vbdata.manifest.model import Manifest, ShardLine, SourceLine
 from vbdata.manifest.tally import hundredths
 from vbdata.planning.mixture import apportion, redistribute
 from vbdata.recipe.recipe import recipe_digest
@@ -83,7 +83,7 @@ def _shard_line_faults(
 
 def _cell_faults(manifest: Manifest, weights: Mapping[Cell, Fraction]) -> Iterator[str]:
     """A sentence for each cell whose counts do not follow from the recipe and from one another."""
-    recipe, entries = manifest.recipe, {line.source: line.entries for line in manifest.sources}
+    recipe, sound = manifest.recipe, {line.source: _sound(line) for line in manifest.sources}
     total = sum(weights.values(), Fraction(0))
     if not total:
         yield f"{MANIFEST}: the weights of its recipe add up to 0"
@@ -104,13 +104,32 @@ def _cell_faults(manifest: Manifest, weights: Mapping[Cell, Fraction]) -> Iterat
         most = min(cell.realised, cell.eligible)
         if cell.unique > most or not cell.eligible or cell.replaced > cell.quarantined:
             yield f"{name}: unique, replaced or eligible is more than can be"
-        elif cell.eligible > entries.get(cell.source, cell.eligible):
-            yield f"{name}: {cell.eligible} of the {entries[cell.source]} entries are eligible"
+        elif cell.eligible > sound.get(cell.source, cell.eligible):
+            yield f"{name}: {cell.eligible} of the {sound[cell.source]} sound entries are eligible"
         elif cell.passes != hundredths(Fraction(cell.realised, cell.eligible)):
             yield f"{name}: {cell.passes} passes, {cell.realised} samples of {cell.eligible}"
     bad = sum(cell.quarantined for cell in manifest.cells)
     if bad > Fraction(Decimal(recipe.max_bad)) * (manifest.samples + bad):
         yield f"{MANIFEST}: {bad} rows are quarantined, more than max_bad = {recipe.max_bad}"
+
+
+def _sound(line: SourceLine) -> int:
+    """At most how many entries of a source can be drawn: damaged and barred ones are not."""
+    return line.entries - max(line.faults, line.missing.get("image", 0), *line.barred.values(), 0)
+
+
+def _source_faults(line: SourceLine) -> Iterator[str]:
+    """A sentence for each count of a source's line that cannot be."""
+    name = f"{MANIFEST}: {line.source}"
+    few = {"damaged": line.faults}
+    few |= {f"without their {role} file": count for role, count in line.missing.items()}
+    for what, count in few.items():
+        if count > line.entries:
+            yield f"{name}: {count} of {line.entries} records are {what}"
+    for key, counts in (("missing", line.missing), ("left_out", line.left_out)):
+        for what, count in counts.items():
+            if not what or not count:
+                yield f"{name}: {key} has {count} of {what!r}, which no build writes"
 
 
 def _apportioned(manifest: Manifest, weights: Sequence[Fraction]) -> list[int]:
@@ -146,8 +165,8 @@ def _recipe_faults(manifest: Manifest) -> Iterator[str]:
         yield f"{MANIFEST}: its cells are not those of the recipe"
         return
     yield from _cell_faults(manifest, weights)
-    if manifest.recipe_sha256 != recipe_digest(_in_order(manifest)):
-        yield f"{MANIFEST}: recipe_sha256 is not the digest of its recipe"
+    for line in manifest.sources:
+        yield from _source_faults(line)
     tasks = {cell.task for cell in manifest.cells}
     if {*manifest.code.tasks} != tasks or not {*manifest.roundtrip} <= tasks:
         yield f"{MANIFEST}: its code and round trips are not of the tasks of its cells"
@@ -162,3 +181,5 @@ def _recipe_faults(manifest: Manifest) -> Iterator[str]:
     stated_sets = {line.set for line in manifest.holdout}
     if not sets <= stated_sets or len(stated_sets) != len(recipe.holdout):
         yield f"{MANIFEST}: its held-out sets are not those of the recipe"
+    if manifest.recipe_sha256 != recipe_digest(_in_order(manifest)):
+        yield f"{MANIFEST}: recipe_sha256 is not the digest of its recipe"

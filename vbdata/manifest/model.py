@@ -83,7 +83,11 @@ class Exclusion(_Part):
 
 
 class SourceLine(_Part):
-    """A line of `sources`: a source's reader, licence, records, and digests of index and code."""
+    """A line of `sources`: a source's reader, licence, records, and digests of index and code.
+
+    missing: records that lack a file, by its role; left_out: annotations that cannot be used while
+    the rest of their record can, by reason. Manifests of before have neither.
+    """
 
     source: Name
     dataset: str
@@ -91,6 +95,8 @@ class SourceLine(_Part):
     homepage: str
     entries: Count
     faults: Count
+    missing: dict[str, Count] = Field(default_factory=dict)
+    left_out: dict[str, Count] = Field(default_factory=dict)
     barred: dict[str, Count]
     groups: Count
     groups_excluded: Count

@@ -36,8 +36,8 @@ from vbdata.manifest.columns import ROWS
 from vbdata.manifest.json_text import json_pieces, manifest_digest
 from vbdata.manifest.model import FORMAT
 from vbdata.manifest.shard_lines import ShardLines
+from vbdata.manifest.source_lines import source_line
 from vbdata.manifest.tally import Tally, cell_lines
-from vbdata.planning.exclusions import excluded_groups
 from vbdata.planning.plan import Plan
 from vbdata.planning.row_groups import together
 from vbdata.storage.filesystems import naming_full_disk
@@ -160,7 +160,7 @@ def _manifest(plan: Plan, tally: Tally, shards: ShardLines) -> dict[str, Any]:
         "bytes": tally.bytes,
         "shortfall": tally.shortfall,
         "cells": list(cell_lines(plan, tally)),
-        "sources": [_source_line(plan, name) for name in plan.indices],
+        "sources": [source_line(plan, name) for name in plan.indices],
         "roundtrip": tally.roundtrip(),
         "licenses": tally.license_lines(),
         "holdout": plan.held.lines(),
@@ -178,23 +178,6 @@ def _manifest(plan: Plan, tally: Tally, shards: ShardLines) -> dict[str, Any]:
 
 def _tasks(plan: Plan) -> list[str]:
     return sorted({cell.task for cell in plan.cells})
-
-
-def _source_line(plan: Plan, name: str) -> dict[str, Any]:
-    index = plan.indices[name]
-    module = plugins.dataset(index.source.dataset)
-    return {
-        "source": name,
-        "dataset": index.source.dataset,
-        "license": module.LICENSE,
-        "homepage": module.HOMEPAGE,
-        "entries": len(index),
-        "faults": len(index.faults()),
-        "barred": dict(plan.barred[name]),
-        **excluded_groups(plan, name),
-        "fingerprint": index.fingerprint,
-        "code": plugins.code_digest(plugins.DATASETS, index.source.dataset),
-    }
 
 
 def _index_fault(source: str, entry: Entry) -> dict[str, Any]:

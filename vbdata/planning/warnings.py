@@ -6,11 +6,22 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from vbdata.errors import one_line
 from vbdata.index.index import Index
 from vbdata.planning.plan import Plan
+
+
+def missing(index: Index) -> dict[str, int]:
+    """How many records lack a file, by its role."""
+    return _counted(pc.list_flatten(index.facts["missing"].combine_chunks()))
+
+
+def left_out(index: Index) -> dict[str, int]:
+    """How many parts of records are left out while the rest is used, by reason."""
+    return _counted(_reasons(pc.list_flatten(index.facts["left_out"].combine_chunks())))
 
 
 def losses(index: Index) -> Iterator[str]:
@@ -44,9 +55,9 @@ def empty_cells(plan: Plan) -> Iterator[str]:
 
 
 def _lost_files(index: Index) -> Iterator[str]:
-    missing = index.facts["missing"].combine_chunks()
-    for role in sorted(pc.unique(pc.list_flatten(missing)).to_pylist()):
-        rows = _rows(missing, role)
+    roles = index.facts["missing"].combine_chunks()
+    for role in missing(index):
+        rows = _rows(roles, role)
         (first,) = index.entries(rows[:1])
         yield (
             f"{len(rows)} of {len(index)} records lack their {role} file (such as "
@@ -58,9 +69,9 @@ def _lost_parts(index: Index) -> Iterator[str]:
     lines = index.facts["left_out"].combine_chunks()
     if not len(flat := pc.list_flatten(lines)):
         return
-    reasons = pc.list_element(pc.split_pattern(flat, ": ", max_splits=1), 0)
+    reasons = _reasons(flat)
     records = pc.list_parent_indices(lines).to_numpy()
-    for reason, count in sorted(Counter(reasons.to_pylist()).items()):
+    for reason, count in left_out(index).items():
         hit = pc.equal(reasons, reason).to_numpy(zero_copy_only=False)
         rows = np.unique(records[hit])
         detail = flat[int(hit.argmax())].as_py().partition(": ")[2]
@@ -69,6 +80,16 @@ def _lost_parts(index: Index) -> Iterator[str]:
             f"{count} annotations of {len(rows)} records are left out: {reason} (such as "
             f"{one_line(f'{name}: {detail}', 200)})"
         )
+
+
+def _reasons(lines: pa.Array) -> pa.Array:
+    """The reason of each line, which is what stands before its first ": "."""
+    return pc.list_element(pc.split_pattern(lines, ": ", max_splits=1), 0)
+
+
+def _counted(texts: pa.Array) -> dict[str, int]:
+    """How often each text occurs, in the order of the texts."""
+    return dict(sorted(Counter(texts.to_pylist()).items()))
 
 
 def _rows(lists: object, value: str) -> np.ndarray:

@@ -16,7 +16,7 @@ import yaml
 from vbdata import plugins
 from vbdata.manifest.columns import COLUMNS
 from vbdata.publish import tables
-from vbdata.publish.facts import glob, members, short_digest, summary
+from vbdata.publish.facts import glob, lost, members, short_digest, summary
 from vbdata.publish.rebuild import recipe_text
 from vbdata.publish.snippets import LIBRARIES, NUMBERS, snippet
 
@@ -184,6 +184,9 @@ def _left_out(manifest: Mapping[str, Any]) -> str:
     lines = [
         f"Damaged records that were tried: {reasons}." if reasons else "No record was damaged."
     ]
+    for line in manifest["sources"]:
+        if parts := ", ".join(f"{count} {tables.cell(what)}" for what, count in lost(line)):
+            lines.append(f"Lost of {line['source']}: {parts}.")
     for line in manifest["holdout"]:
         lines.append(f"Held out: {tables.cell(line['set'])}, {line['groups']} groups.")
     if manifest["recipe"]["licence_policy"] == "commercial":

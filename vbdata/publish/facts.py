@@ -70,6 +70,17 @@ def licence_url(name: str) -> str:
     return f"https://spdx.org/licenses/{name}.html" if SPDX.fullmatch(name) else name
 
 
+def lost(line: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """What a source lost while the rest of its records is used: what it is, how many.
+
+    line: the source's of the manifest; one of before, which does not say it, has nothing.
+    """
+    for role, count in line.get("missing", {}).items():
+        yield f"records without their {role} file", count
+    for reason, count in line.get("left_out", {}).items():
+        yield f"annotations left out: {reason}", count
+
+
 def summary(manifest: Mapping[str, Any]) -> str:
     """What the build is, in one sentence."""
     tasks = sorted({cell["task"] for cell in manifest["cells"] if cell["realised"]})

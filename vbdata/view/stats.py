@@ -1,8 +1,9 @@
 """The statement of a finished build: what was requested, what it holds, where that comes from.
 
 By cell: requested, apportioned, realised, unique, repeated, quarantined, replaced. By source:
-licence, fingerprint, groups excluded and by what. By task: the error of the targets' own decoding.
-All of it stands in manifest.json; here it is printed, or picked out for `--json`.
+licence, fingerprint, groups excluded and by what, files and annotations lost. By task: the error of
+the targets' own decoding. All of it stands in manifest.json; here it is printed, or picked out for
+`--json`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from vbdata.publish.facts import lost
 
 PARTS = (
     *("name", "split", "digest", "build_sha256", "samples", "bytes", "shortfall", "cells"),
@@ -46,6 +49,7 @@ def print_statement(manifest: Mapping[str, Any], screen: Console) -> None:
         _cells(manifest["cells"], wide),
         _sources(manifest["sources"], wide, screen.width >= WIDEST),
         _excluded(manifest["sources"], wide),
+        _lost(manifest["sources"], wide),
         _licences(manifest["licenses"], wide),
         _roundtrip(manifest["roundtrip"], wide),
         _quarantine(manifest["quarantine"], wide),
@@ -125,6 +129,15 @@ def _excluded(sources: Sequence[Mapping[str, Any]], wide: bool) -> Table:
                 str(cause["groups"]),
                 str(cause["records"]),
             )
+    return table
+
+
+def _lost(sources: Sequence[Mapping[str, Any]], wide: bool) -> Table:
+    """A row for each kind of file that records lack, and each reason of annotations left out."""
+    table = _table("Lost", ("source", "what"), ("count",), wide)
+    for line in sources:
+        for what, count in lost(line):
+            table.add_row(Text(line["source"]), Text(what), str(count))
     return table
 
 

@@ -30,10 +30,10 @@ class Names(NamedTuple):
 
 
 def bare(name: str) -> Entry:
-    """An entry of which nothing is known but its name."""
+    """An entry of which nothing is known but its name, and no group yet."""
     return Entry(
         id=name,
-        group=f"captioned:{name}",
+        group="",
         width=0,
         height=0,
         license=LICENSE,

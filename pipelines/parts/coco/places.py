@@ -131,6 +131,9 @@ def coco_group(image: Mapping[str, Any], *, ids: bool) -> str:
 def own_group(path: str) -> str:
     """The identity of a picture of one's own inside its source: its path without the type.
 
-    The copies that Roboflow makes of a picture have that of the picture.
+    The copies that Roboflow makes of a picture have that of the picture. A name of digits alone
+    keeps its type: in a source that is called coco it would else be the group of a COCO picture.
     """
+    if path.rpartition(".")[0].isdigit():
+        return path
     return ROBOFLOW.sub("", path.rpartition(".")[0] or path)

@@ -15,6 +15,7 @@ from vbdata import plugins
 from vbdata.core.types import Cell
 from vbdata.manifest.browse import Browser, Picked, browsing
 from vbdata.planning.mixture import apportion
+from vbdata.publish.facts import lost
 from vbdata.storage.folder import Folder
 from vbdata.view.report import figures
 from vbdata.view.report.charts import bar
@@ -81,6 +82,9 @@ def page(out: Folder, options: PageOptions) -> bytes:
             "row_figures": figures.of_rows(rows),
             "tasks": sorted({task for _, task in build.cells}),
             "sources": list(dict.fromkeys(source for source, _ in build.cells)),
+            "lost": [
+                (line["source"], *each) for line in build.manifest["sources"] for each in lost(line)
+            ],
         }
         measures = Measures()
         bare = _render(
