@@ -59,9 +59,7 @@ def package() -> Any:
     return OpenEXR
 
 
-def _wanted(
-    pixels: dict[str, NDArray[Any]], wanted: tuple[str, ...], file: str
-) -> tuple[str, ...]:
+def _wanted(pixels: dict[str, NDArray[Any]], wanted: tuple[str, ...], file: str) -> tuple[str, ...]:
     """The channels that make the array, in order. Raises BadSample unless it is clear which."""
     names = list(pixels)
     there = ", ".join(sorted(names)) or "none"
