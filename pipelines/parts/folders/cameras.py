@@ -36,7 +36,11 @@ def camera(
 
     Raises BadSample("garbled annotation") for what has none of the forms above.
     """
-    value = _value(data, path, at, name)
+    return of_value(_value(data, path, at, name), path, size)
+
+
+def of_value(value: Any, path: str, size: tuple[int, int]) -> Camera:
+    """fx, fy, cx, cy of a value of JSON: numbers, a matrix or an object. Raises BadSample."""
     if isinstance(value, Mapping):
         return _of_object(value, size, path)
     array = _array(value, path)

@@ -110,11 +110,11 @@ class Given:
                 self.faults.append(str(err))
         return tuple(found)
 
-    def below(self, key: str) -> Given:
-        """A mapping of options, empty if it is not given; a text stands for its `files`."""
+    def below(self, key: str, short: str = "files") -> Given:
+        """A mapping of options, empty if it is not given; a text stands for its key `short`."""
         value = self.raw(key)
         if isinstance(value, str) and value:
-            value = {"files": value}
+            value = {short: value}
         if value is not None and not isinstance(value, Mapping):
             if value != "":
                 self.fault(key, f"{value!r:.60} should be a mapping")

@@ -6,7 +6,7 @@ normals, the coding of segments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from vbdata.errors import BadSample, SourceError, choices
@@ -105,13 +105,19 @@ def _depth(above: Given, camera: CameraSpec | None) -> DepthSpec | None:
     given = above.below("depth")
     if given.empty():
         return None
-    files = _files(given, "depth")
+    files, own = _files(given, "depth"), _camera(given, "camera")
+    coding = depth_coding(given, known=own is not None or camera is not None)
+    given.close()
+    return DepthSpec(files=files, coding=coding, camera=own)
+
+
+def depth_coding(given: Given, *, known: bool) -> depth.Coding:
+    """What the options of depth say of its numbers. known: whether they have a camera."""
     why = "z along the axis, ray to the camera's centre, disparity in pixels, or inverse (1/z)"
     kind = given.choice("kind", depth.KINDS, f"files do not say it: {why}")
     unit = (
         UNIT if kind in ("z", "ray") else f"stored units a {'pixel' if kind[0] == 'd' else '1/m'}"
     )
-    own = _camera(given, "camera")
     coding = depth.Coding(
         scale=given.number("scale", f"files do not say their unit: {unit}"),
         kind=kind,
@@ -123,12 +129,11 @@ def _depth(above: Given, camera: CameraSpec | None) -> DepthSpec | None:
         channels=given.texts("channels"),
         resize=given.flag("resize"),
     )
-    if kind in depth.NEED_CAMERA and own is None and camera is None:
+    if kind in depth.NEED_CAMERA and not known:
         given.fault("camera", f"is to be set for {kind}: [fx, fy, cx, cy] in pixels, or a pattern")
     if kind != "disparity" and coding.baseline:
         given.fault("baseline", f"is for disparity, but kind is {kind}")
-    given.close()
-    return DepthSpec(files=files, coding=coding, camera=own)
+    return coding
 
 
 def _normals(above: Given) -> NormalsSpec | None:
@@ -148,8 +153,15 @@ def _normals(above: Given) -> NormalsSpec | None:
         given.fault("frame", f"is to be set: files do not say it; {words}, opencv, opengl, world")
     elif frame is None and value != normals.WORLD:
         given.fault("frame", f"{value!r:.60} is no frame; {words}, or opencv, opengl, world")
+    coding = normals_coding(given, frame)
+    given.close()
+    return NormalsSpec(files=files, coding=coding, pose=pose)
+
+
+def normals_coding(given: Given, frame: tuple[str, str, str] | None) -> normals.Coding:
+    """What the options of normals say of their numbers. frame: None if it is at fault."""
     why = "floats signed (-1 to 1) or unsigned (0 to 1), or png8, png16"
-    coding = normals.Coding(
+    return normals.Coding(
         frame=frame or normals.FRAMES["opencv"],
         coding=given.choice("coding", normals.CODINGS, why),
         two_sided=given.flag("two_sided"),
@@ -157,8 +169,6 @@ def _normals(above: Given) -> NormalsSpec | None:
         channels=given.texts("channels"),
         resize=given.flag("resize"),
     )
-    given.close()
-    return NormalsSpec(files=files, coding=coding, pose=pose)
 
 
 def _pose(above: Given) -> tuple[PoseSpec | None, tuple[str, str, str] | None]:
@@ -180,8 +190,17 @@ def _segments(above: Given) -> SegmentsSpec | None:
     given = above.below("segments")
     if given.empty():
         return None
-    files = _files(given, "segments")
-    coding = given.choice("coding", CODINGS, "how a file has its classes")
+    instances = _one_file(given, "instances", "instances")
+    found = segments_spec(given, _files(given, "segments"), instances, CODINGS)
+    given.close()
+    return found
+
+
+def segments_spec(
+    given: Given, files: Files, instances: Files | None, codings: Collection[str]
+) -> SegmentsSpec:
+    """What the options of segments say, but for where files, and those of instances, are."""
+    coding = given.choice("coding", codings, "how a file has its classes")
     table, named, columns, text = _names(given, coding)
     void, background = _codes(given, "void", coding), _codes(given, "background", coding)
     if coding == "voc":
@@ -191,12 +210,11 @@ def _segments(above: Given) -> SegmentsSpec | None:
     told = given.raw("things")
     every = coding in ("ids", "voc", *outlines.CODINGS)
     things = None if (every and told is None) or told == "all" else frozenset(given.texts("things"))
-    instances = _one_file(given, "instances", "instances")
     if instances and coding not in ("index", "palette", "colours", "voc"):
         given.fault("instances", f"is for maps of classes, but coding is {coding}")
     if coding == "voc" and not instances:
         given.fault("instances", "is to be set for voc: the pattern of SegmentationObject")
-    found = SegmentsSpec(
+    return SegmentsSpec(
         files=files,
         coding=coding,
         instances=instances,
@@ -211,8 +229,6 @@ def _segments(above: Given) -> SegmentsSpec | None:
         channels=given.texts("channels"),
         resize=given.flag("resize"),
     )
-    given.close()
-    return found
 
 
 def _names(

@@ -9,15 +9,15 @@ file of the root, or the usual one.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from vbdata.errors import BadSample, SourceError, choices
+from vbdata.errors import BadSample
 
+from .. import presets
 from .patterns import Listing, compiled
 
 if TYPE_CHECKING:
@@ -32,14 +32,7 @@ NESTED = ("depth", "normals", "segments", "captions", "expressions", "edited")
 
 def known() -> list[str]:
     """The names of the presets."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-@functools.cache
-def _read(name: str) -> Mapping[str, Any]:
-    value = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    assert isinstance(value, dict), name
-    return value
+    return presets.known(FOLDER)
 
 
 def layouts(
@@ -50,13 +43,11 @@ def layouts(
     Each has the key "optional": the kinds that need not be there. root, listing: where words of the
     preset are looked for. Raises SourceError for an unknown preset.
     """
-    own = {key: value for key, value in given.items() if value not in ("", {}, None)}
+    own = presets.given(given)
     name = own.pop("preset", "" if "images" in own else USUAL)
     if not name:
         return [{**own, "optional": ()}]
-    if not isinstance(name, str) or name not in known():
-        raise SourceError(f"preset: {name!r} is not a choice{choices(name, known())}")
-    preset = _read(name)
+    preset = presets.read(FOLDER, name)
     words = {
         word: _word(word, place, root, listing) for word, place in preset.get("words", {}).items()
     }
@@ -90,12 +81,6 @@ def _said(value: Any, words: Mapping[str, str]) -> Any:
 
 
 def _merged(preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {**preset, **own}
-    for key in NESTED:
-        mine, theirs = own.get(key), preset.get(key)
-        if isinstance(mine, str):
-            mine = {"files": mine}
-        if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
-            merged[key] = {**theirs, **mine}
+    merged = presets.merged(preset, own, NESTED, "files")
     merged["optional"] = tuple(k for k in (*NESTED, "camera") if k in preset and k not in own)
     return merged
