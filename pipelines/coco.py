@@ -42,7 +42,8 @@ train2017 have no instance). Annotations of an image that has no record are a fa
 - sizes are of the stored pixels, as in COCO; where a record has none, those of the picture's
   header. Captions are stripped of white space; blank ones are dropped.
 - groups: coco:ID for COCO's own pictures, by their coco_url or their names of 2014; any other
-  picture is SOURCE:PATH, so that no set of COCO and no other source has it.
+  picture is SOURCE:PATH, so that no set of COCO and no other source has it. Plans warn of those
+  that are named as a held-out picture of COCO, unless `ids` says whether they are.
 
 Sources: cocodataset.org/#format-data; cocoapi (maskApi.c, coco.py); panopticapi (utils.py); Lin et
 al., "Microsoft COCO", ECCV 2014; Kirillov et al., CVPR 2019; Caesar et al., "COCO-Stuff", 2018;
@@ -169,6 +170,11 @@ def official(
     if annotations or images or pngs or licence or split not in SPLITS or ids not in ("", COCO):
         return Official(entries=None, downloads=())
     return release.official(split, segments)
+
+
+def whose(*, ids: str = "", **_: Any) -> str:
+    """What to say where pictures are COCO's that do not look so; "" if `ids` says it already."""
+    return "" if ids else "say ids: coco (and ids: own if not)"
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
