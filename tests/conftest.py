@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.helpers.builds import REPOSITORY, demo_recipe_over
+from tests.helpers.builds import REPOSITORY, demo_recipe_over, writers_digest
 from vbdata import demo
 from vbdata.engine.build import build
 from vbdata.machine.process import one_thread
@@ -105,23 +107,39 @@ def _once(folder: Path, lock: Path, make: Callable[[Path], Any], wait: bool = Tr
             return False
         if not folder.exists():
             part = lock.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)  # of a session that was killed
             make(part)
             part.rename(folder)
     return True
 
 
 @pytest.fixture(scope="session")
-def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo datasets, written by all test processes at once. Read only: copy what you damage."""
+def demo_data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo datasets, written by all test processes at once. Read only: copy what you damage.
+
+    What one code has written is kept in pytest's cache for later sessions, which copy it.
+    """
     shared = _shared(tmp_path_factory)
-    base = shared / "demo-data"
+    base, kept = shared / "demo-data", request.config.cache.mkdir("demo-data") / writers_digest()
 
-    def write(name: str, wait: bool) -> bool:
+    def make(name: str, folder: Path) -> None:
+        def write(part: Path) -> None:
+            demo.write(name, part, 0)
+
+        if not kept.exists():
+            for old in kept.parent.iterdir():
+                if time.time() - old.stat().st_mtime > 86_400:  # newer ones may be in use
+                    shutil.rmtree(old, ignore_errors=True)
+        kept.mkdir(parents=True, exist_ok=True)
+        _once(kept / name, kept / f"{name}.lock", write)
+        shutil.copytree(kept / name, folder)
+
+    def asked(name: str, wait: bool) -> bool:
         lock = shared / f"demo-data-{name}.lock"
-        return _once(base / name, lock, lambda folder: demo.write(name, folder, 0), wait)
+        return _once(base / name, lock, lambda folder: make(name, folder), wait)
 
-    for name in [name for name in demo.datasets() if not write(name, wait=False)]:
-        write(name, wait=True)
+    for name in [name for name in demo.datasets() if not asked(name, wait=False)]:
+        asked(name, wait=True)
     return base
 
 

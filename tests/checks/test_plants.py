@@ -275,6 +275,7 @@ def test_other_code_may_word_the_card_differently(out: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_links_out_of_the_folder(out: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -347,6 +348,7 @@ def test_a_quarantine_line_with_a_key_twice(out: Path) -> None:
     found(out, "line 1 is not as it was written", sample=0)
 
 
+@pytest.mark.slow
 def test_members_in_another_order(out: Path) -> None:
     tar = tars(out)[0]
     samples: dict[str, Parts] = {}

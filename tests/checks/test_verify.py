@@ -128,6 +128,7 @@ def table_of(out: Path) -> pa.Table:
     return pq.read_table(out / "manifest" / "train.parquet")
 
 
+@pytest.mark.slow
 def test_a_whole_build_is_whole(out: Path) -> None:
     report = examine(Folder(str(out)))
     assert (report.faults, report.unread, report.notes) == ((), (), ())
@@ -165,6 +166,7 @@ def test_a_flipped_byte(out: Path) -> None:
     assert faults_of(out, sample=0) == [], "a sample of none reads no tar"
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_of_a_small_file(out: Path) -> None:
     small = [path for path in sums(out) if not path.endswith(".tar")]
     assert len(small) > 6
@@ -286,6 +288,7 @@ def test_wrong_offsets(out: Path, change: Callable[[Any], Any], expected: str) -
     found(out, "", sample=24)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_a_colour_that_the_task_cannot_draw(out: Path, task: str) -> None:
     changed = []
@@ -363,6 +366,7 @@ def test_an_input_that_should_be_blank(out: Path) -> None:
     found(out, "input.jpg is not black, as its row says")
 
 
+@pytest.mark.slow
 def test_a_duplicate_key(out: Path) -> None:
     tar = tars(out)[0]
     samples = [(m.key, m.extension, m.data) for m in members(tar)]
@@ -749,6 +753,7 @@ def test_a_sample_of_a_build_on_s3_is_read_by_range(s3: Log, whole: Path) -> Non
     assert (whole_report.faults, whole_report.bytes) == ((), size)
 
 
+@pytest.mark.slow
 def test_the_command(out: Path) -> None:
     assert run("verify", str(out), "--workers", "1").stdout == f"{out}: whole\n"
     sampled = run("verify", str(out), "--sample", "4")

@@ -75,6 +75,7 @@ def test_json_lines(roots: list[str], tmp_path: Path) -> None:
     assert not json.loads(checked.stdout)["ok"]
 
 
+@pytest.mark.slow
 def test_the_plan_opens_no_image(roots: list[str], demo_data: Path, tmp_path: Path) -> None:
     import shutil
 

@@ -113,6 +113,7 @@ def maps(draw: st.DrawFn) -> NDArray[np.uint8]:
     return np.ascontiguousarray(few[places])
 
 
+@pytest.mark.slow
 @given(maps(), st.booleans())
 def test_png_is_that_of_the_plain_encoder_and_reads_back(
     pixels: NDArray[np.uint8], sparse: bool
@@ -300,6 +301,7 @@ def test_a_polygon_that_would_eat_all_memory_is_refused() -> None:
     assert _rle.many_runs([[comb], [[0, 0, 9, 0, 9, 9]]], *shape) == [None, None]
 
 
+@pytest.mark.slow
 def test_a_compiler_that_fails_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
     code = (
         "import numpy as np; from vbdata.core.png import encode_png;"

@@ -414,6 +414,7 @@ def test_a_bug_in_a_plug_in_ends_the_build_clearly(
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_geometry_shrinks_image_and_label_alike(demo_recipe: Recipe, tmp_path: Path) -> None:
     import webdataset
 

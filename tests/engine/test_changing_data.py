@@ -103,6 +103,7 @@ def test_a_file_replaced_after_indexing_is_named(
     assert run(recipe(tmp_path), out) == old
 
 
+@pytest.mark.slow
 def test_a_file_replaced_for_good_is_used_by_the_next_run(tmp_path: Path, old: str) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     run(recipe(tmp_path), out, lambda: write(data, RESIZED))
@@ -111,6 +112,7 @@ def test_a_file_replaced_for_good_is_used_by_the_next_run(tmp_path: Path, old: s
     assert new == run(recipe(tmp_path), tmp_path / "new") != old
 
 
+@pytest.mark.slow
 def test_a_file_of_the_same_size_replaced_after_its_receipt(tmp_path: Path, old: str) -> None:
     """A folder says nothing of the content of its files: `rehash` reads them again."""
     data, out = tmp_path / "data", tmp_path / "old"

@@ -61,6 +61,7 @@ def test_what_is_missing_and_where_to_get_it(data: Path) -> None:
     assert any(finding.level == "fail" for finding in findings)
 
 
+@pytest.mark.slow
 def test_damage_is_counted_with_examples(data: Path) -> None:
     images = sorted((data / "coco" / "train2017").glob("*.jpg"))
     images[0].unlink()

@@ -147,6 +147,7 @@ def test_a_constant_is_learnt_from_other_scenes(truth: BuildTruth, cap: float) -
     assert kitti["constant median"]["metrics"]["absrel"] == pytest.approx(np.mean(errors), rel=0.01)
 
 
+@pytest.mark.slow
 def test_the_raw_data_sharpens_the_truth(truth: BuildTruth, demo_data: Path) -> None:
     roots = {name: [str(demo_data / name)] for name in ("kitti", "hypersim")}
     how = EvaluationOptions(trivial=False, roots=roots, tasks=("depth", "normals"), crop="none")
@@ -284,6 +285,7 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.mark.slow
 def test_the_command(truth: BuildTruth, demo_build: Path, answers: Path, tmp_path: Path) -> None:
     out = tmp_path / "more" / "report.json"
     given = ("--predictions", str(answers), "--task", "depth", "--no-trivial")

@@ -200,6 +200,7 @@ def test_average_precision_is_that_of_the_libraries(
     assert 0.05 < (found["ap"] or 0) < 0.95
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_ids_may_be_passed_around(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,14 @@ def republish(out: Path, manifest: dict[str, Any]) -> None:
         files = reader_files(manifest, sums)
         for path, data in {path: b"".join(pieces) for path, pieces in files.items()}.items():
             (out / path).write_bytes(data)
+
+
+def writers_digest() -> str:
+    """Of all that decides the bytes of demo data: code that its writers use, and libraries."""
+    digest = hashlib.sha256()
+    for folder in ("pipelines", "vbdata/core"):
+        for path in sorted((REPOSITORY / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    for library in ("numpy", "opencv-python-headless", "pillow", "h5py", "pyarrow"):
+        digest.update(version(library).encode())
+    return digest.hexdigest()[:16]

@@ -30,6 +30,8 @@ FULL = Entry(
     record=b"\x00\xff{}",
     fault="truncated: 3 of 9 bytes",
     left_out=("no mask: annotation 5: it has a box alone",),
+    relabel=(("cat", "pet", True),),
+    hidden=(1,),
 )
 
 
@@ -89,6 +91,13 @@ def test_tags_of_files_are_stored_and_not_digested(tmp_path: Path) -> None:
     assert entry_digest(entry) == entry_digest(FULL)
 
 
+def test_parts_of_classes_are_stored_and_not_digested(tmp_path: Path) -> None:
+    (cat,) = FULL.classes
+    told = replace(FULL, classes=(replace(cat, parts=((0, 90), (3, -1))),))
+    assert stored(told, tmp_path / "x.arrow").classes[0].parts == ((0, 90), (3, -1))
+    assert entry_digest(told) == entry_digest(FULL)
+
+
 def test_fields_without_a_value_are_stored(tmp_path: Path) -> None:
     bare = Entry(id="", group="", width=0, height=0, license="", files={}, labels=())
     assert stored(bare, tmp_path / "x.arrow") == bare
@@ -101,7 +110,7 @@ def test_every_field_is_spelled_once_and_no_other() -> None:
 
 def test_digests_of_entries_do_not_move() -> None:
     """Fingerprints, locks and finished builds are compared by them."""
-    before = replace(FULL, left_out=())
+    before = replace(FULL, left_out=(), relabel=(), hidden=())
     assert (
         entry_digest(before) == "74fcc73086ff74d6b3b1210dc99af18eb44805707f48b8386d4b1673da9e7b82"
     )

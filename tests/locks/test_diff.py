@@ -43,6 +43,7 @@ def counts(found: Diff) -> dict[str, int]:
     return {name: kind.count for name, kind in found.samples.items() if kind.count}
 
 
+@pytest.mark.slow
 def test_a_build_is_the_same_as_itself_and_as_its_lock(old: Path) -> None:
     lock = old.parent / "old.lock.json"
     for a, b in ((old, old), (old, lock), (lock, old), (lock, lock)):

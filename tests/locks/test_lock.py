@@ -291,6 +291,7 @@ def edited(path: Path, **changes: Any) -> None:
     path.write_text(forged.model_copy(update={"digest": forged.own_digest()}).text())
 
 
+@pytest.mark.slow
 def test_other_libraries_are_a_warning_or_the_likely_cause(
     small: Path, data: Path, tmp_path: Path
 ) -> None:

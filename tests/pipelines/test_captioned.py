@@ -98,13 +98,13 @@ def test_the_miniature_is_the_truth(tmp_path: Path, layout: str, scheme: str) ->
             if file.is_file():
                 root.write(str(file.relative_to(tmp_path)), file.read_bytes())
     pairs = list(demo.truth(seed=5, frames=6))
-    found = entries(root)
+    found = entries(root, source="mine")
     assert len(found) == 6
     for entry, pair in zip(found, pairs, strict=True):
         said = pair.captions[:1] if layout in ("pairs", "tars") else pair.captions
         assert (entry.fault, entry.captions) == ("", said)
         assert (entry.width, entry.height) == pair.rgb.shape[1::-1]
-        assert entry.group == (pair.group or f"captioned:{entry.id}")
+        assert entry.group == (pair.group or f"mine:{entry.id}")
         assert entry.license == captioned.LICENSE
         sample = captioned.load(root, entry, ["captions"])
         assert sample.image == pair.data
@@ -257,6 +257,20 @@ def test_lines_of_a_table(tmp_path: Path, form: str) -> None:
     one, two = entries(root)
     assert one.captions == ('a "cat", asleep', "it sleeps")
     assert (one.group, two.group) == ("coco:000000000139", "captioned:d/b.png")
+
+
+def test_groups_are_of_their_source_unless_it_shares_them(tmp_path: Path) -> None:
+    """Also of faulty records; a group that a record states stays what it is."""
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.jpg").write_bytes(JPEG)
+        (tmp_path / f"{name}.txt").write_text("" if name == "b" else "a cat")
+    (tmp_path / "c.json").write_text('{"group": "captioned:c.jpg"}')
+    root = Folder(str(tmp_path))
+    for options, prefix in (({"source": "mine"}, "mine"), ({"groups": "both"}, "both")):
+        groups = [entry.group for entry in entries(root, **options)]
+        assert groups == [f"{prefix}:a.jpg", f"{prefix}:b.jpg", "captioned:c.jpg"]
+    with pytest.raises(SourceError, match="groups: 'a b' is no name"):
+        captioned.official(groups="a b")
 
 
 @pytest.mark.parametrize("image", ["file_name", "image", "File"])

@@ -484,6 +484,7 @@ def test_hypersim_normals_and_their_defects(
         assert min(lost.sum(), (length == 0).sum(), (length > 1.2).sum(), flipped.sum()) > 50
 
 
+@pytest.mark.slow
 def test_hypersim_lenses_and_windows(hypersim_truth: list[Truth]) -> None:
     plain = np.array([[3**-0.5, 0, 0], [0, 0.75 * 3**-0.5, 0], [0, 0, -1]])
     away = {name: np.abs(matrix_of(place) - plain).max() for name, place in PLACES.items()}

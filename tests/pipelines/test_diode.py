@@ -88,6 +88,7 @@ def test_the_miniature_is_the_truth(tmp_path: Path, split: str) -> None:
     assert masked > 100  # depth that only the mask takes away
 
 
+@pytest.mark.slow
 def test_domains(tmp_path: Path) -> None:
     demo.write(tmp_path, frames=1)
     root = Folder(str(tmp_path))

@@ -108,6 +108,7 @@ def label(root: Folder, entry: Entry, kind: str) -> Any:
     return found
 
 
+@pytest.mark.slow
 @real
 def test_the_real_frame_has_its_scenes_camera() -> None:
     root = Folder(str(REAL))
@@ -456,6 +457,7 @@ def test_chunks_of_a_wrong_size_are_refused(size: int) -> None:
         _hdf5.read_array(packed.getvalue(), (12, 16), np.float16, "a.hdf5")
 
 
+@pytest.mark.slow
 def test_flipped_bytes_are_bad_samples_or_harmless(tmp_path: Path) -> None:
     hdf5(tmp_path / "a.hdf5", wall(PLAIN))
     whole, rng = (tmp_path / "a.hdf5").read_bytes(), np.random.default_rng(0)

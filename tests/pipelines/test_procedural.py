@@ -22,6 +22,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_label_is_what_was_drawn(scenes: Path) -> None:
     root = Folder(str(scenes))
     entries = list(procedural.index(root))

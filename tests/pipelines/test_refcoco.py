@@ -398,6 +398,7 @@ plain_values = st.recursive(
 busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @busy
 @given(plain_values, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)))
 def test_plain_values_come_back(value: Any, protocol: int) -> None:

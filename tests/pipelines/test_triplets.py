@@ -92,6 +92,9 @@ def test_a_line_is_a_triplet(tmp_path: Path) -> None:
     assert entry.labels == ("edited",)
     assert entry.instructions == ("Make it blue.",)
     assert pair(root, entry) == (picture(), picture(20))
+    named = [{"source": "mine"}, {"source": "other"}, {"source": "other", "groups": "both"}]
+    groups = [only(root, **each).group for each in named]
+    assert groups == ["mine:a.jpg", "other:a.jpg", "both:a.jpg"]
 
 
 def test_lines_of_the_same_images_are_one_entry(tmp_path: Path) -> None:

@@ -254,6 +254,7 @@ def check_segments(found: Segments, shot: Truth, entry: Entry) -> None:
         assert facts[name] == fact(name, len(areas), min(areas))
 
 
+@pytest.mark.slow
 def test_the_miniature_shows_everything(shots: dict[str, Truth]) -> None:
     seen = {
         (shot.scene.surfaces[k - 1].name, shot.scene.surfaces[k - 1].crowd)

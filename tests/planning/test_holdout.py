@@ -151,6 +151,7 @@ def test_a_file_that_matches_nothing_is_a_mistake(tmp_path: Path, demo_data: Pat
         groups_of(recipe_of(tmp_path, demo_data, "holdout: [{file: ids.txt}]\n"))
 
 
+@pytest.mark.slow
 def test_the_build_states_and_proves_it(tmp_path: Path, demo_data: Path) -> None:
     recipe = recipe_of(tmp_path, demo_data, "holdout: [refcoco-val]\n")
     out = tmp_path / "out"
@@ -217,6 +218,7 @@ def test_a_non_commercial_source_is_refused_by_name(tmp_path: Path, demo_data: P
     assert "sources.coco" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_records_of_other_licences_stay_out(tmp_path: Path, demo_data: Path) -> None:
     text = TEXT.partition("  kitti:")[0].format(data=demo_data)
     path = tmp_path / "recipe.yaml"

@@ -49,6 +49,7 @@ def test_degenerate_weights_are_refused(weights: list[int]) -> None:
         apportion([Fraction(w) for w in weights], 10)
 
 
+@pytest.mark.slow
 @given(mixtures, st.integers(0, 100_000))
 def test_apportion_is_hamilton(weights: list[Fraction], total: int) -> None:
     got = apportion(weights, total)
@@ -85,6 +86,7 @@ def test_every_prefix_of_blocks_is_within_one(count: list[int], block: int) -> N
     assert (np.abs(done * total - np.outer(ends, count)) < total).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(mixtures, st.integers(1, 400))
 def test_blocks_of_one_keep_every_single_prefix_within_one(

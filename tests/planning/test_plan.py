@@ -248,6 +248,7 @@ def passes_of(cells: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
     return {(line["source"], line["task"]): line["passes"] for line in cells}
 
 
+@pytest.mark.slow
 def test_the_commands_say_passes_and_warn(demo_data: Path, tmp_path: Path) -> None:
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "out"
     text = (REPOSITORY / "manifests" / "demo.yaml").read_text()

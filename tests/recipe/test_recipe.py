@@ -156,6 +156,7 @@ def test_values_that_cannot_be_read(
         ("seed: &a [*a]", "an alias stands inside what it names"),
         ("seed: " + "[" * 3000, "nested too deep"),
     ],
+    ids=["a seed", "a holdout", "an option", "in itself", "deep"],
 )
 def test_bombs(tmp_path: Path, new: str, expected: str) -> None:
     assert expected in faults(tmp_path, GOOD.replace("seed: 7", new.format(BOMB)))

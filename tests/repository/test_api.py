@@ -75,6 +75,7 @@ def test_a_lock_is_written_or_held_against(here: Path, demo_build: Path, tmp_pat
         vbdata.open_build(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_plan_keeps_its_index_as_long_as_it_is_used(here: Path) -> None:
     made = vbdata.plan(here / "manifests" / "demo.yaml")
     assert made.shards == 3

@@ -19,7 +19,7 @@ from tests.helpers.builds import REPOSITORY
 from vbdata import plugins
 
 ORDER = """
-    errors layout | machine | core | storage plugins | sources recipe codecs demo | index
+    errors layout | machine | core | storage plugins | sources recipe guide codecs demo | index
     | planning | jobs | shard | run manifest | publish checks export evaluation | engine train
     | locks api | terminal | view | cli
 """

@@ -213,6 +213,7 @@ def test_one_pass_of_eight_and_four_of_two_give_the_same_gradients(
         assert torch.allclose(grad, found[1][name], rtol=1e-4, atol=1e-6), name
 
 
+@pytest.mark.slow
 def test_recomputing_blocks_changes_no_gradient(demo_build: Path, corpus: Corpus) -> None:
     import torch
 

@@ -50,6 +50,7 @@ def both(
     return pairs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aspects", [["1:1"], ["4:3", "1:1"], ["3:4", "1:1", "2:1"]])
 def test_the_batches_are_the_loaders(demo_build: Path, aspects: list[str]) -> None:
 
@@ -64,6 +65,7 @@ def test_the_batches_are_the_loaders(demo_build: Path, aspects: list[str]) -> No
     assert len({int(one.weight) for one, _ in pairs}) > 1
 
 
+@pytest.mark.slow
 def test_processes_and_micro_batches_have_their_slots(demo_build: Path) -> None:
 
     import torch

@@ -133,6 +133,7 @@ def test_a_cell_without_a_slot_is_refused_with_the_window_that_has_one() -> None
     Sampler(config_of(10, 100), corpus, 4)
 
 
+@pytest.mark.slow
 def test_draws_belong_to_slots_and_have_their_distributions() -> None:
     slots = np.arange(200000)
     vision = slots % 2 == 0

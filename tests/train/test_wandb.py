@@ -19,6 +19,7 @@ from vbdata.errors import RecipeError
 needs_wandb = pytest.mark.skipif(not find_spec("wandb"), reason="wandb is not installed")
 
 
+@pytest.mark.slow
 def test_it_is_refused_where_it_is_not_installed(
     demo_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

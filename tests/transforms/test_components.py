@@ -205,6 +205,7 @@ def test_seeds_at_modes_stand_more_noise_than_seeds_in_reading_order() -> None:
     assert f1(ours) > f1(text) + 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sigma", "median"), [(0, 1), (2, 1), (5, 1), (2, 3), (5, 3), (8, 3)])
 def test_instances_survive_drift_halos_and_stray_pixels(sigma: float, median: int) -> None:
     pairs = []
@@ -228,6 +229,7 @@ def test_noise_beyond_radius_14_needs_the_median() -> None:
         assert f1([(decoded(rgb, median=3), truth)], 0.95) == 1
 
 
+@pytest.mark.slow
 @SLACK
 @given(
     st.integers(1, 9), st.integers(1, 9), st.integers(3, 7), st.integers(3, 7), st.integers(1, 40)
@@ -294,6 +296,7 @@ def test_batches_strides_and_order() -> None:
     assert torch.equal(again.ids, back.ids[1, 1])
 
 
+@pytest.mark.slow
 @SLACK
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40))
 def test_any_image_decodes_to_a_partition(seed: int, height: int, width: int) -> None:

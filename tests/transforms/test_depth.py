@@ -62,6 +62,7 @@ def test_the_walk_visits_1786_colours_one_step_apart() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.floats(0, 2000, width=32))
 def test_every_float32_gets_the_correctly_rounded_code(metres: float) -> None:
@@ -89,6 +90,7 @@ def test_round_trip_is_within_half_a_code() -> None:
     assert float((f[0] - f[1]).abs().max()) * 1785 <= 0.5 + 1e-4
 
 
+@pytest.mark.slow
 def test_hilbertmap_agrees() -> None:
     import hilbertmap
     import torch
@@ -134,6 +136,7 @@ def test_nearest_is_the_nearest_of_all_codes(rgb: tuple[int, int, int]) -> None:
         assert int(squared) == best.min() == best[int(code)]
 
 
+@pytest.mark.slow
 def test_batches_and_other_constants() -> None:
     import torch
 

@@ -53,6 +53,7 @@ def asked(count: int, seed: int = 0) -> dict[str, Any]:
 # Targets
 
 
+@pytest.mark.slow
 @SLACK
 @given(st.data())
 def test_any_target_is_read_back_exactly(data: st.DataObject) -> None:

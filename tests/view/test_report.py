@@ -93,6 +93,7 @@ def test_the_prompts_are_those_of_the_samples_shown(html: str, demo_build: Path)
     assert all(" ".join(row["instruction"].split()) in text for row in shown)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again_and_other_samples_by_another_seed(
     html: str, demo_build: Path, tmp_path: Path
 ) -> None:
@@ -259,6 +260,7 @@ def test_another_order_in_the_folder_is_not_believed(tmp_path: Path, demo_data: 
     assert "seed: 6" not in html
 
 
+@pytest.mark.slow
 def test_a_quarantine_of_a_real_build(tmp_path: Path, demo_data: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(demo_data / "kitti", data / "kitti")
@@ -279,6 +281,7 @@ def test_a_quarantine_of_a_real_build(tmp_path: Path, demo_data: Path) -> None:
     assert all(row["file"] in text and row["detail"] in text for row in rows)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_page(demo_build: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "report.html"
     few = ["--samples", "1", "--decoded", "3"]

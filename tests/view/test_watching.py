@@ -83,6 +83,7 @@ def followed(damaged: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return watcher, out
 
 
+@pytest.mark.slow
 def test_the_table_counts_as_the_manifest_does(followed: tuple[Followed, Path]) -> None:
     watcher, out = followed
     names = ("source", "task", "realised", "quarantined", "replaced")
