@@ -117,8 +117,9 @@ def index(
 ) -> Iterator[Entry]:
     """The images in order of their paths, then by place the lines of texts that are of no image.
 
-    The options are those of the module's docstring. Raises SourceError for options that are wrong,
-    and where no picture or no file of a kind is found.
+    images: the pattern of the pictures' paths; the other options are those of the module's
+    docstring. Raises SourceError for options that are wrong, and where no picture or no file of a
+    kind is found.
     """
     given = {
         **{"preset": preset, "images": images, "image_dataset": image_dataset, "split": split},

@@ -96,10 +96,12 @@ def index(
     groups: str = "",
     source: str = "triplets",
 ) -> Iterator[Entry]:
-    """The triplets in order of their ids. input_key, output_key, instruction_key: "": guessed.
+    """The triplets in order of their ids.
 
-    exif: shown or stored, how images stand; groups: a name before those of groups, in place of the
-    source's, `source`. Raises SourceError unless there are files of exactly one layout.
+    input_key, output_key, instruction_key: names of a triplet's three parts, "" for the first of
+    the usual ones; exif: shown or stored, how images stand; groups: a name before those of
+    groups, in place of the source's, `source`. Raises SourceError unless there are files of exactly
+    one layout.
     """
     prefix = own.prefix_of(groups, source)
     records.one_of("exif", exif, picture_files.FRAMES)

@@ -11,6 +11,7 @@ import vbdata
 from vbdata.cli.build import build, doctor, retry
 from vbdata.cli.codecs import decode, encode, prompts
 from vbdata.cli.common import reported
+from vbdata.cli.describe import describe
 from vbdata.cli.eval import eval_
 from vbdata.cli.export import export
 from vbdata.cli.lock import diff, lock
@@ -70,6 +71,7 @@ def demo_data(
             typer.echo(f"{folder / name}: {files} files")
 
 
+app.command()(describe)
 app.command()(build)
 app.command()(retry)
 app.command()(doctor)
