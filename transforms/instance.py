@@ -8,7 +8,9 @@ A class is asked for if it has 1 to 40 instances, none under 16 pixels or 2e-4 o
 Instances that cropping leaves under 2e-4 of the output, which the decoder would drop, and crowds of
 the class are painted as background and are not valid. A share `negatives` of the prompts asks for a
 class of which the image has nothing, not even a crowd: all background, and valid wherever the label
-is. Option in a recipe: `tasks: {instance: {negatives: 0.1}}`.
+is. Of data whose annotators looked for some classes only (LVIS), such a class is one that they did
+not find, and all of the image is valid, as it is for classes that they marked exhaustively. Option
+in a recipe: `tasks: {instance: {negatives: 0.1}}`.
 
 `decode` is the paper's decoder, for what models paint: it looks for no given colours, loses thin
 instances, and takes far pieces of one instance for two. `exact` reads a target of our own, where
@@ -32,6 +34,7 @@ from vbdata.core.types import Ask, Entry, Segments
 from vbdata.errors import BadSample
 
 from .parts import colours
+from .parts.absent import absent_classes
 from .parts.agreement import outside_faults, palette_faults
 from .parts.components import components
 
@@ -96,10 +99,9 @@ def ask(
     """A prompt for all instances of one class, and a colour for each of them.
 
     vocabulary: (name, countable) of all classes of the data; negatives: share of the prompts that
-    ask for a class of it that the image does not have.
+    ask for a class of it that the image is known not to have.
     """
-    present = {fact.name for fact in entry.classes}
-    absent = sorted(name for name, thing in vocabulary if thing and name not in present)
+    absent = absent_classes(entry, vocabulary, things=True)
     if rng.uniform() < negatives and absent:
         name, count = rng.choice(absent), 0
     else:
@@ -142,13 +144,15 @@ def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
 def valid(label: Segments, params: Mapping[str, Any]) -> Tensor:
     """bool[..., H, W]: all but the annotators' void and unpainted segments of the class.
 
-    Those are its crowds and its tiny instances.
+    Those are its crowds and its tiny instances. There is no void for a class that is known in all
+    of the image (Segments.known).
     """
     import torch
 
     asked = [False, *(name == params["class"] for name in label.classes)]
     of_class = torch.tensor(asked, device=label.ids.device).index_select(0, label.ids.reshape(-1))
-    return label.valid & ~(of_class.reshape(label.ids.shape) & (_painted(label, params) == 0))
+    looked = torch.ones_like(label.valid) if params["class"] in label.known else label.valid
+    return looked & ~(of_class.reshape(label.ids.shape) & (_painted(label, params) == 0))
 
 
 def decode(

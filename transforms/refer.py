@@ -25,6 +25,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Expression
 
 from .parts import colours
+from .parts.absent import absent_classes
 from .parts.legend import contradictions, decode, legal, render, roundtrip, unsaid, valid
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def ask(
     """A prompt for one or several expressions, each with the colour of its region.
 
     vocabulary: (name, countable) of all classes of the data; several: share of the prompts that ask
-    for 2 to 4 expressions; negatives: share that ask for a class that the image does not have.
+    for 2 to 4 expressions; negatives: share that ask for a class that the image is known not
+    to have.
     """
     lot = rng.uniform()
-    others = sorted({name for name, _ in vocabulary} - {fact.name for fact in entry.classes})
+    others = absent_classes(entry, vocabulary)
     if lot < negatives and others:
         chosen = [Expression(text=f"the {rng.choice(others)}", targets=())]
     elif lot < negatives + several:

@@ -29,6 +29,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Segments
 
 from .parts import colours
+from .parts.absent import absent_classes
 from .parts.legend import contradictions, decode, legal, render, roundtrip, unsaid, valid
 
 if TYPE_CHECKING:
@@ -87,12 +88,13 @@ def ask(
     """A prompt with a legend of the image's classes, in random order and colours.
 
     vocabulary: (name, countable) of all classes of the data; absent: share of the prompts that also
-    name classes of it that the image does not have; subset: share that leave out some that it has.
+    name classes of it that the image is known not to have; subset: share that leave out some that
+    it has.
     """
     present = rng.shuffled([fact.name for fact in entry.classes])
     lot = rng.uniform()
     if lot < absent:
-        others = rng.shuffled(sorted({name for name, _ in vocabulary} - set(present)))
+        others = rng.shuffled(absent_classes(entry, vocabulary))
         present += others[: 1 + rng.integer(MOST_ABSENT)]
     elif lot < absent + subset and len(present) > 1:
         present = present[: 1 + rng.integer(len(present) - 1)]

@@ -32,6 +32,7 @@ FULL = Entry(
     left_out=("no mask: annotation 5: it has a box alone",),
     relabel=(("cat", "pet", True),),
     hidden=(1,),
+    absent=("dog",),
 )
 
 
@@ -83,6 +84,13 @@ def test_a_changed_field_is_stored_and_digested(name: str, tmp_path: Path) -> No
             assert row[name] != usual[name], other
 
 
+def test_that_nothing_is_absent_is_not_that_all_else_is(tmp_path: Path) -> None:
+    """() and None; None is no part of the digest, so entries of before keep theirs."""
+    none, unsaid = (replace(FULL, absent=absent) for absent in ((), None))
+    assert [stored(each, tmp_path / "x.arrow").absent for each in (none, unsaid)] == [(), None]
+    assert entry_digest(none) != entry_digest(unsaid)
+
+
 def test_tags_of_files_are_stored_and_not_digested(tmp_path: Path) -> None:
     tagged = replace(FULL.files["image"], tag="etag 9a")
     entry = replace(FULL, files=FULL.files | {"image": tagged})
@@ -110,7 +118,7 @@ def test_every_field_is_spelled_once_and_no_other() -> None:
 
 def test_digests_of_entries_do_not_move() -> None:
     """Fingerprints, locks and finished builds are compared by them."""
-    before = replace(FULL, left_out=(), relabel=(), hidden=())
+    before = replace(FULL, left_out=(), relabel=(), hidden=(), absent=None)
     assert (
         entry_digest(before) == "74fcc73086ff74d6b3b1210dc99af18eb44805707f48b8386d4b1673da9e7b82"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from PIL import Image
 from pipelines import coco
 from pipelines.formats import rle
 from pipelines.parts.coco.extents import extents
+from transforms import instance, semantic
 from vbdata.core.images import encode_jpeg
+from vbdata.core.rng import Stream
 from vbdata.core.types import Entry, Source
 from vbdata.errors import BadSample, SourceError
 from vbdata.index.index import build_index
@@ -333,6 +336,58 @@ def test_lvis(tmp_path: Path) -> None:
     found = coco.load(root, federated, ["segments"]).labels["segments"]
     assert found.crowds == (True,)
     assert np.array_equal(found.valid.numpy(), found.ids.numpy() > 0)
+    assert (plain.absent, federated.absent, found.known) == (None, ("dog",), ("dog",))
+
+
+FEDERATED: dict[str, tuple[dict[str, Any], Any, tuple[str, ...], tuple[str, ...]]] = {
+    # neg_category_ids, annotations' changes, absent, known
+    "absent": ({"neg_category_ids": [2]}, {}, ("dog",), ("cat", "dog")),
+    "none": ({"neg_category_ids": []}, {}, (), ("cat",)),
+    "of another form": ({"neg_category_ids": None}, {}, (), ("cat",)),
+    "as texts": ({"neg_category_ids": ["2", 2.0]}, {}, ("dog",), ("cat", "dog")),
+    "of no class": ({"neg_category_ids": [99, None, [1]]}, {}, (), ("cat",)),
+    "marked all the same": ({"neg_category_ids": [1, 2]}, {}, ("dog",), ("cat", "dog")),
+    "a crowd": ({"neg_category_ids": [2]}, {"iscrowd": 1}, ("dog",), ("dog",)),
+    "marked without a mask": (
+        {"neg_category_ids": [1, 2]},
+        {"segmentation": []},
+        ("dog",),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FEDERATED)
+def test_federated_labels_say_what_is_absent(tmp_path: Path, case: str) -> None:
+    more, changes, absent, known = FEDERATED[case]
+    image = {"id": 1, "file_name": "1.jpg", "width": WIDTH, "height": HEIGHT} | more
+    entry, found = one(tmp_path, table(annotation(1, **changes), images=[image]))
+    assert (entry.absent, found.known) == (absent, known)
+
+
+def test_prompts_ask_for_classes_that_are_known_to_be_absent(tmp_path: Path) -> None:
+    """Of one class all of the image is valid, of a legend what is marked."""
+    image = {"id": 1, "file_name": "1.jpg", "width": WIDTH, "height": HEIGHT}
+    whole = table(annotation(1), images=[image | {"neg_category_ids": [2]}])
+    entry, found = one(tmp_path, whole)
+    vocabulary = [("cat", True), ("dog", True), ("owl", True)]
+    asked = [
+        instance.ask(entry, Stream(n), vocabulary=vocabulary, negatives=0.5).params
+        for n in range(40)
+    ]
+    assert {params["class"] for params in asked} == {"cat", "dog"}
+    for params in asked:
+        assert bool(instance.valid(found, params).all())
+    legends = [
+        semantic.ask(entry, Stream(n), vocabulary=vocabulary, absent=1).params for n in range(10)
+    ]
+    assert {item["name"] for params in legends for item in params["legend"]} == {"cat", "dog"}
+    assert np.array_equal(semantic.valid(found, legends[0]).numpy(), found.ids.numpy() > 0)
+    unlooked = replace(entry, absent=())
+    prompts = [
+        instance.ask(unlooked, Stream(n), vocabulary=vocabulary, negatives=1) for n in range(5)
+    ]
+    assert {ask.params["class"] for ask in prompts} == {"cat"}
 
 
 def test_sizes_of_the_picture_where_the_record_has_none(tmp_path: Path) -> None:

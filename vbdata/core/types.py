@@ -69,7 +69,9 @@ class Entry:
     to say what turns the input into the edited image; camera: fx, fy, cx, cy in pixels; record: the
     annotation as the reader wants it back in `load`, opaque to the engine; fault: why the record is
     known to be unusable, "" if it is not; left_out: a line for each part of the record that cannot
-    be used while the rest can, a reason in a few fixed words, ": " and which part.
+    be used while the rest can, a reason in a few fixed words, ": " and which part; absent: of data
+    whose annotators looked for some classes only, those that they did not find, None where every
+    class that is not among `classes` is known to be absent.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Entry:
     record: bytes = b""
     fault: str = ""
     left_out: tuple[str, ...] = ()
+    absent: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +174,8 @@ class Segments:
 
     classes, things, crowds: for each segment its class name, whether it can be counted, and whether
     it is a group that was not split; valid: bool[..., H, W], False where annotators left a void,
-    which is of no segment (id 0).
+    which is of no segment (id 0); known: classes of which that is not so, since all that there is
+    of them in the image is marked: every pixel of no segment of theirs is none of them.
     """
 
     ids: Tensor
@@ -179,6 +183,7 @@ class Segments:
     things: tuple[bool, ...]
     crowds: tuple[bool, ...]
     valid: Tensor
+    known: tuple[str, ...] = ()
 
     def fit(self, geometry: Geometry) -> Segments:
         """Resize by nearest neighbours: an id between two ids would be a third object."""

@@ -102,8 +102,10 @@ FIELDS: Final[Mapping[str, Field]] = {
     ),
     "fault": Field(column=pa.string()),
     "left_out": Field(column=_TEXTS, read=tuple),
+    "absent": Field(column=None, read=lambda names: None if names is None else tuple(names)),
 }
-_LATER = frozenset({"left_out"})  # in the digest where set: entries without it stay what they were
+# In the digest where they are not this: entries without them stay what they were.
+_LATER: Final[Mapping[str, Any]] = {"left_out": (), "absent": None}
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
 _COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
 # Columns of the facts: an entry's id, a hash of it, the digest of the entry, the roles of those of
@@ -154,7 +156,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 
 def _digest(plain: Mapping[str, Any], record: bytes) -> str:
-    values = (value for name, value in plain.items() if value or name not in _LATER)
+    values = (v for name, v in plain.items() if name not in _LATER or v != _LATER[name])
     content = (*values, hashlib.sha256(record).digest())
     return hashlib.sha256(repr(content).encode()).hexdigest()
 

@@ -106,10 +106,24 @@ def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict
     found = parts.marked(picture.masks, picture.drawn, size, stuff=stuff)
     if FEDERATED in picture.image:
         _hide_partly(found, picture)
-        more = more | {"federated": True}
+        fields["absent"] = absent = _absent(found, picture)
+        partly = {part["name"] for part in found.parts if part["crowd"]}
+        marked = {part["name"] for part in found.parts} - partly
+        more = more | {"known": sorted(marked.union(absent))}
     fields["classes"] = parts.facts(found.parts)
     fields["record"] = parts.packed(found, context.segments, picture.drawn, **more)
     fields["left_out"] = tuple(found.left_out)
+
+
+def _absent(found: parts.Marked, picture: Picture) -> tuple[str, ...]:
+    """The classes that annotators looked for and did not find, by name; what is marked is there."""
+    assert picture.drawn is not None
+    listed, known = picture.image.get(FEDERATED), picture.drawn.categories or {}
+    ids = {scalars.identity(each) for each in listed} if isinstance(listed, list) else set()
+    names = {known[id_].name for id_ in ids if id_ is not None and id_ in known}
+    marked = {scalars.identity(each.get("category_id")) for each in picture.masks}
+    there = {known[id_].name for id_ in marked if id_ is not None and id_ in known}
+    return tuple(sorted(names - there))
 
 
 def _hide_partly(found: parts.Marked, picture: Picture) -> None:

@@ -41,12 +41,14 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
         valid = ids > 0
     else:
         ids, valid = _painted(entry, record, records.unpack(texts), on_top)
+    whole = not record.get("unnamed") and not record.get("boxes")
     return Segments(
         ids=torch.from_numpy(ids),
         classes=tuple(part["name"] for part in parts),
         things=tuple(part["thing"] for part in parts),
         crowds=tuple(part["crowd"] for part in parts),
         valid=torch.from_numpy(valid),
+        known=tuple(record.get("known", ())) if whole else (),
     )
 
 
@@ -79,7 +81,7 @@ def _painted(
         others = _masks(entry, other, rest[: len(other)])
         sizes = [rle.area(mask) for mask in others]
         valid &= (ids > 0) | (_on_top_of_another(entry, other, others, sizes) > 0)
-    if record.get("federated"):
+    if "known" in record:  # of federated labels: others may be anywhere
         valid &= ids > 0
     return ids, valid
 
