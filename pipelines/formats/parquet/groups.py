@@ -101,11 +101,24 @@ def chunk(about: RowGroup, leaf: Leaf, size: int) -> Chunk:
 
 
 def rows(opened: Opened, number: int, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of a group, each column -> value as JSON would have it. Raises BadSample."""
+    """The rows of a group, each column -> value as JSON would have it. Raises BadSample.
+
+    columns: names, of a field of a struct "STRUCT.FIELD".
+    """
     with damage():
         table = opened.file.read_row_group(number, columns=list(columns), use_threads=False)
-        listed = [_listed(table[name]) for name in columns]
+        listed = [_listed(_named(table, name)) for name in columns]
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*listed, strict=True)]
+
+
+def _named(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A column of a table, or the field of a struct that is one."""
+    import pyarrow.compute as pc
+
+    if name in table.column_names:
+        return table[name]
+    above, _, field = name.rpartition(".")
+    return pc.struct_field(table[above], field)
 
 
 def _listed(column: pa.ChunkedArray) -> list[Any]:

@@ -1,0 +1,123 @@
+"""The pictures of a row: in a cell, or in a file that the row names; their bytes and sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vbdata.core.glance import glance
+from vbdata.core.images import MAX_BYTES
+from vbdata.core.types import Entry, FileRef
+from vbdata.errors import BadSample
+
+from .. import own_records as own
+from .. import records
+from . import cells, tables
+from .tables import Row
+
+if TYPE_CHECKING:
+    from ..coco.places import Places
+    from ..folders.labelled import Legends
+    from .spec import Spec
+
+
+class Context(NamedTuple):
+    """What all rows of a source share.
+
+    prefix: of groups; places: the root's files by names in rows; frame: of pictures; named: the
+    file of names of classes.
+    """
+
+    spec: Spec
+    root: cells.Cells
+    prefix: str
+    places: Places
+    frame: str
+    named: tuple[bytes, str] | None
+    legends: Legends
+
+
+@dataclass(slots=True)
+class Draft:
+    """An entry that is being made. lost: kinds that it cannot offer, with the reason."""
+
+    entry: Entry
+    row: Row
+    about: dict[str, Any] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+def add(draft: Draft, file: FileRef, role: str, about: Context) -> None:
+    """Note where a picture is: in a cell, or in a file that its row names. Raises BadSample."""
+    column, row = about.spec.pictures[role], draft.row
+    if column in row.lost:
+        raise row.lost[column]
+    files = dict(draft.entry.files)
+    cell = row.cells.get(column)
+    path = _beside(row.values.get(column + tables.PATH), file, about) if cell else ""
+    if cell is not None and not (path and about.root.value(cell) is None):
+        files[role] = file
+        draft.about["cells"][role] = cells.packed(cell)
+    else:
+        path = path or _path(row.values.get(column), column, file, about)
+        files[role] = FileRef(path=path, size=about.places.sizes.get(path, records.MISSING))
+        if path not in about.places.sizes:
+            raise BadSample("missing", f"column {column} names a file that is not there", path)
+    draft.entry = replace(draft.entry, files=files)
+
+
+def _path(value: Any, column: str, file: FileRef, about: Context) -> str:
+    """The file that a row names. Raises BadSample, "left out" for several."""
+    several = value if isinstance(value, list) else [value]
+    if len(several) > 1:
+        detail = (
+            f"column {column} has {len(several)} pictures: a sample has one input and one edited "
+            "picture, so rows with several are not read"
+        )
+        raise BadSample("left out", detail)
+    if not several or not records.text(several[0]) or not several[0].strip() or "\0" in several[0]:
+        raise own.garbled(f"column {column} is {value!r:.40}, expected a path")
+    return _beside(several[0], file, about) or about.places.path(several[0])
+
+
+def _beside(named: Any, file: FileRef, about: Context) -> str:
+    """The file of a path that is relative to a table or to the root, "" if there is none."""
+    above = file.path.rpartition("/")[0]
+    paths = (f"{above}/{named}" if above else named, named)
+    return next((p for p in paths if isinstance(p, str) and p in about.places.sizes), "")
+
+
+def read(draft: Draft, role: str, about: Context) -> tuple[bytes, str]:
+    """A picture's bytes and its name. Raises BadSample."""
+    if role in draft.about["cells"]:
+        column = about.spec.pictures[role]
+        name = cells.name(draft.entry.files[role].path, draft.row.number, column)
+        if (data := about.root.value(draft.row.cells[column])) is None:
+            raise BadSample("missing", f"column {column} has no bytes")
+    else:
+        name = draft.entry.files[role].path
+        if draft.entry.files[role].size > MAX_BYTES:
+            raise BadSample("too large", f"a file of more than {MAX_BYTES} bytes", name)
+        data = about.root.read(name)
+    return data, name
+
+
+def sized(draft: Draft, role: str, columns: tuple[str, ...], about: Context) -> Entry:
+    """The entry with a picture's size: that of two columns, else that of its header; BadSample."""
+    if columns:
+        width, height = (draft.row.values.get(column) for column in columns)
+        if not (records.whole(width) and records.whole(height)):
+            raise own.garbled(f"its size is {width!r:.20} x {height!r:.20}: {', '.join(columns)}")
+        return own.sized(draft.entry, (width, height))
+    if role not in draft.about["cells"]:
+        file = draft.entry.files[role]
+        bare = replace(draft.entry, width=0, height=0, files={"image": file})
+        found = own.measured(about.root, bare, about.frame)
+        return replace(draft.entry, width=found.width, height=found.height)
+    data, name = read(draft, role, about)
+    head, tail = data[: own.HEAD], data[-own.TAIL :]
+    seen = glance(head, tail) or glance(data)
+    if not seen:
+        raise own.unreadable(head, name)
+    return own.seen_at(draft.entry, seen, about.frame)
