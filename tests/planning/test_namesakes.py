@@ -90,3 +90,39 @@ def test_pictures_with_captions_are_told_to_state_their_group(tmp_path: Path) ->
         (tmp_path / f"own/{stem}.txt").write_text("a cat")
     (line,) = said(tmp_path, "captioned")
     assert line.endswith(f"state their group, such as 'coco:{HELD[0]}'")
+
+
+@pytest.mark.parametrize(
+    ("groups", "left"), [("", {"first": 1, "second": 2}), ("both", {"first": 1, "second": 1})]
+)
+def test_a_holdout_of_one_source_leaves_another_alone(
+    tmp_path: Path, groups: str, left: dict[str, int]
+) -> None:
+    """Two folders with pictures of the same names, unless they say that they share them."""
+    for folder in left:
+        (tmp_path / folder).mkdir()
+        for name in ("a", "b"):
+            (tmp_path / folder / f"{name}.jpg").write_bytes(JPEG)
+            (tmp_path / folder / f"{name}.txt").write_text("a cat")
+    shared = {"groups": groups} if groups else {}
+    source = {"dataset": "captioned", "tasks": {"generate": 1}} | shared
+    recipe = {
+        **{"name": "two", "seed": 1, "samples": 2, "shard_size": 2},
+        "holdout": [{"file": "held.txt"}],
+        "sources": {folder: source | {"root": folder} for folder in left},
+    }
+    (tmp_path / "held.txt").write_text(f"{groups or 'first'}:a.jpg\n")
+    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+    with planned(load_recipe(tmp_path / "recipe.yaml")) as plan:
+        assert {cell.source: len(cell.rows) for cell in plan.cells} == left
+
+
+def test_a_source_that_is_called_coco_has_no_group_of_coco(tmp_path: Path) -> None:
+    """Its picture 000000000139.jpg is in no folder, so the name alone would be the group."""
+    names, ids, _ = CASES["as COCO names them"]
+    warned(tmp_path, names, ids)
+    text = (tmp_path / "recipe.yaml").read_text().replace("own: {dataset", "coco: {dataset")
+    (tmp_path / "recipe.yaml").write_text(text)
+    with planned(load_recipe(tmp_path / "recipe.yaml")) as plan:
+        assert len(plan.cells[0].rows) == len(names)
+        assert len(warnings(plan)) == 1
