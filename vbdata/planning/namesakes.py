@@ -6,7 +6,8 @@ picture under its old name is drawn, unless its source says whose picture it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,42 +24,68 @@ FEWEST = 5  # records whose ids alone count, where they are at least half of a s
 
 def namesakes(plan: Plan) -> Iterator[str]:
     """A sentence for each source and held-out set whose records have the same names."""
-    for set_, groups in plan.held.sets.items():
-        names = pc.struct_field(
-            pc.extract_regex(
-                pa.array(groups, pa.string()), f":(?P<name>[0-9A-Za-z]{{{SHORTEST},}})$"
-            ),
-            "name",
-        ).drop_null()
-        if not len(names):
+    sets = {name: _names(groups) for name, groups in plan.held.sets.items()}
+    sets = {name: names for name, names in sets.items() if len(names)}
+    for source, index in plan.indices.items():
+        if not sets or (own := _own(source, index, plan.held.groups)) is None:
             continue
-        for source, index in plan.indices.items():
-            rows = _named(source, index, names, plan.held.groups)
-            hint = _hint(index, groups[0]) if len(rows) else ""
+        for name, names in sets.items():
+            rows = _named(own, names)
+            hint = _hint(index, plan.held.sets[name][0]) if len(rows) else ""
             if hint:
                 yield (
                     f"{source}: {len(rows)} of {len(index)} records are named as pictures of the "
-                    f"held-out {set_} (such as {index.facts['group'][int(rows[0])].as_py()!r}), "
+                    f"held-out {name} (such as {index.facts['group'][int(rows[0])].as_py()!r}), "
                     f"and are not held out: if they are those pictures, {hint}"
                 )
 
 
-def _named(source: str, index: Index, names: pa.Array, held: pa.Array) -> NDArray[np.int64]:
-    """The rows of a source's own groups that have one of the names in their path, or as their id.
+class _Own(NamedTuple):
+    """The records of a source that have groups of its own.
 
-    Ids are often numbers from 1, of which some are those of a set by chance, so they count only if
-    most of them are. names, held: names and groups of held-out pictures.
+    rows: int64[records], of its index; ids: of each; words: of each group, and of which it is one.
     """
+
+    rows: NDArray[np.int64]
+    ids: pa.Array
+    words: pa.Array
+    record: NDArray[np.int64]
+
+
+def _names(groups: Sequence[str]) -> pa.Array:
+    """The names in groups that are long enough to be told from others."""
+    pattern = f":(?P<name>[0-9A-Za-z]{{{SHORTEST},}})$"
+    found = pc.extract_regex(pa.array(groups, pa.string()), pattern)
+    return pc.struct_field(found, "name").drop_null()
+
+
+def _own(source: str, index: Index, held: pa.Array) -> _Own | None:
+    """The records of a source in groups of its own that are not held out, None if it has none."""
     groups, ids = (index.facts[key].combine_chunks() for key in ("group", "id"))
     own = pc.and_(pc.starts_with(groups, f"{source}:"), pc.invert(pc.is_in(groups, held)))
     rows = np.flatnonzero(own.to_numpy(zero_copy_only=False))
+    if not len(rows):
+        return None
     words = pc.split_pattern_regex(groups.take(rows), "[^0-9A-Za-z]+")
-    hit = pc.is_in(pc.list_flatten(words), names).to_numpy(zero_copy_only=False)
-    by_name = np.unique(pc.list_parent_indices(words).to_numpy()[hit])
-    by_id = np.flatnonzero(pc.is_in(ids.take(rows), names).to_numpy(zero_copy_only=False))
-    if len(by_id) >= max(FEWEST, len(rows) / 2):
-        by_name = np.union1d(by_name, by_id)
-    return np.asarray(rows[by_name], np.int64)
+    return _Own(
+        rows=rows,
+        ids=ids.take(rows),
+        words=pc.list_flatten(words),
+        record=pc.list_parent_indices(words).to_numpy(),
+    )
+
+
+def _named(own: _Own, names: pa.Array) -> NDArray[np.int64]:
+    """The rows of the records that have one of the names in their path, or as their id.
+
+    Ids are often numbers from 1, of which some are those of a set by chance, so they count only if
+    most of them are.
+    """
+    found = np.unique(own.record[pc.is_in(own.words, names).to_numpy(zero_copy_only=False)])
+    by_id = np.flatnonzero(pc.is_in(own.ids, names).to_numpy(zero_copy_only=False))
+    if len(by_id) >= max(FEWEST, len(own.rows) / 2):
+        found = np.union1d(found, by_id)
+    return np.asarray(own.rows[found], np.int64)
 
 
 def _hint(index: Index, group: str) -> str:
