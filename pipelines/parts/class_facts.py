@@ -18,18 +18,24 @@ class Seen(NamedTuple):
 
 
 def by_class(segments: Iterable[Seen]) -> tuple[ClassFact, ...]:
-    """One fact for each class, by name. Instances are segments of things that are no crowds."""
-    areas: dict[tuple[str, bool], list[int]] = {}
-    for each in segments:
-        instances = areas.setdefault((each.name, each.thing), [])
-        if each.thing and not each.crowd:
-            instances.append(each.area)
-    return tuple(
-        ClassFact(
-            name=name,
-            thing=thing,
-            instances=len(instances),
-            smallest=min(instances, default=0),
-        )
-        for (name, thing), instances in sorted(areas.items())
+    """One fact for each class, by name. Instances are segments of things that are no crowds.
+
+    segments: all of the label, in its order.
+    """
+    parts: dict[tuple[str, bool], list[tuple[int, int]]] = {}
+    for place, each in enumerate(segments):
+        counted = each.thing and not each.crowd
+        of_class = parts.setdefault((each.name, each.thing), [])
+        of_class.append((place, each.area if counted else -1))
+    return tuple(_fact(name, thing, listed) for (name, thing), listed in sorted(parts.items()))
+
+
+def _fact(name: str, thing: bool, parts: list[tuple[int, int]]) -> ClassFact:
+    areas = [area for _, area in parts if area >= 0]
+    return ClassFact(
+        name=name,
+        thing=thing,
+        instances=len(areas),
+        smallest=min(areas, default=0),
+        parts=tuple(parts),
     )

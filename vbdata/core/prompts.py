@@ -17,8 +17,10 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,6 +29,7 @@ import yaml
 from vbdata.core.rng import Stream
 from vbdata.errors import choices
 
+_OWN: ContextVar[tuple[str, str]] = ContextVar("own", default=("", ""))  # a task, and its words
 _PIECE = re.compile(r"\{[a-z_]+\}|[^][|{}]+|.")
 
 
@@ -85,17 +88,60 @@ def phrase(task: str, name: str, key: str, rng: Stream, /) -> str:
     return _fill(rng.choice(phrases[key]), rng, {})
 
 
+@contextmanager
+def in_words_of(task: str, own: str) -> Iterator[None]:
+    """Inside the `with` block a task's prompts have the words of a recipe's own templates.
+
+    own: the content of a template file as JSON, "" for the task's own file. Phrases that it does
+    not list are those of the task's file. Raises ValueError if it is malformed.
+    """
+    if not own:
+        yield
+        return
+    before = _OWN.set((task, own))
+    try:
+        yield
+    finally:
+        _OWN.reset(before)
+
+
+@functools.cache
+def own_wording(task: str, own: str) -> Wording:
+    """A recipe's own templates for a task, checked as the task's file is.
+
+    own: the content of a template file as JSON. Raises ValueError if it is malformed, has other
+    slots than the task's file, or phrases that no prompt of the task asks for.
+    """
+    words, usual = _wording(json.loads(own)), _of_file(task)
+    if words.slots != usual.slots:
+        raise ValueError(f"has the slots {sorted(words.slots)}, must have {sorted(usual.slots)}")
+    for name, phrases in words.phrases.items():
+        known = usual.phrases.get(name, {})
+        if unknown := sorted(phrases.keys() - known.keys()):
+            raise ValueError(
+                f"{name}: no prompt asks for {unknown[0]!r}{choices(unknown[0], known)}"
+            )
+        if missing := sorted(known.keys() - phrases.keys()):
+            raise ValueError(f"{name}: lacks phrases for {missing[0]!r}")
+    return replace(words, phrases={**usual.phrases, **words.phrases})
+
+
 def templates(task: str) -> tuple[str, ...]:
     """The templates of a task as text, in the order of its file."""
     return wording(task).templates
 
 
-@functools.cache
 def wording(task: str) -> Wording:
-    """A task's template file, parsed once a process.
+    """The templates of a task's file, or those of a recipe inside `in_words_of`; parsed once.
 
-    Raises ValueError if it is malformed, FileNotFoundError if the task has none.
+    Raises ValueError if they are malformed, FileNotFoundError if the task has none.
     """
+    own = _OWN.get()
+    return own_wording(*own) if own[0] == task else _of_file(task)
+
+
+@functools.cache
+def _of_file(task: str) -> Wording:
     file = f"{task}.yaml"
     return read(file, (_folder() / file).read_text(encoding="utf-8"))
 

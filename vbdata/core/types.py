@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from vbdata.core.filters import Filters
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -38,13 +40,17 @@ class ClassFact:
     """What an index says of one class in one image.
 
     name: as prompts say it; thing: whether it can be counted; instances: how many are labelled one
-    by one (crowds left out); smallest: area in pixels of the smallest instance, 0 without any.
+    by one (crowds left out); smallest: area in pixels of the smallest instance, 0 without any;
+    parts: of each segment of the class its place in the label, counted from 0, and its area in
+    pixels, -1 of one that is no instance. Parts are no part of an entry's digest and of no
+    comparison: filters need them, and what these change is digested.
     """
 
     name: str
     thing: bool
     instances: int
     smallest: int
+    parts: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,10 @@ class Entry:
     be used while the rest can, a reason in a few fixed words, ": " and which part; absent: of data
     whose annotators looked for some classes only, those that they did not find, None where every
     class that is not among `classes` is known to be absent.
+
+    What the filters of a source change (vbdata.core.relabel), never set by a reader: relabel: of
+    each class that gets another name its name in the label, the other one, "" if it is dropped, and
+    whether it can be counted; hidden: the places of instances that are too small, ascending.
     """
 
     id: str
@@ -90,6 +100,8 @@ class Entry:
     fault: str = ""
     left_out: tuple[str, ...] = ()
     absent: tuple[str, ...] | None = None
+    relabel: tuple[tuple[str, str, bool], ...] = ()
+    hidden: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +244,7 @@ class Source:
 
     name: its key in the recipe; dataset: its reader; roots: folders and archives that lie over one
     another, the first on top; tasks: name -> weight in the mixture; options: the arguments of the
-    reader's `index`.
+    reader's `index`; filters: which of its records and classes are used.
     """
 
     name: str
@@ -240,6 +252,7 @@ class Source:
     roots: tuple[str, ...]
     tasks: Mapping[str, Decimal]
     options: Mapping[str, Any] = field(default_factory=dict)
+    filters: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from vbdata.jobs.job import Job, Row
 from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
 from vbdata.manifest.tally import mixture_warnings
+from vbdata.planning.filters import said
 from vbdata.planning.mixture import draw
 from vbdata.planning.plan import Plan, PlannedCell, make_plan
 from vbdata.planning.warnings import losses
@@ -65,7 +66,7 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
             yield from _downloads(source)
             try:
                 index = build_index(source, Path(temporary))
-            except SourceError as err:
+            except (SourceError, RecipeError) as err:
                 yield Finding(source=source.name, level="fail", text=str(err))
                 continue
             indices.append(index)
@@ -198,6 +199,9 @@ def _exclusions(plan: Plan) -> Iterator[Finding]:
                 total = len(plan.indices[name])
                 text = f"{count:,} of {total:,} records are barred by {cause}"
                 yield Finding(source=name, level="ok", text=text)
+    for name, index in plan.indices.items():
+        for text in said(index):
+            yield Finding(source=name, level="ok", text=f"by its filters: {text}")
 
 
 def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Iterator[Finding]:

@@ -55,8 +55,14 @@ def _plain_classes(classes: tuple[ClassFact, ...]) -> list[tuple[str, bool, int,
 
 def _read_classes(lines: list[Any]) -> tuple[ClassFact, ...]:
     return tuple(
-        ClassFact(name=name, thing=thing, instances=instances, smallest=smallest)
-        for name, thing, instances, smallest in lines
+        ClassFact(
+            name=name,
+            thing=thing,
+            instances=instances,
+            smallest=smallest,
+            parts=tuple(map(tuple, parts[0])) if parts else (),
+        )
+        for name, thing, instances, smallest, *parts in lines
     )
 
 
@@ -102,10 +108,12 @@ FIELDS: Final[Mapping[str, Field]] = {
     ),
     "fault": Field(column=pa.string()),
     "left_out": Field(column=_TEXTS, read=tuple),
+    "relabel": Field(column=None, read=lambda lines: tuple(map(tuple, lines))),
+    "hidden": Field(column=None, read=tuple),
     "absent": Field(column=None, read=lambda names: None if names is None else tuple(names)),
 }
 # In the digest where they are not this: entries without them stay what they were.
-_LATER: Final[Mapping[str, Any]] = {"left_out": (), "absent": None}
+_LATER: Final[Mapping[str, Any]] = {"left_out": (), "relabel": (), "hidden": (), "absent": None}
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
 _COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
 # Columns of the facts: an entry's id, a hash of it, the digest of the entry, the roles of those of
@@ -141,6 +149,8 @@ def entry_line(entry: Entry) -> bytes:
     values = {name: plain[name] for name in _STORED}
     tags = {role: (file.tag,) for role, file in entry.files.items() if file.tag}
     values["files"] = [(*file, *tags.get(file[0], ())) for file in plain["files"]]
+    pairs = zip(plain["classes"], entry.classes, strict=True)
+    values["classes"] = [(*line, *([fact.parts] if fact.parts else ())) for line, fact in pairs]
     return json.dumps(values, separators=(",", ":"), default=_number).encode()
 
 

@@ -30,6 +30,7 @@ from vbdata.index.cache import IndexCache, Traced
 from vbdata.index.entries import BATCH, Entries, Writer
 from vbdata.index.facts import FACTS, fact_row
 from vbdata.index.presentable import presentable
+from vbdata.index.relabel import countable, filtered_counts, relabel, renaming
 from vbdata.sources.open import open_root
 from vbdata.sources.packed import hint
 from vbdata.storage.folder import Root
@@ -61,10 +62,32 @@ class Index:
     @cached_property
     def vocabulary(self) -> tuple[tuple[str, bool], ...]:
         """All classes of the index as (name, whether it is countable), sorted."""
+        pairs = self.class_facts()
+        things = {name for name, thing in pairs if thing}
+        return tuple(sorted((name, name in things) for name in {name for name, _ in pairs}))
+
+    def class_facts(self) -> set[tuple[str, bool]]:
+        """The classes of all entries as (name, whether it is countable there)."""
         facts = pc.list_flatten(self.facts["classes"]).combine_chunks()
         names, things = (pc.struct_field(facts, key) for key in ("name", "thing"))
-        countable = set(pc.unique(names.filter(things)).to_pylist())
-        return tuple(sorted((n, n in countable) for n in pc.unique(names).to_pylist()))
+        return {
+            (name, thing)
+            for thing, some in (
+                (True, names.filter(things)),
+                (False, names.filter(pc.invert(things))),
+            )
+            for name in pc.unique(some).to_pylist()
+        }
+
+    @property
+    def filtered(self) -> dict[str, int]:
+        """What filters of classes and areas changed, by what it is: empty without such filters."""
+        return filtered_counts(self.facts)[0]
+
+    @property
+    def largest(self) -> int:
+        """Pixels of the largest instance under filters of classes and areas, 0 without any."""
+        return filtered_counts(self.facts)[1]
 
     def entries(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Entry]:
         """The entries of some rows, in that order. Raises OSError if they cannot be read."""
@@ -79,8 +102,9 @@ class Index:
 def build_index(source: Source, folder: Path) -> Index:
     """Index a source into folder/NAME.parquet and folder/NAME.arrow, or copy it from the cache.
 
-    Raises SourceError if the dataset cannot be read, has no records, or its reader yields ids that
-    are not unique and sorted.
+    With filters of classes or areas it is that of the reader under them. Raises SourceError if the
+    dataset cannot be read, has no records, or its reader yields ids that are not unique and sorted;
+    RecipeError for filters that name classes which the data do not have.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = folder / f"{source.name}.parquet", folder / f"{source.name}.arrow"
@@ -91,6 +115,8 @@ def build_index(source: Source, folder: Path) -> Index:
             traced = Traced(root)
             _write(source, traced, files)
             cache.store(traced, files)
+    if source.filters.labels:
+        _relabel(source, folder, files)
     return open_index(source, folder)
 
 
@@ -103,6 +129,18 @@ def open_index(source: Source, folder: Path) -> Index:
         fingerprint.update("".join(batch.column(0).to_pylist()).encode())
     pa.default_memory_pool().release_unused()
     return Index(source, facts, Entries(folder / f"{source.name}.arrow"), fingerprint.hexdigest())
+
+
+def _relabel(source: Source, folder: Path, files: tuple[Path, Path]) -> None:
+    """Put in the place of the reader's index the one under filters of classes and areas."""
+    facts = open_index(source, folder)
+    vocabulary = countable(facts.class_facts())
+    wanted = renaming(source.name, source.filters, vocabulary)
+    new = tuple(file.with_suffix(f"{file.suffix}.new") for file in files)
+    relabel(source.name, wanted, facts.stored, new)
+    for written, file in zip(new, files, strict=True):
+        written.replace(file)
+    pa.default_memory_pool().release_unused()
 
 
 def _write(source: Source, root: Traced, files: tuple[Path, Path]) -> None:

@@ -126,7 +126,8 @@ def _source_faults(line: SourceLine) -> Iterator[str]:
     for what, count in few.items():
         if count > line.entries:
             yield f"{name}: {count} of {line.entries} records are {what}"
-    for key, counts in (("missing", line.missing), ("left_out", line.left_out)):
+    for key in ("missing", "left_out", "filtered"):
+        counts: dict[str, int] = getattr(line, key)
         for what, count in counts.items():
             if not what or not count:
                 yield f"{name}: {key} has {count} of {what!r}, which no build writes"

@@ -86,7 +86,8 @@ class SourceLine(_Part):
     """A line of `sources`: a source's reader, licence, records, and digests of index and code.
 
     missing: records that lack a file, by its role; left_out: annotations that cannot be used while
-    the rest of their record can, by reason. Manifests of before have neither.
+    the rest of their record can, by reason; filtered: segments, instances and expressions that the
+    source's filters changed or left out, by what was done. Manifests of before have none of them.
     """
 
     source: Name
@@ -97,6 +98,7 @@ class SourceLine(_Part):
     faults: Count
     missing: dict[str, Count] = Field(default_factory=dict)
     left_out: dict[str, Count] = Field(default_factory=dict)
+    filtered: dict[str, Count] = Field(default_factory=dict)
     barred: dict[str, Count]
     groups: Count
     groups_excluded: Count
@@ -123,11 +125,12 @@ class Image(_Part):
 
 
 class RecipeSource(_Part):
-    """An entry of `recipe.sources`: reader, weight of each task, options of the reader."""
+    """An entry of `recipe.sources`: reader, weight of each task, the reader's options, filters."""
 
     dataset: str
     tasks: dict[str, Fixed]
     options: dict[str, Any]
+    filters: dict[str, Any] = Field(default_factory=dict)
 
 
 class Recipe(_Part):

@@ -31,6 +31,7 @@ def source_line(plan: Plan, name: str) -> dict[str, Any]:
         "faults": len(index.faults()),
         "missing": missing(index),
         "left_out": left_out(index),
+        **({"filtered": index.filtered} if index.filtered else {}),
         "barred": dict(plan.barred[name]),
         **excluded_groups(plan, name),
         "fingerprint": index.fingerprint,

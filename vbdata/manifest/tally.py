@@ -14,6 +14,7 @@ from vbdata import plugins
 from vbdata.core.rng import word_of
 from vbdata.errors import one_line
 from vbdata.jobs.job import Receipt
+from vbdata.planning.filters import oddities
 from vbdata.planning.namesakes import namesakes
 from vbdata.planning.plan import Plan
 from vbdata.planning.warnings import empty_cells, faults, losses
@@ -162,7 +163,8 @@ def warnings(plan: Plan) -> list[str]:
 def mixture_warnings(plan: Plan) -> list[str]:
     """A sentence for each cell without samples, or whose records are used more than max_passes.
 
-    Last, for each source with records that are named as held-out pictures, and are not held out.
+    Then for each list file of filters with lines that name no record; last, for each source with
+    records that are named as held-out pictures, and are not held out.
     """
     most = plan.recipe.max_passes
     often = [
@@ -172,7 +174,7 @@ def mixture_warnings(plan: Plan) -> list[str]:
         for cell in plan.cells
         if cell.passes > Fraction(most)
     ]
-    return [*empty_cells(plan), *often, *namesakes(plan)]
+    return [*empty_cells(plan), *often, *oddities(plan.indices), *namesakes(plan)]
 
 
 def hundredths(number: Fraction) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vbdata.planning.holdout import excluded
+from vbdata.planning.filters import FILTERS, barred
 from vbdata.planning.plan import Plan
 
 Mask = NDArray[np.bool_]
@@ -21,20 +21,22 @@ def excluded_groups(plan: Plan, name: str) -> dict[str, Any]:
 
     groups: how many there are; groups_excluded: how many of them by all causes together; excluded:
     a line a cause, with its groups and records. The causes are the held-out sets, the licence
-    policy if it refuses anything, and the rules of the source that left records out of its index.
+    policy if it refuses anything, the filters of the source, and the rules of its reader that left
+    records out of its index.
     A group counts as excluded if none of its records is left.
     """
     index, held = plan.indices[name], plan.held
     groups = index.facts["group"].combine_chunks()
-    barred = excluded(index, held, plan.recipe.licence_policy)
+    masks = barred(index, held, plan.recipe.licence_policy)
     causes = {("holdout", each): _among(groups, held.sets[each]) for each in sorted(held.sets)}
     if plan.barred[name]["licence"]:
-        causes["licence", plan.recipe.licence_policy] = barred["licence"]
+        causes["licence", plan.recipe.licence_policy] = masks["licence"]
+    causes |= {("filter", key): masks[key] for key in FILTERS if key in masks}
     ruled = _by_rule(index.facts["fault"].combine_chunks())
     causes |= {("rule", rule): mask for rule, mask in ruled.items()}
     return {
         "groups": pc.count_distinct(groups).as_py(),
-        "groups_excluded": _lost(groups, np.logical_or.reduce([*barred.values(), *ruled.values()])),
+        "groups_excluded": _lost(groups, np.logical_or.reduce([*masks.values(), *ruled.values()])),
         "excluded": [
             {"cause": cause, "set": each, "groups": _lost(groups, mask), "records": int(mask.sum())}
             for (cause, each), mask in causes.items()

@@ -21,7 +21,9 @@ from vbdata.errors import RecipeError
 from vbdata.index.index import Index
 from vbdata.planning.blocks import Block, Dealt, arrange
 from vbdata.planning.eligible import eligible_rows, fits_in, refuse_sources
-from vbdata.planning.holdout import Held, excluded, resolve
+from vbdata.planning.filters import barred as barred_by
+from vbdata.planning.filters import said
+from vbdata.planning.holdout import Held, resolve
 from vbdata.planning.mixture import (
     Ints,
     Places,
@@ -187,7 +189,7 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
     """
     by_name = {index.source.name: index for index in indices}
     held = resolve(recipe, indices)
-    causes = {name: excluded(index, held, recipe.licence_policy) for name, index in by_name.items()}
+    causes = {n: barred_by(index, held, recipe.licence_policy) for n, index in by_name.items()}
     barred = {name: {c: int(m.sum()) for c, m in masks.items()} for name, masks in causes.items()}
     refuse_sources(recipe, by_name, barred)
     fits = {
@@ -243,4 +245,7 @@ def _refused(recipe: Recipe, index: Index, cell: PlannedCell, barred: Mapping[st
     """A sentence for a cell without entries: for which reasons, and how often."""
     why = in_words(index, refusals(index, cell.task, recipe.image, barred))
     where = f"sources.{cell.source}.tasks.{cell.task}"
-    return f"{where}: none of the source's {len(index)} entries can serve this task: {why}"
+    left_out = f"; by its filters: {', '.join(said(index))}" if said(index) else ""
+    return (
+        f"{where}: none of the source's {len(index)} entries can serve this task: {why}{left_out}"
+    )

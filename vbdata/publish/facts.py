@@ -79,6 +79,8 @@ def lost(line: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
         yield f"records without their {role} file", count
     for reason, count in line.get("left_out", {}).items():
         yield f"annotations left out: {reason}", count
+    for what, count in line.get("filtered", {}).items():
+        yield f"by its filters: {what}", count
 
 
 def summary(manifest: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The recipe of a build as YAML, made from the manifest, for the dataset card.
 
 It has every key of the recipe that was built; options are sorted. A manifest has no roots, so they
-are to be filled in, here or by `--root`, and of a held-out file it has only a digest of the lines.
+are to be filled in, here or by `--root`, and of files of ids it has only digests of the lines.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 APART = ("name", "max_bad", "tasks", "holdout", "sources")
+PICKED = ("only", "without")  # filters that may name list files
 NUMBER = re.compile(r"-?\d+\.\d+")
 
 
@@ -43,17 +44,49 @@ def _source(name: str, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {name}:"
     yield f"    dataset: {source['dataset']}"
     yield f"    root: data/{name}  # where yours lies"
+    apart = {"classes"} & source.get("filters", {}).keys()
     for key, value in sorted(source["options"].items()):
+        if key in apart:
+            continue
         number = isinstance(value, str) and NUMBER.fullmatch(value)
         yield f"    {key}: {value if number else _value(value)}"
+    filters = written_filters(source)
+    for each in (each for key in PICKED for each in source.get("filters", {}).get(key, ())):
+        if isinstance(each, dict):
+            yield f"    # {_file(each)}: {_listed(each)}"
+    for key, value in sorted(filters.items()):
+        yield f"    {key}: {_value(value)}"
     yield f"    tasks: {{{weights}}}"
+
+
+def written_filters(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters of a manifest's source as a recipe writes them, by key.
+
+    List files have names made of their digests. A reader's own option `classes` stands below that
+    key where there is such a filter, too.
+    """
+    filters = dict(source.get("filters", {}))
+    if "classes" in filters and "classes" in source["options"]:
+        filters["classes"] = {"read": source["options"]["classes"], **filters["classes"]}
+    for key in filters.keys() & {*PICKED}:
+        filters[key] = [
+            {"file": _file(each)} if isinstance(each, dict) else each for each in filters[key]
+        ]
+    return filters
+
+
+def _file(each: Mapping[str, Any]) -> str:
+    return f"{each['sha256'][:16]}.txt"
+
+
+def _listed(each: Mapping[str, Any]) -> str:
+    return f"{each['lines']} lines, sorted and joined of SHA-256 {each['sha256']}"
 
 
 def _held(each: Mapping[str, Any]) -> str:
     if "set" in each:
         return str(each["set"])
-    lines = f"{each['lines']} lines, sorted and joined of SHA-256 {each['sha256']}"
-    return f"{{file: held-out-{each['sha256'][:8]}.txt}}  # {lines}"
+    return f"{{file: held-out-{each['sha256'][:8]}.txt}}  # {_listed(each)}"
 
 
 def _value(value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
@@ -14,7 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from vbdata import plugins
 from vbdata.errors import choices
+from vbdata.recipe import filters, own_prompts
 from vbdata.recipe.licences import forbidden
+from vbdata.recipe.roots import unset
+from vbdata.recipe.shown import shown
 
 Find = Callable[[str, str], tuple[Any, str]]
 SOURCE_KEYS = ("dataset", "root", "tasks")
@@ -55,10 +57,12 @@ def _plug_in_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
 
 def _option_faults(name: str, source: Mapping[str, Any], module: Any) -> Iterator[str]:
     options = plugins.options(module.index)
-    faults = []
+    source, filtered = filters.split(source, options)
+    faults = list(filters.filter_faults(filtered))
     for key, value in source.items():
         if key not in options and key not in SOURCE_KEYS:
-            faults.append(f"{key}: unknown key{choices(key, [*options, *SOURCE_KEYS])}")
+            known = [*options, *SOURCE_KEYS, *filters.KEYS]
+            faults.append(f"{key}: unknown key{choices(key, known)}")
         elif key in options and (wanted := _no_option(options[key].default, value)):
             faults.append(f"{key}: should be {wanted}, got {shown(value)}")
     if not faults and hasattr(module, "option_faults"):
@@ -117,13 +121,18 @@ def _task_option_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
         options = plugins.options(module.ask)
         faults = []
         for key, value in _mapping(given).items():
-            if key not in options:
-                faults.append(f"tasks.{task}.{key}: unknown key{choices(key, options)}")
+            if key == own_prompts.KEY:
+                wrong = own_prompts.form_fault(value)
+                faults += [f"tasks.{task}.{key}: {wrong}"] if wrong else []
+            elif key not in options:
+                known = [*options, own_prompts.KEY]
+                faults.append(f"tasks.{task}.{key}: unknown key{choices(key, known)}")
             elif wanted := _misfit(options[key].default, value):
                 faults.append(f"tasks.{task}.{key}: should be {wanted}, got {shown(value)}")
         yield from faults
         if not faults and hasattr(module, "check_options"):
-            yield from _refused(str(task), module, options, _mapping(given))
+            plain = {k: v for k, v in _mapping(given).items() if k != own_prompts.KEY}
+            yield from _refused(str(task), module, options, plain)
 
 
 def _misfit(default: Any, value: Any) -> str:
@@ -161,10 +170,15 @@ def _module(package: str, name: str) -> tuple[Any, str]:
 
 def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:
     names = [str(name) for name in _mapping(raw.get("sources"))]
+    for name, source in _mapping(raw.get("sources")).items():
+        if str(name) not in roots:
+            yield from (f"sources.{name}.root: {f}" for f in unset(_mapping(source).get("root")))
     listed = raw.get("holdout")
-    for item in listed if isinstance(listed, list) else ():
+    for place, item in enumerate(listed if isinstance(listed, list) else ()):
         named = item.get("set") if isinstance(item, dict) else item
         names.append(named if isinstance(named, str) else shown(named))
+        if names[-1] not in roots:
+            yield from (f"holdout.{place}.root: {f}" for f in unset(_mapping(item).get("root")))
     for name in roots:
         if name not in names:
             yield f"--root {name}: no such source or held-out set{choices(name, names)}"
@@ -201,24 +215,6 @@ def schema_faults(
         else:
             message = fault["msg"].replace("Input should be", "should be")
             yield f"{key}: {message}, got {shown(fault['input'])}"
-
-
-class _Short(reprlib.Repr):
-    """Python's repr, cut while it is made: what it shows of a value never costs more than that."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxdict, self.maxlist, self.maxstring, self.maxother = 3, 4, 6, 80, 80
-
-    def repr_Decimal(self, number: Decimal, level: int) -> str:
-        """A number as it stands in the recipe, more or less."""
-        return str(number)
-
-
-def shown(value: object) -> str:
-    """A value as messages show it, in 80 characters at most."""
-    text = _Short().repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _items(value: Any) -> Sequence[Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from vbdata import plugins
 from vbdata.errors import RecipeError, choices
-from vbdata.recipe.faults import shown
+from vbdata.recipe.shown import shown
 
 KEYS = ("set", "root", "file")
 NamedSets = Mapping[str, tuple[str, frozenset[str] | Mapping[str, Any]]]

@@ -18,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vbdata import plugins
 from vbdata.core.types import Source
-from vbdata.errors import RecipeError, SourceError
-from vbdata.recipe import yaml12
+from vbdata.errors import RecipeError
+from vbdata.recipe import filters, own_prompts, yaml12
 from vbdata.recipe.faults import recipe_faults, schema_faults
 from vbdata.recipe.holdouts import Holdout, holdout_faults, holdouts
-from vbdata.storage.secrets import redacted, refuse_keys
+from vbdata.recipe.roots import beside, expanded, overridden
+from vbdata.storage.secrets import redacted
 
 LONGEST = 4000  # characters of a fault that are told
 MOST = 1000  # faults that are told
@@ -119,12 +120,13 @@ class Recipe:
             "max_bad": _plain(self.max_bad),
             "licence_policy": self.licence_policy,
             "holdout": [each.canonical() for each in self.holdout],
-            "tasks": _plain(self.tasks),
+            "tasks": {task: _canonical_options(given) for task, given in self.tasks.items()},
             "sources": {
                 s.name: {
                     "dataset": s.dataset,
                     "tasks": {task: _plain(weight) for task, weight in s.tasks.items()},
                     "options": {key: _plain(value) for key, value in s.options.items()},
+                    **({"filters": filters.canonical(s.filters)} if s.filters else {}),
                 }
                 for s in self.sources
             },
@@ -148,6 +150,7 @@ def recipe_digest(canonical: Mapping[str, Any]) -> str:
             "dataset": source["dataset"],
             "tasks": source["tasks"],
             "options": _sorted(source["options"]),
+            **({"filters": _sorted(source["filters"])} if source.get("filters") else {}),
         }
         for name, source in canonical["sources"].items()
     }
@@ -218,48 +221,55 @@ def _lines(name: str, faults: Sequence[str]) -> list[str]:
 def _resolved(
     parsed: _Recipe, text: str, folder: Path, roots: Mapping[str, Sequence[str]]
 ) -> Recipe:
-    given = {name: tuple(_beside(Path(), url) for url in urls) for name, urls in roots.items()}
+    given = overridden(roots)
 
     def place(root: str | list[str]) -> tuple[str, ...]:
-        return tuple(_beside(folder, url) for url in ([root] if isinstance(root, str) else root))
+        listed = [root] if isinstance(root, str) else root
+        return tuple(beside(folder, expanded(url)) for url in listed)
 
     sources = []
     for name, source in parsed.sources.items():
         wanted = {task: weight for task, weight in source.tasks.items() if weight > 0}
+        readers = plugins.options(plugins.dataset(source.dataset).index)
+        options, filtered = filters.split(source.model_extra or {}, readers)
         sources.append(
             Source(
                 name=name,
                 dataset=source.dataset,
                 roots=given.get(name) or place(source.root),
                 tasks=wanted,
-                options={key: _keyed(value) for key, value in (source.model_extra or {}).items()},
+                options={key: _keyed(value) for key, value in options.items()},
+                filters=filters.filters_of(name, filtered, folder),
             )
         )
     read = {source.dataset: source.roots for source in reversed(sources)}
     plain = {key: getattr(parsed, key) for key in _Recipe.model_fields}
-    plain |= {"sources": tuple(s for s in sources if s.tasks), "tasks": _task_options(parsed)}
+    plain["sources"] = tuple(source for source in sources if source.tasks)
+    plain["tasks"] = _task_options(parsed, folder)
     plain |= {"holdout": holdouts(parsed.holdout, folder, given, read, place)}
     return Recipe(**plain, text=text, folder=str(folder.absolute()))
 
 
-def _task_options(parsed: _Recipe) -> dict[str, dict[str, Any]]:
-    """Options by task, each of the type of its default."""
+def _task_options(parsed: _Recipe, folder: Path) -> dict[str, dict[str, Any]]:
+    """Options by task, each of the type of its default; of its own prompts the content as JSON."""
     typed = {}
     for task, options in parsed.tasks.items():
         parameters = plugins.options(plugins.task(task).ask)
-        typed[task] = {key: type(parameters[key].default)(value) for key, value in options.items()}
+        typed[task] = {
+            key: own_prompts.own_prompts(task, value, folder)
+            if key == own_prompts.KEY
+            else type(parameters[key].default)(value)
+            for key, value in options.items()
+        }
     return typed
 
 
-def _beside(folder: Path, root: str) -> str:
-    try:
-        refuse_keys(root)
-    except SourceError as err:
-        raise RecipeError([str(err)]) from err
-    try:
-        return root if "://" in root else str((folder / Path(root).expanduser()).resolve())
-    except (ValueError, RuntimeError, OSError) as err:
-        raise RecipeError([f"root {root!r} is no path: {err}"]) from err
+def _canonical_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a task as JSON values; its own prompts are the content of their file."""
+    plain: dict[str, Any] = _plain(options)
+    if own_prompts.KEY in plain:
+        plain[own_prompts.KEY] = json.loads(plain[own_prompts.KEY])
+    return plain
 
 
 def _keyed(value: Any) -> Any:

@@ -17,8 +17,10 @@ from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.geometry import geometry_for
 from vbdata.core.png import encode_png
+from vbdata.core.prompts import in_words_of
+from vbdata.core.relabel import relabelled
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Geometry, Label, Sample, moved
+from vbdata.core.types import Ask, Entry, Geometry, Label, Sample, Segments, moved
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.origin import origin_of
@@ -86,6 +88,8 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
             span.bytes = len(encoded)
     kind = task.NEEDS[0]
     label = picture.pixels if kind == "image" else sample.labels[kind]
+    if isinstance(label, Segments):
+        label = relabelled(label, entry)
     if isinstance(label, Label):
         with stage("decode"):
             picture.refuse_blank()
@@ -214,10 +218,11 @@ def ask_for(row: Row, job: Job) -> Ask:
     same prompt wherever it stands.
     """
     rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)
-    options = job.options.get(row.task, {})
-    ask: Ask = plugins.task(row.task).ask(
-        row.entry, rng, vocabulary=job.vocabulary[row.source], **options
-    )
+    options = dict(job.options.get(row.task, {}))
+    with in_words_of(row.task, options.pop("prompts", "")):
+        ask: Ask = plugins.task(row.task).ask(
+            row.entry, rng, vocabulary=job.vocabulary[row.source], **options
+        )
     return ask
 
 

@@ -20,6 +20,7 @@ from vbdata.engine.doctor import Finding
 from vbdata.errors import RecipeError, choices, visible
 from vbdata.jobs.specs import ShardSpecs, context_of
 from vbdata.manifest.tally import cell_lines, warnings
+from vbdata.planning.filters import said
 from vbdata.planning.plan import Plan
 from vbdata.shard.sample import ask_for
 
@@ -51,6 +52,7 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
                     "cells": lines,
                     "holdout": plan.held.lines(),
                     "barred": plan.barred,
+                    "filtered": {n: i.filtered for n, i in plan.indices.items() if i.filtered},
                     "warnings": warnings(plan),
                     "prompts": prompts,
                 }
@@ -118,7 +120,7 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
 
 
 def print_barred(to: Console, plan: Plan) -> None:
-    """Print what is held out, and how many records of each source are barred, by cause."""
+    """Print what is held out, what is barred of each source by cause, what its filters change."""
     for line in plan.held.lines():
         lost = f", {line['unmatched']} lines match no source" if line["unmatched"] else ""
         to.print(f"held out: {line['set']}, {line['groups']} groups{lost}")
@@ -126,6 +128,8 @@ def print_barred(to: Console, plan: Plan) -> None:
         for cause, count in causes.items():
             if count:
                 to.print(f"{name}: {count} of {len(plan.indices[name])} barred by {cause}")
+        for text in said(plan.indices[name]):
+            to.print(f"{name}: {text}")
 
 
 def print_warnings(plan: Plan) -> None:

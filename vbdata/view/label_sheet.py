@@ -18,9 +18,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vbdata import plugins
 from vbdata.core import images
+from vbdata.core.relabel import relabelled
 from vbdata.core.types import Depth, Entry, Normals, Segments
 from vbdata.engine.doctor import some_entries
-from vbdata.errors import BadSample, BuildError, SourceError
+from vbdata.errors import BadSample, BuildError, RecipeError, SourceError
 from vbdata.index.index import build_index
 from vbdata.manifest.drawn import drawn
 from vbdata.recipe.recipe import Recipe
@@ -73,7 +74,7 @@ def _rows(recipe: Recipe, count: int) -> Iterator[list[Tile]]:
             try:
                 index = build_index(source, Path(temporary))
                 root = open_root(source.roots, mount=plugins.mounts(source.dataset))
-            except SourceError:
+            except (SourceError, RecipeError):
                 continue
             for entry in some_entries(index, count, recipe.seed):
                 yield list(_tiles(plugins.dataset(source.dataset), root, entry))
@@ -91,6 +92,7 @@ def _tiles(reader: Any, root: Root, entry: Entry) -> Iterator[Tile]:
     for kind in (kind for kind in MAPS if kind in entry.labels):
         try:
             label = reader.load(root, entry, (kind,)).labels[kind]
+            label = relabelled(label, entry) if isinstance(label, Segments) else label
         except BadSample as bad:
             yield kind, str(bad)
             continue
@@ -111,7 +113,8 @@ def _said(label: Any) -> str:
         metres = label.metres[label.valid & label.metres.isfinite()]
         return f"{float(metres.min()):.3g} to {float(metres.max()):.3g} m, {share}"
     if isinstance(label, Segments):
-        return f"{len(label.classes)}, {share}: {', '.join(dict.fromkeys(label.classes))}"
+        names = [name for name in label.classes if name]
+        return f"{len(names)}, {share}: {', '.join(dict.fromkeys(names))}"
     return share
 
 

@@ -17,6 +17,7 @@ from vbdata.core.prompts import prompt_digest
 from vbdata.engine.folder import recorded_recipe
 from vbdata.errors import BuildError, RecipeError
 from vbdata.layout import SUMS
+from vbdata.publish.rebuild import written_filters
 from vbdata.recipe.recipe import parse_recipe
 from vbdata.storage.folder import Folder
 
@@ -81,7 +82,9 @@ def _written_out(recipe: Mapping[str, Any]) -> str:
             for each in recipe["holdout"]
         ]
     plain["sources"] = {
-        name: {"dataset": s["dataset"], "root": f"data/{name}", "tasks": s["tasks"], **s["options"]}
+        name: {"dataset": s["dataset"], "root": f"data/{name}", "tasks": s["tasks"]}
+        | s["options"]
+        | written_filters(s)
         for name, s in recipe["sources"].items()
     }
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,68 @@
+"""Segments under the names that a source's filters give them: of an entry what its label has, too.
+
+Whoever loads segments of an entry passes them through here, so that pixels say what the entry's
+facts say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from vbdata.core.types import Entry, Segments
+from vbdata.errors import BadSample
+
+
+def relabelled(label: Segments, entry: Entry) -> Segments:
+    """The label with the entry's own names of classes (Entry.relabel, Entry.hidden).
+
+    Segments keep their places, so that expressions still mean them. One that is dropped or hidden
+    has the name "" and no pixel: dropped ones are background, hidden ones are not valid. Raises
+    BadSample("garbled annotation") if the entry hides a segment that the label does not have.
+    """
+    if not entry.relabel and not entry.hidden:
+        return label
+    import torch
+
+    if entry.hidden and entry.hidden[-1] >= len(label.classes):
+        detail = (
+            f"{len(label.classes)} segments, min_area leaves out number {entry.hidden[-1] + 1}: "
+            "their order is not that of the index"
+        )
+        raise BadSample("garbled annotation", detail)
+    names = {old: (new, thing) for old, new, thing in entry.relabel}
+    pairs = [
+        names.get(name, (name, thing))
+        for name, thing in zip(label.classes, label.things, strict=True)
+    ]
+    hidden = set(entry.hidden)
+    classes = ["" if place in hidden else name for place, (name, _) in enumerate(pairs)]
+    numbers = [0, *(number if name else 0 for number, name in enumerate(classes, 1))]
+    valid = [True, *(place not in hidden for place in range(len(classes)))]
+    device, flat = label.ids.device, label.ids.reshape(-1)
+    ids = torch.tensor(numbers, dtype=torch.int32, device=device).index_select(0, flat)
+    seen = torch.tensor(valid, device=device).index_select(0, flat)
+    return Segments(
+        ids=ids.reshape(label.ids.shape),
+        classes=tuple(classes),
+        things=tuple(thing for _, thing in pairs),
+        crowds=label.crowds,
+        valid=label.valid & seen.reshape(label.ids.shape),
+        known=_known(label, names, {label.classes[place] for place in hidden}),
+    )
+
+
+def _known(
+    label: Segments, names: Mapping[str, tuple[str, bool]], hidden: Collection[str]
+) -> tuple[str, ...]:
+    """The classes that are known in all of the image: if all that became one are, and none hidden.
+
+    names: those of relabel; hidden: classes of hidden segments, as the label names them.
+    """
+    if not label.known:
+        return ()
+    olds: dict[str, set[str]] = {}
+    for old, (new, _) in names.items():
+        olds.setdefault(new, set()).add(old)
+    sure = set(label.known).difference(hidden)
+    new_names = {names[old][0] if old in names else old for old in sure} - {""}
+    return tuple(sorted(new for new in new_names if olds.get(new, {new}) <= sure))
