@@ -96,12 +96,18 @@ def labels(seed: int, frames: int) -> dict[str, list[object]]:
     rows = list(truth(seed=seed, frames=frames))
     return {
         "rgb": [encode_jpeg(shot.rgb) for shot in rows],
-        "depth": [png(np.rint(shot.depth * UNITS).astype(np.uint16)) for shot in rows],
+        "depth": [png(stored(shot.depth)) for shot in rows],
         "normals": [png(np.rint((shot.normals + 1) / 2 * 255).astype(np.uint8)) for shot in rows],
         "mask": [png(shot.codes) for shot in rows],
         "text": [" and ".join(shot.names[k] for k in np.unique(shot.codes)) for shot in rows],
         "K": [list(shot.camera) for shot in rows],
     }
+
+
+def stored(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Metres in millimetres, 0 where that does not fit into 16 bits."""
+    units = np.rint(depth * UNITS)
+    return np.where(units > np.iinfo(np.uint16).max, 0, units).astype(np.uint16)
 
 
 def truth(*, seed: int = 0, frames: int = 6) -> Iterator[Shot]:

@@ -111,6 +111,16 @@ def test_nulls(tmp_path: Path, way: str, required: bool) -> None:
             assert loaded(root, entry) == each
 
 
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "zstd", "brotli", "lz4"])
+def test_nulls_alone(tmp_path: Path, codec: str) -> None:
+    """The dictionary has no words then, and packed it has bytes all the same."""
+    columns = {"image": images(None, None), "text": ["a", "b"]}
+    found = entries(tree(tmp_path, written(columns, compression=codec)))
+    assert [e.fault for e in found] == [
+        f"missing: row {k} of {NAME}: no image bytes" for k in (0, 1)
+    ]
+
+
 def test_a_size_in_columns_spares_the_images(tmp_path: Path) -> None:
     sizes = {"width": [20, 20, 20, 21], "height": [20] * 4}
     columns = {"img": images(DATA[0], None, b"\xff\x0a", DATA[1]), "text": ["x"] * 4, **sizes}
