@@ -21,8 +21,9 @@ that a pattern lacks, it is refused, or say `shared: true`.
   lists: a text file of ids or paths, a line each, instead: "ImageSets/{split}.txt".
 - camera: [fx, fy, cx, cy] in pixels, pixel centres at whole numbers, or a pattern of files, or
   {files, at: keys of a JSON, dataset: of an NPZ} (parts/folders/cameras.py).
-- group: what must not be split, such as "{scene}-{day}" (folders: is put before it) or
-  "coco:{id}"; by default {scene}, or else the picture itself. licence: "unknown" by default.
+- group: what must not be split, such as "{scene}-{day}" (SOURCE: is put before it, or what `groups`
+  says, so that sources which share pictures can say so) or "coco:{id}"; by default {scene}, or else
+  the picture itself. licence: "unknown" by default.
 - exif: stored or shown, on which pixels labels lie where an EXIF tag turns a picture; unsaid, such
   a picture is a fault. image_dataset: of pictures in HDF5, uint8 [H, W, 3].
 
@@ -75,6 +76,7 @@ from vbdata.core.types import Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import hdf5_named
+from .parts import own_records as own
 from .parts import picture_files, records
 from .parts.folders import choose, codings, entries, labelled, options, presets
 from .parts.folders import doubts as checks
@@ -112,14 +114,16 @@ def index(
     edited: Mapping[str, Any] = NOTHING,
     camera: Mapping[str, Any] = NOTHING,
     group: str = "",
+    groups: str = "",
     licence: str = "",
     exif: str = picture_files.UNSAID,
+    source: str = "folders",
 ) -> Iterator[Entry]:
     """The images in order of their paths, then by place the lines of texts that are of no image.
 
-    images: the pattern of the pictures' paths; the other options are those of the module's
-    docstring. Raises SourceError for options that are wrong, and where no picture or no file of a
-    kind is found.
+    images: the pattern of the pictures' paths; source: the source's name, of which groups are; the
+    other options are those of the module's docstring. Raises SourceError for options that are
+    wrong, and where no picture or no file of a kind is found.
     """
     given = {
         **{"preset": preset, "images": images, "image_dataset": image_dataset, "split": split},
@@ -129,7 +133,8 @@ def index(
     }
     listing = Listing(root)
     specs = options.specs(presets.layouts(given, root, listing))
-    yield from entries.entries(context(root, choose.layout(specs, listing), listing))
+    prefix = own.prefix_of(groups, source)
+    yield from entries.entries(context(root, choose.layout(specs, listing), prefix, listing))
 
 
 def option_faults(given: Mapping[str, Any]) -> list[str]:

@@ -244,3 +244,17 @@ def test_edits(tmp_path: Path) -> None:
     put(tmp_path, "e.jsonl", data=json.dumps(line) + "\n" + json.dumps({**line, "out": "b.jpg"}))
     (one,) = entries(tmp_path, images="i/*.jpg", edited=given[2])
     assert "the reader triplets takes several edits" in one.fault
+
+
+def test_groups_are_of_their_source(tmp_path: Path) -> None:
+    """Unless sources that share pictures say so."""
+    put(tmp_path, "s/a.jpg", data=JPEG)
+    put(tmp_path, "s/a.txt", data=b"a street")
+    pattern: dict[str, Any] = {"images": "s/{id}.jpg", "captions": {"files": "s/{id}.txt"}}
+    groups = [
+        next(folders.index(Folder(str(tmp_path)), source=source, groups=shared, **pattern)).group
+        for source, shared in (("mine", ""), ("yours", ""), ("mine", "both"), ("yours", "both"))
+    ]
+    assert groups == ["mine:s/a", "yours:s/a", "both:s/a", "both:s/a"]
+    with pytest.raises(SourceError, match="groups: 'a b' is no name"):
+        list(folders.index(Folder(str(tmp_path)), groups="a b", **pattern))

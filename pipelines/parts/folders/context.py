@@ -24,11 +24,12 @@ class Context:
     """What all entries of a source share.
 
     pairs: by role, image -> its files; rows: by kind, the lines of its JSONL; legends: what codes
-    mean, by file of names.
+    mean, by file of names; prefix: what stands before ":" in the names of groups.
     """
 
     root: Root
     spec: Spec
+    prefix: str
     listing: Listing
     images: Images
     pairs: Mapping[str, Mapping[str, list[str]]]
@@ -38,8 +39,8 @@ class Context:
     read: dict[str, bytes] = field(default_factory=dict)
 
 
-def context(root: Root, spec: Spec, listing: Listing) -> Context:
-    """Find the images of a source and their files.
+def context(root: Root, spec: Spec, prefix: str, listing: Listing) -> Context:
+    """Find the images of a source and their files. prefix: before ":" in the names of groups.
 
     Raises SourceError; ImportError where files are EXR and the package OpenEXR is not installed.
     """
@@ -68,6 +69,7 @@ def context(root: Root, spec: Spec, listing: Listing) -> Context:
     return Context(
         root=root,
         spec=spec,
+        prefix=prefix,
         listing=listing,
         images=images,
         pairs=pairs,

@@ -23,7 +23,6 @@ from .spec import CameraSpec, PoseSpec
 if TYPE_CHECKING:
     from .cameras import Camera
 
-PREFIX = "folders:"  # of groups
 UNKNOWN = "unknown"
 
 
@@ -43,20 +42,21 @@ def entries(about: Context) -> Iterator[Entry]:
     made: dict[str, Entry] = {}
     for line in about.images.lost:
         made[f"{about.spec.lists}:{line}"] = _stray(
-            f"{about.spec.lists}:{line}", f"missing: {line!r:.200} of a list of images is not there"
+            f"{about.spec.lists}:{line}",
+            about,
+            f"missing: {line!r:.200} of a list of images is not there",
         )
     for rows in about.rows.values():
         for where, detail in rows.strays:
-            made[where] = _stray(where, f"garbled annotation: {where}: {detail}")
+            made[where] = _stray(where, about, f"garbled annotation: {where}: {detail}")
     waiting = sorted({*about.images.wanted, *made})
     for name in waiting:
         yield made[name] if name in made else _entry(name, about)
 
 
-def _stray(name: str, fault: str) -> Entry:
-    bare = Entry(
-        id=name, group=PREFIX + name, width=0, height=0, license=UNKNOWN, files={}, labels=()
-    )
+def _stray(name: str, about: Context, fault: str) -> Entry:
+    group = f"{about.prefix}:{name}"
+    bare = Entry(id=name, group=group, width=0, height=0, license=UNKNOWN, files={}, labels=())
     return replace(bare, fault=fault)
 
 
@@ -65,7 +65,7 @@ def _entry(path: str, about: Context) -> Entry:
     spec, parts = about.spec, about.images.wanted[path]
     bare = Entry(
         id=path,
-        group=_group(spec.group, path, parts),
+        group=_group(about, path, parts),
         width=0,
         height=0,
         license=spec.licence or UNKNOWN,
@@ -111,13 +111,13 @@ def _measured(bare: Entry, about: Context) -> Entry:
     return own.sized(bare, (shape[1], shape[0]))
 
 
-def _group(template: str, path: str, parts: Parts) -> str:
+def _group(about: Context, path: str, parts: Parts) -> str:
     """What an image belongs to: the template, else its {scene}, else itself without its type."""
-    if not template:
+    if not about.spec.group:
         name = parts.get("scene") or path.rpartition(".")[0] or path
-        return PREFIX + name
-    text = re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], template)
-    return text if ":" in text else PREFIX + text
+        return f"{about.prefix}:{name}"
+    text = re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], about.spec.group)
+    return text if ":" in text else f"{about.prefix}:{text}"
 
 
 def _file(draft: Draft, about: Context, role: str) -> FileRef:
