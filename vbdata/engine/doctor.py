@@ -28,7 +28,7 @@ from vbdata.jobs.job import Job, Row
 from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
 from vbdata.manifest.tally import mixture_warnings
-from vbdata.planning.filters import said
+from vbdata.planning.filters import filtered, said
 from vbdata.planning.mixture import draw
 from vbdata.planning.plan import Plan, PlannedCell, make_plan
 from vbdata.planning.warnings import losses
@@ -66,6 +66,7 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
             yield from _downloads(source)
             try:
                 index = build_index(source, Path(temporary))
+                filtered(index)  # what is wrong with a filter is told here
             except (SourceError, RecipeError) as err:
                 yield Finding(source=source.name, level="fail", text=str(err))
                 continue
@@ -178,8 +179,14 @@ def _doubts(index: Index, samples: int, seed: int) -> Iterator[Finding]:
 
 
 def some_entries(index: Index, count: int, seed: int) -> list[Entry]:
-    """Some records of a source that have no fault, chosen by a recipe's seed, in their order."""
-    good = np.flatnonzero(index.facts["fault"].to_numpy(zero_copy_only=False) == "")
+    """Some records of a source without a fault, chosen by a recipe's seed, in their order.
+
+    Those that its filters bar are none of them. Raises RecipeError for filters that name no record.
+    """
+    sound = index.facts["fault"].to_numpy(zero_copy_only=False) == ""
+    for mask in filtered(index).values():
+        sound = sound & ~mask
+    good = np.flatnonzero(sound)
     count = min(count, len(good))
     which, _ = draw(index.words[good], count, seed, "doctor", index.source.name, "")
     return index.entries(np.sort(good[which]))

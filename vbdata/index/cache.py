@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -23,11 +23,13 @@ from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.machine.environment import environment
+from vbdata.machine.hashing import file_sha256
 from vbdata.sources.watched import Question, Watched, ask, parse_question
 from vbdata.storage.folder import Root
 
 KEPT = 4  # indices of one reader and its options: each of another place or state of the data
 TRACE = "trace.json"
+MADE = ".made"  # of files that are made of an index
 NEW = "new-"  # a folder that is being written
 FILES = ("facts.parquet", "entries.arrow")
 # The engine's modules that decide what an index says.
@@ -130,6 +132,42 @@ class IndexCache:
             return []
         folders = [path for path in self._folder.iterdir() if not path.name.startswith(NEW)]
         return sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def made_again(files: Sequence[Path], how: object, make: Callable[[Sequence[Path]], None]) -> None:
+    """Put in the place of an index's files what `make` writes of them, or what it once wrote.
+
+    files: its facts and its entries; how: all else that decides what is written, as JSON values;
+    make: writes new ones to the places that it is given. Kept by content, like an index. Raises
+    SourceError if this machine has no folder for a cache, and what `make` raises.
+    """
+    engine = (plugins.folder_digest("index"), plugins.engine_digest(), environment())
+    parts = [*engine, *map(file_sha256, files), how]
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    kept = [cache.folder() / "index" / key / MADE / name for name in FILES]
+    try:
+        for old, file in zip(kept, files, strict=True):
+            _place(old, file.with_suffix(f"{file.suffix}{MADE}"))
+        os.utime(kept[0].parent)
+    except OSError:  # not there, or deleted by another process: it is made now
+        make([file.with_suffix(f"{file.suffix}{MADE}") for file in files])
+        _keep(files, kept)
+    for file in files:
+        file.with_suffix(f"{file.suffix}{MADE}").replace(file)
+
+
+def _keep(files: Sequence[Path], kept: Sequence[Path]) -> None:
+    """Place what was made into the cache, whole; a cache that cannot be written is not used."""
+    folder = kept[0].parent
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(mkdtemp(dir=folder.parent, prefix=NEW))
+        for file, place in zip(files, kept, strict=True):
+            _place(file.with_suffix(f"{file.suffix}{MADE}"), new / place.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
+    except OSError:
+        return
 
 
 def trace_of(files: Sequence[Path]) -> Path:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import signature
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from vbdata import plugins
 from vbdata.core.types import Entry, Source
 from vbdata.errors import BadSample, SourceError
-from vbdata.index.cache import IndexCache, Traced
+from vbdata.index.cache import IndexCache, Traced, made_again
 from vbdata.index.entries import BATCH, Entries, Writer
 from vbdata.index.facts import FACTS, fact_row
 from vbdata.index.presentable import presentable
@@ -136,10 +136,8 @@ def _relabel(source: Source, folder: Path, files: tuple[Path, Path]) -> None:
     facts = open_index(source, folder)
     vocabulary = countable(facts.class_facts())
     wanted = renaming(source.name, source.filters, vocabulary)
-    new = tuple(file.with_suffix(f"{file.suffix}.new") for file in files)
-    relabel(source.name, wanted, facts.stored, new)
-    for written, file in zip(new, files, strict=True):
-        written.replace(file)
+    make = partial(relabel, source.name, wanted, facts.stored)
+    made_again(files, wanted.plain(), make)
     pa.default_memory_pool().release_unused()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,6 +41,10 @@ class Renaming:
     names: Mapping[str, tuple[str, bool]]
     groups: Mapping[str, frozenset[str]]
     min_area: int
+
+    def plain(self) -> list[Any]:
+        """The renaming as JSON values, which a cache knows it by."""
+        return [sorted((old, *new) for old, new in self.names.items()), self.min_area]
 
 
 def renaming(name: str, filters: Filters, vocabulary: Vocabulary) -> Renaming:

@@ -27,7 +27,7 @@ def excluded_groups(plan: Plan, name: str) -> dict[str, Any]:
     """
     index, held = plan.indices[name], plan.held
     groups = index.facts["group"].combine_chunks()
-    masks = barred(index, held, plan.recipe.licence_policy)
+    masks = barred({name: index}, held, plan.recipe.licence_policy)[name]
     causes = {("holdout", each): _among(groups, held.sets[each]) for each in sorted(held.sets)}
     if plan.barred[name]["licence"]:
         causes["licence", plan.recipe.licence_policy] = masks["licence"]

@@ -22,14 +22,22 @@ Mask = NDArray[np.bool_]
 FILTERS: Final = ("only", "without", "min_size", "min_instances", "where")
 
 
-def barred(index: Index, held: Held, policy: str) -> dict[str, Mask]:
-    """Which entries of a source may not be drawn: bool[entries] by cause.
+def barred(indices: Mapping[str, Index], held: Held, policy: str) -> dict[str, dict[str, Mask]]:
+    """Which entries may not be drawn: bool[entries] by cause, by source.
 
     Causes are "holdout", "licence" and the source's filters by their keys; an entry may have
-    several. policy: the recipe's licence_policy. Raises RecipeError for a filter that names no
+    several. policy: the recipe's licence_policy. Raises RecipeError with every filter that names no
     record.
     """
-    return excluded(index, held, policy) | filtered(index)
+    masks, faults = {}, list[str]()
+    for name, index in indices.items():
+        try:
+            masks[name] = excluded(index, held, policy) | filtered(index)
+        except RecipeError as err:
+            faults += err.faults
+    if faults:
+        raise RecipeError(faults)
+    return masks
 
 
 def filtered(index: Index) -> dict[str, Mask]:

@@ -189,7 +189,7 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
     """
     by_name = {index.source.name: index for index in indices}
     held = resolve(recipe, indices)
-    causes = {n: barred_by(index, held, recipe.licence_policy) for n, index in by_name.items()}
+    causes = barred_by(by_name, held, recipe.licence_policy)
     barred = {name: {c: int(m.sum()) for c, m in masks.items()} for name, masks in causes.items()}
     refuse_sources(recipe, by_name, barred)
     fits = {

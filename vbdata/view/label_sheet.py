@@ -74,9 +74,10 @@ def _rows(recipe: Recipe, count: int) -> Iterator[list[Tile]]:
             try:
                 index = build_index(source, Path(temporary))
                 root = open_root(source.roots, mount=plugins.mounts(source.dataset))
+                entries = some_entries(index, count, recipe.seed)
             except (SourceError, RecipeError):
                 continue
-            for entry in some_entries(index, count, recipe.seed):
+            for entry in entries:
                 yield list(_tiles(plugins.dataset(source.dataset), root, entry))
 
 
