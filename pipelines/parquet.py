@@ -21,20 +21,23 @@ Licence: that of whoever made them, named by the option `licence`. Columns are n
   lists of one. A path is relative to the table or to the root; a folder that only its writer's
   machine has may stand before it. A row with several pictures in one column is left out: a sample
   has one input and one edited picture.
-- image: JPEG, PNG, WebP, TIFF, BMP or GIF by its first bytes. size: two columns, [width, height],
-  of the pictures as they are shown; without it indexing reads every picture once, since Parquet is
-  compressed.
+- image: the column of the pictures: JPEG, PNG, WebP, TIFF, BMP or GIF by their first bytes.
+- size: two columns, [width, height], of the pictures as they are shown. Without it indexing reads
+  every picture once, since Parquet is compressed.
 - captions: a column or several, each of texts or lists of texts, cleaned as `captioned` does.
 - edited: {column, instructions}: a column or several, of texts or lists of texts, each one way to
-  say it; or instruction: a text for every row. The two images are brought to one frame, of the
-  input's shape and never larger than either: the edited image is scaled to cover it and its edges
-  are cut off evenly (fit: crop), or scaled side by side (fit: stretch); an input that is larger is
-  scaled (parts/parquet/fit.py). size: two columns, of the edited image.
-- depth, normals, segments: {column: ...} and the options that the reader `folders` has for them:
-  scale, kind, invalid, sky, max, baseline; frame and coding; coding, names, void, background,
-  things; dataset, channels, resize. segments has instances: a second column; names may be
-  {files: PATH}, one file of the root. A map is a file of PNG, TIFF, NPY, NPZ, EXR, PFM, DPT, HDF5;
-  columns of lists of numbers are refused. normals in world axes are read by `folders` alone.
+  say it; or instruction: a text for every row. Two sizes are brought to one frame, of the input's
+  shape and never larger than either image: the edited one is scaled to cover it and its edges are
+  cut off evenly (fit: crop, the default), or each of its sides is scaled by itself (fit: stretch);
+  an input that is larger is scaled (parts/parquet/fit.py). size: two columns, of the edited image.
+- depth: {column, scale, kind} and whatever else the reader `folders` has for it: invalid, sky, max,
+  baseline, resize, dataset, channels. A map is a file of PNG, TIFF, NPY, NPZ, EXR, PFM, DPT or
+  HDF5; a column of lists of numbers is refused.
+- normals: {column, frame, coding} and two_sided, resize, dataset, channels, as in `folders`; those
+  in world axes need poses, which `folders` alone reads.
+- segments: {column, coding, names} and void, background, things, resize, as in `folders`; coding:
+  index, palette, colours, ids or voc. instances: a second column, of a map that tells things apart.
+  names may be {files: PATH}, one file of the root.
 - camera: [fx, fy, cx, cy] in pixels of the picture, or a column of such lists or of matrices.
 - group: what must not be split: a column, or a template of them, {file} and {row}, such as
   "coco:{img_id:012}". One without ":" is put behind the source's name, or behind `groups`, a name

@@ -52,6 +52,20 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant(written={"labeled": True}),
         Variant({"depth": "filled", "region": "eigen", "split": "both"}, {"labeled": True}),
     ),
+    "parquet": (
+        Variant(written={"frames": 4}),
+        Variant(
+            {
+                "image": "rgb",
+                "captions": "text",
+                "camera": "K",
+                "depth": {"column": "depth", "scale": 1000, "kind": "z"},
+                "normals": {"column": "normals", "frame": "opencv", "coding": "png8"},
+                "segments": {"column": "mask", "coding": "index", "names": {"*": "thing"}},
+            },
+            {"layout": "labels", "frames": 3},
+        ),
+    ),
     "triplets": (Variant(), Variant(written={"tars": True})),
     "vkitti2": (Variant({"variations": ["clone", "fog"]}), Variant({"classes": "all"})),
 }
