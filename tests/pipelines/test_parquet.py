@@ -119,6 +119,8 @@ FORMS: dict[str, pa.Array] = {
     "structs with names": structs(list(PNG), [f"{k}.png" for k in range(7)]),
     "bytes": pa.array(PNG, pa.binary()),
     "large bytes": pa.array(PNG, pa.large_binary()),
+    "views of bytes": pa.array(PNG, pa.binary_view()),
+    "views of paths": pa.array([f"pics/{k}.png" for k in range(7)], pa.string_view()),
     "paths": pa.array([f"pics/{k}.png" for k in range(7)]),
     "paths of another machine": pa.array([f"/mnt/disk/pics/{k}.png" for k in range(7)]),
     "dictionary of paths": pa.array([f"pics/{k}.png" for k in range(7)]).dictionary_encode(),
@@ -129,7 +131,7 @@ FORMS: dict[str, pa.Array] = {
     ),
 }
 
-BYTES = ("structs", "structs with names", "bytes", "large bytes")  # without files
+BYTES = ("structs", "structs with names", "bytes", "large bytes", "views of bytes")  # without files
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -372,16 +374,19 @@ def test_lines_of_json_are_tables_of_files(tmp_path: Path) -> None:
         {"p": "pics/0.png", "t": ["a", "b"]},
         {"p": "pics/1.png"},
         {"p": "gone.png", "t": "x"},
+        {"p": "https://x.invalid/a.png", "t": "x"},
     ]
     lines = [json.dumps(row) for row in rows]
     (tmp_path / "a.jsonl").write_text("\n".join([*lines, "no json", ""]))
     root = Folder(str(tmp_path))
     found = entries(root, files="*.jsonl", image="p", captions="t")
-    assert [e.captions for e in found] == [("a", "b"), (), (), ()]
+    assert [e.captions for e in found] == [("a", "b"), (), (), (), ()]
     assert [e.fault for e in found] == [
         "",
         "empty label: row 2 of a.jsonl: captions: no caption: t",
-        "missing: row 3 of a.jsonl: column p names a file that is not there",
-        "garbled annotation: rows 4 to 4 of a.jsonl: not a JSON object",
+        "missing: row 3 of a.jsonl: column p names no file that is there: 'gone.png'",
+        "missing: row 4 of a.jsonl: column p has an address, 'https://x.invalid/a.png': it is to "
+        "be downloaded first",
+        "garbled annotation: rows 5 to 5 of a.jsonl: not a JSON object",
     ]
     assert parquet.load(root, found[0], ["captions"]).image == PNG[0]

@@ -63,7 +63,7 @@ def add(draft: Draft, file: FileRef, role: str, about: Context) -> None:
         path = path or _path(row.values.get(column), column, file, about)
         files[role] = FileRef(path=path, size=about.places.sizes.get(path, records.MISSING))
         if path not in about.places.sizes:
-            raise BadSample("missing", f"column {column} names a file that is not there", path)
+            raise BadSample("missing", f"column {column} names no file that is there: {path!r:.80}")
     draft.entry = replace(draft.entry, files=files)
 
 
@@ -78,6 +78,9 @@ def _path(value: Any, column: str, file: FileRef, about: Context) -> str:
         raise BadSample("left out", detail)
     if not several or not records.text(several[0]) or not several[0].strip() or "\0" in several[0]:
         raise own.garbled(f"column {column} is {value!r:.40}, expected a path")
+    if "://" in several[0]:
+        detail = f"column {column} has an address, {several[0]!r:.80}: it is to be downloaded first"
+        raise BadSample("missing", detail)
     return _beside(several[0], file, about) or about.places.path(several[0])
 
 

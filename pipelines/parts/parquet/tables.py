@@ -6,6 +6,7 @@ file, or a list of them.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LINES = (".jsonl", ".ndjson")
 PATH = ".path"  # of an image struct
+TEXTS = ("string", "large_string", "string_view")  # types of pyarrow
+BYTES = ("binary", "large_binary", "binary_view")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def is_lines(path: str) -> bool:
 def columns(root: Root, file: FileRef) -> list[str]:
     """The names of a file's columns; of JSONL, of its lines' keys. Raises BadSample."""
     if is_lines(file.path):
-        return list(dict.fromkeys(key for _, row in _lines(root, file) for key in row or ()))
+        return _keys(records.without_mark(root.read(file.path)))
     return list(groups.opened(root, file).file.schema_arrow.names)
 
 
@@ -73,18 +76,22 @@ def rows(root: Root, file: FileRef, wanted: Wanted) -> Iterator[Row | Lost]:
         yield Lost(0, 0, bad)
 
 
-def _lines(root: Root, file: FileRef) -> list[tuple[int, dict[str, Any] | None]]:
+def _lines(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """(number from 1, object) of each line that is not blank, None for what is no object."""
-    lines = records.without_mark(root.read(file.path)).split(b"\n")
-    return [(number, own.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    for number, line in enumerate(io.BytesIO(data), 1):
+        if line.strip():
+            yield number, own.row(line)
+
+
+def _keys(data: bytes) -> list[str]:
+    return list(dict.fromkeys(key for _, row in _lines(data) for key in row or ()))
 
 
 def _of_lines(root: Root, file: FileRef, wanted: Wanted) -> Iterator[Row | Lost]:
-    found = _lines(root, file)
-    there = list(dict.fromkeys(key for _, row in found for key in row or ()))
-    if there:
+    data = records.without_mark(root.read(file.path))
+    if there := _keys(data):
         _check(wanted, there, file.path)
-    for number, row in found:
+    for number, row in _lines(data):
         if row is None:
             yield Lost(number, 1, own.garbled("not a JSON object"))
         else:
@@ -143,9 +150,9 @@ def _texts(opened: Opened, wanted: Wanted, path: str) -> list[str]:
                 found.append(column + PATH)
             continue
         items = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
-        if pa.types.is_string(items) or pa.types.is_large_string(items):
+        if str(items) in TEXTS:
             found.append(column)
-        elif items is not kind or not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
+        elif items is not kind or str(kind) not in BYTES:
             raise SourceError(
                 f"{path}: {option}: column {column!r} is {kind!s:.100}; expected bytes of a file, "
                 "an image struct {bytes, path}, a path, or a list of paths"
