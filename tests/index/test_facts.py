@@ -31,7 +31,7 @@ FULL = Entry(
     fault="truncated: 3 of 9 bytes",
     left_out=("no mask: annotation 5: it has a box alone",),
     relabel=(("cat", "pet", True),),
-    hidden=(1,),
+    hidden=((1, "cat"),),
     absent=("dog",),
 )
 

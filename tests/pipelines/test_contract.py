@@ -101,6 +101,15 @@ def check_label(kind: str, label: Any, entry: Entry) -> None:
         for fact_name, count in facts.items():
             parts = zip(label.classes, label.things, label.crowds, strict=True)
             assert count == sum(c == fact_name and thing and not crowd for c, thing, crowd in parts)
+        parts = [(fact, part) for fact in entry.classes for part in fact.parts]
+        for fact, (place, area) in parts:
+            assert (label.classes[place], label.things[place]) == (fact.name, fact.thing)
+            assert (area < 0) == (label.crowds[place] or not label.things[place])
+        assert len({place for _, (place, _) in parts}) == len(parts)
+        if entry.classes:
+            assert sum(fact.instances for fact in entry.classes) == sum(
+                a >= 0 for _, (_, a) in parts
+            )
     elif kind == "edited":
         rgb = decode_rgb(label) if isinstance(label, bytes) else label
         assert rgb.dtype == np.uint8

@@ -17,24 +17,22 @@ def relabelled(label: Segments, entry: Entry) -> Segments:
 
     Segments keep their places, so that expressions still mean them. One that is dropped or hidden
     has the name "" and no pixel: dropped ones are background, hidden ones are not valid. Raises
-    BadSample("garbled annotation") if the entry hides a segment that the label does not have.
+    BadSample("garbled annotation") if what the entry hides is of another class in the label.
     """
     if not entry.relabel and not entry.hidden:
         return label
     import torch
 
-    if entry.hidden and entry.hidden[-1] >= len(label.classes):
-        detail = (
-            f"{len(label.classes)} segments, min_area leaves out number {entry.hidden[-1] + 1}: "
-            "their order is not that of the index"
-        )
-        raise BadSample("garbled annotation", detail)
+    for place, name in entry.hidden:
+        if label.classes[place : place + 1] != (name,):
+            detail = f"segment {place + 1} of the label is no {name!r}, which min_area leaves out"
+            raise BadSample("garbled annotation", detail)
     names = {old: (new, thing) for old, new, thing in entry.relabel}
     pairs = [
         names.get(name, (name, thing))
         for name, thing in zip(label.classes, label.things, strict=True)
     ]
-    hidden = set(entry.hidden)
+    hidden = dict(entry.hidden)
     classes = ["" if place in hidden else name for place, (name, _) in enumerate(pairs)]
     numbers = [0, *(number if name else 0 for number, name in enumerate(classes, 1))]
     valid = [True, *(place not in hidden for place in range(len(classes)))]
@@ -47,7 +45,7 @@ def relabelled(label: Segments, entry: Entry) -> Segments:
         things=tuple(thing for _, thing in pairs),
         crowds=label.crowds,
         valid=label.valid & seen.reshape(label.ids.shape),
-        known=_known(label, names, {label.classes[place] for place in hidden}),
+        known=_known(label, names, hidden.values()),
     )
 
 

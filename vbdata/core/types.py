@@ -81,7 +81,8 @@ class Entry:
 
     What the filters of a source change (vbdata.core.relabel), never set by a reader: relabel: of
     each class that gets another name its name in the label, the other one, "" if it is dropped, and
-    whether it can be counted; hidden: the places of instances that are too small, ascending.
+    whether it can be counted; hidden: the places of instances that are too small, ascending, each
+    with its class in the label.
     """
 
     id: str
@@ -101,7 +102,7 @@ class Entry:
     left_out: tuple[str, ...] = ()
     absent: tuple[str, ...] | None = None
     relabel: tuple[tuple[str, str, bool], ...] = ()
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

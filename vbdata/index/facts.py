@@ -109,7 +109,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "fault": Field(column=pa.string()),
     "left_out": Field(column=_TEXTS, read=tuple),
     "relabel": Field(column=None, read=lambda lines: tuple(map(tuple, lines))),
-    "hidden": Field(column=None, read=tuple),
+    "hidden": Field(column=None, read=lambda lines: tuple(map(tuple, lines))),
     "absent": Field(column=None, read=lambda names: None if names is None else tuple(names)),
 }
 # In the digest where they are not this: entries without them stay what they were.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -126,7 +126,11 @@ def _changed(source: str, entry: Entry, wanted: Renaming, counts: Counter[str]) 
     """An entry under a renaming; what is left out of it is added to the counts."""
     if not entry.classes and entry.absent is None:
         return entry
-    hidden = {p for fact in entry.classes for p in _small(source, entry, fact, wanted, counts)}
+    hidden = {
+        place: fact.name
+        for fact in entry.classes
+        for place in _small(source, entry, fact, wanted, counts)
+    }
     dropped = set(hidden)
     kept: dict[str, list[ClassFact]] = {}
     for fact in entry.classes:
@@ -152,7 +156,7 @@ def _changed(source: str, entry: Entry, wanted: Renaming, counts: Counter[str]) 
         expressions=expressions,
         absent=_absent(entry, wanted),
         relabel=_relabel(entry, wanted),
-        hidden=tuple(sorted(hidden)),
+        hidden=tuple(sorted(hidden.items())),
     )
 
 
@@ -175,9 +179,9 @@ def _small(
     return small
 
 
-def _without(fact: ClassFact, hidden: set[int]) -> ClassFact | None:
+def _without(fact: ClassFact, hidden: Collection[int]) -> ClassFact | None:
     """A class's fact without its hidden instances, None if nothing of it is left."""
-    if not fact.parts or hidden.isdisjoint(place for place, _ in fact.parts):
+    if all(place not in hidden for place, _ in fact.parts):
         return fact
     parts = tuple(part for part in fact.parts if part[0] not in hidden)
     areas = [area for _, area in parts if area >= 0]
