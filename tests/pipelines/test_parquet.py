@@ -123,6 +123,7 @@ FORMS: dict[str, pa.Array] = {
     "views of paths": pa.array([f"pics/{k}.png" for k in range(7)], pa.string_view()),
     "paths": pa.array([f"pics/{k}.png" for k in range(7)]),
     "paths of another machine": pa.array([f"/mnt/disk/pics/{k}.png" for k in range(7)]),
+    "lists of a struct": pa.array([[s] for s in structs(list(PNG)).to_pylist()], pa.list_(STRUCT)),
     "dictionary of paths": pa.array([f"pics/{k}.png" for k in range(7)]).dictionary_encode(),
     "lists of a path": pa.array([[f"pics/{k}.png"] for k in range(7)]),
     "structs of names alone": structs([None] * 7, [f"pics/{k}.png" for k in range(7)]),
@@ -131,7 +132,14 @@ FORMS: dict[str, pa.Array] = {
     ),
 }
 
-BYTES = ("structs", "structs with names", "bytes", "large bytes", "views of bytes")  # without files
+BYTES = (
+    "structs",
+    "structs with names",
+    "bytes",
+    "large bytes",
+    "views of bytes",
+    "lists of a struct",
+)  # without files
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -310,7 +318,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"captions: 'caption' is not there",
     ),
     "numbers": ({"image": "x"}, r"image: column 'x' is int64; expected bytes of a file"),
-    "lists of pictures": ({"image": "list"}, r"image: column 'list' is list<.*or a list of paths"),
+    "lists of bytes": (
+        {"image": "list"},
+        r"image: column 'list' is list<.*list of structs or paths",
+    ),
     "nothing": ({}, r"image: is to be set.*Found: image, list, text, x\. Presets: hq-edit"),
     "a preset": ({"preset": "ultraedit"}, r"edited\.instructions: 'edit_prompt' is not there"),
     "an unknown preset": ({"preset": "ultra"}, r"preset: 'ultra' is not a choice"),
@@ -324,7 +335,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusals_name_what_helps(tmp_path: Path, case: str) -> None:
-    listed = pa.array([[{"bytes": PNG[0], "path": None}]], pa.list_(STRUCT))
+    listed = pa.array([[PNG[0]]], pa.list_(pa.binary()))
     columns = {"image": structs(PNG[:1]), "text": ["t"], "x": [1], "list": listed}
     options, said = REFUSED[case]
     with pytest.raises(SourceError, match=said):

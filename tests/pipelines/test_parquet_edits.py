@@ -17,7 +17,7 @@ from pipelines.demo import triplets
 from pipelines.parts.parquet import fit, presets
 from tests.pipelines.test_parquet import PNG, RGB, STRUCT, encoded, entries, rgb_of, structs, tree
 from vbdata.core.types import Entry, Geometry
-from vbdata.errors import BadSample, SourceError
+from vbdata.errors import BadSample
 from vbdata.storage.folder import Folder
 
 
@@ -297,12 +297,33 @@ def test_instructions_in_every_form(tmp_path: Path) -> None:
     assert one.instructions == ("Repaint it.",)
 
 
-def test_lists_of_pictures_in_bytes_are_refused_by_column(tmp_path: Path) -> None:
-    listed = pa.array([[{"bytes": PNG[0], "path": None}]], pa.list_(STRUCT))
-    root = tree(
-        tmp_path, HUB["ultraedit"] | {"source_image": [None, None], "refs": listed.take([0, 0])}
-    )
-    with pytest.raises(
-        SourceError, match=r"image: column 'refs' is list<.*expected bytes of a file"
-    ):
-        entries(root, image="refs")
+WAYS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "groups": {"row_group_size": 3},
+    "page a value": {"use_dictionary": False, "write_batch_size": 1, "data_page_size": 1},
+    "version 2": {"data_page_version": "2.0", "write_batch_size": 2, "data_page_size": 1},
+    "plain": {"use_dictionary": False, "compression": "none"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("listed", [pa.list_, pa.large_list])
+def test_of_lists_of_references_rows_with_one_are_read(
+    tmp_path: Path, way: str, listed: Any
+) -> None:
+    counts = [1, 3, 0, 1, 2, None, 1]
+    cells = [{"bytes": data, "path": None} for data in PNG]
+    rows = [None if n is None else [*cells[k:], *cells][:n] for k, n in enumerate(counts)]
+    columns = {"refs": pa.array(rows, listed(STRUCT)), "b": structs(PNG), "t": ["x"] * 7}
+    root = tree(tmp_path, columns, **WAYS[way])
+    found = entries(root, image="refs", edited={"column": "b", "instructions": "t"})
+    for number, (entry, count) in enumerate(zip(found, counts, strict=True)):
+        if count == 1:
+            assert entry.fault == ""
+            assert np.array_equal(both(root, entry)[0], RGB[number])
+        elif count:
+            assert entry.fault.startswith(
+                f"left out: row {number} of a.parquet: column refs has {count} p"
+            )
+        else:
+            assert entry.fault == f"missing: row {number} of a.parquet: column refs has no bytes"

@@ -38,10 +38,15 @@ class Opened(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A column of bytes. number: of its leaf; levels: its largest definition level."""
+    """A column of bytes. number: of its leaf; levels: its largest definition level.
+
+    repeats: 1 for one in a list; counted: the path of the leaf that says how long its lists are.
+    """
 
     number: int
     levels: int
+    repeats: int = 0
+    counted: str = ""
 
 
 def opened(root: Root, file: FileRef) -> Opened:
@@ -80,6 +85,28 @@ def leaves(opened: Opened) -> dict[str, Leaf]:
     return found
 
 
+def in_lists(opened: Opened) -> dict[str, Leaf]:
+    """The columns of lists of image structs, by name."""
+    found, schema = {}, opened.file.schema
+    paths = [schema.column(number).path for number in range(len(schema))]
+    for number, path in enumerate(paths):
+        leaf, beside = schema.column(number), path.removesuffix("bytes") + "path"
+        names = (name for name in opened.file.schema_arrow.names if path.startswith(f"{name}."))
+        images = path.endswith(".bytes") and beside in paths and leaf.max_repetition_level == 1
+        if images and leaf.physical_type == "BYTE_ARRAY" and (name := next(names, "")):
+            found[name] = Leaf(number, leaf.max_definition_level, 1, beside)
+    return found
+
+
+def lengths(opened: Opened, number: int, column: str, leaf: Leaf) -> list[int]:
+    """How many images the lists of a column have, in a row group; 0 for null. Raises BadSample."""
+    import pyarrow.compute as pc
+
+    with damage():
+        table = opened.file.read_row_group(number, columns=[leaf.counted], use_threads=False)
+        return [count or 0 for count in pc.list_value_length(table[column]).to_pylist()]
+
+
 def refuse_large(about: RowGroup, first: int) -> None:
     """Check how many rows a group has. first: the rows before it. Raises BadSample("too large")."""
     if not 0 <= about.rows <= MAX_ROWS or first + about.rows > LAST:
@@ -92,12 +119,13 @@ def chunk(about: RowGroup, leaf: Leaf, size: int) -> Chunk:
         raise BadSample("undecodable", f"Parquet: {len(about.leaves)} columns in a row group")
     column = about.leaves[leaf.number]
     start, length, codec = column.start, column.size, column.codec
-    if not 0 < start <= start + length <= size or column.values != about.rows:
+    count = about.rows if not leaf.repeats else max(column.values, about.rows)
+    if not 0 < start <= start + length <= size or column.values != count:
         detail = f"{column.values} images of {about.rows} rows, bytes {start} + {length}"
         raise BadSample("undecodable", f"Parquet of {size} bytes: {detail}")
     if codec not in (*pages.CODECS, "UNCOMPRESSED"):
         raise BadSample("undecodable", f"Parquet: images packed with {codec}")
-    return Chunk(start, length, about.rows, codec, leaf.levels)
+    return Chunk(start, length, count, codec, leaf.levels, leaf.repeats)
 
 
 def rows(opened: Opened, number: int, columns: Sequence[str]) -> list[dict[str, Any]]:

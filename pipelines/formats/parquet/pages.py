@@ -5,8 +5,8 @@ A page holds from one image to about a thousand. So the index notes in which pag
 that page alone is read and unpacked, and the chunk's dictionary page, if its writer made one.
 
 A column chunk is pages back to back, each a header in Thrift's compact protocol, then the packed
-values. Pages of version 1 and 2 are read, values PLAIN or in a dictionary, columns that are not
-nested in lists; anything else is refused by name. A value is used only after the sizes that its
+values. Pages of version 1 and 2 are read, values PLAIN or in a dictionary, columns that are in no
+list or in one; anything else is refused by name. A value is used only after the sizes that its
 page promises have been found right.
 
 Sources: apache/parquet-format (README, Encodings.md, parquet.thrift); apache/thrift (doc/specs/
@@ -41,7 +41,8 @@ KIND, UNPACKED, PACKED, CRC = 1, 2, 3, 4
 SUBHEADER = {DATA: 5, DICTIONARY: 7, DATA_2: 8}
 COUNT = 1
 ENCODING = {DATA: 2, DICTIONARY: 2, DATA_2: 4}
-LEVELS_ENCODING, LEVELS_SIZE, REPEATS_SIZE, IS_PACKED = 3, 5, 6, 7
+LEVELS_ENCODING, REPEATS_ENCODING = 3, 4
+LEVELS_SIZE, REPEATS_SIZE, IS_PACKED = 5, 6, 7
 PLAIN, OLD_DICTIONARY, RLE, IN_DICTIONARY = 0, 2, 3, 8
 # What garbled bytes raise here; pyarrow's codecs raise OSError and ValueError.
 DAMAGE = (ValueError, IndexError, KeyError, TypeError, struct.error, EOFError, OSError)
@@ -51,7 +52,8 @@ class Chunk(NamedTuple):
     """A column of a row group: size bytes from start on, rows values and nulls.
 
     codec: pyarrow's name of the compression; levels: the column's largest definition level, which a
-    value has that is not null; 0 if none may be null.
+    value has that is not null; 0 if none may be null; repeats: 1 for a column in a list, of which
+    an empty list is a null.
     """
 
     start: int
@@ -59,6 +61,7 @@ class Chunk(NamedTuple):
     rows: int
     codec: str
     levels: int
+    repeats: int = 0
 
 
 class Page(NamedTuple):
@@ -96,17 +99,18 @@ def scan(root: Root, path: str, chunk: Chunk) -> Iterator[ValuePlace]:
 
 
 def values(
-    root: Root, path: str, place: ValuePlace, codec: str, levels: int
+    root: Root, path: str, place: ValuePlace, codec: str, levels: int, repeats: int = 0
 ) -> list[memoryview | None]:
     """The values of a page in order, None for null, as views of its unpacked bytes.
 
-    codec, levels: those of the chunk. Raises BadSample("truncated" or "undecodable").
+    codec, levels, repeats: those of the chunk. Raises BadSample("truncated" or "undecodable").
     """
     words: list[memoryview] = []
     try:
         if place.dictionary is not None:
-            words = _words(_body(_read(root, path, place.dictionary), codec, levels))
-        return _values(_body(_read(root, path, place.page), codec, levels), words, levels)
+            words = _words(_body(_read(root, path, place.dictionary), codec, levels, repeats))
+        body = _body(_read(root, path, place.page), codec, levels, repeats)
+        return _values(body, words, levels)
     except DAMAGE as err:
         if isinstance(err, OSError) and err.errno is not None:
             raise  # the storage failed, not the file
@@ -152,7 +156,7 @@ class _Body(NamedTuple):
     content: memoryview
 
 
-def _body(data: bytes, codec: str, levels: int) -> _Body:
+def _body(data: bytes, codec: str, levels: int, repeats: int) -> _Body:
     """Unpack a page. Raises one of DAMAGE."""
     fields, start = bits.struct(data)
     kind, size, packed = fields[KIND], fields[UNPACKED], memoryview(data)[start:]
@@ -178,6 +182,11 @@ def _body(data: bytes, codec: str, levels: int) -> _Body:
         return _Body(count, encoding, content[:0], content)
     if about[LEVELS_ENCODING] != RLE:
         raise ValueError(f"nulls in encoding {about[LEVELS_ENCODING]}")
+    if repeats:  # which values begin a list stands before them
+        if about[REPEATS_ENCODING] != RLE:
+            raise ValueError(f"lists in encoding {about[REPEATS_ENCODING]}")
+        (length,) = struct.unpack_from("<I", content)
+        content = content[4 + length :]
     (length,) = struct.unpack_from("<I", content)
     return _Body(count, encoding, content[4 : 4 + length], content[4 + length :])
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Cell(NamedTuple):
     """A value of bytes. file, column: where it is; place: its pages; number: in the page, from 0.
 
-    codec, levels: of its column (pages.Chunk).
+    codec, levels, repeats: of its column (pages.Chunk).
     """
 
     file: str
@@ -29,6 +29,7 @@ class Cell(NamedTuple):
     number: int
     codec: str
     levels: int
+    repeats: int
 
 
 class Cells(Root):
@@ -46,7 +47,7 @@ class Cells(Root):
         """A cell's bytes, None for null. Raises BadSample."""
         key = cell.file, cell.place
         if self._pages.get(cell.column, (None,))[0] != key:
-            found = pages.values(self._root, cell.file, cell.place, cell.codec, cell.levels)
+            found = pages.values(self._root, cell.file, cell.place, *cell[4:])
             self._pages[cell.column] = key, found
         value = self._pages[cell.column][1][cell.number]
         return None if value is None else bytes(value)
@@ -90,14 +91,7 @@ def name(file: str, row: int, column: str) -> str:
 
 def packed(cell: Cell) -> list[Any]:
     """A cell as an entry's record has it."""
-    return [
-        cell.column,
-        cell.place.page,
-        cell.place.dictionary,
-        cell.number,
-        cell.codec,
-        cell.levels,
-    ]
+    return [cell.column, cell.place.page, cell.place.dictionary, *cell[3:]]
 
 
 def opened(
@@ -115,9 +109,9 @@ def opened(
 def view(entry: Entry, row: int, packed: Mapping[str, Any], root: Cells) -> Entry:
     """The entry with its cells as files, which the root has from now on. packed: by role."""
     files = dict(entry.files)
-    for role, (column, page, dictionary, number, codec, levels) in packed.items():
+    for role, (column, page, dictionary, *rest) in packed.items():
         path = name(files[role].path, row, column)
         place = ValuePlace(Page(*page), Page(*dictionary) if dictionary else None)
-        root.cells[path] = Cell(files[role].path, column, place, number, codec, levels)
+        root.cells[path] = Cell(files[role].path, column, place, *rest)
         files[role] = FileRef(path=path, size=0)
     return replace(entry, files=files)

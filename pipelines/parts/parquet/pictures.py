@@ -53,6 +53,8 @@ def add(draft: Draft, file: FileRef, role: str, about: Context) -> None:
     column, row = about.spec.pictures[role], draft.row
     if column in row.lost:
         raise row.lost[column]
+    if column in row.several:
+        raise _several(column, row.several[column])
     files = dict(draft.entry.files)
     cell = row.cells.get(column)
     path = _beside(row.values.get(column + tables.PATH), file, about) if cell else ""
@@ -71,17 +73,22 @@ def _path(value: Any, column: str, file: FileRef, about: Context) -> str:
     """The file that a row names. Raises BadSample, "left out" for several."""
     several = value if isinstance(value, list) else [value]
     if len(several) > 1:
-        detail = (
-            f"column {column} has {len(several)} pictures: a sample has one input and one edited "
-            "picture, so rows with several are not read"
-        )
-        raise BadSample("left out", detail)
+        raise _several(column, len(several))
     if not several or not records.text(several[0]) or not several[0].strip() or "\0" in several[0]:
         raise own.garbled(f"column {column} is {value!r:.40}, expected a path")
     if "://" in several[0]:
         detail = f"column {column} has an address, {several[0]!r:.80}: it is to be downloaded first"
         raise BadSample("missing", detail)
     return _beside(several[0], file, about) or about.places.path(several[0])
+
+
+def _several(column: str, count: int) -> BadSample:
+    """What to raise for a row with several pictures in a column."""
+    detail = (
+        f"column {column} has {count} pictures: a sample has one input and one edited picture, so "
+        "rows with several are not read"
+    )
+    return BadSample("left out", detail)
 
 
 def _beside(named: Any, file: FileRef, about: Context) -> str:

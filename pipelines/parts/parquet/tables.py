@@ -7,6 +7,7 @@ file, or a list of them.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,12 +33,16 @@ BYTES = ("binary", "large_binary", "binary_view")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row. values, cells: by column; lost: columns that are damaged here, and how."""
+    """A row. values, cells: by column; lost: columns that are damaged here, and how.
+
+    several: columns of lists with more than one picture, and how many; the cell is of the first.
+    """
 
     number: int
     values: dict[str, Any]
     cells: dict[str, Cell] = field(default_factory=dict)
     lost: dict[str, BadSample] = field(default_factory=dict)
+    several: dict[str, int] = field(default_factory=dict)
 
 
 class Lost(NamedTuple):
@@ -110,7 +115,7 @@ def _check(wanted: Wanted, there: Collection[str], path: str) -> None:
 def _of_parquet(root: Root, file: FileRef, wanted: Wanted) -> Iterator[Row | Lost]:
     opened = groups.opened(root, file)
     _check(wanted, opened.file.schema_arrow.names, file.path)
-    leaves = groups.leaves(opened)
+    leaves = groups.leaves(opened) | groups.in_lists(opened)
     binary = {column: leaves[column] for column in wanted.pictures if column in leaves}
     texts = _texts(opened, wanted, file.path)
     first = 0
@@ -127,13 +132,15 @@ def _of_parquet(root: Root, file: FileRef, wanted: Wanted) -> Iterator[Row | Los
         except BadSample as bad:
             yield Lost(first, about.rows, bad)
         else:
-            found: dict[str, tuple[list[Cell], BadSample | None]] = {}
-            for column, leaf in binary.items():
-                found[column] = _cells(root, file, column, opened, number, leaf)
+            found = {
+                column: _cells(root, file, column, opened, number, leaf)
+                for column, leaf in binary.items()
+            }
             for place, row in enumerate(values):
-                cells = {c: each[place] for c, (each, _) in found.items() if place < len(each)}
-                lost = {c: bad for c, (_, bad) in found.items() if bad and c not in cells}
-                yield Row(first + place, row, cells, lost)
+                cells = {c: e.cells[place] for c, e in found.items() if place < len(e.cells)}
+                lost = {c: e.bad for c, e in found.items() if e.bad and c not in cells}
+                several = {c: n for c, e in found.items() if (n := e.count(place)) > 1}
+                yield Row(first + place, row, cells, lost, several)
         first += about.rows
 
 
@@ -142,9 +149,12 @@ def _texts(opened: Opened, wanted: Wanted, path: str) -> list[str]:
     import pyarrow as pa
 
     schema, found = opened.file.schema_arrow, list(wanted.texts)
+    lists = groups.in_lists(opened)
     for column, option in wanted.pictures.items():
         kind = schema.field(column).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if column in lists:
+            continue
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             if kind.get_field_index("path") >= 0:
                 found.append(column + PATH)
@@ -155,23 +165,45 @@ def _texts(opened: Opened, wanted: Wanted, path: str) -> list[str]:
         elif items is not kind or str(kind) not in BYTES:
             raise SourceError(
                 f"{path}: {option}: column {column!r} is {kind!s:.100}; expected bytes of a file, "
-                "an image struct {bytes, path}, a path, or a list of paths"
+                "an image struct {bytes, path}, a path, or a list of structs or paths"
             )
     return list(dict.fromkeys(found))
 
 
+class _Column(NamedTuple):
+    """A column of a row group. cells: of its rows, of lists the first; bad: why there are no more.
+
+    lengths: of its lists, empty for a column that has none.
+    """
+
+    cells: list[Cell]
+    bad: BadSample | None
+    lengths: list[int]
+
+    def count(self, place: int) -> int:
+        """How many pictures a row has, if that is in a list."""
+        return self.lengths[place] if self.lengths else 0
+
+
 def _cells(
     root: Root, file: FileRef, column: str, opened: Opened, number: int, leaf: groups.Leaf
-) -> tuple[list[Cell], BadSample | None]:
-    """The cells of a column in a row group, and the damage after which there are no more."""
+) -> _Column:
+    """The cells of a column in a row group."""
     found: list[Cell] = []
+    lengths: list[int] = []
+    bad: BadSample | None = None
     try:
         chunk = groups.chunk(opened.groups[number], leaf, file.size)
+        if leaf.repeats:
+            lengths = groups.lengths(opened, number, column, leaf)
+            if sum(max(1, count) for count in lengths) != chunk.rows:
+                raise BadSample("undecodable", f"Parquet: {chunk.rows} pictures in lists of others")
         for place in pages.scan(root, file.path, chunk):
             count = min(place.page.rows, chunk.rows - len(found))
-            found += [
-                Cell(file.path, column, place, k, chunk.codec, chunk.levels) for k in range(count)
-            ]
-    except BadSample as bad:
-        return found, bad
-    return found, None
+            found += [Cell(file.path, column, place, k, *chunk[3:]) for k in range(count)]
+    except BadSample as err:
+        bad = err
+    if lengths:
+        starts = itertools.accumulate((max(1, count) for count in lengths[:-1]), initial=0)
+        found = [found[start] for start in starts if start < len(found)]
+    return _Column(found, bad, lengths)
