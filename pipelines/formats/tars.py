@@ -69,11 +69,11 @@ def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSamp
     lower case, whatever case the tar has: KEY.TXT is "txt".
     """
     by_key: dict[str, Parts] = {}
-    head = root.read_range(path, 0, 4)
-    if packer := next((n for magic, n in PACKERS.items() if head.startswith(magic)), ""):
-        return by_key, BadSample("undecodable", f"packed by {packer}: {UNPACK}")
-    stream = io.BufferedReader(Stream(root, path, size), WINDOW)
     try:
+        head = root.read_range(path, 0, 4)
+        if packer := next((n for magic, n in PACKERS.items() if head.startswith(magic)), ""):
+            return by_key, BadSample("undecodable", f"packed by {packer}: {UNPACK}")
+        stream = io.BufferedReader(Stream(root, path, size), WINDOW)
         for member in linked(headers(stream, size)):
             full = member.name.encode("utf-8", "backslashreplace").decode()
             above, slash, name = full.rpartition("/")

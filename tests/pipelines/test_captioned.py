@@ -528,6 +528,12 @@ def test_packed_shards_are_named(tmp_path: Path) -> None:
     assert "packed by gzip" in entries(root)[1].fault
 
 
+def test_a_tar_whose_name_is_no_plain_path_costs_itself_alone(tmp_path: Path) -> None:
+    whole = tar_of({"a.jpg": JPEG, "a.txt": b"a cat"})
+    root = tree(tmp_path, {"0.tar": whole, "b\\c.tar": whole})
+    assert faults(root) == {"0.tar/a": "", "b\\c.tar/": "unsafe path"}
+
+
 def test_texts_with_a_byte_order_mark(tmp_path: Path) -> None:
     table = 'file_name,text\na.jpg,"a café"\n'
     for number, coding in enumerate(("utf-8-sig", "utf-16")):
