@@ -17,10 +17,10 @@ Licence: that of whoever made them, named by the option `licence`. Columns are n
 - files: a pattern or several, "data/*.parquet"; by default every *.parquet. JSON lines (*.jsonl)
   are tables, too, whose pictures are files. split: a word of the files' paths; where they have
   several it is to be said, all takes all.
-- a column of pictures has bytes of a file, image structs {bytes, path}, paths of files, or lists of
-  one struct or path. A path is relative to the table or to the root; a folder that only its writer's
-  machine has may stand before it. A row with several pictures in one column is left out: a sample
-  has one input and one edited picture.
+- a column of pictures has bytes of a file, image structs {bytes, path}, paths of files, or lists
+  of one struct or path. A path is relative to the table or to the root; a folder that only its
+  writer's machine has may stand before it. A row with several pictures in one column is left out:
+  a sample has one input and one edited picture.
 - image: the column of the pictures: JPEG, PNG, WebP, TIFF, BMP or GIF by their first bytes.
 - size: two columns, [width, height], of the pictures as they are shown. Without it indexing reads
   every picture once, since Parquet is compressed.
