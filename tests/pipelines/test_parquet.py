@@ -298,7 +298,7 @@ def test_damage_is_a_fault_of_what_it_hits(tmp_path: Path) -> None:
     path.write_bytes(whole[:-9])
     (one,) = entries(root, image="image")
     assert (one.id, one.fault.partition(":")[0]) == (f"{NAME}/", "truncated")
-    for at in range(4, len(whole) - 8, 97):
+    for at in range(4, len(whole) - 8, 193):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
         for entry in entries(root, image="image", captions="text"):
             try:
@@ -356,6 +356,7 @@ def test_options_are_checked_at_once() -> None:
             "image": "a",
             "size": ["w"],
             "camera": [1, 2],
+            "group": "coco:{id:x}",
             "depth": {"column": "d"},
             "normals": {"frame": "world", "coding": "png8"},
             "segments": {"column": "m", "coding": "yolo-seg", "names": ["x"]},
@@ -366,6 +367,7 @@ def test_options_are_checked_at_once() -> None:
     for line in (
         "size: ['w']: two columns are expected",
         "camera: should be [fx, fy, cx, cy]",
+        "group: 'coco:{id:x}' is no column and no template",
         "depth.kind: is to be set",
         "depth.scale: is to be set",
         "normals.column: is to be set",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample
 
-from .. import own_records as own
 from .. import picture_files, records
-from . import labels, pictures, tables
+from . import grouping, labels, pictures, tables
 from .pictures import Context, Draft
 from .tables import Lost, Row
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from .spec import Spec
 
 UNKNOWN = "unknown"
-FIELD = re.compile(r"\{([^{}:]+)(?::0?(\d{1,2}))?\}")  # {column} or {column:012}
 
 
 def frame_of(spec: Spec) -> str:
@@ -30,22 +27,12 @@ def frame_of(spec: Spec) -> str:
     return spec.exif or (picture_files.UNSAID if spec.maps else picture_files.SHOWN)
 
 
-def fields(template: str) -> list[str]:
-    """The columns in a group's template."""
-    return [name for name, _ in FIELD.findall(template)]
-
-
-def template(group: str) -> str:
-    """The option `group` as a template: a column alone is one in braces."""
-    return group if "{" in group or not group else f"{{{group}}}"
-
-
 def wanted(spec: Spec) -> tables.Wanted:
     """The columns that a source reads, each with its option."""
     options = {"image": "image", "instances": "segments.instances"}
     shown = {column: options.get(role, f"{role}.column") for role, column in spec.pictures.items()}
     texts = {column: option for option, column in spec.texts()}
-    texts |= dict.fromkeys(set(fields(template(spec.group))) - {"file", "row"}, "group")
+    texts |= dict.fromkeys(grouping.columns(spec.group), "group")
     return tables.Wanted(shown, {c: o for c, o in texts.items() if c not in shown})
 
 
@@ -85,7 +72,8 @@ def _entry(file: FileRef, row: Row, about: Context) -> Entry:
     if about.frame:
         draft.about["exif"] = about.frame
     try:
-        draft.entry = replace(bare, group=_group(file, row, about))
+        group = grouping.of(about.spec.group, row, file.path, about.prefix)
+        draft.entry = replace(bare, group=group)
         pictures.add(draft, file, "image", about)
         draft.entry = pictures.sized(draft, "image", about.spec.size, about)
         labels.add_camera(draft, about)
@@ -106,18 +94,3 @@ def _entry(file: FileRef, row: Row, about: Context) -> Entry:
         reason, _, detail = draft.lost[0].partition(": ")
         return replace(entry, fault=f"{reason}: row {row.number} of {file.path}: {detail}")
     return replace(entry, left_out=tuple(draft.lost))
-
-
-def _group(file: FileRef, row: Row, about: Context) -> str:
-    """What a row belongs to: itself, or what its columns say. Raises BadSample."""
-    pattern = template(about.spec.group) or "{file}/{row:09}"
-    values = {"file": file.path, "row": row.number, **row.values}
-
-    def filled(part: re.Match[str]) -> str:
-        value = values.get(part[1])
-        if not (records.whole(value) or (records.text(value) and value.strip())):
-            raise own.garbled(f"group: {part[1]} is {value!r:.40}, expected text or a number")
-        return str(value).zfill(int(part[2] or 0))
-
-    group = FIELD.sub(filled, pattern)
-    return group if ":" in FIELD.sub("", pattern) else f"{about.prefix}:{group}"

@@ -102,7 +102,8 @@ def _add_edited(draft: Draft, file: FileRef, about: Context) -> None:
             raise BadSample("wrong size", detail)
         if frame != source:
             draft.about["source"] = source
-            draft.entry = replace(draft.entry, width=frame[0], height=frame[1])
+            camera = draft.entry.camera and depth.scaled_camera(draft.entry.camera, source, frame)
+            draft.entry = replace(draft.entry, width=frame[0], height=frame[1], camera=camera)
     draft.entry = replace(draft.entry, instructions=said)
     draft.labels.append("edited")
 

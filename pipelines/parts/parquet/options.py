@@ -16,7 +16,7 @@ from ..folders import normals, options, segments
 from ..folders.cameras import Camera
 from ..folders.given import Given
 from ..folders.spec import Files
-from . import fit
+from . import fit, grouping
 from .spec import EditedSpec, Spec
 
 ANYWHERE = Files(patterns=())  # where a column stands for files
@@ -43,6 +43,8 @@ def checked(values: Mapping[str, Any]) -> tuple[Spec | None, list[str]]:
         given.fault("exif", f"{exif!r} is not a choice{choices(exif, picture_files.FRAMES)}")
     camera = _camera(given)
     plain: dict[str, Any] = {key: given.text(key) for key in ("split", "group", "licence")}
+    if wrong := grouping.fault(plain["group"]):
+        given.fault("group", wrong)
     plain["files"] = given.patterns("files", stem=False)
     plain["captions"], plain["size"] = given.texts("captions"), _size(given)
     kinds = {
