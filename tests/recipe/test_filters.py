@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.builds import REPOSITORY
 from vbdata.core.prompts import wording
 from vbdata.errors import RecipeError
 from vbdata.publish.rebuild import written_filters
+from vbdata.recipe.filters import KEYS
 from vbdata.recipe.recipe import Recipe, load_recipe, recipe_digest
+from vbdata.recipe.where import COLUMNS, FUNCTIONS
 
 RECIPE = """
 name: few
@@ -215,3 +219,18 @@ def test_prompts_that_are_no_file_are_faults(tmp_path: Path) -> None:
         tmp_path, tasks="semantic: {prompts: nowhere.yaml}"
     )
     assert "did you mean 'prompts'?" in fault(tmp_path, tasks="semantic: {prompt: a.yaml}")
+
+
+def test_the_page_about_filters_shows_a_valid_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (REPOSITORY / "docs" / "filters.md").read_text()
+    sources, tasks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    monkeypatch.setenv("DATA", "/data")
+    (tmp_path / "ids.txt").write_text("a\n")
+    (tmp_path / "my_semantic.yaml").write_text(TEMPLATES)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"name: a\nseed: 1\nsamples: 1\n{sources}{tasks}")
+    assert set(load_recipe(path).canonical()["sources"]["street"]["filters"]) == set(KEYS)
+    assert all(f"`{name}`" in page for name in COLUMNS)
+    assert all(f"{name}(" in page for name in FUNCTIONS)
