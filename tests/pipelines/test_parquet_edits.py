@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from pipelines import parquet
 from pipelines.demo import parquet as demo
@@ -17,7 +20,10 @@ from pipelines.demo import triplets
 from pipelines.parts.parquet import fit, presets
 from tests.pipelines.test_parquet import PNG, RGB, STRUCT, encoded, entries, rgb_of, structs, tree
 from vbdata.core.types import Entry, Geometry
+from vbdata.engine.build import build
 from vbdata.errors import BadSample
+from vbdata.recipe.recipe import parse_recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 
@@ -327,3 +333,38 @@ def test_of_lists_of_references_rows_with_one_are_read(
             )
         else:
             assert entry.fault == f"missing: row {number} of a.parquet: column refs has no bytes"
+
+
+@pytest.mark.slow
+def test_a_recipe_alone_makes_samples_of_two_sizes(tmp_path: Path) -> None:
+    """Inputs of 64 x 48, edited images of 64 x 48 and of 72 x 48, decoded by Pillow alone."""
+    noise = np.random.default_rng(2).integers(0, 256, (4, 48, 72, 3), np.uint8)
+    before, after = noise[:2, :, :64], [noise[2, :, :64], noise[3]]
+    columns = {
+        "source_img": structs([encoded(rgb) for rgb in before]),
+        "target_img": structs([encoded(rgb) for rgb in after]),
+        "instruction": ["Swap the cat for a dog.", "Add a hat."],
+        "img_id": ["7", "8"],
+    }
+    tree(tmp_path / "data", columns)
+    text = (
+        "name: mine\nseed: 1\nsamples: 2\nimage: {input: png}\n"
+        "tasks: {edit: {instructions: verbatim}}\nsources:\n"
+        f"  mine: {{dataset: parquet, root: {tmp_path / 'data'}, camera: [60, 60, 31.5, 23.5], "
+        "tasks: {edit: 1}}\n"
+    )
+    build(parse_recipe(text, "r.yaml", tmp_path, {}), Folder(str(tmp_path / "out")), How())
+    (tar,) = (tmp_path / "out").rglob("*.tar")
+    with tarfile.open(tar) as members:
+        files = {m.name: members.extractfile(m).read() for m in members}  # type: ignore[union-attr]
+    keys = {name.partition(".")[0] for name in files}
+    said = {files[f"{key}.instruction.txt"]: key for key in keys}
+    for number, instruction in enumerate(columns["instruction"]):
+        key = said[str(instruction).encode()]
+        pictures = [
+            np.asarray(Image.open(io.BytesIO(files[f"{key}.{end}.png"])))
+            for end in ("input", "target")
+        ]
+        assert np.array_equal(pictures[0], before[number])
+        assert np.array_equal(pictures[1], after[number][:, 4 * number : 64 + 4 * number])
+        assert json.loads(files[f"{key}.json"])["license"] == "CC-BY-4.0"
