@@ -11,10 +11,11 @@ import pytest
 from tests.helpers.builds import REPOSITORY
 from vbdata.core.prompts import wording
 from vbdata.errors import RecipeError
-from vbdata.publish.rebuild import written_filters
+from vbdata.publish.rebuild import recipe_text, written_filters
 from vbdata.recipe.filters import KEYS
 from vbdata.recipe.recipe import Recipe, load_recipe, recipe_digest
 from vbdata.recipe.where import COLUMNS, FUNCTIONS
+from vbdata.view.report.reproduce import written_out
 
 RECIPE = """
 name: few
@@ -234,3 +235,22 @@ def test_the_page_about_filters_shows_a_valid_recipe(
     assert set(load_recipe(path).canonical()["sources"]["street"]["filters"]) == set(KEYS)
     assert all(f"`{name}`" in page for name in COLUMNS)
     assert all(f"{name}(" in page for name in FUNCTIONS)
+
+
+def test_the_recipe_of_a_card_and_of_a_report_is_the_one_that_was_built(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(TEMPLATES)
+    (tmp_path / "ids.txt").write_text("a\nb\n")
+    filters = """only: [{file: ids.txt}, "0*"]
+without: "*1"
+classes: {read: all, merge: {plants: [tree, grass]}, rename: {car: "auto: 1"}}
+min_area: 7
+min_size: [3, 4]
+where: like(id, "a*") or "x" in classes"""
+    built = recipe(tmp_path, filters, "semantic: {prompts: mine.yaml}", dataset="vkitti2")
+    canonical = json.loads(json.dumps(built.canonical()))
+    (listed,) = [each for each in canonical["sources"]["few"]["filters"]["only"] if each != "0*"]
+    (tmp_path / f"{listed['sha256'][:16]}.txt").write_text("b\na\n")
+    manifest = {"recipe": canonical, "cells": [{"source": "few", "task": "semantic"}]}
+    for text in (recipe_text(manifest), written_out(canonical)):
+        (tmp_path / "again.yaml").write_text(text)
+        assert load_recipe(tmp_path / "again.yaml").digest() == built.digest()

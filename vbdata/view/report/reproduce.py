@@ -64,7 +64,7 @@ def _recipe(out: Folder, manifest: Mapping[str, Any]) -> tuple[str, bool, bool]:
         given = None
     if given is not None and given.digest() == manifest["recipe_sha256"]:
         return given.text, True, True
-    text = _written_out(manifest["recipe"])
+    text = written_out(manifest["recipe"])
     try:
         digest = parse_recipe(text, "recipe.yaml", Path(), {}).digest()
     except RecipeError:  # it names modules or lists of ids that are not on this machine
@@ -72,7 +72,7 @@ def _recipe(out: Folder, manifest: Mapping[str, Any]) -> tuple[str, bool, bool]:
     return text, False, digest == manifest["recipe_sha256"]
 
 
-def _written_out(recipe: Mapping[str, Any]) -> str:
+def written_out(recipe: Mapping[str, Any]) -> str:
     """The manifest's canonical recipe as YAML; roots are to be filled in."""
     plain = {key: value for key, value in recipe.items() if value not in ([], {})}
     plain["image"] = {k: v for k, v in recipe["image"].items() if v is not None}
