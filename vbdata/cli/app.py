@@ -14,6 +14,7 @@ from vbdata.cli.common import reported
 from vbdata.cli.describe import describe
 from vbdata.cli.eval import eval_
 from vbdata.cli.export import export
+from vbdata.cli.init import init
 from vbdata.cli.lock import diff, lock
 from vbdata.cli.plan import plan, rows
 from vbdata.cli.report import report, show, stats
@@ -72,6 +73,7 @@ def demo_data(
 
 
 app.command()(describe)
+app.command()(init)
 app.command()(build)
 app.command()(retry)
 app.command()(doctor)

@@ -1,0 +1,1 @@
+"""What the recognising modules share."""
