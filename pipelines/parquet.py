@@ -188,7 +188,14 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     frame = about.get("exif", picture_files.UNSAID)
     if "edited" in kinds:
         labels["edited"] = _edited(opened, view, about["fit"], frame)
-    return Sample(image=_image(opened, view, about.get("source"), frame), labels=labels)
+    try:
+        image = _image(opened, view, about.get("source"), frame)
+    except BadSample as bad:
+        if bad.reason != "wrong size" or not about.get("stated"):
+            raise
+        detail = f"{bad.detail}: that of its columns; without the option size it is measured"
+        raise BadSample(bad.reason, detail, bad.file) from bad
+    return Sample(image=image, labels=labels)
 
 
 def doubts(root: Root, entries: Sequence[Entry]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

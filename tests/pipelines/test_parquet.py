@@ -226,8 +226,10 @@ def test_sizes_in_columns_spare_the_pictures(tmp_path: Path) -> None:
     assert parquet.load(root, found[0], ()).image == PNG[0]
     with pytest.raises(BadSample, match="undecodable"):
         parquet.load(root, found[1], ())
-    columns["h"] = [None, 7]
+    columns["h"], columns["image"] = [None, 7], structs(PNG[:2])
     wrong = entries(tree(tmp_path, columns), image="image", size=["w", "h"])
+    with pytest.raises(BadSample, match=r"8x6, expected 8x7.*without the option size it is measur"):
+        parquet.load(root, wrong[1], ())
     assert wrong[0].fault.startswith(f"garbled annotation: row 0 of {NAME}: its size is 8 x None")
 
 

@@ -69,8 +69,8 @@ def _entry(file: FileRef, row: Row, about: Context) -> Entry:
     """A row's entry, or its fault."""
     bare = _bare(f"{file.path}/{row.number:09d}", about)
     draft = Draft(bare, row, about={"row": row.number, "cells": {}})
-    if about.frame:
-        draft.about["exif"] = about.frame
+    draft.about |= {"exif": about.frame} if about.frame else {}
+    draft.about |= {"stated": True} if about.spec.size else {}
     try:
         group = grouping.of(about.spec.group, row, file.path, about.prefix)
         draft.entry = replace(bare, group=group)
