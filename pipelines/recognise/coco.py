@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
@@ -11,8 +11,20 @@ from vbdata.sources.glimpse import Glimpse
 from ..coco import SEGMENTS
 from .parts import coco_json
 from .parts.coco_json import File
-from .parts.places import NAMED, ROOT, SPLITS, below, counted, is_picture, joined, name, parent
-from .parts.places import split_of as split_word
+from .parts.places import (
+    NAMED,
+    ROOT,
+    SPLITS,
+    below,
+    counted,
+    is_below,
+    is_picture,
+    joined,
+    name,
+    others,
+    parent,
+    split_of,
+)
 
 RANK = NAMED
 OFFICIAL = re.compile(
@@ -48,20 +60,16 @@ def _official(glimpse: Glimpse, root: str, splits: dict[str, dict[str, File]]) -
     every = [path for path in below(glimpse.paths, root) if is_picture(path)]
     pictures = [path for path in every if name(path) in names] if names is not None else every
     folders = {parent(path) for path in pictures}
-    notes = _also("split", split, splits)
+    notes = others("split", split, splits)
     if len(masks) > 1:
         notes += (f"also there, by segments: {', '.join(masks[1:])}",)
     listed = {file.path for kinds in splits.values() for file in kinds.values()}
-    usual = f"{joined(root, split)}"
+    usual = joined(root, split)
     options: dict[str, object] = {"split": split}
     if masks and masks[0] != "instances":
         options["segments"] = masks[0]
     elsewhere = [f for f in sorted(folders) if name(f) == split and f != usual]
-    if (
-        usual not in folders
-        and elsewhere
-        and not any(path.startswith(f"{usual}/") for path in pictures)
-    ):
+    if elsewhere and not any(is_below(path, usual) for path in pictures):
         options["images"] = elsewhere[0].removeprefix(f"{root}/" if root else "")
     labels = ("segments",) * bool(masks) + ("captions",) * ("captions" in kinds)
     what = " and ".join([*masks[:1], *["captions"] * ("captions" in kinds)])
@@ -74,38 +82,29 @@ def _official(glimpse: Glimpse, root: str, splits: dict[str, dict[str, File]]) -
         unfit=("instance",) if masks and not _countable(masks[0], kinds[masks[0]]) else (),
         options=options,
         notes=notes,
-        files=frozenset([*listed, *(p for p in every if _is_of(p, root, splits, pictures))]),
-        lacking="" if pictures else f"the pictures of {split}",
+        files=frozenset([*listed, *pictures, *(p for p in every if _is_of(p, root, splits))]),
+        lacking="" if pictures or (every and glimpse.unseen) else f"the pictures of {split}",
     )
 
 
-def _is_of(
-    path: str,
-    root: str,
-    splits: Sequence[str] | dict[str, dict[str, File]],
-    pictures: Sequence[str],
-) -> bool:
+def _is_of(path: str, root: str, splits: Collection[str]) -> bool:
     """Whether a picture lies in a folder of one of the splits, or in annotations/."""
-    inner = path[len(root) + 1 if root else 0 :].split("/")
-    return (
-        inner[0] in ("annotations", *splits)
-        or any(part in splits for part in inner)
-        or path in pictures
-    )
+    folders = path[len(root) :].strip("/").split("/")[:-1]
+    return "annotations" in folders[:1] or any(folder in splits for folder in folders)
 
 
 def _own(glimpse: Glimpse, root: str, files: Sequence[File]) -> Iterator[Found]:
     """Files of other layouts: each that is not of a split beside the one to train on."""
     every = [path for path in below(glimpse.paths, root) if is_picture(path)]
-    words = {file.path: split_word(file.path[len(root) :]) for file in files}
+    words = {file.path: split_of(file.path[len(root) :]) for file in files}
     best = min((_order(word) for word in words.values() if word), default=0)
     used = [file for file in files if not words[file.path] or _order(words[file.path]) == best]
     for file in used:
         path = file.path.removeprefix(f"{root}/" if root else "")
         pictures = [p for p in every if name(p) in file.names] if file.names is not None else every
-        others = [f.path for f in files if f not in used]
+        unused = [f.path for f in files if f not in used]
         boxes = not (file.masks or file.panoptic or file.captions)
-        notes = (f"also there: {', '.join(others)}",) if others else ()
+        notes = (f"also there: {', '.join(unused)}",) if unused else ()
         what = "boxes" if boxes else "captions" if file.captions else "masks"
         what = "panoptic masks" if file.panoptic else what
         count = len(pictures) if file.names is None else len(file.names)
@@ -113,6 +112,8 @@ def _own(glimpse: Glimpse, root: str, files: Sequence[File]) -> Iterator[Found]:
         if file.panoptic:
             options["segments"] = "panoptic"
         lacking = "masks: its annotations are boxes alone" if boxes else ""
+        if not pictures and not (every and glimpse.unseen):
+            lacking = lacking or f"the pictures that {path} names"
         yield Found(
             name="" if len(used) == 1 else re.sub(r"\W+", "-", name(path).partition(".")[0]),
             root=root,
@@ -123,8 +124,8 @@ def _own(glimpse: Glimpse, root: str, files: Sequence[File]) -> Iterator[Found]:
             unfit=() if file.panoptic or file.objects else ("instance",),
             options=options,
             notes=notes,
-            files=frozenset([file.path, *others, *pictures]),
-            lacking=lacking or ("" if pictures else f"the pictures that {path} names"),
+            files=frozenset([file.path, *unused, *pictures]),
+            lacking=lacking,
         )
 
 
@@ -136,7 +137,7 @@ def _countable(kind: str, file: File) -> bool:
 def _root(glimpse: Glimpse, path: str) -> str:
     """The folder from which a file and its pictures can be named."""
     folder = parent(path)
-    if folder and (name(folder).lower() in ABOVE or split_word(name(folder))):
+    if folder and (name(folder).lower() in ABOVE or split_of(name(folder))):
         folder = parent(folder)
     while folder and not any(is_picture(each) for each in below(glimpse.paths, folder)):
         folder = parent(folder)
@@ -145,15 +146,8 @@ def _root(glimpse: Glimpse, path: str) -> str:
 
 def _order(split: str) -> int:
     """Which split is to be trained on: training's, one of no usual name, then the others."""
-    word = split_word(split)
+    word = split_of(split)
     return {"train": 0, "": 1}.get(word, 1 + list(SPLITS).index(word) if word else 1)
-
-
-def _also(
-    key: str, used: str, there: Sequence[str] | dict[str, dict[str, File]]
-) -> tuple[str, ...]:
-    more = sorted(set(there) - {used})
-    return (f"also there, by {key}: {', '.join(more)}",) if more else ()
 
 
 def _together(files: Sequence[File]) -> frozenset[str] | None:

@@ -40,7 +40,8 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
                 labels=("segments", "expressions"),
                 options={"variant": variant, "by": by, "split": split},
                 notes=(*others("by", by, there), *others("split", split, splits)),
-                files=frozenset([*own, *pictures]),
+                files=frozenset(own),
+                shared=frozenset(pictures),
                 lacking=lacking or ("" if pictures else "COCO's pictures of train2014"),
             )
 

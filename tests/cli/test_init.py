@@ -174,8 +174,18 @@ def test_boxes_crowds_and_files_without_pictures(tmp_path: Path) -> None:
         "the pictures that lost/x.json names",
     ]
     text = text_of(made, tmp_path, "r.yaml")
-    assert "# - COCO-format captions" not in text
-    assert "lacks masks: its annotations are boxes alone" in text
+    assert "# - COCO-format boxes in a.json, 1 picture in boxes (coco) lacks masks" in text
+
+
+def test_data_sets_that_share_pictures_are_both_found(demo_data: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo_data / "refcoco", tmp_path / "refcoco", symlinks=True)
+    refer = tmp_path / "refcoco"
+    (refer / "images" / "mscoco" / "images" / "train2014").rename(refer / "train2014")
+    names = sorted(path.name for path in (refer / "train2014").iterdir())
+    coco(refer, "annotations/instances_train2014.json", names)
+    made = draft(refer)
+    assert [source.dataset for source in made.sources] == ["refcoco", "coco"]
+    assert not made.left
 
 
 def test_what_no_file_says_is_to_be_filled_in(tmp_path: Path) -> None:

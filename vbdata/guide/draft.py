@@ -79,7 +79,7 @@ def draft(folder: Path) -> Draft:
             (lacking if source.found.lacking else sources).append(source)
             if not source.found.lacking:
                 glimpse = glimpse.without(found.files)
-    told = {path for each in lacking for path in each.found.files}
+    told = {p for each in (*sources, *lacking) for p in (*each.found.files, *each.found.shared)}
     left = (path for path in glimpse.paths if PICTURES.fullmatch(path) and path not in told)
     taken = {path for source in sources for path in source.found.files}
     return Draft(
