@@ -9,7 +9,7 @@ from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
 from .parts import contents, layouts, roles
-from .parts.places import FOLDERS, counted, name
+from .parts.places import FOLDERS, counted, listed, name
 from .parts.roles import IMAGES, Key, Shape
 
 RANK = FOLDERS
@@ -71,11 +71,11 @@ def _found(glimpse: Glimpse, pictures: Shape, beside: Sequence[Shape]) -> Found 
     patterns = {role: _patterns(pictures, shape) for role, shape in chosen.items()}
     if not any(role in LABELS for role in chosen):
         return None
-    listed = [pattern for pair in patterns.values() for pattern in pair]
-    root = glimpse.folder_of(_above(listed))
+    every = [pattern for pair in patterns.values() for pattern in pair]
+    root = glimpse.folder_of(_above(every))
     cut = len(root) + 1 if root else 0
     images = next(iter(patterns.values()))[0]
-    if any(pair[0] != images for pair in patterns.values()) or "{}" in "".join(listed):
+    if any(pair[0] != images for pair in patterns.values()) or "{}" in "".join(every):
         return None
     options: dict[str, Any] = {"images": images[cut:]}
     splits = _splits(pictures, images)
@@ -104,7 +104,7 @@ def _found(glimpse: Glimpse, pictures: Shape, beside: Sequence[Shape]) -> Found 
     coding = options.get("segments", {}).get("coding")
     return Found(
         root=root,
-        about=f"{counted(len(pictures.files), 'picture')} with {' and '.join(labels) or 'boxes'}",
+        about=f"{counted(len(pictures.files), 'picture')} with {listed(labels) or 'boxes'}",
         count=len(pictures.files),
         labels=labels,
         unfit=() if coding in TOLD_APART else ("instance",),

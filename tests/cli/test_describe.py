@@ -42,6 +42,7 @@ def test_every_option_of_every_reader_and_task_is_explained() -> None:
 def test_the_table_names_all_and_a_page_has_everything() -> None:
     table = described()
     assert all(f" {name} " in table for name in [*READERS, *TASKS])
+    assert "min_area: 400" in table  # filters, which every source may have
     text = described("kitti")
     for words in ("CC-BY-NC-SA-3.0", "image_02 (left) or image_03 (right)", "proj_depth", "cvlibs"):
         assert words in text

@@ -25,6 +25,7 @@ from vbdata.errors import RecipeError
 from vbdata.guide.draft import Drafted, draft
 from vbdata.guide.recipe_text import FILL, text_of
 from vbdata.recipe.recipe import Recipe, load_recipe
+from vbdata.plugins.pipelines.recognise.parts import coco_json
 from vbdata.sources import glimpse
 
 CASES = REAL.parent / "cases"
@@ -175,6 +176,16 @@ def test_boxes_crowds_and_files_without_pictures(tmp_path: Path) -> None:
     ]
     text = text_of(made, tmp_path, "r.yaml")
     assert "# - COCO-format boxes in a.json, 1 picture in boxes (coco) lacks masks" in text
+
+
+def test_large_annotation_files_are_read_at_their_ends(
+    demo_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = only(demo_data / "coco")
+    monkeypatch.setattr(coco_json, "SMALL", 0)
+    part = only(demo_data / "coco")
+    assert (part.found.options, part.tasks) == (whole.found.options, whole.tasks)
+    assert part.found.count >= whole.found.count
 
 
 def test_data_sets_that_share_pictures_are_both_found(demo_data: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from vbdata import plugins
 from vbdata.errors import RecipeError, choices
 from vbdata.guide import docstrings
 from vbdata.guide.docstrings import Block
+from vbdata.recipe import filters as filters_module
 
 PACKAGES = (plugins.DATASETS, plugins.TASKS)
 SIMPLE = {bool: "true or false", int: "integer", float: "number", str: "text"}
@@ -72,6 +73,11 @@ def page(name: str) -> Page:
 def pages() -> list[Page]:
     """The pages of all readers, then those of all tasks, each by name."""
     return [page(name) for package in PACKAGES for name in plugins.names(package)]
+
+
+def filters() -> str:
+    """What every source may have beside the options of its reader, as it is documented."""
+    return inspect.getdoc(filters_module) or ""
 
 
 def _page(package: str, name: str, module: ModuleType) -> Page:

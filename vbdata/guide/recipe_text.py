@@ -47,7 +47,7 @@ def _head(draft: Draft, name: str) -> Iterator[str]:
     yield from (f"#     vbdata {command} {name}" for command in ("doctor", "plan"))
     if draft.unseen:
         yield "#"
-        yield from _comment(f"Not looked at: {'; '.join(draft.unseen)}.")
+        yield from _comment(f"Not looked at: {'; '.join(draft.unseen)}. Counts are of the rest.")
     yield ""
 
 
@@ -94,7 +94,7 @@ def _rest(draft: Draft) -> Iterator[str]:
     if draft.left:
         yield ""
         yield from _comment(
-            f"Of no source above: {len(draft.left):,} pictures or maps, such as {draft.left[0]}. "
+            f"Pictures or maps of no source: {len(draft.left):,}, such as {draft.left[0]}. "
             "Pictures serve a task only with labels: captions, masks, depth, normals or edits."
         )
 

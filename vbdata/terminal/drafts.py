@@ -53,7 +53,7 @@ def found_table(draft: Draft, out: Path) -> Iterator[RenderableType]:
         where = f" in {found.root}" if found.root else ""
         yield Text(f"not a source: {found.about}{where} ({source.dataset}) lacks {found.lacking}")
     if draft.left:
-        yield Text(f"of no source: {len(draft.left):,} pictures or maps, such as {draft.left[0]}")
+        yield Text(f"pictures or maps of no source: {len(draft.left):,}, such as {draft.left[0]}")
     for each in draft.unseen:
         yield Text(f"not looked at: {each}")
     if not draft.sources:

@@ -19,8 +19,13 @@ PACKED = {
     ".npz": "NPZ",
 }
 DATASET = "the name of the array in the {}"
-KIND = "z (along the camera's axis), ray (to its centre), disparity or inverse"
-SCALE = "stored units a metre: 1 for metres, 1000 for millimetres, 256, 5000, ..."
+KIND = (
+    "z (along the camera's axis), inverse (1 / z), ray (to the camera's centre; needs camera) or "
+    "disparity (needs camera and baseline)"
+)
+SCALE = (
+    "stored units a metre: 1 for metres, 1000 for millimetres, 256, 5000, ...; of disparity a pixel"
+)
 FRAME = "opencv, opengl, world (with pose), or where x, y and z point: [right, up, backward]"
 FLOATS = "signed (floats from -1 to 1), unsigned (0 to 1), png8 or png16"
 CODING = "index, palette, colours, ids or voc"

@@ -13,7 +13,7 @@ from vbdata.sources.glimpse import Glimpse
 from ...parts.folders import presets
 from ...parts.folders.patterns import compiled
 from .contents import OUTLINE
-from .places import ROOT, below, by_root, counted, is_picture, joined
+from .places import ROOT, below, by_root, counted, is_picture, joined, listed
 
 # What must be there besides, where other data could have the same names of folders and files.
 EVIDENCE = {
@@ -71,7 +71,7 @@ def _found(
     return Found(
         name="" if root else preset,
         root=root,
-        about=f"the layout of {preset}: {counted(count, 'picture')} with {' and '.join(kinds)}",
+        about=f"the layout of {preset}: {counted(count, 'picture')} with {listed(list(kinds))}",
         count=count,
         labels=tuple(kinds),
         unfit=("instance",) if flat else (),

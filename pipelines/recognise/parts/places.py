@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 OFFICIAL, NAMED, PAIRS, FOLDERS = range(4)  # who looks first
 ROOT = r"(?P<root>(?:.*?/)??)"  # at the beginning of a pattern: the folders above a layout
@@ -104,6 +104,11 @@ def to_train_on(folders: Collection[str]) -> dict[str, tuple[str, ...]]:
             more = sorted(name(f) for f in same if f != folder)
             found[folder] = (f"also there, beside it: {', '.join(more)}",) if more else ()
     return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence: depth, normals and segments."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def name(path: str) -> str:

@@ -15,7 +15,7 @@ from .places import PICTURES, split_of
 IMAGES = "images"
 WORDS = {
     IMAGES: "rgb rgbs image images img imgs color colour colors colours picture pictures photo "
-    "photos jpegimages input inputs leftimg8bit",
+    "photos left jpegimages input inputs leftimg8bit",
     "depth": "depth depths depthmap depthmaps disparity disparities disp distance inverse",
     "normals": "normal normals",
     "segments": "mask masks seg segs segm segmentation segmentations semantic semantics label "
