@@ -127,6 +127,9 @@ FORMS: dict[str, pa.Array] = {
     "dictionary of paths": pa.array([f"pics/{k}.png" for k in range(7)]).dictionary_encode(),
     "lists of a path": pa.array([[f"pics/{k}.png"] for k in range(7)]),
     "structs of names alone": structs([None] * 7, [f"pics/{k}.png" for k in range(7)]),
+    "structs of names on another machine": structs(
+        [None] * 7, [f"C:\\data\\pics\\{k}.png" for k in range(7)]
+    ),
     "some of each": structs(
         [PNG[0], None, PNG[2], None, PNG[4], None, PNG[6]], [f"pics/{k}.png" for k in range(7)]
     ),

@@ -56,17 +56,30 @@ def add(draft: Draft, file: FileRef, role: str, about: Context) -> None:
     if column in row.several:
         raise _several(column, row.several[column])
     files = dict(draft.entry.files)
-    cell = row.cells.get(column)
-    path = _beside(row.values.get(column + tables.PATH), file, about) if cell else ""
-    if cell is not None and not (path and about.root.value(cell) is None):
+    cell, named = row.cells.get(column), row.values.get(column)
+    if cell is not None and not _is_named(draft, role, file, about):
         files[role] = file
         draft.about["cells"][role] = cells.packed(cell)
     else:
-        path = path or _path(row.values.get(column), column, file, about)
+        path = _path(row.values[column + tables.PATH] if cell else named, column, file, about)
         files[role] = FileRef(path=path, size=about.places.sizes.get(path, records.MISSING))
         if path not in about.places.sizes:
             raise BadSample("missing", f"column {column} names no file that is there: {path!r:.80}")
     draft.entry = replace(draft.entry, files=files)
+
+
+def _is_named(draft: Draft, role: str, file: FileRef, about: Context) -> bool:
+    """Whether an image struct has a path in place of bytes.
+
+    Nearly all have both, and the path is none of the root's. So its page is read only where the
+    path is one, or where the page is read anyway.
+    """
+    column = about.spec.pictures[role]
+    named = draft.row.values.get(column + tables.PATH)
+    read_anyway = role in ("image", "edited") and not about.spec.size
+    if not records.text(named) or not (read_anyway or _beside(named, file, about)):
+        return False
+    return about.root.value(draft.row.cells[column]) is None
 
 
 def _path(value: Any, column: str, file: FileRef, about: Context) -> str:
