@@ -44,7 +44,8 @@ Reason = Literal[
 REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         "missing": "a file, or a member of an archive, that the record names is not there",
-        "changed": "another file than was indexed: its size, ETag or CRC differs; the next run tries again",
+        "changed": "another file than was indexed: its size, ETag or CRC differs; "
+        "the next run tries again",
         "truncated": "a file ends before what its header promises; empty files too",
         "undecodable": "a file is not of its kind, or its bytes are damaged",
         "too large": "more pixels, bytes, chunks or scans than any dataset has: a bomb",

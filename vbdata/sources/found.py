@@ -25,9 +25,9 @@ class Found:
     name: for the source, "" for that of its folder; root: a folder, "" for the whole; about: what
     was seen, in a line; count: how many records, at least; labels: kinds that they have; unfit:
     tasks that these labels cannot serve; options: of the reader, in which a Blank is to be filled
-    in; notes: lines on what else may be set or is there; files: those that belong to it; shared: others
-    that it reads and that may be another's, too; lacking: why it cannot be a source yet, "" if it
-    can.
+    in; notes: lines on what else may be set or is there; files: those that belong to it; shared:
+    others that it reads and that may be another's, too; lacking: why it cannot be a source yet, ""
+    if it can.
     """
 
     root: str
