@@ -257,7 +257,7 @@ def wording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(prompts, "_folder", lambda: folder)
     yield folder
     monkeypatch.undo()
-    prompts.wording.cache_clear()
+    prompts.file_wording.cache_clear()
     prompts.prompt_digest.cache_clear()
 
 
@@ -266,7 +266,7 @@ def test_other_words_are_put_to_the_same_pictures(
 ) -> None:
     file = wording / "normals.yaml"
     file.write_text(file.read_text().replace("templates:\n", "templates:\n  - Anew.: 99\n", 1))
-    prompts.wording.cache_clear()
+    prompts.file_wording.cache_clear()
     prompts.prompt_digest.cache_clear()
     said = reused(small, tmp_path / "out", demo_build)
     assert_same(tmp_path / "out", from_nothing(small, tmp_path / "nothing"))

@@ -112,7 +112,7 @@ def own_wording(task: str, own: str) -> Wording:
     own: the content of a template file as JSON. Raises ValueError if it is malformed, has other
     slots than the task's file, or phrases that no prompt of the task asks for.
     """
-    words, usual = _wording(json.loads(own)), _of_file(task)
+    words, usual = _wording(json.loads(own)), file_wording(task)
     if words.slots != usual.slots:
         raise ValueError(f"has the slots {sorted(words.slots)}, must have {sorted(usual.slots)}")
     for name, phrases in words.phrases.items():
@@ -137,11 +137,12 @@ def wording(task: str) -> Wording:
     Raises ValueError if they are malformed, FileNotFoundError if the task has none.
     """
     own = _OWN.get()
-    return own_wording(*own) if own[0] == task else _of_file(task)
+    return own_wording(*own) if own[0] == task else file_wording(task)
 
 
 @functools.cache
-def _of_file(task: str) -> Wording:
+def file_wording(task: str) -> Wording:
+    """A task's template file, parsed once a process. Raises as `wording` does."""
     file = f"{task}.yaml"
     return read(file, (_folder() / file).read_text(encoding="utf-8"))
 
