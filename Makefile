@@ -36,8 +36,9 @@ lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
 	$(BIN)/vbdata demo-data demo/data
 	$(BIN)/vbdata build manifests/demo.yaml --out demo/build --local --lock
 
-test: check ## everything that CI runs: check, then the tests on two processes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Three processes for two cores: many tests wait for a cluster or a store.
+test: check ## everything that CI runs: check, then the tests on three processes
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 quick: setup ## the fast tests, without Ray, object stores and a browser: less than a minute
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m 'not (ray or s3 or browser or slow)'

@@ -31,12 +31,11 @@ from tests.checks.test_verify import (
     whole,
     write_sums,
 )
-from tests.helpers.builds import manifest_of
+from tests.helpers.builds import manifest_of, redigested
 from vbdata.checks.verify import examine
 from vbdata.core import images
 from vbdata.core.png import encode_png
 from vbdata.manifest.columns import ROWS
-from vbdata.recipe.recipe import recipe_digest
 from vbdata.shard.tar import TarWriter, members
 from vbdata.storage.folder import Folder
 
@@ -51,16 +50,6 @@ def shifted(manifest: dict[str, Any], key: str) -> None:
     """One sample more for the first cell and one less for the second."""
     for cell, by in zip(manifest["cells"], (1, -1), strict=False):
         cell[key] += by
-
-
-def redigested(manifest: dict[str, Any]) -> None:
-    """recipe_sha256 made to fit, as the build would: sources in the order of the cells."""
-    recipe, sources = manifest["recipe"], {}
-    for cell in manifest["cells"]:
-        source = recipe["sources"][cell["source"]]
-        made = sources.setdefault(cell["source"], {**source, "tasks": {}})
-        made["tasks"][cell["task"]] = source["tasks"][cell["task"]]
-    manifest["recipe_sha256"] = recipe_digest({**recipe, "sources": sources})
 
 
 def test_a_forger_can_make_the_digest_of_the_recipe(out: Path) -> None:

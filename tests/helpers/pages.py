@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.helpers.builds import manifest_of
+from tests.helpers.builds import manifest_of, redigested
 from vbdata.layout import (
     MANIFEST,
     QUARANTINE,
@@ -27,6 +28,7 @@ from vbdata.layout import (
 )
 from vbdata.manifest.columns import ROWS
 from vbdata.manifest.json_text import canonical, manifest_digest
+from vbdata.manifest.tally import hundredths
 from vbdata.storage.folder import Folder
 
 TOGETHER = 30  # shards in one row group of a large build: fewer of them are quicker to write
@@ -113,7 +115,7 @@ def many_times(build: Path, copy: Path, times: int) -> Path:
         (copy / name).mkdir(parents=True)
     os.link(build / QUARANTINE, copy / QUARANTINE)
     rows = pq.read_table(build / "manifest" / "train.parquet")
-    shards = []
+    shards, sources = [], manifest["recipe"]["sources"]
     with pq.ParquetWriter(copy / "manifest" / "train.parquet", ROWS) as writer:
         for first in range(0, times, TOGETHER):
             part = range(first, min(times, first + TOGETHER))
@@ -125,10 +127,13 @@ def many_times(build: Path, copy: Path, times: int) -> Path:
                 os.link(build / shard["tar"], copy / tar)
                 os.link(build / offsets_path(shard["tar"]), copy / offsets_path(tar))
                 shards.append(shard | {"tar": tar})
-    for cell in manifest["cells"]:
+    for cell in manifest["cells"]:  # of a recipe whose weights are what was apportioned
+        share = Fraction(cell["apportioned"], manifest["samples"])
+        sources[cell["source"]]["tasks"][cell["task"]] = str(cell["apportioned"])
         cell |= {name: cell[name] * times for name in ("apportioned", "realised")}
         cell["repeated"] = cell["realised"] - cell["unique"]
-        cell["requested"] = f"{float(cell['share']) * manifest['samples'] * times:.4f}"
+        cell["share"], cell["requested"] = f"{float(share):.6f}", f"{cell['apportioned']:.4f}"
+        cell["passes"] = hundredths(Fraction(cell["realised"], cell["eligible"]))
     for line in manifest["licenses"]:
         line["samples"] *= times
         line["sources"] = {name: number * times for name, number in line["sources"].items()}
@@ -139,6 +144,7 @@ def many_times(build: Path, copy: Path, times: int) -> Path:
         "build_sha256": digest,
         "recipe": manifest["recipe"] | {"samples": manifest["samples"] * times},
     }
+    redigested(manifest)
     manifest["digest"] = manifest_digest(manifest)
     (copy / MANIFEST).write_bytes(canonical(manifest))
     sums = {f"{shard['tar']}": shard["sha256"] for shard in shards}
