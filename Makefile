@@ -40,7 +40,7 @@ lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
 test: check ## everything that CI runs: check, then the tests on three processes
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
-quick: setup ## the fast tests, without Ray, object stores and a browser: less than a minute
+quick: setup ## the fast tests, without Ray, object stores and a browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m 'not (ray or s3 or browser or slow)'
 
 # Debian's package; the tests of `make test` use it, too, where it is installed.
