@@ -67,7 +67,7 @@ from .parts.coco import official as release
 from .parts.coco import pictures, tables
 from .parts.coco.entries import Context, bare, entry_of
 from .parts.coco.masks import partition
-from .parts.coco.places import coco_group
+from .parts.coco.names import coco_group
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

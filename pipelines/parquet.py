@@ -66,12 +66,12 @@ from vbdata.errors import BadSample, SourceError
 
 from .parts import own_records as own
 from .parts import picture_files, records
-from .parts.coco.places import Places
 from .parts.folders import codings, labelled
 from .parts.folders import doubts as checks
 from .parts.folders.patterns import Listing
 from .parts.parquet import cells, entries, fit, options, pictures, presets
 from .parts.parquet import files as tables
+from .parts.places import Places
 
 if TYPE_CHECKING:
     from vbdata.core.images import Pixels

@@ -10,9 +10,10 @@ from vbdata.errors import BadSample
 
 from .. import own_records as own
 from .. import picture_files, records
+from ..places import Places
 from . import parts, pictures, png, scalars
+from .names import coco_group, file_name, own_group
 from .pictures import Picture, garbled
-from .places import Places, coco_group, file_name, own_group
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

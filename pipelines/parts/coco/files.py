@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vbdata.errors import SourceError, choices
 
 from .. import records
-from .places import Places
+from ..places import Places
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root

@@ -16,8 +16,8 @@ from . import cells, tables
 from .tables import Row
 
 if TYPE_CHECKING:
-    from ..coco.places import Places
     from ..folders.labelled import Legends
+    from ..places import Places
     from .spec import Spec
 
 
