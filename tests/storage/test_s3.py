@@ -7,6 +7,8 @@ import os
 import pickle
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,12 +28,14 @@ from tests.helpers.waiting import LONG_S
 from tests.sources.test_archives import FILES, same_for_the_reader
 from vbdata.engine.build import build
 from vbdata.errors import BadSample, SourceError
+from vbdata.layout import CLAIM
 from vbdata.machine import cache
 from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
 from vbdata.shard.reads import Reads
 from vbdata.sources.open import open_root
 from vbdata.storage import retry
+from vbdata.storage.claim import claimed
 from vbdata.storage.folder import Folder, Root
 from vbdata.train.data import open_builds
 
@@ -317,3 +321,29 @@ def test_an_endpoint_that_is_not_there_ends_in_words(
         with pytest.raises(OSError, match=r"s3://data/x: .*(127.0.0.1|timeout|timed out)"):
             open_root(["s3://data/x"])
     fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+HOLD = """
+import os, sys
+from vbdata.layout import CLAIM
+from vbdata.storage.claim import claimed
+from vbdata.storage.folder import Folder
+with claimed(Folder(sys.argv[1]), CLAIM):
+    print("held", flush=True)
+    os._exit(9)
+"""
+
+
+def test_a_claim_on_a_bucket_holds_for_other_processes_until_its_holder_dies(s3: Log) -> None:
+    out = "s3://data/claimed/out"
+
+    def other() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", HOLD, out], capture_output=True, text=True)
+
+    with claimed(Folder(out), CLAIM):
+        refused = other()
+    assert refused.returncode == 1
+    assert f"{out} is being built already, by " in refused.stderr
+    assert f"process {os.getpid()}, since " in refused.stderr
+    assert other().stdout == "held\n"
+    assert other().stdout == "held\n", "the first one is dead, its claim is still there"
