@@ -357,6 +357,7 @@ def test_members_in_another_order(out: Path) -> None:
     found(out, "members in the order", sample=24)
 
 
+@pytest.mark.slow
 def test_a_member_twice_is_seen_by_range(out: Path) -> None:
     tar = tars(out)[0]
     data = tar.read_bytes()[:-1024]

@@ -160,6 +160,7 @@ def swap(one: Path, two: Path) -> None:
 # --- files ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_flipped_byte(out: Path) -> None:
     flip(tars(out)[1])
     found(out, f"{tars(out)[1].name}: its SHA-256 is not the one in SHA256SUMS")
@@ -617,6 +618,7 @@ def test_rows_of_other_columns(
     found(out, expected, sample=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 3, 8, 20, 100])
 def test_rows_are_found_however_the_groups_lie(out: Path, size: int) -> None:
     path = out / "manifest" / "train.parquet"

@@ -161,6 +161,7 @@ def test_code_lengths_are_complete_and_within_their_limit() -> None:
         assert sum(2.0**-n for n in lengths if n) == 1
 
 
+@pytest.mark.slow
 @needs_compiler
 @given(st.data())
 def test_area_averages_are_those_of_exact_sums(data: st.DataObject) -> None:

@@ -404,6 +404,7 @@ def test_shrink_of_millions_of_pixels_loses_nothing(height: int) -> None:
     assert (images.shrink(rgb, 64, 33) == 255).all()  # 254.5, half up
 
 
+@pytest.mark.slow
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(256, 2**21), st.integers(1, 64))
 def test_geometry_only_shrinks_and_keeps_the_aspect(
     width: int, height: int, pixels: int, multiple: int

@@ -172,6 +172,7 @@ def test_inputs_pass_through_byte_for_byte(demo_build: Path, demo_data: Path) ->
     assert passed > 20
 
 
+@pytest.mark.slow
 def test_only_what_is_missing_is_built_again(
     demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def old(tmp_path: Path) -> str:
     return run(recipe(tmp_path), tmp_path / "old")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [RESIZED, {"003.jpg": RESIZED["003.jpg"]}], ids=["half", "one"])
 def test_a_file_replaced_after_indexing_is_named(
     tmp_path: Path, old: str, changed: dict[str, bytes]
@@ -146,6 +147,7 @@ def test_a_file_damaged_for_a_while(tmp_path: Path, old: str, how: dict[str, boo
     assert run(recipe(tmp_path), out, **how) == old
 
 
+@pytest.mark.slow
 def test_a_member_of_the_same_size_in_another_zip(tmp_path: Path, old: str) -> None:
     path, out = tmp_path / "data.zip", tmp_path / "out"
 

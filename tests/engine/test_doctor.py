@@ -77,6 +77,7 @@ def test_damage_is_counted_with_examples(data: Path) -> None:
     assert "truncated" in trial.text
 
 
+@pytest.mark.slow
 def test_the_command_and_its_exit_codes(data: Path) -> None:
     run = CliRunner()
     good = run.invoke(app, ["doctor", str(RECIPE), *roots(data), "--samples", "1"])

@@ -142,6 +142,7 @@ def test_protocols_come_from_the_benchmark_unless_said() -> None:
     assert published("classes", "coco") == []
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_invalid_pixels_do_not_matter_and_perfection_is_perfect(seed: int) -> None:
     rng = np.random.default_rng(seed)

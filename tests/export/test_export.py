@@ -605,6 +605,7 @@ def test_from_and_to_urls(built: Path, exported: dict[str, Path]) -> None:
             memory.rm(name, recursive=True)
 
 
+@pytest.mark.slow
 def test_the_command(built: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     done = run("export", str(built), "--to", "musubi", "--out", out, "--split-by-task")

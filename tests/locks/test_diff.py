@@ -53,6 +53,7 @@ def test_a_build_is_the_same_as_itself_and_as_its_lock(old: Path) -> None:
         assert done.stdout.endswith("the same\n")
 
 
+@pytest.mark.slow
 def test_another_mixture(old: Path, demo_data: Path, tmp_path: Path) -> None:
     changed = ("semantic: 0.25, generate: 0.25", "semantic: 0.4, generate: 0.1")
     new = build_small(tmp_path, demo_data, changed)

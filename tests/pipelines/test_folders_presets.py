@@ -100,6 +100,7 @@ def test_blenderproc(tmp_path: Path) -> None:
     assert sample.labels["segments"].classes == ("chair",)
 
 
+@pytest.mark.slow
 def test_blenderproc_shows_what_the_caster_saw(tmp_path: Path) -> None:
     demo.write(tmp_path, frames=3, hdf5=True)
     found = entries(tmp_path, preset="blenderproc")

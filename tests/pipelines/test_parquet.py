@@ -83,6 +83,7 @@ ROOMS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_every_kind_of_label_is_that_of_the_scene(rooms: Folder) -> None:
     shots = list(demo.truth())
     names = list(shots[0].names)

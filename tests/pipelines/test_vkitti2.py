@@ -165,6 +165,7 @@ def test_every_colour_of_the_real_frames_is_known() -> None:
         assert found.crowds == found.things == tuple(n in vehicles for n in found.classes)
 
 
+@pytest.mark.slow
 @real
 def test_derived_depth_on_the_real_frames(tmp_path: Path) -> None:
     import torch

@@ -35,6 +35,7 @@ def test_decimals_are_exact() -> None:
     assert apportion(weights, 10**18) == [w * 10**18 for w in weights]
 
 
+@pytest.mark.slow
 @given(st.decimals(min_value=Decimal("1e-28"), max_value=Decimal(1000), places=28))
 def test_a_recipes_weight_is_the_decimal_that_is_written(weight: Decimal) -> None:
     source = f"{{dataset: procedural, root: r, tasks: {{depth: {weight:f}}}}}"
@@ -192,6 +193,7 @@ def test_draw_visits_each_sample_once_a_pass() -> None:
     assert which[:10].tolist() != which[10:20].tolist()
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30), st.integers(0, 1000))
 def test_repeats_differ_by_at_most_one(words: list[int], count: int) -> None:
     """Even for ids whose hashes are the same."""

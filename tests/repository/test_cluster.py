@@ -32,6 +32,7 @@ def config(written: dict[str, Any]) -> dict[str, Any]:
     return prepared
 
 
+@pytest.mark.slow
 def test_an_unknown_key_would_be_refused(config: dict[str, Any]) -> None:
     import jsonschema
     from ray.autoscaler._private.util import validate_config

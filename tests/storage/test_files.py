@@ -28,6 +28,7 @@ shapes = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(shapes.flatmap(lambda shape: hnp.arrays(np.uint8, shape)))
 def test_png_is_read_back_by_pillow(pixels: np.ndarray) -> None:
     assert (np.asarray(Image.open(io.BytesIO(encode_png(pixels)))) == pixels).all()

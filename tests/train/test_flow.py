@@ -190,6 +190,7 @@ def test_noise_is_splitmix64_by_box_muller_and_a_rows_own() -> None:
     assert float((many**4).mean()) == pytest.approx(3, abs=0.1)
 
 
+@pytest.mark.slow
 def test_one_pass_of_eight_and_four_of_two_give_the_same_gradients(
     demo_build: Path, corpus: Corpus
 ) -> None:
@@ -414,6 +415,7 @@ def test_the_schedules() -> None:
     assert rates[99] == pytest.approx(0.05)
 
 
+@pytest.mark.slow
 def test_matrices_decay_and_the_average_follows() -> None:
     import torch
 

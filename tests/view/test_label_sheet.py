@@ -39,6 +39,7 @@ def tiles(png: bytes, across: int) -> list[np.ndarray]:
     return [sheet[GAP : GAP + HEIGHT, left : left + WIDTH] for left in lefts]
 
 
+@pytest.mark.slow
 def test_three_records_with_all_labels(recipe: Recipe, tmp_path: Path) -> None:
     png = label_sheet(recipe, 3)
     sheet = Image.open(io.BytesIO(png))
@@ -55,6 +56,7 @@ def test_three_records_with_all_labels(recipe: Recipe, tmp_path: Path) -> None:
     assert (lost.std(-1) == 0).all()  # a sentence, black on white
 
 
+@pytest.mark.slow
 def test_the_command_writes_it(recipe: Recipe, tmp_path: Path) -> None:
     out = tmp_path / "labels.png"
     command = ["doctor", str(tmp_path / "r.yaml"), "--samples", "1", "--picture", str(out)]

@@ -32,6 +32,7 @@ def html(demo_build: Path) -> str:
     return page(Folder(str(demo_build)), FEW).decode()
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_from_outside(html: str) -> None:
     found = Page(html)
     policies = [m["content"] for m in found.all("meta") if "content" in m and "http-equiv" in m]
@@ -106,6 +107,7 @@ def test_the_same_bytes_again_and_other_samples_by_another_seed(
     assert page(Folder(str(copy)), PageOptions(samples=2, decoded=20, seed=1)).decode() != html
 
 
+@pytest.mark.slow
 def test_texts_from_data_are_only_text(demo_build: Path, tmp_path: Path) -> None:
     def attack(row: dict[str, object]) -> None:
         row |= {"instruction": HOSTILE, "sample_id": HOSTILE, "license": HOSTILE}
@@ -207,6 +209,7 @@ def small_build(folder: Path, data: Path, name: str) -> tuple[Recipe, Path]:
     return loaded, folder / name
 
 
+@pytest.mark.slow
 def test_its_commands_make_the_same_bytes(tmp_path: Path, demo_data: Path) -> None:
     """The recipe and the commands are taken out of the page, and run."""
     recipe, out = small_build(tmp_path, demo_data, "out")

@@ -60,6 +60,7 @@ def place(line: Mapping[str, Any]) -> tuple[str, str]:
     return line["source"], line["task"]
 
 
+@pytest.mark.slow
 def test_the_counts_of_a_cell_are_those_of_the_files(guarded: tuple[Path, Recipe]) -> None:
     out, recipe = guarded
     rows = pq.read_table(out / "manifest" / "train.parquet").to_pylist()

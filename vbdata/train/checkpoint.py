@@ -24,8 +24,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.checkpoint.state_dict_loader import load as load_shards
-from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 
 from vbdata.errors import BuildError
 from vbdata.machine.hashing import file_sha256
@@ -46,6 +44,9 @@ def save(
     state: the tensors to resume from, by section and name; export: those of model.safetensors, by
     parameter name; meta: JSON values.
     """
+    # Imported here: it takes as long as all the rest of torch.
+    from torch.distributed.checkpoint.state_dict_saver import save as save_shards
+
     final = run / "checkpoints" / f"step-{step:08d}"
     part = final.with_name(f".{final.name}.part")
     if world.first:
@@ -126,6 +127,8 @@ def load(path: Path, state: State, identity: Mapping[str, Any], world: World) ->
     Raises BuildError if it is incomplete, or belongs to another run: the message names the first
     key of `identity` that differs.
     """
+    from torch.distributed.checkpoint.state_dict_loader import load as load_shards
+
     meta = read_meta(path)
     if meta is None:
         raise BuildError(f"{path} is no complete checkpoint")
