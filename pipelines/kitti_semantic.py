@@ -13,10 +13,9 @@ One of the two label folders is enough; where both are there, instance >> 8 must
   truth" (devkit): all of it in a class is one crowd, and so is a class that only the semantic map
   has. Other classes are numbered, too (buildings from 1 on), but each is one segment.
 - Void, neither a segment nor valid, is the Cityscapes category of that name: unlabeled, ego
-vehicle,
-  rectification border, out of roi, static, dynamic, ground. The other classes that its evaluation
-  ignores (ignoreInEval: parking, rail track, guard rail, bridge, tunnel, pole group, caravan,
-  trailer) are ignored for being rare, but are named and drawn, so they are kept.
+  vehicle, rectification border, out of roi, static, dynamic, ground. The other classes that its
+  evaluation ignores (ignoreInEval: parking, rail track, guard rail, bridge, tunnel, pole group,
+  caravan, trailer) are ignored for being rare, but are named and drawn, so they are kept.
 - Groups: 142 of the images come from published raw drives and have the group that the drive has in
   the `kitti` reader ("kitti:2011_09_26_drive_0005_sync"), so that what is held out there is held
   out here. The other 58 are 10 runs between them; neighbours may share an unpublished drive, so
@@ -42,9 +41,8 @@ from numpy.typing import NDArray
 from vbdata.core.types import Download, Entry, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
 
+from .parts import cityscapes, maps, picture_files, records
 from .parts import coded_segments as coded
-from .parts import maps, picture_files, records
-from .parts.coded_segments import Kind
 from .parts.kitti.semantic_drives import IMAGES, group
 
 if TYPE_CHECKING:
@@ -59,17 +57,7 @@ TOP = "training"
 FOLDERS = {"image": "image_2", "instance": "instance", "semantic": "semantic"}
 FRAME = re.compile(r".*/(\d{6})_10\.png")
 
-VOID = Kind("", False)
-KINDS = (  # by label id
-    *(VOID for _ in range(7)),
-    *(Kind(name, False) for name in ("road", "sidewalk", "parking", "rail track")),
-    *(Kind(name, False) for name in ("building", "wall", "fence")),
-    *(Kind(name, False) for name in ("guard rail", "bridge", "tunnel")),
-    *(Kind(name, False) for name in ("pole", "pole group", "traffic light", "traffic sign")),
-    *(Kind(name, False) for name in ("vegetation", "terrain", "sky")),
-    *(Kind(name, True) for name in ("person", "rider", "car", "truck", "bus", "caravan")),
-    *(Kind(name, True) for name in ("trailer", "train", "motorcycle", "bicycle")),
-)
+KINDS = cityscapes.NAMED
 
 
 def index(root: Root) -> Iterator[Entry]:

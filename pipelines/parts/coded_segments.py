@@ -1,4 +1,4 @@
-"""Segments of maps whose pixels are 256 x label + instance number, as in KITTI and NYUv2.
+"""Segments of maps whose pixels are N x label + instance number; in KITTI and NYUv2 N is 256.
 
 A class that can be counted has a segment for each instance number; number 0 is everything that was
 not told apart, a crowd. Any other class is one segment, whatever numbers its pixels have.
@@ -40,16 +40,17 @@ class Part(NamedTuple):
     codes: list[int]
 
 
-def parts(codes: Codes, kinds: Sequence[Kind], path: str) -> list[Part]:
+def parts(codes: Codes, kinds: Sequence[Kind], path: str, numbered: int = INSTANCES) -> list[Part]:
     """The segments of a map of codes, in order of their codes.
 
-    kinds: the classes by label; path: of the map, for messages. Raises BadSample: "unknown
-    category" if a label has no class, "all invalid" if everything is void.
+    kinds: the classes by label; path: of the map, for messages; numbered: how many numbers a label
+    has. Raises BadSample: "unknown category" if a label has no class, "all invalid" if everything
+    is void.
     """
     counts = np.bincount(codes.ravel())
     segments: dict[tuple[int, int], Part] = {}
     for code in np.flatnonzero(counts).tolist():
-        label, instance = divmod(code, INSTANCES)
+        label, instance = divmod(code, numbered)
         if label >= len(kinds):
             detail = f"label {label}, known: 0 to {len(kinds) - 1}"
             raise BadSample("unknown category", detail, path)
