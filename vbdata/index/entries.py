@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vbdata.core.types import Entry
-from vbdata.index.facts import entry_line, read_entry
+from vbdata.index.facts import read_entry, written
 
 BATCH = 512
 SCHEMA = pa.schema([("entry", pa.binary()), ("record", pa.binary())])
@@ -87,14 +87,14 @@ class Writer:
         self._file.close()
         self._sink.close()
 
-    def write(self, batch: Sequence[Entry]) -> list[Entry]:
+    def write(self, batch: Sequence[Entry]) -> list[dict[str, Any]]:
         """Add a batch of BATCH entries, or fewer in the last one.
 
-        Returns the entries as they will be read: numbers of NumPy have become Python's. Raises
-        SourceError for a value that JSON cannot hold.
+        Returns their rows of the facts, by column of FACTS, of the entries as they will be read:
+        numbers of NumPy have become Python's. Raises SourceError for a value that JSON lacks.
         """
-        lines = [entry_line(entry) for entry in batch]
-        records = [bytes(entry.record) for entry in batch]
-        columns = [pa.array(lines, pa.binary()), pa.array(records, pa.binary())]
+        lines, rows = zip(*map(written, batch), strict=True)
+        columns = [pa.array(lines, pa.binary())]
+        columns.append(pa.array([entry.record for entry in batch], pa.binary()))
         self._file.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
-        return list(map(read_entry, lines, records))
+        return list(rows)

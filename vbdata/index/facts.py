@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from vbdata.core.rng import word_of
@@ -95,25 +97,31 @@ FIELDS: Final[Mapping[str, Field]] = {
     "width": Field(column=pa.int32()),
     "height": Field(column=pa.int32()),
     "license": Field(column=pa.string()),
-    "labels": Field(column=_TEXTS, read=tuple),
+    "labels": Field(column=_TEXTS, plain=tuple, read=tuple),
     "files": Field(column=None, plain=_plain_files, read=_read_files),
     "classes": Field(column=_CLASSES, plain=_plain_classes, read=_read_classes),
     "expressions": Field(column=_EXPRESSIONS, plain=_plain_expressions, read=_read_expressions),
-    "captions": Field(column=_TEXTS, read=tuple),
-    "instructions": Field(column=_TEXTS, read=tuple),
+    "captions": Field(column=_TEXTS, plain=tuple, read=tuple),
+    "instructions": Field(column=_TEXTS, plain=tuple, read=tuple),
     "camera": Field(
         column=pa.list_(pa.float64()),
         read=lambda numbers: tuple(numbers) if numbers else None,
         cell=lambda numbers: numbers or (),
     ),
     "fault": Field(column=pa.string()),
-    "left_out": Field(column=_TEXTS, read=tuple),
+    "left_out": Field(column=_TEXTS, plain=tuple, read=tuple),
     "relabel": Field(column=None, read=lambda lines: tuple(map(tuple, lines))),
     "hidden": Field(column=None, read=lambda lines: tuple(map(tuple, lines))),
-    "absent": Field(column=None, read=lambda names: None if names is None else tuple(names)),
+    "absent": Field(
+        column=_TEXTS,
+        read=lambda names: None if names is None else tuple(names),
+        cell=lambda names: names or (),
+    ),
 }
 # In the digest where they are not this: entries without them stay what they were.
 _LATER: Final[Mapping[str, Any]] = {"left_out": (), "relabel": (), "hidden": (), "absent": None}
+# Subclasses of Python's types are read as those, so their texts have to be looked at.
+_STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
 _COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
 # Columns of the facts: an entry's id, a hash of it, the digest of the entry, the roles of those of
@@ -131,11 +139,35 @@ FACTS: Final = pa.schema(
 
 def fact_row(entry: Entry) -> dict[str, Any]:
     """An entry as one row of the facts, by column of FACTS."""
+    return _row(_plain(entry), entry)
+
+
+def written(entry: Entry) -> tuple[bytes, dict[str, Any]]:
+    """An entry's line, and its row of the facts as it will be read: with numbers of Python.
+
+    Raises SourceError for a value that JSON lacks.
+    """
     plain = _plain(entry)
+    values = _line_values(plain, entry)
+    try:
+        line = orjson.dumps(values, option=_STRICT)
+    except TypeError:
+        line = b""  # a number of NumPy, or half a surrogate pair
+    text = _digested(plain, entry.record)
+    if not line or "np." in text or not all(map(math.isfinite, plain["camera"] or ())):
+        line = _slow_line(values)
+        entry = read_entry(line, bytes(entry.record))
+        return line, fact_row(entry)
+    return line, _row(plain, entry, text)
+
+
+def _row(plain: Mapping[str, Any], entry: Entry, text: str = "") -> dict[str, Any]:
+    """A row of the facts. text: what is digested, if it is known."""
+    text = text or _digested(plain, entry.record)
     row = {name: FIELDS[name].cell(plain[name]) for name in _COLUMNS}
-    missing = [role for role, _, size, *_ in plain["files"] if size < 0]
-    word, digest = word_of(entry.id), _digest(plain, entry.record)
-    return row | {"word": word, "digest": digest, "missing": missing}
+    row["missing"] = [role for role, _, size, *_ in plain["files"] if size < 0]
+    row["word"], row["digest"] = word_of(entry.id), _sha256(text)
+    return row
 
 
 def entry_digest(entry: Entry) -> str:
@@ -145,13 +177,7 @@ def entry_digest(entry: Entry) -> str:
 
 def entry_line(entry: Entry) -> bytes:
     """An entry without its record, as JSON. Raises SourceError for a value that JSON lacks."""
-    plain = _plain(entry)
-    values = {name: plain[name] for name in _STORED}
-    tags = {role: (file.tag,) for role, file in entry.files.items() if file.tag}
-    values["files"] = [(*file, *tags.get(file[0], ())) for file in plain["files"]]
-    pairs = zip(plain["classes"], entry.classes, strict=True)
-    values["classes"] = [(*line, *([fact.parts] if fact.parts else ())) for line, fact in pairs]
-    return json.dumps(values, separators=(",", ":"), default=_number).encode()
+    return _slow_line(_line_values(_plain(entry), entry))
 
 
 def read_entry(line: bytes, record: bytes) -> Entry:
@@ -165,10 +191,36 @@ def _plain(entry: Entry) -> dict[str, Any]:
     return {name: field.plain(getattr(entry, name)) for name, field in FIELDS.items()}
 
 
+def _line_values(plain: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
+    """What an entry's line says, by field: all but the record, with tags and parts."""
+    values = {name: plain[name] for name in _STORED}
+    tags = {role: (file.tag,) for role, file in entry.files.items() if file.tag}
+    if tags:
+        values["files"] = [(*file, *tags.get(file[0], ())) for file in plain["files"]]
+    values["classes"] = [
+        (*line, fact.parts) if fact.parts else line
+        for line, fact in zip(plain["classes"], entry.classes, strict=True)
+    ]
+    return values
+
+
+def _slow_line(values: Mapping[str, Any]) -> bytes:
+    """A line of values of any kind. Raises SourceError for one that JSON lacks."""
+    return json.dumps(values, separators=(",", ":"), default=_number).encode()
+
+
 def _digest(plain: Mapping[str, Any], record: bytes) -> str:
-    values = (v for name, v in plain.items() if name not in _LATER or v != _LATER[name])
-    content = (*values, hashlib.sha256(record).digest())
-    return hashlib.sha256(repr(content).encode()).hexdigest()
+    return _sha256(_digested(plain, record))
+
+
+def _digested(plain: Mapping[str, Any], record: bytes) -> str:
+    """The text whose SHA-256 is an entry's digest."""
+    values = [v for name, v in plain.items() if name not in _LATER or v != _LATER[name]]
+    return repr((*values, hashlib.sha256(record).digest()))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _number(value: Any) -> Any:

@@ -28,7 +28,7 @@ from vbdata.core.types import Entry, Source
 from vbdata.errors import BadSample, SourceError
 from vbdata.index.cache import IndexCache, Traced, made_again
 from vbdata.index.entries import BATCH, Entries, Writer
-from vbdata.index.facts import FACTS, fact_row
+from vbdata.index.facts import FACTS
 from vbdata.index.presentable import presentable
 from vbdata.index.relabel import countable, filtered_counts, relabel, renaming
 from vbdata.sources.open import open_root
@@ -158,7 +158,7 @@ def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
     No more than a batch is in memory as Python objects, which are large.
     """
     while batch := list(islice(entries, BATCH)):
-        yield pa.Table.from_pylist([fact_row(entry) for entry in stored.write(batch)], FACTS)
+        yield pa.Table.from_pylist(stored.write(batch), FACTS)
 
 
 def _checked(source: Source, root: Traced) -> Iterator[Entry]:

@@ -22,7 +22,7 @@ from vbdata.core.filters import ClassRules, Filters
 from vbdata.core.types import ClassFact, Entry
 from vbdata.errors import RecipeError, SourceError, choices, one_line
 from vbdata.index.entries import BATCH, Entries, Writer
-from vbdata.index.facts import FACTS, fact_row
+from vbdata.index.facts import FACTS
 
 COUNTS: Final = b"vbdata.filtered"  # key of the facts' metadata: what was left out, as JSON
 LARGEST = "largest"  # among the counts: pixels of the largest instance
@@ -119,7 +119,7 @@ def _known(name: str, known: Vocabulary) -> str:
 
 def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
     while batch := list(islice(entries, BATCH)):
-        yield pa.Table.from_pylist([fact_row(entry) for entry in stored.write(batch)], FACTS)
+        yield pa.Table.from_pylist(stored.write(batch), FACTS)
 
 
 def _changed(source: str, entry: Entry, wanted: Renaming, counts: Counter[str]) -> Entry:
