@@ -222,6 +222,7 @@ def _facts(name: str, number: NDArray[np.int64], rng: np.random.Generator) -> pa
         ),
         "missing": _none(FACTS.field("missing").type, count),
         "left_out": _none(FACTS.field("left_out").type, count),
+        "absent": _none(FACTS.field("absent").type, count),
     }
     return pa.table(columns, schema=FACTS)
 

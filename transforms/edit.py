@@ -11,6 +11,7 @@ this image:".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,9 @@ __all__ = [
 ]
 
 NEEDS = ("edited",)
+ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
+PHOTOGRAPH = True
 TOLERANCE, UNIT = 0.0, "share of the pixels"
 PARAMS: dict[str, str] = {}
 INSTRUCTIONS = ("sentence", "verbatim")
@@ -71,6 +74,32 @@ def ask(
     if instructions != INSTRUCTIONS[0]:
         return Ask(instruction=given, params={"instruction": given})
     return Ask(instruction=prompt("edit", rng, instruction=wish), params={"instruction": wish})
+
+
+def queries(columns: pa.Table) -> NDArray[np.int64]:
+    """int64[N]: a query for each instruction of an entry."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(columns["instructions"]).to_numpy(), np.int64)
+
+
+def ask_query(
+    entry: Entry,
+    query: int,
+    vote: int,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    instructions: str = INSTRUCTIONS[1],
+) -> Ask:
+    """A benchmark's prompt: one instruction, as one of INSTRUCTIONS has it."""
+    one = replace(entry, instructions=(entry.instructions[query],))
+    return ask(one, rng, instructions=instructions)
+
+
+def check_query_options(instructions: str = INSTRUCTIONS[1]) -> None:
+    """Raise ValueError unless the option has one of its known values."""
+    check_options(instructions)
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ sentence (vbdata.core.english.sentence), often after an opening such as "Generat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,9 @@ __all__ = [
 ]
 
 NEEDS = ("image", "captions")
+ARRAYS = ("numpy", "torch")
 BLANK_INPUT = True
+PHOTOGRAPH = True
 TOLERANCE, UNIT = 0.0, "share of the pixels"
 PARAMS: dict[str, str] = {}
 CAPTIONS = ("sentence", "verbatim")
@@ -70,6 +73,32 @@ def ask(
         raise BadSample("empty label", f"the caption {caption!r:.40} says nothing")
     text = prompt("generate", rng, caption=text) if captions == CAPTIONS[0] else caption
     return Ask(instruction=text, params={"caption": caption})
+
+
+def queries(columns: pa.Table) -> NDArray[np.int64]:
+    """int64[N]: a query for each caption of an entry."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(columns["captions"]).to_numpy(), np.int64)
+
+
+def ask_query(
+    entry: Entry,
+    query: int,
+    vote: int,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    captions: str = CAPTIONS[1],
+) -> Ask:
+    """A benchmark's prompt: one caption of the entry, as one of CAPTIONS has it."""
+    one = replace(entry, captions=(entry.captions[query],))
+    return ask(one, rng, captions=captions)
+
+
+def check_query_options(captions: str = CAPTIONS[1]) -> None:
+    """Raise ValueError unless the option has one of its known values."""
+    check_options(captions)
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from vbdata.core.rng import word_of
 from vbdata.core.types import Cell
 from vbdata.layout import MANIFEST, QUARANTINE, key_digits
 from vbdata.manifest.model import CellLine, Manifest
-from vbdata.planning.mixture import Ints, scheduled
+from vbdata.planning.mixture import Ints, in_line, scheduled
 
 NO_ROWS = np.empty(0, np.uint64)
 PASS = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a record has another word in each pass
@@ -39,8 +39,9 @@ class MixtureCheck:
         self._passes: dict[Cell, list[Ints]] = {}
         recipe = manifest.recipe
         planned = [cell.apportioned for cell in manifest.cells]
-        sound = sum(planned) == recipe.samples and len(manifest.shards) == shards_of(manifest)
-        self._planned = scheduled(planned, recipe.shard_size) if sound else iter(())
+        sound = sum(planned) == manifest.wanted and len(manifest.shards) == shards_of(manifest)
+        rule = in_line if recipe.votes else scheduled
+        self._planned = rule(planned, recipe.shard_size) if sound else iter(())
 
     def add(
         self,
@@ -87,7 +88,7 @@ class MixtureCheck:
         """A sentence for each slot without a sample that quarantine.jsonl does not explain."""
         recipe = self._manifest.recipe
         first = number * recipe.shard_size
-        size = min(recipe.shard_size, recipe.samples - first)
+        size = min(recipe.shard_size, self._manifest.wanted - first)
         lost = size - len(keys) - empty
         if lost <= 0:
             return
@@ -96,7 +97,7 @@ class MixtureCheck:
             yield f"shard {number}: {more}"
             return
         there, tried = {*keys}, self._tried.get(number, {})
-        digits = key_digits(recipe.samples)
+        digits = key_digits(self._manifest.wanted)
         for key in (f"{first + slot:0{digits}d}" for slot in range(size)):
             if key not in there and key not in tried:
                 yield f"{key}: there is no such sample, and {QUARANTINE} does not say why"
@@ -128,6 +129,9 @@ class MixtureCheck:
         if passes.min() < 0 or len(np.unique(words + passes.astype(np.uint64) * PASS)) < len(words):
             yield f"{name}: a record stands twice in one pass"
             return
+        if self._manifest.recipe.votes:
+            yield from _query_faults(name, cell, words, passes)
+            return
         numbers, rows = np.unique(passes, return_counts=True)
         spares = self._manifest.recipe.spares * len(self._manifest.shards)
         last = (cell.apportioned + spares - 1) // max(cell.eligible, 1)
@@ -141,4 +145,17 @@ class MixtureCheck:
 
 def shards_of(manifest: Manifest) -> int:
     """How many shards the recipe makes."""
-    return -(-manifest.recipe.samples // manifest.recipe.shard_size)
+    return -(-manifest.wanted // manifest.recipe.shard_size)
+
+
+def _query_faults(
+    name: str, cell: CellLine, words: NDArray[np.uint64], passes: Ints
+) -> Iterator[str]:
+    """What is wrong with the queries of an enumerated cell: a record has each of its own once."""
+    if cell.quarantined or cell.realised != cell.apportioned:
+        return
+    _, of, rows = np.unique(words, return_inverse=True, return_counts=True)
+    last = np.full(len(rows), -1, np.int64)
+    np.maximum.at(last, of, passes)
+    if len(rows) != cell.eligible or (last + 1 != rows).any():
+        yield f"{name}: a query of a record is missing, or a record that is eligible"

@@ -76,7 +76,6 @@ def _lines(file: Any) -> Iterator[tuple[int, dict[str, Any], bool]]:
 
 def _shard_of(key: str, manifest: Manifest) -> int | None:
     """The shard of a key, None if the build cannot have it."""
-    recipe = manifest.recipe
-    if len(key) != key_digits(recipe.samples) or not (key.isascii() and key.isdigit()):
+    if len(key) != key_digits(manifest.wanted) or not (key.isascii() and key.isdigit()):
         return None
-    return int(key) // recipe.shard_size if int(key) < recipe.samples else None
+    return int(key) // manifest.recipe.shard_size if int(key) < manifest.wanted else None

@@ -66,7 +66,7 @@ class RowCheck:
     def _key_faults(self, number: int, columns: dict[str, list[Any]]) -> Iterator[str]:
         """Keys are positions, and a shard has a range of its own: so they are unique."""
         recipe = self._manifest.recipe
-        first, digits = number * recipe.shard_size, key_digits(recipe.samples)
+        first, digits = number * recipe.shard_size, key_digits(self._manifest.wanted)
         last = ""
         for key, shard in zip(columns["key"], columns["shard"], strict=True):
             is_key = len(key) == digits and key.isascii() and key.isdigit()

@@ -54,7 +54,7 @@ class SourceInput:
 class JobContext:
     """What all jobs of a build have in common.
 
-    seed, image, options, split: the recipe's; samples, shards: how many there are in all;
+    seed, image, options, votes, split: the recipe's; samples, shards: how many there are in all;
     shard_size: samples of a shard, but for the last; cells: each cell of the mixture, with the
     digest of all that makes samples of its entries; inputs: the sources by name; code: digests of
     the code that decides bytes (`code_digests`); folder: where shards lie in the output folder.
@@ -71,6 +71,7 @@ class JobContext:
     inputs: Mapping[str, SourceInput]
     code: Mapping[str, str]
     folder: str = ""
+    votes: int = 0
 
     @property
     def plugins(self) -> list[tuple[str, str]]:
@@ -129,6 +130,7 @@ class JobContext:
             datasets={name: given.dataset for name, given in inputs.items()},
             vocabulary={name: given.vocabulary for name, given in inputs.items()},
             options=self.options,
+            votes=self.votes,
             roots={name: given.roots for name, given in inputs.items()},
             digest=spec.digest,
             reuse=spec.reuse,
@@ -174,6 +176,7 @@ class JobContext:
             "seed": self.seed,
             "image": self.image,
             "digits": key_digits(self.samples),
+            **({"votes": self.votes} if self.votes else {}),
         }
 
     def _rows(self, spec: ShardSpec) -> Iterator[Row]:

@@ -35,7 +35,8 @@ class Row:
 
     slot: position in the shard, counted from 0; -1 marks a spare, which has none yet;
     pass_: how many whole passes over the cell's records came before, so a record that is used
-    again has another pass; digest: of the entry (vbdata.index.facts.entry_digest).
+    again has another pass; in an enumerated build the number of its query and vote (Job.votes);
+    digest: of the entry (vbdata.index.facts.entry_digest).
     """
 
     slot: int
@@ -65,7 +66,8 @@ class Job:
     rows: the samples by slot; spares: rows that replace damaged ones, in the order of their use;
     image: the recipe's max_pixels, multiple_of and input;
     datasets: source -> reader; vocabulary: source -> all classes of its index as (name, countable);
-    options: task -> keyword options of its `ask`; digest: of all of this (JobContext.digest).
+    options: task -> keyword options of its `ask`; votes: the recipe's, 0 where samples are drawn;
+    digest: of all of this (JobContext.digest).
 
     In no digest, because they change no byte: roots, source -> where its raw data lies; reuse,
     origin -> samples of earlier builds (vbdata.shard.reuse); poison, rows that end their process,
@@ -85,8 +87,13 @@ class Job:
     options: Mapping[str, Mapping[str, Any]]
     roots: Mapping[str, tuple[str, ...]]
     digest: str
+    votes: int = 0
     reuse: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     poison: Mapping[RowId, str] = field(default_factory=dict)
+
+    def place(self, row: Row) -> tuple[int, int]:
+        """Number of a row's query and of its vote, both from 0; only of an enumerated build."""
+        return divmod(row.pass_, self.votes)
 
     def key(self, slot: int) -> str:
         """The key of the sample in a slot: its position in the whole data set, zero-padded."""

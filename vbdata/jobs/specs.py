@@ -121,7 +121,7 @@ class ShardSpecs:
         """
         plan, draws = self._plan, dict[str, set[int]]()
         passes = spec.passes.tolist()
-        image = plan.recipe.image
+        image, settings = plan.recipe.image, plan.recipe.image.model_dump()
         for c in np.unique(spec.cell).tolist():
             cell, rows = plan.cells[c], np.flatnonzero(spec.cell == c)
             index = plan.indices[cell.source]
@@ -129,7 +129,7 @@ class ShardSpecs:
             facts = index.facts.select(["digest", "width", "height"]).take(entries).to_pydict()
             for k, digest, width, height in zip(rows.tolist(), *facts.values(), strict=True):
                 geometry = geometry_for(width, height, image.max_pixels, image.multiple_of)
-                origin = origin_of(index.source.dataset, cell.task, image.input, geometry, digest)
+                origin = origin_of(index.source.dataset, cell.task, settings, geometry, digest)
                 draw = draw_word(plan.recipe.seed, cell.source, passes[k])
                 draws.setdefault(origin, set()).add(draw)
         return draws
@@ -151,6 +151,7 @@ def context_of(plan: Plan, folder: str = "") -> JobContext:
         seed=recipe.seed,
         image=recipe.image.model_dump(),
         options=recipe.tasks,
+        votes=recipe.votes,
         split=recipe.split,
         samples=recipe.samples,
         shard_size=recipe.shard_size,

@@ -8,12 +8,14 @@ folder (options of readers, digests of code and of indices) a lock can tell, not
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from vbdata import plugins
+from vbdata.core import members
 from vbdata.core.types import Cell
 from vbdata.errors import choices
 from vbdata.layout import MANIFEST, SHARDS, SUMS, build_digest, shards_folder, tar_path
@@ -34,19 +36,24 @@ def manifest_faults(
     recipe, shards = manifest.recipe, manifest.shards
     if (manifest.name, manifest.split) != (recipe.name, recipe.split):
         yield f"{MANIFEST}: name or split are not the recipe's"
+    always = sorted(members.ALWAYS) if manifest.members else []
     if manifest.build_sha256 != build_digest([shard.job_sha256 for shard in shards]):
         yield f"{MANIFEST}: build_sha256 is not the digest of its shards' jobs"
+    by_role = Counter[str]()
+    for name, count in manifest.members.items():
+        by_role[members.role(name)] += count
     for what, stated, total in (
+        *((f"members.{role}", manifest.samples, by_role[role]) for role in always),
         ("samples", manifest.samples, sum(shard.samples for shard in shards)),
         ("bytes", manifest.bytes, sum(shard.bytes for shard in shards)),
         ("samples", manifest.samples, sum(cell.realised for cell in manifest.cells)),
         ("samples", manifest.samples, sum(line.samples for line in manifest.licenses)),
-        ("recipe.samples", recipe.samples, sum(cell.apportioned for cell in manifest.cells)),
-        ("shortfall", manifest.shortfall, recipe.samples - manifest.samples),
+        ("recipe.samples", manifest.wanted, sum(cell.apportioned for cell in manifest.cells)),
+        ("shortfall", manifest.shortfall, manifest.wanted - manifest.samples),
     ):
         if stated != total:
             yield f"{MANIFEST}: {what} is {stated}, its parts add up to {total}"
-    wanted = -(-recipe.samples // recipe.shard_size)
+    wanted = -(-manifest.wanted // recipe.shard_size)
     if len(shards) != wanted:
         yield f"{MANIFEST}: {len(shards)} shards, {wanted} of {recipe.shard_size} samples each"
     for number, shard in enumerate(shards):
@@ -89,10 +96,13 @@ def _cell_faults(manifest: Manifest, weights: Mapping[Cell, Fraction]) -> Iterat
         yield f"{MANIFEST}: the weights of its recipe add up to 0"
         return
     counts = _apportioned(manifest, [weights[cell.source, cell.task] for cell in manifest.cells])
+    if recipe.votes:  # nothing is apportioned by weights: a cell has its queries
+        weights = {(c.source, c.task): Fraction(c.apportioned) for c in manifest.cells}
+        total = sum(weights.values(), Fraction(0)) or Fraction(1)
     for cell, count in zip(manifest.cells, counts, strict=True):
         name = f"{MANIFEST}: {cell.source} / {cell.task}"
         share = weights[cell.source, cell.task] / total
-        stated = (f"{float(share):.6f}", f"{float(share * recipe.samples):.4f}")
+        stated = (f"{float(share):.6f}", f"{float(share * manifest.wanted):.4f}")
         if (cell.share, cell.requested) != stated:
             yield f"{name}: its share is not the recipe's"
         if cell.apportioned != count:
@@ -139,9 +149,11 @@ def _apportioned(manifest: Manifest, weights: Sequence[Fraction]) -> list[int]:
     Where the eligible entries cannot serve so many, the rule of cells that do not run out.
     """
     recipe, have = manifest.recipe, [cell.eligible for cell in manifest.cells]
-    if recipe.exhaustion == "redistribute" and sum(have) >= recipe.samples:
-        return redistribute(weights, recipe.samples, have)
-    return apportion(weights, recipe.samples)
+    if recipe.votes:
+        return [cell.apportioned for cell in manifest.cells]
+    if recipe.exhaustion == "redistribute" and sum(have) >= manifest.wanted:
+        return redistribute(weights, manifest.wanted, have)
+    return apportion(weights, manifest.wanted)
 
 
 def _in_order(manifest: Manifest) -> dict[str, Any]:

@@ -117,9 +117,13 @@ class Roundtrip(_Part):
 
 
 class Image(_Part):
-    """`recipe.image`: format of the inputs, and limits of the size in pixels."""
+    """`recipe.image`: format of the pictures, and limits of the size in pixels.
+
+    target: of photographs; manifests of before do not say it, and have PNG alone.
+    """
 
     input: Literal["jpg", "png"]
+    target: Literal["jpg", "png"] = "png"
     max_pixels: Count | None
     multiple_of: Annotated[int, Field(ge=1, lt=2**31)]
 
@@ -138,7 +142,8 @@ class Recipe(_Part):
 
     name: Name
     seed: int
-    samples: Count
+    samples: Count | Literal["all"]
+    votes: Count | None = None
     shard_size: Annotated[int, Field(ge=1, lt=2**53)]
     split: Split
     image: Image
@@ -163,7 +168,9 @@ class Manifest(_Part):
     """manifest.json as a whole.
 
     bytes: of all tars; shortfall: samples that the recipe wants and the build lacks; quarantine:
-    damaged records by reason; digest: SHA-256 of all but `environment` and itself.
+    damaged records by reason; members: how many samples have each, by extension, empty in
+    manifests of before, where every sample has the same five; digest: SHA-256 of all but
+    `environment` and itself.
     """
 
     format: int
@@ -177,6 +184,7 @@ class Manifest(_Part):
     shortfall: Count
     cells: list[CellLine]
     sources: list[SourceLine]
+    members: dict[str, Count] = Field(default_factory=dict)
     roundtrip: dict[str, Roundtrip]
     licenses: list[Licence]
     holdout: list[HeldSet]
@@ -185,6 +193,12 @@ class Manifest(_Part):
     shards: list[ShardLine]
     environment: dict[str, str]
     digest: Sha256
+
+    @property
+    def wanted(self) -> int:
+        """How many samples there are if no slot is empty: the recipe's, or all its queries."""
+        stated = self.recipe.samples
+        return sum(cell.apportioned for cell in self.cells) if stated == "all" else stated
 
     @property
     def rows(self) -> str:

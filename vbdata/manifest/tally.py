@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata import plugins
+from vbdata.core.members import FACTS, INSTRUCTION
 from vbdata.core.rng import word_of
 from vbdata.errors import one_line
 from vbdata.jobs.job import Receipt
@@ -26,6 +27,7 @@ class Tally:
 
     realised, quarantined, replaced: by cell, (source, task); reasons: quarantined rows by reason;
     causes: these by (source, reason), with the first row of each as an example;
+    members: how many samples have each, by extension;
     licenses: samples by (licence, source); errors: by task, (count, sum, largest) of the errors of
     decoding, in the task's unit; shortfall: rows without a sample; bytes: of all tars. Memory does
     not grow with the samples: 8 bytes an entry of the index, and one for each cell it is in.
@@ -39,6 +41,7 @@ class Tally:
         self.replaced: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[str] = Counter()
         self.causes: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
+        self.members: Counter[str] = Counter()
         self.licenses: Counter[tuple[str, str]] = Counter()
         self.errors: dict[str, tuple[int, float, float]] = {}
         self.shortfall = 0
@@ -55,6 +58,7 @@ class Tally:
             error = sample["roundtrip_error"]
             self.errors[sample["task"]] = (count + 1, total + error, max(largest, error))
             self.licenses[sample["license"], sample["source"]] += 1
+            self.members.update((*sample["pictures"], INSTRUCTION, FACTS))
         for line in receipt.quarantine:
             self.quarantined[line["source"], line["task"]] += 1
             self.reasons[line["reason"]] += 1
@@ -120,14 +124,17 @@ def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any
 
     Shares and passes are strings with a fixed number of decimals.
     """
-    total = sum((cell.weight for cell in plan.cells), Fraction(0))
-    for cell in plan.cells:
+    # of an enumerated build the counts are the weights: nothing was asked for by share
+    by_count = bool(plan.recipe.votes)
+    weights = [Fraction(cell.count) if by_count else cell.weight for cell in plan.cells]
+    total = sum(weights, Fraction(0))
+    for cell, weight in zip(plan.cells, weights, strict=True):
         key = (cell.source, cell.task)
         line: dict[str, Any] = {
             "source": cell.source,
             "task": cell.task,
-            "requested": f"{float(cell.weight / total * plan.recipe.samples):.4f}",
-            "share": f"{float(cell.weight / total):.6f}",
+            "requested": f"{float(weight / total * plan.recipe.samples):.4f}",
+            "share": f"{float(weight / total):.6f}",
             "apportioned": cell.count,
             "eligible": len(cell.rows),
             "unique": cell.unique,
@@ -172,7 +179,7 @@ def mixture_warnings(plan: Plan) -> list[str]:
         f"max_passes = {most}: lower its weight or samples, add data, let exhaustion be "
         "'redistribute', or raise max_passes"
         for cell in plan.cells
-        if cell.passes > Fraction(most)
+        if cell.passes > Fraction(most) and not plan.recipe.votes
     ]
     return [*empty_cells(plan), *often, *oddities(plan.indices), *namesakes(plan)]
 

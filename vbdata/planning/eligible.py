@@ -17,23 +17,28 @@ from vbdata.planning.mixture import Ints
 from vbdata.recipe.recipe import Image, Recipe
 
 
-def eligible_rows(index: Index, tasks: Iterable[str], fits: NDArray[np.bool_]) -> dict[str, Ints]:
+def eligible_rows(
+    index: Index, tasks: Iterable[str], fits: NDArray[np.bool_], enumerated: bool = False
+) -> dict[str, Ints]:
     """Index rows that fit and can serve a task, by task: int64[rows], ascending.
 
-    fits: bool[entries]. Tasks with equal rows share one array: with millions of entries and a dozen
+    fits: bool[entries]; enumerated: serve for at least one query, whether or not the task would
+    draw them. Tasks with equal rows share one array: with millions of entries and a dozen
     tasks that need the same labels, copies would be what fills the memory.
     """
     by_task: dict[str, Ints] = {}
     for task in tasks:
-        rows = _eligible(index, task, fits)
+        rows = _eligible(index, task, fits, enumerated)
         by_task[task] = next((old for old in by_task.values() if np.array_equal(old, rows)), rows)
     return by_task
 
 
-def _eligible(index: Index, task: str, fits: NDArray[np.bool_]) -> Ints:
+def _eligible(index: Index, task: str, fits: NDArray[np.bool_], enumerated: bool) -> Ints:
     """Index rows that fit, have the labels that the task needs, and that the task accepts."""
     module = plugins.task(task)
-    able = fits & module.eligible(index.facts)
+    able = fits & (
+        plugins.queries(task, index.facts) > 0 if enumerated else module.eligible(index.facts)
+    )
     for need in set(module.NEEDS) - {"image"}:
         able = able & offers(index.facts["labels"], need) & ~lacking(index, need)
     return np.flatnonzero(able)

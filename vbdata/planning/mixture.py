@@ -115,6 +115,16 @@ def _fill(count: Ints, total: int, done: Ints, end: int, size: int) -> Ints:
     return low
 
 
+def in_line(counts: Sequence[int], block: int) -> Iterator[Ints]:
+    """How many samples of each cell each block has where the cells stand one after the other.
+
+    counts, block: as for `schedule`; yields int64[cells], block by block.
+    """
+    ends = np.cumsum([0, *counts])
+    for start in range(0, int(ends[-1]), block):
+        yield np.diff(np.clip(ends, start, start + block))
+
+
 def draw(words: Words, count: int, *names: str | int) -> tuple[Places, NDArray[Any]]:
     """Choose `count` of len(words) samples in whole seeded passes.
 

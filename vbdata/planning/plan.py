@@ -1,7 +1,9 @@
 """Plan a build: which sample stands in which slot of which shard. No image is opened.
 
 First which entries can serve which task, then how many of each cell, then which ones, drawn in
-whole passes, then how many in each shard, then a seeded shuffle inside each shard. All of it is
+whole passes, then how many in each shard, then a seeded shuffle inside each shard. An enumerated
+recipe (vbdata.recipe.every) has instead every query of every entry, in the order of the index; the
+pass of such a row is the number of its query times `votes`, plus that of its vote. All of it is
 columnar, and a function of the recipe and the indices.
 """
 
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata import plugins
 from vbdata.core.rng import word_of
 from vbdata.errors import RecipeError
 from vbdata.index.index import Index
@@ -30,6 +33,7 @@ from vbdata.planning.mixture import (
     apportion,
     draw,
     hash_order,
+    in_line,
     redistribute,
     schedule,
 )
@@ -110,6 +114,11 @@ class Plan:
 
         Spares are drawn as if the cell had more samples: they go on where its samples end.
         """
+        if self.recipe.votes:
+            return [
+                _enumerated(cell, offset, self._queries(cell))
+                for cell, offset in zip(self.cells, self.offsets.tolist(), strict=True)
+            ]
         drawn = []
         for cell, offset in zip(self.cells, self.offsets, strict=True):
             spares = self.shards * self.recipe.spares if cell.count else 0
@@ -130,13 +139,7 @@ class Plan:
     def block(self, first: int, last: int) -> Block:
         """The rows of the shards from `first` to before `last`."""
         cells = range(len(self.cells))
-        shuffles = (
-            hash_order(
-                np.arange(self.table[number].sum(), dtype=np.uint64),
-                word_of(self.recipe.seed, "order", number),
-            )
-            for number in range(first, last)
-        )
+        shuffles = (self._order(number) for number in range(first, last))
         return arrange(
             first,
             [self._samples(c, first, last) for c in cells],
@@ -158,6 +161,18 @@ class Plan:
             "row": block.record - self.offsets[cell],
             "pass": block.passes.astype(np.int64),
         }
+
+    def _order(self, number: int) -> Places:
+        """The order of a shard's samples, which before are sorted by cell: uint32[samples]."""
+        rows = np.arange(self.table[number].sum(), dtype=np.uint64)
+        if self.recipe.votes:
+            return rows.astype(np.uint32)
+        return hash_order(rows, word_of(self.recipe.seed, "order", number))
+
+    def _queries(self, cell: PlannedCell) -> Ints:
+        """How often each of a cell's entries is asked: int64[rows]."""
+        asked = plugins.queries(cell.task, self.indices[cell.source].facts)[cell.rows]
+        return asked * self.recipe.votes
 
     def _samples(self, c: int, first: int, last: int) -> Dealt:
         records, passes = self.draws[c]
@@ -199,11 +214,17 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
     cells = [
         PlannedCell(source=s.name, task=t, weight=Fraction(s.tasks[t]), rows=rows)
         for s in recipe.sources
-        for t, rows in eligible_rows(by_name[s.name], list(s.tasks), fits[s.name]).items()
+        for t, rows in eligible_rows(
+            by_name[s.name], list(s.tasks), fits[s.name], recipe.votes > 0
+        ).items()
     ]
     counts = _counts(recipe, cells, by_name, causes)
     cells = [replace(cell, count=n) for cell, n in zip(cells, counts, strict=True)]
-    table = schedule(counts, recipe.shard_size)
+    if recipe.votes:
+        table = np.stack([*in_line(counts, recipe.shard_size)])
+        recipe = replace(recipe, samples=sum(counts))
+    else:
+        table = schedule(counts, recipe.shard_size)
     return Plan(
         recipe=recipe,
         indices=by_name,
@@ -224,6 +245,9 @@ def _counts(
     empty = [cell for cell in cells if not len(cell.rows)]
     if empty:
         raise RecipeError(_refused(recipe, indices[c.source], c, barred[c.source]) for c in empty)
+    if recipe.votes:
+        asked = [plugins.queries(c.task, indices[c.source].facts)[c.rows].sum() for c in cells]
+        return [int(queries) * recipe.votes for queries in asked]
     weights, have = [cell.weight for cell in cells], [len(cell.rows) for cell in cells]
     counts = apportion(weights, recipe.samples)
     if recipe.exhaustion == "redistribute":
@@ -243,9 +267,17 @@ def _counts(
 
 def _refused(recipe: Recipe, index: Index, cell: PlannedCell, barred: Mapping[str, Mask]) -> str:
     """A sentence for a cell without entries: for which reasons, and how often."""
-    why = in_words(index, refusals(index, cell.task, recipe.image, barred))
+    listed = refusals(index, cell.task, recipe.image, barred, recipe.votes > 0)
+    why = in_words(index, listed)
     where = f"sources.{cell.source}.tasks.{cell.task}"
     left_out = f"; by its filters: {', '.join(said(index))}" if said(index) else ""
     return (
         f"{where}: none of the source's {len(index)} entries can serve this task: {why}{left_out}"
     )
+
+
+def _enumerated(cell: PlannedCell, offset: int, asked: Ints) -> tuple[Places, NDArray[Any]]:
+    """Records and passes of a cell whose entries are asked so often each: int64[rows]."""
+    records = np.repeat((cell.rows + offset).astype(np.uint32), asked)
+    passes = np.arange(len(records)) - np.repeat(np.cumsum(asked) - asked, asked)
+    return records, passes.astype(np.min_scalar_type(int(asked.max(initial=1)) - 1))

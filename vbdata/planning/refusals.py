@@ -27,17 +27,26 @@ class Refusal(NamedTuple):
 
 
 def refusals(
-    index: Index, task: str, image: Image, barred: Mapping[str, Mask]
+    index: Index, task: str, image: Image, barred: Mapping[str, Mask], enumerated: bool = False
 ) -> Iterator[Refusal]:
     """The reasons for which entries cannot serve a task, each entry counted once.
 
-    barred: bool[entries] by cause, which entries may not be drawn.
+    barred: bool[entries] by cause, which entries may not be drawn; enumerated: whether a recipe
+    asks all queries, so that what a task does not train on is no reason.
     """
+    for reason, hit in refused_rows(index, task, image, barred, enumerated):
+        yield Refusal(reason, int(hit.sum()), int(hit.argmax()))
+
+
+def refused_rows(
+    index: Index, task: str, image: Image, barred: Mapping[str, Mask], enumerated: bool = False
+) -> Iterator[tuple[str, Mask]]:
+    """Each reason of `refusals` that is true of some entries, and of which: bool[entries]."""
     open_ = np.ones(len(index), np.bool_)
-    for reason, mask in _reasons(index, task, image, barred):
+    for reason, mask in _reasons(index, task, image, barred, enumerated):
         hit = open_ & mask
         if hit.any():
-            yield Refusal(reason, int(hit.sum()), int(hit.argmax()))
+            yield reason, hit
         open_ &= ~hit
 
 
@@ -58,7 +67,7 @@ def _example(index: Index, refusal: Refusal) -> str:
 
 
 def _reasons(
-    index: Index, task: str, image: Image, barred: Mapping[str, Mask]
+    index: Index, task: str, image: Image, barred: Mapping[str, Mask], enumerated: bool
 ) -> Iterator[tuple[str, Mask]]:
     """Reason by reason, which entries it is true of."""
     module, facts = plugins.task(task), index.facts
@@ -75,6 +84,9 @@ def _reasons(
     for need in module.NEEDS:
         if need != "image":
             yield f"without {need}", ~offers(facts["labels"], need)
+    if enumerated:
+        yield f"of which {task} has nothing to ask", plugins.queries(task, facts) < 1
+        return
     able = module.eligible(facts)
     empty = ~able & (pc.list_value_length(facts["classes"]).to_numpy() == 0)
     lost = pc.list_value_length(facts["left_out"]).to_numpy() > 0

@@ -1,7 +1,9 @@
 """Plug-ins: a dataset is a file in pipelines/, a task is a file in transforms/; no list is kept.
 
-`find` has them by name, `digests` says which code a build depends on. A recipe may also give the
-dotted name of a module of its own.
+`find` has them by name, `queries` what enumerated recipes ask of tasks, `digests` says which code a
+build depends on, `contract` what a plug-in has to have. A recipe may also give the dotted name of a
+module of its own; installed packages offer theirs under plain names, by the entry points
+`vbdata.readers` and `vbdata.tasks`, such as `barn = "farm_data.barn"`.
 
 The two folders lie beside vbdata, in a checkout as in site-packages, where they are also the
 top-level names `pipelines` and `transforms`. Projects often have folders of these names. So vbdata
@@ -29,22 +31,31 @@ from vbdata.plugins.find import (
     HOME,
     TASKS,
     UNUSABLE,
+    all_usable,
     dataset,
     module_name,
     mounts,
     names,
     options,
+    photograph,
     resolve,
     task,
+    unknown,
     usable,
     warm,
+    why_not,
 )
+from vbdata.plugins.queries import ask_query, narrowed, option_check, queries, task_options
+from vbdata.plugins.tensors import arrays_of
 
 __all__ = [
     "DATASETS",
     "HOME",
     "TASKS",
     "UNUSABLE",
+    "all_usable",
+    "arrays_of",
+    "ask_query",
     "code_digest",
     "code_modules",
     "dataset",
@@ -54,9 +65,16 @@ __all__ = [
     "module_name",
     "mounts",
     "names",
+    "narrowed",
+    "option_check",
     "options",
+    "photograph",
+    "queries",
     "resolve",
     "task",
+    "task_options",
+    "unknown",
     "usable",
     "warm",
+    "why_not",
 ]

@@ -11,27 +11,20 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
+
+from vbdata.core.arrays import NUMPY
+from vbdata.errors import choices
+from vbdata.plugins import contract
+from vbdata.plugins.tensors import TensorTask, arrays_of
 
 HOME = "vbdata.plugins"
 DATASETS = "pipelines"
 TASKS = "transforms"
-DATASET_CONTRACT = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
-TASK_CONTRACT = (
-    "NEEDS",
-    "BLANK_INPUT",
-    "eligible",
-    "ask",
-    "render",
-    "valid",
-    "decode",
-    "legal",
-    "roundtrip",
-    "TOLERANCE",
-    "UNIT",
-    "PARAMS",
-)
+# What packages of other people offer: the entry points of these groups, each a module by its name.
+GROUPS = {DATASETS: "vbdata.readers", TASKS: "vbdata.tasks"}
 GIVEN = ("vocabulary", "source")  # keywords that the engine fills, no options of a recipe
 
 # What resolving a name can raise: no such module, a broken contract, or what its own code raises.
@@ -41,41 +34,101 @@ UNUSABLE = (LookupError, ImportError, SyntaxError, ValueError, TypeError, Attrib
 def names(package: str) -> list[str]:
     """The modules in a folder of plug-ins (`pipelines`, `transforms`, `pipelines.demo`), sorted.
 
-    Its files are listed; none of them is imported.
+    Among those of the first two are what installed packages offer (GROUPS). Files and entry points
+    are listed; none of them is imported.
     """
+    return sorted({*_files(package), *offered(package)})
+
+
+def _files(package: str) -> list[str]:
     listed = pkgutil.iter_modules(importlib.import_module(f"{HOME}.{package}").__path__)
-    return sorted(m.name for m in listed if not m.ispkg and not m.name.startswith("_"))
+    return [m.name for m in listed if not m.ispkg and not m.name.startswith("_")]
+
+
+@functools.cache
+def offered(package: str) -> dict[str, str]:
+    """What installed packages offer as plug-ins: name -> full name of a module.
+
+    A name that has a file here, too, is that file's. Of two packages that offer one name, the one
+    whose module comes first in the alphabet has it; the other's module is found by its dotted name.
+    """
+    if package not in GROUPS:
+        return {}
+    found = sorted((e.name, e.module) for e in entry_points(group=GROUPS[package]))
+    return dict(reversed(found))
 
 
 def module_name(package: str, name: str) -> str | None:
     """The full name of the module behind a plug-in's name, None if there is none.
 
-    A plain name is a file of the package. A dotted name is a module of the user's own, wherever
-    Python finds it or, last, in the working directory.
+    A plain name is a file of the package, else what an installed package offers. A dotted name is a
+    module of the user's own, wherever Python finds it or, last, in the working directory.
     """
     if "." in name:
         return name if _is_module(name) or (_is_here(name) and _is_module(name)) else None
-    return f"{HOME}.{package}.{name}" if name in names(package) else None
+    return f"{HOME}.{package}.{name}" if name in _files(package) else offered(package).get(name)
 
 
 @functools.cache
 def resolve(package: str, name: str) -> ModuleType:
-    """The module behind a name. Raises LookupError for no module or a broken contract."""
+    """The module behind a name.
+
+    Raises LookupError for no module, one that cannot be imported, or a broken contract
+    (vbdata.plugins.contract).
+    """
     full = module_name(package, name)
     if full is None:
-        raise LookupError(f"no module {name!r} in {package}")
-    module = importlib.import_module(full)
-    contract = DATASET_CONTRACT if package == DATASETS else TASK_CONTRACT
-    missing = [part for part in contract if not hasattr(module, part)]
-    if missing:
-        raise LookupError(f"{full} lacks {', '.join(missing)}")
+        raise LookupError(unknown(package, name))
+    try:
+        module = importlib.import_module(full)
+    except Exception as err:  # whatever its own code raises
+        raise LookupError(f"{full} cannot be imported: {type(err).__name__}: {err}") from err
+    if wrong := contract.faults(module, contract.READER if package == DATASETS else contract.TASK):
+        raise LookupError(f"{full}: {'; '.join(wrong)}")
     return module
+
+
+def unknown(package: str, name: str) -> str:
+    """What to say of a name that is no plug-in's: the known ones, or where a module is sought."""
+    kind = "dataset" if package == DATASETS else "task"
+    if "." in name:
+        return (
+            f"unknown {kind} {name!r}: there is no such module on Python's path, nor in the working "
+            f"directory {_here() or '(which was deleted)'}"
+        )
+    return f"unknown {kind} {name!r}{choices(name, names(package))}"
+
+
+def why_not(package: str, name: str) -> str:
+    """Why a name cannot be used as a plug-in's, "" if it can."""
+    if module_name(package, name) is None:
+        return unknown(package, name)
+    try:
+        task(name) if package == TASKS else resolve(package, name)
+    except UNUSABLE as err:
+        kind = "" if isinstance(err, LookupError) else f"{type(err).__name__}: "
+        return f"{name!r} cannot be used: {kind}{err}"
+    return ""
+
+
+def all_usable(package: str) -> dict[str, ModuleType]:
+    """All plug-ins that keep their contract, by name, sorted."""
+    found = {name: usable(package, name) for name in names(package)}
+    return {name: module for name, module in found.items() if module is not None}
+
+
+def photograph(task: str) -> bool:
+    """Whether a task's target is a picture of the record, that of NEEDS[0], and no drawn label.
+
+    Its module says so by PHOTOGRAPH = True. False for a task that is not installed here.
+    """
+    return bool(getattr(usable(TASKS, task), "PHOTOGRAPH", False))
 
 
 def usable(package: str, name: str) -> ModuleType | None:
     """The module behind a name, or None if there is none that keeps its contract."""
     try:
-        return resolve(package, name)
+        return task(name) if package == TASKS else resolve(package, name)
     except UNUSABLE:
         return None
 
@@ -92,9 +145,20 @@ def dataset(name: str) -> ModuleType:
     return resolve(DATASETS, name)
 
 
+@functools.cache
 def task(name: str) -> ModuleType:
-    """A task's module. Raises LookupError for no module or a broken contract."""
-    return resolve(TASKS, name)
+    """A task's module, whose functions take NumPy's arrays (vbdata.plugins.tensors).
+
+    Of a module of one's own, what `decode` returns is looked at (vbdata.plugins.contract). Raises
+    LookupError for no module or a broken contract.
+    """
+    module = resolve(TASKS, name)
+    numpy = NUMPY in arrays_of(module)
+    if not module.__name__.startswith(f"{HOME}."):
+        if fault := contract.probed(module, numpy):
+            raise LookupError(f"{module.__name__}: {fault}")
+        module = contract.CheckedTask(module, name)
+    return module if numpy else TensorTask(module)
 
 
 def mounts(name: str) -> bool:
@@ -121,11 +185,18 @@ def _is_here(full: str) -> bool:
 
     `python -m vbdata` begins with it there, the command `vbdata` without.
     """
-    try:
-        here, top = os.getcwd(), full.partition(".")[0]
-    except FileNotFoundError:  # it was deleted
+    here, top = _here(), full.partition(".")[0]
+    if not here or here in sys.path:
         return False
-    if here in sys.path or importlib.machinery.PathFinder.find_spec(top, [here]) is None:
+    if importlib.machinery.PathFinder.find_spec(top, [here]) is None:
         return False
     sys.path.append(here)
     return True
+
+
+def _here() -> str:
+    """The working directory, "" if it was deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""

@@ -24,7 +24,9 @@ def recipe_text(manifest: Mapping[str, Any]) -> str:
 def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     recipe = manifest["recipe"]
     yield f"name: {_value(recipe['name'])}"
-    for key in sorted(recipe.keys() - set(APART)):
+    # an enumerated recipe has no spares and draws nothing: it may not say how
+    apart = {*APART, *(("spares", "exhaustion") if recipe.get("votes") else ())}
+    for key in sorted(recipe.keys() - apart):
         yield f"{key}: {_value(recipe[key])}"
     yield f"max_bad: {recipe['max_bad']}"
     if recipe["tasks"]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from vbdata import plugins
 from vbdata.errors import choices
-from vbdata.recipe import filters, own_prompts
+from vbdata.recipe import every, filters, own_prompts
 from vbdata.recipe.licences import forbidden
 from vbdata.recipe.roots import unset
 from vbdata.recipe.shown import shown
@@ -104,7 +104,8 @@ def _task_faults(
         yield f"sources.{name}.tasks.{task}: {fault}"
     elif labels is not None and not labels.issuperset(module.NEEDS):
         missing = ", ".join(sorted(set(module.NEEDS) - labels))
-        able = [t for t in plugins.names(plugins.TASKS) if labels >= set(plugins.task(t).NEEDS)]
+        tasks = plugins.all_usable(plugins.TASKS)
+        able = [name for name, module in tasks.items() if labels >= set(module.NEEDS)]
         yield (
             f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {missing}"
             f"; it can serve: {', '.join(able) or 'nothing'}"
@@ -113,12 +114,13 @@ def _task_faults(
 
 def _task_option_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
     """Faults in the options of tasks: names, types, and shares outside 0 to 1."""
+    enumerated = raw.get("samples") == every.ALL
     for task, given in _mapping(raw.get("tasks")).items():
-        module, fault = find(plugins.TASKS, str(task))
+        _, fault = find(plugins.TASKS, str(task))
         if fault:
             yield f"tasks.{task}: {fault}"
             continue
-        options = plugins.options(module.ask)
+        options = plugins.task_options(str(task), enumerated)
         faults = []
         for key, value in _mapping(given).items():
             if key == own_prompts.KEY:
@@ -130,13 +132,16 @@ def _task_option_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
             elif wanted := _misfit(options[key].default, value):
                 faults.append(f"tasks.{task}.{key}: should be {wanted}, got {shown(value)}")
         yield from faults
-        if not faults and hasattr(module, "check_options"):
+        check = plugins.option_check(str(task), enumerated)
+        if not faults and check is not None:
             plain = {k: v for k, v in _mapping(given).items() if k != own_prompts.KEY}
-            yield from _refused(str(task), module, options, plain)
+            yield from _refused(str(task), check, options, plain)
 
 
 def _misfit(default: Any, value: Any) -> str:
     """What an option of this default has to be, "" if the value is that."""
+    if isinstance(default, Mapping):
+        return "" if isinstance(value, Mapping) else "a mapping"
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "true or false"
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -147,25 +152,23 @@ def _misfit(default: Any, value: Any) -> str:
 
 
 def _refused(
-    task: str, module: Any, options: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+    task: str,
+    check: Callable[..., None],
+    options: Mapping[str, inspect.Parameter],
+    given: Mapping[str, Any],
 ) -> Iterator[str]:
     """What the task's own check says of its options."""
     try:
-        module.check_options(**{k: type(options[k].default)(v) for k, v in given.items()})
+        check(**{k: type(options[k].default)(v) for k, v in given.items()})
     except (ValueError, ArithmeticError) as err:
         yield f"tasks.{task}: {err}"
 
 
 def _module(package: str, name: str) -> tuple[Any, str]:
     """(module, "") or (None, what is wrong with the name)."""
-    if plugins.module_name(package, name) is None:
-        kind = "dataset" if package == plugins.DATASETS else "task"
-        return None, f"unknown {kind} {name!r}{choices(name, plugins.names(package))}"
-    try:
-        return plugins.resolve(package, name), ""
-    except plugins.UNUSABLE as err:
-        kind = "" if isinstance(err, LookupError) else f"{type(err).__name__}: "
-        return None, f"{name!r} cannot be used: {kind}{err}"
+    if fault := plugins.why_not(package, name):
+        return None, fault
+    return plugins.resolve(package, name), ""
 
 
 def _root_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -14,12 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 
 from vbdata import plugins
 from vbdata.core.types import Source
 from vbdata.errors import RecipeError
-from vbdata.recipe import filters, own_prompts, yaml12
+from vbdata.recipe import every, filters, own_prompts, yaml12
 from vbdata.recipe.faults import recipe_faults, schema_faults
 from vbdata.recipe.holdouts import Holdout, holdout_faults, holdouts
 from vbdata.recipe.roots import beside, expanded, overridden
@@ -35,7 +35,10 @@ class Image(BaseModel):
     """Size and coding of the images of all samples.
 
     max_pixels: larger images are shrunk to that, None: none is; multiple_of: width and height are
-    cropped to multiples of it; input: how input images are stored.
+    cropped to multiples of it; input: how input images are stored, JPEG files as they are where no
+    pixel changes ("jpg") or all as PNG; target: how photographs that are targets are stored, files
+    as they are where no pixel changes and else as JPEG ("jpg"), or all as PNG, beside a mask, so
+    that every sample has the same members ("png").
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +46,7 @@ class Image(BaseModel):
     max_pixels: Annotated[int, Field(ge=1, strict=True)] | None = None
     multiple_of: Annotated[int, Field(ge=1, le=256, strict=True)] = 1
     input: Literal["jpg", "png"] = "jpg"
+    target: Literal["jpg", "png"] = "jpg"
 
 
 class _Source(BaseModel):
@@ -62,7 +66,8 @@ class _Recipe(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)]
-    samples: Annotated[int, Field(ge=1, le=10**10, strict=True)]
+    samples: Annotated[int, Field(ge=1, le=10**10, strict=True), WrapValidator(every.or_all)]
+    votes: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
     shard_size: Annotated[int, Field(ge=1, le=10**7, strict=True)] = 1000
     split: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")] = "train"
     image: Image = Image()
@@ -80,7 +85,9 @@ class _Recipe(BaseModel):
 class Recipe:
     """A checked recipe, its sources in the order of the file.
 
-    samples: of the whole build; shard_size: samples of a shard; split: name of the split that is
+    samples: of the whole build, 0 before a plan has counted the queries of an enumerated one;
+    votes: 0 where samples are drawn; of an enumerated recipe (`samples: all`, vbdata.recipe.every)
+    how often each query is asked; shard_size: samples of a shard; split: name of the split that is
     built; image: size and coding of images; spares: rows for each cell and shard that replace
     damaged ones; exhaustion: what is done if a cell has too few records ("repeat", "stop",
     "redistribute"); max_passes: passes over a cell above which a plan warns, which changes no byte;
@@ -92,6 +99,7 @@ class Recipe:
     name: str
     seed: int
     samples: int
+    votes: int
     shard_size: int
     split: str
     image: Image
@@ -111,7 +119,8 @@ class Recipe:
         return {
             "name": self.name,
             "seed": self.seed,
-            "samples": self.samples,
+            "samples": every.ALL if self.votes else self.samples,
+            **({"votes": self.votes} if self.votes else {}),
             "shard_size": self.shard_size,
             "split": self.split,
             "image": self.image.model_dump(),
@@ -143,7 +152,8 @@ def recipe_digest(canonical: Mapping[str, Any]) -> str:
     The order of sources and of their tasks counts, since ties between cells are broken by it; that
     of other keys does not. Raises LookupError, TypeError or AttributeError for any other value.
     """
-    parts = {key: _sorted(canonical[key]) for key in _Recipe.model_fields if key in canonical}
+    stated = [key for key in _Recipe.model_fields if canonical.get(key) is not None]
+    parts = {key: _sorted(canonical[key]) for key in stated}
     parts["image"] = {key: canonical["image"][key] for key in Image.model_fields}
     parts["sources"] = {
         name: {
@@ -194,7 +204,7 @@ def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequenc
         raise RecipeError(_lines(name, [f"not valid YAML: {err}"])) from err
     if not isinstance(raw, dict):
         raise RecipeError([f"{name}: a recipe is a mapping of keys, got {type(raw).__name__}"])
-    faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots)]
+    faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots), *every.faults(raw)]
     parsed: _Recipe | None = None
     try:
         parsed = _Recipe.model_validate(raw)
@@ -244,6 +254,7 @@ def _resolved(
         )
     read = {source.dataset: source.roots for source in reversed(sources)}
     plain = {key: getattr(parsed, key) for key in _Recipe.model_fields}
+    plain |= every.resolved(parsed.samples, parsed.votes, parsed.spares)
     plain["sources"] = tuple(source for source in sources if source.tasks)
     plain["tasks"] = _task_options(parsed, folder)
     plain |= {"holdout": holdouts(parsed.holdout, folder, given, read, place)}
@@ -254,7 +265,7 @@ def _task_options(parsed: _Recipe, folder: Path) -> dict[str, dict[str, Any]]:
     """Options by task, each of the type of its default; of its own prompts the content as JSON."""
     typed = {}
     for task, options in parsed.tasks.items():
-        parameters = plugins.options(plugins.task(task).ask)
+        parameters = plugins.task_options(task, enumerated=every.is_all(parsed.samples))
         typed[task] = {
             key: own_prompts.own_prompts(task, value, folder)
             if key == own_prompts.KEY

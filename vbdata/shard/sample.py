@@ -5,16 +5,16 @@ A pure function of a planned row. Whatever is wrong with a record is raised as B
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vbdata import plugins
-from vbdata.core import images
+from vbdata.core import images, members
+from vbdata.core.arrays import NUMPY, Array, numpy, placed
 from vbdata.core.geometry import geometry_for
 from vbdata.core.png import encode_png
 from vbdata.core.prompts import in_words_of
@@ -26,11 +26,8 @@ from vbdata.jobs.job import Job, Row
 from vbdata.jobs.origin import origin_of
 from vbdata.machine.stages import stage
 from vbdata.shard.picture import Picture, blank_image, full_mask, mask_png
-from vbdata.shard.reads import Reads
+from vbdata.shard.reads import Reads, sha256
 from vbdata.storage.folder import Root
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Made(NamedTuple):
@@ -43,7 +40,7 @@ class Made(NamedTuple):
 class Drawn(NamedTuple):
     """The part of a sample that costs time to make: its pictures, and what was measured of them.
 
-    pictures: PNG or JPEG bytes by extension; valid_share: of the pixels, 0 to 1; roundtrip_error:
+    pictures: bytes of files by extension; valid_share: of the pixels, 0 to 1; roundtrip_error:
     of the target's own decoding, in the task's UNIT; raw_sha256: of all bytes that were read for
     them; reads: the questions by which they were read, as JSON (vbdata.shard.reads).
     """
@@ -56,8 +53,8 @@ class Drawn(NamedTuple):
     reads: str
 
 
-class Loaded(NamedTuple):
-    """A record in memory.
+class Labelled(NamedTuple):
+    """A record in memory whose target is to be drawn.
 
     label: what the task renders, at the source's size; for tasks on images uint8 RGB [H, W, 3] at
     the output size. input: the input image encoded, as it will stand in the tar.
@@ -70,9 +67,17 @@ class Loaded(NamedTuple):
     reads: str
 
 
+Loaded = Labelled | Drawn  # a record in memory; a photograph is drawn when it is read
+
+
 def load_row(row: Row, job: Job, root: Root) -> Loaded:
-    """Read and decode a record, and encode its input image. Raises BadSample, OSError."""
+    """Read and decode a record, and encode its input image. Raises BadSample, OSError.
+
+    The pictures of a photograph are finished by that: they stand as their files are, if they can.
+    """
     spec, entry = job.image, row.entry
+    if job.votes:
+        entry = plugins.narrowed(row.task, entry, job.place(row)[0])
     reads = Reads(root, entry.files.values())
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
     with stage("decode") as span:
@@ -87,7 +92,12 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
             encoded = picture.encoded(spec["input"])
             span.bytes = len(encoded)
     kind = task.NEEDS[0]
+    if plugins.photograph(row.task):
+        target = picture if kind == "image" else _target(sample, entry, kind, geometry)
+        return _photograph(encoded, target, spec, reads)
     label = picture.pixels if kind == "image" else sample.labels[kind]
+    if isinstance(label, Label):
+        label = moved(label, NUMPY)
     if isinstance(label, Segments):
         label = relabelled(label, entry)
     if isinstance(label, Label):
@@ -96,7 +106,32 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     if kind != "image" and isinstance(label, bytes | np.ndarray):
         file = entry.files[kind].path if kind in entry.files else ""
         label = Picture(label, geometry, file).pixels
-    return Loaded(label, geometry, encoded, reads.bytes_sha256, reads.noted)
+    return Labelled(label, geometry, encoded, reads.bytes_sha256, reads.noted)
+
+
+def _target(sample: Sample, entry: Entry, kind: str, geometry: Geometry) -> Picture:
+    """The picture of another kind than the input, such as an edited one."""
+    file = entry.files[kind].path if kind in entry.files else ""
+    return Picture(sample.labels[kind], geometry, file)
+
+
+def _photograph(given: bytes, target: Picture, spec: Mapping[str, Any], reads: Reads) -> Drawn:
+    """The pictures of a sample whose target is a photograph. given: the encoded input."""
+    name, data = target.stored(spec["target"])
+    pictures = {
+        members.picture(members.INPUT, spec["input"]): given,
+        members.picture(members.TARGET, name): data,
+    }
+    if spec["target"] == "png":
+        pictures[members.VALID] = full_mask(target.geometry.height, target.geometry.width)
+    return Drawn(
+        pictures=pictures,
+        pictures_sha256=pictures_sha256(pictures, reads.sha256_of),
+        valid_share=1.0,
+        roundtrip_error=0.0,
+        raw_sha256=reads.bytes_sha256,
+        reads=reads.noted,
+    )
 
 
 def _load(reader: ModuleType, reads: Reads, entry: Entry, kinds: tuple[str, ...]) -> Sample:
@@ -121,27 +156,31 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
 
     Labels are resized before they are turned into colours: colours must never be interpolated.
     """
+    if isinstance(loaded, Drawn):
+        with stage("render"):
+            ask = ask_for(row, job)
+        return finished(row, job, ask, loaded)
     task = plugins.task(row.task)
     with stage("render") as span:
         ask = ask_for(row, job)
-        label = _label(loaded, device)
-        target: Tensor = task.render(label, ask.params)
+        label = _label(loaded, task, device)
+        target: Array = task.render(label, ask.params)
         span.bytes = target.nbytes
     with stage("round trip", target.nbytes):
         error = _roundtrip_error(row.task, label, target, ask)
     with stage("render"):
-        valid = task.valid(label, ask.params).cpu().numpy()
+        valid = numpy(task.valid(label, ask.params))
         good = int(np.count_nonzero(valid))
     if not good:
         raise BadSample("all invalid", "no valid pixel is left in the output image")
     full, sparse = good == valid.size, 2 * good < valid.size
     with stage("encode") as span:
         pictures = {
-            f"input.{job.image['input']}": loaded.input,
-            "target.png": encode_png(target.cpu().numpy(), sparse=sparse),
-            "valid.png": full_mask(*valid.shape) if full else mask_png(valid, sparse),
+            members.picture(members.INPUT, job.image["input"]): loaded.input,
+            members.LABEL: encode_png(numpy(target), sparse=sparse),
+            members.VALID: full_mask(*valid.shape) if full else mask_png(valid, sparse),
         }
-        span.bytes = len(pictures["target.png"]) + len(pictures["valid.png"])
+        span.bytes = len(pictures[members.LABEL]) + len(pictures[members.VALID])
     drawn = Drawn(
         pictures=pictures,
         pictures_sha256=pictures_sha256(pictures),
@@ -156,17 +195,18 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
 def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
     """Add the prompt and the JSON to the pictures: a sample's members, and its receipt line."""
     facts = _facts(row, job, _geometry(row, job), ask)
-    members = {
+    files = {
         **drawn.pictures,
-        "instruction.txt": ask.instruction.encode(),
-        "json": json.dumps(facts, sort_keys=True, separators=(",", ":")).encode(),
+        members.INSTRUCTION: ask.instruction.encode(),
+        members.FACTS: json.dumps(facts, sort_keys=True, separators=(",", ":")).encode(),
     }
     more = {
         "instruction": ask.instruction,
         "origin_sha256": origin_sha256(row, job),
-        **{name: value for name, value in drawn._asdict().items() if name != "pictures"},
+        **drawn._asdict(),
+        "pictures": sorted(drawn.pictures),
     }
-    return Made(members, facts | more)
+    return Made(files, facts | more)
 
 
 def origin_sha256(row: Row, job: Job) -> str:
@@ -175,19 +215,21 @@ def origin_sha256(row: Row, job: Job) -> str:
     That is the entry, the code of its reader, its task and the engine, the geometry and the kind
     of input image; not the place in the data set, the source's name, the seed or the mixture.
     """
-    return origin_of(
-        job.datasets[row.source], row.task, job.image["input"], _geometry(row, job), row.digest
-    )
+    return origin_of(job.datasets[row.source], row.task, job.image, _geometry(row, job), row.digest)
 
 
-def pictures_sha256(pictures: Mapping[str, bytes]) -> str:
-    """Hexadecimal SHA-256 of pictures by extension; the sample's key is no part of it."""
-    digest = hashlib.sha256()
+def pictures_sha256(
+    pictures: Mapping[str, bytes], sha256_of: Callable[[bytes], str] = sha256
+) -> str:
+    """Hexadecimal SHA-256 of a list of pictures: extension and SHA-256 of each, sorted.
+
+    sha256_of: of one picture, which may be known already. The sample's key is no part of it.
+    """
     with stage("hash", sum(map(len, pictures.values()))):
-        for extension in sorted(pictures):
-            digest.update(f"{extension} {len(pictures[extension])}\n".encode())
-            digest.update(pictures[extension])
-    return digest.hexdigest()
+        lines = [
+            f"{extension} {sha256_of(pictures[extension])}\n" for extension in sorted(pictures)
+        ]
+        return sha256("".join(lines).encode())
 
 
 def params_text(params: Mapping[str, Any]) -> str:
@@ -195,7 +237,7 @@ def params_text(params: Mapping[str, Any]) -> str:
     return json.dumps(params, sort_keys=True, separators=(",", ":"))
 
 
-def _roundtrip_error(name: str, label: Any, target: Tensor, ask: Ask) -> float:
+def _roundtrip_error(name: str, label: Any, target: Array, ask: Ask) -> float:
     """How far the decoded target is from its label, in the task's UNIT.
 
     Raises BadSample("round trip") above the task's TOLERANCE: that is a bug in its code.
@@ -215,11 +257,17 @@ def ask_for(row: Row, job: Job) -> Ask:
     """The prompt of a planned row, and its params. Raises BadSample if nothing can be asked.
 
     Random choices are keyed by seed, source, task, record and pass, not by the slot: a row gets the
-    same prompt wherever it stands.
+    same prompt wherever it stands. In an enumerated build they are keyed by the vote in place of
+    record and pass: all records are asked in the same words and colours.
     """
-    rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)
     options = dict(job.options.get(row.task, {}))
     with in_words_of(row.task, options.pop("prompts", "")):
+        if job.votes:
+            place = job.place(row)
+            rng = Stream(job.seed, "query", *row.cell, place[1])
+            vocabulary = job.vocabulary[row.source]
+            return plugins.ask_query(row.task, row.entry, place, rng, vocabulary, options)
+        rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)
         ask: Ask = plugins.task(row.task).ask(
             row.entry, rng, vocabulary=job.vocabulary[row.source], **options
         )
@@ -255,10 +303,12 @@ def _geometry(row: Row, job: Job) -> Geometry:
     return geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])
 
 
-def _label(loaded: Loaded, device: str) -> Any:
-    """What the task renders, at the output size, on the device; images have that size already."""
-    import torch
+def _label(loaded: Labelled, task: ModuleType, device: str) -> Any:
+    """What the task renders, at the output size; images have that size already.
 
+    On the CPU in NumPy's arrays, else in tensors on the device, if the task takes them.
+    """
+    where = device if device != "cpu" and "torch" in plugins.arrays_of(task) else NUMPY
     if isinstance(loaded.label, np.ndarray):
-        return torch.from_numpy(loaded.label).to(device)
-    return moved(loaded.label, device).fit(loaded.geometry)
+        return placed(loaded.label, where)
+    return moved(loaded.label, where).fit(loaded.geometry)
