@@ -10,7 +10,7 @@ WIDS := .venv-interop-wids
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lock test quick browser interop check bench clean
+.PHONY: help setup demo lock test quick browser interop check docs bench clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ check: setup ## ruff (lint, format) and mypy (strict)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup ## the site in docs/_build/html; a broken link is an error
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: setup ## build the same inputs in several ways and print the ratios
 	$(BIN)/python -m benchmarks.compare

@@ -3,11 +3,13 @@
     rgb = encode("TASK", array, params)        array = decode("TASK", rgb, params)
 
 What an array is depends on the kind of label that the task draws:
+
     depth     float[H, W], metres of planar z, inf = sky, NaN = invalid
     normals   float[H, W, 3], unit, OpenCV axes (+x right, +y down, +z forward), NaN or 0 = invalid
     segments  int[H, W], 0 = background, -1 = invalid, k = the k-th name of params["legend"] (or
               the k-th instance, in the k-th colour of params["palette"])
     image     uint8[H, W, 3]
+
 params is what a build's manifest holds for a sample; a task's own defaults are used for what is
 left out.
 """
@@ -15,7 +17,7 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,9 +34,6 @@ from vbdata.codecs.files import (
 from vbdata.core.images import Pixels
 from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import CodecError, RecipeError, choices
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 __all__ = [
     "CodecError",
@@ -60,18 +59,16 @@ def encode(task: str, array: ArrayLike, params: Mapping[str, Any] | None = None)
     """
     module, full = _task(task, params)
     label = _label(module.NEEDS[0], np.asarray(array), full)
-    rgb: Pixels = module.render(label, full).numpy()
+    rgb: Pixels = module.render(label, full)
     return rgb
 
 
 def decode(task: str, rgb: Pixels, params: Mapping[str, Any] | None = None) -> NDArray[Any]:
     """Read uint8 RGB [H, W, 3] back to an array."""
-    import torch
-
     module, full = _task(task, params)
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise CodecError(f"RGB is uint8 [H, W, 3], got {rgb.dtype} {list(rgb.shape)}")
-    return _array(module.decode(torch.from_numpy(np.array(rgb)), full))
+    return _array(module.decode(np.array(rgb), full))
 
 
 def label_kind(task: str) -> str:
@@ -81,9 +78,8 @@ def label_kind(task: str) -> str:
 
 
 def _module(name: str) -> Any:
-    if plugins.module_name(plugins.TASKS, name) is None:
-        known = plugins.names(plugins.TASKS)
-        raise RecipeError([f"unknown task {name!r}{choices(name, known)}"])
+    if fault := plugins.why_not(plugins.TASKS, name):
+        raise RecipeError([fault])
     return plugins.task(name)
 
 
@@ -98,24 +94,22 @@ def _task(name: str, params: Mapping[str, Any] | None) -> tuple[Any, dict[str, A
 
 def _label(kind: str, array: NDArray[Any], params: Mapping[str, Any]) -> Any:
     """The label that an array stands for."""
-    import torch
-
     shape = {"depth": 2, "segments": 2, "normals": 3, "image": 3, "edited": 3}.get(kind, 0)
     if array.ndim != shape or (shape == 3 and array.shape[2] != 3):
         wanted = "[H, W, 3]" if shape == 3 else "[H, W]"
         raise CodecError(f"{kind} is {wanted}, got {list(array.shape)}")
     if kind == "depth":
-        z = torch.from_numpy(_checked_depth(array))
-        return Depth(metres=z, valid=~z.isnan())
+        z = _checked_depth(array)
+        return Depth(metres=z, valid=~np.isnan(z))
     if kind == "normals":
-        xyz = torch.from_numpy(_unit(array)).movedim(-1, 0).contiguous()
-        valid = xyz.isfinite().all(0)
-        return Normals(xyz=xyz, valid=valid, sky=torch.zeros_like(valid))
+        xyz = np.ascontiguousarray(np.moveaxis(_unit(array), -1, 0))
+        valid = np.isfinite(xyz).all(0)
+        return Normals(xyz=xyz, valid=valid, sky=np.zeros_like(valid))
     if kind == "segments":
         return _segments(array, params)
     if array.dtype != np.uint8:
         raise CodecError(f"an image is uint8, got {array.dtype}")
-    return torch.from_numpy(array.copy())
+    return array.copy()
 
 
 def _checked_depth(array: NDArray[Any]) -> NDArray[np.float32]:
@@ -154,8 +148,6 @@ def _unit(array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _segments(array: NDArray[Any], params: Mapping[str, Any]) -> Segments:
-    import torch
-
     if "legend" in params:
         names = [item["name"] for item in params["legend"]]
     else:
@@ -165,9 +157,9 @@ def _segments(array: NDArray[Any], params: Mapping[str, Any]) -> Segments:
             f"segments are integers from -1 to the {len(names)} names or colours of the params, "
             f"got {array.dtype} up to {array.max(initial=0)}"
         )
-    ids = torch.from_numpy(array.astype(np.int32))
+    ids = array.astype(np.int32)
     return Segments(
-        ids=ids.clamp_min(0),
+        ids=np.maximum(ids, 0),
         classes=tuple(names),
         things=(False,) * len(names),
         crowds=(False,) * len(names),
@@ -175,14 +167,12 @@ def _segments(array: NDArray[Any], params: Mapping[str, Any]) -> Segments:
     )
 
 
-def _array(label: Depth | Normals | Segments | Tensor) -> NDArray[Any]:
-    import torch
-
+def _array(label: Depth | Normals | Segments | Pixels) -> NDArray[Any]:
     if isinstance(label, Depth):
-        return np.asarray(torch.where(label.valid, label.metres, torch.nan).numpy())
+        return np.where(label.valid, label.metres, np.float32(np.nan))
     if isinstance(label, Normals):
-        xyz = torch.where(label.valid, label.xyz, torch.nan)
-        return np.ascontiguousarray(xyz.movedim(0, -1).numpy())
+        xyz = np.where(label.valid, label.xyz, np.float32(np.nan))
+        return np.ascontiguousarray(np.moveaxis(xyz, 0, -1))
     if isinstance(label, Segments):
-        return np.asarray(torch.where(label.valid, label.ids, -1).numpy())
-    return np.asarray(label.numpy())
+        return np.where(label.valid, label.ids, np.int32(-1))
+    return label
