@@ -17,7 +17,7 @@ import io
 import pickle
 import pickletools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ class UnsafePickle(ValueError):
     """A pickle that would name, make or call an object."""
 
 
-class _Allowed(dict[int, Any]):
+class Allowed(dict[int, Any]):
     """Opcode -> what it does; any other is refused."""
 
     def __missing__(self, code: int) -> Any:
@@ -94,7 +94,7 @@ def _counted(op: bytes) -> Callable[[Any], None]:
     return checked
 
 
-def _as_text(op: bytes) -> Callable[[Any], None]:
+def as_text(op: bytes) -> Callable[[Any], None]:
     """What an opcode does that pushes bytes: it pushes latin-1 text instead."""
     act = pickle._Unpickler.dispatch[op[0]]
 
@@ -105,27 +105,34 @@ def _as_text(op: bytes) -> Callable[[Any], None]:
     return decoded
 
 
-class _Plain(pickle._Unpickler):
-    """The standard library's unpickler in Python, with nothing but the opcodes of OPCODES."""
+class Plain(pickle._Unpickler):
+    """The standard library's unpickler in Python, with nothing but the opcodes of OPCODES.
 
-    dispatch = _Allowed({op[0]: pickle._Unpickler.dispatch[op[0]] for op in OPCODES})
+    unsafe: the opcodes for which a pickle is reported as unsafe, by pickletools' names.
+    """
+
+    unsafe = UNSAFE
+    dispatch = Allowed({op[0]: pickle._Unpickler.dispatch[op[0]] for op in OPCODES})
     dispatch |= {op[0]: _keyed(op, slice(0, None, 2)) for op in (pickle.DICT, pickle.SETITEMS)}
     dispatch |= {pickle.SETITEM[0]: _keyed(pickle.SETITEM, slice(-2, -1))}
     dispatch |= {op[0]: _counted(op) for op in (pickle.INT, pickle.LONG)}
-    dispatch |= {op[0]: _as_text(op) for op in BYTES}
+    dispatch |= {op[0]: as_text(op) for op in BYTES}
 
 
-def plain(data: bytes) -> Any:
+def plain(data: bytes, kind: type[Plain] = Plain) -> Any:
     """The value of a pickle of plain data.
 
-    Raises UnsafePickle for a pickle that would do more, and ValueError, with the reason and the
-    position, for any other bytes.
+    kind: the unpickler, which may know more (formats/array_pickle.py). Raises UnsafePickle for a
+    pickle that would do more, and ValueError, with the reason and the position, for any other
+    bytes.
     """
     stream = io.BytesIO(data)
     try:
-        value = _Plain(stream, encoding="latin1").load()
+        value = kind(stream, encoding="latin1").load()
+    except UnsafePickle:
+        raise
     except DAMAGE as err:
-        if unsafe := _unsafe(data):
+        if unsafe := _unsafe(data, kind.unsafe):
             raise UnsafePickle(f"{unsafe}; nothing was run") from err
         where = f"before byte {stream.tell()}"
         raise ValueError(f"{str(err) or type(err).__name__}, {where}") from err
@@ -134,11 +141,11 @@ def plain(data: bytes) -> Any:
     return value
 
 
-def _unsafe(data: bytes) -> str:
+def _unsafe(data: bytes, names: Collection[str]) -> str:
     """The first opcode that could name, make or call an object, in words; "" if there is none."""
     try:
         for op, argument, position in islice(pickletools.genops(data), LOOKED_THROUGH):
-            if op.name in UNSAFE:
+            if op.name in names:
                 what = "" if argument is None else f" {argument!r:.60}"
                 return f"opcode {op.name}{what} at byte {position}"
     except (ValueError, OverflowError, struct.error):

@@ -60,6 +60,58 @@ def npy(data: bytes, rng: Random, outside: str) -> tuple[bytes, str]:
     return kinds[name](), name
 
 
+def exr(data: bytes, rng: Random, outside: str) -> tuple[bytes, str]:
+    """Other channels, types or windows of the pixels of an EXR, and values that are none."""
+    import OpenEXR
+
+    whole = OpenEXR.File(io.BytesIO(data), separate_channels=True)
+    planes = {name: channel.pixels for name, channel in whole.channels().items()}
+    first = next(iter(planes.values()))
+
+    def put(channels: dict[str, np.ndarray]) -> bytes:
+        buffer, kind = io.BytesIO(), OpenEXR.scanlineimage
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": kind}
+        OpenEXR.File(header, channels).write(buffer)
+        return buffer.getvalue()
+
+    spots = rng.sample(range(first.size), 5)
+    kinds: dict[str, Callable[[], bytes]] = {
+        "one channel": lambda: put({"Y": first}),
+        "names": lambda: put({f"N.{k}": v for k, v in zip("XYZ", planes.values(), strict=False)}),
+        "strange names": lambda: put({f"{name}'s": plane for name, plane in planes.items()}),
+        "half": lambda: put({name: plane.astype(np.float16) for name, plane in planes.items()}),
+        "whole": lambda: put({n: np.abs(p).astype(np.uint32) for n, p in planes.items()}),
+        "smaller": lambda: put({name: plane[:5, :7].copy() for name, plane in planes.items()}),
+        **{
+            f"{value}": lambda value=value: put(
+                {name: _with(plane, spots, value) for name, plane in planes.items()}
+            )
+            for value in (np.nan, np.inf, -np.inf, 1e30, 0.0)
+        },
+        "all nan": lambda: put({n: np.full_like(plane, np.nan) for n, plane in planes.items()}),
+    }
+    name = rng.choice(sorted(kinds))
+    return kinds[name](), name
+
+
+def floats(data: bytes, rng: Random, outside: str) -> tuple[bytes, str]:
+    """Raw float32 numbers with some that are none, one number more, or a byte less."""
+    array = np.frombuffer(data, np.float32).copy()
+    kinds: dict[str, Callable[[], bytes]] = {
+        "byte less": lambda: data[:-1],
+        "number more": lambda: data + b"\0\0\x80?",
+        "swapped": lambda: array.byteswap().tobytes(),
+        "double": lambda: array.astype(np.float64).tobytes(),
+        **{
+            f"{value}": lambda value=value: _with(array, slice(None, None, 7), value).tobytes()
+            for value in (np.nan, np.inf, -np.inf, -1.0, 1e30, 0.0)
+        },
+        "all infinite": lambda: np.full_like(array, np.inf).tobytes(),
+    }
+    name = rng.choice(sorted(kinds))
+    return kinds[name](), name
+
+
 def _with(array: np.ndarray, spots: Any, value: float) -> np.ndarray:
     if array.dtype.kind in "iub":
         value = 1 if value != value else int(np.clip(value, 0, 255))

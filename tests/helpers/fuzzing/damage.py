@@ -30,11 +30,13 @@ CONTENTS: dict[str, Change] = {
     **dict.fromkeys((".tar", ".zip"), fuzz_files.archive),
     **dict.fromkeys((".hdf5", ".mat"), fuzz_arrays.hdf5),
     ".npy": fuzz_arrays.npy,
+    ".exr": fuzz_arrays.exr,
+    **dict.fromkeys((".bin", ".JPG"), fuzz_arrays.floats),  # of LiDAR; of ETH3D's depth
     ".parquet": fuzz_arrays.parquet,
     ".json": fuzz_values.json_file,
     ".jsonl": fuzz_values.json_lines,
     **dict.fromkeys((".csv", ".txt", ".yaml"), fuzz_values.table),
-    ".p": fuzz_values.pickled,
+    **dict.fromkeys((".p", ".pkl"), fuzz_values.pickled),
 }
 HUGE = 1 << 36
 DAMAGED = (  # what the libraries say of a file that an earlier change has damaged

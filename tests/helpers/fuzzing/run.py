@@ -103,17 +103,17 @@ class Child:
         return f"status {self._process.returncode}, stderr ...{' '.join(said.split())}"
 
     def _line(self, seconds: float) -> Result | None:
-        """The next line that it writes, None if none comes in time."""
+        """The next line that it writes, None if none comes in time; OpenEXR writes lines, too."""
         assert self._process.stdout is not None
         stream = self._process.stdout.fileno()
-        while b"\n" not in self._buffer:
+        while not (begin := self._buffer.find(b"{") + 1) or b"\n" not in self._buffer[begin:]:
             if not select.select([stream], [], [], seconds)[0]:
                 return None
             if not (more := os.read(stream, 1 << 16)):
                 self._process.wait()
                 return None
             self._buffer += more
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        line, _, self._buffer = self._buffer[begin - 1 :].partition(b"\n")
         found: Result = json.loads(line)
         return found
 

@@ -38,6 +38,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant({"segments": kind}, {"frames": 8}) for kind in ("instances", "panoptic", "stuff")
     ),
     "diode": (Variant(written={"frames": 1}),),
+    "dsine": tuple(Variant({"part": part}) for part in ("nyuv2", "vkitti", "sintel", "oasis")),
     "folders": (
         Variant(written={"frames": 3}),
         Variant({"preset": "blenderproc"}, {"frames": 2, "hdf5": True}),
