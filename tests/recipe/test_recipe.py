@@ -102,7 +102,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
             "should be a share from 0 to 1",
         ),
         ("seed: 7", "seed: 7\ntasks: {depth: {palettes: 1}}", "unknown key; did you mean"),
-        ("dataset: coco", "dataset: os.path", "cannot be used: os.path lacks LABELS"),
+        ("dataset: coco", "dataset: os.path", "cannot be used: os.path: it lacks LABELS"),
         ("dataset: coco", "dataset: no.such.module", "unknown dataset"),
     ],
 )

@@ -33,7 +33,7 @@ from vbdata.codecs.files import (
 )
 from vbdata.core.images import Pixels
 from vbdata.core.types import Depth, Normals, Segments
-from vbdata.errors import CodecError, RecipeError, choices
+from vbdata.errors import CodecError, RecipeError
 
 __all__ = [
     "CodecError",

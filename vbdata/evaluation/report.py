@@ -143,9 +143,12 @@ def _print_kind(kind: str, results: list[dict[str, Any]], console: Console) -> N
     from rich.table import Table
 
     names = list(results[0]["rows"][0]["metrics"]) if results[0]["rows"] else []
-    title = f"{results[0]['task']} ({kind})"
+    tasks = list(dict.fromkeys(result["task"] for result in results))
+    title = f"{', '.join(tasks)} ({kind})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("source")
+    if several := len(tasks) > 1:
+        table.add_column("task")
     table.add_column("row", no_wrap=True)
     table.add_column("n", justify="right")
     for name in names:
@@ -154,21 +157,27 @@ def _print_kind(kind: str, results: list[dict[str, Any]], console: Console) -> N
         for k, row in enumerate(result["rows"]):
             style = "bold" if row["is"] == "prediction" else ""
             values = [_shown(row["metrics"][name]) for name in names]
-            first = result["source"] if not k else ""
-            table.add_row(first, row["name"], str(row["samples"]), *values, style=style)
+            first = _names(result, several) if not k else _names(None, several)
+            table.add_row(*first, row["name"], str(row["samples"]), *values, style=style)
         for one in result["published"]:
             values = [_shown(one["value"]) if name == one["metric"] else "" for name in names]
-            table.add_row("", f"{one['of']} *", "", *values, style="dim")
+            table.add_row(*_names(None, several), f"{one['of']} *", "", *values, style="dim")
         table.add_section()
     console.print(table)
     for result in results:
         notes = [f"truth: {result['truth']}"]
         if "protocol" in result:
             notes += [f"{name} {value}" for name, value in result["protocol"].items()]
-        console.print(f"{result['source']}: {', '.join(notes)}", style="dim")
+        console.print(f"{' / '.join(_names(result, several))}: {', '.join(notes)}", style="dim")
     sources = dict.fromkeys(one["source"] for result in results for one in result["published"])
     for source in sources:
         console.print(f"* {source}, on its own data: no comparison under one protocol", style="dim")
+
+
+def _names(result: dict[str, Any] | None, several: bool) -> tuple[str, ...]:
+    """The first cells of a row: the source, and the task where a table has several."""
+    keys = ("source", "task") if several else ("source",)
+    return tuple(str(result[key]) if result else "" for key in keys)
 
 
 def _shown(value: Value) -> str:

@@ -1,8 +1,8 @@
 """The truth of a finished build: any sample by its key, as the label that its metrics compare.
 
-The best truth that a build holds is its target.png, read by the task's own decoder (by `exact`
-where the task has one) where valid.png is set. Masks are drawn exactly, so that is the label. Depth
-and normals are quantised to their codes; `truth_raw` replaces them where the raw data is at hand.
+The best truth that a build holds is its target, read by the task's own decoder (by `exact` where
+the task has one) where it is valid. Masks are drawn exactly, so that is the label. Depth and
+normals are quantised to their codes; `truth_raw` replaces them where the raw data is at hand.
 
 Memory holds the manifest's columns that name and locate samples (some hundred bytes a sample) and
 the offsets of the shards that were read.
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vbdata import plugins
-from vbdata.core import images
+from vbdata.core import images, members
 from vbdata.core.types import Geometry, Label
 from vbdata.errors import RecipeError, choices
 from vbdata.evaluation.metrics.instances import confidence
@@ -53,7 +53,7 @@ def kind_of(task: str) -> str:
     if drawn == "segments":
         if "expressions" in module.NEEDS:
             return "regions"
-        return "classes" if "legend" in module.PARAMS else "instances"
+        return "instances" if "class" in module.PARAMS else "classes"
     return "generated" if module.BLANK_INPUT else "image"
 
 
@@ -178,10 +178,11 @@ class BuildTruth:
         """
         row = self.row(key)
         parts = self.members(key)
-        target, valid = target_of(parts, key, (row.geometry.width, row.geometry.height))
+        size = (row.geometry.width, row.geometry.height)
+        target, valid = target_of(parts, key, size, row.task)
         return Truth(
             row=row,
-            encoded=next(data for name, data in parts.items() if name.startswith("input.")),
+            encoded=parts[members.named(parts, members.INPUT)],
             target=target,
             valid=valid,
             label=target_label(row, target, valid),
@@ -197,16 +198,13 @@ class BuildTruth:
 def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:
     """The label of a build's own target, uint8 RGB [H, W, 3], valid where `valid`, bool[H, W], is.
 
-    A Label; Instances for instances; for images the target as a tensor.
+    A Label; Instances for instances; for images the target itself.
     """
-    import torch
-
     kind, module = kind_of(row.task), plugins.task(row.task)
-    rgb = torch.from_numpy(target)
     if kind in ("image", "generated"):
-        return rgb
-    label: Label = getattr(module, "exact", module.decode)(rgb, row.params)
-    label = replace(label, valid=label.valid & torch.from_numpy(valid))
+        return target
+    label: Label = getattr(module, "exact", module.decode)(target, row.params)
+    label = replace(label, valid=label.valid & valid)
     return as_instances(label, target, row) if kind == "instances" else label
 
 
@@ -215,10 +213,10 @@ def as_instances(label: Any, rgb: images.Pixels, row: Row) -> Instances:
 
     label: Segments of the same size as rgb, the uint8[H, W, 3] that it was decoded from.
     """
-    ids = np.ascontiguousarray(label.ids.numpy())
+    ids = np.ascontiguousarray(label.ids)
     return Instances(
         name=str(row.params["class"]),
         ids=ids,
-        valid=label.valid.numpy(),
+        valid=label.valid,
         confidence=confidence(rgb, ids, len(label.classes)),
     )

@@ -66,13 +66,18 @@ def page(name: str) -> Page:
     for package in PACKAGES:
         if (module := plugins.usable(package, name)) is not None:
             return _page(package, name, module)
-    known = [*plugins.names(plugins.DATASETS), *plugins.names(plugins.TASKS)]
-    raise RecipeError([f"{name!r} is neither a reader nor a task{choices(name, known)}"])
+    known = [each for package in PACKAGES for each in plugins.names(package)]
+    why = [
+        f"as a {kind}: {plugins.why_not(package, name)}"
+        for package, kind in zip(PACKAGES, ("reader", "task"), strict=True)
+        if plugins.module_name(package, name) is not None
+    ]
+    raise RecipeError(why or [f"{name!r} is neither a reader nor a task{choices(name, known)}"])
 
 
 def pages() -> list[Page]:
-    """The pages of all readers, then those of all tasks, each by name."""
-    return [page(name) for package in PACKAGES for name in plugins.names(package)]
+    """The pages of all readers, then those of all tasks that can be used, each by name."""
+    return [page(name) for package in PACKAGES for name in plugins.all_usable(package)]
 
 
 def filters() -> str:
@@ -101,13 +106,15 @@ def _page(package: str, name: str, module: ModuleType) -> Page:
 def served(labels: tuple[str, ...]) -> tuple[str, ...]:
     """The tasks that kinds of labels suffice for, by name."""
     offered = {*labels, "image"}
-    tasks = plugins.names(plugins.TASKS)
-    return tuple(task for task in tasks if offered.issuperset(plugins.task(task).NEEDS))
+    tasks = plugins.all_usable(plugins.TASKS)
+    return tuple(name for name, task in tasks.items() if offered.issuperset(task.NEEDS))
 
 
 def _serving(needs: tuple[str, ...]) -> tuple[str, ...]:
-    readers = plugins.names(plugins.DATASETS)
-    return tuple(r for r in readers if {*plugins.dataset(r).LABELS, "image"}.issuperset(needs))
+    readers = plugins.all_usable(plugins.DATASETS)
+    return tuple(
+        name for name, reader in readers.items() if {*reader.LABELS, "image"}.issuperset(needs)
+    )
 
 
 def _options(module: ModuleType, function: Any) -> tuple[Option, ...]:

@@ -27,7 +27,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.errors import BadSample, BuildError, choices, one_line
+from vbdata.core import members
+from vbdata.errors import BadSample, BuildError, one_line
 from vbdata.layout import CLAIM, MANIFEST, SUMS, offsets_path
 from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.columns import ROWS
@@ -41,7 +42,6 @@ from vbdata.shard.tar_read import Offsets, parse_offsets, read_between, read_sam
 from vbdata.storage.claim import holder
 from vbdata.storage.folder import Folder
 
-MEMBERS = ("input", "target", "valid", "instruction", "json")
 Ints = NDArray[np.int64]
 
 
@@ -235,10 +235,11 @@ class Build(Sequence[BuiltSample]):
             parts = read_between(self.folder, tar, first, end, key)
         else:
             parts = read_sample(self.folder, tar, slot, key)
-        kinds = sorted(name.partition(".")[0] for name in parts)
-        if kinds != sorted(MEMBERS):
-            expected = ", ".join(MEMBERS)
-            raise self.damaged(f"{tar}: {key} has {', '.join(sorted(parts))}, expected {expected}")
+        roles = [members.role(name) for name in parts]
+        if len(roles) > len({*roles}) or not members.ALWAYS.issubset(roles):
+            expected = ", ".join(sorted(members.ALWAYS))
+            found = ", ".join(sorted(parts))
+            raise self.damaged(f"{tar}: {key} has {found}, expected one each of {expected}")
         return parts
 
     def offsets(self, number: int) -> Offsets:
@@ -280,8 +281,7 @@ class Build(Sequence[BuiltSample]):
         """The module of a task. Raises BuildError, with the known tasks, for any other name."""
         module = plugins.usable(plugins.TASKS, name)
         if module is None:
-            known = plugins.names(plugins.TASKS)
-            raise BuildError(f"{self.folder.url}: unknown task {name!r}{choices(name, known)}")
+            raise BuildError(f"{self.folder.url}: {plugins.why_not(plugins.TASKS, name)}")
         return module
 
     def damaged(self, what: str) -> BuildError:

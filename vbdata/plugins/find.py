@@ -92,9 +92,10 @@ def unknown(package: str, name: str) -> str:
     """What to say of a name that is no plug-in's: the known ones, or where a module is sought."""
     kind = "dataset" if package == DATASETS else "task"
     if "." in name:
+        where = _here() or "(which was deleted)"
         return (
-            f"unknown {kind} {name!r}: there is no such module on Python's path, nor in the working "
-            f"directory {_here() or '(which was deleted)'}"
+            f"unknown {kind} {name!r}: no such module on Python's path, nor in the working "
+            f"directory {where}"
         )
     return f"unknown {kind} {name!r}{choices(name, names(package))}"
 

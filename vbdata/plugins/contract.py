@@ -1,0 +1,213 @@
+"""What a plug-in has to have, checked when it is loaded; and what a task's decoder has to return.
+
+A reader (`dataset:` of a source):
+
+    LABELS                          kinds of labels it can yield: those of KINDS
+    LICENSE, HOMEPAGE               of the data, texts
+    index(root, *, options...)      yields vbdata.core.types.Entry in order of their ids
+    load(root, entry, kinds)        a vbdata.core.types.Sample; raises vbdata.errors.BadSample
+
+A task (`tasks:` of a source):
+
+    NEEDS                           kinds of labels, the drawn one first; "image" is the picture
+    BLANK_INPUT                     whether the model is given no picture
+    TOLERANCE, UNIT                 largest error of a target's own decoding, a number and its unit
+    PARAMS                          what `decode` uses where none are given; None: must be given
+    eligible(columns)               bool[N]: the rows of an index that can serve
+    ask(entry, rng, *, vocabulary, options...)      the vbdata.core.types.Ask of a sample
+    render(label, params)           the target, uint8 RGB [..., H, W, 3]
+    valid(label, params)            bool[..., H, W]: the pixels that count
+    decode(rgb, params)             the label of any uint8 RGB [..., H, W, 3], see below
+    legal(rgb, params)              bool[..., H, W]: the pixels of a colour that can occur
+    roundtrip(label, rgb, params)   the error of a target's own decoding, in UNIT
+
+`decode` is what reports, evaluation and codecs read a target and a model's answer with. It takes
+any picture of any size, whatever its colours, and returns a label of the kind NEEDS[0], of the
+picture's size: Depth for "depth", Normals for "normals", Segments for "segments", and for "image"
+and "edited" the uint8 RGB itself. Its arrays are tensors, or NumPy's where ARRAYS says that the
+module takes those. Colours that mean nothing are pixels that are not valid. The classes of Segments
+follow from the params alone, in the same order, so that a truth and an answer can be compared; a
+task that has "class" in its PARAMS is scored by the instances of that class instead.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from vbdata.core.types import Depth, Normals, Segments
+from vbdata.errors import CodecError
+from vbdata.plugins.tensors import arrays_of
+
+KINDS: Final = ("depth", "normals", "segments", "expressions", "captions", "edited")
+DRAWN: Final = ("depth", "normals", "segments", "image", "edited")  # what a task can draw
+READER: Final = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
+TASK: Final = (
+    *("NEEDS", "BLANK_INPUT", "eligible", "ask", "render", "valid", "decode", "legal"),
+    *("roundtrip", "TOLERANCE", "UNIT", "PARAMS"),
+)
+# How each function is called: its arguments by place.
+CALLED: Final[Mapping[str, int]] = {
+    **{"index": 1, "load": 3},
+    **{"eligible": 1, "ask": 2, "render": 2, "valid": 2, "decode": 2, "legal": 2, "roundtrip": 3},
+}
+LABELS_OF: Final[Mapping[str, type]] = {"depth": Depth, "normals": Normals, "segments": Segments}
+PARTS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {  # arrays of a label, and their dtypes
+    "depth": (("metres", "float"), ("valid", "bool")),
+    "normals": (("xyz", "float"), ("valid", "bool"), ("sky", "bool")),
+    "segments": (("ids", "int"), ("valid", "bool")),
+}
+PROBED: Final = (32, 48)  # height and width of the black picture that a decoder is tried on
+
+
+def faults(module: ModuleType, names: tuple[str, ...]) -> list[str]:
+    """What a plug-in lacks or has of a wrong form, a text each.
+
+    names: READER or TASK, what its kind has to have.
+    """
+    missing = [name for name in names if not hasattr(module, name)]
+    if missing:
+        return [f"it lacks {', '.join(missing)}"]
+    found = list(_call_faults(module, names))
+    return found + list(_task_faults(module) if names is TASK else _reader_faults(module))
+
+
+def _call_faults(module: ModuleType, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        function = getattr(module, name)
+        if name not in CALLED:
+            continue
+        if not callable(function):
+            yield f"{name} is no function"
+            continue
+        signature = inspect.signature(function)
+        given = {"vocabulary": ()} if name == "ask" else {}
+        try:
+            signature.bind(*range(CALLED[name]), **given)
+        except TypeError as err:
+            more = " and the keyword vocabulary" if given else ""
+            yield f"{name}{signature} is called with {CALLED[name]} values{more}: {err}"
+
+
+def _reader_faults(module: ModuleType) -> Iterator[str]:
+    yield from _kind_faults("LABELS", module.LABELS, KINDS)
+    for name in ("LICENSE", "HOMEPAGE"):
+        if not isinstance(getattr(module, name), str) or not getattr(module, name):
+            yield f"{name} should be a text, got {getattr(module, name)!r:.80}"
+
+
+def _task_faults(module: ModuleType) -> Iterator[str]:
+    yield from _kind_faults("NEEDS", module.NEEDS, ("image", *KINDS))
+    if isinstance(module.NEEDS, tuple | list) and module.NEEDS and module.NEEDS[0] not in DRAWN:
+        yield f"NEEDS[0] is what is drawn, one of {', '.join(DRAWN)}, got {module.NEEDS[0]!r:.80}"
+    if not isinstance(module.BLANK_INPUT, bool):
+        yield f"BLANK_INPUT should be True or False, got {module.BLANK_INPUT!r:.80}"
+    if not isinstance(module.TOLERANCE, int | float) or not module.TOLERANCE >= 0:
+        yield f"TOLERANCE should be a number from 0, got {module.TOLERANCE!r:.80}"
+    if not isinstance(module.UNIT, str):
+        yield f"UNIT should be a text, got {module.UNIT!r:.80}"
+    try:
+        plain = isinstance(module.PARAMS, Mapping) and json.loads(json.dumps(module.PARAMS))
+    except (TypeError, ValueError):
+        plain = False
+    if plain is False:
+        yield f"PARAMS should be a mapping of JSON values, got {module.PARAMS!r:.80}"
+
+
+def _kind_faults(name: str, value: Any, known: tuple[str, ...]) -> Iterator[str]:
+    good = isinstance(value, tuple | list) and value and set(map(str, value)) <= set(known)
+    if not good:
+        yield f"{name} should be a tuple of some of {', '.join(known)}, got {value!r:.80}"
+
+
+def probed(module: ModuleType, numpy: bool) -> str:
+    """What is wrong with what a task's decoder makes of a black picture; "" if nothing is.
+
+    numpy: whether its functions take NumPy's arrays. Tasks whose params must be given are not
+    tried: `checked` looks at each picture that they decode.
+    """
+    if any(value is None for value in module.PARAMS.values()):
+        return ""
+    rgb: Any = np.zeros((*PROBED, 3), np.uint8)
+    if not numpy:
+        import torch
+
+        rgb = torch.from_numpy(rgb)
+    try:
+        found = module.decode(rgb, dict(module.PARAMS))
+    except Exception as err:  # noqa: BLE001 (whatever foreign code raises is what it cannot do)
+        return f"decode of a black picture raised {type(err).__name__}: {err!s:.200}"
+    return decoded_fault(module.NEEDS[0], found, PROBED)
+
+
+def decoded_fault(kind: str, found: Any, size: tuple[int, ...]) -> str:
+    """What is wrong with a decoded label, "" if nothing is.
+
+    kind: of label, NEEDS[0] of its task; size: (..., height, width) of the decoded picture.
+    """
+    wanted = LABELS_OF.get(kind)
+    if wanted is None:
+        return _array_fault("decode returned", found, "uint8", (*size, 3), f"the RGB, as {kind}")
+    if not isinstance(found, wanted):
+        return (
+            f"decode returned {type(found).__name__}, expected vbdata.core.types.{wanted.__name__}"
+            f", since NEEDS[0] is {kind!r}"
+        )
+    for name, dtype in PARTS[kind]:
+        shape = (*size[:-2], 3, *size[-2:]) if name == "xyz" else size
+        about = f"decode returned {wanted.__name__} whose {name} is"
+        if fault := _array_fault(about, getattr(found, name), dtype, shape, "of the picture"):
+            return fault
+    if isinstance(found, Segments) and not (
+        len(found.classes) == len(found.things) == len(found.crowds)
+    ):
+        return (
+            f"decode returned Segments of {len(found.classes)} classes, {len(found.things)} things "
+            f"and {len(found.crowds)} crowds: there is one of each for a segment"
+        )
+    return ""
+
+
+def _array_fault(about: str, array: Any, dtype: str, shape: tuple[int, ...], what: str) -> str:
+    got = getattr(array, "dtype", None)
+    if got is None:
+        return f"{about} {type(array).__name__}, expected an array of {dtype}, {what}"
+    name = str(got).removeprefix("torch.")
+    if not name.startswith(dtype) or tuple(array.shape) != shape:
+        wanted = f"{dtype}{list(shape)}, {what}"
+        return f"{about} {name}{list(array.shape)}, expected {wanted}"
+    return ""
+
+
+class CheckedTask(ModuleType):
+    """A task of one's own, whose decoder is looked at: what it returns is what its kind asks for.
+
+    Whatever its module has, this has as well. `decode`, and `exact` where there is one, raise
+    CodecError for a label of another type, size or dtype.
+    """
+
+    def __init__(self, module: ModuleType, name: str) -> None:
+        super().__init__(module.__name__, module.__doc__)
+        self.ARRAYS = arrays_of(module)
+        self._module, self._task = module, name
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._module, name)
+        if name in ("decode", "exact"):
+            return _checking(self._task, self._module.NEEDS[0], found)
+        return found
+
+
+def _checking(task: str, kind: str, decode: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(rgb: Any, params: Mapping[str, Any]) -> Any:
+        found = decode(rgb, params)
+        if fault := decoded_fault(kind, found, tuple(rgb.shape[:-1])):
+            raise CodecError(f"task {task!r}: {fault}; vbdata/plugins/contract.py has the contract")
+        return found
+
+    return checked
