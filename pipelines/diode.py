@@ -168,8 +168,6 @@ def _size(root: Root, depths: list[str]) -> tuple[int, int]:
 
 def _depth(root: Root, entry: Entry) -> Depth:
     """An entry's depth, valid where its mask says so and a beam came back. Raises BadSample."""
-    import torch
-
     size = (entry.height, entry.width)
     path, mask_path = entry.files["depth"].path, entry.files["mask"].path
     stored = npy.plane(records.read(root, entry, "depth"), *size, ("f4",), path)
@@ -182,4 +180,4 @@ def _depth(root: Root, entry: Entry) -> Depth:
         raise BadSample("all invalid", "no pixel has a measured depth", path)
     depth_rules.within(stored, valid, FARTHEST, path)
     metres = np.where(valid, stored, np.float32(0))
-    return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))
+    return Depth(metres=metres, valid=valid)

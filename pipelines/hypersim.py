@@ -184,7 +184,6 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
 def warm() -> None:
     """Import what `load` needs, so that no record waits for it."""
     import h5py  # noqa: F401
-    import torch  # noqa: F401
 
 
 def _check(split: str, image: str, segments: bool) -> None:
@@ -265,8 +264,6 @@ def _tonemapped(root: Root, entry: Entry) -> NDArray[np.uint8]:
 
 
 def _depth(root: Root, entry: Entry) -> Depth:
-    import torch
-
     distance = _array(root, entry, "depth").astype(np.float64)
     with np.errstate(invalid="ignore"):  # NaN and inf: no surface
         planar = distance * _rays(entry)[2]
@@ -274,12 +271,10 @@ def _depth(root: Root, entry: Entry) -> Depth:
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a depth", entry.files["depth"].path)
     metres = np.where(valid, planar, 0).astype(np.float32)
-    return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))
+    return Depth(metres=metres, valid=valid)
 
 
 def _normals(root: Root, entry: Entry) -> Normals:
-    import torch
-
     stored = _array(root, entry, "normals", 3)
     if "entities" in entry.files:
         sky = _array(root, entry, "entities") == NOTHING
@@ -289,9 +284,7 @@ def _normals(root: Root, entry: Entry) -> Normals:
     xyz, valid = orient(stored, directions(matrix, entry.width, entry.height), sky)
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a normal", entry.files["normals"].path)
-    return Normals(
-        xyz=torch.from_numpy(xyz), valid=torch.from_numpy(valid), sky=torch.from_numpy(sky)
-    )
+    return Normals(xyz=xyz, valid=valid, sky=sky)
 
 
 def _nowhere(stored: NDArray[np.float16]) -> NDArray[np.bool_]:

@@ -231,8 +231,6 @@ def _numbers(table: dict[str, list[str]], key: str, count: int, path: str) -> li
 
 def _depth(root: Root, entry: Entry) -> Depth:
     """An entry's depth, valid where something was measured. Raises BadSample."""
-    import torch
-
     path, stored = entry.files["depth"].path, maps.grey(root, entry, "depth", np.uint16)
     records.check_size(stored.shape, entry, path)
     valid = stored > 0
@@ -240,4 +238,4 @@ def _depth(root: Root, entry: Entry) -> Depth:
         raise BadSample("all invalid", "no pixel has a measured depth", path)
     metres = stored.astype(np.float32) / np.float32(STEPS_PER_METRE)
     depth_rules.within(metres, valid, FARTHEST, path)
-    return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(valid))
+    return Depth(metres=metres, valid=valid)

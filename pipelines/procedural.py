@@ -221,42 +221,36 @@ def _label(root: Root, entry: Entry, kind: str) -> Any:
 
 
 def _depth(root: Root, entry: Entry) -> Depth:
-    import torch
-
     metres = _array(root, entry, "depth")
     valid = metres > 0  # not NaN either; inf is sky
     return Depth(
-        metres=torch.from_numpy(np.where(valid, metres, np.float32(0))),
-        valid=torch.from_numpy(valid),
+        metres=np.where(valid, metres, np.float32(0)),
+        valid=valid,
     )
 
 
 def _normals(root: Root, entry: Entry) -> Normals:
-    import torch
-
     xyz = _array(root, entry, "normals")
     length = np.sqrt(np.square(xyz).sum(-1))
     sky, valid = length == 0, np.abs(length - 1) < 1e-3
     xyz = np.where(valid[..., None], xyz / np.where(valid, length, 1)[..., None], np.float32(0))
     return Normals(
-        xyz=torch.from_numpy(np.ascontiguousarray(xyz.transpose(2, 0, 1), np.float32)),
-        valid=torch.from_numpy(valid),
-        sky=torch.from_numpy(sky),
+        xyz=np.ascontiguousarray(xyz.transpose(2, 0, 1), np.float32),
+        valid=valid,
+        sky=sky,
     )
 
 
 def _segments(root: Root, entry: Entry) -> SegmentsLabel:
-    import torch
-
     named = records.unpack(entry.record)["segments"]
     ids = _array(root, entry, "ids").astype(np.int32)
     if int(ids.max()) > len(named):
         detail = f"segment {int(ids.max())}, its line has {len(named)}"
         raise BadSample("garbled annotation", detail, entry.files["ids"].path)
     return SegmentsLabel(
-        ids=torch.from_numpy(ids),
+        ids=ids,
         classes=tuple(name for name, _ in named),
         things=tuple(thing for _, thing in named),
         crowds=(False,) * len(named),
-        valid=torch.from_numpy(ids > 0),
+        valid=ids > 0,
     )

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.core.arrays import NUMPY, Array, look_up, namespace, place
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.rounding import sqrt
@@ -36,9 +37,9 @@ from .parts.palettes import PALETTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from torch import Tensor
 
 NEEDS = ("depth",)
+ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.5 + 1e-6, "code steps"
 
@@ -73,22 +74,39 @@ def ask(
     return Ask(instruction=text, params=params)
 
 
+def ask_query(
+    entry: Entry,
+    query: int,
+    vote: int,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    lambda_: str = LAMBDA,
+    c: str = C,
+) -> Ask:
+    """A benchmark's prompt: the walk along the cube, whatever the record (vbdata.plugins.queries).
+
+    lambda_, c: the constants of f, as decimals or fractions.
+    """
+    return ask(entry, rng, other_palettes=0, lambda_=lambda_, c=c)
+
+
 def warm() -> None:
     """Make the tables of the default palette, so that no sample waits for them."""
-    codes.tables("cpu", WALK, LAMBDA, C)
+    codes.tables(NUMPY, WALK, LAMBDA, C)
 
 
-def render(label: Depth, params: Mapping[str, Any]) -> Tensor:
+def render(label: Depth, params: Mapping[str, Any]) -> Array:
     """Draw depth as uint8 RGB [..., H, W, 3]; pixels without a depth in the palette's grey."""
     return codes.encode(label.metres, label.valid, _tables(label.metres, params))
 
 
-def valid(label: Depth, params: Mapping[str, Any]) -> Tensor:
+def valid(label: Depth, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels drawn as a depth: valid, and neither NaN nor negative."""
     return codes.positive(label.metres, label.valid)
 
 
-def decode(rgb: Tensor, params: Mapping[str, Any]) -> Depth:
+def decode(rgb: Array, params: Mapping[str, Any]) -> Depth:
     """Depth in metres from uint8 RGB [..., H, W, 3], by the nearest colour of the palette.
 
     Colours too far from all of the palette's, such as that of missing depth, are not valid.
@@ -96,7 +114,7 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Depth:
     return decode_with_distance(rgb, params)[0]
 
 
-def decode_with_distance(rgb: Tensor, params: Mapping[str, Any]) -> tuple[Depth, Tensor]:
+def decode_with_distance(rgb: Array, params: Mapping[str, Any]) -> tuple[Depth, Array]:
     """Decode depth as `decode` does, and tell how far each colour is from the palette.
 
     The distance is Euclidean, float32[..., H, W], where a channel goes from 0 to 255; whoever knows
@@ -105,19 +123,20 @@ def decode_with_distance(rgb: Tensor, params: Mapping[str, Any]) -> tuple[Depth,
     """
     table = _tables(rgb, params)
     code, squared = codes.nearest(rgb, table)
-    metres = table.depths.index_select(0, code.reshape(-1).clamp_max(len(table.depths) - 1))
+    xp = namespace(rgb)
+    metres = look_up(table.depths, xp.clip(code, None, len(table.depths) - 1))
     good = squared <= table.palette.reject**2
-    return Depth(metres=metres.reshape(code.shape), valid=good), sqrt(squared.float())
+    return Depth(metres=metres, valid=good), sqrt(xp.asarray(squared, dtype=xp.float32))
 
 
-def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] whose colour `render` can produce."""
     table = _tables(rgb, params)
     code, squared = codes.nearest(rgb, table)
     return (squared == 0) | (code == len(table.depths))
 
 
-def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """How a target of legal colours contradicts its mask of valid pixels, a sentence each.
 
     rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. A pixel has a depth where it is valid.
@@ -133,7 +152,7 @@ def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
     return [f"the instruction does not ask for the palette {palette!r}"]
 
 
-def roundtrip(label: Depth, rgb: Tensor, params: Mapping[str, Any]) -> float:
+def roundtrip(label: Depth, rgb: Array, params: Mapping[str, Any]) -> float:
     """The largest error of a drawn depth map, in code steps; rounding alone makes up to 0.5.
 
     inf if a pixel that has a depth decodes to none, or the other way round.
@@ -150,7 +169,12 @@ def check_options(other_palettes: float = 0.2, lambda_: str = LAMBDA, c: str = C
         raise ValueError(f"lambda_ and c are decimals or fractions, got {got}") from err
 
 
-def _tables(like: Tensor, params: Mapping[str, Any]) -> codes.Tables:
+def check_query_options(lambda_: str = LAMBDA, c: str = C) -> None:
+    """Raise ValueError for constants that `check_options` refuses."""
+    check_options(0, lambda_, c)
+
+
+def _tables(like: Array, params: Mapping[str, Any]) -> codes.Tables:
     return codes.tables(
-        str(like.device), str(params["palette"]), str(params["lambda"]), str(params["c"])
+        place(like), str(params["palette"]), str(params["lambda"]), str(params["c"])
     )

@@ -21,12 +21,14 @@ Convention: arXiv 2604.20329, instance segmentation and its Appendix A.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.core.arrays import Array, filled, namespace, numpy, place, placed
 from vbdata.core.english import plural
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
@@ -37,12 +39,14 @@ from .parts import colours
 from .parts.absent import absent_classes
 from .parts.agreement import outside_faults, palette_faults
 from .parts.components import components
+from .parts.label_maps import by_image, least_iou
+from .parts.legend import MAY_BE_EMPTY
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from torch import Tensor
 
 NEEDS = ("segments",)
+ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "1 - IoU"
 PARAMS = {"class": "object", "palette": [], "background": [0, 0, 0]}
@@ -126,37 +130,77 @@ def ask(
     return Ask(instruction=text, params=params)
 
 
-def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
+def queries(columns: pa.Table) -> NDArray[np.int64]:
+    """int64[N]: a query for each class that can be counted, and for each that is known absent."""
+    import pyarrow.compute as pc
+
+    classes = columns["classes"].combine_chunks()
+    of = pc.list_parent_indices(classes).to_numpy()
+    thing = pc.struct_field(pc.list_flatten(classes), "thing").to_numpy(zero_copy_only=False)
+    there = np.bincount(of[thing], minlength=len(columns))
+    absent = pc.fill_null(pc.list_value_length(columns["absent"]), 0).to_numpy()
+    return np.asarray(there + absent, np.int64)
+
+
+def ask_query(
+    entry: Entry,
+    query: int,
+    vote: int,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+) -> Ask:
+    """A benchmark's prompt for one class: those that the image has, then those that it has not.
+
+    However many instances there are and however small: the palette is only the target's, and the
+    target lacks those that no answer can show. Raises BadSample("out of range") above 4,912.
+    """
+    counted = {fact.name: fact.instances for fact in entry.classes if fact.thing}
+    asked = [*counted, *(entry.absent or ())][query]
+    background = phrase("instance", "backgrounds", "black", rng)
+    text = prompt("instance", rng, plural=plural(asked), background=background)
+    palette = colours.many(counted.get(asked, 0), rng)
+    params = {
+        "class": asked,
+        "palette": [list(rgb) for rgb in palette],
+        "background": list(colours.BLACK),
+        MAY_BE_EMPTY: True,
+    }
+    return Ask(instruction=text, params=params)
+
+
+def render(label: Segments, params: Mapping[str, Any]) -> Array:
     """Draw uint8 RGB [..., H, W, 3]: the k-th instance of the class in the palette's k-th colour.
 
     Raises BadSample("empty label") if instances were asked for and none is visible, and
     BadSample("garbled annotation") if the label has more of them than the palette.
     """
-    import torch
+    table, places = _table(params), _places(label, params)
+    if len(table) == 1:
+        return filled(label.ids, table[0])
+    empty = bool(params.get(MAY_BE_EMPTY))
+    if len(places) == 1:
+        return colours.paint(label.ids, [table[k] for k in places[0]], empty=empty)
+    return colours.paint(by_image(label.ids, places, np.int32), table, empty=empty)
 
-    ids = _painted(label, params)
-    if params["palette"]:
-        return colours.paint(ids, _table(params))
-    background = torch.tensor(params["background"], dtype=torch.uint8, device=ids.device)
-    return background.expand(*ids.shape, 3).contiguous()
 
-
-def valid(label: Segments, params: Mapping[str, Any]) -> Tensor:
+def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: all but the annotators' void and unpainted segments of the class.
 
     Those are its crowds and its tiny instances. There is no void for a class that is known in all
     of the image (Segments.known).
     """
-    import torch
-
     asked = [False, *(name == params["class"] for name in label.classes)]
-    of_class = torch.tensor(asked, device=label.ids.device).index_select(0, label.ids.reshape(-1))
-    looked = torch.ones_like(label.valid) if params["class"] in label.known else label.valid
-    return looked & ~(of_class.reshape(label.ids.shape) & (_painted(label, params) == 0))
+    answered = [
+        [bool(place) or not of_class for place, of_class in zip(of, asked, strict=True)]
+        for of in _places(label, params)
+    ]
+    shown = by_image(label.ids, answered, np.bool_)
+    return shown if params["class"] in label.known else label.valid & shown
 
 
 def decode(
-    rgb: Tensor,
+    rgb: Array,
     params: Mapping[str, Any],
     *,
     radius: int = 14,
@@ -173,10 +217,9 @@ def decode(
     Every pixel is valid.
     """
     import cv2
-    import torch
 
     size = rgb.shape[-3:]
-    images = np.ascontiguousarray(rgb.detach().cpu().numpy()).reshape(-1, *size)
+    images = np.ascontiguousarray(numpy(rgb)).reshape(-1, *size)
     red, green, blue = params["background"]
     instances = [
         components(
@@ -189,44 +232,40 @@ def decode(
         )
         for image in images
     ]
-    ids = torch.from_numpy(np.stack(instances).reshape(rgb.shape[:-1])).to(rgb.device)
+    ids = placed(np.stack(instances).reshape(rgb.shape[:-1]), place(rgb))
     most = max(int(one.max()) for one in instances)
-    return _segments(ids, most, torch.ones_like(ids).bool(), params)
+    return _segments(ids, most, ids >= 0, params)
 
 
-def exact(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
+def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
     """The instances of a target as `render` drew it, in the order of the palette.
 
     rgb: uint8[..., H, W, 3]; colours of neither palette nor background are not valid.
     """
     ids = colours.which(rgb, _table(params))
-    return _segments(ids.clamp_min(0), len(params["palette"]), ids >= 0, params)
+    return _segments(namespace(ids).clip(ids, 0, None), len(params["palette"]), ids >= 0, params)
 
 
-def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:
+def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
     """1 - the smallest IoU of an instance or the background between label and decoded target.
 
     Decoded by `exact`; 0.0 if every pixel agrees.
     """
-    import torch
-
-    wanted, back = _painted(label, params), exact(rgb, params)
-    decoded = torch.where(back.valid, back.ids, -1)
-    if bool((decoded == wanted).all()):
+    table, places = _table(params), _places(label, params)
+    distinct = len(set(table)) == len(table)  # then equal colours are equal instances
+    single = distinct and len(places) == 1
+    if single and colours.has_colours(rgb, label.ids, [table[k] for k in places[0]]):
         return 0.0
-    count = len(params["palette"]) + 2
-    both = torch.bincount(wanted[decoded == wanted] + 1, minlength=count)
-    sizes = [torch.bincount(ids.reshape(-1) + 1, minlength=count) for ids in (decoded, wanted)]
-    present = sizes[0] + sizes[1] > 0
-    return float((1 - both / (sizes[0] + sizes[1] - both).clamp_min(1))[present].max())
+    wanted = by_image(label.ids, places, np.int32)
+    return 1.0 - least_iou(colours.which(rgb, table), wanted, len(table))
 
 
-def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a palette or background colour."""
     return colours.legal(rgb, _table(params))
 
 
-def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """How a target of legal colours contradicts valid.png or its params, a sentence each.
 
     rgb: uint8[H, W, 3]; valid: bool[H, W]. Of the instances that were asked for some are painted,
@@ -237,21 +276,24 @@ def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> lis
     ids = colours.which(rgb, table)
     pixels = _pixels(ids, len(params["palette"]))
     faults = [*palette_faults(table), *outside_faults(ids > 0, valid)]
-    if pixels and not any(pixels):
+    if pixels and not any(pixels) and not params.get(MAY_BE_EMPTY):
         faults.append("no instance is painted")
     faults += [
         f"instance {number} has {count} pixels: so few are not painted"
         for number, count in enumerate(pixels, start=1)
-        if 0 < count * PARTS < ids.numel()
+        if 0 < count * PARTS < math.prod(ids.shape)
     ]
     return faults
 
 
-def unpainted(rgb: Tensor, params: Mapping[str, Any]) -> int:
+def unpainted(rgb: Array, params: Mapping[str, Any]) -> int:
     """How many colours of the palette a target, uint8[H, W, 3], does not have.
 
-    Those of instances that a crop leaves nothing of or that others hide, which is rare.
+    Those of instances that a crop leaves nothing of or that others hide, which is rare; 0 where a
+    benchmark asks, for which it is not.
     """
+    if params.get(MAY_BE_EMPTY):
+        return 0
     return _pixels(colours.which(rgb, _table(params)), len(params["palette"])).count(0)
 
 
@@ -262,18 +304,15 @@ def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
     return [] if said else [f"the instruction does not ask for {name!r}"]
 
 
-def _pixels(ids: Tensor, instances: int) -> list[int]:
+def _pixels(ids: Array, instances: int) -> list[int]:
     """How many pixels of int32[H, W] each instance has, the background and other colours not."""
-    import torch
-
-    counts = torch.bincount(ids.reshape(-1).clamp_min(0), minlength=instances + 1)
+    xp = namespace(ids)
+    counts = xp.bincount(xp.clip(ids, 0, None).reshape(-1), minlength=instances + 1)
     return [int(count) for count in counts[1:].tolist()]
 
 
-def _painted(label: Segments, params: Mapping[str, Any]) -> Tensor:
-    """int32[..., H, W]: k where the k-th instance of the class is painted, from 1; else 0."""
-    import torch
-
+def _places(label: Segments, params: Mapping[str, Any]) -> list[list[int]]:
+    """For each image, for each id of the label: which instance it is painted as, from 1; else 0."""
     numbers = [0]  # of each segment: which instance of the class it is
     for name, crowd in zip(label.classes, label.crowds, strict=True):
         numbers.append(max(numbers) + 1 if name == params["class"] and not crowd else 0)
@@ -281,17 +320,15 @@ def _painted(label: Segments, params: Mapping[str, Any]) -> Tensor:
     if max(numbers) > count:
         detail = f"more than the {count} instances of {params['class']!r} in the index"
         raise BadSample("garbled annotation", detail)
-    images = label.ids.reshape(-1, label.ids.shape[-2] * label.ids.shape[-1])
-    rows = []
-    for image in images:
-        pixels = torch.bincount(image, minlength=len(numbers))
-        large = pixels * PARTS >= len(image)
-        table = torch.tensor(numbers, dtype=torch.int32, device=image.device) * large
-        rows.append(table.index_select(0, image))
-    return torch.stack(rows).reshape(label.ids.shape)
+    places = []
+    for image in label.ids.reshape(-1, math.prod(label.ids.shape[-2:])):
+        pixels = namespace(image).bincount(image, minlength=len(numbers)).tolist()
+        large = [count * PARTS >= len(image) for count in pixels[: len(numbers)]]
+        places.append([n if here else 0 for n, here in zip(numbers, large, strict=True)])
+    return places
 
 
-def _segments(ids: Tensor, count: int, valid: Tensor, params: Mapping[str, Any]) -> Segments:
+def _segments(ids: Array, count: int, valid: Array, params: Mapping[str, Any]) -> Segments:
     return Segments(
         ids=ids,
         classes=(str(params["class"]),) * count,

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core import compiled
+from vbdata.core.arrays import Array, namespace, place, placed
 from vbdata.core.prompts import prompt
 from vbdata.core.rng import Stream
 from vbdata.core.rounding import sqrt
@@ -34,9 +35,9 @@ from .parts.agreement import mask_faults
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from torch import Tensor
 
 NEEDS = ("normals",)
+ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.4, "degrees"  # half a step of 2 / 255 in three channels turns 0.39
 
@@ -60,28 +61,28 @@ def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = (
     return Ask(instruction=prompt("normals", rng), params=dict(PARAMS))
 
 
-def render(label: Normals, params: Mapping[str, Any]) -> Tensor:
+def render(label: Normals, params: Mapping[str, Any]) -> Array:
     """Draw normals as uint8 RGB [..., H, W, 3]; sky magenta, pixels without a normal mid-grey."""
-    import torch
-
+    xp = namespace(label.xyz)
     if library := _library(label):
-        rgb = torch.empty((*label.valid.shape, 3), dtype=torch.uint8)
+        rgb = xp.empty((*label.valid.shape, 3), dtype=xp.uint8)
         colours = compiled.packed(SKY), compiled.packed(INVALID)
         library.vb_normals_encode(*_addresses(label), *colours, compiled.address(rgb))
         return rgb
-    half = (1.0 - label.xyz).mul_(127.5).add_(0.5)
-    rgb = half.nan_to_num_(0.0).clamp_(0.0, 255.0).to(torch.uint8).movedim(-3, -1).contiguous()
-    invalid, sky = torch.tensor((INVALID, SKY), dtype=torch.uint8, device=rgb.device)
-    rgb = torch.where(label.valid.unsqueeze(-1), rgb, invalid)
-    return torch.where(label.sky.unsqueeze(-1), sky, rgb)
+    half = (1.0 - label.xyz) * 127.5 + 0.5
+    half = xp.clip(xp.nan_to_num(half, nan=0.0), 0.0, 255.0)
+    rgb = xp.asarray(xp.moveaxis(half, -3, -1), dtype=xp.uint8)
+    invalid, sky = placed(np.array((INVALID, SKY), np.uint8), place(rgb))
+    rgb = xp.where(label.valid[..., None], rgb, invalid)
+    return xp.where(label.sky[..., None], sky, rgb)
 
 
-def valid(label: Normals, params: Mapping[str, Any]) -> Tensor:
+def valid(label: Normals, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels that have an answer, a normal or the sky."""
     return label.valid | label.sky
 
 
-def decode(rgb: Tensor, params: Mapping[str, Any]) -> Normals:
+def decode(rgb: Array, params: Mapping[str, Any]) -> Normals:
     """Unit normals, float32[..., 3, H, W] in OpenCV axes, from uint8 RGB [..., H, W, 3].
 
     Not valid: colours whose vector is shorter than 0.5 or longer than 1.4, and sky, which is every
@@ -90,17 +91,17 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Normals:
     xyz, length = _vectors(rgb)
     good = (length >= SHORTEST) & (length <= LONGEST)
     sky = _within(rgb, SKY, SKY_RADIUS)
-    unit = xyz * (1.0 / length.clamp_min(1e-6)).unsqueeze(-3)
+    unit = xyz * (1.0 / namespace(rgb).clip(length, 1e-6, None))[..., None, :, :]
     return Normals(xyz=unit, valid=good & ~sky, sky=sky)
 
 
-def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] whose colour `render` can produce."""
-    unit = (_vectors(rgb)[1] - 1.0).abs() <= UNIT_ERROR
+    unit = abs(_vectors(rgb)[1] - 1.0) <= UNIT_ERROR
     return unit | _within(rgb, SKY, 0) | _within(rgb, INVALID, 0)
 
 
-def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """How a target of legal colours contradicts its mask of valid pixels, a sentence each.
 
     rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. A pixel has a normal, or is sky, where it is
@@ -110,22 +111,21 @@ def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> lis
     return mask_faults(label.valid | label.sky, valid, "a normal or sky")
 
 
-def roundtrip(label: Normals, rgb: Tensor, params: Mapping[str, Any]) -> float:
+def roundtrip(label: Normals, rgb: Array, params: Mapping[str, Any]) -> float:
     """The largest angle between a normal and its decoded colour, in degrees.
 
     inf if a pixel is valid, or sky, only before or only after decoding.
     """
-    import torch
-
-    if (library := _library(label)) and rgb.is_contiguous():
+    if (library := _library(label)) and compiled.library_for(uint8=rgb):
         bounds = STEP, SHORTEST, LONGEST, compiled.packed(SKY), SKY_RADIUS**2
         farthest = library.vb_normals_error(*_addresses(label), compiled.address(rgb), *bounds)
         return _degrees(farthest)
     decoded = decode(rgb, params)
     if bool(((decoded.valid != label.valid) | (decoded.sky != label.sky)).any()):
         return math.inf
-    x, y, z = (decoded.xyz.movedim(-3, 0) - label.xyz.movedim(-3, 0)).unbind(0)
-    squared = torch.where(label.valid, x * x + y * y + z * z, 0.0)
+    xp = namespace(rgb)
+    x, y, z = xp.moveaxis(decoded.xyz - label.xyz, -3, 0)
+    squared = xp.where(label.valid, x * x + y * y + z * z, 0.0)
     return _degrees(float(squared.max()))
 
 
@@ -148,19 +148,19 @@ def _library(label: Normals) -> Any:
 
 def _addresses(label: Normals) -> tuple[int, int, int, int]:
     arrays = [compiled.address(each) for each in (label.xyz, label.valid, label.sky)]
-    return arrays[0], arrays[1], arrays[2], label.valid.numel()
+    return arrays[0], arrays[1], arrays[2], math.prod(label.valid.shape)
 
 
-def _vectors(rgb: Tensor) -> tuple[Tensor, Tensor]:
+def _vectors(rgb: Array) -> tuple[Array, Array]:
     """The vectors of colours, float32[..., 3, H, W], before scaling; their lengths [..., H, W]."""
-    import torch
+    xp = namespace(rgb)
+    channels = xp.asarray(rgb, dtype=xp.float32)
+    x, y, z = (1.0 - channels[..., k] * STEP for k in range(3))
+    return xp.stack((x, y, z), -3), sqrt(x * x + y * y + z * z)
 
-    xyz = 1.0 - rgb.to(torch.float32).movedim(-1, -3) * STEP
-    x, y, z = xyz.unbind(-3)
-    return xyz, sqrt(x * x + y * y + z * z)
 
-
-def _within(rgb: Tensor, colour: tuple[int, int, int], radius: int) -> Tensor:
+def _within(rgb: Array, colour: tuple[int, int, int], radius: int) -> Array:
     """bool[..., H, W]: pixels at most `radius` from a colour."""
-    r, g, b = (channel - value for channel, value in zip(rgb.int().unbind(-1), colour, strict=True))
+    xp = namespace(rgb)
+    r, g, b = (xp.asarray(rgb[..., k], dtype=xp.int32) - colour[k] for k in range(3))
     return r * r + g * g + b * b <= radius**2

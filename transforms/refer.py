@@ -14,6 +14,7 @@ Options in a recipe: `tasks: {refer: {several: 0.33, negatives: 0.1}}`. Conventi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,12 +27,22 @@ from vbdata.core.types import Ask, Entry, Expression
 
 from .parts import colours
 from .parts.absent import absent_classes
-from .parts.legend import contradictions, decode, legal, render, roundtrip, unsaid, valid
+from .parts.legend import (
+    MAY_BE_EMPTY,
+    contradictions,
+    decode,
+    legal,
+    render,
+    roundtrip,
+    unsaid,
+    valid,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 NEEDS = ("segments", "expressions")
+ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "1 - IoU"
 PARAMS = {"legend": None, "background": [0, 0, 0]}
@@ -94,6 +105,48 @@ def ask(
     )
     legend = [{"name": e.text, "rgb": list(rgb), "targets": list(e.targets)} for e, rgb in painted]
     return Ask(instruction=text, params={"legend": legend, "background": list(colours.BLACK)})
+
+
+def queries(columns: pa.Table) -> NDArray[np.int64]:
+    """int64[N]: a query for each expression of an entry, whether or not its words are clear."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(columns["expressions"]).to_numpy(), np.int64)
+
+
+def ask_query(
+    entry: Entry,
+    query: int,
+    vote: int,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+) -> Ask:
+    """A benchmark's prompt for one expression as it stands in the data, in the vote's colour.
+
+    The `targets` of the legend count the segments of the entry as `narrowed` leaves it. An
+    expression that means nothing has an empty region, and so has one whose targets others hide.
+    """
+    asked = entry.expressions[query]
+    (rgb,) = colours.draw(1, rng, tuple(colours.NAMED.values()))
+    style = rng.choice(colours.FORMATS)
+    said = f'"{asked.text}"' if '"' not in asked.text else asked.text
+    text = prompt(
+        "refer",
+        rng,
+        pairs=f"{said} in {colours.say(rgb, style)}",
+        background=phrase("refer", "backgrounds", "black", rng),
+    )
+    legend = [{"name": asked.text, "rgb": list(rgb), "targets": list(asked.targets)}]
+    return Ask(
+        instruction=text,
+        params={"legend": legend, "background": list(colours.BLACK), MAY_BE_EMPTY: True},
+    )
+
+
+def narrowed(entry: Entry, query: int) -> Entry:
+    """The entry with the one expression that is asked: readers draw what it means over the rest."""
+    return replace(entry, expressions=(entry.expressions[query],))
 
 
 def _clear(entry: Entry) -> Sequence[Expression]:

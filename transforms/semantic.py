@@ -19,23 +19,35 @@ prose or JSON; colours as names, #hex or tuples; unlisted areas are background).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.core.arrays import look_up, namespace
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Segments
 
 from .parts import colours
 from .parts.absent import absent_classes
-from .parts.legend import contradictions, decode, legal, render, roundtrip, unsaid, valid
+from .parts.legend import (
+    MAY_BE_EMPTY,
+    contradictions,
+    decode,
+    legal,
+    render,
+    roundtrip,
+    unsaid,
+    valid,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 NEEDS = ("segments",)
+ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "1 - IoU"
 PARAMS = {"legend": None, "background": [0, 0, 0]}
@@ -101,6 +113,46 @@ def ask(
     return _ask(rng.shuffled(present), rng)
 
 
+def queries(columns: pa.Table) -> NDArray[np.int64]:
+    """int64[N]: one query an entry, however many classes it has."""
+    return np.ones(len(columns), np.int64)
+
+
+def ask_query(
+    entry: Entry,
+    query: int,
+    vote: int,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    legend: Mapping[str, Any] = {},
+) -> Ask:
+    """A benchmark's prompt: the same legend for every record, its colours passed on by each vote.
+
+    legend: name -> [r, g, b], in the order of the prompt; by default all classes of the vocabulary,
+    far apart. Over as many votes as it has entries every class has every colour once.
+    """
+    names = list(legend) or [name for name, _ in vocabulary]
+    palette = [(int(r), int(g), int(b)) for r, g, b in legend.values()] or colours.draw(
+        len(names), Stream("legend"), colours.lattice()
+    )
+    shift = vote % len(palette)
+    turned = list(zip(names, palette[shift:] + palette[:shift], strict=True))
+    asked = _worded(turned, rng.choice([f for f in colours.FORMATS if f != "name"]), rng)
+    return replace(asked, params={**asked.params, MAY_BE_EMPTY: True})
+
+
+def check_query_options(legend: Mapping[str, Any] = {}) -> None:
+    """Raise ValueError unless a legend gives each name a colour of its own, none of them black."""
+    seen = {colours.BLACK: "the background"}
+    for name, rgb in legend.items():
+        fits = isinstance(rgb, Sequence) and len(rgb) == 3
+        if not fits or not all(type(v) is int and 0 <= v <= 255 for v in rgb):
+            raise ValueError(f"legend: {name} should be [r, g, b] from 0 to 255, got {rgb!r:.80}")
+        if (other := seen.setdefault(tuple(rgb), str(name))) != str(name):
+            raise ValueError(f"legend: {name} has the colour of {other}")
+
+
 def _ask(names: Sequence[str], rng: Stream) -> Ask:
     style = rng.choice(colours.FORMATS)
     if style == "name" and len(names) > len(colours.NAMED) // 2:
@@ -147,20 +199,20 @@ def vote(answers: Sequence[Segments]) -> Segments:
     vote; one without any vote is not valid. Ties go to the background, then to the class that comes
     first in the first answer.
     """
-    import torch
-
     first = answers[0]
-    places = {"": 0} | {name: k + 1 for k, name in enumerate(first.classes)}
-    votes = torch.zeros((len(places), *first.ids.shape), dtype=torch.int16, device=first.ids.device)
+    xp = namespace(first.ids)
+    numbers = {"": 0} | {name: k + 1 for k, name in enumerate(first.classes)}
+    shape = (len(numbers), *first.ids.shape)
+    votes = xp.zeros(shape, dtype=xp.int16, device=first.ids.device)
     for answer in answers:
-        table = [places[name] for name in ("", *answer.classes)]
-        ids = torch.tensor(table, device=answer.ids.device)[answer.ids.long()]
-        votes.scatter_add_(0, ids.unsqueeze(0), answer.valid.to(torch.int16).unsqueeze(0))
-    most, ids = votes.max(0)
+        table = np.array([numbers[name] for name in ("", *answer.classes)], np.int32)
+        ids = look_up(table, answer.ids)
+        for number in range(len(numbers)):
+            votes[number] += (ids == number) & answer.valid
     return Segments(
-        ids=ids.to(torch.int32),
+        ids=xp.asarray(xp.argmax(votes, 0), dtype=xp.int32),
         classes=first.classes,
         things=first.things,
         crowds=first.crowds,
-        valid=most > 0,
+        valid=xp.amax(votes, 0) > 0,
     )

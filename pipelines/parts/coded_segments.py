@@ -91,12 +91,10 @@ def facts(listed: Sequence[Part]) -> tuple[ClassFact, ...]:
 
 def segments(ids: NDArray[np.int32], listed: Sequence[Part]) -> Segments:
     """The label of a map of segment numbers, int32[H, W] as `numbers` makes it; 0 is not valid."""
-    import torch
-
     return Segments(
-        ids=torch.from_numpy(ids),
+        ids=ids,
         classes=tuple(part.name for part in listed),
         things=tuple(part.thing for part in listed),
         crowds=tuple(part.crowd for part in listed),
-        valid=torch.from_numpy(ids > 0),
+        valid=ids > 0,
     )

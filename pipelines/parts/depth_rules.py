@@ -95,7 +95,7 @@ def _number(key: str, value: Any, most: float) -> float:
 def _check(sample: Sample, asked: Rules, entry: Entry) -> None:
     """Raise BadSample("left out") if a frame breaks a rule, which the detail begins with."""
     depth: Depth = sample.labels["depth"]
-    metres, valid = depth.metres.numpy(), depth.valid.numpy()
+    metres, valid = depth.metres, depth.valid
     invalid = 1 - np.count_nonzero(valid) / valid.size
     if invalid > asked.max_invalid:
         detail = (

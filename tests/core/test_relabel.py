@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vbdata.core.relabel import relabelled
@@ -12,16 +13,14 @@ from vbdata.errors import BadSample
 
 
 def segments(*classes: str, known: tuple[str, ...] = ()) -> Segments:
-    import torch
-
-    ids = torch.tensor([list(range(len(classes) + 1))], dtype=torch.int32)
+    ids = np.array([list(range(len(classes) + 1))], np.int32)
     flags = (True,) * len(classes)
     return Segments(
         ids=ids,
         classes=classes,
         things=flags,
         crowds=(False,) * len(classes),
-        valid=torch.ones_like(ids).bool(),
+        valid=np.ones_like(ids, np.bool_),
         known=known,
     )
 

@@ -131,13 +131,11 @@ def test_a_constant_is_learnt_from_other_scenes(truth: BuildTruth, cap: float) -
     for key, label in labels.items():
         group = truth.row(key).group
         near = [
-            other.metres[other.valid].numpy()
-            for k, other in labels.items()
-            if truth.row(k).group != group
+            other.metres[other.valid] for k, other in labels.items() if truth.row(k).group != group
         ]
         others = np.concatenate(near)
         constant = np.median(others[others < cap])
-        t = label.metres[label.valid].numpy()
+        t = label.metres[label.valid]
         t = t[(t > 0.001) & (t < cap)]
         errors.append(float(np.mean(np.abs(constant - t) / t)))
     how = EvaluationOptions(crop="none", max_depth=cap, tasks=("depth",))

@@ -64,23 +64,19 @@ def test_answers_are_clipped_and_sky_counts_as_the_cap() -> None:
 
 
 def test_no_pixel_to_score_defines_nothing() -> None:
-    import torch
-
     truth = f32([np.inf, 200.0, 0.0])
     assert depth_scores(truth, truth, np.ones((1, 3), bool), 80.0) is None
     meter = DepthMeter(80.0, None, "none")
-    label = Depth(metres=torch.from_numpy(truth), valid=torch.ones(1, 3, dtype=torch.bool))
+    label = Depth(metres=truth, valid=np.ones((1, 3), np.bool_))
     meter.add(label, label, same(3, 1))
     assert meter.result() == {}
 
 
 def test_the_mean_is_over_images_not_pixels() -> None:
-    import torch
-
     meter = DepthMeter(80.0, None, "none")
     for width, factor in ((1, 2.0), (3, 1.0)):
-        truth = torch.full((1, width), 2.0)
-        valid = torch.ones(1, width, dtype=torch.bool)
+        truth = np.full((1, width), 2, np.float32)
+        valid = np.ones((1, width), np.bool_)
         meter.add(
             Depth(metres=truth, valid=valid),
             Depth(metres=truth * factor, valid=valid),
@@ -164,11 +160,9 @@ def unit(*rows: list[float]) -> Any:
 
 
 def normals(xyz: Any, valid: Any = None) -> Normals:
-    import torch
-
-    good = torch.ones(1, xyz.shape[1], dtype=torch.bool)
-    good = good if valid is None else torch.tensor([valid])
-    return Normals(xyz=torch.from_numpy(xyz)[:, None], valid=good, sky=~good)
+    good = np.ones((1, xyz.shape[1]), np.bool_)
+    good = good if valid is None else np.array([valid])
+    return Normals(xyz=xyz[:, None], valid=good, sky=~good)
 
 
 def test_angles_by_hand() -> None:
@@ -239,8 +233,6 @@ def slow_ssim(one: Any, other: Any) -> float:
 
 
 def test_images_by_hand_and_by_definition() -> None:
-    import torch
-
     rng = np.random.default_rng(3)
     one = rng.integers(0, 256, (17, 19, 3), dtype=np.uint8)
     other = np.clip(one.astype(int) + rng.integers(-30, 31, one.shape), 0, 255).astype(np.uint8)
@@ -253,5 +245,5 @@ def test_images_by_hand_and_by_definition() -> None:
     small = one[:10]
     assert ssim(small, small) is None
     meter = ImagesMeter()
-    meter.add(torch.from_numpy(small), torch.from_numpy(small), same(19, 10))
+    meter.add(small, small, same(19, 10))
     assert meter.result() == {"psnr": 100.0, "ssim": None}

@@ -17,10 +17,8 @@ ANY = Geometry(source=(1, 1), scaled=(1, 1), left=0, top=0, width=1, height=1)
 
 
 def segments(ids: Any, names: tuple[str, ...], valid: Any = None) -> Segments:
-    import torch
-
-    at = torch.tensor(np.atleast_2d(ids), dtype=torch.int32)
-    good = torch.ones_like(at).bool() if valid is None else torch.tensor(np.atleast_2d(valid))
+    at = np.array(np.atleast_2d(ids), np.int32)
+    good = np.ones_like(at, np.bool_) if valid is None else np.atleast_2d(valid)
     off = (False,) * len(names)
     return Segments(ids=at, classes=names, things=off, crowds=off, valid=good)
 

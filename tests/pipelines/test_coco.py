@@ -116,7 +116,7 @@ def test_every_real_instance_is_painted_as_pycocotools_would(split: str, kind: s
             area = mask.sum() + (1e9 if part["iscrowd"] else 0)
             wins = mask & (area <= best)
             expected[wins], best[wins] = k + 1, area
-        assert np.array_equal(found.ids.numpy(), expected), entry.id
+        assert np.array_equal(found.ids, expected), entry.id
         assert found.crowds == tuple(bool(a["iscrowd"]) for a in noted)
         assert bool(found.valid.all())
         crowds += sum(found.crowds)
@@ -176,11 +176,11 @@ def test_every_real_stuff_pixel_and_area_is_exact() -> None:
             assert int(coco_mask.area(a["segmentation"])) == a["area"] == mask.sum()
             covered += mask
             number = named.index(a) + 1 if a in named else 0
-            assert np.array_equal(np.unique(found.ids.numpy()[mask]), [number])
+            assert np.array_equal(np.unique(found.ids[mask]), [number])
             assert number == 0 or int((found.ids == number).sum()) == a["area"]
             count += 1
         assert covered.max() == 1
-        assert np.array_equal(found.valid.numpy(), covered > 0)
+        assert np.array_equal(found.valid, covered > 0)
     assert count == 17
 
 
@@ -194,7 +194,7 @@ def test_real_panoptic_areas_are_exact() -> None:
         colors = red + 256 * green + 256 * 256 * blue  # panopticapi's rgb2id
         parts = sorted(annotation_["segments_info"], key=lambda part: part["id"])
         known = np.array([0, *(part["id"] for part in parts)])
-        assert np.array_equal(known[found.ids.numpy()], colors)
+        assert np.array_equal(known[found.ids], colors)
         for k, part in enumerate(parts, 1):
             assert int((found.ids == k).sum()) == part["area"]
             assert found.crowds[k - 1] == bool(part["iscrowd"])
@@ -416,8 +416,8 @@ def test_an_annotation_without_a_mask_costs_the_image_nothing_else(
     assert re.match(r"(no|unusable) mask: annotation 2: .", line)
     found = segments(root, entry)
     assert found.classes == ("person",)
-    assert np.array_equal(np.argwhere(~found.valid.numpy()).min(0), [10, 20])
-    assert np.array_equal(np.argwhere(~found.valid.numpy()).max(0), [15, 25])
+    assert np.array_equal(np.argwhere(~found.valid).min(0), [10, 20])
+    assert np.array_equal(np.argwhere(~found.valid).max(0), [15, 25])
     assert int((~found.valid).sum()) == 36
 
 
@@ -560,23 +560,23 @@ def test_miniature_masks_are_the_truth(drawn: Path, kind: str) -> None:
         frame, surfaces = shot.frame, shot.scene.surfaces
         if kind == "stuff":
             wanted = demo.stuff_names(shot)
-            names = np.array(["other", *found.classes])[found.ids.numpy()]
+            names = np.array(["other", *found.classes])[found.ids]
             assert np.array_equal(names, wanted)
             assert bool(found.valid.all())
             continue
         things = [k for k, s in enumerate(surfaces, 1) if s.thing and (frame.ids == k).any()]
         for k in things:  # nothing overlaps here: one thing, one id of its name
-            inside = found.ids.numpy()[(frame.ids == k) & found.valid.numpy()]
+            inside = found.ids[(frame.ids == k) & found.valid]
             if inside.size:
                 (number,) = np.unique(inside)
                 surface = surfaces[k - 1]
                 assert found.classes[number - 1] == surface.name
                 assert found.things[number - 1]
                 assert found.crowds[number - 1] == surface.crowd
-        void = ~found.valid.numpy()
+        void = ~found.valid
         assert not void.any() or (kind == "panoptic" and void[:, -demo.VOID :].all())
         if kind == "instances":
-            assert np.array_equal(found.ids.numpy() > 0, np.isin(frame.ids, things))
+            assert np.array_equal(found.ids > 0, np.isin(frame.ids, things))
             counted = sum(f.instances for f in entry.classes)
             assert counted == sum(not surfaces[k - 1].crowd for k in things)
 
@@ -605,7 +605,7 @@ def test_exif_turns_nothing(tmp_path: Path, orientation: int) -> None:
     assert sample.image == data
     stored = decode_rgb(data)
     assert stored.shape == (HEIGHT, WIDTH, 3)
-    assert np.array_equal(stored[..., 0] > 127, sample.labels["segments"].ids.numpy() == 1)
+    assert np.array_equal(stored[..., 0] > 127, sample.labels["segments"].ids == 1)
     # handed on as it is only if no viewer would turn it; else its stored pixels are encoded anew
     assert jpeg_header(data).plain == (orientation == 1)
 

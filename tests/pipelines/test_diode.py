@@ -76,8 +76,8 @@ def test_the_miniature_is_the_truth(tmp_path: Path, split: str) -> None:
         depth, mask = demo.scanned(shot, 3)
         found = diode.load(root, entry, ["depth"])
         label = found.labels["depth"]
-        assert np.array_equal(label.valid.numpy(), mask)
-        assert np.array_equal(label.metres.numpy(), np.where(mask, depth, 0))
+        assert np.array_equal(label.valid, mask)
+        assert np.array_equal(label.metres, np.where(mask, depth, 0))
         assert np.allclose(depth[mask], shot.frame.depth[mask], rtol=1e-6)
         assert not mask[~np.isfinite(shot.frame.depth)].any()
         masked += int((depth[~mask] > 0).sum())
@@ -134,7 +134,7 @@ def test_the_official_size_and_camera_without_a_header(tmp_path: Path) -> None:
 )
 def test_forms_of_depth(tmp_path: Path, depth: NDArray[np.float32]) -> None:
     found = read(tree(tmp_path, _depth=saved(depth)))
-    assert np.array_equal(found.metres.numpy(), metres()[..., 0])
+    assert np.array_equal(found.metres, metres()[..., 0])
     assert found.valid.all()
 
 
@@ -142,7 +142,7 @@ def test_forms_of_depth(tmp_path: Path, depth: NDArray[np.float32]) -> None:
 def test_forms_of_masks(tmp_path: Path, kind: str) -> None:
     mask = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % 3 > 0
     found = read(tree(tmp_path, _depth_mask=saved(mask.astype(kind))))
-    assert np.array_equal(found.valid.numpy(), mask)
+    assert np.array_equal(found.valid, mask)
     assert not found.metres[~found.valid].any()
 
 

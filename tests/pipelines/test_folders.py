@@ -171,7 +171,7 @@ def depth_of(root: Folder, **options: Any) -> Any:
 
 def drawn(label: Any, name: str) -> NDArray[np.uint8]:
     module = task(name)
-    rgb: NDArray[np.uint8] = module.render(label, module.PARAMS).numpy()
+    rgb: NDArray[np.uint8] = module.render(label, module.PARAMS)
     return rgb
 
 
@@ -210,8 +210,8 @@ def test_metres_of_every_type_of_file_are_the_same_bits(
     label = depth_of(tree, files=f"z/{kind}/*.*", **EXACT[kind])
     truth = scene[1].depth
     seen = np.isfinite(truth)
-    assert np.array_equal(label.valid.numpy(), seen)
-    assert np.array_equal(label.metres.numpy()[seen], truth[seen].astype(np.float32))
+    assert np.array_equal(label.valid, seen)
+    assert np.array_equal(label.metres[seen], truth[seen].astype(np.float32))
     assert np.array_equal(
         drawn(label, "depth"), drawn(depth_of(tree, files="z/npy/*.npy"), "depth")
     )
@@ -235,9 +235,9 @@ OTHER_KINDS: dict[str, dict[str, Any]] = {
 def test_every_kind_of_depth_gives_the_same_target(name: str, tree: Folder) -> None:
     plain = depth_of(tree, files="z/npy/*.npy")
     other = depth_of(tree, **OTHER_KINDS[name])
-    seen = plain.valid.numpy()
-    assert np.array_equal(other.valid.numpy(), seen)
-    metres, wanted = (each.metres.numpy()[seen] for each in (other, plain))
+    seen = plain.valid
+    assert np.array_equal(other.valid, seen)
+    metres, wanted = (each.metres[seen] for each in (other, plain))
     near = 6e-4 if name.startswith("milli") else 3e-7 * wanted
     assert (np.abs(metres - wanted) <= near).all()
     steps = np.abs(depth_codes(other) - depth_codes(plain))[seen.ravel()]
@@ -247,7 +247,7 @@ def test_every_kind_of_depth_gives_the_same_target(name: str, tree: Folder) -> N
 def test_a_wrong_kind_is_another_target(tree: Folder) -> None:
     plain = depth_of(tree, files="z/npy/*.npy")
     wrong = depth_of(tree, files="ray/*.npy")
-    seen = plain.valid.numpy().ravel()
+    seen = plain.valid.ravel()
     assert np.abs(depth_codes(wrong) - depth_codes(plain))[seen].max() > 5
 
 
@@ -281,8 +281,8 @@ def test_every_frame_and_coding_of_normals_gives_the_same_target(
     label = normals_of(tree, **{"files": f"n/{name}/*.*", **options})
     truth = np.moveaxis(scene[1].normals, -1, 0)
     seen = np.isfinite(scene[1].depth)
-    assert np.array_equal(label.valid.numpy(), seen)
-    error = np.abs(label.xyz.numpy() - truth)[:, seen].max()
+    assert np.array_equal(label.valid, seen)
+    error = np.abs(label.xyz - truth)[:, seen].max()
     assert error < (0.01 if name == "png8" else 2e-5)
     plain = drawn(normals_of(tree, files="n/opencv/*.npy", frame="opencv"), "normals")
     apart = np.abs(drawn(label, "normals").astype(int) - plain.astype(int)).max()
@@ -298,7 +298,7 @@ def test_normals_that_point_away_are_refused_turned_or_left_out(tree: Folder) ->
         tree, files="n/opencv/*.npy", frame=["left", "up", "backward"], two_sided=True
     )
     plain = normals_of(tree, files="n/opencv/*.npy", frame="opencv")
-    assert np.array_equal(turned.xyz.numpy(), plain.xyz.numpy())
+    assert np.array_equal(turned.xyz, plain.xyz)
 
 
 def test_bits_of_another_size_are_refused_unless_they_show_the_same(tree: Folder) -> None:
@@ -316,7 +316,7 @@ def test_sky_limits_and_invalid_values(tmp_path: Path) -> None:
     assert label.valid.tolist() == [[False, True, True, False], [True, False, True, True]]
     inf = float("inf")
     wanted = np.array([[0, 0.001, inf, 0], [2, 0, 0.003, inf]], np.float32)
-    assert np.array_equal(label.metres.numpy(), wanted)
+    assert np.array_equal(label.metres, wanted)
     put(tmp_path, "d/0.npy", npy(np.array([[np.nan, inf, -inf, -1], [0, 1, 2, 3]], np.float32)))
     label = depth_of(root, files="d/*.npy")
     assert label.valid.sum() == 3
@@ -336,8 +336,8 @@ def test_an_exr_in_its_display_window_and_by_its_channels(tmp_path: Path) -> Non
     label = depth_of(root, files="d/*.exr", channels="V.Depth.Z")
     whole = np.zeros((6, 8), np.float32)
     whole[1:5, 2:6] = values
-    assert np.array_equal(label.metres.numpy(), whole)
-    assert np.array_equal(label.valid.numpy(), whole > 0)
+    assert np.array_equal(label.metres, whole)
+    assert np.array_equal(label.valid, whole > 0)
 
 
 def test_exr_without_its_package_is_said_before_the_build(

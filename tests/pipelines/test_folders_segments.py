@@ -99,14 +99,14 @@ def fault(root: Path, **options: Any) -> str:
 
 def by_class(label: Segments) -> dict[str, NDArray[np.bool_]]:
     """The pixels of each class."""
-    ids, found = label.ids.numpy(), dict[str, NDArray[np.bool_]]()
+    ids, found = label.ids, dict[str, NDArray[np.bool_]]()
     for place, name in enumerate(label.classes, 1):
         found[name] = found.get(name, np.zeros(ids.shape, np.bool_)) | (ids == place)
     return found
 
 
 def check_classes(label: Segments, wanted: NDArray[np.uint8]) -> None:
-    assert np.array_equal(label.valid.numpy(), wanted != 255)
+    assert np.array_equal(label.valid, wanted != 255)
     for name, pixels in by_class(label).items():
         assert np.array_equal(pixels, wanted == NAMES.index(name)), name
     assert set(label.classes) == {NAMES[k] for k in np.unique(wanted) if k < 3}
@@ -181,7 +181,7 @@ def test_instances_tell_things_apart(root: Path) -> None:
     entry, label = read(root, files="mask/*.png", instances="object/*.png", **options)
     check_classes(label, classes())
     cars = [k for k, name in enumerate(label.classes, 1) if name == "car"]
-    pixels = {label.crowds[k - 1]: (label.ids.numpy() == k) for k in cars}
+    pixels = {label.crowds[k - 1]: (label.ids == k) for k in cars}
     assert len(cars) == 3
     assert np.array_equal(pixels[True], (classes() == 2) & (instances() == 0))
     assert np.array_equal(pixels[False], instances() == 9)  # the last of the two
@@ -202,7 +202,7 @@ def test_voc(root: Path) -> None:
         names={2: "car"},
     )
     assert set(label.classes) == {"car"}
-    assert np.array_equal(label.valid.numpy(), classes() != 255)
+    assert np.array_equal(label.valid, classes() != 255)
     assert sorted(label.crowds) == [False, False, True]
     assert np.array_equal(by_class(label)["car"], classes() == 2)
 
@@ -243,7 +243,7 @@ def test_ids_of_one_class(root: Path) -> None:
     put(root, "ids/0.png", grey(IDS.astype(np.uint16)))
     _, label = read(root, files="ids/*.png", coding="ids", names={"*": "cell"}, background=[0])
     assert label.classes == ("cell", "cell")
-    assert np.array_equal(label.ids.numpy() > 0, IDS > 0)
+    assert np.array_equal(label.ids > 0, IDS > 0)
 
 
 POLYGONS = {
@@ -343,7 +343,7 @@ def test_outlines_of_labelme(root: Path) -> None:
     assert np.array_equal(found["leaf"], leaf)
     void = np.zeros((HEIGHT, WIDTH), np.bool_)
     void[4, 8] = True
-    assert np.array_equal(label.valid.numpy(), ~void)
+    assert np.array_equal(label.valid, ~void)
     assert entry.left_out[0].startswith("garbled annotation: shape 3 is a point")
 
 

@@ -123,7 +123,7 @@ def test_the_real_frame_has_its_scenes_camera() -> None:
     x, y = np.meshgrid(np.arange(1024) - 511.5, np.arange(768) - 383.5)
     distance = hypersim._array(root, entry, "depth").astype(np.float64)
     usual = distance * 886.81 / np.sqrt(x * x + y * y + 886.81**2)
-    off = np.abs(usual - found.metres.numpy()) / found.metres.numpy()
+    off = np.abs(usual - found.metres) / found.metres
     assert 0.019 < np.median(off) < 0.023
     assert 0.05 < off.max() < 0.06
     with pytest.raises(BadSample, match=r"missing.*frame\.0000\.color\.hdf5"):
@@ -187,8 +187,8 @@ def test_normals_are_mended_or_refused(tmp_path: Path) -> None:
     assert bool(found.sky[0].all())
     assert not found.sky[1:].any()
     towards = np.array([0, 0, -1], np.float32)[:, None]
-    assert (found.xyz.numpy()[:, expected] == towards).all()  # OpenCV: the wall faces along -z
-    assert not found.xyz.numpy()[:, ~expected].any()
+    assert (found.xyz[:, expected] == towards).all()  # OpenCV: the wall faces along -z
+    assert not found.xyz[:, ~expected].any()
 
 
 def test_turning_is_judged_by_the_ray_and_not_by_z() -> None:
@@ -545,11 +545,11 @@ def test_miniature_scenes_are_the_truth(tmp_path: Path) -> None:
         assert np.array_equal(depth.valid, seen)
         assert np.array_equal(normals.sky, ~seen)
         assert np.allclose(depth.metres[depth.valid], shot.frame.depth[seen], rtol=6e-4)
-        valid = normals.valid.numpy()
+        valid = normals.valid
         assert np.array_equal(valid, seen) or (
             shot.id == demo.DEFECTIVE and valid[seen].mean() > 0.97
         )
-        cosine = (normals.xyz.numpy().transpose(1, 2, 0) * shot.frame.normals).sum(-1)
+        cosine = (normals.xyz.transpose(1, 2, 0) * shot.frame.normals).sum(-1)
         grazing = np.abs((rays_of(entries[name]) * shot.frame.normals).sum(-1)) < 2e-3
         assert (cosine[valid & ~grazing] > 0.9999).all()
         assert isinstance(sample.image, np.ndarray)

@@ -50,8 +50,6 @@ def test_segments_are_off_unless_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_is_a_segment(tmp_path: Path) -> None:
-    import torch
-
     root = tree(tmp_path)
     semantic, instance = labelled()
     label_frame(tmp_path, 0, semantic, instance)
@@ -75,7 +73,7 @@ def test_what_is_a_segment(tmp_path: Path) -> None:
     for number, (kind, which) in enumerate(((5, -1), (5, 12), (5, 32767), (7, 32767)), 2):
         expected[(semantic == kind) & (instance == which)] = number
     expected[semantic == 40] = 6
-    assert found.ids.dtype == torch.int32
+    assert found.ids.dtype == np.int32
     assert np.array_equal(found.ids, expected)
     assert np.array_equal(found.valid, semantic > 0)
 
@@ -200,7 +198,7 @@ def test_miniature_segments_are_the_truth(tmp_path: Path) -> None:
         wanted = np.array([*partitions.NYU40, ""])[np.where(kinds > 0, kinds - 1, 40)]
         assert np.array_equal(names, wanted)
         for k, surface in enumerate(shot.scene.surfaces, 1):
-            inside = found.ids.numpy()[shot.frame.ids == k]
+            inside = found.ids[shot.frame.ids == k]
             if inside.size and surface.thing and names[shot.frame.ids == k][0] not in UNCOUNTED:
                 (number,) = np.unique(inside)
                 assert np.array_equal(found.ids == number, shot.frame.ids == k)

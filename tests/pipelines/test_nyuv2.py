@@ -121,10 +121,10 @@ def test_sync_frames_are_the_truth(tmp_path: Path) -> None:
         assert np.allclose(entry.camera, (lens[0, 0], lens[1, 1], lens[0, 2], lens[1, 2]))
         raw = demo.raw_depth(shot, 1)
         found = depth(root, entry)
-        assert np.array_equal(found.valid.numpy(), (raw > 0) & (raw < 10) & inside())
+        assert np.array_equal(found.valid, (raw > 0) & (raw < 10) & inside())
         stored = np.floor(raw.astype(np.float64) * 1000 + 0.5)
-        expected = np.where(found.valid.numpy(), stored / 1000, 0).astype(np.float32)
-        assert np.array_equal(found.metres.numpy(), expected)
+        expected = np.where(found.valid, stored / 1000, 0).astype(np.float32)
+        assert np.array_equal(found.metres, expected)
         image = nyuv2.load(root, entry, []).image
         assert image == (tmp_path / entry.files["image"].path).read_bytes()
 
@@ -142,12 +142,12 @@ def test_labeled_frames_are_the_truth(tmp_path: Path) -> None:
         assert np.array_equal(sample.image, demo.picture(shot))
         raw, found = demo.raw_depth(shot, 1), sample.labels["depth"]
         valid = (raw > 0) & (raw < 10) & inside()
-        assert np.array_equal(found.valid.numpy(), valid)
-        assert np.array_equal(found.metres.numpy(), np.where(valid, raw, 0))
+        assert np.array_equal(found.valid, valid)
+        assert np.array_equal(found.metres, np.where(valid, raw, 0))
         labels, instances = demo.label_maps(shot)
-        segs, ids = sample.labels["segments"], sample.labels["segments"].ids.numpy()
+        segs, ids = sample.labels["segments"], sample.labels["segments"].ids
         void = (labels == 0) | (labels == demo.NAMES.index("unknown") + 1) | ~inside()
-        assert np.array_equal(segs.valid.numpy(), ~void)
+        assert np.array_equal(segs.valid, ~void)
         pairs = {}
         for label, instance in set(zip(labels[~void], instances[~void], strict=True)):
             here = (labels == label) & (instances == instance) & ~void
@@ -219,14 +219,14 @@ def test_which_depth_is_valid(tmp_path: Path) -> None:
     found = depth(root, entry)
     expected = inside()
     expected[50, 50:55] = False
-    assert np.array_equal(found.valid.numpy(), expected)
+    assert np.array_equal(found.valid, expected)
     assert not found.metres[~found.valid].any()
     assert found.metres[50, 55] < 10
     filled = next(iter(nyuv2.index(root, depth="filled")))
-    assert np.array_equal(depth(root, filled).valid.numpy(), inside())
+    assert np.array_equal(depth(root, filled).valid, inside())
     eigen = next(iter(nyuv2.index(root, region="eigen")))
     expected &= inside("eigen")
-    assert np.array_equal(depth(root, eigen).valid.numpy(), expected)
+    assert np.array_equal(depth(root, eigen).valid, expected)
     assert not segments(root, eigen).valid[:45].any()
     assert int(inside("eigen").sum()) == 426 * 560
 

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from PIL import Image
 
 from pipelines import parquet
@@ -92,13 +91,13 @@ def test_every_kind_of_label_is_that_of_the_scene(rooms: Folder) -> None:
         assert (entry.fault, entry.left_out, entry.group) == ("", (), f"parquet:{entry.id}")
         loaded = parquet.load(rooms, entry, parquet.LABELS[:4]).labels
         known = (shot.depth > 0) & (shot.depth < 65.5355)
-        assert torch.equal(loaded["depth"].valid, torch.from_numpy(known))
+        assert np.array_equal(loaded["depth"].valid, known)
         stored = np.where(known, np.rint(shot.depth * 1000) / 1000, 0)
-        assert np.array_equal(loaded["depth"].metres.numpy(), stored.astype(np.float32))
-        cosines = (loaded["normals"].xyz.numpy() * np.moveaxis(shot.normals, -1, 0)).sum(0)
-        assert cosines[loaded["normals"].valid.numpy()].min() > 0.9995
+        assert np.array_equal(loaded["depth"].metres, stored.astype(np.float32))
+        cosines = (loaded["normals"].xyz * np.moveaxis(shot.normals, -1, 0)).sum(0)
+        assert cosines[loaded["normals"].valid].min() > 0.9995
         label = loaded["segments"]
-        classes = np.array(["", *label.classes])[label.ids.numpy()]
+        classes = np.array(["", *label.classes])[label.ids]
         assert np.array_equal(classes, np.array(["", *names[1:]])[shot.codes])
         assert loaded["captions"] == (" and ".join(names[k] for k in np.unique(shot.codes)),)
         assert entry.camera == pytest.approx([shot.camera[k] for k in (0, 4, 2, 5)])
@@ -178,8 +177,8 @@ def test_depth_of_every_coding(tmp_path: Path, coding: str) -> None:
     root = tree(tmp_path, {"image": structs(PNG[:1]), "depth_map": structs([data])})
     (entry,) = entries(root, image="image", depth={"column": "depth_map", "kind": "z", **options})
     depth = parquet.load(root, entry, ["depth"]).labels["depth"]
-    assert np.array_equal(depth.metres.numpy(), METRES)
-    assert np.array_equal(depth.valid.numpy(), DEPTH > 0)
+    assert np.array_equal(depth.metres, METRES)
+    assert np.array_equal(depth.valid, DEPTH > 0)
 
 
 def test_a_null_or_damaged_map_leaves_out_its_kind_alone(tmp_path: Path) -> None:
@@ -217,7 +216,7 @@ def test_names_of_classes_in_a_file_and_a_second_map_of_instances(tmp_path: Path
     assert [(f.name, f.instances) for f in entry.classes] == [("car", 2), ("road", 0)]
     label = parquet.load(root, entry, ["segments"]).labels["segments"]
     assert label.classes == ("road", "car", "car")
-    assert np.array_equal(label.ids.numpy(), [[1, 2, 3], [1, 2, 3]])
+    assert np.array_equal(label.ids, [[1, 2, 3], [1, 2, 3]])
     with pytest.raises(SourceError, match=r"segments\.names: 0 files match 'n\.txt', expected one"):
         entries(root, image="i", segments=segments | {"names": {"files": "n.txt"}})
 

@@ -31,12 +31,12 @@ def test_every_label_is_what_was_drawn(scenes: Path) -> None:
         assert entry.id == shot.id
         assert (sample.image == shot.image).all()
         depth, normals, segments = (sample.labels[k] for k in ("depth", "normals", "segments"))
-        assert (depth.metres.numpy() == shot.depth).all()
+        assert (depth.metres == shot.depth).all()
         assert bool(depth.valid.all())
-        assert (normals.sky.numpy() == (shot.depth == np.inf)).all()
-        difference = normals.xyz.numpy().transpose(1, 2, 0) - shot.normals
-        assert np.abs(difference[normals.valid.numpy()]).max() < 1e-6
-        assert (segments.ids.numpy() == shot.ids).all()
+        assert (normals.sky == (shot.depth == np.inf)).all()
+        difference = normals.xyz.transpose(1, 2, 0) - shot.normals
+        assert np.abs(difference[normals.valid]).max() < 1e-6
+        assert (segments.ids == shot.ids).all()
         assert segments.classes == tuple(one.name for one in shot.segments)
         assert [e.text for e in entry.expressions] == [text for text, _ in shot.expressions]
         assert entry.instructions == ((shot.instruction,) if shot.instruction else ())
@@ -54,12 +54,12 @@ def test_normals_are_those_of_the_depth(scenes: Path) -> None:
         assert entry.camera is not None
         fx, fy, cx, cy = entry.camera
         v, u = np.mgrid[: entry.height, : entry.width]
-        z = sample.labels["depth"].metres.numpy()
-        floor = sample.labels["segments"].ids.numpy() == 1 + sample.labels[
-            "segments"
-        ].classes.index("floor")
+        z = sample.labels["depth"].metres
+        floor = sample.labels["segments"].ids == 1 + sample.labels["segments"].classes.index(
+            "floor"
+        )
         points = np.stack([(u - cx) / fx * z, (v - cy) / fy * z, z], -1)[floor]
-        n = sample.labels["normals"].xyz.numpy()[:, floor].mean(1)
+        n = sample.labels["normals"].xyz[:, floor].mean(1)
         height = -(points @ n)
         assert np.ptp(height) < 1e-3 * height.mean()
         assert 1 <= height.mean() <= 4

@@ -476,7 +476,7 @@ def test_miniature_targets_are_the_truth(drawn: Path) -> None:
             by_text = {text: thing for thing in things for text in demo.expressions(thing, things)}
             for expression in entry.expressions:
                 (target,) = expression.targets
-                mask = label.ids.numpy() == target + 1
+                mask = label.ids == target + 1
                 assert np.array_equal(mask, by_text[expression.text].mask), expression.text
                 told += 1
     assert told == sum(len(r["sentences"]) for r in refs) > 30

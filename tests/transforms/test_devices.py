@@ -1,4 +1,4 @@
-"""The same bytes from CPU and GPU, for every task, over a random battery of labels."""
+"""The same bytes from NumPy, torch and a GPU, for every task, over a random battery of labels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.helpers.builds import sums_of
 from vbdata import plugins
+from vbdata.core import compiled
+from vbdata.core.arrays import numpy, placed
 from vbdata.core.types import Depth, Normals, Segments, moved
 from vbdata.engine.build import build
 from vbdata.recipe.recipe import Recipe
@@ -40,29 +43,67 @@ PARAMS: dict[str, list[dict[str, Any]]] = {
 
 
 def label_of(kind: str, seed: int) -> Any:
-    import torch
-
+    """A label, or an image, in NumPy's arrays."""
     rng = np.random.default_rng(seed)
     height, width = (int(n) for n in rng.integers(1, 300, 2))
-    valid = torch.from_numpy(rng.random((height, width)) < 0.9)
+    valid = rng.random((height, width)) < 0.9
     if kind == "depth":
         bits = rng.integers(0, 2**32, (height, width), dtype=np.uint32).view(np.float32)
         metres = np.where(rng.random((height, width)) < 0.5, bits, rng.uniform(0, 99, bits.shape))
-        return Depth(metres=torch.from_numpy(metres.astype(np.float32)), valid=valid)
+        return Depth(metres=metres.astype(np.float32), valid=valid)
     if kind == "normals":
         xyz = rng.normal(size=(3, height, width)).astype(np.float32)
         xyz /= np.linalg.norm(xyz, axis=0)
-        sky = torch.from_numpy(rng.random((height, width)) < 0.1)
-        return Normals(xyz=torch.from_numpy(xyz), valid=valid & ~sky, sky=sky)
+        sky = rng.random((height, width)) < 0.1
+        return Normals(xyz=xyz, valid=valid & ~sky, sky=sky)
     if kind == "segments":
         ids = rng.integers(0, 10, (height, width)).astype(np.int32)
         ids.flat[: max(1, ids.size // 3)] = 1
         flags = (True,) * 9
         return Segments(
-            ids=torch.from_numpy(ids), classes=NAMES, things=flags,
+            ids=ids, classes=NAMES, things=flags,
             crowds=tuple(not f for f in flags), valid=valid,
         )  # fmt: skip
-    return torch.from_numpy(rng.integers(0, 256, (height, width, 3), np.uint8))
+    return rng.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def at(label: Any, where: str) -> Any:
+    return placed(label, where) if isinstance(label, np.ndarray) else moved(label, where)
+
+
+def values(label: Any) -> list[NDArray[Any]]:
+    """The arrays of a label, or an image, wherever it is."""
+    parts = (
+        [label] if hasattr(label, "dtype") else [getattr(label, name) for name in label.__slots__]
+    )
+    return [numpy(part) for part in parts if hasattr(part, "dtype")]
+
+
+def same(one: Any, other: Any) -> bool:
+    pairs = zip(values(one), values(other), strict=True)
+    return all(
+        a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs
+    )
+
+
+@pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
+def test_numpy_and_torch_make_the_same_bytes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "library", lambda: None)  # whose loops both would use
+    task = plugins.task(name)
+    label = label_of(task.NEEDS[0], 1)
+    tensors = at(label, "cpu")
+    for params in PARAMS[name]:
+        rgb = task.render(label, params)
+        assert same(rgb, task.render(tensors, params))
+        assert same(task.valid(label, params), task.valid(tensors, params))
+        noisy = rgb ^ np.random.default_rng(0).integers(0, 64, rgb.shape, np.uint8)
+        for picture in (rgb, noisy):
+            there = placed(picture, "cpu")
+            assert same(task.decode(picture, params), task.decode(there, params))
+            assert same(task.legal(picture, params), task.legal(there, params))
+            error = task.roundtrip(label, picture, params)
+            assert error == task.roundtrip(tensors, there, params)
+            assert (error <= task.TOLERANCE) == (picture is rgb)
 
 
 def test_the_battery_covers_every_task() -> None:
@@ -72,28 +113,24 @@ def test_the_battery_covers_every_task() -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
 def test_cpu_and_cuda_make_the_same_bytes(name: str) -> None:
-    import torch
-
     task = plugins.task(name)
     for seed in range(60):
         label = label_of(task.NEEDS[0], seed)
-        there = label.cuda() if isinstance(label, torch.Tensor) else moved(label, "cuda")
+        there = at(label, "cuda")
         for params in PARAMS[name]:
             here, far = task.render(label, params), task.render(there, params)
-            assert torch.equal(here, far.cpu())
-            assert torch.equal(task.valid(label, params), task.valid(there, params).cpu())
-            assert torch.equal(task.legal(here, params), task.legal(far, params).cpu())
+            assert same(here, far)
+            assert same(task.valid(label, params), task.valid(there, params))
+            assert same(task.legal(here, params), task.legal(far, params))
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", plugins.names(plugins.TASKS))
 def test_cuda_proves_what_the_cpu_proves(name: str) -> None:
-    import torch
-
     task = plugins.task(name)
     for seed in range(8):
         label = label_of(task.NEEDS[0], seed)
-        there = label.cuda() if isinstance(label, torch.Tensor) else moved(label, "cuda")
+        there = at(label, "cuda")
         for params in PARAMS[name]:
             far = task.render(there, params)
             assert task.roundtrip(there, far, params) <= task.TOLERANCE

@@ -146,10 +146,8 @@ def test_a_sample_without_all_its_members_is_refused(demo_build: Path, tmp_path:
 
 
 def test_depth_is_counted_in_its_bins() -> None:
-    import torch
-
-    metres = torch.tensor([[1.01, 1.01, 20.0, 1e-5], [1e9, torch.inf, 5.0, 7.0]])
-    label = Depth(metres=metres, valid=torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]).bool())
+    metres = np.array([[1.01, 1.01, 20.0, 1e-5], [1e9, np.inf, 5.0, 7.0]], np.float32)
+    label = Depth(metres=metres, valid=np.array([[1, 1, 1, 1], [1, 1, 1, 0]], np.bool_))
     valid = np.ones((2, 4), bool)
     valid[1, 2] = False
     found = DepthCounts()
@@ -162,11 +160,9 @@ def test_depth_is_counted_in_its_bins() -> None:
 
 
 def test_normals_are_counted_where_the_camera_sees_them_point() -> None:
-    import torch
-
     left, up, camera = (-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0)
-    xyz = torch.tensor([left, left, up, camera, camera]).T.reshape(3, 1, 5)
-    sky = torch.tensor([[False, False, False, False, True]])
+    xyz = np.array([left, left, up, camera, camera], np.float32).T.reshape(3, 1, 5)
+    sky = np.array([[False, False, False, False, True]])
     found = NormalCounts()
     found.add(Normals(xyz=xyz, valid=~sky, sky=sky), np.ones((1, 5), bool))
     middle = SIDE // 2
@@ -176,15 +172,13 @@ def test_normals_are_counted_where_the_camera_sees_them_point() -> None:
 
 
 def test_classes_are_counted_by_pixels_and_samples() -> None:
-    import torch
-
-    ids = torch.tensor([[1, 1, 2, 3, 0]], dtype=torch.int32)
+    ids = np.array([[1, 1, 2, 3, 0]], np.int32)
     label = Segments(
         ids=ids,
         classes=("cat", "dog", "cat", "bird"),
         things=(True,) * 4,
         crowds=(False,) * 4,
-        valid=torch.ones(1, 5).bool(),
+        valid=np.ones((1, 5), np.bool_),
     )
     valid = np.array([[True, False, True, True, True]])
     found = ClassCounts()

@@ -9,17 +9,15 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from vbdata.core.arrays import Array
 from vbdata.core.prompts import Choice, Slot, Text, wording
 
 from . import colours
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-
-def mask_faults(drawn: Tensor, valid: Tensor, what: str) -> list[str]:
+def mask_faults(drawn: Array, valid: Array, what: str) -> list[str]:
     """A sentence if a target does not draw something in exactly the valid pixels.
 
     drawn, valid: bool[..., H, W]; what: the thing, for the sentence.
@@ -29,7 +27,7 @@ def mask_faults(drawn: Tensor, valid: Tensor, what: str) -> list[str]:
     return [text] if wrong else []
 
 
-def outside_faults(painted: Tensor, valid: Tensor) -> list[str]:
+def outside_faults(painted: Array, valid: Array) -> list[str]:
     """A sentence if pixels are painted that are not valid; both bool[..., H, W].
 
     An invalid pixel belongs to no segment (vbdata.core.types.Segments), so it is background.

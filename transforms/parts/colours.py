@@ -8,24 +8,23 @@ among those of a pool that are nearly as far as possible from all before it and 
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import itertools
 import json
+import math
 import re
 from collections.abc import Sequence
-from ctypes import Array, addressof, c_uint8, c_uint32
-from typing import TYPE_CHECKING
+from ctypes import addressof, c_uint8, c_uint32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core import compiled
+from vbdata.core.arrays import NUMPY, Array, look_up, namespace, place, placed
 from vbdata.core.english import series
 from vbdata.core.rng import Stream
 from vbdata.errors import BadSample
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Rgb = tuple[int, int, int]
 
@@ -93,6 +92,19 @@ def draw(count: int, rng: Stream, pool: Sequence[Rgb], away_from: Rgb = BLACK) -
     return chosen
 
 
+def many(count: int, rng: Stream) -> list[Rgb]:
+    """`count` colours that are not black: drawn from the lattice, or, of more, an even share of
+    a finer one. Raises BadSample("out of range") above 4,912, of which that has no more.
+    """
+    if count < len(lattice()):
+        return draw(count, rng, lattice())
+    levels = [round(k * 255 / 16) for k in range(17)]
+    fine = [(r, g, b) for r, g, b in itertools.product(levels, repeat=3) if r or g or b]
+    if count > len(fine):
+        raise BadSample("out of range", f"{count} instances, colours for {len(fine)}")
+    return [fine[k * len(fine) // count] for k in range(count)]
+
+
 def say(colour: Rgb, style: str) -> str:
     """A colour as text, in one of FORMATS.
 
@@ -147,29 +159,28 @@ def say_legend(legend: Sequence[tuple[str, Rgb]], style: str, rng: Stream) -> st
     return ", ".join(f"{name} -> {colour}" for name, colour in pairs)
 
 
-def paint(ids: Tensor, colours: Sequence[Rgb]) -> Tensor:
+def paint(ids: Array, colours: Sequence[Rgb], empty: bool = False) -> Array:
     """Paint ids int[..., H, W] as uint8 RGB [..., H, W, 3]: id k in colours[k], 0 is background.
 
-    Raises BadSample("empty label") if nothing but background is painted, IndexError for an id that
-    has no colour.
+    empty: whether it may be that nothing but background is painted. Raises BadSample("empty label")
+    if it may not, IndexError for an id that has no colour.
     """
-    import torch
-
+    xp = namespace(ids)
     if library := compiled.library_for(int32=ids):
-        seen, rgb = bytearray(len(colours)), torch.empty((*ids.shape, 3), dtype=torch.uint8)
+        seen, rgb = bytearray(len(colours)), xp.empty((*ids.shape, 3), dtype=xp.uint8)
         there = (c_uint8 * len(colours)).from_buffer(seen)
-        painted = compiled.address(ids), ids.numel(), _packed(colours), len(colours)
+        painted = compiled.address(ids), math.prod(ids.shape), _packed(colours), len(colours)
         if outside := library.vb_paint(*painted, addressof(there), compiled.address(rgb)):
             raise IndexError(f"{outside} pixels have an id outside 0 to {len(colours) - 1}")
-        _refuse_empty(seen, colours)
+        _refuse_empty(seen, colours, empty)
         return rgb
-    flat = ids.reshape(-1)
-    _refuse_empty(torch.bincount(flat, minlength=len(colours)).tolist(), colours)
-    table = torch.tensor([*colours], dtype=torch.uint8, device=ids.device)
-    return table.index_select(0, flat).reshape(*ids.shape, 3)
+    if outside := int(((ids < 0) | (ids >= len(colours))).sum()):
+        raise IndexError(f"{outside} pixels have an id outside 0 to {len(colours) - 1}")
+    _refuse_empty(xp.bincount(ids.reshape(-1), minlength=len(colours)).tolist(), colours, empty)
+    return look_up(np.array(colours, np.uint8), ids)
 
 
-def has_colours(rgb: Tensor, ids: Tensor, colours: Sequence[Rgb]) -> bool:
+def has_colours(rgb: Array, ids: Array, colours: Sequence[Rgb]) -> bool:
     """Whether every pixel of uint8 RGB [..., H, W, 3] has the colour of its id, int32[..., H, W].
 
     False, too, without the compiled loops: a caller then compares by slower means.
@@ -177,72 +188,79 @@ def has_colours(rgb: Tensor, ids: Tensor, colours: Sequence[Rgb]) -> bool:
     library = compiled.library_for(int32=ids, uint8=rgb)
     if not library:
         return False
-    table = compiled.address(ids), ids.numel(), _packed(colours), len(colours)
+    table = compiled.address(ids), math.prod(ids.shape), _packed(colours), len(colours)
     return not library.vb_painted_wrong(*table, compiled.address(rgb))
 
 
-def _packed(colours: Sequence[Rgb]) -> Array[c_uint32]:
+def _packed(colours: Sequence[Rgb]) -> ctypes.Array[c_uint32]:
     """Colours as a C array, R lowest."""
     return (c_uint32 * len(colours))(*map(compiled.packed, colours))
 
 
-def _refuse_empty(seen: Sequence[int], colours: Sequence[Rgb]) -> None:
-    if not any(n and colour != colours[0] for n, colour in zip(seen, colours, strict=True)):
+def _refuse_empty(seen: Sequence[int], colours: Sequence[Rgb], may: bool) -> None:
+    painted = (n and colour != colours[0] for n, colour in zip(seen, colours, strict=True))
+    if not may and not any(painted):
         raise BadSample("empty label", "nothing that was asked for is visible in the output image")
 
 
-def legal(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
+def legal(rgb: Array, colours: Sequence[Rgb]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] that have exactly a listed colour."""
     return which(rgb, colours) >= 0
 
 
-def rgb_table(device: str) -> Tensor:
-    """int16[2^24] zeros on a device, one for each colour R * 65536 + G * 256 + B.
+def rgb_table(packed: NDArray[np.int64], where: str) -> Array:
+    """int16[2^24]: for each colour R * 65536 + G * 256 + B its place among `packed`, from 1.
 
-    32 MiB, of which on the CPU only the pages that are written or read take up memory.
+    0 for all others. where: a place of vbdata.core.arrays. A colour that is listed twice counts as
+    its first place. 32 MiB, of which on the CPU only the pages that are written or read take up
+    memory.
     """
-    import torch
+    colours, first = np.unique(packed, return_index=True)
+    if where in (NUMPY, "cpu"):
+        table = placed(np.zeros(1 << 24, np.int16), where)
+    else:
+        import torch
 
-    if device == "cpu":
-        return torch.from_numpy(np.zeros(1 << 24, np.int16))
-    return torch.zeros(1 << 24, dtype=torch.int16, device=device)
+        table = torch.zeros(1 << 24, dtype=torch.int16, device=where)
+    table[placed(colours, where)] = placed((first + 1).astype(np.int16), where)
+    return table
 
 
-def which(rgb: Tensor, colours: Sequence[Rgb]) -> Tensor:
+def packed_of(rgb: Array) -> Array:
+    """int32[...]: R * 65536 + G * 256 + B of each pixel of uint8[..., 3]."""
+    xp = namespace(rgb)
+    r, g, b = (xp.asarray(rgb[..., k], dtype=xp.int32) for k in range(3))
+    return (r << 16) + (g << 8) + b
+
+
+def which(rgb: Array, colours: Sequence[Rgb]) -> Array:
     """int32[..., H, W]: the number of each pixel's colour in `colours`, -1 if it is none of them.
 
     rgb: uint8[..., H, W, 3]. A colour that is listed twice counts as its first place.
     """
-    import torch
-
-    r, g, b = rgb.reshape(-1, 3).int().unbind(-1)
-    table = rgb_table(str(rgb.device))
-    packed = torch.tensor([(x << 16) + (y << 8) + z for x, y, z in colours], device=rgb.device)
-    numbers = torch.arange(1, len(colours) + 1, dtype=torch.int16, device=rgb.device)
-    table[packed.flip(0)] = numbers.flip(0)
-    number = table.index_select(0, (r << 16) + (g << 8) + b).int() - 1
-    return number.reshape(rgb.shape[:-1])
+    xp = namespace(rgb)
+    table = rgb_table(np.array(colours, np.int64) @ (65536, 256, 1), place(rgb))
+    return xp.asarray(look_up(table, packed_of(rgb)), dtype=xp.int32) - 1
 
 
-def nearest(rgb: Tensor, colours: Sequence[Rgb]) -> tuple[Tensor, Tensor]:
+def nearest(rgb: Array, colours: Sequence[Rgb]) -> tuple[Array, Array]:
     """The number of the nearest listed colour and the squared distance to it, int32[..., H, W].
 
     rgb: uint8[..., H, W, 3]. Ties go to the earlier colour. Exact colours are looked up, so only
     the pixels of noisy answers are compared with every colour.
     """
-    import torch
-
+    xp = namespace(rgb)
     best = which(rgb, colours).reshape(-1)
-    squared = torch.zeros_like(best)
-    unknown = (best < 0).nonzero().squeeze(-1)
+    squared = xp.zeros_like(best)
+    unknown = xp.argwhere(best < 0)[:, 0]
     if len(unknown):
-        channels = rgb.reshape(-1, 3).index_select(0, unknown).int().unbind(-1)
-        least = torch.full_like(channels[0], 4 * 255**2)
-        place = torch.zeros_like(least)
+        pixels = xp.asarray(look_up(rgb.reshape(-1, 3), unknown), dtype=xp.int32)
+        least = xp.full_like(unknown, 4 * 255**2, dtype=xp.int32)
+        number = xp.zeros_like(least)
         for k, colour in enumerate(colours):
-            r, g, b = (c - v for c, v in zip(channels, colour, strict=True))
+            r, g, b = (pixels[:, c] - colour[c] for c in range(3))
             apart = r * r + g * g + b * b
-            place.masked_fill_(apart < least, k)
-            least = torch.minimum(least, apart)
-        best[unknown], squared[unknown] = place, least
+            number[apart < least] = k
+            xp.minimum(least, apart, out=least)
+        best[unknown], squared[unknown] = number, least
     return best.reshape(rgb.shape[:-1]), squared.reshape(rgb.shape[:-1])

@@ -17,19 +17,18 @@ enough to hold at most one threshold each, and a code is one look-up and one com
 from __future__ import annotations
 
 import functools
+import math
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core import compiled
+from vbdata.core.arrays import Array, look_up, namespace, placed
 
-from .colours import rgb_table
+from .colours import packed_of, rgb_table
 from .palettes import PALETTES, Palette
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BLOCK = 1 << 16  # pixels at a time, so that intermediate values stay in the cache
 CODE_BITS = 11  # of a squared distance and a code in one integer, the distance above
@@ -37,7 +36,7 @@ MOST_POWERS = 8  # powers up to this are products, which round alike on every de
 
 
 class Tables(NamedTuple):
-    """The tables of one palette and one (lambda, c) on one device; N codes.
+    """The tables of one palette and one (lambda, c) at one place; N codes.
 
     shift: a float32's bits >> shift name its bucket; base: int32[buckets], the code at a bucket's
     lower end; cut: float32[buckets], the threshold inside it, NaN (which nothing reaches) if there
@@ -48,12 +47,12 @@ class Tables(NamedTuple):
     """
 
     shift: int
-    base: Tensor
-    cut: Tensor
-    colours: Tensor
-    packed: Tensor
-    depths: Tensor
-    exact: Tensor
+    base: Array
+    cut: Array
+    colours: Array
+    packed: Array
+    depths: Array
+    exact: Array
     palette: Palette
     lambda_: float
     c: float
@@ -61,37 +60,31 @@ class Tables(NamedTuple):
 
 
 @functools.cache
-def tables(device: str, palette: str, lambda_: str, c: str) -> Tables:
-    """The tables of a palette, made once a process for each device and pair of constants.
+def tables(where: str, palette: str, lambda_: str, c: str) -> Tables:
+    """The tables of a palette, made once a process for each place and pair of constants.
 
-    lambda_, c: decimals or fractions as text, "-3", "10/3". Raises ValueError for an unknown
-    palette and unless lambda < -1 and c > 0.
+    where: a place of vbdata.core.arrays, "numpy" or a device; lambda_, c: decimals or fractions as
+    text, "-3", "10/3". Raises ValueError for an unknown palette and unless lambda < -1 and c > 0.
     """
-    import torch
-
     if palette not in PALETTES:
         raise ValueError(f"unknown palette {palette!r}. Known: {', '.join(sorted(PALETTES))}")
     chosen = PALETTES[palette]
     cuts, depths = thresholds(len(chosen.colours), lambda_, c)
     shift, base, cut = _buckets(cuts)
     colours = np.concatenate([chosen.colours, np.array([chosen.invalid], np.uint8)])
-    packed = colours.astype(np.int64) @ (65536, 256, 1)
-    exact = rgb_table(device)
-    exact[torch.from_numpy(packed).to(device)] = torch.arange(
-        1, len(colours) + 1, dtype=torch.int16, device=device
-    )
+    exact = rgb_table(colours.astype(np.int64) @ (65536, 256, 1), where)
     lowest_red = (colours.astype(np.int64) @ (1, 256, 65536)).astype(np.int32)
     arrays = (base, cut, colours, lowest_red, depths)
-    on = [torch.from_numpy(array).to(device) for array in arrays]
+    there = [placed(array, where) for array in arrays]
     lam, scale = _exact(lambda_), _exact(c)
     power = int(-(lam + 1)) if lam == int(lam) and -(lam + 1) <= MOST_POWERS else 0
     return Tables(
         shift=shift,
-        base=on[0],
-        cut=on[1],
-        colours=on[2],
-        packed=on[3],
-        depths=on[4],
+        base=there[0],
+        cut=there[1],
+        colours=there[2],
+        packed=there[3],
+        depths=there[4],
         exact=exact,
         palette=chosen,
         lambda_=float(lam),
@@ -119,84 +112,82 @@ def thresholds(codes: int, lambda_: str, c: str) -> tuple[NDArray[np.float32], N
     return at_least, np.array([*depths, np.inf]).astype(np.float32)
 
 
-def position(metres: Tensor, table: Tables) -> Tensor:
+def position(metres: Array, table: Tables) -> Array:
     """(N - 1) f(d), float64[...]: where float32[...] metres lie among the codes, unrounded."""
-    base = 1.0 - metres.double() * (1.0 / (table.lambda_ * table.c))
+    xp = namespace(metres)
+    base = 1.0 - xp.asarray(metres, dtype=xp.float64) * (1.0 / (table.lambda_ * table.c))
     if not table.power:
-        return (1.0 - base.pow(table.lambda_ + 1.0)) * (len(table.palette.colours) - 1)
+        return (1.0 - base ** (table.lambda_ + 1.0)) * (len(table.palette.colours) - 1)
     raised = base
     for _ in range(table.power - 1):
         raised = raised * base
     return (1.0 - 1.0 / raised) * (len(table.palette.colours) - 1)
 
 
-def positive(metres: Tensor, valid: Tensor) -> Tensor:
+def positive(metres: Array, valid: Array) -> Array:
     """bool[...]: the pixels that have a code: valid, and neither NaN nor negative."""
-    import torch
-
     if library := compiled.library_for(float32=metres, bool=valid):
-        good = torch.empty_like(valid)
+        good = namespace(valid).empty_like(valid)
         arrays = [compiled.address(each) for each in (metres, valid, good)]
-        library.vb_positive(*arrays[:2], valid.numel(), arrays[2])
+        library.vb_positive(*arrays[:2], math.prod(valid.shape), arrays[2])
         return good
     return valid & (metres >= 0)
 
 
-def error(metres: Tensor, valid: Tensor, rgb: Tensor, table: Tables) -> float:
+def error(metres: Array, valid: Array, rgb: Array, table: Tables) -> float:
     """The largest error in code steps of float32[...] metres drawn as uint8[..., 3].
 
     inf if a pixel that has a code is drawn without one, or the other way round.
     """
-    import torch
-
     codes = len(table.palette.colours)
     library = compiled.library_for(float32=metres, bool=valid, uint8=rgb)
     if library and table.power:
         arrays = [compiled.address(each) for each in (metres, valid, rgb, table.exact)]
         numbers = (codes, 1.0 / (table.lambda_ * table.c), table.power, float(codes - 1))
-        return float(library.vb_depth_error(*arrays[:2], valid.numel(), *arrays[2:], *numbers))
+        depths = *arrays[:2], math.prod(valid.shape)
+        return float(library.vb_depth_error(*depths, *arrays[2:], *numbers))
     good = positive(metres, valid)
     code, squared = nearest(rgb, table)
     if bool(((squared == 0) != good).any()):
         return float("inf")
-    off = (position(torch.where(good, metres, 0.0), table) - code).abs()
-    return float(off.masked_fill_(~good, 0.0).max())
+    xp = namespace(metres)
+    with np.errstate(over="ignore", divide="ignore"):  # at infinity
+        off = abs(position(xp.where(good, metres, 0.0), table) - code)
+    return float(xp.where(good, off, 0.0).max())
 
 
-def encode(metres: Tensor, valid: Tensor, table: Tables) -> Tensor:
+def encode(metres: Array, valid: Array, table: Tables) -> Array:
     """Draw float32[...] metres as uint8[..., 3], in the colour of missing depth without a code."""
-    import torch
-
+    xp = namespace(metres)
     if library := compiled.library_for(float32=metres, bool=valid):
-        rgb = torch.empty((*valid.shape, 3), dtype=torch.uint8)
+        rgb = xp.empty((*valid.shape, 3), dtype=xp.uint8)
         arrays = [compiled.address(each) for each in (table.base, table.cut, table.packed)]
-        depths = compiled.address(metres), compiled.address(valid), valid.numel()
+        depths = compiled.address(metres), compiled.address(valid), math.prod(valid.shape)
         codes = len(table.palette.colours)
         library.vb_depth_encode(*depths, table.shift, *arrays, codes, compiled.address(rgb))
         return rgb
     good = positive(metres, valid)
-    flat = torch.where(good, metres, 0.0).abs().reshape(-1)  # -0.0 would be a bucket of its own
-    bucket = flat.view(torch.int32) >> table.shift
-    code = table.base.index_select(0, bucket)
-    code += flat >= table.cut.index_select(0, bucket)
-    code = torch.where(good.reshape(-1), code, len(table.palette.colours))
-    return table.colours.index_select(0, code).reshape(*good.shape, 3)
+    depths = abs(xp.where(good, metres, 0.0))  # -0.0 would be a bucket of its own
+    bucket = depths.view(xp.int32) >> table.shift
+    code = look_up(table.base, bucket)
+    code += depths >= look_up(table.cut, bucket)
+    return look_up(table.colours, xp.where(good, code, len(table.palette.colours)))
 
 
-def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
+def nearest(rgb: Array, table: Tables) -> tuple[Array, Array]:
     """The nearest code and the squared distance to its colour, int32[...], of uint8[..., 3].
 
     The colour of missing depth is code N, at twice the distance that is rejected. Ties go to the
     smaller code. Targets of our own are looked up; once most pixels of a block are no code's
     colour, as in a model's answer, the rest of the image is only measured.
     """
-    import torch
-
+    xp = namespace(rgb)
     flat = rgb.reshape(-1, 3)
-    both = torch.empty((2, len(flat)), dtype=torch.int32, device=rgb.device)
+    both = xp.empty((2, len(flat)), dtype=xp.int32, device=rgb.device)
     exact = True
     step = BLOCK if table.palette is PALETTES["rgb-cube"] else BLOCK // 16
-    step *= 64 if rgb.is_cuda else 1  # the share of exact pixels is waited for, block by block
+    if str(rgb.device) != "cpu":  # the share of exact pixels is waited for, block by block
+        step *= 64
     for start in range(0, len(flat), step):
         part, into = flat[start : start + step], both[:, start : start + step]
         unknown = _look_up(part, table, into) if exact else 1.0
@@ -206,57 +197,56 @@ def nearest(rgb: Tensor, table: Tables) -> tuple[Tensor, Tensor]:
     return both[0].reshape(rgb.shape[:-1]), both[1].reshape(rgb.shape[:-1])
 
 
-def _look_up(rgb: Tensor, table: Tables, into: Tensor) -> float:
+def _look_up(rgb: Array, table: Tables, into: Array) -> float:
     """Codes and distances of exact colours; returns the share of the pixels that have none."""
-    r, g, b = rgb.int().unbind(-1)
-    into[0] = table.exact.index_select(0, (r << 16) + (g << 8) + b).int() - 1
+    into[0] = look_up(table.exact, packed_of(rgb))
+    into[0] -= 1
     into[1] = (into[0] == len(table.palette.colours)) * (4 * table.palette.reject**2)
-    return float((into[0] < 0).float().mean())
+    return int((into[0] < 0).sum()) / len(rgb)
 
 
-def _measure(rgb: Tensor, table: Tables, into: Tensor) -> None:
+def _measure(rgb: Array, table: Tables, into: Array) -> None:
     """Codes and distances of any colours, by comparison."""
     walk = table.palette is PALETTES["rgb-cube"]
     best = _best_edge(rgb) if walk else _best_colour(rgb, table)
     count = len(table.palette.colours)
     invalid = (rgb == table.colours[count]).all(-1)
-    into[0] = (best & ((1 << CODE_BITS) - 1)).masked_fill_(invalid, count)
-    into[1] = (best >> CODE_BITS).masked_fill_(invalid, 4 * table.palette.reject**2)
+    where = namespace(rgb).where
+    into[0] = where(invalid, count, best & ((1 << CODE_BITS) - 1))
+    into[1] = where(invalid, 4 * table.palette.reject**2, best >> CODE_BITS)
 
 
-def _best_edge(rgb: Tensor) -> Tensor:
+def _best_edge(rgb: Array) -> Array:
     """2^11 times the squared distance to the walk, plus the code: int32[n] of uint8[n, 3].
 
     On an edge of the cube one channel varies and every one of its values is a code, so the distance
     is that of the two other channels, and the nearest code is the channel's value. Distance above
     code in one integer makes the minimum the nearest, and the smaller code of two.
     """
-    import torch
-
-    r, g, b = (channel.contiguous() for channel in rgb.int().unbind(-1))
-    r0, g0, b0 = ((c * c).mul_(2048) for c in (r, g, b))
-    r1, g1, b1 = ((255 - c).square_().mul_(2048) for c in (r, g, b))
+    xp = namespace(rgb)
+    r, g, b = (xp.asarray(rgb[:, k], dtype=xp.int32) for k in range(3))
+    r0, g0, b0 = (2048 * c * c for c in (r, g, b))
+    r1, g1, b1 = (2048 * (255 - c) * (255 - c) for c in (r, g, b))
     best = g0 + b0 + r  # black to red
-    torch.minimum(best, (r1 + b0).add_(g).add_(255), out=best)  # to yellow
-    torch.minimum(best, (g1 + b0).sub_(r).add_(3 * 255), out=best)  # to green
-    torch.minimum(best, (r0 + g1).add_(b).add_(3 * 255), out=best)  # to cyan
-    torch.minimum(best, (r0 + b1).sub_(g).add_(5 * 255), out=best)  # to blue
-    torch.minimum(best, (g0 + b1).add_(r).add_(5 * 255), out=best)  # to magenta
-    torch.minimum(best, (r1 + b1).add_(g).add_(6 * 255), out=best)  # to white
+    xp.minimum(best, r1 + b0 + g + 255, out=best)  # to yellow
+    xp.minimum(best, g1 + b0 - r + 3 * 255, out=best)  # to green
+    xp.minimum(best, r0 + g1 + b + 3 * 255, out=best)  # to cyan
+    xp.minimum(best, r0 + b1 - g + 5 * 255, out=best)  # to blue
+    xp.minimum(best, g0 + b1 + r + 5 * 255, out=best)  # to magenta
+    xp.minimum(best, r1 + b1 + g + 6 * 255, out=best)  # to white
     return best
 
 
-def _best_colour(rgb: Tensor, table: Tables) -> Tensor:
+def _best_colour(rgb: Array, table: Tables) -> Array:
     """2^11 times the squared distance to the nearest colour, plus its code, of any palette."""
-    import torch
-
+    xp = namespace(rgb)
     count = len(table.palette.colours)
-    palette = table.colours[:count].int()
-    key = torch.arange(count, dtype=torch.int32, device=rgb.device).expand(len(rgb), -1).clone()
+    pixels, palette = (xp.asarray(each, dtype=xp.int32) for each in (rgb, table.colours[:count]))
+    key = xp.arange(count, dtype=xp.int32, device=rgb.device)[None]
     for channel in range(3):
-        apart = rgb[:, channel, None].int() - palette[:, channel]
-        key += apart.square_().mul_(1 << CODE_BITS)
-    return key.amin(1)
+        apart = pixels[:, channel, None] - palette[:, channel]
+        key = key + (1 << CODE_BITS) * (apart * apart)
+    return xp.amin(key, 1)
 
 
 def _buckets(cuts: NDArray[np.float32]) -> tuple[int, NDArray[np.int32], NDArray[np.float32]]:

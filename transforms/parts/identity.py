@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from vbdata.core.arrays import Array, namespace
 
 
-def render(label: Tensor, params: Mapping[str, Any]) -> Tensor:
+def render(label: Array, params: Mapping[str, Any]) -> Array:
     """The target, uint8 RGB [..., H, W, 3], is the image as it is."""
     return label
 
 
-def valid(label: Tensor, params: Mapping[str, Any]) -> Tensor:
+def valid(label: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: every pixel."""
-    import torch
+    xp = namespace(label)
+    return xp.ones(label.shape[:-1], dtype=xp.bool, device=label.device)
 
-    return torch.ones(label.shape[:-1], dtype=torch.bool, device=label.device)
 
-
-def decode(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+def decode(rgb: Array, params: Mapping[str, Any]) -> Array:
     """The answer, uint8 RGB [..., H, W, 3], as it is."""
     return rgb
 
 
-def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: every pixel, since a photograph may have any colour."""
     return valid(rgb, params)
 
 
-def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """A sentence if not every pixel of bool[..., H, W] is valid: a photograph has no gaps."""
     wrong = int((~valid).sum())
     return [f"{wrong} pixels are not valid by valid.png"] if wrong else []
 
 
-def roundtrip(label: Tensor, rgb: Tensor, params: Mapping[str, Any]) -> float:
+def roundtrip(label: Array, rgb: Array, params: Mapping[str, Any]) -> float:
     """The share of the pixels, 0 to 1, that differ between image and target."""
-    return float((decode(rgb, params) != label).any(-1).float().mean())
+    wrong = (decode(rgb, params) != label).any(-1)
+    return int(wrong.sum()) / max(1, math.prod(wrong.shape))

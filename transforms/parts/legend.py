@@ -2,45 +2,47 @@
 
 params["legend"] is a list of entries {name, rgb}; what no entry claims has the colour
 params["background"]. An entry claims the segments in its "targets" (counted from 0) if it has them,
-else those whose class is its name. The whole codec of tasks that differ only in what they ask.
+else those whose class is its name. With params["may_be_empty"], as benchmarks ask, nothing of the
+legend need be there. The whole codec of tasks that differ only in what they ask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from vbdata.core.arrays import Array, filled, look_up
 from vbdata.core.types import Segments
 
 from . import colours
 from .agreement import outside_faults, palette_faults, unsaid_legend
+from .label_maps import least_iou
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
+MAY_BE_EMPTY = "may_be_empty"
 REJECT = 64  # of 255; a colour farther than this from the whole legend is no answer
 
 
-def render(label: Segments, params: Mapping[str, Any]) -> Tensor:
+def render(label: Segments, params: Mapping[str, Any]) -> Array:
     """Draw uint8 RGB [..., H, W, 3]: each segment in the colour of the entry that claims it.
 
-    Raises BadSample("empty label") if something was asked for and nothing of it is visible.
+    Raises BadSample("empty label") if something was asked for and nothing of it is visible, unless
+    that may be.
     """
-    import torch
-
     table, places = _table(params), _places(label, params)
     if any(places):
-        return colours.paint(label.ids, [table[k] for k in places])
-    back = torch.tensor(table[0], dtype=torch.uint8, device=label.ids.device)
-    return back.expand(*label.ids.shape, 3).contiguous()
+        used = [table[k] for k in places]
+        return colours.paint(label.ids, used, empty=bool(params.get(MAY_BE_EMPTY)))
+    return filled(label.ids, table[0])
 
 
-def valid(label: Segments, params: Mapping[str, Any]) -> Tensor:
+def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: everything but the annotators' void."""
     return label.valid
 
 
-def decode(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
+def decode(rgb: Array, params: Mapping[str, Any]) -> Segments:
     """One segment for each entry, in the legend's order, from uint8 RGB [..., H, W, 3].
 
     A pixel belongs to the nearest of the legend's colours and the background; one farther than 64
@@ -57,12 +59,12 @@ def decode(rgb: Tensor, params: Mapping[str, Any]) -> Segments:
     )
 
 
-def legal(rgb: Tensor, params: Mapping[str, Any]) -> Tensor:
+def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a legend or background colour."""
     return colours.legal(rgb, _table(params))
 
 
-def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> list[str]:
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """How a target of legal colours contradicts valid.png or its params, a sentence each.
 
     rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. Something is painted, unless nothing was asked
@@ -71,7 +73,8 @@ def contradictions(rgb: Tensor, valid: Tensor, params: Mapping[str, Any]) -> lis
     table = _table(params)
     painted = colours.which(rgb, table) > 0
     faults = [*palette_faults(table), *outside_faults(painted, valid)]
-    if any(entry.get("targets", True) for entry in params["legend"]) and not bool(painted.any()):
+    wanted = any(entry.get("targets", True) for entry in params["legend"])
+    if wanted and not params.get(MAY_BE_EMPTY) and not bool(painted.any()):
         faults.append("nothing of its legend is in the target")
     return faults
 
@@ -81,26 +84,17 @@ def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
     return unsaid_legend(instruction, params["legend"])
 
 
-def roundtrip(label: Segments, rgb: Tensor, params: Mapping[str, Any]) -> float:
+def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
     """1 - the smallest IoU of an entry's region or the background between label and decoded target.
 
     0.0 if every pixel agrees.
     """
-    import torch
-
     table, places = _table(params), _places(label, params)
     distinct = len(set(table)) == len(table)  # then equal colours are equal entries
     if distinct and colours.has_colours(rgb, label.ids, [table[k] for k in places]):
         return 0.0
-    wanted = torch.tensor(places, dtype=torch.int32, device=rgb.device)
-    wanted = wanted.index_select(0, label.ids.reshape(-1)).reshape(label.ids.shape)
-    decoded = decode(rgb, params).ids
-    if bool((decoded == wanted).all()):
-        return 0.0
-    count = len(params["legend"]) + 1
-    both = torch.bincount(wanted[decoded == wanted], minlength=count)
-    sizes = [torch.bincount(ids.reshape(-1), minlength=count) for ids in (decoded, wanted)]
-    return float((1 - both / (sizes[0] + sizes[1] - both).clamp_min(1)).max())
+    wanted = look_up(np.array(places, np.int32), label.ids)
+    return 1.0 - least_iou(decode(rgb, params).ids, wanted, len(table))
 
 
 def _places(label: Segments, params: Mapping[str, Any]) -> list[int]:

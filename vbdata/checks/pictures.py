@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.core import images, png_read
-from vbdata.core.png import MAGIC
+from vbdata.core import images, members, passing, png_read, rasters
 from vbdata.core.types import Cell
 from vbdata.errors import BadSample
 
@@ -29,15 +28,18 @@ class Doubts:
     """What one sample alone does not prove, over the samples that were read.
 
     looked: samples by cell whose targets may lack no colour, as nothing was cropped or shrunk;
-    incomplete: the keys of those that do lack one.
+    incomplete: the keys of those that do lack one; members: how many samples have each, by
+    extension.
     """
 
     looked: Counter[Cell] = field(default_factory=Counter)
     incomplete: dict[Cell, list[str]] = field(default_factory=dict)
+    members: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Doubts) -> None:
         """Add those of more samples."""
         self.looked.update(other.looked)
+        self.members.update(other.members)
         for cell, keys in other.incomplete.items():
             self.incomplete.setdefault(cell, []).extend(keys)
 
@@ -50,13 +52,11 @@ def picture_faults(
     parts: its files by extension, all of them there; row: its row of the manifest; input_kind:
     "jpg" or "png"; doubts: takes what is seen of this sample.
     """
-    image = f"input.{input_kind}"
+    image, target = members.picture(members.INPUT, input_kind), members.named(parts, members.TARGET)
+    masked, references = members.VALID in parts, members.references(parts)
     pictures = {}
-    for name, decode in (
-        (image, images.decode_rgb),
-        ("target.png", images.decode_rgb),
-        ("valid.png", images.decode_png_raw),
-    ):
+    for name in (image, target, *references, *([members.VALID] * masked)):
+        decode = images.decode_png_raw if name == members.VALID else images.decode_rgb
         try:
             yield from _kind_faults(parts[name], name)
             pictures[name] = decode(parts[name], name)
@@ -64,16 +64,21 @@ def picture_faults(
             yield str(err)
             return
         height, width = pictures[name].shape[:2]
-        if (height, width) != (row["height"], row["width"]):
+        if name not in references and (height, width) != (row["height"], row["width"]):
             yield f"{name} is {width}x{height}, its row says {row['width']}x{row['height']}"
             return
     if row["blank_input"] and pictures[image].max() > NEARLY_BLACK:
         yield f"{image} is not black, as its row says"
-    valid = pictures["valid.png"]
+    if not masked:
+        if row["valid_share"] != 1:
+            yield f"it has no {members.VALID}, though its row says {row['valid_share']} are valid"
+        yield from _photograph_faults(row)
+        return
+    valid = pictures[members.VALID]
     if valid.ndim != 2:
         return
     yield from _valid_faults(valid, row)
-    yield from _colour_faults(pictures["target.png"], valid > 0, row, doubts)
+    yield from _colour_faults(pictures[target], valid > 0, row, doubts)
 
 
 def _kind_faults(data: bytes, name: str) -> Iterator[str]:
@@ -82,6 +87,12 @@ def _kind_faults(data: bytes, name: str) -> Iterator[str]:
     Others may decode to the same pixels here and to other ones in another library. Raises
     BadSample if the file is not of the format at all.
     """
+    if name.endswith(".webp"):
+        if rasters.kind(data) != "WebP":
+            yield f"{name} is no WebP"
+        elif not passing.plain_webp(data, name):
+            yield f"{name} is a WebP that viewers show differently: with alpha, turned, or too long"
+        return
     if name.endswith(".jpg"):
         if not images.is_jpeg(data):
             yield f"{name} is no JPEG"
@@ -89,25 +100,15 @@ def _kind_faults(data: bytes, name: str) -> Iterator[str]:
             yield f"{name} is a JPEG that viewers show differently: grey, CMYK, rare or turned"
         return
     head = png_read.header(data, name)
-    colour = GREY if name == "valid.png" else RGB
+    colour = GREY if name == members.VALID else RGB
     if (head.colour, head.depth, head.interlaced) != (colour, 8, False):
         wanted = "grey" if colour == GREY else "RGB"
         interlaced = ", interlaced" if head.interlaced else ""
         found = f"of colour type {head.colour} and {head.depth} bits{interlaced}"
         yield f"{name} is a PNG {found}, expected {wanted} (type {colour}) of 8 bits"
-    more = sorted(_chunks(data) - {"IHDR", "IDAT", "IEND"})
+    more = sorted(png_read.chunks(data) - png_read.PIXELS)
     if more:
         yield f"{name} has more than pixels: {', '.join(more)}"
-
-
-def _chunks(data: bytes) -> set[str]:
-    """The kinds of a PNG's chunks, and "bytes after its end" if there are any."""
-    kinds, position = set[str](), len(MAGIC)
-    while position + 12 <= len(data) and "IEND" not in kinds:
-        length, kind = struct.unpack_from(">I4s", data, position)
-        kinds.add(kind.decode("latin-1"))
-        position += 12 + length
-    return kinds | ({"bytes after its end"} if position < len(data) else set())
 
 
 def _valid_faults(valid: NDArray[Any], row: Mapping[str, Any]) -> Iterator[str]:
@@ -122,32 +123,47 @@ def _colour_faults(
     target: NDArray[Any], valid: NDArray[np.bool_], row: Mapping[str, Any], doubts: Doubts
 ) -> Iterator[str]:
     """What the task says of a target: colours, and where mask, params and prompt contradict it."""
-    import torch
-
     task = plugins.usable(plugins.TASKS, row["task"])
     if task is None:
         yield f"the task {row['task']!r} is not installed here; its colours were not checked"
         return
     try:
-        if bool(task.BLANK_INPUT) != row["blank_input"]:
-            yield f"blank_input is {row['blank_input']}, for {row['task']} it is {task.BLANK_INPUT}"
-        params, rgb = json.loads(row["params"]), torch.from_numpy(target)
-        if row["params"] != json.dumps(params, sort_keys=True, separators=(",", ":")):
-            yield "its params are not laid out as they were written: a key may stand twice"
-        wrong = int((~task.legal(rgb, params)).sum())
+        params = json.loads(row["params"])
+        yield from _params_faults(task, params, row)
+        wrong = int((~task.legal(target, params)).sum())
         if wrong:
             yield f"target.png has {wrong} pixels in colours that {row['task']} cannot draw"
         elif hasattr(task, "contradictions"):
-            yield from task.contradictions(rgb, torch.from_numpy(valid), params)
+            yield from task.contradictions(target, valid, params)
         else:
-            task.decode(rgb, params)
+            task.decode(target, params)
         whole = (row["source_width"], row["source_height"]) == (row["width"], row["height"])
         if whole and hasattr(task, "unpainted"):
             cell = (row["source"], row["task"])
             doubts.looked[cell] += 1
-            if task.unpainted(rgb, params):
+            if task.unpainted(target, params):
                 doubts.incomplete.setdefault(cell, []).append(row["key"])
-        if hasattr(task, "unsaid"):
-            yield from task.unsaid(row["instruction"], params)
     except REFUSED as err:
         yield f"its params are not those of {row['task']}: {type(err).__name__}: {err}"
+
+
+def _photograph_faults(row: Mapping[str, Any]) -> Iterator[str]:
+    """What the task says of a photograph, which may have any colours."""
+    task = plugins.usable(plugins.TASKS, row["task"])
+    if task is None:
+        yield f"the task {row['task']!r} is not installed here; its params were not checked"
+        return
+    try:
+        yield from _params_faults(task, json.loads(row["params"]), row)
+    except REFUSED as err:
+        yield f"its params are not those of {row['task']}: {type(err).__name__}: {err}"
+
+
+def _params_faults(task: ModuleType, params: Any, row: Mapping[str, Any]) -> Iterator[str]:
+    """Where a row contradicts its task or its params."""
+    if bool(task.BLANK_INPUT) != row["blank_input"]:
+        yield f"blank_input is {row['blank_input']}, for {row['task']} it is {task.BLANK_INPUT}"
+    if row["params"] != json.dumps(params, sort_keys=True, separators=(",", ":")):
+        yield "its params are not laid out as they were written: a key may stand twice"
+    if hasattr(task, "unsaid"):
+        yield from task.unsaid(row["instruction"], params)

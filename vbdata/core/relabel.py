@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
+
+from vbdata.core.arrays import look_up
 from vbdata.core.types import Entry, Segments
 from vbdata.errors import BadSample
 
@@ -21,8 +24,6 @@ def relabelled(label: Segments, entry: Entry) -> Segments:
     """
     if not entry.relabel and not entry.hidden:
         return label
-    import torch
-
     for place, name in entry.hidden:
         if label.classes[place : place + 1] != (name,):
             detail = f"segment {place + 1} of the label is no {name!r}, which min_area leaves out"
@@ -36,15 +37,12 @@ def relabelled(label: Segments, entry: Entry) -> Segments:
     classes = ["" if place in hidden else name for place, (name, _) in enumerate(pairs)]
     numbers = [0, *(number if name else 0 for number, name in enumerate(classes, 1))]
     valid = [True, *(place not in hidden for place in range(len(classes)))]
-    device, flat = label.ids.device, label.ids.reshape(-1)
-    ids = torch.tensor(numbers, dtype=torch.int32, device=device).index_select(0, flat)
-    seen = torch.tensor(valid, device=device).index_select(0, flat)
     return Segments(
-        ids=ids.reshape(label.ids.shape),
+        ids=look_up(np.array(numbers, np.int32), label.ids),
         classes=tuple(classes),
         things=tuple(thing for _, thing in pairs),
         crowds=label.crowds,
-        valid=label.valid & seen.reshape(label.ids.shape),
+        valid=label.valid & look_up(np.array(valid), label.ids),
         known=_known(label, names, hidden.values()),
     )
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
 
+from vbdata.core.arrays import Array, namespace
 from vbdata.core.rounding import sqrt
 from vbdata.core.types import Normals
 from vbdata.errors import BadSample
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BEND = 0.01  # largest second difference of inverse depth on one surface, as a share of it
 DENSE = 0.25  # least share of the valid pixels that must have four valid neighbours
 
 
 def normals_from_depth(
-    metres: Tensor, valid: Tensor, camera: tuple[float, float, float, float], sky: Tensor
+    metres: Array, valid: Array, camera: tuple[float, float, float, float], sky: Array
 ) -> Normals:
     """Unit normals of a planar z-depth map, facing the camera, in OpenCV axes.
 
@@ -30,38 +28,32 @@ def normals_from_depth(
 
     Raises BadSample("all invalid") if too few pixels have neighbours (LiDAR projections).
     """
-    import torch
-
+    xp = namespace(metres)
     fx, fy, cx, cy = camera
     height, width = metres.shape
-    w = torch.where(valid & (metres > 0), 1.0 / metres.double(), torch.nan)
-    left, right = _shifted(w, 0, -1), _shifted(w, 0, 1)
-    above, below = _shifted(w, -1, 0), _shifted(w, 1, 0)
-    bend = torch.maximum((left - 2 * w + right).abs(), (above - 2 * w + below).abs())
+    known = valid & (metres > 0)
+    padded = xp.full((height + 2, width + 2), xp.nan, dtype=xp.float64, device=metres.device)
+    w = padded[1:-1, 1:-1]
+    w[...] = xp.where(known, 1.0 / xp.asarray(xp.where(known, metres, 1.0), dtype=w.dtype), xp.nan)
+    left, right = padded[1:-1, :-2], padded[1:-1, 2:]
+    above, below = padded[:-2, 1:-1], padded[2:, 1:-1]
+    bend = xp.maximum(abs(left - 2 * w + right), abs(above - 2 * w + below))
     _refuse_sparse(w, bend)
     good = bend <= BEND * w
     w_u, w_v = (right - left) / 2, (below - above) / 2
-    u = torch.arange(width, dtype=torch.float64, device=w.device) - cx
-    v = torch.arange(height, dtype=torch.float64, device=w.device)[:, None] - cy
-    m = torch.stack([fx * w_u, fy * w_v, w - u * w_u - v * w_v])
+    u = xp.arange(width, dtype=xp.float64, device=metres.device) - cx
+    v = xp.arange(height, dtype=xp.float64, device=metres.device)[:, None] - cy
+    m = xp.stack([fx * w_u, fy * w_v, w - u * w_u - v * w_v])
     x, y, z = m
-    unit = -m / sqrt(x * x + y * y + z * z)
-    xyz = torch.where(good, unit, 0.0).float()
+    with np.errstate(divide="ignore", invalid="ignore"):  # where no surface is
+        unit = -m / sqrt(x * x + y * y + z * z)
+    xyz = xp.asarray(xp.where(good, unit, 0.0), dtype=xp.float32)
     return Normals(xyz=xyz, valid=good & ~sky, sky=sky)
 
 
-def _shifted(map_: Tensor, down: int, right: int) -> Tensor:
-    """Each pixel's neighbour at an offset of -1, 0 or 1 rows and columns; NaN outside [H, W]."""
-    import torch
-
-    padded = torch.nn.functional.pad(map_, (1, 1, 1, 1), value=torch.nan)
-    height, width = map_.shape
-    return padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
-
-
-def _refuse_sparse(w: Tensor, bend: Tensor) -> None:
-    known = int(w.isfinite().sum())
-    inside = int(bend.isfinite().sum())
+def _refuse_sparse(w: Array, bend: Array) -> None:
+    xp = namespace(w)
+    known, inside = (int(xp.isfinite(map_).sum()) for map_ in (w, bend))
     if not known or inside < DENSE * known:
         raise BadSample(
             "all invalid",

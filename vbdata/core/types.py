@@ -1,7 +1,8 @@
 """The nouns of the engine: frozen records that one stage passes to the next.
 
-Everywhere: lengths in metres, camera axes of OpenCV (+x right, +y down, +z forward). Tensors of
-labels may be on any device; each kind of label has its own rule of resizing (`fit`).
+Everywhere: lengths in metres, camera axes of OpenCV (+x right, +y down, +z forward). Labels have
+arrays of NumPy, or tensors on any device (vbdata.core.arrays); each kind of label has its own rule
+of resizing (`fit`).
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.core.arrays import Array, placed
 from vbdata.core.filters import Filters
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
 
 Cell = tuple[str, str]  # (source, task): what a recipe's mixture gives a share of the samples
 
@@ -125,23 +125,22 @@ class Geometry:
         """Whether nothing is scaled or cropped."""
         return self.source == self.scaled == (self.width, self.height)
 
-    def pick(self, map_: Tensor) -> Tensor:
+    def pick(self, map_: Array) -> Array:
         """Resize and crop a map [..., H, W] of any dtype by nearest neighbours, without arithmetic.
 
         Output pixel i takes the source pixel in which its centre lies, floor((i + 1/2) source /
-        scaled), in integers, so that no rounding depends on the device.
+        scaled), in integers.
         """
-        import torch
-
         if self.identity:
             return map_
         sides = ((self.height, self.top, 1, -2), (self.width, self.left, 0, -1))
         for count, start, axis, dim in sides:
-            scaled = torch.arange(start, start + count, device=map_.device)
-            source = torch.div(
-                (2 * scaled + 1) * self.source[axis], 2 * self.scaled[axis], rounding_mode="floor"
-            )
-            map_ = map_.index_select(dim, source)
+            scaled = np.arange(start, start + count)
+            source = (2 * scaled + 1) * self.source[axis] // (2 * self.scaled[axis])
+            if isinstance(map_, np.ndarray):
+                map_ = map_.take(source, axis=dim)
+            else:
+                map_ = map_.index_select(dim, placed(source, map_.device))
         return map_
 
 
@@ -152,8 +151,8 @@ class Depth:
     metres: float32[..., H, W], +inf = sky; valid: bool[..., H, W], True for the sky, too.
     """
 
-    metres: Tensor
-    valid: Tensor
+    metres: Array
+    valid: Array
 
     def fit(self, geometry: Geometry) -> Depth:
         """Resize by nearest neighbours: a mean across an edge is a surface that does not exist."""
@@ -168,9 +167,9 @@ class Normals:
     no surface at all, which are not valid.
     """
 
-    xyz: Tensor
-    valid: Tensor
-    sky: Tensor
+    xyz: Array
+    valid: Array
+    sky: Array
 
     def fit(self, geometry: Geometry) -> Normals:
         """Resize by nearest neighbours, so that vectors stay unit vectors and edges sharp."""
@@ -191,11 +190,11 @@ class Segments:
     of them in the image is marked: every pixel of no segment of theirs is none of them.
     """
 
-    ids: Tensor
+    ids: Array
     classes: tuple[str, ...]
     things: tuple[bool, ...]
     crowds: tuple[bool, ...]
-    valid: Tensor
+    valid: Array
     known: tuple[str, ...] = ()
 
     def fit(self, geometry: Geometry) -> Segments:
@@ -206,14 +205,11 @@ class Segments:
 Label = Depth | Normals | Segments
 
 
-def moved(label: Label, device: str) -> Label:
-    """A copy of a label with its tensors on a device, such as "cpu" or "cuda:0"."""
-    from torch import Tensor
-
+def moved(label: Label, where: str) -> Label:
+    """A copy of a label with its arrays at a place: "numpy", or a device such as "cuda:0"."""
     parts: dict[str, Any] = {f.name: getattr(label, f.name) for f in fields(label)}
-    for name, part in parts.items():
-        parts[name] = part.to(device) if isinstance(part, Tensor) else part
-    return replace(label, **parts)
+    arrays = {name: placed(part, where) for name, part in parts.items() if hasattr(part, "dtype")}
+    return replace(label, **arrays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vbdata import plugins
+from vbdata.core.arrays import numpy
 from vbdata.core.exif import UPRIGHT
 from vbdata.core.glance import glance
 from vbdata.core.types import Depth, Entry
@@ -85,7 +86,7 @@ class DepthSeen:
         """Add a record's label, if it is depth."""
         if not isinstance(label, Depth):
             return
-        metres, valid = label.metres.numpy(), label.valid.numpy()
+        metres, valid = numpy(label.metres), numpy(label.valid)
         seen = metres[valid & np.isfinite(metres)]
         self._known, self._pixels = self._known + int(valid.sum()), self._pixels + valid.size
         if seen.size:

@@ -166,17 +166,15 @@ def stretched(rgb: images.Pixels, row: Row) -> Fault | None:
 def label_of(row: Row, rgb: images.Pixels) -> Any:
     """What the task's decoder reads in an answer, uint8 RGB [H, W, 3], at the truth's size.
 
-    A Label; Instances for instances; for images a tensor uint8[H, W, 3].
+    A Label; Instances for instances; for images uint8[H, W, 3].
     """
-    import torch
-
     kind = kind_of(row.task)
     size = (row.geometry.width, row.geometry.height)
     own = (rgb.shape[1], rgb.shape[0])
     if kind in ("image", "generated"):
-        return torch.from_numpy(np.ascontiguousarray(rgb if own == size else _resized(rgb, size)))
+        return np.ascontiguousarray(rgb if own == size else _resized(rgb, size))
     rgb = np.ascontiguousarray(rgb)
-    label = plugins.task(row.task).decode(torch.from_numpy(rgb), row.params)
+    label = plugins.task(row.task).decode(rgb, row.params)
     fit = Geometry(source=own, scaled=size, left=0, top=0, width=size[0], height=size[1])
     if kind != "instances":
         return label.fit(fit)
@@ -185,10 +183,7 @@ def label_of(row: Row, rgb: images.Pixels) -> Any:
 
 
 def _fitted(painted: Instances, fit: Geometry) -> Instances:
-    import torch
-
-    ids, valid = (fit.pick(torch.from_numpy(part)).numpy() for part in (painted.ids, painted.valid))
-    return replace(painted, ids=ids, valid=valid)
+    return replace(painted, ids=fit.pick(painted.ids), valid=fit.pick(painted.valid))
 
 
 def _resized(rgb: images.Pixels, size: tuple[int, int]) -> images.Pixels:

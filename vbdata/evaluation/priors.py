@@ -33,15 +33,13 @@ def box_numbers(shape: tuple[int, int]) -> NDArray[np.int64]:
     return rows[:, None] * GRID + columns[None, :]
 
 
-def enlarged(map_: NDArray[Any], shape: tuple[int, int]) -> Any:
-    """A map [..., 32, 32] as a tensor [..., H, W]: each pixel has the value of its box.
+def enlarged(map_: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """A map [..., 32, 32] at the size [..., H, W]: each pixel has the value of its box.
 
     shape: (H, W).
     """
-    import torch
-
     rows, columns = (_along(size) for size in shape)
-    return torch.from_numpy(map_[..., rows[:, None], columns[None, :]])
+    return np.ascontiguousarray(map_[..., rows[:, None], columns[None, :]])
 
 
 def _along(size: int) -> NDArray[np.int64]:
@@ -68,8 +66,8 @@ class DepthPrior:
 
     def add(self, truth: Truth, fold: int) -> None:
         """Learn from one sample; fold: its own, from 0 to 7."""
-        metres = truth.label.metres.numpy()
-        good = truth.label.valid.numpy() & (metres > NEAREST) & (metres < self.cap)
+        metres = truth.label.metres
+        good = truth.label.valid & (metres > NEAREST) & (metres < self.cap)
         box, metres = box_numbers(good.shape)[good], metres[good]
         self.sums[fold] += _summed(box, metres)
         self.counts[fold] += _summed(box)
@@ -108,9 +106,9 @@ class NormalsPrior:
 
     def add(self, truth: Truth, fold: int) -> None:
         """Learn from one sample; fold: its own, from 0 to 7."""
-        good = truth.label.valid.numpy()
+        good = truth.label.valid
         box = box_numbers(good.shape)[good]
-        for k, part in enumerate(truth.label.xyz.numpy()):
+        for k, part in enumerate(truth.label.xyz):
             self.sums[fold, k] += _summed(box, part[good])
 
     def merge(self, later: NormalsPrior) -> None:
@@ -131,7 +129,7 @@ class NormalsPrior:
         for name, map_ in (("constant normal", np.zeros_like(sums) + whole), ("mean map", means)):
             unit = map_ / np.linalg.norm(map_, axis=0)
             xyz = enlarged(unit.astype(np.float32), truth.valid.shape)
-            everywhere = xyz[0].isfinite()
+            everywhere = np.isfinite(xyz[0])
             yield name, Normals(xyz=xyz, valid=everywhere, sky=~everywhere)
 
 
@@ -143,8 +141,8 @@ class ClassesPrior:
 
     def add(self, truth: Truth, fold: int) -> None:
         """Learn from one sample; fold: its own, from 0 to 7."""
-        good = truth.label.valid.numpy()
-        box, ids = box_numbers(good.shape)[good], truth.label.ids.numpy()[good]
+        good = truth.label.valid
+        box, ids = box_numbers(good.shape)[good], truth.label.ids[good]
         names = ("", *truth.label.classes)
         table = np.bincount(ids * (GRID * GRID) + box, minlength=len(names) * GRID * GRID)
         for name, counts in zip(names, table.reshape(-1, GRID, GRID), strict=True):
@@ -187,10 +185,8 @@ def constant_answers(kind: str, truth: Truth) -> Iterator[Answer]:
 
     Everything is all pixels as the first expression, or as one instance.
     """
-    import torch
-
     if kind == "regions":
-        nothing = torch.zeros_like(truth.label.ids)
+        nothing = np.zeros_like(truth.label.ids)
         yield "nothing", _segments(truth.label, nothing)
         yield "everything", _segments(truth.label, nothing + 1)
     if kind == "instances":
@@ -210,12 +206,10 @@ def _others(folds: NDArray[Any], fold: int) -> Any:
 
 
 def _segments(like: Segments, ids: Any) -> Segments:
-    import torch
-
     return Segments(
         ids=ids,
         classes=like.classes,
         things=like.things,
         crowds=like.crowds,
-        valid=torch.ones_like(ids).bool(),
+        valid=np.ones_like(ids, np.bool_),
     )

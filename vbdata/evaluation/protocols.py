@@ -46,6 +46,11 @@ def crops() -> list[str]:
     return ["none", *_data()["crops"]]
 
 
+def crop_shares() -> Mapping[str, Crop]:
+    """The known crops by name: shares of height and width (top, bottom, left, right)."""
+    return {name: (a, b, c, d) for name, (a, b, c, d) in _data()["crops"].items()}
+
+
 def protocols(datasets: Iterable[str], options: Any) -> Mapping[str, DepthProtocol]:
     """The protocol of each dataset: its benchmark's, overridden by the options.
 

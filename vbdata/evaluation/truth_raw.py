@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from vbdata import plugins
+from vbdata.core.arrays import NUMPY
 from vbdata.core.types import Entry, moved
 from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
@@ -79,16 +80,13 @@ class RawTruth:
         row = truth.row
         if not self.has(row):
             return truth
-        import torch
-
         kind = plugins.task(row.task).NEEDS[0]
         reader = plugins.dataset(row.dataset)
         entry = self._entries[row.source, row.sample_id]
         root = _opened(self._roots[row.source], plugins.mounts(row.dataset))
         sample = reader.load(root, entry, (kind,))
-        label = moved(sample.labels[kind], "cpu").fit(row.geometry)
-        valid = label.valid & torch.from_numpy(truth.valid)
-        return replace(truth, label=replace(label, valid=valid))
+        label = moved(sample.labels[kind], NUMPY).fit(row.geometry)
+        return replace(truth, label=replace(label, valid=label.valid & truth.valid))
 
 
 @functools.lru_cache(maxsize=16)

@@ -17,27 +17,25 @@ from vbdata.core.types import Depth, Normals, Segments
 
 
 def decoded(target: images.Pixels, task: str, params: Mapping[str, Any]) -> Any:
-    """A target, uint8 RGB [H, W, 3], decoded by its task: a Label, or for images a tensor.
+    """A target, uint8 RGB [H, W, 3], decoded by its task: a Label, or for images the target.
 
     params: the sample's own, decoded from JSON. Raises LookupError for an unknown task.
     """
-    import torch
-
-    return plugins.task(task).decode(torch.from_numpy(target), params)
+    return plugins.task(task).decode(target, params)
 
 
 def drawn(label: Any, image: images.Pixels) -> images.Pixels:
     """A label of size [H, W] as a picture, uint8 RGB [H, W, 3]; image: the input, of that size."""
     if isinstance(label, Depth):
-        metres, valid = label.metres.clamp_min(0.5).numpy(), label.valid.numpy()
+        metres, valid = np.maximum(label.metres, np.float32(0.5)), label.valid
         near = np.quantile(metres[valid], 0.02) if valid.any() else 1.0
         return _grey(40 + 215 * np.minimum(near / metres, 1), valid)
     if isinstance(label, Normals):
-        facing = (-label.xyz[2]).clamp(0, 1).numpy()
-        return _grey(30 + 225 * facing, label.valid.numpy())
+        facing = np.clip(-label.xyz[2], 0, 1)
+        return _grey(30 + 225 * facing, label.valid)
     if isinstance(label, Segments):
-        return _outlined(label.ids.numpy(), image)
-    return np.asarray(label.numpy())
+        return _outlined(label.ids, image)
+    return np.asarray(label)
 
 
 def _grey(values: NDArray[Any], valid: NDArray[np.bool_]) -> images.Pixels:

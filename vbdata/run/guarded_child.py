@@ -29,8 +29,6 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Build the job that the parent sends, or try one row of it alone."""
-    import torch
-
     parent, job, url, device, alone = pickle.load(sys.stdin.buffer)  # noqa: S301 (our parent's)
     _die_with(parent)
     # threads of a Ray worker block signals, and children inherit that
@@ -38,7 +36,6 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash that is expected leaves no dump
     lines = os.dup(1)
     os.dup2(2, 1)
-    torch.set_num_threads(1)
     one_thread()
 
     def send(**message: Any) -> None:

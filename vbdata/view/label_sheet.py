@@ -18,8 +18,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vbdata import plugins
 from vbdata.core import images
+from vbdata.core.arrays import NUMPY
 from vbdata.core.relabel import relabelled
-from vbdata.core.types import Depth, Entry, Normals, Segments
+from vbdata.core.types import Depth, Entry, Normals, Segments, moved
 from vbdata.engine.doctor import some_entries
 from vbdata.errors import BadSample, BuildError, RecipeError, SourceError
 from vbdata.index.index import build_index
@@ -92,7 +93,7 @@ def _tiles(reader: Any, root: Root, entry: Entry) -> Iterator[Tile]:
     yield f"{entry.id}, {rgb.shape[1]}x{rgb.shape[0]}", rgb
     for kind in (kind for kind in MAPS if kind in entry.labels):
         try:
-            label = reader.load(root, entry, (kind,)).labels[kind]
+            label = moved(reader.load(root, entry, (kind,)).labels[kind], NUMPY)
             label = relabelled(label, entry) if isinstance(label, Segments) else label
         except BadSample as bad:
             yield kind, str(bad)
@@ -103,15 +104,15 @@ def _tiles(reader: Any, root: Root, entry: Entry) -> Iterator[Tile]:
 def _picture(label: Any, rgb: images.Pixels) -> images.Pixels:
     if not isinstance(label, Normals):
         return drawn(label, rgb)
-    colours = (127.5 * (1 - label.xyz.numpy())).round().clip(0, 255).astype(np.uint8)
-    return np.where(label.valid.numpy()[..., None], np.moveaxis(colours, 0, -1), np.uint8(128))
+    colours = (127.5 * (1 - label.xyz)).round().clip(0, 255).astype(np.uint8)
+    return np.where(label.valid[..., None], np.moveaxis(colours, 0, -1), np.uint8(128))
 
 
 def _said(label: Any) -> str:
     """A few words about a label."""
-    share = f"{float(label.valid.float().mean()):.0%} valid"
+    share = f"{float(label.valid.mean()):.0%} valid"
     if isinstance(label, Depth):
-        metres = label.metres[label.valid & label.metres.isfinite()]
+        metres = label.metres[label.valid & np.isfinite(label.metres)]
         return f"{float(metres.min()):.3g} to {float(metres.max()):.3g} m, {share}"
     if isinstance(label, Segments):
         names = [name for name in label.classes if name]

@@ -31,8 +31,6 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
     on_top: numbers, counted from 0, of the masks that are painted over all others. Raises
     BadSample.
     """
-    import torch
-
     head, _, texts = entry.record.partition(b"\n")
     record = records.unpack(head)
     parts = record["parts"]
@@ -43,11 +41,11 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
         ids, valid = _painted(entry, record, records.unpack(texts), on_top)
     whole = not record.get("unnamed") and not record.get("boxes")
     return Segments(
-        ids=torch.from_numpy(ids),
+        ids=ids,
         classes=tuple(part["name"] for part in parts),
         things=tuple(part["thing"] for part in parts),
         crowds=tuple(part["crowd"] for part in parts),
-        valid=torch.from_numpy(valid),
+        valid=valid,
         known=tuple(record.get("known", ())) if whole else (),
     )
 

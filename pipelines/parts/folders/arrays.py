@@ -92,8 +92,6 @@ def fitted(
     resize: whether a map of another size shows the same view; option: that says so, and path, for
     messages. Raises BadSample("wrong size").
     """
-    import torch
-
     (width, height), (tall, wide) = size, values.shape[-2:]
     if (wide, tall) == size:
         return values
@@ -102,4 +100,5 @@ def fitted(
         hint = f"; {option}: true if it shows the same" if alike else ", and of another shape"
         raise BadSample("wrong size", f"{wide}x{tall}, expected {width}x{height}{hint}", path)
     geometry = Geometry(source=(wide, tall), scaled=size, left=0, top=0, width=width, height=height)
-    return np.asarray(geometry.pick(torch.from_numpy(np.ascontiguousarray(values))).numpy())
+    picked: NDArray[Any] = geometry.pick(values)
+    return picked

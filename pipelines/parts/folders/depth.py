@@ -62,8 +62,6 @@ def read(
     camera: which only kinds in NEED_CAMERA need; of_map: whether it is in pixels of the map instead
     of the picture. Raises BadSample.
     """
-    import torch
-
     values = stored(data, coding, path)
     if camera and not of_map:
         camera = scaled_camera(camera, size, (values.shape[1], values.shape[0]))
@@ -74,7 +72,7 @@ def read(
     )
     if not (known & np.isfinite(metres)).any():
         raise BadSample("all invalid", "no pixel has a depth", path)
-    return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(known))
+    return Depth(metres=metres, valid=known)
 
 
 def stored(data: bytes, coding: Coding, path: str) -> NDArray[Any]:

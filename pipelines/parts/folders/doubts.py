@@ -233,8 +233,6 @@ def _degrees(
 
 def _vectors(root: Root, entry: Entry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Normals as stored, at length 1, and those of depth in OpenCV axes, [3, N]; BadSample."""
-    import torch
-
     record, size = records.unpack(entry.record), (entry.width, entry.height)
     coding, turn = codings.normals_of(record["normals"])
     path = entry.files["normals"].path
@@ -242,11 +240,11 @@ def _vectors(root: Root, entry: Entry) -> tuple[NDArray[np.float64], NDArray[np.
     if turn is not None:
         vectors = np.tensordot(turn, vectors, 1)
     label = codings.depth_label(root, entry, record["depth"])
-    known = label.valid & torch.isfinite(label.metres)
+    known = label.valid & np.isfinite(label.metres)
     assert entry.camera is not None  # by the caller
-    none = torch.zeros_like(known)
+    none = np.zeros_like(known)
     reference = normals_from_depth(label.metres, known, entry.camera, none)
     with np.errstate(invalid="ignore"):
         length = np.sqrt((vectors * vectors).sum(0))
-        good = reference.valid.numpy() & (length >= normals.SHORTEST) & (length <= normals.LONGEST)
-    return (vectors / np.where(good, length, 1))[:, good], reference.xyz.double().numpy()[:, good]
+        good = reference.valid & (length >= normals.SHORTEST) & (length <= normals.LONGEST)
+    return (vectors / np.where(good, length, 1))[:, good], reference.xyz.astype(np.float64)[:, good]

@@ -76,8 +76,6 @@ def read(
     camera: in pixels of the picture, None if unknown; turn: float64[3, 3] from the world to the
     frame, None where the frame is the camera's own. Raises BadSample.
     """
-    import torch
-
     width, height = size
     vectors = fitted(data, coding, size, path)
     xyz, valid = unit(vectors, coding, turn)
@@ -97,9 +95,9 @@ def read(
     xyz = np.where(valid, xyz, np.float32(0))
     sky = np.zeros((height, width), np.bool_)
     return Normals(
-        xyz=torch.from_numpy(np.ascontiguousarray(xyz)),
-        valid=torch.from_numpy(valid),
-        sky=torch.from_numpy(sky),
+        xyz=np.ascontiguousarray(xyz),
+        valid=valid,
+        sky=sky,
     )
 
 

@@ -74,14 +74,12 @@ class Partition:
 
     def label(self) -> Segments:
         """The label of the image."""
-        import torch
-
         return Segments(
-            ids=torch.from_numpy(self.ids),
+            ids=self.ids,
             classes=tuple(part.name for part in self.parts),
             things=tuple(part.thing for part in self.parts),
             crowds=tuple(part.crowd for part in self.parts),
-            valid=torch.from_numpy(self.valid),
+            valid=self.valid,
         )
 
 

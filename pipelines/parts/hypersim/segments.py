@@ -103,11 +103,9 @@ def facts(whole: Partition) -> tuple[ClassFact, ...]:
 
 def segments(whole: Partition) -> Segments:
     """A frame's partition as a label; void is not valid."""
-    import torch
-
     from vbdata.core.types import Segments
 
-    ids = torch.from_numpy(whole.ids)
+    ids = whole.ids
     return Segments(
         ids=ids,
         classes=tuple(whole.names),

@@ -44,8 +44,6 @@ def depth(stored: NDArray[np.float32], region: str, path: str) -> Depth:
 
     Raises BadSample("all invalid"), and "out of range" beyond 10 m.
     """
-    import torch
-
     inside = window(region)
     valid = np.zeros(stored.shape, np.bool_)
     with np.errstate(invalid="ignore"):  # NaN: missing
@@ -55,7 +53,7 @@ def depth(stored: NDArray[np.float32], region: str, path: str) -> Depth:
     if not valid.any():
         raise BadSample("all invalid", "no pixel has a measured depth", path)
     kept = np.where(valid, stored, np.float32(0))
-    return Depth(metres=torch.from_numpy(kept), valid=torch.from_numpy(valid))
+    return Depth(metres=kept, valid=valid)
 
 
 def objects(mat: Mat, frame: int, region: str, kinds: Sequence[Kind]) -> list[Part]:

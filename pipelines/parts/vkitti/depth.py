@@ -44,11 +44,9 @@ def metric(stored: NDArray[np.uint16]) -> Depth:
 
     Pixels that are stored as 0 are not valid.
     """
-    import torch
-
     metres = _metres(stored)
     metres[stored == SKY] = np.inf
-    return Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(stored > 0))
+    return Depth(metres=metres, valid=stored > 0)
 
 
 def normals(stored: NDArray[np.uint16], camera: tuple[float, float, float, float]) -> Normals:
@@ -56,13 +54,10 @@ def normals(stored: NDArray[np.uint16], camera: tuple[float, float, float, float
 
     camera: fx, fy, cx, cy in pixels. Raises BadSample("all invalid").
     """
-    import torch
-
     sky = stored == SKY
     solid = (stored > 0) & ~sky
     metres = unrounded(stored, solid)
-    tensors = [torch.from_numpy(each) for each in (metres, solid, sky)]
-    return normals_from_depth(tensors[0], tensors[1], camera, tensors[2])
+    return normals_from_depth(metres, solid, camera, sky)
 
 
 def unrounded(stored: NDArray[np.uint16], solid: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -87,18 +87,16 @@ def partition(
 
 def segments(root: Root, entry: Entry, colors: Colors, tracks: Sequence[Track]) -> Segments:
     """The segments of an entry as a label. Raises BadSample."""
-    import torch
-
     seen = runs(root, entry, colors)
     parts, numbers = partition(seen, colors, tracks)
     size = entry.height, entry.width
     labelled = seen.classes != list(colors).index(VOID)
     return Segments(
-        ids=torch.from_numpy(np.repeat(numbers, seen.lengths).reshape(size)),
+        ids=np.repeat(numbers, seen.lengths).reshape(size),
         classes=tuple(part.name for part in parts),
         things=tuple(part.thing for part in parts),
         crowds=tuple(part.crowd for part in parts),
-        valid=torch.from_numpy(np.repeat(labelled, seen.lengths).reshape(size)),
+        valid=np.repeat(labelled, seen.lengths).reshape(size),
     )
 
 

@@ -20,7 +20,6 @@ from random import Random
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 
 from tests.helpers.fuzzing.damage import damage, lay_out
@@ -28,7 +27,7 @@ from tests.helpers.fuzzing.guard import Guard, limit_memory
 from tests.helpers.fuzzing.values import SECRET
 from tests.helpers.fuzzing.variants import Variant, variants
 from vbdata import plugins
-from vbdata.core import compiled
+from vbdata.core import compiled, members
 from vbdata.core.images import decode_rgb
 from vbdata.core.types import Depth, Entry, Normals, Sample, Segments, Source
 from vbdata.errors import REASONS, BadSample, SourceError
@@ -166,12 +165,12 @@ def _check_label(kind: str, label: Any, entry: Entry) -> None:
     if isinstance(label, Depth):
         known = label.metres[label.valid]
         good = label.metres.shape == label.valid.shape == size
-        good &= label.metres.dtype == torch.float32 and not bool(label.metres.isnan().any())
+        good &= label.metres.dtype == np.float32 and not bool(np.isnan(label.metres).any())
         good &= bool((known > 0).all())
     elif isinstance(label, Normals):
-        length = label.xyz.square().sum(0).sqrt()[label.valid]
+        length = np.sqrt(np.square(label.xyz).sum(0))[label.valid]
         good = label.xyz.shape == (3, *size) and label.valid.shape == label.sky.shape == size
-        good &= bool(((length - 1).abs() < 1e-3).all()) and not bool(label.xyz.isnan().any())
+        good &= bool((abs(length - 1) < 1e-3).all()) and not bool(np.isnan(label.xyz).any())
     elif isinstance(label, Segments):
         good = label.ids.shape == label.valid.shape == size
         good &= len(label.classes) == len(label.things) == len(label.crowds)
@@ -220,17 +219,21 @@ def _make(row: Row, job: Job, root: Root, outcome: Outcome) -> None:
         outcome.reasons[bad.reason] += 1
         return
     facts = json.loads(made.members["json"])
-    try:
-        shape = decode_rgb(made.members["input.jpg"]).shape
-    except BadSample:  # bits flipped in a file that stands as it is: see images.check_jpeg
-        if made.members["input.jpg"] != root.read(row.entry.files["image"].path):
-            raise
-        return
+    target = made.members[members.named(made.members, members.TARGET)]
+    shapes = []
+    for data in (made.members["input.jpg"], target):
+        try:
+            shapes.append(decode_rgb(data).shape)
+        except BadSample:  # bits flipped in a file that stands as it is: see images.check_jpeg
+            if not any(data in root.read(file.path) for file in row.entry.files.values()):
+                raise
+            return
+    shape = shapes[0]
     with Image.open(io.BytesIO(made.members["input.jpg"])) as opened:
         seen = ImageOps.exif_transpose(opened)
         good = seen.size == (facts["width"], facts["height"])
         good &= np.asarray(seen.convert("RGB")).shape == shape
-    if not good or decode_rgb(made.members["target.png"]).shape[:2] != seen.size[::-1]:
+    if not good or shapes[1][:2] != seen.size[::-1]:
         raise Broken(f"{row.task}: the sample shows {seen.size}, its label {facts['width']}")
 
 
@@ -241,7 +244,7 @@ def _job(reader: str, vocabulary: Any) -> Job:
         first=0,
         digits=8,
         seed=0,
-        image={"max_pixels": None, "multiple_of": 1, "input": "jpg"},
+        image={"max_pixels": None, "multiple_of": 1, "input": "jpg", "target": "jpg"},
         rows=(),
         spares=(),
         datasets={"fuzz": reader},

@@ -1,6 +1,6 @@
 """Inner loops in C, compiled once on each machine by the C compiler that is found there.
 
-Each of them exists in Python, NumPy or torch as well, with the same bytes: without a compiler a
+Each of them exists in Python or NumPy as well, with the same bytes: without a compiler a
 build is slower, not different. The library is kept in the machine's cache under the digest of its
 source, its flags and its processor, so that an edited source, or another machine of a cluster that
 shares the cache, compiles anew. `VBDATA_COMPILED=0` turns the library off.
@@ -29,7 +29,7 @@ from vbdata.machine import cache
 
 VARIABLE = "VBDATA_COMPILED"
 SOURCES = ("deflate.c", "maps.c", "masks.c")
-# A fused multiply-add rounds once where tensor code rounds twice: contraction would change bytes.
+# A fused multiply-add rounds once where array code rounds twice: contraction would change bytes.
 FLAGS = ("-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
 LONGEST_S = 120.0  # to compile
 
@@ -86,20 +86,25 @@ def sources() -> dict[str, str]:
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in SOURCES}
 
 
-def library_for(**tensors: Any) -> Any:
-    """The compiled functions if they can work on these tensors in place; else None.
+def library_for(**arrays: Any) -> Any:
+    """The compiled functions if they can work on these arrays, or tensors, in place; else None.
 
-    Keywords are torch's names of types: `library_for(float32=metres, bool=valid)` asks that metres
-    be float32 and valid be bool, both contiguous and on the CPU. A tuple holds several tensors of
-    one type.
+    Keywords are names of types: `library_for(float32=metres, bool=valid)` asks that metres be
+    float32 and valid be bool, both contiguous and on the CPU. A tuple holds several arrays of one
+    type.
     """
     loaded = library()
-    for dtype, given in tensors.items() if loaded else ():
-        for tensor in given if isinstance(given, tuple) else (given,):
-            plain = tensor.device.type == "cpu" and tensor.is_contiguous()
-            if not plain or str(tensor.dtype) != f"torch.{dtype}":
+    for dtype, given in arrays.items() if loaded else ():
+        for array in given if isinstance(given, tuple) else (given,):
+            if str(array.dtype).removeprefix("torch.") != dtype or not _plain(array):
                 return None
     return loaded
+
+
+def _plain(array: Any) -> bool:
+    if hasattr(array, "data_ptr"):
+        return bool(array.device.type == "cpu" and array.is_contiguous())
+    return bool(array.flags.c_contiguous)
 
 
 def address(array: Any) -> int:
@@ -107,12 +112,8 @@ def address(array: Any) -> int:
 
     The caller keeps the array alive while C code uses the address.
     """
-    if hasattr(array, "data_ptr"):
-        assert array.is_contiguous(), array.shape
-        assert array.device.type == "cpu", array.device
-        return int(array.data_ptr())
-    assert array.flags.c_contiguous, array.shape
-    return int(array.ctypes.data)
+    assert _plain(array), (array.shape, array.device)
+    return int(array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data)
 
 
 def packed(colour: tuple[int, int, int]) -> int:

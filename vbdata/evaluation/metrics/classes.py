@@ -8,8 +8,8 @@ legend or by colour. With TP, FP, FN the pixels of a name over all samples whose
     pixel_accuracy     share of the pixels whose name is right, background included
     names              how many names have an IoU
 
-As PASCAL VOC and Cityscapes do (cityscapesScripts, evalPixelLevelSemanticLabeling.py), intersection
-and union are summed over the whole set before they are divided. A name that a legend asks for and
+As PASCAL VOC does, and cityscapesScripts (evalPixelLevelSemanticLabeling.py), intersection and
+union are summed over the whole set before they are divided. A name that a legend asks for and
 that neither truth nor answer has is left out of the mean; one that only the answer has gets IoU 0.
 Pixels that the annotators left out (void) are not counted. A pixel in a colour that the decoder
 rejects is a false negative of its true name and a false positive of none; `rejected` is the share
@@ -45,7 +45,7 @@ def answered(answer: Segments, mask: Mask) -> Ids:
 
     A pixel in a colour that the decoder rejects has id len(classes) + 1.
     """
-    ids, good = answer.ids.numpy()[mask], answer.valid.numpy()[mask]
+    ids, good = answer.ids[mask], answer.valid[mask]
     return np.where(good, ids, np.int32(len(answer.classes) + 1))
 
 
@@ -60,9 +60,9 @@ class ClassesMeter:
 
     def add(self, truth: Segments, answer: Segments, geometry: Geometry) -> None:
         """Add an image. Both labels: Segments [H, W] whose ids count the same legend from 1."""
-        mask = truth.valid.numpy()
+        mask = truth.valid
         names = (BACKGROUND, *truth.classes)
-        table = confusion(truth.ids.numpy()[mask], answered(answer, mask), len(truth.classes))
+        table = confusion(truth.ids[mask], answered(answer, mask), len(truth.classes))
         hits, wanted, painted = np.diagonal(table), table.sum(1), table.sum(0)
         for k, name in enumerate(names):
             self.sums.add(name, np.array([hits[k], painted[k], wanted[k]], np.int64))

@@ -54,12 +54,10 @@ class DepthMeter:
 
         geometry: from the source image, in whose frame the crop is, to both labels.
         """
-        mask = truth.valid.numpy() & crop_mask(self.crop, geometry)
-        scores = depth_scores(
-            answer.metres.numpy(), truth.metres.numpy(), mask, self.cap, self.align
-        )
+        mask = truth.valid & crop_mask(self.crop, geometry)
+        scores = depth_scores(answer.metres, truth.metres, mask, self.cap, self.align)
         if scores is not None:
-            rejected = np.count_nonzero(~answer.valid.numpy() & mask) / np.count_nonzero(mask)
+            rejected = np.count_nonzero(~answer.valid & mask) / np.count_nonzero(mask)
             self.means.add({**scores, "rejected": rejected})
 
     def merge(self, later: DepthMeter) -> None:
@@ -76,20 +74,26 @@ class DepthMeter:
 
 
 def depth_scores(
-    metres: Floats, truth: Floats, mask: Mask, cap: float, align: str = "none"
+    metres: Floats,
+    truth: Floats,
+    mask: Mask,
+    cap: float,
+    align: str = "none",
+    near: float = NEAREST,
 ) -> dict[str, Value] | None:
     """The errors of one image by name, or None if it has no pixel to score.
 
-    metres, truth: float32[H, W], inf = sky, not NaN where mask; mask: bool[H, W]; cap: metres.
-    Raises ValueError for an unknown alignment.
+    metres, truth: float32[H, W], inf = sky, not NaN where mask; mask: bool[H, W]; near, cap:
+    metres, between which the truth is scored and to which the answer is clipped. Raises ValueError
+    for an unknown alignment.
     """
-    mask = mask & (truth > NEAREST) & (truth < cap)
+    mask = mask & (truth > near) & (truth < cap)
     t, d = truth[mask], metres[mask]
     if not len(t):
         return None
     if align != "none":
         d = aligned(np.where(np.isfinite(d), d, np.float32(cap)), t, align)
-    return _errors(np.clip(d, NEAREST, cap, dtype=np.float32), t)
+    return _errors(np.clip(d, near, cap, dtype=np.float32), t)
 
 
 def aligned(d: Floats, t: Floats, align: str) -> Floats:

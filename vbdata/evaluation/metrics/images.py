@@ -14,16 +14,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vbdata.core.images import Pixels
 from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Floats, Means, Value
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MOST_DB = 100.0
 WINDOW, SIGMA = 11, 1.5
@@ -75,10 +71,9 @@ class ImagesMeter:
 
     means: Means = field(default_factory=Means)
 
-    def add(self, truth: Tensor, answer: Tensor, geometry: Geometry) -> None:
+    def add(self, truth: Pixels, answer: Pixels, geometry: Geometry) -> None:
         """Add an image; truth and answer: uint8[H, W, 3]; geometry is not needed."""
-        pair = answer.numpy(), truth.numpy()
-        self.means.add({"psnr": psnr(*pair), "ssim": ssim(*pair)})
+        self.means.add({"psnr": psnr(answer, truth), "ssim": ssim(answer, truth)})
 
     def merge(self, later: ImagesMeter) -> None:
         """Add what a later meter of this kind has counted; in the order of the samples."""

@@ -52,12 +52,12 @@ class NormalsMeter:
 
     def add(self, truth: Normals, answer: Normals, geometry: Geometry) -> None:
         """Add an image. Both labels: xyz float32[3, H, W], unit vectors in OpenCV axes."""
-        mask = truth.valid.numpy()
-        off = angles(answer.xyz.numpy(), truth.xyz.numpy())[mask]
+        mask = truth.valid
+        off = angles(answer.xyz, truth.xyz)[mask]
         self.pixels += len(off)
         self.total += float(off.sum(dtype=np.float64))
         self.squares += float(np.square(off).sum(dtype=np.float64))
-        self.rejected += int(np.count_nonzero(~answer.valid.numpy()[mask]))
+        self.rejected += int(np.count_nonzero(~answer.valid[mask]))
         self.below += [np.count_nonzero(off < limit) for limit in BELOW]
         self.bins += np.bincount((off * STEPS).astype(np.int32), minlength=BINS)
 

@@ -43,9 +43,9 @@ class RegionsMeter:
 
     def add(self, truth: Segments, answer: Segments, geometry: Geometry) -> None:
         """Add an image. Both labels: Segments [H, W], id k = the k-th expression of the prompt."""
-        mask = truth.valid.numpy()
+        mask = truth.valid
         count = len(truth.classes)
-        table = confusion(truth.ids.numpy()[mask], answered(answer, mask), count)
+        table = confusion(truth.ids[mask], answered(answer, mask), count)
         wanted, painted = table.sum(1), table.sum(0)
         self.pixels += int(wanted.sum())
         self.rejected += int(painted[-1])

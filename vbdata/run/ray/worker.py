@@ -39,10 +39,7 @@ class Worker:
     """
 
     def __init__(self, out: str, device: str, context: JobContext) -> None:
-        import torch
-
         own_scratch()
-        torch.set_num_threads(1)
         one_thread()
         check_device(device)
         compiled.library()
@@ -61,9 +58,7 @@ class Worker:
         guarded: build it in a child process, whose death this one survives. Raises OSError if the
         machine or a store is at fault.
         """
-        import torch
-
-        torch.set_num_threads(1)  # of this thread, in which all rendering is done
+        one_thread()  # of this thread, in which all rendering is done
         with self._listening():
             try:
                 job = self._context.checked(spec)

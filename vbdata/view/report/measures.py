@@ -42,7 +42,7 @@ class DepthCounts:
 
     def add(self, label: Depth, valid: Mask) -> None:
         """Count one sample. valid: bool[H, W], the mask that is stored with the target."""
-        metres, valid = label.metres.numpy(), label.valid.numpy() & valid
+        metres, valid = label.metres, label.valid & valid
         finite = metres[valid & np.isfinite(metres)].astype(np.float64)
         place = np.floor(np.log10(np.maximum(finite, NEAREST) / NEAREST) * PER_DECADE)
         place = np.minimum(place, len(self.bins) - 1).astype(np.int64)
@@ -71,9 +71,9 @@ class NormalCounts:
 
     def add(self, label: Normals, valid: Mask) -> None:
         """Count one sample. valid: bool[H, W], the mask that is stored with the target."""
-        has_normal = label.valid.numpy() & valid
-        sky = label.sky.numpy() & valid
-        right, down, _ = label.xyz.numpy()[:, has_normal]
+        has_normal = label.valid & valid
+        sky = label.sky & valid
+        right, down, _ = label.xyz[:, has_normal]
         row, column = (
             np.clip(((v + 1) / 2 * SIDE).astype(np.int64), 0, SIDE - 1) for v in (down, right)
         )
@@ -95,7 +95,7 @@ class ClassCounts:
 
     def add(self, label: Segments, valid: Mask) -> None:
         """Count one sample. valid: bool[H, W], the mask that is stored with the target."""
-        ids = np.where(valid & label.valid.numpy(), label.ids.numpy(), 0)
+        ids = np.where(valid & label.valid, label.ids, 0)
         sizes = np.bincount(ids.reshape(-1), minlength=len(label.classes) + 1)[1:]
         mine = Counter[str]()
         for name, size in zip(label.classes, sizes.tolist(), strict=True):

@@ -1,0 +1,45 @@
+"""On the CPU no command but `vbdata train` imports torch, which takes seconds and 200 MB."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vbdata import plugins
+
+CODE = """
+import sys
+from vbdata.cli.app import app
+recipe, out = sys.argv[1:]
+for command in (
+    ("doctor", recipe), ("plan", recipe), ("build", recipe, "--out", out, "--local"),
+    ("verify", out, "--workers", "1"), ("show", out, "--out", out + ".png"),
+    ("report", out, "--out", out + ".html"), ("stats", out), ("eval", out),
+):
+    app(list(command), standalone_mode=False)
+    if "torch" in sys.modules:
+        sys.exit(f"vbdata {' '.join(command)} imported torch")
+"""
+
+
+@pytest.mark.slow
+def test_no_command_on_the_cpu_imports_torch(demo_data: Path, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "manifests" / "demo.yaml").read_text()
+    assert set(plugins.names(plugins.TASKS)) == {
+        name for name in plugins.names(plugins.TASKS) if f"{name}:" in text
+    }
+    recipe = tmp_path / "demo.yaml"
+    recipe.write_text(
+        text.replace("../demo/data", str(demo_data)).replace("samples: 96", "samples: 24")
+    )
+    call = [sys.executable, "-c", CODE, str(recipe), str(tmp_path / "out")]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_built_in_tasks_take_the_arrays_of_both() -> None:
+    for name in plugins.names(plugins.TASKS):
+        assert plugins.arrays_of(plugins.resolve(plugins.TASKS, name)) == ("numpy", "torch"), name
