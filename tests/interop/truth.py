@@ -47,10 +47,19 @@ class Truth:
         """input.jpg or input.png."""
         return f"input.{self.manifest['recipe']['image']['input']}"
 
+    def images(self, key: str) -> list[str]:
+        """The members of a sample that are images."""
+        return [name for name in self.parts[key] if name not in ("instruction.txt", "json")]
+
+    def target(self, key: str) -> str:
+        """A sample's target.png, target.jpg or target.webp."""
+        (found,) = (name for name in self.parts[key] if name.startswith("target."))
+        return found
+
     @property
-    def images(self) -> tuple[str, str, str]:
-        """The members that are images."""
-        return self.input, "target.png", "valid.png"
+    def members(self) -> set[str]:
+        """All members that samples have."""
+        return {name for parts in self.parts.values() for name in parts}
 
     def facts(self, key: str) -> dict[str, Any]:
         """The sample's json."""

@@ -17,8 +17,8 @@ from vbdata.export.parts.run import export
 from vbdata.export.parts.types import ExportOptions
 from vbdata.storage.folder import Folder
 
-PAIRS = {"original_image": "input", "edited_image": "target.png"}
-TEXT2IMAGE = {"image": "target.png"}
+PAIRS = {"original_image": "input", "edited_image": "target"}
+TEXT2IMAGE = {"image": "target"}
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,8 @@ def test_the_bytes_are_passed_on(exported: Path, truth: Truth) -> None:
     data = data.cast_column("edited_image", datasets.Image(decode=False))
     for sample in data:
         with Image.open(io.BytesIO(Path(sample["edited_image"]["path"]).read_bytes())) as image:
-            assert np.array_equal(np.asarray(image), truth.pixels(sample["key"], "target.png"))
+            key = sample["key"]
+            assert np.array_equal(np.asarray(image), truth.pixels(key, truth.target(key)))
 
 
 def test_two_configurations(exported: Path) -> None:

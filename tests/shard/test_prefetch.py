@@ -22,7 +22,7 @@ from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
 from vbdata.shard import prefetch
 from vbdata.shard.prefetch import LOADED
-from vbdata.shard.sample import Loaded
+from vbdata.shard.sample import Labelled, Loaded
 from vbdata.storage.folder import Folder
 
 
@@ -57,7 +57,7 @@ class Slow:
             self.at_once -= 1
         if row.slot % 5 == 0:
             raise BadSample("undecodable", f"slot {row.slot}")
-        return Loaded(None, None, b"", row.entry.id, "")  # type: ignore[arg-type]
+        return Labelled(None, None, b"", row.entry.id, "")  # type: ignore[arg-type]
 
 
 def asked_in_order(job: Job, slow: Slow, threads: int) -> list[str]:

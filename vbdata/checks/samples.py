@@ -9,36 +9,62 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vbdata import plugins
 from vbdata.checks.pictures import Doubts, picture_faults
+from vbdata.core import members
 from vbdata.manifest.columns import COLUMNS
+from vbdata.manifest.model import Image
 
 IN_JSON = frozenset(column.name for column in COLUMNS if column.in_json)
 MALFORMED = (ValueError, RecursionError)  # what damaged JSON and text raise
 
 
 def sample_faults(
-    parts: Mapping[str, bytes], row: Mapping[str, Any], input_kind: str, doubts: Doubts
+    parts: Mapping[str, bytes], row: Mapping[str, Any], image: Image, doubts: Doubts
 ) -> Iterator[str]:
     """A sentence for each thing that is wrong with a sample.
 
-    parts: its files by extension, in the order of the tar; row: its row of the manifest;
-    input_kind: "jpg" or "png"; doubts: takes what is seen of this sample.
+    parts: its files by extension, in the order of the tar; row: its row of the manifest; image:
+    the recipe's; doubts: takes what is seen of this sample.
     """
-    expected = sorted([f"input.{input_kind}", "instruction.txt", "json", "target.png", "valid.png"])
+    expected = _expected(parts, row, image)
     if sorted(parts) != expected:
         yield f"members {sorted(parts)}, expected {expected}"
         return
     if [*parts] != expected:
         yield f"members in the order {[*parts]}, expected {expected}"
-    yield from _json_faults(parts["json"], row)
+    doubts.members.update([*parts])
+    yield from _json_faults(parts[members.FACTS], row)
     try:
-        text = parts["instruction.txt"].decode()
+        text = parts[members.INSTRUCTION].decode()
     except MALFORMED as err:
         yield f"instruction.txt: {err}"
     else:
         if text != row["instruction"] or not text.strip():
             yield "instruction.txt is empty or not the manifest's"
-    yield from picture_faults(parts, row, input_kind, doubts)
+    yield from picture_faults(parts, row, image.input, doubts)
+
+
+def _expected(parts: Mapping[str, bytes], row: Mapping[str, Any], image: Image) -> list[str]:
+    """The members that a sample should have, sorted.
+
+    Of a task that is not installed here it is not known whether its targets are photographs.
+    """
+    if plugins.usable(plugins.TASKS, row["task"]) is None:
+        photograph = members.VALID not in parts
+    else:
+        photograph = plugins.photograph(row["task"])
+    whole = image.target == "png" or not photograph
+    return members.expected(parts, image.input, whole, _references(row["params"]))
+
+
+def _references(params: str) -> int:
+    """How many references a sample's params say that it has."""
+    try:
+        count = json.loads(params).get(members.REFERENCES, 0)
+    except (*MALFORMED, AttributeError):
+        return 0  # reported with the pictures
+    return count if isinstance(count, int) and 0 <= count <= members.MOST else 0
 
 
 def _json_faults(data: bytes, row: Mapping[str, Any]) -> Iterator[str]:

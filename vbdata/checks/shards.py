@@ -19,7 +19,7 @@ from vbdata.errors import BadSample, BuildError
 from vbdata.layout import SUMS, offsets_path
 from vbdata.machine.hashing import file_md5, file_sha256
 from vbdata.manifest.columns import ROWS
-from vbdata.manifest.model import ShardLine
+from vbdata.manifest.model import Image, ShardLine
 from vbdata.manifest.rows import UNREADABLE, RowSpan, opened_rows, read_rows
 from vbdata.manifest.sums import capped
 from vbdata.shard.tar import BLOCK, members
@@ -43,11 +43,11 @@ class ShardJob(NamedTuple):
 
 
 class BuildFacts(NamedTuple):
-    """What checking every shard of a build needs. rows: the path of the Parquet file."""
+    """What checking every shard of a build needs. rows: the Parquet file; image: the recipe's."""
 
     out: Folder
     rows: str
-    input_kind: str
+    image: Image
 
 
 class Checked(NamedTuple):
@@ -109,7 +109,7 @@ def _read_tar(
         if keys:
             row = _row(table, places.get(keys[-1]))
             for fault in (
-                sample_faults(parts, row, build.input_kind, doubts)
+                sample_faults(parts, row, build.image, doubts)
                 if row
                 else ["the manifest has no row of it"]
             ):
@@ -147,7 +147,7 @@ def _some(build: BuildFacts, job: ShardJob, table: pa.Table) -> Checked:
             faults.append(f"{tar}: {row['key']} is not where the offsets say")
             continue
         read += sum(map(len, parts.values()))
-        of_sample = [*sample_faults(parts, row, build.input_kind, doubts)]
+        of_sample = [*sample_faults(parts, row, build.image, doubts)]
         if end - first != sum(BLOCK + len(data) + -len(data) % BLOCK for data in parts.values()):
             of_sample.append("a member stands twice")
         faults += [f"{tar}: {row['key']}: {fault}" for fault in of_sample]

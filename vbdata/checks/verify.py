@@ -128,7 +128,7 @@ def examine(
         for number, shard in enumerate(manifest.shards)
         if shard.tar in files and shard.tar in sums
     ]
-    build, checked = BuildFacts(out, manifest.rows, manifest.recipe.image.input), list[Checked]()
+    build, checked = BuildFacts(out, manifest.rows, manifest.recipe.image), list[Checked]()
     step(0, len(jobs))
     workers = workers or _worth(sum(files[job.shard.tar] for job in jobs))
     doubts = Doubts()
@@ -139,6 +139,8 @@ def examine(
         step(len(checked), len(jobs))
     for many, text in _incomplete(doubts):
         (faults if many else notes).append(text)
+    if not faults:
+        faults += _member_faults(manifest, doubts, whole=sample is None)
     read, size = sum(each.samples for each in checked), sum(each.bytes for each in checked)
     return Verification(
         faults=tuple(map(one_line, faults)),
@@ -229,6 +231,14 @@ def _unread(manifest: Manifest, read: int) -> tuple[str, ...]:
         f"{manifest.samples - read} of {manifest.samples} samples",
         f"the SHA-256 of {len(manifest.shards)} tars ({size / 1e9:.2f} GB)",
     )
+
+
+def _member_faults(manifest: Manifest, doubts: Doubts, whole: bool) -> Iterator[str]:
+    """Where the manifest does not count the members as they are. whole: whether all were read."""
+    for name in sorted({*doubts.members, *manifest.members}) if manifest.members else ():
+        found, stated = doubts.members[name], manifest.members.get(name, 0)
+        if found > stated or (whole and found < stated):
+            yield f"{MANIFEST}: {stated} samples have a member {name}, there are {found}"
 
 
 def _incomplete(doubts: Doubts) -> Iterator[tuple[bool, str]]:

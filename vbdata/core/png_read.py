@@ -21,6 +21,7 @@ from vbdata.core.png import MAGIC
 from vbdata.errors import BadSample
 
 DRAWN = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # the chunks that decide pixels
+PIXELS = {"IHDR", "IDAT", "IEND"}  # those of a file of plain pixels
 XMP = b"XML:com.adobe.xmp\0"  # what an iTXt chunk begins with that holds XMP
 ANCILLARY = 0x20  # a lower-case first letter
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
@@ -108,6 +109,16 @@ def glanced(head: bytes, tail: bytes) -> int:
         elif whole and kind == b"iTXt" and body.startswith(XMP):
             by_xmp = exif.of_xmp(body)
     return by_exif or by_xmp or exif.UPRIGHT
+
+
+def chunks(data: bytes) -> set[str]:
+    """The kinds of a PNG's chunks, and "bytes after its end" if there are any."""
+    kinds, position = set[str](), len(MAGIC)
+    while position + 12 <= len(data) and "IEND" not in kinds:
+        length, kind = struct.unpack_from(">I4s", data, position)
+        kinds.add(kind.decode("latin-1"))
+        position += 12 + length
+    return kinds | ({"bytes after its end"} if position < len(data) else set())
 
 
 def drawn(data: bytes, head: Header, file: str = "") -> bytes:

@@ -45,7 +45,8 @@ DAMAGE = (
 class Header(NamedTuple):
     """What a picture's header says. kind: "WebP", ...; width, height: pixels as stored.
 
-    orientation: 1 to 8 as in Exif; white_is_zero: whether black and white are swapped, in grey.
+    orientation: 1 to 8 as in Exif; white_is_zero: whether black and white are swapped, in grey;
+    alpha: whether a WebP says that it has some.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Header(NamedTuple):
     height: int
     orientation: int = exif.UPRIGHT
     white_is_zero: bool = False
+    alpha: bool = False
 
 
 def kind(data: bytes) -> str:
@@ -86,8 +88,13 @@ def header(data: bytes, file: str = "") -> Header:
 
 def refuse_cut(data: bytes, file: str = "") -> None:
     """Raise BadSample("truncated") if a WebP is shorter than its header says."""
-    if kind(data) == "WebP" and len(data) < (whole := 8 + struct.unpack_from("<I", data, 4)[0]):
+    if kind(data) == "WebP" and len(data) < (whole := webp_length(data)):
         raise BadSample("truncated", f"WebP of {len(data)} bytes of {whole}", file)
+
+
+def webp_length(data: bytes) -> int:
+    """The bytes that a WebP has by its header, which a byte that fills up may follow."""
+    return int(8 + struct.unpack_from("<I", data, 4)[0])
 
 
 def decode(data: bytes, file: str = "") -> NDArray[np.uint8]:
@@ -140,7 +147,8 @@ def _rgb(picture: Any, head: Header) -> NDArray[np.uint8]:
 def _webp(data: bytes, file: str) -> Header:
     """The header of a WebP, its chunks walked to the end of what is there."""
     width = height = by_exif = by_xmp = 0
-    position, end = 12, 8 + struct.unpack_from("<I", data, 4)[0]
+    alpha = False
+    position, end = 12, webp_length(data)
     later = 0  # of the chunks that may hold an orientation, the flags of those still to come
     while position + 8 <= min(len(data), end):
         name, size = struct.unpack_from("<4sI", data, position)
@@ -150,13 +158,17 @@ def _webp(data: bytes, file: str) -> Header:
             if flags & 2:
                 detail = "an animated WebP: a still picture is expected"
                 raise BadSample("undecodable", detail, file)
-            later = flags & 12
+            later, alpha = flags & 12, bool(flags & 16)
             width, height = (1 + int.from_bytes(each, "little") for each in (across, down))
         elif name == b"VP8 " and not width:
             width, height = (n & 0x3FFF for n in struct.unpack_from("<HH", body, 6))
-        elif name == b"VP8L" and not width:
+        elif name == b"VP8L":
             (bits,) = struct.unpack_from("<I", body, 1)
-            width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+            alpha = alpha or bool(bits >> 28 & 1)
+            if not width:
+                width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        elif name == b"ALPH":
+            alpha = True
         elif name == b"EXIF":
             by_exif, later = exif.of_exif(body), later & ~8
         elif name == b"XMP ":
@@ -164,7 +176,8 @@ def _webp(data: bytes, file: str) -> Header:
         position += 8 + size + size % 2
     if not width or (later and end > len(data)):
         raise IndexError
-    return Header("WebP", width, height, by_exif or by_xmp or exif.UPRIGHT)
+    turned = by_exif or by_xmp or exif.UPRIGHT
+    return Header("WebP", width, height, turned, alpha=alpha)
 
 
 def _tiff(data: bytes, file: str) -> Header:

@@ -33,7 +33,7 @@ from vbdata.planning.mixture import draw
 from vbdata.planning.plan import Plan, PlannedCell, make_plan
 from vbdata.planning.warnings import losses
 from vbdata.recipe.recipe import Recipe
-from vbdata.shard.sample import load_row, make_sample
+from vbdata.shard.sample import Labelled, load_row, make_sample
 from vbdata.sources.open import open_root
 
 SHOWN = 3  # examples of each kind of fault
@@ -235,7 +235,8 @@ def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Iterator[Finding]:
         )
         try:
             loaded = load_row(row, job, root)
-            depth.add(loaded.label)
+            if isinstance(loaded, Labelled):
+                depth.add(loaded.label)
             make_sample(row, loaded, job, "cpu")
         except BadSample as bad:
             reasons[bad.reason] += 1

@@ -3,7 +3,7 @@
 One file of this folder is one format, and its name is the registration: ai_toolkit.py is
 `--to ai-toolkit`. What the formats share is in parts/. Every export has
 
-    PART/target/KEY.png      the target, the bytes of the build
+    PART/target/KEY.png      the target, the bytes of the build; a photograph may be .jpg or .webp
     PART/control/KEY.jpg     the input image (.png if the build has those), the bytes of the build
     vbdata.jsonl             a line a sample: its row of the manifest, and the paths of its files
     README.md                contents, licences, how to train, how to decode

@@ -7,24 +7,29 @@ have the same pictures. That is how samples of earlier builds are found (vbdata.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from vbdata import plugins
 from vbdata.core.rng import word_of
 from vbdata.core.types import Geometry
 
 
-def origin_of(dataset: str, task: str, kind: str, geometry: Geometry, entry: str) -> str:
+def origin_of(
+    dataset: str, task: str, image: Mapping[str, Any], geometry: Geometry, entry: str
+) -> str:
     """The origin of a sample, as hexadecimal SHA-256.
 
-    dataset: the reader; kind: of the input image, "jpg" or "png"; entry: the digest of the entry
-    (vbdata.index.facts.entry_digest). The code of reader, task and engine is part of it; the place
-    in the data set, the source's name, the seed and the mixture are not.
+    dataset: the reader; image: the recipe's, of which a label's sample depends on `input` alone, a
+    photograph's on all; entry: the digest of the entry (vbdata.index.facts.entry_digest). The code
+    of reader, task and engine is part of it; the place in the data set, the source's name, the seed
+    and the mixture are not.
     """
     parts = (
         plugins.engine_digest(),
         plugins.code_digest(plugins.DATASETS, dataset),
         plugins.code_digest(plugins.TASKS, task),
-        kind,
+        sorted(image.items()) if plugins.photograph(task) else image["input"],
         geometry,
         entry,
     )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata import codecs
-from vbdata.core import images
+from vbdata import codecs, plugins
+from vbdata.core import images, members
 from vbdata.core.png import encode_png
 from vbdata.errors import BadSample, BuildError
 from vbdata.manifest.drawn import decoded, drawn
@@ -37,24 +37,24 @@ class BuiltSample:
     row: Mapping[str, Any] = field(repr=False)
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], members: Mapping[str, bytes]) -> BuiltSample:
+    def of(cls, row: Mapping[str, Any], files: Mapping[str, bytes]) -> BuiltSample:
         """The sample of a row of the manifest and of its files by extension.
 
         Raises BadSample if a picture is missing, damaged or not of the row's size, BuildError if
         the instruction or the params cannot be read.
         """
         key, size = row["key"], (row["width"], row["height"])
-        target, valid = target_of(members, key, size)
+        target, valid = target_of(files, key, size, row["task"])
         try:
-            image = next(name for name in members if name.startswith("input."))
+            image = members.named(files, members.INPUT)
             return cls(
-                input=_picture(members, key, image, size, images.decode_rgb),
+                input=_picture(files, key, image, size, images.decode_rgb),
                 target=target,
                 valid=valid,
-                instruction=members["instruction.txt"].decode(),
+                instruction=files[members.INSTRUCTION].decode(),
                 row={**row, "params": json.loads(row["params"])},
             )
-        except (StopIteration, LookupError, ValueError, RecursionError) as err:
+        except (LookupError, ValueError, RecursionError) as err:
             raise BuildError(f"{key}: {type(err).__name__}: {err}; run vbdata verify") from err
 
     @property
@@ -106,32 +106,36 @@ class BuiltSample:
 
 
 def target_of(
-    members: Mapping[str, bytes], key: str, size: tuple[int, int]
+    files: Mapping[str, bytes], key: str, size: tuple[int, int], task: str
 ) -> tuple[images.Pixels, NDArray[np.bool_]]:
     """A sample's target, uint8 RGB [H, W, 3], and where it has a label, bool[H, W].
 
-    members: its files by extension; size: (W, H) in pixels, as its row says. Raises BadSample, with
-    the file, if one of the two pictures is missing, damaged or of another size or type.
+    files: the sample's, by extension; size: (W, H) in pixels, as its row says; task: a photograph
+    may have no mask, all of it is valid. Raises BadSample, with the file, if one of the two
+    pictures is missing, damaged or of another size or type.
     """
-    target = _picture(members, key, "target.png", size, images.decode_rgb)
-    valid = _picture(members, key, "valid.png", size, images.decode_png_raw)
+    name = members.named(files, members.TARGET) or members.LABEL
+    target = _picture(files, key, name, size, images.decode_rgb)
+    if members.VALID not in files and plugins.photograph(task):
+        return target, np.ones(target.shape[:2], np.bool_)
+    valid = _picture(files, key, members.VALID, size, images.decode_png_raw)
     if valid.ndim != 2:
         channels = f"{valid.shape[2]} channels, expected one"
-        raise BadSample("wrong dtype", channels, f"{key}.valid.png")
+        raise BadSample("wrong dtype", channels, f"{key}.{members.VALID}")
     return target, valid > 0
 
 
 def _picture(
-    members: Mapping[str, bytes],
+    files: Mapping[str, bytes],
     key: str,
     name: str,
     size: tuple[int, int],
     decode: Callable[[bytes, str], NDArray[Any]],
 ) -> NDArray[Any]:
     file = f"{key}.{name}"
-    if name not in members:
-        raise BadSample("missing", f"the sample has only {', '.join(sorted(members))}", file)
-    picture = decode(members[name], file)
+    if name not in files:
+        raise BadSample("missing", f"the sample has only {', '.join(sorted(files))}", file)
+    picture = decode(files[name], file)
     height, width = picture.shape[:2]
     if (width, height) != size:
         raise BadSample("wrong size", f"{width}x{height}, its row says {size[0]}x{size[1]}", file)

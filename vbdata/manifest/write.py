@@ -161,6 +161,7 @@ def _manifest(plan: Plan, tally: Tally, shards: ShardLines) -> dict[str, Any]:
         "shortfall": tally.shortfall,
         "cells": list(cell_lines(plan, tally)),
         "sources": [source_line(plan, name) for name in plan.indices],
+        "members": dict(sorted(tally.members.items())),
         "roundtrip": tally.roundtrip(),
         "licenses": tally.license_lines(),
         "holdout": plan.held.lines(),

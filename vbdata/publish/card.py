@@ -14,9 +14,18 @@ from typing import Any
 import yaml
 
 from vbdata import plugins
+from vbdata.core.members import VALID
 from vbdata.manifest.columns import COLUMNS
 from vbdata.publish import tables
-from vbdata.publish.facts import glob, lost, members, short_digest, summary
+from vbdata.publish.facts import (
+    glob,
+    lost,
+    members,
+    references,
+    short_digest,
+    summary,
+    targets,
+)
 from vbdata.publish.rebuild import recipe_text
 from vbdata.publish.snippets import LIBRARIES, NUMBERS, snippet
 
@@ -124,7 +133,7 @@ stepped in for a damaged record. {_shortfall(manifest)}
 
 {tables.parts(manifest)}
 
-A key is the sample's place in the whole data set. The three images are of one size. Facts stand in
+A key is the sample's place in the whole data set. {_layout(manifest)} Facts stand in
 the sample's json, and all of them in `manifest/{manifest["split"]}.parquet`, a row a sample:
 
 {tables.columns()}
@@ -145,8 +154,8 @@ In this folder; each block reads every sample.
 
 {tables.tasks(manifest)}
 
-Every target was decoded again when it was made and compared with its label; these are the largest
-errors. A pixel that `valid.png` calls 0 has no label.
+Every target that encodes a label was decoded again when it was made and compared with it; these are
+the largest errors. A pixel that `valid.png` calls 0 has no label.
 
 {snippet(NUMBERS, manifest)}
 
@@ -172,6 +181,22 @@ The same recipe over the same data gives the same bytes, with the code and libra
 ```yaml
 {recipe_text(manifest)}```
 """
+
+
+def _layout(manifest: Mapping[str, Any]) -> str:
+    """Which members not every sample has, and what sizes its images have."""
+    found, more = targets(manifest), references(manifest)
+    counts = {member.extension: member.samples for member in members(manifest)}
+    lines = []
+    if len(found) > 1:
+        lines.append(f"Each sample has one target: {' or '.join(f'`{name}`' for name in found)}.")
+    if counts.get(VALID, 0) < manifest["samples"]:
+        lines.append("Photographs are valid everywhere and have no `valid.png`.")
+    if "target.webp" in found:
+        lines.append("wids does not decode WebP and yields its bytes.")
+    size = "Input, target and mask of a sample are of one size"
+    lines.append(f"{size}, references of their own." if more else f"{size}.")
+    return " ".join(lines)
 
 
 def _shortfall(manifest: Mapping[str, Any]) -> str:

@@ -1,9 +1,10 @@
 """croissant.json: the folder as a Croissant 1.1 dataset (https://mlcommons.org/croissant).
 
-It has four record sets: `manifest`, a row a sample from the Parquet file, and `inputs`, `targets`
-and `valid`, the images by key. They cannot be one, since file sets inside the same archives cannot
-be joined. mlcroissant checks each file's SHA-256. It caches what it unpacks by relative URL alone,
-which is why the build's digest stands in the shards' path.
+Its record sets are `manifest`, a row a sample from the Parquet file, and `inputs`, `targets` and
+`valid`, the images by key (`reference1` and so on where samples have some). They cannot be one,
+since file sets inside the same archives cannot be joined. mlcroissant checks each file's SHA-256.
+It caches what it unpacks by relative URL alone, which is why the build's digest stands in the
+shards' path.
 
 The specification asks for the date of publication, and a build knows no clock: like the members of
 its tars it is dated 1970-01-01. Whoever publishes it may set the day.
@@ -16,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from vbdata.core import members as names
 from vbdata.layout import rows_path
 from vbdata.manifest.columns import COLUMNS
 from vbdata.manifest.json_text import Each
@@ -84,7 +86,7 @@ KINDS = {
     pa.int64(): "sc:Integer",
     pa.float64(): "sc:Float",
 }
-SETS = {"input": "inputs", "target": "targets", "valid": "valid"}  # record set, by member
+SETS = {names.INPUT: "inputs", names.TARGET: "targets"}  # record set, by role, else of that name
 
 
 def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, Iterable[bytes]]:
@@ -106,7 +108,7 @@ def files(manifest: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, Ite
         "citeAs": f"@misc{{{name}-{digest}, title={{{name}}}, note={{vbdata build {digest}}}}}",
         "isBasedOn": sorted({source["homepage"] for source in manifest["sources"]}),
         "distribution": Each(lambda: _distribution(rows, manifest, sums)),
-        "recordSet": [_rows(rows), *map(_images, _pictures(manifest))],
+        "recordSet": [_rows(rows), *map(_images, _roles(manifest))],
     }
     return {PATH: json_text(described)}
 
@@ -118,12 +120,17 @@ def _distribution(
     tars = Each(lambda: ({"@id": shard["tar"]} for shard in shards))
     yield _file(rows, "application/x-parquet", sums[rows], "a row a sample")
     yield from map(_shard, shards)
-    for member in _pictures(manifest):
-        yield _file_set(member, tars)
+    for role in _roles(manifest):
+        yield _file_set(role, tars)
 
 
-def _pictures(manifest: Mapping[str, Any]) -> list[SampleMember]:
-    return [member for member in members(manifest) if member.is_image]
+def _roles(manifest: Mapping[str, Any]) -> list[list[SampleMember]]:
+    """The pictures among the members, those of one role together: a sample has one of them."""
+    roles: dict[str, list[SampleMember]] = {}
+    for member in members(manifest):
+        if member.is_image:
+            roles.setdefault(names.role(member.extension), []).append(member)
+    return list(roles.values())
 
 
 def _file(path: str, media_type: str, sha256: str, meaning: str) -> dict[str, Any]:
@@ -143,16 +150,24 @@ def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
     return file | {"contentSize": f"{shard['bytes']} B"}
 
 
-def _file_set(member: SampleMember, tars: Each) -> dict[str, Any]:
+def _file_set(role: list[SampleMember], tars: Each) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
-        "@id": f"{_set(member)}-files",
-        "name": f"{_set(member)}-files",
-        "description": member.meaning,
+        "@id": f"{_set(role)}-files",
+        "name": f"{_set(role)}-files",
+        "description": _meaning(role),
         "containedIn": tars,
-        "encodingFormat": member.media_type,
-        "includes": f"*.{member.extension}",
+        "encodingFormat": _one_or_all([member.media_type for member in role]),
+        "includes": _one_or_all([f"*.{member.extension}" for member in role]),
     }
+
+
+def _one_or_all(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values
+
+
+def _meaning(role: list[SampleMember]) -> str:
+    return "; ".join(dict.fromkeys(member.meaning for member in role))
 
 
 def _rows(path: str) -> dict[str, Any]:
@@ -170,25 +185,25 @@ def _rows(path: str) -> dict[str, Any]:
     }
 
 
-def _images(member: SampleMember) -> dict[str, Any]:
-    of = _set(member)
+def _images(role: list[SampleMember]) -> dict[str, Any]:
+    of = _set(role)
     return {
         "@type": "cr:RecordSet",
         "@id": of,
         "name": of,
-        "description": member.meaning,
+        "description": _meaning(role),
         "key": {"@id": f"{of}/key"},
-        "field": list(_image_fields(of, member)),
+        "field": list(_image_fields(of, _meaning(role))),
     }
 
 
-def _image_fields(of: str, member: SampleMember) -> Iterator[dict[str, Any]]:
+def _image_fields(of: str, meaning: str) -> Iterator[dict[str, Any]]:
     files_ = {"fileSet": {"@id": f"{of}-files"}}
     yield _field(of, "key", "sc:Text", "name of the sample, as in the record set manifest") | {
         "source": files_
         | {"extract": {"fileProperty": "filename"}, "transform": {"regex": r"^([^.]+)\."}}
     }
-    yield _field(of, "image", "sc:ImageObject", member.meaning) | {
+    yield _field(of, "image", "sc:ImageObject", meaning) | {
         "source": files_ | {"extract": {"fileProperty": "content"}}
     }
 
@@ -203,5 +218,6 @@ def _field(of: str, name: str, kind: str, meaning: str) -> dict[str, Any]:
     }
 
 
-def _set(member: SampleMember) -> str:
-    return SETS[member.extension.partition(".")[0]]
+def _set(role: list[SampleMember]) -> str:
+    name = names.role(role[0].extension)
+    return SETS.get(name, name)

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from vbdata.manifest.json_text import Pairs
-from vbdata.publish.facts import braces, input_extension, json_text
+from vbdata.publish.facts import braces, input_extension, json_text, references, targets
 
 VERSION = "7.4.1"  # the release of energon whose layout this is
 PARTS = ("train", "val", "test")
@@ -31,12 +31,25 @@ UINT8 = {
     "image_decode": "torchrgb8",
 }
 
-LOADER = '''"""A sample as text and images in turn: the input, the instruction, the answer."""
+LOADER = '''"""A sample as images and text in turn: the input, the instruction, the answer."""
 
 
 def sample_loader(raw):
     """Called by energon with the decoded members of a sample."""
-    return {{"sequence": [raw[{input}], raw["instruction.txt"], raw["target.png"]]}}
+    target = next(raw[name] for name in {targets} if name in raw)
+    return {{"sequence": [raw[{input}], raw["instruction.txt"], target]}}
+'''
+WITH_REFERENCES = '''"""A sample as images and text in turn: the input, the instruction, the answer.
+
+Further pictures of the question stand behind the input.
+"""
+
+
+def sample_loader(raw):
+    """Called by energon with the decoded members of a sample."""
+    target = next(raw[name] for name in {targets} if name in raw)
+    more = [raw[name] for name in {references} if name in raw]
+    return {{"sequence": [raw[{input}], *more, raw["instruction.txt"], target]}}
 '''
 
 
@@ -51,13 +64,17 @@ def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
         "sample_type": {"__module__": "megatron.energon", "__class__": "InterleavedSample"},
         "decoder": UINT8,
         "sample_loader": "sample_loader.py:sample_loader",
-        "part_filter": [picture, "instruction.txt", "target.png"],
+        "part_filter": [picture, "instruction.txt", *targets(manifest), *references(manifest)],
     }
     crude = {
         "__module__": "megatron.energon",
         "__class__": "CrudeWebdataset",
         "decoder": UINT8,
     }
+    more = references(manifest)
+    named = {"input": picture, "targets": targets(manifest), "references": more}
+    text = WITH_REFERENCES if more else LOADER
+    loader = text.format(**{key: json.dumps(name) for key, name in named.items()})
     blend = {
         "__module__": "megatron.energon",
         "__class__": "MetadatasetV2",
@@ -68,7 +85,7 @@ def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
         ".nv-meta/split.yaml": _yaml({"split_parts": parts, "exclude": []}),
         ".nv-meta/dataset.yaml": _yaml(typed),
         ".nv-meta/crude.yaml": _yaml(crude),
-        ".nv-meta/sample_loader.py": [LOADER.format(input=json.dumps(picture)).encode()],
+        ".nv-meta/sample_loader.py": [loader.encode()],
         "metadataset.yaml": _yaml(blend),
     }
 

@@ -7,18 +7,27 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from vbdata.core import members as names
 from vbdata.layout import DIGEST_LENGTH
 from vbdata.manifest.json_text import json_pieces
 
 SPDX = re.compile(r"CC-BY(-NC)?(-SA|-ND)?-\d\.\d|CC0-1\.0|MIT|Apache-2\.0|BSD-[23]-Clause")
 
 
+MEDIA = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+TEXTS = {
+    names.INSTRUCTION: ("text/plain", "the prompt, UTF-8"),
+    names.FACTS: ("application/json", "facts of the sample, the same keys in all"),
+}
+
+
 class SampleMember(NamedTuple):
-    """A member of every sample: a file KEY.extension in its tar."""
+    """A member of samples: a file KEY.extension in their tar. samples: how many have it."""
 
     extension: str
     media_type: str
     meaning: str
+    samples: int
 
     @property
     def is_image(self) -> bool:
@@ -28,19 +37,45 @@ class SampleMember(NamedTuple):
 
 def input_extension(manifest: Mapping[str, Any]) -> str:
     """The extension of the input image: "input.jpg" or "input.png", the same in a whole build."""
-    return f"input.{manifest['recipe']['image']['input']}"
+    return names.picture(names.INPUT, manifest["recipe"]["image"]["input"])
 
 
 def members(manifest: Mapping[str, Any]) -> tuple[SampleMember, ...]:
-    """The five members of every sample, in the order in which they lie in the tar."""
-    kind = "image/jpeg" if manifest["recipe"]["image"]["input"] == "jpg" else "image/png"
-    return (
-        SampleMember(input_extension(manifest), kind, "input image; black if the task needs none"),
-        SampleMember("instruction.txt", "text/plain", "the prompt, UTF-8"),
-        SampleMember("json", "application/json", "facts of the sample, the same keys in all"),
-        SampleMember("target.png", "image/png", "the answer as RGB; its colours are the label"),
-        SampleMember("valid.png", "image/png", "mask: 255 where the target has a label, else 0"),
+    """The members that samples have, in the order in which they lie in the tar."""
+    counts = manifest.get("members") or dict.fromkeys(
+        (input_extension(manifest), *TEXTS, names.LABEL, names.VALID), manifest["samples"]
     )
+    return tuple(_member(name, counts[name]) for name in sorted(counts))
+
+
+def _member(name: str, samples: int) -> SampleMember:
+    if name in TEXTS:
+        return SampleMember(name, *TEXTS[name], samples)
+    return SampleMember(name, MEDIA[names.kind(name)], _meaning(name), samples)
+
+
+def _meaning(name: str) -> str:
+    """What a picture among the members is, in a few words."""
+    if name == names.VALID:
+        return "mask: 255 where the target has a label, else 0; none: all of it is valid"
+    if name == names.LABEL:
+        return "the answer as RGB; its colours are the label"
+    if names.is_reference(name):
+        return "a further picture that the prompt refers to, of a size of its own"
+    if names.role(name) == names.INPUT:
+        return "input image; black if the task needs none"
+    return "the answer: a photograph, as its file is or encoded once"
+
+
+def targets(manifest: Mapping[str, Any]) -> list[str]:
+    """The extensions that targets have in a build, such as ["target.jpg", "target.png"]."""
+    found = [member.extension for member in members(manifest)]
+    return [name for name in found if names.role(name) == names.TARGET]
+
+
+def references(manifest: Mapping[str, Any]) -> list[str]:
+    """The extensions that references have in a build, in their order; mostly none."""
+    return names.references([member.extension for member in members(manifest)])
 
 
 def short_digest(manifest: Mapping[str, Any]) -> str:

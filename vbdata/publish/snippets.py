@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vbdata.core import members as names
 from vbdata.publish import croissant, wids
-from vbdata.publish.facts import braces, input_extension
+from vbdata.publish.facts import braces, input_extension, members, targets
 
 WEBDATASET = """\
 import webdataset  # pip install webdataset
 
 shards = "SHARDS"
 for sample in webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8"):
-    sample["INPUT"], sample["target.png"]  # uint8 [H, W, 3]
-    sample["valid.png"]  # uint8 [H, W, 3], 255 where the target has a label, else 0
+    target = <target of sample>
+    sample["INPUT"], target  # uint8 [H, W, 3]
+    <valid of sample>  # uint8 [H, W, 3], 255 where the target has a label, else 0
     sample["instruction.txt"]  # str
     sample["json"]["task"]  # dict
 """
@@ -23,7 +25,8 @@ import wids  # pip install 'webdataset<1'; webdataset 1 no longer has it
 
 data = wids.ShardListDataset("WIDS", localname=str)  # localname=str: read where they lie
 sample = data[len(data) - 1]
-sample[".INPUT"], sample[".target.png"], sample[".valid.png"]  # PIL images
+target = <target of .sample>
+sample[".INPUT"], target, <valid of .sample>  # PIL images
 sample[".instruction.txt"], sample[".json"]["task"]
 """
 DATASETS = """\
@@ -34,7 +37,8 @@ from datasets import load_dataset  # pip install datasets pillow
 here = str(Path.cwd())
 data = load_dataset(here, split="SPLIT", streaming=True)  # or without streaming: an Arrow copy
 for sample in data:
-    sample["INPUT"], sample["target.png"], sample["valid.png"]  # PIL images
+    target = <target in sample>
+    sample["INPUT"], target, <valid of sample>  # PIL images
     sample["instruction.txt"], sample["json"]["task"]
 """
 ENERGON = """\
@@ -62,14 +66,16 @@ class Pair(Sample):
     picture: torch.Tensor  # uint8 [3, H, W]
     instruction: str
     target: torch.Tensor  # uint8 [3, H, W]
-    valid: torch.Tensor  # bool [H, W]
+    valid: torch.Tensor<or None>  # bool [H, W]
     facts: dict[str, Any]
 
 @stateless
 def cook(raw):
+    target = <target of raw>
+    valid = <valid of raw>[0] > 0<if any>
     return Pair(
         **basic_sample_keys(raw), picture=raw["INPUT"], instruction=raw["instruction.txt"],
-        target=raw["target.png"], valid=raw["valid.png"][0] > 0, facts=raw["json"],
+        target=target, valid=valid, facts=raw["json"],
     )
 
 class Encoder(DefaultTaskEncoder):
@@ -101,7 +107,8 @@ from vbdata import codecs
 shards = "SHARDS"
 for sample in webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8"):
     facts = sample["json"]
-    label = codecs.decode(facts["task"], sample["target.png"], json.loads(facts["params"]))
+    target = <target of sample>
+    label = codecs.decode(facts["task"], target, json.loads(facts["params"]))
 """
 LIBRARIES = (
     ("webdataset", WEBDATASET),
@@ -115,13 +122,43 @@ LIBRARIES = (
 
 def snippet(code: str, manifest: Mapping[str, Any]) -> str:
     """A piece of code with the names of this build filled in, as a Markdown block."""
-    names = {
+    filled = {
         "SHARDS": braces(manifest),
         "WIDS": wids.path(manifest),
         "CROISSANT": croissant.PATH,
         "INPUT": input_extension(manifest),
         "SPLIT": manifest["split"],
+        **_pictures(manifest),
     }
-    for name, value in names.items():
+    for name, value in filled.items():
         code = code.replace(name, value)
     return f"```python\n{code}```"
+
+
+def _pictures(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Expressions for the members that not all samples have, by their marks in the code.
+
+    `of` a sample that lacks what it does not have, `in` one that has None for it; a dot before a
+    name stands before that of its members.
+    """
+    found, counts = targets(manifest), {m.extension: m.samples for m in members(manifest)}
+    masked = counts.get(names.VALID) == manifest["samples"]
+    marks = {
+        "<or None>": "" if masked else " | None",
+        "<if any>": "" if masked else f' if "{names.VALID}" in raw else None',
+        "<valid of raw>": f'raw["{names.VALID}"]',
+        "<target in sample>": _one("sample", "", found, "sample[name]"),
+    }
+    for sample, dot in (("sample", ""), ("raw", ""), ("sample", ".")):
+        marks[f"<target of {dot}{sample}>"] = _one(sample, dot, found, f"name in {sample}")
+        asked = f'["{dot}{names.VALID}"]' if masked else f'.get("{dot}{names.VALID}")'
+        marks.setdefault(f"<valid of {dot}{sample}>", f"{sample}{asked}")
+    return marks
+
+
+def _one(sample: str, dot: str, found: list[str], there: str) -> str:
+    """The one target of a sample. there: the condition by which it has it."""
+    if len(found) == 1:
+        return f'{sample}["{dot}{found[0]}"]'
+    listed = ", ".join(f'"{dot}{name}"' for name in found)
+    return f"next({sample}[name] for name in ({listed}) if {there})"

@@ -33,8 +33,8 @@ def tasks(manifest: Mapping[str, Any]) -> str:
 
 def parts(manifest: Mapping[str, Any]) -> str:
     """The members of a sample, a row each."""
-    rows = ((f"`KEY.{m.extension}`", m.media_type, m.meaning) for m in members(manifest))
-    return table(("member", "type", "what it is"), rows)
+    rows = ((f"`KEY.{m.extension}`", m.media_type, m.samples, m.meaning) for m in members(manifest))
+    return table(("member", "type", "samples", "what it is"), rows)
 
 
 def columns() -> str:

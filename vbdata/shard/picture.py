@@ -7,13 +7,12 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core import images
+from vbdata.core import images, passing
+from vbdata.core.black import black_jpeg
 from vbdata.core.png import encode_png
 from vbdata.core.types import Geometry
 from vbdata.errors import BadSample
 from vbdata.machine.stages import stage
-
-BLANK = 0  # the value of a blank input's pixels
 
 
 class Picture:
@@ -53,6 +52,28 @@ class Picture:
                 return image
         return encode_png(self.pixels) if kind == "png" else images.encode_jpeg(self.pixels)
 
+    def stored(self, kind: str) -> tuple[str, bytes]:
+        """(kind, bytes) of the image as a target or a reference. Raises BadSample.
+
+        kind "jpg": the file's own bytes if no pixel changes and they can stand (core.passing), else
+        JPEG; "png": always PNG, the file's own or the pixels encoded, so that nothing is lost.
+        """
+        image = self._image
+        if isinstance(image, bytes) and self.geometry.identity:
+            with stage("decode", len(image)):
+                found = passing.kept(image, self._file)
+                if found and (kind == "jpg" or found[0] == kind):
+                    self._check_size(image)
+                    return found
+        with stage("encode") as span:
+            data = encode_png(self.pixels) if kind == "png" else images.encode_jpeg(self.pixels)
+            span.bytes = len(data)
+        return kind, data
+
+    def _check_size(self, image: bytes) -> None:
+        if (size := images.size(image, self._file)) != self.geometry.source:
+            raise self._wrong_size(*size)
+
     def refuse_blank(self) -> None:
         """Raise BadSample("blank picture") if all pixels are of one colour, at the output size.
 
@@ -73,9 +94,10 @@ class Picture:
 
 @functools.lru_cache(maxsize=256)
 def blank_image(width: int, height: int, kind: str) -> bytes:
-    """A black image of so many pixels, as "jpg" or "png" bytes."""
-    pixels = np.full((height, width, 3), BLANK, np.uint8)
-    return encode_png(pixels) if kind == "png" else images.encode_jpeg(pixels)
+    """A black image of so many pixels, as "jpg" or "png" bytes. Raises BadSample."""
+    if kind == "jpg":
+        return black_jpeg(width, height)
+    return encode_png(np.zeros((height, width, 3), np.uint8))
 
 
 def mask_png(mask: NDArray[np.bool_], sparse: bool = False) -> bytes:

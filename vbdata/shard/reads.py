@@ -35,6 +35,7 @@ class Reads(Watched):
         self._sized: set[str] = set()
         self.changed: BadSample | None = None
         self._bytes = hashlib.sha256()
+        self._only: bytes | None = None  # the one answer of bytes, if there is just one
         self._noted: list[list[Any]] = []
         self.size_read = 0
 
@@ -42,6 +43,10 @@ class Reads(Watched):
     def bytes_sha256(self) -> str:
         """Hexadecimal SHA-256 of all bytes that were read so far, one after the other."""
         return self._bytes.hexdigest()
+
+    def sha256_of(self, data: bytes) -> str:
+        """Hexadecimal SHA-256 of some bytes; not hashed again if they are all that was read."""
+        return self.bytes_sha256 if data is self._only else sha256(data)
 
     @property
     def noted(self) -> str:
@@ -67,6 +72,7 @@ class Reads(Watched):
         if isinstance(answer, bytes):
             with stage("hash", len(answer)):
                 self._bytes.update(answer)
+            self._only = None if self.size_read else answer
             self.size_read += len(answer)
         self._noted.append([*question.parts(), _in_short(answer)])
         if known := self._known.get(question.path):
@@ -126,6 +132,11 @@ def _in_short(answer: Any) -> bool | int | str:
         return _digest((a.path, a.size) if isinstance(a, FileRef) else a for a in answer)
     short: bool | int | str = answer
     return short
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _digest(answer: Iterable[Any]) -> str:

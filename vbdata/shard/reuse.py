@@ -17,6 +17,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from vbdata import plugins
+from vbdata.core.members import FACTS, INSTRUCTION
 from vbdata.errors import BadSample, BuildError
 from vbdata.jobs.job import Job, Row
 from vbdata.shard.reads import still
@@ -88,7 +89,7 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
     if old is None:
         return None
     # cheapest first: one range of the old tar, then all raw bytes of the record
-    pictures = _pictures(old, job)
+    pictures = _pictures(old)
     if pictures is None or not old.roundtrip_error <= plugins.task(row.task).TOLERANCE:
         counts[f"{DAMAGED}{old.folder}/{old.tar}"] += 1
         return None
@@ -100,14 +101,12 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
     return finished(row, job, ask, Drawn(pictures=pictures, **facts))
 
 
-def _pictures(old: Old, job: Job) -> dict[str, bytes] | None:
+def _pictures(old: Old) -> dict[str, bytes] | None:
     """The pictures of an old sample by extension; None if one is missing or its bytes changed."""
     try:
         data = Folder(old.folder).read_range(old.tar, old.offset, old.size)
-        members = split_sample(data, old.key, old.tar)
+        files = split_sample(data, old.key, old.tar)
     except (BadSample, BuildError, OSError, ValueError):
         return None
-    wanted = {f"input.{job.image['input']}", "target.png", "valid.png"}
-    pictures = {extension: members[extension] for extension in wanted & members.keys()}
-    whole = len(pictures) == len(wanted) and pictures_sha256(pictures) == old.pictures_sha256
-    return pictures if whole else None
+    pictures = {name: data for name, data in files.items() if name not in (INSTRUCTION, FACTS)}
+    return pictures if pictures_sha256(pictures) == old.pictures_sha256 else None

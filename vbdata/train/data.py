@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vbdata.core import images
+from vbdata.core import images, members
 from vbdata.core.types import Cell, Geometry
 from vbdata.errors import BadSample, BuildError
 from vbdata.manifest.opened import Build, open_build
+from vbdata.manifest.sample import target_of
 from vbdata.storage.folder import Folder
 
 COLUMNS = ["key", "shard", "source", "task", "width", "height", "blank_input"]
@@ -90,21 +91,21 @@ class Corpus:
             parts = build.read(number, int(self.at[row]), key)
         except (BadSample, OSError) as err:
             raise BuildError(f"{build.folder.url}/{tar}, {key}: {err}") from err
+        size = (int(self.width[row]), int(self.height[row]))
         try:
-            given = next(parts[name] for name in parts if name.startswith("input."))
+            target, valid = target_of(parts, key, size, self.task(row))
             picture = Picture(
-                given=images.decode_rgb(given),
-                target=images.decode_rgb(parts["target.png"]),
-                valid=images.decode_png_raw(parts["valid.png"]) > 0,
-                text=parts["instruction.txt"].decode(),
+                given=images.decode_rgb(parts[members.named(parts, members.INPUT)]),
+                target=target,
+                valid=valid,
+                text=parts[members.INSTRUCTION].decode(),
                 blank=bool(self.blank[row]),
             )
-        except (BadSample, StopIteration, KeyError, ValueError) as err:
+        except (BadSample, KeyError, ValueError) as err:
             where = f"{build.folder.url}/{tar}, {key}"
             raise BuildError(f"{where}: {type(err).__name__}: {err}") from err
-        size = (int(self.height[row]), int(self.width[row]))
-        if any(part.shape[:2] != size for part in picture[:3]):
-            raise BuildError(f"{tar}, {key}: not {size[1]}x{size[0]} throughout")
+        if picture.given.shape[1::-1] != size:
+            raise BuildError(f"{tar}, {key}: its input is not {size[0]}x{size[1]}")
         return picture
 
 

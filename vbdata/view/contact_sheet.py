@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vbdata.core import images
+from vbdata.core import images, members
 from vbdata.errors import BuildError
 from vbdata.manifest.browse import browsing
 from vbdata.manifest.drawn import decoded, drawn
@@ -66,8 +66,10 @@ def _draw_row(
     row: Mapping[str, Any],
     parts: Mapping[str, bytes],
 ) -> None:
-    given = next(images.decode_rgb(parts[m]) for m in parts if m.startswith("input."))
-    target = images.decode_rgb(parts["target.png"])
+    given, target = (
+        images.decode_rgb(parts[members.named(parts, role)])
+        for role in (members.INPUT, members.TARGET)
+    )
     label = decoded(target, row["task"], json.loads(row["params"]))
     for column, pixels in enumerate((given, target, drawn(label, given))):
         tile = Image.fromarray(pixels)

@@ -13,8 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from vbdata import plugins
+from vbdata.core import members as names
 from vbdata.export.parts.types import PAIRS, TEXT2IMAGE, ExportOptions, Format, Item
 from vbdata.manifest.opened import Build
+from vbdata.shard.picture import full_mask
 from vbdata.shard.tar import TarMember, members
 from vbdata.storage.folder import Folder
 
@@ -100,24 +103,39 @@ def _write(
     kept = {name: value for name, value in row.items() if name != "shard"}
     if row["blank_input"] and options.blank == "skip":
         return json.dumps({"item": None, "row": {}, "sums": {}}) + "\n"
-    given = f"input.{build.manifest.recipe.image.input}"
-    item = _item(build, row, options, form, given.rpartition(".")[2])
-    files = {item.target: "target.png", item.control: given, item.mask: "valid.png"}
-    if form.CAPTION_FILES:
-        files[f"{item.target.removesuffix('.png')}.txt"] = "instruction.txt"
+    lacking = [role for role in sorted(names.ALWAYS) if not names.named(parts, role)]
+    if names.VALID not in parts and not plugins.photograph(row["task"]):
+        lacking.append(names.VALID)
+    if lacking:
+        raise build.damaged(f"{row['key']} has no member {lacking[0]}")
+    item = _item(build, row, options, form, parts)
     sums = {}
-    for path, name in files.items():
-        if path and name not in parts:
-            raise build.damaged(f"{row['key']} has no member {name}")
-        if path:
-            out.write(path, parts[name])
-            sums[path] = hashlib.sha256(parts[name]).hexdigest()
+    for path, data in _files(item, form, parts).items():
+        out.write(path, data)
+        sums[path] = hashlib.sha256(data).hexdigest()
     line = {"item": asdict(item), "row": kept, "sums": sums}
     return json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n"
 
 
+def _files(item: Item, form: Format, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a sample, by path; a photograph without a mask gets one."""
+    found = {
+        item.target: parts[names.named(parts, names.TARGET)],
+        item.control: parts[names.named(parts, names.INPUT)],
+    }
+    if item.mask:
+        found[item.mask] = parts.get(names.VALID) or full_mask(item.height, item.width)
+    if form.CAPTION_FILES:
+        found[f"{item.target.rpartition('.')[0]}.txt"] = parts[names.INSTRUCTION]
+    return {path: data for path, data in found.items() if path}
+
+
 def _item(
-    build: Build, row: Mapping[str, Any], options: ExportOptions, form: Format, kind: str
+    build: Build,
+    row: Mapping[str, Any],
+    options: ExportOptions,
+    form: Format,
+    parts: Mapping[str, bytes],
 ) -> Item:
     alone = row["blank_input"] and options.blank == "apart"
     part = row["task"] if options.split_by_task else TEXT2IMAGE if alone else PAIRS
@@ -125,6 +143,7 @@ def _item(
         if not NAME.fullmatch(name):
             raise build.damaged(f"{name!r} cannot be the name of a file")
     masked = form.MASKS and options.masks
+    given, target = (names.kind(names.named(parts, role)) for role in (names.INPUT, names.TARGET))
     return Item(
         part=part,
         key=row["key"],
@@ -134,7 +153,7 @@ def _item(
         caption=row["instruction"],
         width=row["width"],
         height=row["height"],
-        target=f"{part}/target/{row['key']}.png",
-        control="" if alone else f"{part}/control/{row['key']}.{kind}",
+        target=f"{part}/target/{row['key']}.{target}",
+        control="" if alone else f"{part}/control/{row['key']}.{given}",
         mask=f"{part}/mask/{row['key']}.png" if masked else "",
     )

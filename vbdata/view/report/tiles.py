@@ -15,11 +15,12 @@ import numpy as np
 import simplejpeg
 
 from vbdata import plugins
-from vbdata.core import images
+from vbdata.core import images, members
 from vbdata.core.png import encode_png
 from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import BadSample, BuildError
 from vbdata.manifest.drawn import decoded, drawn
+from vbdata.manifest.sample import target_of
 from vbdata.view.report.charts import data_uri
 from vbdata.view.report.measures import Mask
 
@@ -61,13 +62,12 @@ def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
     Raises BuildError if they are damaged.
     """
     try:
-        given = next(images.decode_rgb(parts[m], m) for m in parts if m.startswith("input."))
-        target = images.decode_rgb(parts["target.png"], "target.png")
-        valid = images.decode_png_raw(parts["valid.png"], "valid.png") > 0
+        image, size = members.named(parts, members.INPUT), (row["width"], row["height"])
+        given = images.decode_rgb(parts[image], image)
+        target, valid = target_of(parts, row["key"], size, row["task"])
     except BadSample as err:
         raise BuildError(f"{row['key']}: {err}; run vbdata verify") from err
-    size = (row["height"], row["width"])
-    if not given.shape[:2] == target.shape[:2] == valid.shape == size:
+    if given.shape[1::-1] != size:
         raise BuildError(f"{row['key']}: its images are not of its size; run vbdata verify")
     known = plugins.usable(plugins.TASKS, row["task"]) is not None
     label = decoded(target, row["task"], json.loads(row["params"])) if known else None
