@@ -71,6 +71,7 @@ CHANGED = {  # what stands in the module in place of something, and what is said
     ('NEEDS = ("depth",)', 'NEEDS = ("captions",)'): "NEEDS[0] is what is drawn, one of depth",
     ("BLANK_INPUT = False", "BLANK_INPUT = 0"): "BLANK_INPUT should be True or False, got 0",
     ("TOLERANCE, UNIT = 1", "TOLERANCE, UNIT = None"): "TOLERANCE should be a number from 0",
+    ('ARRAYS = ("numpy",)', 'ARRAYS = "nump"'): "ARRAYS should be (\"numpy\", \"torch\") or one of",
     ('PARAMS = {"near": 1.0}', "PARAMS = {1.0}"): "PARAMS should be a mapping of JSON values",
     ("def decode(rgb, params)", "def decode(rgb)"): "decode(rgb) is called with 2 values",
     ("rng, *, vocabulary=()", "rng"): "is called with 2 values and the keyword vocabulary",

@@ -12,6 +12,8 @@ A task (`tasks:` of a source):
     NEEDS                           kinds of labels, the drawn one first; "image" is the picture
     BLANK_INPUT                     whether the model is given no picture
     TOLERANCE, UNIT                 largest error of a target's own decoding, a number and its unit
+    ARRAYS                          what its functions take, "numpy", "torch" or both; left out,
+                                    tensors (vbdata.plugins.tensors)
     PARAMS                          what `decode` uses where none are given; None: must be given
     eligible(columns)               bool[N]: the rows of an index that can serve
     ask(entry, rng, *, vocabulary, options...)      the vbdata.core.types.Ask of a sample
@@ -109,6 +111,8 @@ def _task_faults(module: ModuleType) -> Iterator[str]:
         yield f"BLANK_INPUT should be True or False, got {module.BLANK_INPUT!r:.80}"
     if not isinstance(module.TOLERANCE, int | float) or not module.TOLERANCE >= 0:
         yield f"TOLERANCE should be a number from 0, got {module.TOLERANCE!r:.80}"
+    if not arrays_of(module) or not set(arrays_of(module)) <= {"numpy", "torch"}:
+        yield f'ARRAYS should be ("numpy", "torch") or one of them, got {module.ARRAYS!r:.80}'
     if not isinstance(module.UNIT, str):
         yield f"UNIT should be a text, got {module.UNIT!r:.80}"
     try:

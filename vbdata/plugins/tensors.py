@@ -28,7 +28,8 @@ def arrays_of(module: ModuleType) -> tuple[str, ...]:
     The constant must be the module's own: one that hands on what it lacks to another task
     (`__getattr__`) does not take what that one takes.
     """
-    return tuple(vars(module).get("ARRAYS", TENSORS))
+    given = vars(module).get("ARRAYS", TENSORS)
+    return tuple(given) if isinstance(given, tuple | list) else (str(given),)
 
 
 class TensorTask(ModuleType):
