@@ -114,10 +114,13 @@ def _once(folder: Path, lock: Path, make: Callable[[Path], Any], wait: bool = Tr
 
 
 @pytest.fixture(scope="session")
-def demo_data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo datasets, written by all test processes at once. Read only: copy what you damage.
+def _demo_asked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path | None]:
+    """Has a data set of the demo written, once for all test processes; its folder.
 
-    What one code has written is kept in pytest's cache for later sessions, which copy it.
+    What one code has written is kept in pytest's cache for later sessions, which copy it. With
+    `wait=False` it is None where another process writes it just now.
     """
     shared = _shared(tmp_path_factory)
     base, kept = shared / "demo-data", request.config.cache.mkdir("demo-data") / writers_digest()
@@ -134,13 +137,27 @@ def demo_data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         _once(kept / name, kept / f"{name}.lock", write)
         shutil.copytree(kept / name, folder)
 
-    def asked(name: str, wait: bool) -> bool:
+    def asked(name: str, wait: bool = True) -> Path | None:
         lock = shared / f"demo-data-{name}.lock"
-        return _once(base / name, lock, lambda folder: make(name, folder), wait)
+        there = _once(base / name, lock, lambda folder: make(name, folder), wait)
+        return base / name if there else None
 
-    for name in [name for name in demo.datasets() if not asked(name, wait=False)]:
-        asked(name, wait=True)
-    return base
+    return asked
+
+
+@pytest.fixture(scope="session")
+def demo_of(_demo_asked: Callable[..., Path]) -> Callable[[str], Path]:
+    """The folder of one demo data set, written when it is asked for. Read only."""
+    return _demo_asked
+
+
+@pytest.fixture(scope="session")
+def demo_data(_demo_asked: Callable[..., Path | None]) -> Path:
+    """The demo datasets, written by all test processes at once. Read only: copy what you damage."""
+    names = demo.datasets()
+    for name in [name for name in names if _demo_asked(name, wait=False) is None]:
+        _demo_asked(name)
+    return Path(_demo_asked(names[0]) or "").parent
 
 
 @pytest.fixture(scope="session")
