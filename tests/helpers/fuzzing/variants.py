@@ -48,6 +48,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant({"image": "preview", "split": "all"}, {"frames": 1}),
     ),
     "kitti": tuple(Variant(written={"frames": 12}, packed=kind) for kind in ("", "zip", "tar")),
+    "moge": (Variant(), Variant({"part": "KITTI"})),
     "nyuv2": (
         Variant(),
         Variant(written={"labeled": True}),
