@@ -14,22 +14,32 @@ def show(
     folder: BuildFolder,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PNG", help="The picture to write.")],
     samples: Annotated[int, typer.Option(min=1, help="How many samples.")] = 12,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Only samples of this task; repeatable.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="Only samples of this source; repeatable.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed shows other samples.")] = 0,
 ) -> None:
     """Draw samples as one picture: input, target, decoded label and prompt of each.
 
-    The samples are spread over all sources and tasks.
+    The samples are spread over all sources and tasks. Beside each stands how to read it: depth in
+    metres, the names of a legend, what was asked for and is not there.
 
-    Example:
+    Examples:
 
         vbdata show demo/build --out sheet.png --samples 20
+
+        vbdata show demo/build --out depth.png --task depth --source kitti
     """
     with reported(False):
         from vbdata.storage.folder import Folder
         from vbdata.view.contact_sheet import contact_sheet
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(contact_sheet(Folder(folder), samples, seed))
+        named = {"sources": source or (), "tasks": task or ()}
+        out.write_bytes(contact_sheet(Folder(folder), samples, seed, **named))
         typer.echo(f"{out}")
 
 

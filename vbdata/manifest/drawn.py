@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.types import Depth, Normals, Segments
+
+SPARSE = (0.0, 0.5)  # shares of valid pixels, at which depth is points rather than surfaces
 
 
 def decoded(target: images.Pixels, task: str, params: Mapping[str, Any]) -> Any:
@@ -27,7 +30,7 @@ def decoded(target: images.Pixels, task: str, params: Mapping[str, Any]) -> Any:
 def drawn(label: Any, image: images.Pixels) -> images.Pixels:
     """A label of size [H, W] as a picture, uint8 RGB [H, W, 3]; image: the input, of that size."""
     if isinstance(label, Depth):
-        metres, valid = np.maximum(label.metres, np.float32(0.5)), label.valid
+        metres, valid = _seen(np.maximum(label.metres, np.float32(0.5)), label.valid)
         near = np.quantile(metres[valid], 0.02) if valid.any() else 1.0
         return _grey(40 + 215 * np.minimum(near / metres, 1), valid)
     if isinstance(label, Normals):
@@ -36,6 +39,22 @@ def drawn(label: Any, image: images.Pixels) -> images.Pixels:
     if isinstance(label, Segments):
         return _outlined(label.ids, image)
     return np.asarray(label)
+
+
+def _seen(
+    metres: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Depth whose points are large enough to be seen where there are few, as of LiDAR.
+
+    Each pixel near a point takes its depth, the nearest to the camera of several.
+    """
+    if not SPARSE[0] < valid.mean() < SPARSE[1]:
+        return metres, valid
+    reach = max(1, valid.shape[1] // 300)
+    around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    inverse = cv2.dilate(np.where(valid, 1 / metres, 0).astype(np.float32), around)
+    grown = cv2.dilate(valid.astype(np.uint8), around) > 0
+    return np.reciprocal(np.maximum(inverse, np.float32(1e-9))), grown
 
 
 def _grey(values: NDArray[Any], valid: NDArray[np.bool_]) -> images.Pixels:

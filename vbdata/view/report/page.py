@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import escape
 
 from vbdata import plugins
+from vbdata.core.png import encode_png
 from vbdata.core.types import Cell
 from vbdata.manifest.browse import Browser, Picked, browsing
 from vbdata.planning.mixture import apportion
 from vbdata.publish.facts import lost
 from vbdata.storage.folder import Folder
+from vbdata.view.keys import Key, key_of
 from vbdata.view.report import figures
-from vbdata.view.report.charts import bar
+from vbdata.view.report.charts import bar, data_uri
 from vbdata.view.report.measures import ROW_COLUMNS, Measures, measure_rows
 from vbdata.view.report.quarantine import read_quarantine
 from vbdata.view.report.reproduce import reproduction
-from vbdata.view.report.tiles import Tile, open_sample, tiles
+from vbdata.view.report.tiles import Opened, Tile, open_sample, tiles
 
 MEASURED = ("depth", "normals", "segments")  # kinds of labels that have histograms
 NO_CLASSES = "expressions"  # a task that needs these names its segments by phrases
 LONGEST_PROMPT = 1200  # characters of a prompt that are shown
 ROW_BYTES = 1000  # of HTML for a sample, besides its pictures and its texts
+SWATCH_BYTES = 150  # of HTML for a colour of a key
 # The more samples, the smaller their pictures: (most samples, box in pixels).
 BOXES = ((60, (300, 225)), (150, (200, 150)), (1 << 62, (140, 105)))
 UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -50,11 +55,16 @@ class PageOptions:
 
 @dataclass(slots=True)
 class Shown:
-    """A sample as it is shown: its row of the manifest, its prompt, its pictures."""
+    """A sample as it is shown: its row of the manifest, its prompt, its pictures and their key.
+
+    strip: the key's scale or ball as a data URI, "" without one.
+    """
 
     row: Mapping[str, Any]
     prompt: str
     tiles: list[Tile]
+    key: Key
+    strip: str
 
 
 @dataclass(slots=True)
@@ -129,7 +139,7 @@ def _look(build: Browser, options: PageOptions, room: int, measures: Measures) -
         if rank < shares.get(cell, 0):
             measures.add(cell, sample.label, sample.valid)
         if rank < options.samples and room > 0:
-            shown = _shown(picked.row, tiles(sample, *box))
+            shown = _shown(sample, tiles(sample, *box))
             room -= _size(shown)
             if room > 0:
                 sheets[cell].shown.append(shown)
@@ -164,15 +174,25 @@ def _in_turn(picked: Mapping[Cell, Sequence[Picked]]) -> list[tuple[int, Cell, P
     return [(rank, cell, one) for rank, _, cell, one in queue]
 
 
-def _shown(row: Mapping[str, Any], made: list[Tile]) -> Shown:
+def _shown(sample: Opened, made: list[Tile]) -> Shown:
+    row = sample.row
     prompt: str = row["instruction"]
     if len(prompt) > LONGEST_PROMPT:
         prompt = f"{prompt[:LONGEST_PROMPT]} ... ({len(prompt)} characters)"
-    return Shown(row, prompt, made)
+    key = (
+        Key()
+        if sample.label is None
+        else key_of(sample.label, row["task"], json.loads(row["params"]))
+    )
+    strip = (
+        "" if key.strip is None else data_uri("png", encode_png(np.ascontiguousarray(key.strip)))
+    )
+    return Shown(row, prompt, made, key, strip)
 
 
 def _size(shown: Shown) -> int:
     """Bytes that a sample takes on the page, at most."""
     texts = (shown.prompt, *(str(shown.row[key]) for key in ("sample_id", "license", "source")))
     size = sum(len(str(escape(text)).encode()) for text in texts)
-    return ROW_BYTES + size + sum(len(tile.uri) for tile in shown.tiles)
+    size += sum(SWATCH_BYTES + len(str(escape(s.text)).encode()) for s in shown.key.swatches)
+    return ROW_BYTES + size + len(shown.strip) + sum(len(tile.uri) for tile in shown.tiles)

@@ -1,0 +1,127 @@
+"""What the colours of a target mean: a scale in metres, a ball of normals, swatches with names.
+
+Every colour is drawn by the task itself, with the sample's own params, so a key cannot differ from
+what the target says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vbdata import plugins
+from vbdata.core import images
+from vbdata.core.types import Depth, Normals, Segments
+
+LENGTH, BALL = 180, 56  # pixels of a scale and of a ball
+STEPS = (1, 2, 5)
+
+Rgb = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swatch:
+    """A colour with its meaning. there: whether the target has any of it."""
+
+    rgb: Rgb
+    text: str
+    there: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """How to read a target.
+
+    strip: uint8 RGB [h, w, 3], one row high for a scale, else a picture to show as it is; None
+    without one; ticks: places along the strip from 0 to 1, with their texts; swatches: single
+    colours; note: a few words, "" for none.
+    """
+
+    strip: images.Pixels | None = None
+    ticks: tuple[tuple[float, str], ...] = ()
+    swatches: tuple[Swatch, ...] = ()
+    note: str = ""
+
+
+def key_of(label: Any, task: str, params: Mapping[str, Any]) -> Key:
+    """The key of a decoded target. label: as the task decodes it; params: the sample's own.
+
+    A label that is a picture has an empty key.
+    """
+    if isinstance(label, Depth):
+        return _scale(label, plugins.task(task), params)
+    if isinstance(label, Normals):
+        return _ball(label, plugins.task(task), params)
+    if isinstance(label, Segments):
+        return _legend(label, params)
+    return Key()
+
+
+def _scale(label: Depth, task: Any, params: Mapping[str, Any]) -> Key:
+    """The colours from the nearest to the farthest depth, evenly by its logarithm."""
+    finite = label.metres[label.valid & np.isfinite(label.metres) & (label.metres > 0)]
+    odd = [(float("inf"), True, "sky"), (1.0, False, "no depth")]
+    there = {"sky": bool((label.valid & np.isinf(label.metres)).any())}
+    there["no depth"] = not bool(label.valid.all())
+    swatches = tuple(
+        Swatch(rgb=_drawn(task, params, metres, valid), text=text)
+        for metres, valid, text in odd
+        if there[text]
+    )
+    if not finite.size:
+        return Key(swatches=swatches)
+    low, high = float(finite.min()), float(finite.max())
+    if high <= low:
+        return Key(swatches=(Swatch(rgb=_drawn(task, params, low, True), text=f"{low:.3g} m"),))
+    metres = np.geomspace(low, high, LENGTH, dtype=np.float32)[None]
+    strip = np.asarray(task.render(Depth(metres=metres, valid=np.ones_like(metres, bool)), params))
+    places = [(np.log(m / low) / np.log(high / low), f"{m:g}") for m in round_numbers(low, high)]
+    return Key(strip=strip, ticks=tuple((float(p), t) for p, t in places), swatches=swatches)
+
+
+def round_numbers(low: float, high: float, most: int = 6) -> list[float]:
+    """Numbers 1, 2 and 5 times a power of ten from low to high, not more than so many."""
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    found = [s * 10.0**e for e in range(first, last + 1) for s in STEPS]
+    found = [float(f"{number:.6g}") for number in found if low <= number <= high]
+    return found[:: -(-len(found) // most)] if found else []
+
+
+def _drawn(task: Any, params: Mapping[str, Any], metres: float, valid: bool) -> Rgb:
+    one = Depth(metres=np.full((1, 1), metres, np.float32), valid=np.full((1, 1), valid))
+    red, green, blue = np.asarray(task.render(one, params))[0, 0].tolist()
+    return red, green, blue
+
+
+def _ball(label: Normals, task: Any, params: Mapping[str, Any]) -> Key:
+    """A ball as the task would draw it: each direction that a surface in view can face."""
+    places = (np.arange(BALL, dtype=np.float32) + 0.5) * 2 / BALL - 1
+    x, y = np.meshgrid(places, places)
+    inside = x**2 + y**2 < 1
+    z = -np.sqrt(np.maximum(1 - x**2 - y**2, 0))
+    ball = Normals(
+        xyz=np.where(inside, np.stack([x, y, z]), 0).astype(np.float32),
+        valid=inside,
+        sky=np.zeros_like(inside),
+    )
+    rgb = np.asarray(task.render(ball, params))
+    note = "a ball in these colours" + (", sky apart" if bool(label.sky.any()) else "")
+    return Key(strip=np.where(inside[..., None], rgb, np.uint8(255)), note=note)
+
+
+def _legend(label: Segments, params: Mapping[str, Any]) -> Key:
+    """The names of a legend, or how many instances there are."""
+    if "legend" not in params:
+        count = len(np.unique(label.ids[label.ids > 0]))
+        return Key(note=f"{count} instance{'' if count == 1 else 's'}")
+    return Key(swatches=tuple(_entries(label, params["legend"])))
+
+
+def _entries(label: Segments, legend: list[dict[str, Any]]) -> Iterator[Swatch]:
+    there = set(np.unique(label.ids).tolist())
+    for number, entry in enumerate(legend, start=1):
+        red, green, blue = entry["rgb"]
+        yield Swatch(rgb=(red, green, blue), text=str(entry["name"]), there=number in there)
