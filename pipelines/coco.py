@@ -224,9 +224,9 @@ def _tables(root: Root, found: coco_files.Files, segments: str) -> list[tables.T
 
 def _check_kind(table: tables.Table, segments: str) -> None:
     """Raise SourceError for panoptic masks that are read as others, or the other way round."""
-    first = next((each for each in table.annotations if isinstance(each, dict)), None)
-    if first is not None and ("segments_info" in first) != (segments == "panoptic"):
-        right = "panoptic" if "segments_info" in first else "instances"
+    panoptic = table.annotations.panoptic
+    if panoptic is not None and panoptic != (segments == "panoptic"):
+        right = "panoptic" if panoptic else "instances"
         raise SourceError(f"{table.path}: its masks are of the kind {right!r}: set segments")
 
 

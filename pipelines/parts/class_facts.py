@@ -27,10 +27,11 @@ def by_class(segments: Iterable[Seen]) -> tuple[ClassFact, ...]:
         counted = each.thing and not each.crowd
         of_class = parts.setdefault((each.name, each.thing), [])
         of_class.append((place, each.area if counted else -1))
-    return tuple(_fact(name, thing, listed) for (name, thing), listed in sorted(parts.items()))
+    return tuple(fact(name, thing, listed) for (name, thing), listed in sorted(parts.items()))
 
 
-def _fact(name: str, thing: bool, parts: list[tuple[int, int]]) -> ClassFact:
+def fact(name: str, thing: bool, parts: list[tuple[int, int]]) -> ClassFact:
+    """The fact of a class. parts: the place of each of its segments, and its area or -1."""
     areas = [area for _, area in parts if area >= 0]
     return ClassFact(
         name=name,

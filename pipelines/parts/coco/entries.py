@@ -11,7 +11,7 @@ from vbdata.errors import BadSample
 from .. import own_records as own
 from .. import picture_files, records
 from ..places import Places
-from . import parts, pictures, png, scalars
+from . import parts, pictures, plain, png, scalars
 from .names import coco_group, file_name, own_group
 from .pictures import Picture, garbled
 
@@ -63,7 +63,7 @@ def _nothing(name: str, context: Context) -> dict[str, Any]:
 def entry_of(picture: Picture, context: Context) -> Entry:
     """An image's entry, or its fault with what is known of it."""
     fields = _nothing(picture.name, context)
-    fields["labels"] = ("segments",) * bool(picture.drawn) + ("captions",) * bool(picture.captions)
+    fields["labels"] = ("segments",) * bool(picture.drawn) + ("captions",) * bool(picture.told)
     fields["license"] = context.licence or picture.license
     try:
         _fill(fields, picture, context)
@@ -103,6 +103,10 @@ def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict
     """Set the fields of an image's masks. more: keys of its record besides. Raises BadSample."""
     assert picture.drawn is not None
     stuff = context.segments == "stuff"
+    if not stuff and FEDERATED not in picture.image and (rows := picture.rows):
+        if made := plain.described(rows, picture.drawn, context.segments, more):
+            fields["classes"], fields["record"] = made
+            return
     size = (fields["width"], fields["height"])
     found = parts.marked(picture.masks, picture.drawn, size, stuff=stuff)
     if FEDERATED in picture.image:

@@ -18,7 +18,7 @@ def wrong_mask(annotation: dict[str, Any]) -> str:
     Captions and lists of panoptic segments have no masks of their own and are not looked at.
     """
     shape = annotation.get("segmentation")
-    if _is_plain(shape):
+    if are_polygons(shape):
         return ""
     if shape is None and ("caption" in annotation or "segments_info" in annotation):
         return ""
@@ -33,7 +33,7 @@ def wrong_mask(annotation: dict[str, Any]) -> str:
     return ""
 
 
-def _is_plain(shape: Any) -> bool:
+def are_polygons(shape: Any) -> bool:
     """Whether a segmentation is polygons of finite numbers, as nearly all are."""
     if type(shape) is not list or not shape:
         return False

@@ -200,4 +200,5 @@ def packed(found: Marked, kind: str, table: Table, **more: Any) -> bytes:
     extra = {"unnamed": len(found.unnamed), "boxes": found.boxes}
     line = records.pack(head | {key: value for key, value in extra.items() if value} | more)
     given = [*found.named, *found.others, *found.unnamed]
-    return line + b"\n" + tables.texts(given, table.text)
+    places = (annotation[json_text.PLACE] for annotation in given)
+    return line + b"\n" + tables.texts(places, table.text)

@@ -15,7 +15,10 @@ from vbdata.errors import BadSample
 
 from .. import records
 from . import scalars
+from .annotations import Annotations, Rows
 from .tables import Table, no_collections
+
+NO_ROWS = Rows([], [], [], [], [], [])
 
 
 @dataclass(slots=True)
@@ -24,8 +27,9 @@ class Picture:
 
     name: of its entry; image: its record, {} if there is none; license: short name; table: the file
     of its record, or of its annotations if it has none; drawn: the file of masks that has its
-    record; twice: whether a file has two records of it; masks, captions: its annotations, with the
-    keys of tables.KEPT only; fault: why its annotations cannot be used.
+    record; twice: whether a file has two records of it; fault: why its annotations cannot be used;
+    masked: its numbers among the annotations of `drawn`; told: the files that may have captions of
+    it, with its number there.
     """
 
     name: str
@@ -34,9 +38,35 @@ class Picture:
     license: str = "unknown"
     drawn: Table | None = None
     twice: bool = False
-    masks: list[dict[str, Any]] = field(default_factory=list)
-    captions: list[dict[str, Any]] = field(default_factory=list)
     fault: str = ""
+    masked: tuple[int, ...] = ()
+    told: tuple[tuple[Table, int], ...] = ()
+
+    @property
+    def masks(self) -> list[dict[str, Any]]:
+        """Its annotations with masks, with the keys of annotations.KEPT only."""
+        return [each for image in self.masked for each in self._noted.masks(image)]
+
+    @property
+    def rows(self) -> Rows | None:
+        """Its annotations with masks as columns, None if one of them is not plain."""
+        if len(self.masked) == 1:
+            return self._noted.rows(self.masked[0])
+        return None if self.masked else NO_ROWS
+
+    @property
+    def _noted(self) -> Annotations:
+        assert self.drawn is not None
+        return self.drawn.annotations
+
+    @property
+    def captions(self) -> list[Any]:
+        """What is given as its captions, in the order of the files."""
+        every = (
+            file.annotations.captions(image, every=file.categories is None)
+            for file, image in self.told
+        )
+        return [caption for several in every for caption in several]
 
 
 def pictures(
@@ -45,7 +75,7 @@ def pictures(
     """What annotation files say, by the name of the entry, and strays: records of no image.
 
     A file with classes is one of masks, but for annotations with a caption and no class; any other
-    is one of captions. The lists of the files are emptied. one_set: whether an id means the same
+    is one of captions. Lists of image records are emptied. one_set: whether an id means the same
     image in all files; if it does not, a file's path stands before its ids, and an image that
     several files have is known by its file_name.
     """
@@ -54,7 +84,6 @@ def pictures(
         for file in files:
             gathered.add(file)
             file.images.clear()  # else the memory of an image would not be free before the last
-            file.annotations.clear()
     return gathered.by_name, gathered.strays
 
 
@@ -79,25 +108,23 @@ class _Gathered:
             if id_ in of_file:
                 of_file[id_].twice = True
             of_file[id_] = self._with_image(prefix + scalars.name_of(id_), image, file)
-        for place, annotation in enumerate(file.annotations):
-            noted = isinstance(annotation, dict)
-            id_ = scalars.identity(annotation.get("image_id")) if noted else None
-            if id_ is None:
-                self.strays.append(
-                    f"annotation {place} has image_id {_id_of(annotation, 'image_id')}"
-                )
-                continue
+        noted = file.annotations
+        self.strays.extend(noted.strays)
+        masked, told = noted.noted(captions=file.categories is None)
+        for (id_, number), has_masks, has_captions in zip(
+            noted.images.items(), masked, told, strict=True
+        ):
             picture = of_file.get(id_)
             if picture is None:
                 picture = self._named(prefix + scalars.name_of(id_), file)
-            region = "category_id" in annotation or "caption" not in annotation
-            if file.categories is None or not region:
-                picture.captions.append(annotation)
+            if has_captions:
+                picture.told += ((file, number),)
+            if not has_masks:
                 continue
             if picture.drawn is None:
                 picture.drawn = file
             if picture.drawn is file:
-                picture.masks.append(annotation)
+                picture.masked += (number,)
             else:
                 picture.fault = f"both {picture.drawn.path} and {file.path} have masks of it"
 
@@ -149,8 +176,8 @@ def stated_size(picture: Picture) -> tuple[int, int] | None:
 def captions(picture: Picture) -> tuple[str, ...]:
     """An image's captions, stripped, without blank ones. Raises BadSample("garbled annotation")."""
     kept = []
-    for annotation in picture.captions:
-        if not records.text(caption := annotation.get("caption")):
+    for caption in picture.captions:
+        if not records.text(caption):
             raise garbled(f"caption is {caption!r:.40}, expected text")
         kept.append(caption.strip())
     return tuple(filter(None, kept))

@@ -1,32 +1,37 @@
 """COCO-format annotation files, parsed: image records, annotations, classes, licences.
 
-A file that is not of that form at all raises SourceError. Of annotations only what an index needs
-is parsed and kept; their masks stay text (pipelines/formats/json_text.py) until a sample is loaded.
+A file that is not of that form at all raises SourceError. It is read in pieces
+(pipelines/formats/json_pieces.py); masks stay text in it until a sample is loaded.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from vbdata.core.texts import seen
-from vbdata.errors import SourceError
+from vbdata.errors import BadSample, SourceError
 
-from ...formats import json_text
+from ...formats import json_pieces, json_text
+from ...formats.json_pieces import Held, Items, NotPlain, OnDisk, Text
 from .. import records
 from . import scalars
+from .annotations import KEPT, Annotations, Noted
 from .form import wrong_mask
+from .plain import Label, labels
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
-KEPT = (  # of an annotation
-    *("id", "image_id", "category_id", "iscrowd", "area"),
-    *("caption", "segments_info", "file_name"),
-)
+WHAT = "COCO annotations"
+HELD = (
+    1 << 29
+)  # bytes of a file up to which all of it is held in memory; COCO's have 470 MB at most
 COMMONS = re.compile(r"https?://creativecommons\.org/licenses/([a-z-]+)/([0-9.]+)")
 
 
@@ -40,20 +45,46 @@ class Category(NamedTuple):
 Categories = Mapping[int | str, Category]
 
 
-class Table(NamedTuple):
+class Image(TypedDict, total=False):
+    """What is read of an image record."""
+
+    id: Any
+    file_name: Any
+    coco_url: Any
+    width: Any
+    height: Any
+    license: Any
+    neg_category_ids: Any
+    not_exhaustive_category_ids: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
     """One annotation file.
 
-    path: below the root; text: all of it; images, annotations: its records, as they are;
-    categories: by id (scalars.identity), None in a file of captions; licenses: license id -> short
-    name.
+    path: below the root; text: all of it; images: its records; categories: by id
+    (scalars.identity), None in a file of captions; licenses: license id -> short name; labels: the
+    classes that annotations name, by their number among Annotations.kinds.
     """
 
     path: str
-    text: str
+    text: Text
     images: list[Any]
-    annotations: list[Any]
+    annotations: Annotations
     categories: Categories | None
     licenses: dict[int | str, str]
+    labels: list[Label | None]
+
+
+class _Characters:
+    """A text whose places count characters, as those of json_text do."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self.size = text, len(text)
+
+    def read(self, start: int, end: int) -> bytes:
+        """A part of the text as UTF-8."""
+        return self._text[start:end].encode("utf-8", "surrogatepass")
 
 
 def table(
@@ -67,10 +98,11 @@ def table(
     """
     if not root.exists(path):
         return None
-    top = _parsed(root, path)
-    text = top.pop("", "")
-    if either and "categories" not in top and _are_captions(top.get("annotations")):
-        thing = None
+    with no_collections():
+        text, top, annotations = _parsed(root, path)
+        annotations.settle()
+    if either and "categories" not in top and annotations.told:
+        thing = None if isinstance(top.get("annotations"), list) else thing
     lists = {}
     for key in ("images", "annotations") + (() if thing is None else ("categories",)):
         lists[key] = top.pop(key, None)
@@ -78,37 +110,71 @@ def table(
             raise SourceError(f"{path}: {key!r} is {type(lists[key]).__name__}, expected a list")
     categories = None if thing is None else _categories(lists["categories"], thing, path)
     licenses = _licenses(top.get("licenses"))
-    return Table(path, text, lists["images"], lists["annotations"], categories, licenses)
+    named = labels([*annotations.kinds], categories)
+    return Table(path, text, lists["images"], annotations, categories, licenses, named)
 
 
-def _parsed(root: Root, path: str) -> dict[str, Any]:
-    """The file's top-level object, with the whole text under "". Raises SourceError."""
+def _parsed(root: Root, path: str) -> tuple[Text, dict[str, Any], Annotations]:
+    """The file's text, its top-level object, and what its annotations are. Raises SourceError."""
+    text, annotations, images = _text(root, path), Annotations(), list[Any]()
+    lists = {
+        "annotations": Items(Noted, annotations.take),
+        "images": Items(Image, lambda piece: images.extend(piece.items)),
+    }
     try:
-        with no_collections():
-            text = json_text.decode(records.source_bytes(root, path, "COCO annotations"))
-            top = json_text.parse(text, "annotations", KEPT, wrong_mask)
+        top = json_pieces.read(text, lists)
+    except NotPlain:
+        return _parsed_whole(text, path)
+    return text, top | ({"images": images} if images else {}), annotations
+
+
+def _text(root: Root, path: str) -> Text:
+    """The file's text as UTF-8. Raises SourceError."""
+    if root.size(path) <= HELD:
+        data = records.source_bytes(root, path, WHAT)
+        if json.detect_encoding(data) == "utf-8":
+            return Held(data)
+        try:
+            return Held(json_text.decode(data).encode("utf-8", "surrogatepass"))
+        except ValueError as err:
+            raise _unreadable(path, err) from err
+    try:
+        with root.local_copy(path) as file:
+            return OnDisk(file)
+    except BadSample as err:
+        raise SourceError(f"{root.url}: {path} ({WHAT}): {err}") from err
+
+
+def _parsed_whole(text: Text, path: str) -> tuple[Text, dict[str, Any], Annotations]:
+    """What `_parsed` returns, of whatever Python's json reads. Raises SourceError."""
+    try:
+        whole = json_text.decode(text.read(0, text.size))
+        top = json_text.parse(whole, "annotations", KEPT, wrong_mask)
     except (ValueError, RecursionError) as err:
-        raise SourceError(f"{path}: not readable as JSON: {err}") from err
+        raise _unreadable(path, err) from err
     if not isinstance(top, dict):
         raise SourceError(f"{path}: a JSON {type(top).__name__}, expected an object")
-    return top | {"": text}
+    annotations, listed = Annotations(), top.get("annotations")
+    for each in listed if isinstance(listed, list) else ():
+        annotations.keep(each)
+    return _Characters(whole), top, annotations
 
 
-def _are_captions(annotations: Any) -> bool:
-    return isinstance(annotations, list) and all(
-        isinstance(each, dict) and "caption" in each for each in annotations
-    )
+def _unreadable(path: str, err: Exception) -> SourceError:
+    return SourceError(f"{path}: not readable as JSON: {err}")
 
 
-def texts(annotations: Iterable[dict[str, Any]], text: str) -> bytes:
-    """A JSON list of annotations as they stand in their file, with all keys. text: the file's."""
-    items = ",".join(text[slice(*annotation[json_text.PLACE])] for annotation in annotations)
-    return f"[{items}]".encode("utf-8", "surrogatepass")
+def texts(places: Iterable[tuple[int, int]], text: Text) -> bytes:
+    """A JSON list of annotations as they stand in their file, with all keys.
+
+    places: where they stand; text: the file's.
+    """
+    return b"[%b]" % b",".join([text.read(*place) for place in places])
 
 
-def whole(annotation: dict[str, Any], text: str) -> dict[str, Any]:
+def whole(annotation: dict[str, Any], text: Text) -> dict[str, Any]:
     """An annotation with all of its keys. text: the whole file's."""
-    full: dict[str, Any] = records.unpack(texts([annotation], text))[0]
+    full: dict[str, Any] = records.unpack(texts([annotation[json_text.PLACE]], text))[0]
     return full
 
 

@@ -1,0 +1,291 @@
+"""The annotations of one COCO-format file, most of them as columns of numbers.
+
+Nearly every annotation is plain: ids, an area above 0, polygons or run lengths as its mask; or a
+text as its caption. Of a plain mask a few numbers are kept, and where it stands in the file: some
+40 bytes. All others, the odd ones, are kept as objects, for the reader to judge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, UnsetType
+
+from vbdata.core.images import MAX_PIXELS
+
+from ...formats import json_text
+from ...formats.json_pieces import Piece
+from .. import records
+from . import scalars
+from .columns import Columns, Sorted
+from .form import are_polygons, wrong_mask
+
+KEPT = (  # of an odd annotation
+    *("id", "image_id", "category_id", "iscrowd", "area"),
+    *("caption", "segments_info", "file_name"),
+)
+MASKS = {  # columns of plain masks: image and kind by their numbers, the place in bytes
+    **{"image": np.int32, "id": np.int64, "kind": np.int32, "crowd": np.bool_},
+    **{"area": np.float64, "whole": np.bool_, "start": np.int64, "end": np.int64},
+}
+TOLD = {"image": np.int32, "start": np.int64, "text": np.int64}  # of plain captions
+MAX_ID = scalars.MAX_ID - 1
+Odd = dict[str, Any]
+
+
+class Noted(msgspec.Struct, gc=False):
+    """An annotation as it is decoded, with any value of JSON under the keys that are read."""
+
+    id: Any = UNSET
+    image_id: Any = UNSET
+    category_id: Any = UNSET
+    iscrowd: Any = UNSET
+    area: Any = UNSET
+    caption: Any = UNSET
+    segments_info: Any = UNSET
+    file_name: Any = UNSET
+    segmentation: Any = UNSET
+    bbox: msgspec.Raw | UnsetType = UNSET
+
+    def object(self) -> Odd:
+        """The annotation as an object, as far as it was decoded."""
+        pairs = ((name, getattr(self, name)) for name in (*KEPT, "segmentation"))
+        found = {name: value for name, value in pairs if value is not UNSET}
+        return found if self.bbox is UNSET else found | {"bbox": msgspec.json.decode(self.bbox)}
+
+
+class Codes(dict[Any, int]):
+    """Numbers from 0 for values, in the order in which they come."""
+
+    def __missing__(self, value: Any) -> int:
+        self[value] = code = len(self)
+        return code
+
+
+class Rows(NamedTuple):
+    """The plain masks of an image, by id, as columns. kinds: by number; starts, ends: in bytes."""
+
+    ids: list[int]
+    kinds: list[int]
+    crowds: list[bool]
+    areas: list[int | float]
+    starts: list[int]
+    ends: list[int]
+
+
+def is_region(note: Odd) -> bool:
+    """Whether an annotation is of a region of its image, and no caption."""
+    return "category_id" in note or "caption" not in note
+
+
+@dataclass(slots=True, kw_only=True)
+class Annotations:
+    """All annotations of a file; `take` and `keep` add to them, then `settle`.
+
+    images, kinds: the numbers of images and classes here, by their ids (scalars.identity); strays:
+    what names no image, in words; odd: those that are not plain, by image; told: whether all have
+    a caption; panoptic: whether the first object has segments_info, None without any object.
+    """
+
+    images: Codes = field(default_factory=Codes)
+    kinds: Codes = field(default_factory=Codes)
+    strays: list[str] = field(default_factory=list)
+    odd: dict[int, list[Odd]] = field(default_factory=dict)
+    told: bool = True
+    panoptic: bool | None = None
+    count: int = 0
+    texts: list[str] = field(default_factory=list)
+    _masks: Columns = field(default_factory=lambda: Columns(MASKS))
+    _captions: Columns = field(default_factory=lambda: Columns(TOLD))
+    _sorted: Sorted | None = None
+    _by_image: Sorted | None = None
+    _twice: frozenset[int] = frozenset()
+
+    def take(self, piece: Piece) -> None:
+        """Add annotations in the order of the file, the plain ones as columns."""
+        if not piece.plain or not (self._take_masks(piece) or self._take_captions(piece)):
+            masks: list[tuple[Any, ...]] = []
+            captions: list[tuple[Any, ...]] = []
+            for given, start, end in zip(piece.items, piece.starts, piece.ends, strict=True):
+                note = given.object() if piece.plain else given
+                image = self._image(note)
+                if image is None or self._is_caption(note, image, start, captions):
+                    continue
+                odd = _cut(note, start, end)
+                if row := self._plain(odd, image):
+                    masks.append((*row, start, end))
+                else:
+                    self.odd.setdefault(image, []).append(odd)
+            self._masks.add(*zip(*masks, strict=True))
+            self._captions.add(*zip(*captions, strict=True))
+
+    def keep(self, given: Any) -> None:
+        """Add an annotation as it is: a value of JSON, cut down if it is an object."""
+        image = self._image(given)
+        if image is not None:
+            self.odd.setdefault(image, []).append(given)
+
+    def _image(self, note: Any) -> int | None:
+        """The number of an annotation's image; None if it names none: it becomes a stray."""
+        is_object = isinstance(note, dict)
+        if is_object and self.panoptic is None:
+            self.panoptic = "segments_info" in note
+        self.told &= is_object and "caption" in note
+        given = note.get("image_id") if is_object else None
+        id_ = scalars.identity(given)
+        if id_ is None:
+            self.strays.append(f"annotation {self.count} has image_id {repr(given)[:40]}")
+        self.count += 1
+        return None if id_ is None else self.images[id_]
+
+    def _is_caption(self, note: Odd, image: int, start: int, found: list[tuple[Any, ...]]) -> bool:
+        """Add a plain caption to those that were found; whether it is one."""
+        text = note.get("caption")
+        if is_region(note) or not records.text(text):
+            return False
+        found.append((image, start, len(self.texts)))
+        self.texts.append(text)
+        return True
+
+    def _plain(self, note: Odd, image: int) -> tuple[Any, ...] | None:
+        """The row of a plain mask but for its place, None for any other annotation."""
+        number, kind = scalars.whole(note.get("id")), scalars.identity(note.get("category_id"))
+        area, crowd = note.get("area"), note.get("iscrowd")
+        crowd = 0 if crowd is None else scalars.whole(crowd)
+        wrong = json_text.NOTE in note or "caption" in note or "segments_info" in note
+        if wrong or number is None or kind is None or crowd not in (0, 1):
+            return None
+        if type(area) not in (int, float) or not 0 < area <= MAX_PIXELS:
+            return None
+        return image, number, self.kinds[kind], bool(crowd), area, type(area) is int
+
+    def _take_masks(self, piece: Piece) -> bool:
+        """Add a piece in which all annotations look like masks of whole numbers, if it is one."""
+        items = piece.items
+        ids = [each.id for each in items]
+        images = [each.image_id for each in items]
+        kinds = [each.category_id for each in items]
+        areas = [each.area for each in items]
+        crowds = [each.iscrowd for each in items]
+        told = {type(each.caption) for each in items} | {type(each.segments_info) for each in items}
+        numbers = {*map(type, ids), *map(type, images), *map(type, kinds)}
+        fits = numbers == {int} and {*map(type, areas)} <= {int, float} and told == {UnsetType}
+        if not fits or not {*map(type, crowds)} <= {int, UnsetType}:
+            return False
+        every = (ids, images, kinds)
+        if min(map(min, every)) < 0 or max(map(max, every)) > MAX_ID:
+            return False
+        if not (min(areas) > 0 and max(areas) <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
+            return False
+        if not all(_has_mask(each) for each in items):
+            return False
+        self.told, self.count = False, self.count + len(items)
+        self.panoptic = bool(self.panoptic)
+        wholes = [type(area) is int for area in areas]
+        self._masks.add(
+            [*map(self.images.__getitem__, images)],
+            ids,
+            [*map(self.kinds.__getitem__, kinds)],
+            [crowd == 1 for crowd in crowds],
+            areas,
+            wholes,
+            piece.starts,
+            piece.ends,
+        )
+        return True
+
+    def _take_captions(self, piece: Piece) -> bool:
+        """Add a piece in which all annotations are captions of whole numbers, if it is one."""
+        items = piece.items
+        images, texts = [each.image_id for each in items], [each.caption for each in items]
+        kinds = {type(each.category_id) for each in items}
+        types = ({*map(type, images)}, {*map(type, texts)}, kinds)
+        if types != ({int}, {str}, {UnsetType}) or min(images) < 0 or max(images) > MAX_ID:
+            return False
+        if self.panoptic is None:
+            self.panoptic = items[0].segments_info is not UNSET
+        self.count += len(items)
+        numbers = range(len(self.texts), len(self.texts) + len(texts))
+        self._captions.add([*map(self.images.__getitem__, images)], piece.starts, numbers)
+        self.texts += texts
+        return True
+
+    def settle(self) -> None:
+        """Sort what was added by image. Nothing can be added any more."""
+        self._sorted = self._masks.by("image", "id")
+        self._by_image = self._captions.by("image", "start")
+        image, id_ = self._sorted.columns["image"], self._sorted.columns["id"]
+        same = (image[1:] == image[:-1]) & (id_[1:] == id_[:-1])
+        self._twice = frozenset(image[1:][same].tolist())
+
+    def noted(self, captions: bool) -> tuple[list[bool], list[bool]]:
+        """For each image, by number, whether it has masks here, and whether it has captions.
+
+        captions: whether all annotations are captions, as in a file without classes.
+        """
+        assert self._sorted is not None
+        assert self._by_image is not None
+        masked, told = (each.there(len(self.images)) for each in (self._sorted, self._by_image))
+        for image, odd in self.odd.items():
+            masked[image] |= any(map(is_region, odd))
+            told[image] |= not all(map(is_region, odd))
+        if captions:
+            masked, told = np.zeros_like(masked), masked | told
+        return masked.tolist(), told.tolist()
+
+    def rows(self, image: int) -> Rows | None:
+        """An image's masks, if all are plain and have ids of their own; None if not."""
+        if image in self.odd or image in self._twice:
+            return None
+        return self._rows(image)
+
+    def _rows(self, image: int) -> Rows:
+        assert self._sorted is not None
+        ids, kinds, crowds, areas, wholes, starts, ends = self._sorted.of(image)
+        if True in wholes:
+            pairs = zip(areas, wholes, strict=True)
+            areas = [int(area) if whole else area for area, whole in pairs]
+        return Rows(ids, kinds, crowds, areas, starts, ends)
+
+    def masks(self, image: int) -> list[Odd]:
+        """An image's masks as objects, with the keys of KEPT only, in the order of the file."""
+        known = list(self.kinds)
+        plain = [
+            {"id": id_, "category_id": known[kind], "iscrowd": int(crowd), "area": area}
+            | {json_text.PLACE: (start, end)}
+            for id_, kind, crowd, area, start, end in zip(*self._rows(image), strict=True)
+        ]
+        every = [*plain, *filter(is_region, self.odd.get(image, ()))]
+        return sorted(every, key=lambda each: each[json_text.PLACE])
+
+    def captions(self, image: int, *, every: bool) -> list[Any]:
+        """What is given as an image's captions, in the order of the file.
+
+        every: whether annotations with a class, or without a caption, count as captions, too.
+        """
+        assert self._by_image is not None
+        starts, texts = self._by_image.of(image)
+        told = [self.texts[text] for text in texts]
+        odd = [each for each in self.odd.get(image, ()) if not is_region(each)]
+        odd += self.masks(image) if every else []
+        if not odd:
+            return told
+        found = [*zip(starts, told, strict=True)]
+        found += [(each[json_text.PLACE][0], each.get("caption")) for each in odd]
+        return [text for _, text in sorted(found, key=lambda pair: pair[0])]
+
+
+def _cut(note: Odd, start: int, end: int) -> Odd:
+    """An annotation with the keys of KEPT only, its place, and what is wrong with its mask."""
+    wrong = wrong_mask(note)
+    kept = {name: note[name] for name in KEPT if name in note} | {json_text.PLACE: (start, end)}
+    return kept | {json_text.NOTE: wrong} if wrong else kept
+
+
+def _has_mask(note: Noted) -> bool:
+    """Whether an annotation has a mask of its own that may be drawn."""
+    shape = note.segmentation
+    return are_polygons(shape) or (type(shape) is dict and bool(shape))
