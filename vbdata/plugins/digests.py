@@ -95,6 +95,8 @@ def _files(folder: str) -> Iterator[tuple[str, str]]:
             yield name, python_code(importlib.util.decode_source(path.read_bytes())).text
         elif path.suffix in (".c", ".h"):
             yield name, c_code(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".so":  # made of the C code, whose digest is in its name
+            continue
         elif path.is_file() and "/." not in name and "__pycache__" not in name:
             yield name, hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -1,9 +1,12 @@
-"""Inner loops in C, compiled once on each machine by the C compiler that is found there.
+"""Inner loops in C, as a shared library: of the wheel, or compiled once on each machine.
 
-Each of them exists in Python or NumPy as well, with the same bytes: without a compiler a
-build is slower, not different. The library is kept in the machine's cache under the digest of its
-source, its flags and its processor, so that an edited source, or another machine of a cluster that
-shares the cache, compiles anew. `VBDATA_COMPILED=0` turns the library off.
+Each of them exists in Python or NumPy as well, with the same bytes: without the library a build is
+slower, not different. A wheel that was built where there was a C compiler (`make wheel`) has it in
+the folder `built`; it is used if it was made of the very C code that runs, from any vbdata on
+`sys.path`: a Ray job that brings its own code uses the library of the vbdata that is installed.
+Otherwise the C compiler that is found compiles it, into the machine's cache under the digest of
+source, flags and processor, so that an edited source, or another machine of a cluster that shares
+the cache, compiles anew. `VBDATA_COMPILED=0` turns the library off.
 """
 
 from __future__ import annotations
@@ -14,24 +17,20 @@ import hashlib
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ctypes import c_double, c_float, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from vbdata.core.compiled import compiler
 from vbdata.errors import SourceError
 from vbdata.machine import cache
 
 VARIABLE = "VBDATA_COMPILED"
-SOURCES = ("deflate.c", "maps.c", "masks.c")
-# A fused multiply-add rounds once where array code rounds twice: contraction would change bytes.
-FLAGS = ("-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
-LONGEST_S = 120.0  # to compile
 
 P, N = c_void_p, c_int64
 SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
@@ -56,34 +55,42 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
+_said: list[str] = []  # why there is no library, once somebody was told
+
+
 @functools.cache
 def library() -> Any:
-    """The compiled functions as attributes, typed by SIGNATURES; None without a compiler.
+    """The compiled functions as attributes, typed by SIGNATURES; None where there are none.
 
-    None, too, where the compiler fails, where `VBDATA_COMPILED=0`, and on big-endian machines; a
-    failure warns once.
+    That is without a wheel's library and a compiler that works, where `VBDATA_COMPILED=0`, and on
+    big-endian machines. It warns once, unless `missing` was asked before, or they are turned off.
     """
-    if os.environ.get(VARIABLE) == "0" or sys.byteorder != "little":
-        return None
-    compiler = _compiler()
-    if compiler is None:
-        _warn("no C compiler was found (cc, gcc, clang or $CC)")
-        return None
-    try:
-        loaded = ctypes.CDLL(str(_kept(compiler)))
-    except (OSError, SourceError, subprocess.SubprocessError) as err:
-        _warn(f"{shlex.join(compiler)} did not compile them: {_brief(err)}")
-        return None
-    for name, (result, arguments) in SIGNATURES.items():
-        function = getattr(loaded, name)
-        function.restype, function.argtypes = result, arguments
+    loaded, cause = _loaded()
+    if cause and not _said and not _turned_off():
+        _said.append(cause)
+        warnings.warn(
+            f"vbdata works without its compiled loops, with the same bytes but much slower: "
+            f"{cause}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return loaded
+
+
+def missing() -> str:
+    """Why there are no compiled functions, in one line; "" where there are.
+
+    Whoever asks tells the user: `library` gives no warning afterwards.
+    """
+    _, cause = _loaded()
+    if cause:
+        _said.append(cause)
+    return cause
 
 
 def sources() -> dict[str, str]:
     """The text of the C files, by file name."""
-    folder = files(__name__)
-    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in SOURCES}
+    return compiler.texts(_here())
 
 
 def library_for(**arrays: Any) -> Any:
@@ -122,52 +129,94 @@ def packed(colour: tuple[int, int, int]) -> int:
     return red | green << 8 | blue << 16
 
 
-def _compiler() -> list[str] | None:
-    if chosen := os.environ.get("CC"):
-        return shlex.split(chosen)
-    path = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    return [path] if path else None
+def _here() -> Path:
+    return Path(str(files(__name__)))
 
 
-def _kept(compiler: list[str]) -> Path:
+def _turned_off() -> bool:
+    return os.environ.get(VARIABLE) == "0"
+
+
+@functools.cache
+def _loaded() -> tuple[Any, str]:
+    """The library, or None and why there is none."""
+    if _turned_off():
+        return None, f"{VARIABLE}=0 turns them off"
+    if sys.byteorder != "little":
+        return None, "they are for little-endian machines"
+    for path in _fitting():
+        try:
+            return _typed(ctypes.CDLL(str(path))), ""
+        except (OSError, AttributeError):  # cut short, or of a C library that this system lacks
+            continue
+    return _compiled_here()
+
+
+def _typed(loaded: Any) -> Any:
+    """The library with the types of its functions. Raises AttributeError if it lacks one."""
+    for name, (result, arguments) in SIGNATURES.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
+    return loaded
+
+
+def _fitting() -> Iterator[Path]:
+    """Libraries of wheels that are of this C code and run on this processor, best first."""
+    has = set(" ".join(compiler.cpu_lines()).split())
+    for name, _, features in compiler.built_names(sources(), compiler.machine()):
+        if has.issuperset(features.split()):
+            yield from (folder / name for folder in _wheels() if (folder / name).is_file())
+
+
+def _wheels() -> list[Path]:
+    """The folders of built libraries: beside this file, and in every other vbdata on sys.path."""
+    below = Path(*__name__.split("."), compiler.BUILT)
+    return [_here() / compiler.BUILT, *(Path(folder or ".", below) for folder in sys.path)]
+
+
+def _compiled_here() -> tuple[Any, str]:
+    """The library in the cache, compiled first if it is not there; or None and why not."""
+    command = compiler.found()
+    if command is None:
+        return None, f"no C compiler was found (cc, gcc, clang or $CC){_others()}"
+    try:
+        return _typed(ctypes.CDLL(str(_kept(command)))), ""
+    except (OSError, SourceError, subprocess.SubprocessError) as err:
+        return None, f"{shlex.join(command)} did not compile them: {_brief(err)}{_others()}"
+
+
+def _others() -> str:
+    """A word on wheels whose library cannot be used here, to end a sentence with."""
+    folders = {str(folder) for folder in _wheels() if any(folder.glob("*.so"))}
+    if not folders:
+        return ", and the vbdata that is installed has none (make wheel)"
+    listed = ", ".join(sorted(folders))
+    return f", and those in {listed} cannot be used: they are of other C code or another machine"
+
+
+def _kept(command: list[str]) -> Path:
     """The library's file in the cache, compiled first if it is not there. Raises if that fails."""
     texts = sources()
-    identity = repr((sorted(texts.items()), FLAGS, platform.machine(), _processor()))
+    identity = repr((sorted(texts.items()), compiler.FLAGS, platform.machine(), _processor()))
     name = f"compiled/{hashlib.sha256(identity.encode()).hexdigest()[:32]}.so"
-    return cache.cached_file(name, lambda path: _compile(compiler, texts, path))
+    return cache.cached_file(name, lambda path: _compile(command, texts, path))
 
 
-def _compile(compiler: list[str], texts: Mapping[str, str], path: Path) -> None:
-    source = "\n".join(texts[name] for name in SOURCES)
-    fastest = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
-    for tuned in ([fastest], []):  # not every compiler knows the processor it runs on
-        words = [*compiler, *FLAGS, *tuned, "-x", "c", "-", "-o", str(path), "-lm"]
-        done = subprocess.run(  # noqa: S603 (the compiler that the user's PATH or CC names)
-            words, input=source, capture_output=True, text=True, timeout=LONGEST_S, check=False
-        )
-        if done.returncode == 0:
-            return
-    raise OSError(done.stderr.strip()[-500:] or f"exit code {done.returncode}")
+def _compile(command: list[str], texts: Mapping[str, str], path: Path) -> None:
+    native = "-mcpu=native" if compiler.machine() == "aarch64" else "-march=native"
+    try:
+        compiler.compile_library(command, texts, path, [native])
+    except OSError:  # not every compiler knows the processor that it runs on
+        compiler.compile_library(command, texts, path, [])
 
 
 def _processor() -> str:
     """The processor's model and instructions: a library tuned for another one might not run."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
     keys = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(keys)}))
+    lines = {line for line in compiler.cpu_lines() if line.startswith(keys)}
+    return "\n".join(sorted(lines)) or platform.processor()
 
 
 def _brief(err: BaseException) -> str:
     """The end of a compiler's message, in one line."""
     return " ".join(str(err).split())[-300:]
-
-
-def _warn(cause: str) -> None:
-    warnings.warn(
-        f"vbdata works without its compiled loops, with the same bytes but much slower: {cause}",
-        RuntimeWarning,
-        stacklevel=3,
-    )
