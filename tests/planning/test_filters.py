@@ -64,7 +64,7 @@ def test_names_are_ids_groups_globs_and_lines_of_files() -> None:
     assert found(list={"a/1", "mine:b[1]", "a/*"}) == ([True, False, True], [])
     assert found(list={"x", "y"}) == ([False] * 3, ["each of the 2 lines of list"])
     picked = Picked(files={"list": frozenset({"a/1", "x", "a/*"}), "good": frozenset({"a/1"})})
-    assert unmatched(picked, TABLE) == {"list": 2}
+    assert unmatched(picked, TABLE) == {"list": ["a/*", "x"]}
 
 
 @pytest.mark.parametrize(

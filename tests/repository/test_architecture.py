@@ -21,7 +21,7 @@ from vbdata import plugins
 ORDER = """
     errors layout | machine | core | storage plugins | sources recipe guide codecs demo | index
     | planning | jobs | shard | run manifest | publish checks export evaluation | engine train
-    | locks api testing | terminal | view | cli
+    | bench | locks api testing | terminal | view | cli
 """
 FLAT = [*ORDER.replace("|", " ").split(), "__main__"]
 DOOR = FLAT.index("api")  # where vbdata/__init__.py stands, which offers what is in api

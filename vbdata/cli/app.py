@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 import vbdata
+from vbdata.cli import bench
 from vbdata.cli.build import build, doctor, retry
 from vbdata.cli.codecs import decode, encode, prompts
 from vbdata.cli.common import reported
 from vbdata.cli.describe import describe
 from vbdata.cli.eval import eval_
 from vbdata.cli.export import export
+from vbdata.cli.help import plain
 from vbdata.cli.init import init
 from vbdata.cli.lock import diff, lock
+from vbdata.cli.new import new
 from vbdata.cli.plan import plan, rows
 from vbdata.cli.report import report, show, stats
 from vbdata.cli.train import train
@@ -24,8 +27,6 @@ from vbdata.cli.verify import verify
 app = typer.Typer(
     name="vbdata",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Raw vision datasets to instruction-paired RGB shards, at an exact mixture, "
     "reproducible bit for bit.\n\n"
@@ -72,26 +73,21 @@ def demo_data(
             typer.echo(f"{folder / name}: {files} files")
 
 
-app.command()(describe)
-app.command()(init)
-app.command()(build)
-app.command()(retry)
-app.command()(doctor)
-app.command()(plan)
-app.command()(rows)
-app.command()(verify)
-app.command()(export)
-app.command()(show)
-app.command()(lock)
-app.command()(diff)
-app.command()(stats)
-app.command()(report)
-app.command(name="demo-data")(demo_data)
-app.command()(train)
-app.command(name="eval")(eval_)
-app.command()(prompts)
-app.command()(encode)
-app.command()(decode)
+BEGIN, PLAN, BUILD = "Begin", "Before a build", "Build"
+LOOK, USE = "Look at a build", "Use a build"
+GROUPS = {
+    BEGIN: (demo_data, init, describe, new),
+    PLAN: (doctor, plan, rows, prompts),
+    BUILD: (build, retry, lock),
+    LOOK: (show, stats, report, verify, diff),
+    USE: (export, train, eval_, encode, decode),
+}
+for panel, commands in GROUPS.items():
+    for command in commands:
+        name = command.__name__.rstrip("_").replace("_", "-")
+        app.command(name=name, rich_help_panel=panel)(command)
+app.add_typer(bench.app, rich_help_panel=USE)
+plain(app)
 
 
 if __name__ == "__main__":

@@ -72,9 +72,9 @@ def oddities(indices: Mapping[str, Index]) -> Iterator[str]:
     for name, index in indices.items():
         filters = index.source.filters
         for key, picked in (("only", filters.only), ("without", filters.without)):
-            for path, count in (unmatched(picked, index.facts) if picked else {}).items():
+            for path, lines in (unmatched(picked, index.facts) if picked else {}).items():
                 yield (
-                    f"{name}: {key}: {count} lines of {path} are no id and no group of the "
+                    f"{name}: {key}: {len(lines)} lines of {path} are no id and no group of the "
                     f"{len(index)} records, such as {examples(index.facts)}"
                 )
 

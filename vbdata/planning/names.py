@@ -69,9 +69,9 @@ def matching(picked: Picked, facts: pa.Table) -> tuple[Mask, list[str]]:
     return found, idle
 
 
-def unmatched(picked: Picked, facts: pa.Table) -> dict[str, int]:
-    """By list file, how many of its lines are no id and no group of the index, where there are."""
-    counts = {}
+def unmatched(picked: Picked, facts: pa.Table) -> dict[str, list[str]]:
+    """By list file, those of its lines that are no id and no group of the index, if any; sorted."""
+    lost = {}
     for name, lines in picked.files.items():
         listed = pa.array(sorted(lines), pa.string())
         known = {
@@ -80,8 +80,8 @@ def unmatched(picked: Picked, facts: pa.Table) -> dict[str, int]:
             for text in column.filter(pc.is_in(column, listed)).to_pylist()
         }
         if lines - known:
-            counts[name] = len(lines - known)
-    return counts
+            lost[name] = sorted(lines - known)
+    return lost
 
 
 def examples(facts: pa.Table) -> str:

@@ -4,7 +4,7 @@
     below_5 ... below_30         percent of the pixels whose angle is smaller
 
 All valid pixels of the set are pooled, not averaged by image, as in the evaluation code of Bae et
-al. (ICCV 2021; DSINE, CVPR 2024, baegwangbin/DSINE, utils/utils.py) and in what follows it. Mean,
+al. (ICCV 2021; CVPR 2024, utils/utils.py of its repository) and in what follows it. Mean,
 rmse and shares are exact; the median is read from a histogram of 0.01 degree steps, rounded down. A
 colour that the decoder rejects still has a direction and counts as that; `rejected` is the share of
 those, the sky's colour included. The truth's sky and invalid pixels are not scored.
