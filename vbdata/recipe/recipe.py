@@ -31,6 +31,10 @@ Exhaustion = Literal["repeat", "stop", "redistribute"]
 Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, decimal_places=30)]
 
 
+# What recipes meant before they could say it: no part of their digests.
+OLD_IMAGE = {"target": "png"}
+
+
 class Image(BaseModel):
     """Size and coding of the images of all samples.
 
@@ -154,7 +158,10 @@ def recipe_digest(canonical: Mapping[str, Any]) -> str:
     """
     stated = [key for key in _Recipe.model_fields if canonical.get(key) is not None]
     parts = {key: _sorted(canonical[key]) for key in stated}
-    parts["image"] = {key: canonical["image"][key] for key in Image.model_fields}
+    image = {**OLD_IMAGE, **canonical["image"]}
+    parts["image"] = {
+        key: image[key] for key in Image.model_fields if (key, image[key]) not in OLD_IMAGE.items()
+    }
     parts["sources"] = {
         name: {
             "dataset": source["dataset"],
