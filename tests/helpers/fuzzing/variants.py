@@ -68,6 +68,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
             {"layout": "labels", "frames": 3},
         ),
     ),
+    "reasonseg": (Variant(), Variant({"split": "test"})),
     "triplets": (Variant(), Variant(written={"tars": True})),
     "vkitti2": (Variant({"variations": ["clone", "fog"]}), Variant({"classes": "all"})),
 }
