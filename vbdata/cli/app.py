@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +76,7 @@ def demo_data(
 
 BEGIN, PLAN, BUILD = "Begin", "Before a build", "Build"
 LOOK, USE = "Look at a build", "Use a build"
-GROUPS = {
+GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     BEGIN: (demo_data, init, describe, new),
     PLAN: (doctor, plan, rows, prompts),
     BUILD: (build, retry, lock),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="bench",
     no_args_is_help=True,
-    help="Benchmarks, from their raw folders to a line of the table.\n\n"
+    help="Benchmarks, from their raw folders to a line of the table.\n\nExamples:\n\n"
     "    vbdata bench list\n\n"
     "    vbdata bench build NAME --root /data/NAME --out built\n\n"
     "    vbdata predict runs/mine built --out answers        (or any model: answers/KEY.png)\n\n"

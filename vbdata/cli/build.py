@@ -11,6 +11,7 @@ import typer
 
 from vbdata.cli.common import (
     EXIT_FAILED,
+    WHERE,
     BuildFolder,
     Device,
     GpusPerWorker,
@@ -70,6 +71,7 @@ def build(
         typer.Option(
             min=1.0,
             metavar="SECONDS",
+            rich_help_panel=WHERE,
             help="Kill a worker that has sent no heartbeat for so long, and try its shard again. "
             "Each record sends some, so shards that are only slow are left alone.",
         ),
@@ -205,11 +207,14 @@ def _how(
 
 
 def _run(recipe: Recipe, out: str, how: How, as_json: bool, against: Locking | None = None) -> None:
+    from vbdata.core import compiled
     from vbdata.machine.scratch import own_scratch
     from vbdata.storage.folder import Folder
     from vbdata.terminal.watcher import Terminal
 
     own_scratch()
+    if how.ray in (None, "local"):  # then the watcher says it, of workers on this very machine
+        compiled.quiet()
     watcher = Terminal(as_json)
     with watcher.drawing():
         against = against or Locking()

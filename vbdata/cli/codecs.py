@@ -43,7 +43,7 @@ Params = Annotated[
 ]
 Scale = Annotated[
     float | None,
-    typer.Option(min=1e-9, help="How many units of integer depth make one metre."),
+    typer.Option(min=1e-9, metavar="UNITS", help="How many units of integer depth make one metre."),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from vbdata.recipe.recipe import Recipe
 
 EXIT_FAILED, EXIT_RECIPE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+
+PYTHONS_TEXT = warnings.formatwarning
+
+WHERE = "Where it runs"  # a group of options
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.yaml).")]
 BuildFolder = Annotated[str, typer.Argument(metavar="DIR", help="A build: a folder or a URL.")]
@@ -32,6 +37,8 @@ Workers = Annotated[
     int | None,
     typer.Option(
         min=1,
+        metavar="N",
+        rich_help_panel=WHERE,
         help="Number of Ray actors. Default: the machine's cores, or as many as a running cluster "
         "has room for, as its nodes come and go.",
     ),
@@ -40,16 +47,32 @@ Ray = Annotated[
     str,
     typer.Option(
         metavar="ADDRESS",
+        rich_help_panel=WHERE,
         help="A running cluster: 'auto' or ray://HOST:PORT. Default: one that this command starts.",
     ),
 ]
 Local = Annotated[
     bool,
-    typer.Option("--local", help="Build in this process, without Ray. The bytes are the same."),
+    typer.Option(
+        "--local",
+        rich_help_panel=WHERE,
+        help="Build in this process, without Ray. The bytes are the same.",
+    ),
 ]
-Device = Annotated[str, typer.Option(help="Where labels are rendered: cpu or cuda.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="cpu|cuda", rich_help_panel=WHERE, help="Where labels are rendered. Default: cpu."
+    ),
+]
 GpusPerWorker = Annotated[
-    float, typer.Option(min=0.0, help="The share of a GPU that each actor takes, such as 0.25.")
+    float,
+    typer.Option(
+        min=0.0,
+        metavar="SHARE",
+        rich_help_panel=WHERE,
+        help="The share of a GPU that each actor takes, such as 0.25. Default: none.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -90,6 +113,7 @@ def reported(as_json: bool) -> Iterator[None]:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
+    warnings.formatwarning = _warning_text
     try:
         yield
     except VbdataError as err:
@@ -105,6 +129,17 @@ def reported(as_json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         _print_error("Interrupted", "what is finished is kept; run it again to go on", as_json)
         raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None
+
+
+def _warning_text(
+    message: Warning | str, category: type[Warning], file: str, number: int, line: str | None = None
+) -> str:
+    """A warning for people as one line of text; others as Python has them."""
+    from vbdata.errors import SlowerWarning
+
+    if issubclass(category, SlowerWarning):
+        return f"warning: {message}\n"
+    return PYTHONS_TEXT(message, category, file, number, line)
 
 
 def _print_error(kind: str, text: str, as_json: bool) -> None:

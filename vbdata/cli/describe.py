@@ -9,10 +9,21 @@ import typer
 from vbdata.cli.common import Json, reported
 
 
+def known_names() -> list[str]:
+    """The names of all readers and tasks, for completion."""
+    from vbdata import plugins
+
+    return [*plugins.names(plugins.DATASETS), *plugins.names(plugins.TASKS)]
+
+
 def describe(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A reader or a task; default: a table of all."),
+        typer.Argument(
+            metavar="[NAME]",
+            autocompletion=known_names,
+            help="A reader or a task; default: a table of all.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -35,19 +35,22 @@ def eval_(
     crop: Annotated[
         str | None,
         typer.Option(
-            help="Crop of depth: garg, eigen, eigen-indoor or none. Default: by data set."
+            metavar="NAME",
+            help="Crop of depth: garg, eigen, eigen-indoor or none. Default: by data set.",
         ),
     ] = None,
     max_depth: Annotated[
         float | None,
         typer.Option(
-            help="Largest depth that is scored, in metres. Default: by data set, else 80."
+            metavar="METRES",
+            help="Largest depth that is scored, in metres. Default: by data set, else 80.",
         ),
     ] = None,
     align: Annotated[
         str,
         typer.Option(
-            help="How depth is aligned with the truth first: none, median or least-squares."
+            metavar="HOW",
+            help="How depth is aligned with the truth first: none, median or least-squares.",
         ),
     ] = "none",
     task: Annotated[

@@ -34,8 +34,9 @@ def export(
     blank: Annotated[
         str,
         typer.Option(
+            metavar="HOW",
             help="What becomes of samples without an input image. apart: a folder of their own; "
-            "keep: they get a black control image; skip: they are left out."
+            "keep: they get a black control image; skip: they are left out.",
         ),
     ] = "apart",
     masks: Annotated[

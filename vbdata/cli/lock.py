@@ -18,16 +18,29 @@ if TYPE_CHECKING:
     from vbdata.run.how import How
     from vbdata.storage.folder import Folder
 
+LOCKS = "Locks"  # a group of options
+
 WriteLock = Annotated[
-    bool, typer.Option("--lock", help="When it is built, write its lock: NAME.lock.json.")
+    bool,
+    typer.Option(
+        "--lock",
+        rich_help_panel=LOCKS,
+        help="When it is built, write its lock: NAME.lock.json.",
+    ),
 ]
 Locked = Annotated[
-    bool, typer.Option("--locked", help="Fail unless the build is what its lock says.")
+    bool,
+    typer.Option(
+        "--locked", rich_help_panel=LOCKS, help="Fail unless the build is what its lock says."
+    ),
 ]
 LockAt = Annotated[
     Path | None,
     typer.Option(
-        "--lock-file", metavar="FILE", help="The lock. Default: NAME.lock.json beside the recipe."
+        "--lock-file",
+        metavar="FILE",
+        rich_help_panel=LOCKS,
+        help="The lock. Default: NAME.lock.json beside the recipe.",
     ),
 ]
 Side = Annotated[str, typer.Argument(help="A build, a folder or URL, or a lock file (.json).")]

@@ -66,6 +66,7 @@ def stats(
     with reported(as_json):
         import json
 
+        from vbdata.engine.run_record import slow_workers
         from vbdata.manifest.opened import open_build
         from vbdata.storage.folder import Folder
         from vbdata.terminal.tables import console
@@ -77,10 +78,12 @@ def stats(
             show(Folder(folder), as_json)
             return
         manifest = open_build(Folder(folder)).document
+        slow = slow_workers(Folder(folder))
         if as_json:
-            typer.echo(json.dumps(statement(manifest), sort_keys=True))
+            said = statement(manifest) | ({"workers_slow": slow} if slow else {})
+            typer.echo(json.dumps(said, sort_keys=True))
         else:
-            print_statement(manifest, console())
+            print_statement(manifest, console(), slow)
 
 
 def report(
@@ -101,6 +104,7 @@ def report(
         float,
         typer.Option(
             min=1,
+            metavar="MB",
             help="Largest size of the page; where it would be larger, fewer samples are shown.",
         ),
     ] = 10,
