@@ -121,7 +121,7 @@ def test_prediction_depends_on_nothing_but_its_arguments(
     options = {"steps": 3, "guidance": (2.0, 1.5), "tasks": ["depth"]}
     assert predict(learned, str(eight), one, **options, batch=4) == 4  # type: ignore[arg-type]
     assert predict(learned, str(eight), two, **options, batch=4) == 4  # type: ignore[arg-type]
-    names = sorted(path.name for path in one.iterdir())
+    names = sorted(path.name for path in one.glob("*.png"))
     assert len(names) == 4
     assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
     with pytest.raises(BuildError, match="no task 'dept'; did you mean 'depth'"):

@@ -21,6 +21,7 @@ from vbdata.cli.init import init
 from vbdata.cli.lock import diff, lock
 from vbdata.cli.new import new
 from vbdata.cli.plan import plan, rows
+from vbdata.cli.predict import predict
 from vbdata.cli.report import report, show, stats
 from vbdata.cli.train import train
 from vbdata.cli.verify import verify
@@ -81,7 +82,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     PLAN: (doctor, plan, rows, prompts),
     BUILD: (build, retry, lock),
     LOOK: (show, stats, report, verify, diff),
-    USE: (export, train, eval_, encode, decode),
+    USE: (export, train, predict, eval_, encode, decode),
 }
 for panel, commands in GROUPS.items():
     for command in commands:

@@ -26,6 +26,7 @@ from vbdata.evaluation.truth import Row, as_instances, kind_of
 from vbdata.storage.folder import Folder
 
 ENDINGS = (".png", ".jpg", ".jpeg")
+RECORD = "predict.json"  # in a folder of answers: of what `vbdata predict` made them
 ASPECT = 0.05  # relative error of width / height above which an answer counts as stretched
 
 NO_ANSWER = "is no answer: they are named KEY.png, KEY.jpg or KEY.jpeg"
@@ -64,7 +65,7 @@ class PredictionFolder:
             stem, dot, ending = file.path.rpartition(".")
             if "/" not in file.path and f"{dot}{ending}".lower() in ENDINGS:
                 self._files.setdefault(stem, []).append(file.path)
-            else:
+            elif file.path != RECORD:
                 self.others.append(file.path)
 
     def __call__(self, key: str) -> images.Pixels | None:

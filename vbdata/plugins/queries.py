@@ -8,7 +8,7 @@ A task may define, each with a default for those that do not:
     narrowed(entry, query)                        the entry as its reader loads it for that query
 
 By default an entry that the task accepts has one query, which is asked as a drawn sample is. `rng`
-depends on seed, source, task and vote alone: the same words and colours for all records.
+depends on seed, task and vote alone: the same words and colours for all records.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ votes: 4         # each query so often, as the task varies it (legends with perm
 Nothing is drawn. The order is that of the file's sources, of their tasks, of the records' ids, then
 of each record's queries, then of the votes. A record serves whenever it has the labels; what a
 task refuses to train on (tiny instances, words that mean two things) is asked all the same. Words
-and colours are those of the seed, source and task, so they are the same for all records. There are
+and colours are those of the seed and the task, so they are the same for all records. There are
 no spares: a damaged record leaves its slots empty and is listed. No size is cut to a multiple, so
 that an answer covers its picture.
 """

@@ -257,14 +257,14 @@ def ask_for(row: Row, job: Job) -> Ask:
     """The prompt of a planned row, and its params. Raises BadSample if nothing can be asked.
 
     Random choices are keyed by seed, source, task, record and pass, not by the slot: a row gets the
-    same prompt wherever it stands. In an enumerated build they are keyed by the vote in place of
-    record and pass: all records are asked in the same words and colours.
+    same prompt wherever it stands. In an enumerated build they are keyed by seed, task and vote
+    alone: all records are asked in the same words and colours.
     """
     options = dict(job.options.get(row.task, {}))
     with in_words_of(row.task, options.pop("prompts", "")):
         if job.votes:
             place = job.place(row)
-            rng = Stream(job.seed, "query", *row.cell, place[1])
+            rng = Stream(job.seed, "query", row.task, place[1])
             vocabulary = job.vocabulary[row.source]
             return plugins.ask_query(row.task, row.entry, place, rng, vocabulary, options)
         rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)

@@ -89,6 +89,11 @@ def tiles(sample: Opened, width: int, height: int) -> list[Tile]:
     return made
 
 
+def picture_tile(rgb: images.Pixels, width: int, height: int, alt: str, coded: bool) -> Tile:
+    """A picture, uint8 RGB [H, W, 3], that fits a box of pixels. coded: its colours are a label."""
+    return (_map if coded else _photograph)(rgb, width, height, alt)
+
+
 def _box(rgb: images.Pixels, width: int, height: int) -> tuple[int, int]:
     """Width and height at which a picture fits into a box; it is never enlarged."""
     scale = min(width / rgb.shape[1], height / rgb.shape[0], 1.0)
