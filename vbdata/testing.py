@@ -36,6 +36,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "segments": Segments,
     "captions": tuple,
     "expressions": tuple,
+    "truths": tuple,
     "edited": (bytes, np.ndarray),
 }
 RECORDS = 8  # of a reader that are loaded

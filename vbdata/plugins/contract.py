@@ -47,6 +47,7 @@ from vbdata.errors import CodecError
 from vbdata.plugins.tensors import arrays_of
 
 KINDS: Final = ("depth", "normals", "segments", "expressions", "captions", "edited")
+TRUTHS: Final = "truths"  # several labels of the record's kind, a tuple: one of each annotator
 DRAWN: Final = ("depth", "normals", "segments", "image", "edited")  # what a task can draw
 READER: Final = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
 TASK: Final = (
@@ -97,7 +98,7 @@ def _call_faults(module: ModuleType, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _reader_faults(module: ModuleType) -> Iterator[str]:
-    yield from _kind_faults("LABELS", module.LABELS, KINDS)
+    yield from _kind_faults("LABELS", module.LABELS, (*KINDS, TRUTHS))
     for name in ("LICENSE", "HOMEPAGE"):
         if not isinstance(getattr(module, name), str) or not getattr(module, name):
             yield f"{name} should be a text, got {getattr(module, name)!r:.80}"

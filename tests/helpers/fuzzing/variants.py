@@ -69,6 +69,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         ),
     ),
     "reasonseg": (Variant(), Variant({"split": "test"})),
+    "saco": (Variant(), Variant({"subset": "sa1b"})),
     "triplets": (Variant(), Variant(written={"tars": True})),
     "vkitti2": (Variant({"variations": ["clone", "fog"]}), Variant({"classes": "all"})),
 }

@@ -1,0 +1,1 @@
+"""Parts of the reader `saco`: pairs of image and phrase, joined over three annotators."""
