@@ -12,7 +12,7 @@ import json
 import os
 import re
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -43,6 +43,9 @@ class Text(Protocol):
     def read(self, start: int, end: int) -> bytes:
         """The bytes from one position to another, fewer at the end of the text."""
 
+    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """What `read` returns of several places."""
+
 
 class Held:
     """A text in memory."""
@@ -53,6 +56,11 @@ class Held:
     def read(self, start: int, end: int) -> bytes:
         """A part of the text."""
         return self._data[start:end]
+
+    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Several parts of the text."""
+        data = self._data
+        return [data[start:end] for start, end in places]
 
 
 class OnDisk:
@@ -71,18 +79,23 @@ class OnDisk:
             data += os.pread(self._file, end - start - len(data), start + len(data))
         return data
 
+    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Several parts of the text. Raises OSError."""
+        return [self.read(start, end) for start, end in places]
+
 
 class Piece(NamedTuple):
     """Some items of a list.
 
     items: decoded by msgspec, or values of Python's json; plain: whether by msgspec; starts, ends:
-    where each stands in the text.
+    where each stands in the text; text: a part of it with all of them, if they are plain.
     """
 
     items: list[Any]
     plain: bool
     starts: list[int]
     ends: list[int]
+    text: bytes = b""
 
 
 class Items(NamedTuple):
@@ -218,7 +231,8 @@ class _Cut:
         pattern = BETWEEN if self._flat else self._keyed
         cuts = [(found.start() + 1, found.end()) for found in pattern.finditer(window)]
         ends, nexts = zip(*cuts, strict=True) if cuts else ((), ())
-        items = self._decoded(window[: ends[-1]], (0, *nexts[:-1]), ends) if cuts else []
+        window = window[: ends[-1]] if cuts else b""
+        items = self._decoded(window, (0, *nexts[:-1]), ends) if cuts else []
         if items is None:
             self._flat = False
             return self.plain(position)
@@ -232,7 +246,7 @@ class _Cut:
         self._run = 1
         starts = [position, *(position + start for start in nexts[: count - 1])]
         ends = [position + end for end in ends[:count]]
-        return Piece(items, True, starts, ends), position + nexts[count - 1]
+        return Piece(items, True, starts, ends, window), position + nexts[count - 1]
 
     def _decoded(
         self, window: bytes, starts: tuple[int, ...], ends: tuple[int, ...]

@@ -33,10 +33,7 @@ def by_class(segments: Iterable[Seen]) -> tuple[ClassFact, ...]:
 def fact(name: str, thing: bool, parts: list[tuple[int, int]]) -> ClassFact:
     """The fact of a class. parts: the place of each of its segments, and its area or -1."""
     areas = [area for _, area in parts if area >= 0]
+    smallest = min(areas) if areas else 0
     return ClassFact(
-        name=name,
-        thing=thing,
-        instances=len(areas),
-        smallest=min(areas, default=0),
-        parts=tuple(parts),
+        name=name, thing=thing, instances=len(areas), smallest=smallest, parts=tuple(parts)
     )

@@ -43,7 +43,9 @@ def whole(value: object) -> TypeGuard[int]:
 
 def text(value: object) -> TypeGuard[str]:
     """Whether a value from JSON is text that can be written again, without half surrogates."""
-    return isinstance(value, str) and value == value.encode("utf-8", "replace").decode("utf-8")
+    if not isinstance(value, str):
+        return False
+    return value.isascii() or value == value.encode("utf-8", "replace").decode("utf-8")
 
 
 def pack(value: Any) -> bytes:

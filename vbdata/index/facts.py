@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -124,6 +125,13 @@ _LATER: Final[Mapping[str, Any]] = {"left_out": (), "relabel": (), "hidden": (),
 _STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
 _COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
+_CELLS = {name: FIELDS[name].cell for name in _COLUMNS if FIELDS[name].cell is not _unchanged}
+_VALUES = attrgetter(*FIELDS)
+_PLAIN = [
+    (place, field.plain)
+    for place, field in enumerate(FIELDS.values())
+    if field.plain is not _unchanged
+]
 # Columns of the facts: an entry's id, a hash of it, the digest of the entry, the roles of those of
 # its files that are not there, then the rest.
 FACTS: Final = pa.schema(
@@ -164,7 +172,9 @@ def written(entry: Entry) -> tuple[bytes, dict[str, Any]]:
 def _row(plain: Mapping[str, Any], entry: Entry, text: str = "") -> dict[str, Any]:
     """A row of the facts. text: what is digested, if it is known."""
     text = text or _digested(plain, entry.record)
-    row = {name: FIELDS[name].cell(plain[name]) for name in _COLUMNS}
+    row = {name: plain[name] for name in _COLUMNS}
+    for name, cell in _CELLS.items():
+        row[name] = cell(row[name])
     row["missing"] = [role for role, _, size, *_ in plain["files"] if size < 0]
     row["word"], row["digest"] = word_of(entry.id), _sha256(text)
     return row
@@ -188,12 +198,15 @@ def read_entry(line: bytes, record: bytes) -> Entry:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     """The plain values of all fields but the record, in the order of the digest."""
-    return {name: field.plain(getattr(entry, name)) for name, field in FIELDS.items()}
+    values = list(_VALUES(entry))
+    for place, plain in _PLAIN:
+        values[place] = plain(values[place])
+    return dict(zip(FIELDS, values, strict=True))
 
 
 def _line_values(plain: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
     """What an entry's line says, by field: all but the record, with tags and parts."""
-    values = {name: plain[name] for name in _STORED}
+    values = dict(plain)
     tags = {role: (file.tag,) for role, file in entry.files.items() if file.tag}
     if tags:
         values["files"] = [(*file, *tags.get(file[0], ())) for file in plain["files"]]

@@ -177,8 +177,15 @@ def walk(top: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[st
 def list_folder(top: str) -> dict[str, bool]:
     """What lies directly in a local folder: name -> whether it is a folder. Raises OSError."""
     with os.scandir(top) as entries:
-        targets = {entry.name: _followed(entry) for entry in entries}
-    return {name: bool(t and stat.S_ISDIR(t.st_mode)) for name, t in targets.items()}
+        return {entry.name: _is_folder(entry) for entry in entries}
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or links to one. Only a link has to be looked at for that."""
+    if not entry.is_symlink():
+        return entry.is_dir()
+    target = _followed(entry)
+    return bool(target and stat.S_ISDIR(target.st_mode))
 
 
 def _followed(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -206,6 +213,27 @@ def open_regular(path: str) -> BinaryIO:
         file.close()
         raise FileNotFoundError(errno.ENOENT, "not a regular file", path)
     return io.BufferedReader(file)
+
+
+def read_regular(path: str, offset: int, size: int) -> bytes:
+    """Some bytes of a regular file, fewer if it ends sooner. Raises one of ABSENT and OSError."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    except OSError as err:
+        if err.errno in NOWHERE:
+            raise FileNotFoundError(err.errno, err.strerror, path) from err
+        raise
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "not a regular file", path)
+        size = min(size, status.st_size - offset)  # memory is taken for what is asked for
+        data = os.pread(file, size, offset) if size > 0 else b""
+        while len(data) < size and (more := os.pread(file, size - len(data), offset + len(data))):
+            data += more
+        return data
+    finally:
+        os.close(file)
 
 
 def _open_nonblocking(path: str, flags: int) -> int:

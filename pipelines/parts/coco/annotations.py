@@ -7,8 +7,9 @@ text as its caption. Of a plain mask a few numbers are kept, and where it stands
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,7 +22,7 @@ from ...formats.json_pieces import Piece
 from .. import records
 from . import scalars
 from .columns import Columns, Sorted
-from .form import are_polygons, wrong_mask
+from .form import are_short, look_plain, wrong_mask
 
 KEPT = (  # of an odd annotation
     *("id", "image_id", "category_id", "iscrowd", "area"),
@@ -34,6 +35,7 @@ MASKS = {  # columns of plain masks: image and kind by their numbers, the place 
 TOLD = {"image": np.int32, "start": np.int64, "text": np.int64}  # of plain captions
 MAX_ID = scalars.MAX_ID - 1
 Odd = dict[str, Any]
+Row = tuple[int, int, bool, float, bool, int, int]  # of a plain mask: MASKS without the image
 
 
 class Noted(msgspec.Struct, gc=False):
@@ -47,14 +49,18 @@ class Noted(msgspec.Struct, gc=False):
     caption: Any = UNSET
     segments_info: Any = UNSET
     file_name: Any = UNSET
-    segmentation: Any = UNSET
+    segmentation: msgspec.Raw | UnsetType = UNSET
     bbox: msgspec.Raw | UnsetType = UNSET
 
     def object(self) -> Odd:
-        """The annotation as an object, as far as it was decoded."""
-        pairs = ((name, getattr(self, name)) for name in (*KEPT, "segmentation"))
-        found = {name: value for name, value in pairs if value is not UNSET}
-        return found if self.bbox is UNSET else found | {"bbox": msgspec.json.decode(self.bbox)}
+        """The annotation as an object, as far as it was decoded, but for its geometry."""
+        pairs = ((name, getattr(self, name)) for name in KEPT)
+        return {name: value for name, value in pairs if value is not UNSET}
+
+    def geometry(self) -> Odd:
+        """Its mask and box, as far as it has them."""
+        pairs = (("segmentation", self.segmentation), ("bbox", self.bbox))
+        return {n: json.loads(bytes(v)) for n, v in pairs if isinstance(v, msgspec.Raw)}
 
 
 class Codes(dict[Any, int]):
@@ -63,17 +69,6 @@ class Codes(dict[Any, int]):
     def __missing__(self, value: Any) -> int:
         self[value] = code = len(self)
         return code
-
-
-class Rows(NamedTuple):
-    """The plain masks of an image, by id, as columns. kinds: by number; starts, ends: in bytes."""
-
-    ids: list[int]
-    kinds: list[int]
-    crowds: list[bool]
-    areas: list[int | float]
-    starts: list[int]
-    ends: list[int]
 
 
 def is_region(note: Odd) -> bool:
@@ -100,9 +95,8 @@ class Annotations:
     texts: list[str] = field(default_factory=list)
     _masks: Columns = field(default_factory=lambda: Columns(MASKS))
     _captions: Columns = field(default_factory=lambda: Columns(TOLD))
-    _sorted: Sorted | None = None
-    _by_image: Sorted | None = None
-    _twice: frozenset[int] = frozenset()
+    _masked: Sorted | None = None
+    _told: Sorted | None = None
 
     def take(self, piece: Piece) -> None:
         """Add annotations in the order of the file, the plain ones as columns."""
@@ -114,7 +108,7 @@ class Annotations:
                 image = self._image(note)
                 if image is None or self._is_caption(note, image, start, captions):
                     continue
-                odd = _cut(note, start, end)
+                odd = _cut(note, start, end, _wrong(given, note))
                 if row := self._plain(odd, image):
                     masks.append((*row, start, end))
                 else:
@@ -180,7 +174,8 @@ class Annotations:
             return False
         if not (min(areas) > 0 and max(areas) <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
             return False
-        if not all(_has_mask(each) for each in items):
+        short = are_short(piece.text)
+        if not all(_has_mask(each.segmentation, short) for each in items):
             return False
         self.told, self.count = False, self.count + len(items)
         self.panoptic = bool(self.panoptic)
@@ -215,20 +210,17 @@ class Annotations:
 
     def settle(self) -> None:
         """Sort what was added by image. Nothing can be added any more."""
-        self._sorted = self._masks.by("image", "id")
-        self._by_image = self._captions.by("image", "start")
-        image, id_ = self._sorted.columns["image"], self._sorted.columns["id"]
-        same = (image[1:] == image[:-1]) & (id_[1:] == id_[:-1])
-        self._twice = frozenset(image[1:][same].tolist())
+        self._masked = self._masks.by("image", "id")
+        self._told = self._captions.by("image", "start")
 
-    def noted(self, captions: bool) -> tuple[list[bool], list[bool]]:
+    def noted(self, *, captions: bool) -> tuple[list[bool], list[bool]]:
         """For each image, by number, whether it has masks here, and whether it has captions.
 
         captions: whether all annotations are captions, as in a file without classes.
         """
-        assert self._sorted is not None
-        assert self._by_image is not None
-        masked, told = (each.there(len(self.images)) for each in (self._sorted, self._by_image))
+        assert self._masked
+        assert self._told
+        masked, told = (each.there(len(self.images)) for each in (self._masked, self._told))
         for image, odd in self.odd.items():
             masked[image] |= any(map(is_region, odd))
             told[image] |= not all(map(is_region, odd))
@@ -236,27 +228,21 @@ class Annotations:
             masked, told = np.zeros_like(masked), masked | told
         return masked.tolist(), told.tolist()
 
-    def rows(self, image: int) -> Rows | None:
-        """An image's masks, if all are plain and have ids of their own; None if not."""
-        if image in self.odd or image in self._twice:
+    def rows(self, image: int) -> list[Row] | None:
+        """An image's masks by id, if all are plain and have ids of their own; None if not."""
+        assert self._masked
+        if image in self.odd or image in self._masked.twice:
             return None
-        return self._rows(image)
-
-    def _rows(self, image: int) -> Rows:
-        assert self._sorted is not None
-        ids, kinds, crowds, areas, wholes, starts, ends = self._sorted.of(image)
-        if True in wholes:
-            pairs = zip(areas, wholes, strict=True)
-            areas = [int(area) if whole else area for area, whole in pairs]
-        return Rows(ids, kinds, crowds, areas, starts, ends)
+        return self._masked.of(image)
 
     def masks(self, image: int) -> list[Odd]:
         """An image's masks as objects, with the keys of KEPT only, in the order of the file."""
-        known = list(self.kinds)
+        assert self._masked
+        known = [*self.kinds]
         plain = [
-            {"id": id_, "category_id": known[kind], "iscrowd": int(crowd), "area": area}
-            | {json_text.PLACE: (start, end)}
-            for id_, kind, crowd, area, start, end in zip(*self._rows(image), strict=True)
+            {"id": id_, "category_id": known[kind], "iscrowd": int(crowd)}
+            | {"area": int(area) if whole else area, json_text.PLACE: (start, end)}
+            for id_, kind, crowd, area, whole, start, end in self._masked.of(image)
         ]
         every = [*plain, *filter(is_region, self.odd.get(image, ()))]
         return sorted(every, key=lambda each: each[json_text.PLACE])
@@ -266,26 +252,33 @@ class Annotations:
 
         every: whether annotations with a class, or without a caption, count as captions, too.
         """
-        assert self._by_image is not None
-        starts, texts = self._by_image.of(image)
-        told = [self.texts[text] for text in texts]
+        assert self._told
+        told = [(start, self.texts[text]) for start, text in self._told.of(image)]
         odd = [each for each in self.odd.get(image, ()) if not is_region(each)]
-        odd += self.masks(image) if every else []
-        if not odd:
-            return told
-        found = [*zip(starts, told, strict=True)]
-        found += [(each[json_text.PLACE][0], each.get("caption")) for each in odd]
-        return [text for _, text in sorted(found, key=lambda pair: pair[0])]
+        if every and not self.told:
+            odd += self.masks(image)
+        if odd:
+            told += [(each[json_text.PLACE][0], each.get("caption")) for each in odd]
+            told.sort(key=lambda pair: pair[0])
+        return [text for _, text in told]
 
 
-def _cut(note: Odd, start: int, end: int) -> Odd:
+def _cut(note: Odd, start: int, end: int, wrong: str) -> Odd:
     """An annotation with the keys of KEPT only, its place, and what is wrong with its mask."""
-    wrong = wrong_mask(note)
     kept = {name: note[name] for name in KEPT if name in note} | {json_text.PLACE: (start, end)}
     return kept | {json_text.NOTE: wrong} if wrong else kept
 
 
-def _has_mask(note: Noted) -> bool:
-    """Whether an annotation has a mask of its own that may be drawn."""
-    shape = note.segmentation
-    return are_polygons(shape) or (type(shape) is dict and bool(shape))
+def _wrong(given: Any, note: Odd) -> str:
+    """What form.wrong_mask says of an annotation. note: it as an object."""
+    if not isinstance(given, Noted):
+        return wrong_mask(note)
+    return "" if _has_mask(given.segmentation, False) else wrong_mask(note | given.geometry())
+
+
+def _has_mask(shape: msgspec.Raw | UnsetType, short: bool) -> bool:
+    """Whether a segmentation surely is a mask that may be drawn. short: see form.look_plain."""
+    if shape is UNSET:
+        return False
+    text = bytes(shape)
+    return look_plain(text, short=short) or (text[:1] == b"{" and b":" in text)

@@ -103,10 +103,10 @@ def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict
     """Set the fields of an image's masks. more: keys of its record besides. Raises BadSample."""
     assert picture.drawn is not None
     stuff = context.segments == "stuff"
-    if not stuff and FEDERATED not in picture.image and (rows := picture.rows):
-        if made := plain.described(rows, picture.drawn, context.segments, more):
-            fields["classes"], fields["record"] = made
-            return
+    rows = None if stuff or FEDERATED in picture.image else picture.rows
+    if rows is not None and (made := plain.described(rows, picture.drawn, context.segments, more)):
+        fields["classes"], fields["record"] = made
+        return
     size = (fields["width"], fields["height"])
     found = parts.marked(picture.masks, picture.drawn, size, stuff=stuff)
     if FEDERATED in picture.image:

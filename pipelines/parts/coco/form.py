@@ -9,7 +9,38 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 CORNERS = 6  # numbers of a polygon of three corners
+NUMBERS = b"0123456789.-+, \t\n\r"  # what a list of numbers without exponents is written with
+DIGITS = 300  # of a number without an exponent, so few that the sum of any is finite
+BLOCK = 128  # bytes; of DIGITS bytes some fill at least one of such blocks
+
+
+def are_short(text: bytes) -> bool:
+    """Whether a JSON text surely has no number of DIGITS digits: a comma comes often enough."""
+    blocks = np.frombuffer(text, np.uint8, len(text) // BLOCK * BLOCK).reshape(-1, BLOCK)
+    return bool((blocks == ord(",")).any(1).all())
+
+
+def look_plain(segmentation: bytes, *, short: bool) -> bool:
+    """Whether the JSON text of a segmentation is plain polygons, as nearly all are.
+
+    True only if `wrong_mask` finds nothing wrong with its value; that it is JSON is known. short:
+    whether are_short is true of a text that it is in.
+    """
+    marks = segmentation.translate(None, NUMBERS)
+    if not short and max(map(len, segmentation.split(b","))) >= DIGITS:
+        return False
+    if marks == b"[[]]":
+        commas = segmentation.count(b",")
+        return bool(commas & 1) and commas >= CORNERS - 1
+    count = len(marks) // 2 - 1
+    if count < 1 or marks != b"[%b]" % (b"[]" * count):
+        return False
+    polygons = segmentation.split(b"]")[:count]
+    commas_of = [polygon.rpartition(b"[")[2].count(b",") for polygon in polygons]
+    return all(commas & 1 and commas >= CORNERS - 1 for commas in commas_of)
 
 
 def wrong_mask(annotation: dict[str, Any]) -> str:
@@ -18,7 +49,7 @@ def wrong_mask(annotation: dict[str, Any]) -> str:
     Captions and lists of panoptic segments have no masks of their own and are not looked at.
     """
     shape = annotation.get("segmentation")
-    if are_polygons(shape):
+    if _is_plain(shape):
         return ""
     if shape is None and ("caption" in annotation or "segments_info" in annotation):
         return ""
@@ -33,7 +64,7 @@ def wrong_mask(annotation: dict[str, Any]) -> str:
     return ""
 
 
-def are_polygons(shape: Any) -> bool:
+def _is_plain(shape: Any) -> bool:
     """Whether a segmentation is polygons of finite numbers, as nearly all are."""
     if type(shape) is not list or not shape:
         return False

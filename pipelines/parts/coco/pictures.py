@@ -15,10 +15,8 @@ from vbdata.errors import BadSample
 
 from .. import records
 from . import scalars
-from .annotations import Annotations, Rows
+from .annotations import Annotations, Row
 from .tables import Table, no_collections
-
-NO_ROWS = Rows([], [], [], [], [], [])
 
 
 @dataclass(slots=True)
@@ -48,11 +46,11 @@ class Picture:
         return [each for image in self.masked for each in self._noted.masks(image)]
 
     @property
-    def rows(self) -> Rows | None:
-        """Its annotations with masks as columns, None if one of them is not plain."""
+    def rows(self) -> list[Row] | None:
+        """Its annotations with masks by id, None if one of them is not plain."""
         if len(self.masked) == 1:
             return self._noted.rows(self.masked[0])
-        return None if self.masked else NO_ROWS
+        return None if self.masked else []
 
     @property
     def _noted(self) -> Annotations:
@@ -62,11 +60,10 @@ class Picture:
     @property
     def captions(self) -> list[Any]:
         """What is given as its captions, in the order of the files."""
-        every = (
-            file.annotations.captions(image, every=file.categories is None)
-            for file, image in self.told
-        )
-        return [caption for several in every for caption in several]
+        found: list[Any] = []
+        for file, image in self.told:
+            found += file.annotations.captions(image, every=file.categories is None)
+        return found
 
 
 def pictures(

@@ -2,71 +2,94 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from vbdata.core.types import ClassFact
 
-from .. import class_facts, records
-from . import scalars
+from .. import records
+from ..class_facts import fact
 
 if TYPE_CHECKING:
-    from .annotations import Rows
-    from .tables import Category, Table
+    from .annotations import Row
+    from .tables import Categories, Category, Table
 
-CROWD = ("false", "true")
+SMALLEST = 1e-3  # area in pixels from which msgspec writes numbers as Python does
+ENCODER = msgspec.json.Encoder()
 
 
 class Label(NamedTuple):
     """A class as annotations name it.
 
-    order: its place among the classes of the file by name; end: of the JSON of its parts.
+    order: its place among the classes of the file by name; thing: whether it can be counted; name:
+    as JSON.
     """
 
     order: int
-    category: Category
-    end: str
+    thing: bool
+    name: msgspec.Raw
 
 
-def labels(
-    kinds: Sequence[int | str], categories: Mapping[int | str, Category] | None
-) -> list[Label | None]:
+class Part(msgspec.Struct, gc=False):
+    """What is known of a segment but its geometry, in the order of the JSON: by name."""
+
+    area: float | int
+    crowd: bool
+    id: int
+    name: msgspec.Raw
+    thing: bool
+
+
+def labels(kinds: Iterable[int | str], categories: Categories) -> list[Label | None]:
     """The classes that annotations name by their ids, None for one that is not listed."""
-    known = categories or {}
-    orders = {category: order for order, category in enumerate(sorted({*known.values()}))}
-    found = [known.get(kind) for kind in kinds]
-    return [each and Label(orders[each], each, _end(each)) for each in found]
+    orders = {category: order for order, category in enumerate(in_order(categories))}
+    named = [categories.get(kind) for kind in kinds]
+    return [each and Label(orders[each], each.thing, _json(each.name)) for each in named]
 
 
-def _end(category: Category) -> str:
-    return f'"name":{json.dumps(category.name)},"thing":{CROWD[category.thing]}}}'
+def in_order(categories: Categories) -> list[Category]:
+    """The classes of a file by name, each once."""
+    return sorted({*categories.values()})
+
+
+def _json(name: str) -> msgspec.Raw:
+    return msgspec.Raw(records.pack(name))
 
 
 def described(
-    rows: Rows, table: Table, kind: str, more: Mapping[str, Any]
+    rows: Sequence[Row], table: Table, kind: str, more: Mapping[str, Any]
 ) -> tuple[tuple[ClassFact, ...], bytes] | None:
     """The facts and the record of plain masks, as parts.facts and parts.packed make them.
 
-    None if one is of a class that is not listed. kind: of the masks; more: keys of the record.
+    None if one is of a class that is not listed, or too small for numbers to be written alike.
+    kind: of the masks; more: keys of the record.
     """
-    parts: list[str] = []
+    labels = table.labels
+    parts: list[Part] = []
     found: dict[int, list[tuple[int, int]]] = {}
-    columns = zip(rows.ids, rows.kinds, rows.crowds, rows.areas, strict=True)
-    named: dict[int, Category] = {}
-    for place, (id_, code, crowd, area) in enumerate(columns):
-        if (label := table.labels[code]) is None:
+    for place, (id_, code, crowd, area, whole, _, _) in enumerate(rows):
+        label = labels[code]
+        if label is None or area < SMALLEST:
             return None
-        order, category, end = label
-        parts.append(f'{{"area":{area!r},"crowd":{CROWD[crowd]},"id":{id_},{end}')
-        part = (place, -1 if crowd or not category.thing else int(area))
-        if (of_class := found.get(order)) is None:
-            found[order], named[order] = [part], category
+        pixels = int(area)
+        order, thing, name = label
+        parts.append(Part(pixels if whole else area, crowd, id_, name, thing))
+        part = (place, pixels if thing and not crowd else -1)
+        if order in found:
+            found[order].append(part)
         else:
-            of_class.append(part)
-    head = records.pack({**more, "other": [], "parts": [], "segments": kind})
-    line = head.replace(b'"parts":[]', b'"parts":[%b]' % ",".join(parts).encode(), 1)
-    facts = [class_facts.fact(*named[order], found[order]) for order in sorted(found)]
-    read = table.text.read
-    texts = b",".join([read(*place) for place in zip(rows.starts, rows.ends, strict=True)])
-    return tuple(facts), b"%b\n[%b]" % (line, texts)
+            found[order] = [part]
+    classes = table.classes
+    facts = tuple([fact(*classes[order], found[order]) for order in sorted(found)])
+    texts = b",".join(table.text.parts([row[5:] for row in rows]))
+    return facts, b"%b\n[%b]" % (_head(kind, **more) % ENCODER.encode(parts), texts)
+
+
+@functools.cache
+def _head(kind: str, **more: str) -> bytes:
+    """The line of a record, with %b for its parts."""
+    line = records.pack({**more, "other": [], "parts": [], "segments": kind})
+    return line.replace(b"%", b"%%").replace(b'"parts":[]', b'"parts":%b', 1)

@@ -23,7 +23,7 @@ from .. import records
 from . import scalars
 from .annotations import KEPT, Annotations, Noted
 from .form import wrong_mask
-from .plain import Label, labels
+from .plain import Label, in_order, labels
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -64,7 +64,7 @@ class Table:
 
     path: below the root; text: all of it; images: its records; categories: by id
     (scalars.identity), None in a file of captions; licenses: license id -> short name; labels: the
-    classes that annotations name, by their number among Annotations.kinds.
+    classes that annotations name, by their number among Annotations.kinds; classes: all by name.
     """
 
     path: str
@@ -74,6 +74,7 @@ class Table:
     categories: Categories | None
     licenses: dict[int | str, str]
     labels: list[Label | None]
+    classes: list[Category]
 
 
 class _Characters:
@@ -85,6 +86,10 @@ class _Characters:
     def read(self, start: int, end: int) -> bytes:
         """A part of the text as UTF-8."""
         return self._text[start:end].encode("utf-8", "surrogatepass")
+
+    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Several parts of the text as UTF-8."""
+        return [self.read(start, end) for start, end in places]
 
 
 def table(
@@ -110,8 +115,8 @@ def table(
             raise SourceError(f"{path}: {key!r} is {type(lists[key]).__name__}, expected a list")
     categories = None if thing is None else _categories(lists["categories"], thing, path)
     licenses = _licenses(top.get("licenses"))
-    named = labels([*annotations.kinds], categories)
-    return Table(path, text, lists["images"], annotations, categories, licenses, named)
+    named, classes = labels(annotations.kinds, categories or {}), in_order(categories or {})
+    return Table(path, text, lists["images"], annotations, categories, licenses, named, classes)
 
 
 def _parsed(root: Root, path: str) -> tuple[Text, dict[str, Any], Annotations]:
@@ -169,7 +174,7 @@ def texts(places: Iterable[tuple[int, int]], text: Text) -> bytes:
 
     places: where they stand; text: the file's.
     """
-    return b"[%b]" % b",".join([text.read(*place) for place in places])
+    return b"[%b]" % b",".join(text.parts(places))
 
 
 def whole(annotation: dict[str, Any], text: Text) -> dict[str, Any]:
