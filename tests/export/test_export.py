@@ -39,6 +39,7 @@ from vbdata.export.parts.types import ExportOptions, Item, Summary
 from vbdata.manifest.json_text import canonical
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
+from vbdata.shard.picture import full_mask
 from vbdata.shard.tar import TarWriter, members
 from vbdata.storage.folder import Folder
 
@@ -120,17 +121,18 @@ def test_the_bytes_are_those_of_the_build(
         assert {key: line[key] for key in row if key != "shard"} == {
             key: value for key, value in row.items() if key != "shard"
         }
-        assert (out / line["target"]).read_bytes() == parts["target.png"]
+        assert (out / line["target"]).read_bytes() == target_of(parts)
         assert bool(line["control"]) is not row["blank_input"]
         assert line["part"] == ("text2image" if row["blank_input"] else "pairs")
-        for path, member in ((line["control"], "input.jpg"), (line["mask"], "valid.png")):
-            assert not path or (out / path).read_bytes() == parts[member]
+        mask = parts.get("valid.png", full_mask(row["height"], row["width"]))
+        for path, data in ((line["control"], parts["input.jpg"]), (line["mask"], mask)):
+            assert not path or (out / path).read_bytes() == data
             expected |= {path} if path else set()
         expected |= {line["target"]}
         assert {Path(line[k]).stem for k in ("target", "control", "mask") if line[k]} == {
             row["key"]
         }
-        caption = out / line["target"].replace(".png", ".txt")
+        caption = (out / line["target"]).with_suffix(".txt")
         if format_of(name).CAPTION_FILES:
             assert caption.read_bytes() == parts["instruction.txt"]
             expected.add(str(caption.relative_to(out)))
@@ -189,9 +191,14 @@ def test_labels_can_still_be_decoded(
     rows = {row["key"]: row for row in rows_of(built)}
     assert len(scope["decoded"]) == len(rows)
     for key, label in scope["decoded"]:
-        rgb = images.decode_rgb(samples[key]["target.png"])
+        rgb = images.decode_rgb(target_of(samples[key]))
         right = codecs.decode(rows[key]["task"], rgb, json.loads(rows[key]["params"]))
         assert np.array_equal(label, right, equal_nan=right.dtype.kind == "f")
+
+
+def target_of(parts: dict[str, bytes]) -> bytes:
+    (found,) = (data for name, data in parts.items() if name.startswith("target."))
+    return found
 
 
 def test_what_is_told_of_sizes_that_trainers_change(demo_build: Path, tmp_path: Path) -> None:
@@ -370,7 +377,8 @@ def test_split_by_task(name: str, built: Path, tmp_path: Path) -> None:
     assert {part["part"]: part["samples"] for part in report["parts"]} == counts
     assert [p["part"] for p in report["parts"] if not p["control"]] == [BLANK_TASK]
     for task, count in counts.items():
-        assert len(list((tmp_path / "out" / task / "target").glob("*.png"))) == count
+        found = (tmp_path / "out" / task / "target").iterdir()
+        assert len([path for path in found if path.suffix != ".txt"]) == count
 
 
 def test_only_some_tasks_and_sources(built: Path, tmp_path: Path) -> None:

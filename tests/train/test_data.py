@@ -75,7 +75,9 @@ def test_every_sample_is_that_of_the_tar(demo_build: Path, corpus: Corpus) -> No
             assert corpus.keys[row] == key
             assert corpus.builds[0].members(key) == parts
             picture = corpus.picture(row)
-            assert np.array_equal(picture.target, images.decode_rgb(parts["target.png"]))
+            (target,) = (data for name, data in parts.items() if name.startswith("target."))
+            assert np.array_equal(picture.target, images.decode_rgb(target))
+            assert picture.valid.all() or "valid.png" in parts
             assert picture.text == parts["instruction.txt"].decode()
             row += 1
     assert row == len(corpus) == manifest_of(demo_build)["samples"]

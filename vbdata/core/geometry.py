@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from vbdata.core.types import Geometry
 from vbdata.errors import BadSample
 
 
+@functools.lru_cache(1 << 12)
 def geometry_for(width: int, height: int, max_pixels: int | None, multiple: int) -> Geometry:
     """How a source image of width x height pixels becomes an output image.
 

@@ -14,12 +14,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vbdata.core import exif
+from vbdata.core import compiled, exif
 from vbdata.errors import BadSample
 
 FILL = re.compile(rb"\xff+")
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in a scan's data
 EOI, SOS, APP1 = 0xD9, 0xDA, 0xE1
+END = b"\xff\xd9"
 ALONE = frozenset((0x01, *range(0xD0, 0xDA)))  # restarts, start and end: no length, no body
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 COMMON = (0xC0, 0xC1, 0xC2)  # Huffman coded, sequential or progressive: what every viewer opens
@@ -90,9 +91,12 @@ def refuse_endless(data: bytes, head: Head, pixels: int, file: str = "") -> None
 
 def ends_well(data: bytes, head: Head) -> bool:
     """Whether the file is one 8-bit scan, the end marker right after it, and nothing more."""
-    plain = head.single and head.common and head.bits == 8
-    marker = MARKER.search(data, head.scan) if plain else None
-    return marker is not None and marker[0][1] == EOI and marker.end() == len(data)
+    if not (head.single and head.common and head.bits == 8 and data.endswith(END)):
+        return False
+    if library := compiled.library():
+        return bool(library.vb_marker(data, head.scan, len(data)) == len(data) - len(END))
+    marker = MARKER.search(data, head.scan)
+    return marker is not None and marker.end() == len(data)
 
 
 def _segments(data: bytes, file: str) -> Iterator[tuple[int, int, int]]:

@@ -124,7 +124,7 @@ class ShardSpec:
 class Receipt:
     """What a finished shard holds. It is written last, so a shard with a receipt is complete.
 
-    job: digest of its job; tar: its path, with sha256, md5 and size in bytes; index_sha256: of its
+    job: digest of its job; tar: its path, with sha256 and size in bytes; index_sha256: of its
     file of offsets; environment: versions of the libraries that can change bytes;
     samples: one mapping a sample, in order; quarantine: one mapping a damaged record that was
     tried; shortfall: slots that stayed empty because no spare was left.
@@ -137,7 +137,6 @@ class Receipt:
     shard: int
     tar: str
     sha256: str
-    md5: str
     size: int
     index_sha256: str
     environment: Mapping[str, str]

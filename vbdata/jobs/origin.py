@@ -6,6 +6,7 @@ have the same pictures. That is how samples of earlier builds are found (vbdata.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -25,15 +26,21 @@ def origin_of(
     of reader, task and engine is part of it; the place in the data set, the source's name, the seed
     and the mixture are not.
     """
-    parts = (
+    settings = (*sorted(image.items()),) if plugins.photograph(task) else image["input"]
+    code = (
         plugins.engine_digest(),
         plugins.code_digest(plugins.DATASETS, dataset),
         plugins.code_digest(plugins.TASKS, task),
-        sorted(image.items()) if plugins.photograph(task) else image["input"],
-        geometry,
-        entry,
     )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    digest = _begun(code, settings).copy()
+    digest.update(repr((geometry, entry)).encode())
+    return digest.hexdigest()
+
+
+@functools.lru_cache(1 << 8)
+def _begun(code: tuple[str, ...], settings: Any) -> hashlib._Hash:
+    """The digest so far of what all samples of a reader, a task and settings have in common."""
+    return hashlib.sha256(repr((code, settings)).encode())
 
 
 def draw_word(seed: int, source: str, pass_: int) -> int:

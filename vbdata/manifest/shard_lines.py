@@ -1,6 +1,6 @@
 """The shards of a build as its manifest states them, kept in a file: there may be millions.
 
-A shard takes 128 bytes of a temporary file and none of memory; the manifest, the sums and what
+A shard takes 112 bytes of a temporary file and none of memory; the manifest, the sums and what
 other libraries read are written from it line by line.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, overload
 from vbdata.jobs.job import Receipt
 from vbdata.layout import offsets_path
 
-LINE = struct.Struct("<32s16s32s32sqq")  # SHA-256, MD5, job, SHA-256 of offsets; samples, bytes
+LINE = struct.Struct("<32s32s32sqq")  # SHA-256, job, SHA-256 of offsets; samples, bytes
 IN_ORDER = 100_000  # numbers below this have five digits in a path, so they sort as text
 
 
@@ -33,7 +33,7 @@ class ShardLines(Sequence[dict[str, Any]]):
 
     def add(self, receipt: Receipt) -> None:
         """Append the line of the next shard. Raises OSError if the disk is full."""
-        digests = receipt.sha256, receipt.md5, receipt.job, receipt.index_sha256
+        digests = receipt.sha256, receipt.job, receipt.index_sha256
         samples = len(receipt.samples)
         line = LINE.pack(*map(bytes.fromhex, digests), samples, receipt.size)
         if self._file.write(line) != len(line):
@@ -50,20 +50,19 @@ class ShardLines(Sequence[dict[str, Any]]):
     def __getitem__(self, number: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
         if isinstance(number, slice):
             return [self[k] for k in range(*number.indices(len(self)))]
-        sha256, md5, job, _, samples, size = self._line(range(self._count)[number])
+        sha256, job, _, samples, size = self._line(range(self._count)[number])
         return {
             "tar": self._tar(range(self._count)[number]),
             "samples": samples,
             "bytes": size,
             "sha256": sha256.hex(),
-            "md5": md5.hex(),
             "job_sha256": job.hex(),
         }
 
     def sums(self) -> Iterator[tuple[str, str]]:
         """Path and SHA-256 of every tar and of its offsets, sorted by path as text."""
         for number in self._in_text_order():
-            sha256, _, _, offsets, _, _ = self._line(number)
+            sha256, _, offsets, _, _ = self._line(number)
             yield self._tar(number), sha256.hex()
             yield offsets_path(self._tar(number)), offsets.hex()
 

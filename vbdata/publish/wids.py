@@ -1,6 +1,8 @@
 """SPLIT.wids.json: the shard index of wids (random access to WebDataset shards).
 
-URLs in it are relative to the file itself. wids was part of webdataset up to 0.2.x.
+URLs in it are relative to the file itself. There is no `md5sum`, which no reader of wids asks for
+and which would take longer than all else that is done with a photograph; SHA256SUMS has each tar.
+wids was part of webdataset up to 0.2.x.
 Source: wids/wids_specs.py and wids_index.py of webdataset 0.2.111.
 """
 
@@ -33,6 +35,5 @@ def _shard(shard: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "url": shard["tar"],
         "nsamples": shard["samples"],
-        "md5sum": shard["md5"],
         "filesize": shard["bytes"],
     }

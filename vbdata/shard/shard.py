@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -97,7 +95,6 @@ class _Shard:
             shard=job.shard,
             tar=job.tar,
             sha256=tar.sha256,
-            md5=tar.md5,
             size=tar.size,
             index_sha256=index_sha256,
             environment=environment(),
@@ -123,20 +120,22 @@ class _Shard:
         """The sample of a row; None, and a line in the quarantine, if its record is damaged."""
         job, stage = self._job, "load"
         try:
-            with _named(row):
-                if row.row_id in job.poison:  # not even read: reading may be what ends the process
-                    stage = job.poison[row.row_id]
-                    raise _poison_fault(row)
-                heartbeat.beat(row, stage)
-                if made := copied(row, job, self._roots[row.source], self._counts):
-                    return made
-                loaded = load(row)
-                stage = "render"
-                heartbeat.beat(row, stage)
-                return make_sample(row, loaded, job, self._device)
+            if row.row_id in job.poison:  # not even read: reading may be what ends the process
+                stage = job.poison[row.row_id]
+                raise _poison_fault(row)
+            heartbeat.beat(row, stage)
+            if job.reuse and (made := copied(row, job, self._roots[row.source], self._counts)):
+                return made
+            loaded = load(row)
+            stage = "render"
+            heartbeat.beat(row, stage)
+            return make_sample(row, loaded, job, self._device)
         except BadSample as bad:
             self._quarantine.append(_quarantine_line(row, job, stage, bad))
             return None
+        except BaseException as err:
+            err.add_note(row_text(row.row_id))
+            raise
 
 
 def _spool(job: Job, out: Folder) -> str | None:
@@ -159,16 +158,6 @@ def _poison_fault(row: Row) -> BadSample:
     files = {kind: file.path for kind, file in row.entry.files.items()}
     named = files.get("image") or next(iter(files.values()), "")
     return BadSample("poison record", "its process ended without a word, alone as well", named)
-
-
-@contextmanager
-def _named(row: Row) -> Iterator[None]:
-    """Add a note with the record's name to whatever is raised inside."""
-    try:
-        yield
-    except BaseException as err:
-        err.add_note(row_text(row.row_id))
-        raise
 
 
 def _quarantine_line(row: Row, job: Job, stage: str, bad: BadSample) -> dict[str, Any]:

@@ -20,6 +20,12 @@ from vbdata.storage.filesystems import naming_full_disk
 BLOCK = 512
 LONGEST_NAME = 100
 LARGEST = 8**11 - 1
+SMALL = 1 << 13  # bytes of a member that is joined with its neighbours
+# What all headers have in common, between name, size and checksum; that is of eight spaces, too.
+OWNER = b"0000444\0%07o\0%07o\0" % (0, 0)
+TIME = b"\0%011o\0" % 0
+TAIL = (b"0".ljust(101, b"\0") + b"ustar\00000").ljust(BLOCK - 156, b"\0")
+SUM_OF_THE_REST = sum(OWNER + TIME + b" " * 8 + TAIL)
 AT_ONCE = 4 << 20  # bytes after which the disk is asked to write, while the next ones are made
 
 
@@ -28,10 +34,9 @@ def header(name: str, size: int) -> bytes:
     raw = name.encode("ascii")
     if not 0 < len(raw) < LONGEST_NAME or size > LARGEST:
         raise ValueError(f"cannot stand in a tar: {name!r} of {size} bytes")
-    fields = b"%b0000444\0%07o\0%07o\0%011o\0%011o\0" % (raw.ljust(100, b"\0"), 0, 0, size, 0)
-    tail = b"0".ljust(101, b"\0") + b"ustar\00000"
-    block = (fields + b" " * 8 + tail).ljust(BLOCK, b"\0")
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    digits = b"%011o" % size
+    total = SUM_OF_THE_REST + sum(raw) + sum(digits)
+    return b"".join((raw.ljust(100, b"\0"), OWNER, digits, TIME, b"%06o\0 " % total, TAIL))
 
 
 def parse_header(block: bytes) -> tuple[str, int]:
@@ -50,7 +55,7 @@ def parse_header(block: bytes) -> tuple[str, int]:
 class TarWriter:
     """Writes samples into a tar one after the other, hashes it, and notes where each one begins.
 
-    Used as a context manager; `sha256`, `md5`, `size` (bytes) and `offsets` are final when it has
+    Used as a context manager; `sha256`, `size` (bytes) and `offsets` are final when it has
     closed, and then the tar is on the disk. Raises OSError that names the disk when that is full.
     """
 
@@ -58,7 +63,6 @@ class TarWriter:
         self._path = path
         self._file = path.open("wb")
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)  # what wids indices state
         self.size = 0
         self.offsets: list[int] = []
         self._syncs = ThreadPoolExecutor(1, thread_name_prefix="sync")
@@ -91,11 +95,16 @@ class TarWriter:
         Raises ValueError if a name does not fit into a header, OSError if the disk is full.
         """
         self.offsets.append(self.size)
-        parts: list[bytes] = []
+        parts, small = list[bytes](), list[bytes]()
         for extension in sorted(members):
             data = members[extension]
-            parts += (header(f"{key}.{extension}", len(data)), data, bytes(-len(data) % BLOCK))
-        self._write(*parts)
+            small.append(header(f"{key}.{extension}", len(data)))
+            if len(data) > SMALL:  # it is not copied
+                parts += (b"".join(small), data)
+                small = [bytes(-len(data) % BLOCK)]
+            else:
+                small += (data, bytes(-len(data) % BLOCK))
+        self._write(*parts, b"".join(small))
         if self.size >= self._to_sync and (self._syncing is None or self._syncing.done()):
             with naming_full_disk(self._path):
                 self._synced()
@@ -113,11 +122,6 @@ class TarWriter:
         """SHA-256 of all bytes written so far, as hexadecimal digits."""
         return self._sha256.hexdigest()
 
-    @property
-    def md5(self) -> str:
-        """MD5 of all bytes written so far, as hexadecimal digits."""
-        return self._md5.hexdigest()
-
     def index(self) -> bytes:
         """Little-endian uint64[samples + 1]: where each sample begins, then where the last ends."""
         return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
@@ -129,7 +133,6 @@ class TarWriter:
         with stage("hash", size):
             for part in parts:
                 self._sha256.update(part)
-                self._md5.update(part)
         self.size += size
 
 

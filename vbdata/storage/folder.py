@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from vbdata.storage.filesystems import (
     naming_full_disk,
     open_regular,
     plain_errors,
+    read_regular,
     version,
     walk,
 )
@@ -95,10 +97,10 @@ class Folder(Holder):
             return remote.size(self.url, self.fs, self.full_path(path))
         try:
             with plain_errors(self.url):
-                info = self.fs.info(self.full_path(path))
+                status = os.stat(self.full_path(path))
         except ABSENT:
             return -1
-        return int(info["size"]) if info["type"] == "file" else -1
+        return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
     def version(self, path: str) -> str:
         """A text that names a file and changes whenever its bytes do.
@@ -146,9 +148,7 @@ class Folder(Holder):
         try:
             if not self.local:
                 return remote.fetch(self.url, self.fs, self.full_path(path), offset, size)
-            with open_regular(self.full_path(path)) as file:
-                file.seek(offset)
-                return file.read(size)
+            return read_regular(self.full_path(path), offset, size)
         except ABSENT as err:
             raise absent(path) from err
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from vbdata.core.compiled import compiler
-from vbdata.errors import SourceError
+from vbdata.errors import SlowerWarning, SourceError
 from vbdata.machine import cache
 
 VARIABLE = "VBDATA_COMPILED"
@@ -47,6 +47,7 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "vb_painted_wrong": (N, (P, N, P, c_int32, P)),
     "vb_polygons": (N, (P, P, N, N, N, P, N, P)),
     "vb_union": (N, (P, N, P, N, P)),
+    "vb_marker": (N, (P, N, N)),
     "vb_label_map": (N, (P, P, P, N, N, N, P, P)),
     "vb_orient": (None, (P, P, P, N, c_float, c_float, P, P)),
     "vb_nowhere": (None, (P, N, P)),
@@ -55,7 +56,7 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
-_said: list[str] = []  # why there is no library, once somebody was told
+_quiet = False  # whether `library` gives no warning
 
 
 @functools.cache
@@ -63,29 +64,28 @@ def library() -> Any:
     """The compiled functions as attributes, typed by SIGNATURES; None where there are none.
 
     That is without a wheel's library and a compiler that works, where `VBDATA_COMPILED=0`, and on
-    big-endian machines. It warns once, unless `missing` was asked before, or they are turned off.
+    big-endian machines. It warns once, unless they are turned off or `quiet` was called.
     """
     loaded, cause = _loaded()
-    if cause and not _said and not _turned_off():
-        _said.append(cause)
+    if cause and not (_quiet or _turned_off()):
         warnings.warn(
             f"vbdata works without its compiled loops, with the same bytes but much slower: "
             f"{cause}",
-            RuntimeWarning,
+            SlowerWarning,
             stacklevel=2,
         )
     return loaded
 
 
 def missing() -> str:
-    """Why there are no compiled functions, in one line; "" where there are.
+    """Why there are no compiled functions, in one line; "" where there are."""
+    return _loaded()[1]
 
-    Whoever asks tells the user: `library` gives no warning afterwards.
-    """
-    _, cause = _loaded()
-    if cause:
-        _said.append(cause)
-    return cause
+
+def quiet() -> None:
+    """From here on `library` gives no warning, because the caller says what is missing."""
+    global _quiet
+    _quiet = True
 
 
 def sources() -> dict[str, str]:
@@ -186,12 +186,15 @@ def _compiled_here() -> tuple[Any, str]:
 
 
 def _others() -> str:
-    """A word on wheels whose library cannot be used here, to end a sentence with."""
+    """What to do, and which wheels' libraries cannot be used here; to end a sentence with."""
     folders = {str(folder) for folder in _wheels() if any(folder.glob("*.so"))}
     if not folders:
-        return ", and the vbdata that is installed has none (make wheel)"
+        return "; install one, or a wheel that has them (make wheel)"
     listed = ", ".join(sorted(folders))
-    return f", and those in {listed} cannot be used: they are of other C code or another machine"
+    return (
+        f", and those in {listed} are of other C code or for another machine; install the wheel of "
+        "this code (make wheel)"
+    )
 
 
 def _kept(command: list[str]) -> Path:
