@@ -110,6 +110,14 @@ def test_every_port_of_every_process_is_on_loopback() -> None:
 
 
 @pytest.mark.usefixtures("running")
+def test_nothing_runs_that_nobody_asked_for() -> None:
+    lines = [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in family(os.getpid())]
+    scripts = {word.rpartition("/")[2] for line in lines for word in line.split("\0")[:4]}
+    assert {"gcs_server", "raylet"} <= scripts
+    assert not scripts & {"dashboard.py", "monitor.py", "log_monitor.py"}
+
+
+@pytest.mark.usefixtures("running")
 def test_no_port_answers_at_another_address() -> None:
     """127.0.0.2 stands for the machine's other addresses: on all of them would be on it, too."""
     for address in listening(family(os.getpid())):

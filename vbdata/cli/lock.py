@@ -126,12 +126,15 @@ class Locking:
 def locking(recipe: Path, write: bool, locked: bool, file: Path | None, as_json: bool) -> Locking:
     """What the options ask for. Raises RecipeError if they exclude each other; for a bad lock."""
     from vbdata.errors import RecipeError
-    from vbdata.locks.lock import beside, read_lock
 
     if write and locked:
         raise RecipeError(["--lock and --locked: a build writes its lock or is held against it"])
     if file and not write and not locked:
         raise RecipeError(["--lock-file: only together with --lock or --locked"])
+    if not write and not locked:
+        return Locking()
+    from vbdata.locks.lock import beside, read_lock
+
     path = file or beside(recipe)
     return Locking(path, write, read_lock(str(path)) if locked else None, as_json)
 

@@ -18,10 +18,11 @@ from vbdata.engine.folder import (
     sweep,
     unpublish,
 )
+from vbdata.engine.places import place_faults
 from vbdata.engine.progress import Progress, Watcher, advanced, initial
 from vbdata.engine.raw_data import raw_data_check
 from vbdata.engine.run_record import Record
-from vbdata.errors import BuildError
+from vbdata.errors import BuildError, RecipeError
 from vbdata.index.index import Index, build_index
 from vbdata.jobs.context import JobContext
 from vbdata.jobs.job import ShardSpec
@@ -44,7 +45,12 @@ Run = Callable[[Todo], Events]
 
 
 def index_sources(recipe: Recipe, folder: Path) -> list[Index]:
-    """Index all sources of a recipe into a local folder. Raises SourceError."""
+    """Index all sources of a recipe into a local folder.
+
+    Raises RecipeError with all roots that are not there and all wrong options, else SourceError.
+    """
+    if faults := place_faults(recipe):
+        raise RecipeError(faults)
     return [build_index(source, folder) for source in recipe.sources]
 
 
@@ -70,13 +76,38 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
         check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
-    with claimed(out, CLAIM) as held, _runner(out, how) as run, _work_folder(out) as work:
+    with claimed(out, CLAIM) as held, _runner(recipe, out, how) as run, _work_folder(out) as work:
         refuse_others(recipe, out)  # of another build that ended just now
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
         record_recipe(recipe, out)
         write_plan(plan, work / "plan.parquet")
         context = _shared(context_of(plan), work, out, how)
         return _build_plan(plan, context, out, how, watcher or Watcher(), run, held)
+
+
+@contextmanager
+def left_to_build(recipe: Recipe, out: Folder, how: How) -> Iterator[tuple[Plan, list[int]]]:
+    """What `build` would do: the plan, and the shards that are not finished. Writes nothing there.
+
+    Raises what `build` raises before it builds. The index lies in a temporary folder, deleted when
+    this is left.
+    """
+    earlier.refuse_strangers(how.reuse)
+    refuse_others(recipe, out)
+    with planned(recipe) as plan:
+        digests = job_digests(plan)
+        folder = shards_folder(build_digest(digests))
+        yield (
+            plan,
+            missing_shards(
+                out,
+                digests,
+                lambda number: planned_tar(plan, number, folder),
+                rehash=raw_data_check(context_of(plan).inputs) if how.rehash else None,
+                retry=how.retry,
+                move=False,
+            ),
+        )
 
 
 @contextmanager
@@ -186,7 +217,7 @@ def _build_shards(
 
 
 @contextmanager
-def _runner(out: Folder, how: How) -> Iterator[Run]:
+def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
     """The runner: in this process, or on Ray, which starts while the sources are indexed."""
     if how.ray is None:
         yield lambda todo: run_local(todo, out, how.device)
@@ -196,7 +227,7 @@ def _runner(out: Folder, how: How) -> Iterator[Run]:
     from vbdata.run.ray.run import run_ray
 
     early = how.ray == "local" and not out.exists(MANIFEST)
-    with connected(how.ray, how.workers, early) as ready:
+    with connected(how.ray, _no_more_than_shards(how.workers, recipe), early) as ready:
 
         def on_ray(todo: Todo) -> Events:
             if not todo.numbers:
@@ -214,3 +245,9 @@ def _runner(out: Folder, how: How) -> Iterator[Run]:
             yield from counted(events)
 
         yield on_ray
+
+
+def _no_more_than_shards(workers: int | None, recipe: Recipe) -> int | None:
+    """The workers that a cluster of this build's own has room for; each takes a second to start."""
+    shards = -(-recipe.samples // recipe.shard_size)  # 0: not known before the plan is made
+    return min(workers, shards) if workers and shards else workers

@@ -4,6 +4,10 @@ By itself Ray on Linux listens on all interfaces, whatever `_node_ip_address` sa
 where every user may read it, and its sockets where every user may replace them. Here every port is
 opened on loopback only; whoever connects must show a token that was made for this process and
 stands in its environment alone; and sockets and logs lie in a folder that only this user may enter.
+
+It starts without what only a cluster for many has a use for: the server behind Ray's dashboard,
+which Ray starts and waits for even where no dashboard is asked for; the autoscaler, as nothing
+scales; and the process that sends workers' logs to a driver that shows none.
 """
 
 from __future__ import annotations
@@ -12,18 +16,22 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, utils
+from ray._private.node import Node
 
 from vbdata.machine.scratch import claim_folder, shared_folder
 
 # Ray's switch for Windows and macOS: off, a node is 127.0.0.1, and its servers listen nowhere else.
 LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 TOKEN_VARS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+UNUSED = ("start_api_server", "start_monitor", "start_log_monitor")  # processes of a head node
+AGENTS_IMPORT = ("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client")
 LONGEST = 39  # characters; Ray's sockets lie 68 below, and their paths may have 107
 
 _folders: list[str] = []
@@ -36,7 +44,7 @@ def start(**options: Any) -> None:
     """
     if not any(name in os.environ for name in TOKEN_VARS[1:]):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    with _loopback():
+    with _loopback(), _without_extras():
         ray.init(address="local", dashboard_host="127.0.0.1", _temp_dir=_folder(), **options)
 
 
@@ -68,3 +76,36 @@ def _loopback() -> Iterator[None]:
         os.environ.pop(LOOPBACK_VAR)
         if before is not None:
             os.environ[LOOPBACK_VAR] = before
+
+
+@contextmanager
+def _without_extras() -> Iterator[None]:
+    """Inside, a cluster that starts has none of the processes that nobody uses.
+
+    And Ray finds out whether it has what its agents import without importing it here, too.
+    """
+    with ExitStack() as stack:
+        for name in UNUSED:
+            stack.enter_context(_replaced(Node, name, lambda *_, **__: None))
+        stack.enter_context(_replaced(utils, "get_dashboard_dependency_error", _lacking))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Inside, a part of Ray is another one, if this version of Ray has it."""
+    before = vars(owner).get(name)
+    if before is None:
+        yield
+        return
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def _lacking() -> ImportError | None:
+    """What is missing for Ray's agents to tell Prometheus how a build goes, if anything is."""
+    missing = [name for name in AGENTS_IMPORT if find_spec(name) is None]
+    return ImportError(f"no {', '.join(missing)}") if missing else None
