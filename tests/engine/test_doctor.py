@@ -18,7 +18,8 @@ from vbdata.checks.verify import verify
 from vbdata.cli.app import app
 from vbdata.core.exif import ORIENTATION
 from vbdata.engine.build import build
-from vbdata.engine.doctor import Finding, examine
+from vbdata.engine.doctor import Finding, _summed, examine
+from vbdata.engine.estimate import hours_text, size_text, time_text
 from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
@@ -61,6 +62,66 @@ def test_what_is_missing_and_where_to_get_it(data: Path) -> None:
     assert any(finding.level == "fail" for finding in findings)
 
 
+def test_all_roots_and_options_are_told_at_once(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    sources = {
+        "a": "dataset: diode, root: gone, tasks: {depth: 1}",
+        "b": "dataset: diode, root: [., lost], split: trian, tasks: {depth: 1}",
+        "c": "dataset: folders, root: ., images: '{id}.png', depth: {file: '{id}.exr', scale: 1, "
+        "kind: z}, tasks: {depth: 1}",
+    }
+    lines = "".join(f"  {name}: {{{text}}}\n" for name, text in sources.items())
+    recipe.write_text(f"name: x\nseed: 1\nsamples: 1\nsources:\n{lines}")
+    said = (
+        *(f"sources.a.root: {tmp_path}/gone does not exist", "sources.b.root: "),
+        "sources.b.split: 'trian' is not a choice; did you mean 'train'?",
+    )
+    for command in (["plan"], ["build", "--local", "--out", str(tmp_path / "out")], ["doctor"]):
+        result = CliRunner().invoke(app, [command[0], str(recipe), *command[1:]])
+        assert result.exit_code == 2, result.output
+        assert [text for text in said if text not in result.output] == []
+    assert not (tmp_path / "out" / "recipe.json").exists()
+
+
+def test_many_missing_parts_are_summed_up() -> None:
+    paths = [f"raw/{day}/{day}_drive_{n:04}" for day in (1, 2) for n in range(60)]
+    assert _summed([*paths, "depth", "raw/1/calib"]) == (
+        "120 such as raw/1/1_drive_0000, depth, raw/1/calib"
+    )
+
+
+def test_a_build_is_estimated_from_samples_that_are_timed(demo_data: Path, tmp_path: Path) -> None:
+    words = [str(RECIPE), *roots(demo_data), "--workers", "3", "--json"]
+    out = ["--out", str(tmp_path / "out")]
+    dry = json.loads(CliRunner().invoke(app, ["build", *words, *out, "--dry-run"]).stdout)
+    assert (dry["shards_kept"], dry["shards_missing"]) == (0, 3)
+    assert not (tmp_path / "out").exists()
+    planned = json.loads(CliRunner().invoke(app, ["plan", *words]).stdout)["estimate"]
+    done = CliRunner().invoke(app, ["build", *words[:-3], *out, "--local"])
+    assert done.exit_code == 0, done.output
+    size = manifest_of(tmp_path / "out")["bytes"]
+    for estimate in (dry["estimate"], planned):
+        assert (estimate["samples"], estimate["shards"], estimate["workers"]) == (96, 3, 3)
+        assert estimate["timed"] == 24
+        assert 0.7 < estimate["bytes"] / size < 1.4
+        assert estimate["wall_seconds"] == pytest.approx(estimate["core_seconds"] / 3, abs=2e-3)
+    again = CliRunner().invoke(app, ["build", *words[:-1], *out, "--dry-run"])
+    assert "3 of 3 shards are finished; 0 would be built" in again.output
+    assert "nothing is left to be built" in again.output
+
+
+def test_estimates_are_told_in_units_that_people_use() -> None:
+    assert [size_text(n) for n in (1, 4.2e6, 99e9, 999.6e9, 3e13)] == [
+        *("0.0 kB", "4.2 MB", "99 GB", "1.0 TB", "30.0 TB"),
+    ]
+    assert [time_text(s) for s in (0.1, 99, 100, 7000, 172800, 3e6)] == [
+        *("1 s", "99 s", "2 min", "1 h 57 min", "2 d 0 h", "34 d 17 h"),
+    ]
+    assert [hours_text(s) for s in (1.234, 359, 3600, 5e6)] == [
+        *("1.2 core-seconds", "359 core-seconds", "1.0 core-hours", "1,389 core-hours"),
+    ]
+
+
 @pytest.mark.slow
 def test_damage_is_counted_with_examples(data: Path) -> None:
     images = sorted((data / "coco" / "train2017").glob("*.jpg"))
@@ -85,7 +146,7 @@ def test_the_command_and_its_exit_codes(data: Path) -> None:
     assert "fail" not in good.stdout
     shutil.rmtree(data / "kitti")
     bad = run.invoke(app, ["doctor", str(RECIPE), *roots(data), "--json"])
-    assert bad.exit_code == 1
+    assert bad.exit_code == 2, "a root is to be changed"
     lines = [json.loads(line) for line in bad.stdout.splitlines()]
     failed = next(line for line in lines if line["level"] == "fail")
     assert failed["source"] == "kitti"
@@ -135,8 +196,8 @@ def test_retry_where_data_has_moved(data: Path, demo_build: Path, tmp_path: Path
     moved = data.rename(tmp_path / "moved")
     run = CliRunner()
     lost = run.invoke(app, ["retry", str(out), "--local"])
-    assert lost.exit_code == 1
-    assert "does not exist" in lost.output
+    assert lost.exit_code == 2
+    assert lost.output.count("does not exist") == 5, "all roots at once"
     done = run.invoke(app, ["retry", str(out), "--local", *roots(moved)])
     assert done.exit_code == 0, done.output
     assert sums_of(out) == sums_of(demo_build)

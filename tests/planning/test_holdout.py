@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.builds import manifest_of
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build, planned
-from vbdata.errors import RecipeError, SourceError
+from vbdata.errors import RecipeError
 from vbdata.layout import HOLDOUT, SUMS
 from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.recipe.licences import commercial
@@ -119,9 +119,7 @@ def test_a_root_of_its_own(tmp_path: Path, demo_data: Path) -> None:
     path.write_text(text.format(data=demo_data) + given)
     assert load_recipe(path).digest() == recipe.digest(), "a root is in no digest"
     path.write_text(text.format(data=demo_data) + "holdout: [{set: refcoco-val, root: absent}]\n")
-    with pytest.raises(
-        SourceError, match=r"holdout 'refcoco-val' at .*absent: .*absent does not exist"
-    ):
+    with pytest.raises(RecipeError, match=r"holdout\.0\.root: .*absent does not exist"):
         groups_of(load_recipe(path))
 
 

@@ -11,16 +11,19 @@ import typer
 
 from vbdata.cli.common import (
     EXIT_FAILED,
+    EXIT_RECIPE,
     WHERE,
     BuildFolder,
     Device,
     GpusPerWorker,
     Json,
     Local,
+    Planned,
     Ray,
     RecipeFile,
     Roots,
     Workers,
+    cores,
     given_roots,
     read_recipe,
     reported,
@@ -76,6 +79,14 @@ def build(
             "Each record sends some, so shards that are only slow are left alone.",
         ),
     ] = 900.0,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be built, what is finished already, its bytes, core-hours and "
+            "wall time, and write nothing.",
+        ),
+    ] = False,
     lock: WriteLock = False,
     locked: Locked = False,
     lock_file: LockAt = None,
@@ -92,6 +103,8 @@ def build(
 
         vbdata build manifests/demo.yaml --out demo/build
 
+        vbdata build manifests/demo.yaml --out demo/build --dry-run    (what it would do)
+
         vbdata build manifests/real.yaml --out out --root coco=s3://bucket/coco --workers 8
 
         vbdata build real.yaml --out out --root coco=images.zip --root coco=labels.zip
@@ -106,7 +119,10 @@ def build(
         against = locking(recipe, lock, locked, lock_file, as_json)
         how = _how(workers, ray, local, device, gpus_per_worker, rehash=rehash, reuse=reuse or ())
         how = replace(how, patience_s=patience)
-        _run(read_recipe(recipe, root), out, how, as_json, against)
+        if dry_run:
+            _dry_run(read_recipe(recipe, root), out, how, as_json)
+        else:
+            _run(read_recipe(recipe, root), out, how, as_json, against)
 
 
 def retry(
@@ -147,6 +163,11 @@ def doctor(
         Path | None,
         typer.Option(metavar="PNG", help="Draw three records of each source with their labels."),
     ] = None,
+    workers: Planned = None,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="List all that is missing or faulty, not a few."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Examine the raw data of a recipe before a long build. Nothing is written but --picture.
@@ -154,7 +175,8 @@ def doctor(
     It looks for the files, compares the number of records with the official totals, makes a few
     samples of each source and task, and says what is missing and where to download it. Of own
     folders it also says what the data make of the options: kind and unit of depth, frame of
-    normals. Exit code 1 if the recipe cannot be built.
+    normals. The worst comes first; the last lines say how large the build becomes and how long it
+    takes. Exit code 1 if the recipe cannot be built, 2 if roots or options are wrong.
 
     Examples:
 
@@ -169,14 +191,15 @@ def doctor(
         from vbdata.terminal.tables import print_findings
 
         read = read_recipe(recipe, root)
-        findings = list(examine(read, samples))
-        print_findings(findings, as_json)
+        findings = list(examine(read, samples, workers or cores()))
+        print_findings(findings, as_json, verbose)
         if picture is not None:
             from vbdata.view.label_sheet import label_sheet
 
             picture.write_bytes(label_sheet(read))
-        if any(finding.level == "fail" for finding in findings):
-            raise typer.Exit(EXIT_FAILED)
+        if failed := [finding for finding in findings if finding.level == "fail"]:
+            wrong = any(finding.recipe for finding in failed)
+            raise typer.Exit(EXIT_RECIPE if wrong else EXIT_FAILED)
 
 
 def _how(
@@ -204,6 +227,22 @@ def _how(
         retry=retry,
         reuse=tuple(reuse),
     )
+
+
+TIMED = 3  # samples of each source and task that a dry run makes
+
+
+def _dry_run(recipe: Recipe, out: str, how: How, as_json: bool) -> None:
+    from vbdata.engine import estimate
+    from vbdata.engine.build import left_to_build
+    from vbdata.storage.folder import Folder
+    from vbdata.terminal.tables import print_dry_run
+
+    with left_to_build(recipe, Folder(out), how) as (plan, missing):
+        left = {place: int(n) for place, n in enumerate(plan.table[missing].sum(axis=0))}
+        trials = estimate.timed(plan, TIMED if missing else 0)
+        about = estimate.estimated(plan, trials, how.workers or cores(), left | {-1: len(missing)})
+        print_dry_run(plan, len(missing), out, about, as_json)
 
 
 def _run(recipe: Recipe, out: str, how: How, as_json: bool, against: Locking | None = None) -> None:

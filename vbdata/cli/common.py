@@ -43,6 +43,15 @@ Workers = Annotated[
         "has room for, as its nodes come and go.",
     ),
 ]
+Planned = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        metavar="N",
+        help="For how many workers the time is estimated. Default: this machine's cores.",
+    ),
+]
 Ray = Annotated[
     str,
     typer.Option(
@@ -75,6 +84,13 @@ GpusPerWorker = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def cores() -> int:
+    """This machine's cores, of which a build has a worker each."""
+    import os
+
+    return os.cpu_count() or 1
 
 
 def read_recipe(path: Path, roots: list[str] | None) -> Recipe:
@@ -132,14 +148,18 @@ def reported(as_json: bool) -> Iterator[None]:
 
 
 def _warning_text(
-    message: Warning | str, category: type[Warning], file: str, number: int, line: str | None = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
 ) -> str:
     """A warning for people as one line of text; others as Python has them."""
     from vbdata.errors import SlowerWarning
 
     if issubclass(category, SlowerWarning):
         return f"warning: {message}\n"
-    return PYTHONS_TEXT(message, category, file, number, line)
+    return PYTHONS_TEXT(message, category, filename, lineno, line)
 
 
 def _print_error(kind: str, text: str, as_json: bool) -> None:

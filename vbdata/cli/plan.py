@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vbdata.cli.common import Json, RecipeFile, Roots, read_recipe, reported
+from vbdata.cli.common import Json, Planned, RecipeFile, Roots, cores, read_recipe, reported
 
 
 def plan(
@@ -17,23 +17,40 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the plan as Parquet.")
     ] = None,
+    timed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="How many samples of each source and task are made here, to say how large the "
+            "build becomes and how long it takes. 0: no picture is opened.",
+        ),
+    ] = 3,
+    workers: Planned = None,
     as_json: Json = False,
 ) -> None:
-    """Plan a recipe: index its sources, and print the mixture that they give. No image is opened.
+    """Plan a recipe: index its sources, and print the mixture that they give; nothing is built.
+
+    It also says the build's bytes, core-hours and wall time, by a few samples that are timed here.
 
     Examples:
 
         vbdata plan manifests/demo.yaml
 
         vbdata plan manifests/demo.yaml --show 12
+
+        vbdata plan manifests/real.yaml --workers 64
     """
     with reported(as_json):
+        from vbdata.engine import estimate
         from vbdata.engine.build import planned
         from vbdata.planning.file import write_plan
         from vbdata.terminal.tables import print_plan
 
         with planned(read_recipe(recipe, root)) as made:
-            print_plan(made, show, as_json)
+            trials = estimate.timed(made, timed)
+            about = estimate.estimated(made, trials, workers or cores()) if timed else None
+            print_plan(made, show, as_json, about)
             if out is not None:
                 write_plan(made, out)
 

@@ -3,14 +3,14 @@
 For each source: whether its root is there, which official downloads are not, how many records the
 index has of the official total, which of them are faulty or lack files, and what its reader itself
 finds odd in a few of them. Then whether there can be a plan. Last, a few records of each cell are
-read, rendered and decoded again, as a build would do.
+read, rendered and decoded again, as a build would do; their times say how long that would take.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -18,25 +18,24 @@ from typing import Any, Literal
 import numpy as np
 
 from vbdata import plugins
-from vbdata.core.types import Download, Entry, Official, Source
+from vbdata.core.types import Download, Entry, Source
 from vbdata.engine import looks
-from vbdata.engine.looks import DepthSeen
-from vbdata.errors import BadSample, RecipeError, SourceError
-from vbdata.index.facts import entry_digest
+from vbdata.engine.estimate import estimated
+from vbdata.engine.places import official, source_faults
+from vbdata.engine.trial import Trial, Trials
+from vbdata.errors import RecipeError, SourceError
 from vbdata.index.index import Index, build_index, dataset_root
-from vbdata.jobs.job import Job, Row
-from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
 from vbdata.manifest.tally import mixture_warnings
 from vbdata.planning.filters import filtered, said
 from vbdata.planning.mixture import draw
-from vbdata.planning.plan import Plan, PlannedCell, make_plan
+from vbdata.planning.plan import Plan, make_plan
 from vbdata.planning.warnings import losses
 from vbdata.recipe.recipe import Recipe
-from vbdata.shard.sample import Labelled, load_row, make_sample
-from vbdata.sources.open import open_root
 
+Level = Literal["ok", "warn", "fail"]
 SHOWN = 3  # examples of each kind of fault
+DIGITS = re.compile(r"\d+")
 LOOKED = 300  # records of a source whose pictures' first bytes are looked at
 
 
@@ -44,27 +43,34 @@ LOOKED = 300  # records of a source whose pictures' first bytes are looked at
 class Finding:
     """One line of the examination.
 
-    level: "fail" if the recipe cannot be built; remedies: what to do about it, or examples.
+    level: "fail" if the recipe cannot be built; remedies: what to do about it, or examples; recipe:
+    whether it is not the data that has to be changed but a root or an option; numbers: of the
+    estimate (vbdata.engine.estimate), {} of other findings.
     """
 
     source: str
-    level: Literal["ok", "warn", "fail"]
+    level: Level
     text: str
     remedies: tuple[str, ...] = ()
+    recipe: bool = False
+    numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
-def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
+def examine(recipe: Recipe, samples: int, workers: int = 1) -> Iterator[Finding]:
     """Examine the data of a recipe, finding by finding, the sources first.
 
-    samples: records of each cell that are read as a trial. Faults of the data are findings, never
-    raised.
+    samples: records of each cell that are read as a trial; workers: for which the time of a build
+    is estimated. Faults of the data are findings, never raised.
     """
     one_thread()
     with TemporaryDirectory(prefix="vbdata-") as temporary:
         indices: list[Index] = []
         for source in recipe.sources:
-            yield from _downloads(source)
+            if wrong := _places(source):
+                yield from wrong
+                continue
             try:
+                yield from _downloads(source)
                 index = build_index(source, Path(temporary))
                 filtered(index)  # what is wrong with a filter is told here
             except (SourceError, RecipeError) as err:
@@ -85,32 +91,39 @@ def examine(recipe: Recipe, samples: int) -> Iterator[Finding]:
         yield from _exclusions(plan)
         for text in mixture_warnings(plan):
             yield Finding(source="recipe", level="warn", text=text)
+        trials, made = Trials(plan), list[Trial]()
         for cell in plan.cells:
-            yield from _trial(plan, cell, samples)
+            made.append(trials.of(cell, samples))
+            yield from _tried(plan, made[-1])
+        if samples:
+            yield _estimate(plan, made, workers)
 
 
-def official(source: Source) -> Official:
-    """What a source's official release holds; nothing for a reader of the user's own data."""
-    module = plugins.dataset(source.dataset)
-    if not hasattr(module, "official"):
-        return Official(entries=None, downloads=())
-    release: Official = module.official(**source.options)
-    return release
+def _places(source: Source) -> list[Finding]:
+    """Roots that are not there, with what to download, and options that the reader refuses."""
+    remedies = tuple(_where(d) for d in _wanted(source))
+    return [
+        Finding(
+            source=source.name,
+            level="fail",
+            text=fault,
+            remedies=remedies if ".root: " in fault else (),
+            recipe=True,
+        )
+        for fault in source_faults(source)
+    ]
 
 
 def _downloads(source: Source) -> Iterator[Finding]:
     """Which parts of the official release are not below the root, and where to download them."""
-    try:
-        wanted = official(source).downloads
-        mount = plugins.mounts(source.dataset)
-        with dataset_root(f"source {source.name!r}", source.roots, mount) as root:
-            absent = [d for d in wanted if not any(map(root.exists, (d.path, *d.also)))]
-    except SourceError as err:
-        urls = [_where(d) for d in _wanted(source)]
-        yield Finding(source=source.name, level="fail", text=str(err), remedies=tuple(urls))
-        return
+    wanted = official(source).downloads
+    mount = plugins.mounts(source.dataset)
+    with dataset_root(f"source {source.name!r}", source.roots, mount) as root:
+        absent = [d for d in wanted if not any(map(root.exists, (d.path, *d.also)))]
     if absent:
-        text = f"not below the root: {', '.join(d.path for d in absent)}"
+        text = f"not below the root: {_summed([d.path for d in absent])}"
+        if len(absent) < len(wanted):
+            text += f"; the other {len(wanted) - len(absent)} parts of the official release are"
         remedies = tuple(_where(d) for d in absent)
         yield Finding(source=source.name, level="warn", text=text, remedies=remedies)
     elif wanted:
@@ -123,6 +136,18 @@ def _wanted(source: Source) -> Sequence[Download]:
         return official(source).downloads
     except SourceError:  # a wrong option, which is what the caller reports
         return ()
+
+
+def _summed(paths: Sequence[str]) -> str:
+    """Paths as a list, many alike as their number and the first: "137 such as drive_0001"."""
+    alike: dict[str, list[str]] = {}
+    for path in paths:
+        alike.setdefault(DIGITS.sub("#", path), []).append(path)
+    many = (
+        ", ".join(same) if len(same) <= SHOWN else f"{len(same)} such as {same[0]}"
+        for same in alike.values()
+    )
+    return ", ".join(many)
 
 
 def _where(download: Download) -> str:
@@ -196,7 +221,7 @@ def _exclusions(plan: Plan) -> Iterator[Finding]:
     """What is held out, and how many records that and the licence policy exclude."""
     for line in plan.held.lines():
         text = f"{line['set']}: {line['groups']:,} groups are held out"
-        level: Literal["ok", "warn"] = "warn" if line["unmatched"] else "ok"
+        level: Level = "warn" if line["unmatched"] else "ok"
         if line["unmatched"]:
             text += f", {line['unmatched']:,} lines match no source"
         yield Finding(source="recipe", level=level, text=text)
@@ -211,52 +236,21 @@ def _exclusions(plan: Plan) -> Iterator[Finding]:
             yield Finding(source=name, level="ok", text=f"by its filters: {text}")
 
 
-def _trial(plan: Plan, cell: PlannedCell, samples: int) -> Iterator[Finding]:
-    """Read, render and decode again some records of a cell, chosen by the recipe's seed."""
-    words = plan.indices[cell.source].words[cell.rows]
-    count = min(samples, len(cell.rows))
-    which, _ = draw(words, count, plan.recipe.seed, "doctor", cell.source, cell.task)
-    entries = plan.indices[cell.source].entries(np.sort(cell.rows[which]))
-    job = make_job(plan, 0, "", "")
-    source = plan.indices[cell.source].source
-    job = _with(job, source, plan)
-    root = open_root(source.roots, mount=plugins.mounts(source.dataset))
-    faults: list[str] = []
-    reasons: Counter[str] = Counter()
-    depth = DepthSeen()
-    for entry in entries:
-        row = Row(
-            slot=0,
-            source=cell.source,
-            task=cell.task,
-            pass_=0,
-            entry=entry,
-            digest=entry_digest(entry),
-        )
-        try:
-            loaded = load_row(row, job, root)
-            if isinstance(loaded, Labelled):
-                depth.add(loaded.label)
-            make_sample(row, loaded, job, "cpu")
-        except BadSample as bad:
-            reasons[bad.reason] += 1
-            faults.append(f"{entry.id}: {bad}")
+def _tried(plan: Plan, trial: Trial) -> Iterator[Finding]:
+    """What came of the records of a cell that were read, rendered and decoded again."""
+    cell = next(c for c in plan.cells if (c.source, c.task) == (trial.source, trial.task))
+    bad = len(trial.faults)
     text = f"{cell.task}: {len(cell.rows):,} records can serve for {cell.count:,} samples; "
-    text += f"{len(entries) - len(faults)} of {len(entries)} read as a trial are good"
-    if reasons:
-        text += f" ({', '.join(f'{n} {reason}' for reason, n in reasons.most_common())})"
-    level: Literal["ok", "warn", "fail"] = "ok"
-    if faults:
-        level = "fail" if len(faults) == len(entries) else "warn"
-    yield Finding(source=cell.source, level=level, text=text, remedies=tuple(faults[:SHOWN]))
-    if said := depth.text():
-        yield Finding(source=cell.source, level="ok", text=f"{cell.task}: {said}")
+    text += f"{trial.tried - bad} of {trial.tried} read as a trial are good"
+    if trial.reasons:
+        text += f" ({', '.join(f'{n} {reason}' for reason, n in trial.reasons.most_common())})"
+    level: Level = "fail" if bad and bad == trial.tried else "warn" if bad else "ok"
+    yield Finding(source=cell.source, level=level, text=text, remedies=trial.faults[:SHOWN])
+    if trial.depth:
+        yield Finding(source=cell.source, level="ok", text=f"{cell.task}: {trial.depth}")
 
 
-def _with(job: Job, source: Source, plan: Plan) -> Job:
-    """A job that knows this source, even if no row of its own is from there."""
-    from dataclasses import replace
-
-    datasets: dict[str, Any] = {**job.datasets, source.name: source.dataset}
-    vocabulary = {**job.vocabulary, source.name: plan.indices[source.name].vocabulary}
-    return replace(job, datasets=datasets, vocabulary=vocabulary)
+def _estimate(plan: Plan, trials: Sequence[Trial], workers: int) -> Finding:
+    made = estimated(plan, trials, workers)
+    level: Level = "warn" if made.untimed else "ok"
+    return Finding(source="recipe", level=level, text=made.text(), numbers=made.as_json())

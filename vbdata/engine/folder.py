@@ -90,6 +90,7 @@ def missing_shards(
     *,
     rehash: Callable[[Receipt], bool] | None = None,
     retry: bool = False,
+    move: bool = True,
 ) -> list[int]:
     """Numbers of the shards that are not finished; finished ones move to their place in the plan.
 
@@ -97,7 +98,7 @@ def missing_shards(
     of the right size, and a file of offsets with the right bytes, and if no file of its records had
     changed since it was indexed (the data may be as indexed again). rehash: the tar must have the
     right bytes, too, and this function must be true of the receipt; retry: there must be nothing in
-    quarantine and no empty slot.
+    quarantine and no empty slot; move: whether finished ones move.
 
     digests: of the jobs, by number; tar: gives the path of a shard's tar by number.
     """
@@ -117,7 +118,7 @@ def missing_shards(
     for shard, receipt in enumerate(map_requests(listed, finished, digests)):
         if receipt is None:
             missing.append(shard)
-        elif receipt.tar != tar(shard):
+        elif move and receipt.tar != tar(shard):
             moved = replace(receipt, job=digests[shard], tar=tar(shard), shard=shard)
             _rename(listed, moved, receipt.tar)
     return missing

@@ -17,6 +17,7 @@ from rich.segment import Segment
 from rich.table import Table
 
 from vbdata.engine.doctor import Finding
+from vbdata.engine.estimate import Estimate
 from vbdata.errors import RecipeError, choices, visible
 from vbdata.jobs.specs import ShardSpecs, context_of
 from vbdata.manifest.tally import cell_lines, warnings
@@ -24,6 +25,7 @@ from vbdata.planning.filters import said
 from vbdata.planning.plan import Plan
 from vbdata.shard.sample import ask_for
 
+REMEDIES = 3  # lines of a finding that are printed
 COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated", "passes")
 
 
@@ -40,8 +42,11 @@ def console() -> Console:
     return SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
-def print_plan(plan: Plan, show: int, as_json: bool) -> None:
-    """Print a plan: its mixture, what is held out, warnings, and its first `show` prompts."""
+def print_plan(plan: Plan, show: int, as_json: bool, estimate: Estimate | None = None) -> None:
+    """Print a plan: its mixture, what is held out, warnings, and its first `show` prompts.
+
+    estimate: how large the build becomes and how long it takes, if that is to be said.
+    """
     lines = list(cell_lines(plan))
     prompts = _prompts(plan, show)
     if as_json:
@@ -55,6 +60,7 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
                     "filtered": {n: i.filtered for n, i in plan.indices.items() if i.filtered},
                     "warnings": warnings(plan),
                     "prompts": prompts,
+                    **({"estimate": estimate.as_json()} if estimate else {}),
                 }
             )
         )
@@ -63,10 +69,29 @@ def print_plan(plan: Plan, show: int, as_json: bool) -> None:
     title = f"{plan.recipe.name}: {plan.shards} shards"
     to.print(mixture(title, lines, COLUMNS, to.width))
     print_barred(to, plan)
+    if estimate is not None:
+        to.print(estimate.text(), markup=False)
     print_warnings(plan)
     for line in prompts:
         to.print(f"[dim]{line['key']} {line['cell']}[/dim]  ", end="")
         to.print(line["prompt"], markup=False)
+
+
+def print_dry_run(plan: Plan, missing: int, out: str, estimate: Estimate, as_json: bool) -> None:
+    """Print what a build would do. missing: how many shards are not finished in `out`."""
+    kept = plan.shards - missing
+    if as_json:
+        lines = list(cell_lines(plan))
+        counts = {"shards": plan.shards, "shards_kept": kept, "shards_missing": missing}
+        parts = {"out": out, **counts, "cells": lines, "warnings": warnings(plan)}
+        print(json.dumps(parts | {"estimate": estimate.as_json()}))
+        return
+    print_plan(plan, 0, as_json)
+    to = console()
+    finished = f"{kept:,} of {plan.shards:,} shards are finished; " if kept else ""
+    to.print(f"{out}: {finished}{missing:,} would be built", markup=False, soft_wrap=True)
+    to.print(estimate.text(), markup=False)
+    to.print("dry run: nothing was written there")
 
 
 def _prompts(plan: Plan, count: int) -> list[dict[str, str]]:
@@ -102,21 +127,31 @@ def print_prompts(plan: Plan, task: str, count: int) -> None:
         print(visible(prompt))
 
 
-def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
-    """Print the doctor's findings, then how many there are of each level."""
+def print_findings(findings: Sequence[Finding], as_json: bool, verbose: bool = False) -> None:
+    """Print the doctor's findings, the worst first, then how many there are of each level.
+
+    verbose: print all that belongs to a finding, such as each missing download, and not a few.
+    """
     if as_json:
         for finding in findings:
             print(json.dumps(asdict(finding)))
         return
     to = console()
-    colours: dict[str, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-    for finding in findings:
+    colours = {"fail": "bold red", "warn": "yellow", "ok": "green"}  # the worst first
+    order = list(colours)
+    cut = 0
+    for finding in sorted(findings, key=lambda each: order.index(each.level)):
         to.print(f"[{colours[finding.level]}]{finding.level:<5}[/] ", end="")
         to.print(f"{finding.source}: {finding.text}", markup=False, soft_wrap=True)
-        for remedy in finding.remedies:
+        shown = finding.remedies if verbose else finding.remedies[:REMEDIES]
+        cut += len(finding.remedies) - len(shown)
+        for remedy in shown:
             to.print(f"      {remedy}", markup=False, soft_wrap=True)
+        if more := len(finding.remedies) - len(shown):
+            to.print(f"      and {more} more")
     worst = Counter[str](finding.level for finding in findings)
-    to.print(", ".join(f"{worst[level]} {level}" for level in colours if worst[level]))
+    counts = ", ".join(f"{worst[level]} {level}" for level in order if worst[level])
+    to.print(counts + (f"; --verbose lists {cut} lines more" if cut else ""))
 
 
 def print_barred(to: Console, plan: Plan) -> None:
