@@ -127,6 +127,10 @@ def _brief(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]}... ({len(text)} characters)"
 
 
+class SlowerWarning(RuntimeWarning):
+    """vbdata works, with the same bytes, but slower than on a machine that lacks nothing."""
+
+
 def visible(text: str) -> str:
     """A text that may come from data, with its control characters written as escapes."""
     if text.isprintable():

@@ -20,10 +20,11 @@ from tests.helpers.builds import demo_recipe_over, manifest_of
 from vbdata.cli.app import app
 from vbdata.engine.build import build, planned
 from vbdata.engine.progress import Progress, Watcher
+from vbdata.engine.run_record import Record
 from vbdata.errors import BuildError
 from vbdata.machine.stages import STAGES
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.events import Done, Retried, Waiting, Workers
+from vbdata.run.events import Done, Retried, Started, Waiting, Workers
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 from vbdata.terminal.account import Account, CellProgress, clock_text
@@ -168,6 +169,44 @@ def test_plain_lines_are_few_and_name_what_matters(damaged: Recipe, tmp_path: Pa
     )  # at the start, which was told twice; three shards took less than 10 s
 
 
+def test_the_first_worker_without_compiled_loops_is_warned_of(
+    followed: tuple[Followed, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = _fields(followed[0].states[0])
+    events = (Started(host="10.0.0.1"), *[Started(slow="no compiler", host="10.0.0.2")] * 2)
+    for as_json in (False, True):
+        watcher = Terminal(as_json, screen(80))
+        for event in events:
+            watcher.step(Progress(**state | {"event": event}))
+        out, err = capsys.readouterr()
+        (said,) = out.splitlines() if as_json else err.splitlines()
+        assert "warning" in said
+        assert "a worker on 10.0.0.2 works without the compiled loops, with the same bytes" in said
+        assert "no compiler" in said
+
+
+def test_slow_workers_are_counted_over_all_runs_and_stats_says_so(
+    followed: tuple[Followed, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(followed[1], out, ignore=shutil.ignore_patterns("shards", "plan"))
+    build_name = json.loads((out / "run.json").read_text())["build"]
+    for _ in range(2):
+        with Record(Folder(str(out)), How(), build_name, []) as record:
+            for slow in ("", "no compiler", "turned off"):
+                record.add(Started(slow=slow, host="10.0.0.1"))
+    run = json.loads((out / "run.json").read_text())
+    assert run["workers_started"] == 7  # with the first, in this process
+    assert run["workers_slow"] == {"no compiler": 2, "turned off": 2}
+    for more in ((), ("--time",)):
+        said = CliRunner().invoke(app, ["stats", str(out), *more]).stdout
+        assert (
+            "2 workers without the compiled loops, much slower with the same bytes: no co" in said
+        )
+        line = CliRunner().invoke(app, ["stats", str(out), "--json", *more]).stdout
+        assert json.loads(line)["workers_slow"] == run["workers_slow"]
+
+
 def _fields(state: Progress) -> dict[str, Any]:
     return {name: getattr(state, name) for name in Progress.__slots__}  # type: ignore[attr-defined]
 
@@ -224,7 +263,7 @@ def test_an_interrupted_and_a_killed_run_say_so_and_times_add_up(
 
     with pytest.raises(KeyboardInterrupt):
         build(demo_recipe, Folder(str(out)), How(), Followed(screen(80), stop))
-    assert states == ["running", "running"]
+    assert states == ["running"] * 3  # at the start, of the worker, of the first shard
     run = json.loads((out / "run.json").read_text())
     assert (run["status"], run["shards_built"]) == ("interrupted", 1)
     assert run["error"] == "KeyboardInterrupt: "

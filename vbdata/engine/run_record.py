@@ -1,8 +1,8 @@
 """run.json: how the last run of a build went, with its times and its machine. No digest covers it.
 
 It is written when a run starts ("running"), and again when it ends: "built", "failed" or
-"interrupted". If it says "running" and nothing runs, the run was killed. `time` is summed over
-`runs` runs, all of the same build.
+"interrupted". If it says "running" and nothing runs, the run was killed. `time` and the workers are
+summed over `runs` runs, all of the same build.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vbdata.engine.times import Times
 from vbdata.errors import BadSample
 from vbdata.layout import RUN
 from vbdata.manifest.json_text import canonical
-from vbdata.run.events import Done, Event, Failed, Retried
+from vbdata.run.events import Done, Event, Failed, Retried, Started
 from vbdata.storage.folder import Folder
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Record:
         self._out, self._how, self._build, self._warnings = out, how, build, warnings
         self._start = time.monotonic()
         self.failed: list[Failed] = []
-        self.retries = self.built = self.samples = self.kept = 0
-        self.reuse = Counter[str]()
+        self.retries = self.built = self.samples = self.kept = self.started = 0
+        self.reuse, self.slow = Counter[str](), Counter[str]()
         self.reused: dict[str, Any] | None = None
         self.times, self.runs = Times(), 1
 
@@ -73,6 +73,9 @@ class Record:
             self.samples += sum(event.report.samples.values())
             self.reuse.update(event.report.reuse)
             self.times.add(event.report)
+        if isinstance(event, Started):
+            self.started += 1
+            self.slow.update([event.slow] if event.slow else [])
         self.retries += isinstance(event, Retried)
 
     def _resume(self) -> None:
@@ -85,6 +88,8 @@ class Record:
                 times, runs = Times(), int(earlier["runs"]) + 1
                 times.add_earlier(earlier["time"])
                 self.times, self.runs = times, runs
+                self.started += int(earlier["workers_started"])
+                self.slow.update(_slow_of(earlier))
         except (LookupError, TypeError, ValueError, AttributeError, BadSample):
             return  # cut short, or of an older version: only the times of earlier runs are lost
 
@@ -100,6 +105,8 @@ class Record:
             "shards_kept": self.kept,
             "shards_failed": len(self.failed),
             "retries": self.retries,
+            "workers_started": self.started,
+            "workers_slow": dict(self.slow),
             "how": {k: v for k, v in asdict(self._how).items() if not callable(v)},
             "cpus": os.cpu_count(),
             "warnings": self._warnings,
@@ -110,3 +117,18 @@ class Record:
         if self.reused is not None:
             run["reuse"] = self.reused
         self._out.write(RUN, canonical(run))
+
+
+def slow_workers(out: Folder) -> dict[str, int]:
+    """How many workers made a build without the compiled loops, by why they lacked them.
+
+    {} too, where there is no run.json or an older one.
+    """
+    try:
+        return _slow_of(json.loads(out.read(RUN))) if out.exists(RUN) else {}
+    except (LookupError, TypeError, ValueError, AttributeError, BadSample):
+        return {}
+
+
+def _slow_of(run: dict[str, Any]) -> dict[str, int]:
+    return {str(why): int(count) for why, count in run["workers_slow"].items()}

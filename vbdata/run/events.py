@@ -50,7 +50,19 @@ class Workers:
     alive: int
 
 
-Event = Done | Retried | Failed | Waiting | Workers
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker has started.
+
+    slow: why it lacks the compiled loops (vbdata.core.compiled), in one line; "" if it has them;
+    host: the address of its machine, "" for this process.
+    """
+
+    slow: str = ""
+    host: str = ""
+
+
+Event = Done | Retried | Failed | Waiting | Workers | Started
 Events = Generator[Event, None, None]
 
 

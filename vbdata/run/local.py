@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vbdata.core import compiled
 from vbdata.jobs.job import Job, ShardReport
 from vbdata.machine.process import one_thread
 from vbdata.run.attempt import build_or_blame, cause
 from vbdata.run.attempts import Attempts
-from vbdata.run.events import Done, Event, Events, Failed, Retried, Todo
+from vbdata.run.events import Done, Event, Events, Failed, Retried, Started, Todo
 from vbdata.run.guarded import build_guarded
 from vbdata.run.poison import InWork, PoisonRecords
 from vbdata.storage.folder import Folder
@@ -22,6 +23,7 @@ def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
     """
     one_thread()
     if todo.numbers:
+        yield Started(slow=compiled.missing())
         todo.context.warm()
     note, poison = InWork(out), PoisonRecords(todo.record)
     for number in todo.numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ from rich.console import Console
 from rich.live import Live
 
 from vbdata.engine.progress import Progress, Watcher
+from vbdata.errors import visible
 from vbdata.manifest.tally import cell_lines
 from vbdata.planning.plan import Plan
-from vbdata.run.events import Failed, Retried, Waiting
+from vbdata.run.events import Failed, Retried, Started, Waiting
 from vbdata.terminal import events
 from vbdata.terminal.account import Account, clock_text
 from vbdata.terminal.live import View
@@ -38,6 +40,7 @@ class Terminal(Watcher):
         self._console = to or console()
         self._account: Account | None = None
         self._view, self._live = View(), self._console.is_terminal and not as_json
+        self._slow = False  # whether it was said that workers lack the compiled loops
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
@@ -61,6 +64,9 @@ class Terminal(Watcher):
 
     def step(self, state: Progress) -> None:
         """Show how far the build is, and print what is worth a line of its own."""
+        if isinstance(state.event, Started):
+            self._started(state.event)
+            return
         if self._json:
             events.step(state)
             return
@@ -81,6 +87,17 @@ class Terminal(Watcher):
             self._console.print(text, markup=False, soft_wrap=True)
         if isinstance(state.event, Waiting):
             self._console.print(f"no worker yet after {state.event.seconds} s")
+
+    def _started(self, worker: Started) -> None:
+        """Warn of the first worker that lacks the compiled loops."""
+        if not worker.slow or self._slow:
+            return
+        self._slow = True
+        text = slow_text(f"a worker on {worker.host}" if worker.host else "vbdata", worker.slow)
+        if self._json:
+            events.say("warning", text=text)
+        else:
+            print(visible(f"warning: {text}"), file=sys.stderr)
 
     def finish(self, manifest: dict[str, Any], out: str) -> None:
         """Print what a finished build holds. manifest: its manifest; out: its folder or URL."""
@@ -107,6 +124,11 @@ class Terminal(Watcher):
             f"{manifest['bytes'] / 1e6:.1f} MB, in {time.monotonic() - self._start:.1f} s; "
             f"digest {manifest['digest'][:16]}"
         )
+
+
+def slow_text(who: str, why: str) -> str:
+    """A sentence on workers without the compiled loops. who: which; why: they lack them."""
+    return f"{who} works without the compiled loops, with the same bytes but much slower: {why}"
 
 
 def _licence(line: dict[str, Any]) -> str:

@@ -41,8 +41,13 @@ def statement(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {key: manifest[key] for key in PARTS if key in manifest}
 
 
-def print_statement(manifest: Mapping[str, Any], screen: Console) -> None:
-    """Print the statement of a build as tables that fit the screen's width."""
+def print_statement(
+    manifest: Mapping[str, Any], screen: Console, slow: Mapping[str, int] | None = None
+) -> None:
+    """Print the statement of a build as tables that fit the screen's width.
+
+    slow: workers without the compiled loops (vbdata.engine.run_record.slow_workers).
+    """
     wide = screen.width >= WIDE
     screen.print(_head(manifest), markup=False, soft_wrap=True)
     for table in (
@@ -57,7 +62,7 @@ def print_statement(manifest: Mapping[str, Any], screen: Console) -> None:
         if table.row_count:
             screen.print()
             screen.print(table)
-    for line in _notes(manifest):
+    for line in (*_notes(manifest), *slow_notes(slow or {})):
         screen.print(line, markup=False, soft_wrap=True)
 
 
@@ -169,6 +174,13 @@ def _quarantine(reasons: Mapping[str, int], wide: bool) -> Table:
     for reason, count in reasons.items():
         table.add_row(Text(reason), str(count))
     return table
+
+
+def slow_notes(slow: Mapping[str, int]) -> Iterator[str]:
+    """A line for each cause for which workers lacked the compiled loops. slow: how many, by it."""
+    for why, count in slow.items():
+        workers = "1 worker" if count == 1 else f"{count} workers"
+        yield f"{workers} without the compiled loops, much slower with the same bytes: {why}"
 
 
 def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -16,8 +16,10 @@ from vbdata.layout import RUN
 from vbdata.machine.stages import STAGES
 from vbdata.storage.folder import Folder
 from vbdata.terminal.tables import console
+from vbdata.view.stats import slow_notes
 
 OF_THE_RUN = ("status", "build", "runs", "seconds", "samples_per_second", "shards_built", "time")
+WORKERS = {"workers_started", "workers_slow"}  # that older builds lack
 WIDE = 100  # columns from which every stage has a column of its own
 WIDE_PARTS = {stage: (stage,) for stage in STAGES}
 NARROW_PARTS = {
@@ -42,6 +44,8 @@ def show(out: Folder, as_json: bool, screen: Console | None = None) -> None:
     screen.print(_stages(time))
     screen.print()
     screen.print(_cells(time, WIDE_PARTS if screen.width >= WIDE else NARROW_PARTS))
+    for line in slow_notes(run.get("workers_slow", {})):
+        screen.print(f"\n{line}", markup=False, soft_wrap=True)
     screen.print("\nSeconds are those of threads; a stage's do not hold those of stages inside it.")
 
 
@@ -52,7 +56,7 @@ def timing(out: Folder) -> dict[str, Any]:
     """
     try:
         run = json.loads(out.read(RUN))
-        return {name: run[name] for name in OF_THE_RUN}
+        return {name: run[name] for name in (*OF_THE_RUN, *(run.keys() & WORKERS))}
     except (BadSample, ValueError, TypeError, KeyError) as err:
         raise BuildError(f"{out.url}: no times in {RUN}; a build writes them") from err
 

@@ -17,9 +17,9 @@ from ray.exceptions import RayActorError, RayError
 from vbdata.errors import BuildError
 from vbdata.run.attempt import cause
 from vbdata.run.attempts import ATTEMPTS
-from vbdata.run.events import Waiting
+from vbdata.run.events import Started, Waiting
 from vbdata.run.ray import cluster
-from vbdata.run.ray.worker import THREADS, Worker
+from vbdata.run.ray.worker import THREADS, Ready, Worker
 from vbdata.storage.folder import Folder
 
 ROOM_EVERY_S = 5.0  # between two looks at how many workers the cluster has room for
@@ -74,18 +74,19 @@ class WorkerPool:
         if self._failures >= ATTEMPTS and not (busy or self.idle or self.starting):
             raise BuildError(f"no worker can be started: {self._failure}")
 
-    def started(self, ref: Any) -> None:
+    def started(self, ref: Any) -> Iterator[Started]:
         """Take a worker whose call of `ready` has ended: idle, or given up if it failed."""
         actor, _ = self.starting.pop(ref)
         try:
-            node = ray.get(ref, timeout=START_ANSWER_S)
+            ready: Ready = ray.get(ref, timeout=START_ANSWER_S)
         except RayError as err:
             ray.kill(actor)
             if not _with_its_node(err):  # a node that goes away says nothing of the next worker
                 self._failed(root_cause(err))
         else:
             self._failures, self._said_after = 0, 0
-            self.idle.append(StartedWorker(actor, node))
+            self.idle.append(StartedWorker(actor, ready.node))
+            yield Started(slow=ready.slow, host=ready.host)
 
     def drop_slow(self) -> None:
         """Give up workers that have not started within `start_s`."""

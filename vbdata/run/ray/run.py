@@ -111,7 +111,7 @@ class _Run:
             elif ref in self.asked:
                 self._heard(self.asked.pop(ref), ref)
             else:
-                self.pool.started(ref)
+                yield from self.pool.started(ref)
 
     def watch(self) -> Iterator[Event]:
         """Ask busy workers for heartbeats now and then; kill those that are silent or overdue."""

@@ -29,6 +29,17 @@ class Heartbeats(NamedTuple):
     last: str
 
 
+class Ready(NamedTuple):
+    """What a worker is when its constructor has run.
+
+    node: the id of its node; host: that node's address; slow: why it lacks the compiled loops.
+    """
+
+    node: str
+    host: str
+    slow: str
+
+
 class Worker:
     """Builds shards, one call of `build` at a time; `heartbeats` may be called meanwhile.
 
@@ -42,15 +53,17 @@ class Worker:
         own_scratch()
         one_thread()
         check_device(device)
-        compiled.library()
+        self._slow = compiled.missing()
         context.ready()
         context.warm()
         self._out, self._device, self._context = Folder(out), device, context
         self._heartbeats = Heartbeats(0, "")
 
-    def ready(self) -> str:
-        """The id of this worker's node. An answer means that the constructor has run."""
-        return str(ray.get_runtime_context().get_node_id())
+    def ready(self) -> Ready:
+        """Where this worker runs. An answer means that the constructor has run."""
+        node = ray.get_runtime_context().get_node_id()
+        host = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        return Ready(str(node), str(host), self._slow)
 
     def build(self, spec: ShardSpec, guarded: bool) -> ShardReport | str:
         """Build one shard: its report, or a text that says which fault of a plug-in ended it.
