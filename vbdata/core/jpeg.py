@@ -19,7 +19,7 @@ from vbdata.errors import BadSample
 
 FILL = re.compile(rb"\xff+")
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in a scan's data
-EOI, SOS, APP1 = 0xD9, 0xDA, 0xE1
+EOI, SOS, APP1, DQT, DHT = 0xD9, 0xDA, 0xE1, 0xDB, 0xC4
 END = b"\xff\xd9"
 ALONE = frozenset((0x01, *range(0xD0, 0xDA)))  # restarts, start and end: no length, no body
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -38,7 +38,8 @@ class Head(NamedTuple):
 
     common: whether every viewer decodes this coding; orientation: 1 to 8 as in Exif, 1 (upright)
     where no tag says otherwise; scan: the byte at which the first scan's data start; single:
-    whether that scan holds the whole picture; bits: of a sample.
+    whether that scan holds the whole picture; bits: of a sample; tables: whether quantisers and
+    Huffman codes are stated.
     """
 
     common: bool
@@ -46,6 +47,7 @@ class Head(NamedTuple):
     scan: int
     single: bool
     bits: int
+    tables: bool
 
 
 def read_head(data: bytes, file: str = "") -> Head:
@@ -54,6 +56,7 @@ def read_head(data: bytes, file: str = "") -> Head:
     Raises BadSample("truncated", "undecodable" or "too large").
     """
     frame = components = bits = 0
+    tables = set[int]()
     by_exif = by_xmp = 0
     for number, (marker, start, end) in enumerate(_segments(data, file)):
         if number >= MAX_SEGMENTS:
@@ -62,6 +65,8 @@ def read_head(data: bytes, file: str = "") -> Head:
             break
         if marker in FRAMES and not frame and end - start > 5:
             frame, components, bits = marker, data[start + 5], data[start]
+        elif marker in (DQT, DHT):
+            tables.add(marker)
         elif marker == APP1:
             both = said(data[start:end])
             by_exif, by_xmp = by_exif or both[0], by_xmp or both[1]
@@ -70,7 +75,7 @@ def read_head(data: bytes, file: str = "") -> Head:
         elif marker == SOS:
             single = frame not in PROGRESSIVE and data[start : start + 1] == bytes([components])
             orientation = by_exif or by_xmp or exif.UPRIGHT
-            return Head(frame in COMMON, orientation, end, single, bits)
+            return Head(frame in COMMON, orientation, end, single, bits, tables >= {DQT, DHT})
     raise BadSample("truncated", f"JPEG ends in its headers, after {len(data)} bytes", file)
 
 
@@ -91,7 +96,8 @@ def refuse_endless(data: bytes, head: Head, pixels: int, file: str = "") -> None
 
 def ends_well(data: bytes, head: Head) -> bool:
     """Whether the file is one 8-bit scan, the end marker right after it, and nothing more."""
-    if not (head.single and head.common and head.bits == 8 and data.endswith(END)):
+    plain = head.single and head.common and head.tables and head.bits == 8
+    if not plain or not data.endswith(END):
         return False
     if library := compiled.library():
         return bool(library.vb_marker(data, head.scan, len(data)) == len(data) - len(END))

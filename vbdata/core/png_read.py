@@ -141,6 +141,8 @@ def drawn(data: bytes, head: Header, file: str = "") -> bytes:
         elif not kind[0] & ANCILLARY:
             damage = damage or f"PNG: unknown chunk {kind!r} at byte {position}"
         if kind == b"IEND":
+            if not any(bytes(chunk[4:8]) == b"IDAT" for chunk in kept):
+                damage = damage or "PNG without image data"  # OpenCV would make it black
             if damage:
                 raise BadSample("undecodable", damage, file)
             _refuse_bomb(kept, head, file)
