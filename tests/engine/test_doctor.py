@@ -67,14 +67,14 @@ def test_all_roots_and_options_are_told_at_once(tmp_path: Path) -> None:
     sources = {
         "a": "dataset: diode, root: gone, tasks: {depth: 1}",
         "b": "dataset: diode, root: [., lost], split: trian, tasks: {depth: 1}",
-        "c": "dataset: folders, root: ., images: '{id}.png', depth: {file: '{id}.exr', scale: 1, "
+        "c": "dataset: folders, root: ., images: '{id}.png', depth: {files: '{id}.exr', scale: 1, "
         "kind: z}, tasks: {depth: 1}",
     }
     lines = "".join(f"  {name}: {{{text}}}\n" for name, text in sources.items())
     recipe.write_text(f"name: x\nseed: 1\nsamples: 1\nsources:\n{lines}")
     said = (
-        *(f"sources.a.root: {tmp_path}/gone does not exist", "sources.b.root: "),
-        "sources.b.split: 'trian' is not a choice; did you mean 'train'?",
+        *(f"root: {tmp_path}/gone does not exist", f"root: {tmp_path}/lost does not exist"),
+        "split: 'trian' is not a choice; did you mean 'train'?",
     )
     for command in (["plan"], ["build", "--local", "--out", str(tmp_path / "out")], ["doctor"]):
         result = CliRunner().invoke(app, [command[0], str(recipe), *command[1:]])

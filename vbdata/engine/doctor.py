@@ -106,7 +106,7 @@ def _places(source: Source) -> list[Finding]:
         Finding(
             source=source.name,
             level="fail",
-            text=fault,
+            text=fault.removeprefix(f"sources.{source.name}."),
             remedies=remedies if ".root: " in fault else (),
             recipe=True,
         )
