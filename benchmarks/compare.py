@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import inputs, pictures, report
+from benchmarks import inputs, report
 from benchmarks.check import check
 from benchmarks.watch import Run, run
 
@@ -40,8 +40,8 @@ def main() -> None:
     """
     given = _arguments()
     names = _able()
-    print(f"inputs: {given.samples} samples of {pictures.WIDTH}x{pictures.HEIGHT} ...", flush=True)
-    source = inputs.make(given.samples)
+    print(f"inputs: {given.samples} samples, {given.mixture} ...", flush=True)
+    source = inputs.make(given.samples, given.mixture)
     runs: list[Run] = []
     for number in range(given.rounds):
         for name in names if number % 2 == 0 else names[::-1]:
@@ -62,6 +62,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--mixture", choices=list(inputs.MIXTURES), default="paper")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, metavar="FILE.json")
@@ -94,13 +95,14 @@ def _one(name: str, number: int, source: Path, given: argparse.Namespace) -> Run
     arguments = [module, str(source), str(out), *flags, "--workers", str(given.workers)]
     arguments += ["--shard-size", str(-(-given.samples // shards))]
     if module == "benchmarks.ours":
-        arguments += ["--samples", str(given.samples)]
+        arguments += ["--samples", str(given.samples), "--mixture", given.mixture]
     return run(name, number, arguments, out, given.samples)
 
 
 def _record(runs: list[Run], given: argparse.Namespace, faults: list[str]) -> dict[str, object]:
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
+        "mixture": given.mixture,
         "samples": given.samples,
         "rounds": given.rounds,
         "workers": given.workers,

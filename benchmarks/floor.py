@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import argparse
 import functools
+import io
 import json
 import multiprocessing
+import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -92,10 +96,22 @@ def draw_semantic(label: str) -> tuple[Pixels, Pixels]:
     return paint(ids, table), np.full(ids.shape, 255, np.uint8)
 
 
+def photographs(path: str) -> Iterator[tuple[str, bytes, str, dict[str, Any]]]:
+    """Key, JPEG, caption and facts of each photograph in a tar."""
+    data = Path(path).read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        named = {item.name: data[item.offset_data : item.offset_data + item.size] for item in tar}
+    for name, jpg in named.items():
+        if name.endswith(".jpg"):
+            key = name.removesuffix(".jpg")
+            facts = orjson.loads(named[f"{key}.json"])
+            yield key, jpg, named[f"{key}.txt"].decode(), facts
+
+
 TASKS = {"depth": draw_depth, "normals": draw_normals, "semantic": draw_semantic}
 
 
-def write(out: str, worker: int, items: list[peer_render.Record]) -> None:
+def write(out: str, worker: int, items: list[peer_render.Record], tars: list[str]) -> None:
     """Write all samples of a worker into one tar."""
     peer_render.mark_start(out)
     with TarWriter(Path(out) / f"{worker:02d}.tar") as tar:
@@ -110,6 +126,9 @@ def write(out: str, worker: int, items: list[peer_render.Record]) -> None:
                 "json": json.dumps(facts).encode(),
             }
             tar.add(record["key"], members)
+        for path in tars:
+            for key, jpg, caption, facts in photographs(path):
+                tar.add(f"photo-{key}", peer_render.photograph(jpg, caption, facts))
 
 
 def main() -> None:
@@ -121,8 +140,9 @@ def main() -> None:
     parser.add_argument("--shard-size", type=int, required=True)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    items = peer_render.records(given.inputs)
-    shares = [(str(given.out), k, items[k :: given.workers]) for k in range(given.workers)]
+    items, tars = peer_render.records(given.inputs), peer_render.tars(given.inputs)
+    n = given.workers
+    shares = [(str(given.out), k, items[k::n], tars[k::n]) for k in range(n)]
     with multiprocessing.Pool(given.workers) as pool:
         pool.starmap(write, shares, chunksize=1)
     print(json.dumps(peer_render.done()), flush=True)

@@ -1,8 +1,8 @@
-"""The benchmark's inputs: 2 masks : 2 depth maps : 1 normal map, 640x480, in official layouts.
+"""The benchmark's inputs by mixture: labels in official layouts, photographs in img2dataset's tars.
 
-Seeded and cached: `make(samples)` returns a folder with coco/, vkitti2/ and hypersim/ below bench/,
-which git ignores. All pictures are JPEG and can pass through as they are, so that it is the
-rendering and encoding of labels that is compared.
+Seeded and cached: `make(samples, mixture)` returns a folder with coco/, vkitti2/, hypersim/ and
+photos/ below bench/, which git ignores. All pictures are JPEG and can pass through as they are, so
+that it is the rendering and encoding of labels, and the copying of photographs, that is compared.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import pictures
+from benchmarks import photos, pictures
 from benchmarks.pictures import HEIGHT, WIDTH
 
 SEED = 20240229
-VERSION = 2  # of the pictures: part of the cache's name
+VERSION = 3  # of the pictures: part of the cache's name
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 
 CATEGORIES = 40
@@ -32,19 +32,30 @@ SCENE, CAMERA = "ai_001_001", "cam_00"
 HALF_WIDTH = 0.577  # tangent of half the field of view
 
 
-def counts(samples: int) -> dict[str, int]:
-    """How many samples each dataset has; they add up to `samples`."""
-    masks = depths = samples * 2 // 5
-    return {"coco": masks, "vkitti2": depths, "hypersim": samples - masks - depths}
+# Samples of each kind in a hundred: the paper's mixture is the generator's own data with a small
+# share of vision data; `labels` is that share alone.
+MIXTURES = {
+    "labels": {"coco": 40, "vkitti2": 40, "hypersim": 20},
+    "paper": {"photos": 90, "vkitti2": 5, "coco": 3, "hypersim": 2},
+    "replay": {"photos": 100},
+}
 
 
-def make(samples: int) -> Path:
+def counts(samples: int, mixture: str) -> dict[str, int]:
+    """How many samples each dataset has; they add up to `samples`, the last taking what is left."""
+    shares = MIXTURES[mixture]
+    found = {name: samples * share // 100 for name, share in shares.items()}
+    found[list(shares)[-1]] += samples - sum(found.values())
+    return found
+
+
+def make(samples: int, mixture: str = "labels") -> Path:
     """The folder of the inputs, made if it is not there yet."""
-    folder = BENCH / f"inputs-{samples}-v{VERSION}"
+    folder = BENCH / f"inputs-{mixture}-{samples}-v{VERSION}"
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        for name, write in WRITERS.items():
-            write(folder / name, counts(samples)[name])
+        for name, count in counts(samples, mixture).items():
+            WRITERS[name](folder / name, count)
         (folder / "done").touch()
     return folder
 
@@ -91,7 +102,16 @@ def write_hypersim(root: Path, count: int) -> None:
     _each(_hypersim_frame, root, count)
 
 
+def write_photos(root: Path, count: int) -> None:
+    """Write tars of photographs with captions, as img2dataset does."""
+    root.mkdir(parents=True)
+    shares = [part.tolist() for part in np.array_split(np.arange(count), photos.TARS)]
+    with multiprocessing.Pool() as pool:
+        pool.starmap(photos.write_tar, [(root, n, share) for n, share in enumerate(shares)])
+
+
 WRITERS: dict[str, Callable[[Path, int], None]] = {
+    "photos": write_photos,
     "coco": write_coco,
     "vkitti2": write_vkitti2,
     "hypersim": write_hypersim,

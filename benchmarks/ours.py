@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.inputs import counts
+
 RECIPE = """
 name: bench
 seed: 7
@@ -15,10 +17,21 @@ samples: {samples}
 shard_size: {shard_size}
 tasks: {{depth: {{other_palettes: 0}}, semantic: {{absent: 0, subset: 0}}}}
 sources:
-  coco: {{dataset: coco, root: {inputs}/coco, tasks: {{semantic: 0.4}}}}
-  vkitti2: {{dataset: vkitti2, root: {inputs}/vkitti2, camera: left, tasks: {{depth: 0.4}}}}
-  hypersim: {{dataset: hypersim, root: {inputs}/hypersim, image: preview, tasks: {{normals: 0.2}}}}
 """
+SOURCES = {
+    "coco": "{{dataset: coco, root: {root}, tasks: {{semantic: {count}}}}}",
+    "vkitti2": "{{dataset: vkitti2, root: {root}, camera: left, tasks: {{depth: {count}}}}}",
+    "hypersim": "{{dataset: hypersim, root: {root}, image: preview, tasks: {{normals: {count}}}}}",
+    "photos": "{{dataset: captioned, layout: tars, root: {root}, tasks: {{generate: {count}}}}}",
+}
+
+
+def recipe(inputs: Path, samples: int, mixture: str, shard_size: int) -> str:
+    """The recipe over the inputs of a folder, each record once."""
+    lines = [RECIPE.format(samples=samples, shard_size=shard_size)]
+    for name, count in counts(samples, mixture).items():
+        lines.append(f"  {name}: {SOURCES[name].format(root=inputs / name, count=count)}\n")
+    return "".join(lines)
 
 
 def main() -> None:
@@ -29,6 +42,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--shard-size", type=int, required=True)
     parser.add_argument("--samples", type=int, required=True)
+    parser.add_argument("--mixture", default="labels")
     parser.add_argument("--local", action="store_true")
     parser.add_argument("--device", default="cpu", help="that renders")
     given = parser.parse_args()
@@ -41,8 +55,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder) / "bench.yaml"
         inputs = given.inputs.absolute()
-        fields = {"samples": given.samples, "shard_size": given.shard_size, "inputs": inputs}
-        path.write_text(RECIPE.format(**fields), encoding="utf-8")
+        path.write_text(recipe(inputs, given.samples, given.mixture, given.shard_size))
         ray = None if given.local else "local"
         how = How(workers=given.workers, ray=ray, device=given.device)
         manifest = build(load_recipe(path), Folder(str(given.out.absolute())), how)

@@ -8,6 +8,7 @@ no manifest is kept.
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import time
@@ -50,11 +51,12 @@ INSTRUCTIONS = {
 
 
 def records(inputs: Path) -> list[Record]:
-    """One record for each sample, shuffled: id, task, picture and label file; polygons as JSON."""
+    """One record for each label, shuffled: id, task, picture and label file; polygons as JSON."""
     listed = [
-        *_coco(inputs / "coco"),
-        *_vkitti2(inputs / "vkitti2"),
-        *_hypersim(inputs / "hypersim"),
+        record
+        for name, read in (("coco", _coco), ("vkitti2", _vkitti2), ("hypersim", _hypersim))
+        if (inputs / name).exists()
+        for record in read(inputs / name)
     ]
     order = np.random.default_rng(7).permutation(len(listed))
     return [listed[k] | {"key": f"{place:08d}"} for place, k in enumerate(order)]
@@ -103,6 +105,28 @@ def _hypersim(root: Path) -> list[Record]:
                 }
             )
     return listed
+
+
+def tars(inputs: Path) -> list[str]:
+    """The tars of photographs with captions, none for a mixture of labels alone."""
+    return [str(path) for path in sorted((inputs / "photos").glob("*.tar"))]
+
+
+def photograph(jpg: bytes, caption: str, facts: dict[str, Any]) -> dict[str, bytes]:
+    """The members of a photograph with its caption: its own bytes, a black input of its size."""
+    sample_id = f"{facts['key'][:5]}.tar/{facts['key']}"
+    described = {"sample_id": sample_id, "task": "generate", "params": "{}"}
+    return {
+        "input.jpg": _black(facts["width"], facts["height"]),
+        "target.jpg": jpg,
+        "instruction.txt": caption.encode(),
+        "json": json.dumps(described).encode(),
+    }
+
+
+@functools.cache
+def _black(width: int, height: int) -> bytes:
+    return bytes(cv2.imencode(".jpg", np.zeros((height, width, 3), np.uint8))[1])
 
 
 def mark_start(folder: str) -> None:

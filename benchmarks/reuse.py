@@ -18,14 +18,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import inputs
-from benchmarks.ours import RECIPE
+from benchmarks.ours import recipe
 from vbdata.engine.build import build
 from vbdata.recipe.recipe import Recipe, parse_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
 SHARD = 50
-WEIGHTS = {"coco": Decimal("0.2"), "kitti": Decimal("0.35"), "hypersim": Decimal("0.45")}
+WEIGHTS = {"coco": Decimal("0.2"), "vkitti2": Decimal("0.35"), "hypersim": Decimal("0.45")}
 
 
 def main() -> None:
@@ -48,9 +48,8 @@ def main() -> None:
 
 
 def mixture(data: Path, samples: int) -> Recipe:
-    """The recipe of the speed benchmark."""
-    text = RECIPE.format(samples=samples, shard_size=SHARD, inputs=data)
-    return parse_recipe(text, "bench.yaml", data, {})
+    """The recipe of the speed benchmark, labels alone."""
+    return parse_recipe(recipe(data, samples, "labels", SHARD), "bench.yaml", data, {})
 
 
 def one_round(recipe: Recipe, folder: Path, number: int) -> float:
