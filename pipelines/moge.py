@@ -59,7 +59,7 @@ PARTS = (
     "Spring",
 )
 LIST = ".index.txt"
-KNOWN_GROUPS = {  # what a path says -> the group in the reader of that data set
+GROUP_NAMES = {  # what a path says -> the group in the reader of that data set
     re.compile(r"\d{4}_\d{2}_\d{2}_drive_\d{4}_sync"): "kitti",
     re.compile(r"(?<![a-z])scene_\d{5}"): "diode",
 }
@@ -149,7 +149,7 @@ def _entry(root: Root, part: str, top: str, name: str, sizes: dict[str, int]) ->
 
 
 def _group(part: str, name: str) -> str:
-    for known, reader in KNOWN_GROUPS.items():
+    for known, reader in GROUP_NAMES.items():
         if found := known.search(name):
             return f"{reader}:{found[0]}"
     return f"moge:{part}/{name}" if part else f"moge:{name}"

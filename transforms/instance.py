@@ -131,7 +131,11 @@ def ask(
 
 
 def queries(columns: pa.Table) -> NDArray[np.int64]:
-    """int64[N]: a query for each class that can be counted, and for each that is known absent."""
+    """int64[N]: a query for each class that can be counted, and for each that is known absent.
+
+    An entry that has neither, but phrases, has one for each of these: nobody found them, or looked
+    for all.
+    """
     import pyarrow.compute as pc
 
     classes = columns["classes"].combine_chunks()
@@ -139,7 +143,8 @@ def queries(columns: pa.Table) -> NDArray[np.int64]:
     thing = pc.struct_field(pc.list_flatten(classes), "thing").to_numpy(zero_copy_only=False)
     there = np.bincount(of[thing], minlength=len(columns))
     absent = pc.fill_null(pc.list_value_length(columns["absent"]), 0).to_numpy()
-    return np.asarray(there + absent, np.int64)
+    phrases = pc.list_value_length(columns["expressions"]).to_numpy()
+    return np.asarray(np.where(there + absent > 0, there + absent, phrases), np.int64)
 
 
 def ask_query(
@@ -152,11 +157,14 @@ def ask_query(
 ) -> Ask:
     """A benchmark's prompt for one class: those that the image has, then those that it has not.
 
+    Of an entry without any, a prompt for one of its phrases.
+
     However many instances there are and however small: the palette is only the target's, and the
     target lacks those that no answer can show. Raises BadSample("out of range") above 4,912.
     """
     counted = {fact.name: fact.instances for fact in entry.classes if fact.thing}
-    asked = [*counted, *(entry.absent or ())][query]
+    classes = [*counted, *(entry.absent or ())]
+    asked = (classes or [each.text for each in entry.expressions])[query]
     background = phrase("instance", "backgrounds", "black", rng)
     text = prompt("instance", rng, plural=plural(asked), background=background)
     palette = colours.many(counted.get(asked, 0), rng)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from vbdata.bench.facts import Benchmark
+from vbdata.bench.facts import Benchmark, Size
 from vbdata.core.types import Cell
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import BadSample, BuildError
@@ -58,10 +58,13 @@ class Counting(Watcher):
 
 def write_count(benchmark: Benchmark, plan: Plan, out: Folder) -> dict[str, Any]:
     """Count a finished build against the official set, write that beside its plan, return it."""
-    lost = _quarantined(out)
+    lost, built = _quarantined(out), {cell.source for cell in plan.cells}
     counted = {
         "benchmark": benchmark.name,
-        "sources": [_source(benchmark, plan, cell, lost) for cell in plan.cells],
+        "sources": [
+            *(_source(benchmark, plan, cell, lost) for cell in plan.cells),
+            *(_unbuilt(name, size) for name, size in benchmark.size.items() if name not in built),
+        ],
     }
     out.write(COUNT, (json.dumps(counted, indent=1) + "\n").encode())
     return counted
@@ -118,6 +121,21 @@ def _source(
                 {"why": "are not in the folder", "stage": "folder", "records": unseen, "names": []},
             ]
     return line
+
+
+def _unbuilt(name: str, size: Size) -> dict[str, Any]:
+    """The line of a source that was left out of the build as a whole."""
+    why = {"why": "of a source that was not built", "stage": "source", "records": size.rows or 0}
+    return {
+        "source": name,
+        "task": "",
+        "official": size.rows,
+        "official_records": size.records,
+        "records": 0,
+        "planned": 0,
+        "built": 0,
+        "absent": [{**why, "names": []}],
+    }
 
 
 def _absent(plan: Plan, index: Index, cell: PlannedCell) -> Iterator[dict[str, Any]]:

@@ -97,6 +97,10 @@ def build(
         int | None,
         typer.Option(min=1, help="Shrink larger pictures. Default: native size."),
     ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Of a benchmark of several sources only this; repeatable."),
+    ] = None,
     workers: Workers = None,
     ray: Ray = "local",
     local: Local = False,
@@ -127,7 +131,7 @@ def build(
 
         own_scratch()
         known = benchmark(name)
-        recipe = recipe_of(known, _roots(root), votes, max_pixels)
+        recipe = recipe_of(known, _roots(root), votes, max_pixels, source or ())
         how = How(
             workers=workers or (os.cpu_count() or 1 if local or ray == "local" else None),
             ray=None if local else ray,
