@@ -48,6 +48,11 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant({"image": "preview", "split": "all"}, {"frames": 1}),
     ),
     "kitti": tuple(Variant(written={"frames": 12}, packed=kind) for kind in ("", "zip", "tar")),
+    "marigold": (
+        Variant({"part": "kitti"}),
+        Variant({"part": "scannet", "frames": "my_lists/scannet.txt"}),
+        Variant({"part": "diode"}),
+    ),
     "moge": (Variant(), Variant({"part": "KITTI"})),
     "nyuv2": (
         Variant(),
