@@ -25,12 +25,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $@
 
-demo: setup ## ray-cast demo data, build it on two Ray workers, verify it, draw a contact sheet
-	test -d demo/data || $(BIN)/vbdata demo-data demo/data
-	$(BIN)/vbdata build manifests/demo.yaml --out demo/build --workers 2
-	$(BIN)/vbdata verify demo/build
-	$(BIN)/vbdata show demo/build --out demo/sheet.png --samples 14
-	$(BIN)/vbdata report demo/build --out demo/report.html
+demo: setup ## ray-cast demo data, build it on two Ray workers, verify it, draw a picture and a report
+	$(BIN)/vbdata demo demo --workers 2
 
 lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
 	rm -rf demo/data demo/build

@@ -36,7 +36,7 @@ def roots(demo_recipe: Recipe) -> list[str]:
 
 @pytest.mark.slow
 def test_help_teaches_with_examples() -> None:
-    assert "vbdata demo-data demo/data" in run("--help").stdout
+    assert "vbdata demo" in run("--help").stdout
     for command in typer.main.get_command(app).commands:
         text = run(command, "--help").stdout
         assert f"vbdata {command}" in text

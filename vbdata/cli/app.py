@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ import vbdata
 from vbdata.cli import bench
 from vbdata.cli.build import build, doctor, retry
 from vbdata.cli.codecs import decode, encode, prompts
-from vbdata.cli.common import reported
+from vbdata.cli.demo import demo, demo_data
 from vbdata.cli.describe import describe
 from vbdata.cli.eval import eval_
 from vbdata.cli.export import export
@@ -33,9 +32,7 @@ app = typer.Typer(
     help="Raw vision datasets to instruction-paired RGB shards, at an exact mixture, "
     "reproducible bit for bit.\n\n"
     "A first build, on data that vbdata makes itself:\n\n"
-    "    vbdata demo-data demo/data\n\n"
-    "    vbdata build manifests/demo.yaml --out demo/build --workers 2\n\n"
-    "    vbdata show demo/build --out demo/sheet.png\n\n"
+    "    vbdata demo\n\n"
     "Exit codes: 0 done; 1 the build or a check failed; 2 the recipe or the command line is "
     "wrong; 130 and 143 interrupted, and the next run resumes.",
 )
@@ -56,29 +53,10 @@ def _app(
     pass
 
 
-def demo_data(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A new folder, one below it for each data set.")
-    ],
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other scenes.")] = 0,
-) -> None:
-    """Write miniature data sets in their official layouts: ray-cast scenes with exact labels.
-
-    Example:
-
-        vbdata demo-data demo/data
-    """
-    with reported(False):
-        from vbdata.demo import write_all
-
-        for name, files in write_all(folder, seed):
-            typer.echo(f"{folder / name}: {files} files")
-
-
 BEGIN, PLAN, BUILD = "Begin", "Before a build", "Build"
 LOOK, USE = "Look at a build", "Use a build"
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
-    BEGIN: (demo_data, init, describe, new),
+    BEGIN: (demo, demo_data, init, describe, new),
     PLAN: (doctor, plan, rows, prompts),
     BUILD: (build, retry, lock),
     LOOK: (show, stats, report, verify, diff),

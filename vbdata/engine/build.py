@@ -35,7 +35,7 @@ from vbdata.planning.file import write_plan
 from vbdata.planning.plan import Plan, make_plan
 from vbdata.publish import reader_files
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.events import Events, Todo
+from vbdata.run.events import Connecting, Events, Todo
 from vbdata.run.how import How
 from vbdata.run.local import run_local
 from vbdata.storage.claim import Claim, claimed
@@ -64,13 +64,20 @@ def planned(recipe: Recipe) -> Iterator[Plan]:
         yield make_plan(recipe, index_sources(recipe, Path(folder)))
 
 
-def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None) -> dict[str, Any]:
+def build(
+    recipe: Recipe,
+    out: Folder,
+    how: How,
+    watcher: Watcher | None = None,
+    raw_data: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Build a recipe into a folder and return the manifest.
 
     Shards that an earlier run of the same recipe has finished are kept. watcher: is told of the
-    plan and of every event. Raises RecipeError or SourceError if there can be no plan; BuildError
-    if the folder holds another recipe's build, if another process is building in it, if shards are
-    given up, or if more than the recipe's max_bad is quarantined.
+    plan and of every event; raw_data: makes what the sources are to find, while Ray starts. Raises
+    RecipeError or SourceError if there can be no plan; BuildError if the folder holds another
+    recipe's build, if another process is building in it, if shards are given up, or if more than
+    the recipe's max_bad is quarantined.
     """
     if how.ray in (None, "local"):  # workers on other machines check their own device
         check_device(how.device)
@@ -78,6 +85,7 @@ def build(recipe: Recipe, out: Folder, how: How, watcher: Watcher | None = None)
     refuse_others(recipe, out)
     with claimed(out, CLAIM) as held, _runner(recipe, out, how) as run, _work_folder(out) as work:
         refuse_others(recipe, out)  # of another build that ended just now
+        raw_data()
         plan = make_plan(recipe, index_sources(recipe, work / "index"))
         record_recipe(recipe, out)
         write_plan(plan, work / "plan.parquet")
@@ -232,6 +240,7 @@ def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
         def on_ray(todo: Todo) -> Events:
             if not todo.numbers:
                 return
+            yield Connecting(how.ray or "local")
             events = run_ray(
                 todo,
                 out,
