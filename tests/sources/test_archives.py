@@ -497,3 +497,14 @@ def test_clutter_of_desktops_is_not_listed(tmp_path: Path) -> None:
         root = open_root([str(tmp_path / name)])
         assert [file.path for file in root.files()] == expected, name
         assert root.folders() == ["b"]
+
+
+def test_a_folder_whose_name_is_no_text_hides_nothing_else(tmp_path: Path) -> None:
+    for name in (b"plain", b"odd \xff"):
+        folder = bytes(tmp_path) + b"/" + name
+        os.mkdir(folder)
+        with zipfile.ZipFile(os.fsdecode(folder + b"/a.zip"), "w") as packed_up:
+            packed_up.writestr("inside.txt", "text")
+    paths = [file.path for file in open_root((str(tmp_path),)).files("")]
+    assert "plain/inside.txt" in paths
+    assert not any(path.startswith("odd") and path.endswith("inside.txt") for path in paths)

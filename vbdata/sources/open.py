@@ -124,7 +124,8 @@ class Mounted(Union):
     def files(self, below: str = "") -> Iterator[FileRef]:
         """All files below a folder, real ones and members, sorted by path, each path once."""
         real = list(self._base.files(below))
-        inside = {_parent(file.path) for file in real if _is_mounted(file.path)}
+        archives = (file.path for file in real if _is_mounted(file.path))
+        inside = {_parent(path) for path in archives if "\\" not in path}  # a name of other bytes
         listed = [iter(real)]
         for folder in dict.fromkeys([*_down_to(below), *sorted(inside)]):
             for mount in self._in(folder):
