@@ -128,6 +128,58 @@ def test_prediction_depends_on_nothing_but_its_arguments(
         predict(learned, str(eight), one, tasks=["dept"])
 
 
+def test_answers_are_made_in_parts_resumed_and_voted(
+    eight: Path, learned: Path, tmp_path: Path
+) -> None:
+    from vbdata.evaluation.predictions import PredictionFolder
+    from vbdata.train.predict import predict
+
+    def keys(folder: Path) -> list[str]:
+        return sorted(path.stem for path in folder.glob("*.png"))
+
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert predict(learned, str(eight), whole, batch=1) == 8
+    assert predict(learned, str(eight), parts, batch=1, part=(1, 3)) == 3
+    assert keys(parts) == keys(whole)[::3]
+    (parts / f"{keys(whole)[0]}.png").unlink()
+    told: list[tuple[int, int]] = []
+    for number in (1, 2, 3):
+        predict(learned, str(eight), parts, batch=1, part=(number, 3),
+                said=lambda there, wanted: told.append((there, wanted)))  # fmt: skip
+    assert told[0] == (3, 3), "two of the first part were there already"
+    assert keys(parts) == keys(whole)
+    for key in keys(whole):
+        assert (parts / f"{key}.png").read_bytes() == (whole / f"{key}.png").read_bytes()
+    assert not list(PredictionFolder(str(parts)).faults(keys(whole))), "its record is no answer"
+    with pytest.raises(BuildError, match="holds answers of something else: seed: 0 -> 1"):
+        predict(learned, str(eight), parts, seed=1)
+    with pytest.raises(RecipeError, match="a part is from 1/3 to 3/3"):
+        predict(learned, str(eight), parts, part=(4, 3))
+    votes = tmp_path / "votes"
+    assert predict(learned, str(eight), votes, 2, votes=2, tasks=["depth"]) == 8
+    one, two = (votes / f"vote-{k}" for k in range(2))
+    assert len(keys(one)) == 4
+    assert keys(one) == keys(two)
+    assert any(
+        (one / f"{k}.png").read_bytes() != (two / f"{k}.png").read_bytes() for k in keys(one)
+    )
+
+
+def test_a_config_is_asked_as_the_model_it_starts_from(eight: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from vbdata.cli.app import app
+
+    config = runs.write(tmp_path / "config.yaml", eight)
+    words = ["predict", str(config), str(eight), "--out", str(tmp_path / "out"), "--task", "depth"]
+    result = CliRunner().invoke(app, [*words, "--part", "1/2"])
+    assert result.exit_code == 0, result.output
+    assert "2 answers written" in result.output
+    result = CliRunner().invoke(app, [*words, "--json"])
+    assert json.loads(result.stdout.splitlines()[-1]) == {"written": 2}
+    assert CliRunner().invoke(app, [*words, "--part", "half"]).exit_code == 2
+
+
 def test_pictures_have_the_rows_sizes_whatever_the_training_size(
     demo_build: Path, tmp_path: Path
 ) -> None:
