@@ -13,10 +13,11 @@ from PIL import Image
 from pycocotools import mask as masks
 from typer.testing import CliRunner
 
+from tests.helpers.builds import REPOSITORY
 from vbdata import plugins
 from vbdata.bench import facts
 from vbdata.bench.build import recipe_of
-from vbdata.bench.export import place
+from vbdata.bench.export import forms, place
 from vbdata.bench.rows import Rows
 from vbdata.cli.app import app
 from vbdata.errors import RecipeError
@@ -40,6 +41,10 @@ DEMOS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "eth3d-depth": ("eth3d", {}, []),
     "ibims1-depth": ("ibims1", {}, []),
     "kitti-eigen-depth": ("kitti", {}, []),
+    "marigold-diode": ("marigold", {}, []),
+    "marigold-kitti": ("marigold", {}, []),
+    "marigold-nyuv2": ("marigold", {}, []),
+    "marigold-scannet": ("marigold", {}, []),
     "moge-nyuv2": ("moge", {}, []),
     "nyuv2-depth": ("nyuv2", {"labeled": True}, []),
     "reasonseg-val": ("reasonseg", {}, []),
@@ -249,3 +254,11 @@ def test_a_build_whose_samples_are_drawn_is_refused(demo_build: Path) -> None:
 def test_files_of_records_stay_below_their_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecipeError, match="is no name for a file"):
         place(tmp_path, name)
+
+
+def test_the_page_of_benchmarks_names_all_of_them() -> None:
+    page = (REPOSITORY / "docs" / "benchmarks.md").read_text()
+    named = {name for name in facts.names() if f"`{name}`" in page}
+    assert named == set(facts.names())
+    for form in forms():
+        assert f"`{form}`" in page

@@ -3,10 +3,10 @@
 Options of a variant:
     near, cap   metres; the truth is scored between the two, and the answer clipped to them
     crop        names, one within the other: kb, garg, eigen, eigen-indoor
-    align       none, median, or least-squares (of depth, as Marigold's script/depth/eval.py does)
+    align       none, median, or least-squares (of depth, as prs-eth's script/depth/eval.py does)
     farthest    factor: truth beyond so many times its 1 % quantile is dropped (Wang et al. 2024)
 
-Crops are cut from the source image: kb is the 352 x 1216 pixels at its bottom, centred (Marigold,
+Crops are cut from the source image: kb is the 352 x 1216 pixels at its bottom, centred (prs-eth's
 src/dataset/kitti_dataset.py; UniK3D's KittiCrop), the others are shares of what is left, cut to
 whole pixels by int() (garg and eigen as in BTS, bts_eval.py; eigen-indoor is rows 45:471, columns
 41:601 of 480 x 640). They stand in evaluation/protocols.yaml.

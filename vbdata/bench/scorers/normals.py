@@ -3,7 +3,7 @@
 Option of a variant, `over`:
     pixels   every valid pixel of the set weighs the same; no crop, no resize (Bae and Davison, CVPR
              2024, and what follows their utils/utils.py)
-    images   each metric of an image, then the mean over images (Marigold, src/util/metric.py)
+    images   each metric of an image, then the mean over images (Ke et al., src/util/metric.py)
 
 Both have the metrics of vbdata.evaluation.metrics.normals, degrees and percent; their numbers
 differ wherever images have different numbers of valid pixels, and medians always.
