@@ -4,7 +4,7 @@
 
 FOLDER/data gets, once, files that look like the official ones to the reader: 118,287 image
 records, 117,266 of them with instances, 860,001 annotations (polygons with as many corners as the
-official ones, 1 % crowds with run lengths), five captions an image, and as many empty files named
+official ones, 1 % crowds with run lengths, 3 classes an image), five captions an image, and as many empty files named
 like pictures, since the index only lists them. A fresh process then indexes it.
 """
 
@@ -29,6 +29,7 @@ LARGEST_ID = 581_929
 WIDTH, HEIGHT = 640, 480
 CORNERS = (2.808, 0.731)  # mean and deviation of the logarithm of an annotation's corners
 CROWDS, RUNS = 0.0115, 1000  # their share, and the run lengths of one
+OF_IMAGE = 4  # classes that the annotations of an image are drawn from; 2.7 of them are seen
 CATEGORIES = [number for number in range(1, 91) if number % 9]  # 80 with gaps
 WORDS = (
     "a",
@@ -136,9 +137,11 @@ def _owners(ids: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int6
 
 
 def _instances(ids: NDArray[np.int64], rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    owners = _owners(ids, rng)
     corners = np.maximum(np.exp(rng.normal(*CORNERS, ANNOTATIONS)).astype(int), 3)
     crowds = rng.random(ANNOTATIONS) < CROWDS
-    for place, owner in enumerate(_owners(ids, rng).tolist()):
+    kinds = (owners * 7 + rng.integers(OF_IMAGE, size=len(owners)) * 29) % len(CATEGORIES)
+    for place, owner in enumerate(owners.tolist()):
         centre, radius = rng.random(2) * (WIDTH, HEIGHT), 2 + 80 * float(rng.random()) ** 3
         shape: Any = [_polygon(centre, radius, int(corners[place]), rng)]
         if crowds[place]:
@@ -150,7 +153,7 @@ def _instances(ids: NDArray[np.int64], rng: np.random.Generator) -> Iterator[dic
             "iscrowd": int(crowds[place]),
             "image_id": owner,
             "bbox": [round(float(value), 2) for value in (*centre, radius, radius)],
-            "category_id": CATEGORIES[place % len(CATEGORIES)],
+            "category_id": CATEGORIES[kinds[place]],
             "id": place + 1,
         }
 

@@ -52,7 +52,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vbdata.core.types import Entry, FileRef, Official, Sample
+from vbdata.core.types import Entry, FileRef, Official, Part, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import tars
@@ -89,18 +89,37 @@ def index(
     exif: shown or stored, how images stand; groups: a name before those of groups, in place of the
     source's, `source`. Raises SourceError unless there are files of exactly one layout.
     """
+    for part in index_parts(root, layout=layout, exif=exif, groups=groups):
+        yield from index_part(
+            root,
+            part,
+            image_key=image_key,
+            caption_key=caption_key,
+            exif=exif,
+            groups=groups,
+            source=source,
+        )
+
+
+def index_parts(
+    root: Root,
+    *,
+    layout: str = "",
+    exif: str = picture_files.SHOWN,
+    groups: str = "",
+    **_: str,
+) -> Iterator[Part]:
+    """What can be indexed by itself, in the order of ids: tars, Parquet files, some of the pairs.
+
+    Tables are one part. Options: as for `index`. Raises SourceError unless there are files of
+    exactly one layout.
+    """
     _check(layout, exif)
-    prefix = own.prefix_of(groups, source)
-    for entry in _entries(root, layout, Names(image_key, caption_key, exif)):
-        yield own.grouped(entry, prefix, entry.id)
-
-
-def _entries(root: Root, layout: str, wanted: Names) -> Iterator[Entry]:
-    """The entries of the one layout that is there, without those groups that no record states."""
-    sizes = {file.path: file.size for file in root.files()}
-    layouts = _layouts(sizes)
+    own.prefix_of(groups, "")
+    listed = {file.path: file for file in root.files()}
+    layouts = _layouts(listed)
     present = [name for name, paths in layouts.items() if paths and layout in ("", name)]
-    packed = tars.packed(sizes)
+    packed = tars.packed(listed)
     if not present and packed and layout in ("", "tars"):
         raise SourceError(f"{root.url}: {packed[0]} is {tars.is_packed('').detail}")
     if len(present) != 1:
@@ -108,15 +127,45 @@ def _entries(root: Root, layout: str, wanted: Names) -> Iterator[Entry]:
         asked = f"layout {layout}" if layout else "one layout, or the option layout"
         raise SourceError(f"{root.url}: files found: {counts}; expected {asked}")
     (kind,) = present
-    if kind == "pairs":
-        yield from files.of_pairs(root, sizes, wanted)
-    elif kind == "metadata":
-        yield from files.of_tables(root, layouts[kind], sizes, wanted)
+    if kind == "metadata":
+        yield Part(name=layouts[kind][0], kind=kind, files=tuple(listed.values()))
+    elif kind == "pairs":
+        for some in files.spans(listed.values()):
+            yield Part(name=f"{some[0].path} to {some[-1].path}", kind=kind, files=some)
     else:
-        read = _of_tar if kind == "tars" else parquet.entries
         paths = layouts[kind] + (packed if kind == "tars" else [])
         for path in sorted(paths, key=lambda path: f"{path}/"):  # the order of the ids
-            yield from read(root, FileRef(path=path, size=sizes[path]), wanted)
+            yield Part(name=path, kind=kind, files=(listed[path],))
+
+
+def index_part(
+    root: Root,
+    part: Part,
+    *,
+    image_key: str = "",
+    caption_key: str = "",
+    exif: str = picture_files.SHOWN,
+    groups: str = "",
+    source: str = "captioned",
+    **_: str,
+) -> Iterator[Entry]:
+    """The pairs of a part in order of their ids. Options: as for `index`. Raises SourceError."""
+    prefix = own.prefix_of(groups, source)
+    for entry in _entries(root, part, Names(image_key, caption_key, exif)):
+        yield own.grouped(entry, prefix, entry.id)
+
+
+def _entries(root: Root, part: Part, wanted: Names) -> Iterator[Entry]:
+    """The entries of a part, without those groups that no record states."""
+    if part.kind in ("tars", "parquet"):
+        read = _of_tar if part.kind == "tars" else parquet.entries
+        yield from read(root, part.files[0], wanted)
+        return
+    sizes = {file.path: file.size for file in part.files}
+    if part.kind == "pairs":
+        yield from files.of_pairs(root, sizes, wanted)
+    else:
+        yield from files.of_tables(root, _layouts(sizes)["metadata"], sizes, wanted)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

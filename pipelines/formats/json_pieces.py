@@ -131,6 +131,14 @@ def read(text: Text, lists: Mapping[str, Items]) -> dict[str, Any]:
             raise NotPlain
 
 
+def read_list(text: Text, items: Items) -> None:
+    """Give the items of a text that is one list to `items.take`.
+
+    Raises NotPlain, perhaps after some pieces, and OSError.
+    """
+    _ended(text, _list(text, _past(text, 0, rb"\["), items), {})
+
+
 def _past(text: Text, position: int, sign: bytes) -> int:
     found = re.compile(SPACE + sign + SPACE).match(text.read(position, position + 4096))
     if found is None:
@@ -217,7 +225,7 @@ class _Cut:
     def __init__(self, text: Text, position: int, of: Any) -> None:
         self.text, self.ended, self._flat = text, False, True
         self._size, self._run = PIECE, 1  # bytes of the next piece, items that are read with care
-        self._many, self._one = msgspec.json.Decoder(list[of]), msgspec.json.Decoder(of)  # type: ignore[valid-type]
+        self._many, self._one = msgspec.json.Decoder(list[of]), msgspec.json.Decoder(of)
         first = FIRST_KEY.match(text.read(position, position + 4096))
         same = re.escape(first[1]) if first else rb"(?!)"
         self._keyed = re.compile(BETWEEN.pattern[:-1] + SPACE + same + rb")")
@@ -245,8 +253,8 @@ class _Cut:
             return None, position
         self._run = 1
         starts = [position, *(position + start for start in nexts[: count - 1])]
-        ends = [position + end for end in ends[:count]]
-        return Piece(items, True, starts, ends, window), position + nexts[count - 1]
+        after = [position + end for end in ends[:count]]
+        return Piece(items, True, starts, after, window), position + nexts[count - 1]
 
     def _decoded(
         self, window: bytes, starts: tuple[int, ...], ends: tuple[int, ...]

@@ -77,7 +77,8 @@ class Entry:
     known to be unusable, "" if it is not; left_out: a line for each part of the record that cannot
     be used while the rest can, a reason in a few fixed words, ": " and which part; absent: of data
     whose annotators looked for some classes only, those that they did not find, None where every
-    class that is not among `classes` is known to be absent.
+    class that is not among `classes` is known to be absent; references: how many further pictures
+    an edit's question has besides the input, whose files are reference1, reference2 and so on.
 
     What the filters of a source change (vbdata.core.relabel), never set by a reader: relabel: of
     each class that gets another name its name in the label, the other one, "" if it is dropped, and
@@ -101,8 +102,21 @@ class Entry:
     fault: str = ""
     left_out: tuple[str, ...] = ()
     absent: tuple[str, ...] | None = None
+    references: int = 0
     relabel: tuple[tuple[str, str, bool], ...] = ()
     hidden: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a source that is indexed by itself: a tar, a Parquet file, some of many files.
+
+    name: for messages; kind: of the reader's choosing; files: all that its entries are made of.
+    """
+
+    name: str
+    kind: str
+    files: tuple[FileRef, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,11 +231,13 @@ class Sample:
     """What a reader loads for one record.
 
     image: the bytes of an encoded file, or uint8 RGB [H, W, 3]; labels: kind -> label, of which
-    captions are a tuple of strings and an edited image is like `image`.
+    captions are a tuple of strings and an edited image is like `image`; references: pictures like
+    `image`, each of a size of its own, those of the entry if an edited image is asked for.
     """
 
     image: bytes | NDArray[np.uint8]
     labels: Mapping[str, Any]
+    references: tuple[bytes | NDArray[np.uint8], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

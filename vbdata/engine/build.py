@@ -24,6 +24,7 @@ from vbdata.engine.raw_data import raw_data_check
 from vbdata.engine.run_record import Record
 from vbdata.errors import BuildError, RecipeError
 from vbdata.index.index import Index, build_index
+from vbdata.index.joined import Pool
 from vbdata.jobs.context import JobContext
 from vbdata.jobs.job import ShardSpec
 from vbdata.jobs.specs import ShardSpecs, context_of, job_digests, planned_tar, read_from
@@ -44,14 +45,15 @@ from vbdata.storage.folder import Folder
 Run = Callable[[Todo], Events]
 
 
-def index_sources(recipe: Recipe, folder: Path) -> list[Index]:
+def index_sources(recipe: Recipe, folder: Path, pool: Pool | None = None) -> list[Index]:
     """Index all sources of a recipe into a local folder.
 
-    Raises RecipeError with all roots that are not there and all wrong options, else SourceError.
+    pool: where the parts of a large source are indexed, None: in processes of this machine. Raises
+    RecipeError with all roots that are not there and all wrong options, else SourceError.
     """
     if faults := place_faults(recipe):
         raise RecipeError(faults)
-    return [build_index(source, folder) for source in recipe.sources]
+    return [build_index(source, folder, pool) for source in recipe.sources]
 
 
 @contextmanager
@@ -83,10 +85,11 @@ def build(
         check_device(how.device)
     earlier.refuse_strangers(how.reuse)
     refuse_others(recipe, out)
-    with claimed(out, CLAIM) as held, _runner(recipe, out, how) as run, _work_folder(out) as work:
+    runner = _runner(recipe, out, how)
+    with claimed(out, CLAIM) as held, runner as (run, pool), _work_folder(out) as work:
         refuse_others(recipe, out)  # of another build that ended just now
         raw_data()
-        plan = make_plan(recipe, index_sources(recipe, work / "index"))
+        plan = make_plan(recipe, index_sources(recipe, work / "index", pool))
         record_recipe(recipe, out)
         write_plan(plan, work / "plan.parquet")
         context = _shared(context_of(plan), work, out, how)
@@ -225,11 +228,16 @@ def _build_shards(
 
 
 @contextmanager
-def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
-    """The runner: in this process, or on Ray, which starts while the sources are indexed."""
+def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[tuple[Run, Pool | None]]:
+    """The runner: in this process, or on Ray, which starts while the sources are indexed.
+
+    With it comes the pool in which parts of sources are indexed: the cluster, if that has machines
+    of its own, else None.
+    """
     if how.ray is None:
-        yield lambda todo: run_local(todo, out, how.device)
+        yield lambda todo: run_local(todo, out, how.device), None
         return
+    from vbdata.run.ray import indexing
     from vbdata.run.ray.cluster import connected
     from vbdata.run.ray.metrics import counted
     from vbdata.run.ray.run import run_ray
@@ -253,7 +261,7 @@ def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[Run]:
             )
             yield from counted(events)
 
-        yield on_ray
+        yield on_ray, None if how.ray == "local" else indexing.pool(ready)
 
 
 def _no_more_than_shards(workers: int | None, recipe: Recipe) -> int | None:

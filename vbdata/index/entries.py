@@ -98,3 +98,12 @@ class Writer:
         columns.append(pa.array([entry.record for entry in batch], pa.binary()))
         self._file.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
         return list(rows)
+
+    def write_rows(self, rows: pa.Table) -> None:
+        """Add entries that are written already, columns of SCHEMA, BATCH rows a batch.
+
+        The number of rows is a multiple of BATCH, but for the last of them.
+        """
+        for start in range(0, len(rows), BATCH):
+            (batch,) = rows.slice(start, BATCH).combine_chunks().to_batches()
+            self._file.write_batch(batch)

@@ -118,9 +118,12 @@ FIELDS: Final[Mapping[str, Field]] = {
         read=lambda names: None if names is None else tuple(names),
         cell=lambda names: names or (),
     ),
+    "references": Field(column=None),
 }
 # In the digest where they are not this: entries without them stay what they were.
-_LATER: Final[Mapping[str, Any]] = {"left_out": (), "relabel": (), "hidden": (), "absent": None}
+_LATER: Final[Mapping[str, Any]] = {
+    **{"left_out": (), "relabel": (), "hidden": (), "absent": None, "references": 0},
+}
 # Subclasses of Python's types are read as those, so their texts have to be looked at.
 _STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")

@@ -7,15 +7,13 @@ has the entries themselves in the same order, for the workers that make samples 
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from inspect import signature
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,18 +22,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vbdata import plugins
-from vbdata.core.types import Entry, Source
-from vbdata.errors import BadSample, SourceError
+from vbdata.core.types import Entry, Part, Source
+from vbdata.index import joined, processes, reading
 from vbdata.index.cache import IndexCache, Traced, made_again
 from vbdata.index.entries import BATCH, Entries, Writer
 from vbdata.index.facts import FACTS
-from vbdata.index.presentable import presentable
+from vbdata.index.joined import GROUP, Pool, few_collections
+from vbdata.index.reading import dataset_root
 from vbdata.index.relabel import countable, filtered_counts, relabel, renaming
-from vbdata.sources.open import open_root
-from vbdata.sources.packed import hint
-from vbdata.storage.folder import Root
 
-GROUP = 4096  # rows of the facts that are written, and read, at a time
+__all__ = ["Index", "build_index", "dataset_root", "open_index"]
 
 
 @dataclass(frozen=True)
@@ -99,9 +95,10 @@ class Index:
         return self.entries(np.flatnonzero(bad))
 
 
-def build_index(source: Source, folder: Path) -> Index:
+def build_index(source: Source, folder: Path, pool: Pool | None = None) -> Index:
     """Index a source into folder/NAME.parquet and folder/NAME.arrow, or copy it from the cache.
 
+    pool: where the parts of a large source are indexed, None: in processes of this machine.
     With filters of classes or areas it is that of the reader under them. Raises SourceError if the
     dataset cannot be read, has no records, or its reader yields ids that are not unique and sorted;
     RecipeError for filters that name classes which the data do not have.
@@ -110,10 +107,10 @@ def build_index(source: Source, folder: Path) -> Index:
     files = folder / f"{source.name}.parquet", folder / f"{source.name}.arrow"
     mount = plugins.mounts(source.dataset)
     with dataset_root(f"source {source.name!r}", source.roots, mount) as root:
-        cache = IndexCache(source.dataset, _options(source))
+        cache = IndexCache(source.dataset, reading.options(source))
         if not cache.fetch(root, files):
             traced = Traced(root)
-            _write(source, traced, files)
+            _write(source, traced, files, pool or processes.pool())
             cache.store(traced, files)
     if source.filters.labels:
         _relabel(source, folder, files)
@@ -141,69 +138,38 @@ def _relabel(source: Source, folder: Path, files: tuple[Path, Path]) -> None:
     pa.default_memory_pool().release_unused()
 
 
-def _write(source: Source, root: Traced, files: tuple[Path, Path]) -> None:
+def _write(source: Source, root: Traced, files: tuple[Path, Path], pool: Pool) -> None:
     """Run the reader, and write the entries that it yields into the two files."""
     for file in files:
         file.unlink(missing_ok=True)  # it may be a hard link into the cache
-    with pq.ParquetWriter(files[0], FACTS) as facts, Writer(files[1]) as stored:
-        entries = _checked(source, root)
-        while group := list(islice(_tables(entries, stored), GROUP // BATCH)):
-            facts.write_table(pa.concat_tables(group))
+    parts = reading.parts(source, root)
+    if parts is not None and joined.worth_it(source, parts):
+        joined.write(source, root, parts, files, pool)
+    else:
+        _write_here(source, root, parts, files)
     pa.default_memory_pool().release_unused()
 
 
-def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
+def _write_here(
+    source: Source, root: Traced, parts: Sequence[Part] | None, files: tuple[Path, Path]
+) -> None:
+    """Write the entries of all parts, None: of the whole, one after the other."""
+    with (
+        pq.ParquetWriter(files[0], FACTS) as facts,
+        Writer(files[1]) as stored,
+        few_collections(),
+    ):
+        tables = _tables(reading.entries(source, root, parts), stored)
+        while group := list(islice(tables, GROUP // BATCH)):
+            facts.write_table(pa.concat_tables(group))
+            gc.collect(1)
+
+
+def _tables(entries: Iterable[Entry], stored: Writer) -> Iterator[pa.Table]:
     """Store entries, and yield tables of their facts, BATCH rows each.
 
     No more than a batch is in memory as Python objects, which are large.
     """
+    entries = iter(entries)
     while batch := list(islice(entries, BATCH)):
         yield pa.Table.from_pylist(stored.write(batch), FACTS)
-
-
-def _checked(source: Source, root: Traced) -> Iterator[Entry]:
-    """The reader's entries with the tags of their files, and with texts that prompts can say.
-
-    Raises SourceError unless their ids are unique and sorted.
-    """
-    last = None
-    for entry in plugins.dataset(source.dataset).index(root, **_options(source)):
-        if last is not None and entry.id <= last:
-            raise SourceError(
-                f"reader {source.dataset!r} yields id {entry.id!r} after {last!r}; "
-                "ids must be unique and sorted"
-            )
-        last = entry.id
-        yield presentable(_tagged(entry, root.tags))
-    if last is None:
-        raise SourceError("no records")
-
-
-def _options(source: Source) -> dict[str, Any]:
-    """The arguments of the reader's `index`: with the source's name, if it wants that."""
-    named = "source" in signature(plugins.dataset(source.dataset).index).parameters
-    return {**source.options, **({"source": source.name} if named else {})}
-
-
-def _tagged(entry: Entry, tags: Mapping[str, str]) -> Entry:
-    """The entry whose files have the tags that the root's listings gave them."""
-    if not tags:
-        return entry
-    files = {role: replace(file, tag=tags.get(file.path, "")) for role, file in entry.files.items()}
-    return replace(entry, files=files)
-
-
-@contextmanager
-def dataset_root(what: str, roots: Sequence[str], mount: bool = True) -> Iterator[Root]:
-    """One root over all `roots`, for code that reads a dataset as a whole.
-
-    what: whose dataset it is, for messages; mount: whether archives are mounted. Whatever fails
-    inside the `with` block is raised as a SourceError that names `what` and the roots.
-    """
-    place = ", ".join(roots)
-    try:
-        yield open_root(roots, mount=mount, strict=True)
-    except (BadSample, SourceError, OSError, ValueError, RuntimeError, ImportError) as err:
-        data = isinstance(err, BadSample | SourceError)
-        name, also = ("", hint(roots)) if data else (f"{type(err).__name__}: ", "")
-        raise SourceError(f"{what} at {place}: {name}{err}{also}") from err

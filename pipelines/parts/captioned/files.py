@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TABLES = ("metadata.jsonl", "metadata.csv")
 WHOLE = ("width", "height")  # columns of a CSV file that are numbers
 MAX_CELL = 1 << 20  # characters
+SPAN = 5000  # pairs that are indexed together
 Row = dict[str, Any] | None  # None: the line could not be read
 
 
@@ -134,20 +135,46 @@ def _csv_rows(reader: csv.DictReader[str]) -> Iterator[tuple[int, Row, str]]:
         yield number, row, ""
 
 
+def spans(listed: Iterable[FileRef]) -> Iterator[tuple[FileRef, ...]]:
+    """The files of pairs, those of SPAN pairs at a time, in the order of the pairs' ids."""
+    stems: dict[str, list[FileRef]] = {}
+    for file in listed:
+        stem, kind = _named(file.path)
+        if kind:
+            stems.setdefault(stem, []).append(file)
+    pairs = sorted(stems.values(), key=lambda several: _first(file.path for file in several))
+    for start in range(0, len(pairs), SPAN):
+        yield tuple(itertools.chain.from_iterable(pairs[start : start + SPAN]))
+
+
 def of_pairs(root: Root, sizes: dict[str, int], wanted: Names) -> Iterator[Entry]:
     """The images with the texts beside them, in order of their paths; also texts without an image.
 
-    sizes: path -> size of every file of the root. A .txt without an image is a fault of its own.
+    sizes: path -> size of every file of the pairs. A .txt without an image is a fault of its own.
     """
     stems: dict[str, Parts] = {}
     for path, size in sizes.items():
-        stem, dot, extension = path.rpartition(".")
-        kind = extension.lower()
-        if dot and kind in (*own.KINDS, *own.OTHERS, "txt", "json"):
+        stem, extension = _named(path)
+        if extension:
             parts = stems.setdefault(stem, Parts())
             parts.spans[extension] = tars.Span(path, 0, size)
     entries = (entry for parts in stems.values() for entry in _of_stem(root, parts, wanted))
     yield from sorted(entries, key=lambda entry: entry.id)
+
+
+def _named(path: str) -> tuple[str, str]:
+    """A file's path without its type, and its type; "" for one that no pair has."""
+    stem, dot, extension = path.rpartition(".")
+    known = dot and extension.lower() in (*own.KINDS, *own.OTHERS, "txt", "json")
+    return stem, extension if known else ""
+
+
+def _first(paths: Iterable[str]) -> str:
+    """The id of a pair: the path of its first image, else of its text, as `_of_stem` gives it."""
+    listed = list(paths)
+    images = [path for path in listed if not path.lower().endswith((".txt", ".json"))]
+    texts = [path for path in listed if path.lower().endswith(".txt")]
+    return (images or texts[-1:] or listed)[0]
 
 
 def _of_stem(root: Root, parts: Parts, wanted: Names) -> Iterator[Entry]:

@@ -80,8 +80,9 @@ def is_region(note: Odd) -> bool:
 class Annotations:
     """All annotations of a file; `take` and `keep` add to them, then `settle`.
 
-    images, kinds: the numbers of images and classes here, by their ids (scalars.identity); strays:
-    what names no image, in words; odd: those that are not plain, by image; told: whether all have
+    images: the numbers of images here, by their ids (scalars.identity); kinds: those of classes, by
+    their ids as they stand, with the type of one that is no integer; strays: what names no image,
+    in words; odd: those that are not plain, by image; told: whether all have
     a caption; panoptic: whether the first object has segments_info, None without any object.
     """
 
@@ -146,15 +147,18 @@ class Annotations:
 
     def _plain(self, note: Odd, image: int) -> tuple[Any, ...] | None:
         """The row of a plain mask but for its place, None for any other annotation."""
-        number, kind = scalars.whole(note.get("id")), scalars.identity(note.get("category_id"))
+        number, kind = scalars.whole(note.get("id")), note.get("category_id")
         area, crowd = note.get("area"), note.get("iscrowd")
         crowd = 0 if crowd is None else scalars.whole(crowd)
         wrong = json_text.NOTE in note or "caption" in note or "segments_info" in note
-        if wrong or number is None or kind is None or crowd not in (0, 1):
+        if wrong or number is None or scalars.identity(kind) is None or crowd not in (0, 1):
             return None
-        if type(area) not in (int, float) or not 0 < area <= MAX_PIXELS:
+        if not isinstance(area, int | float) or isinstance(area, bool):
             return None
-        return image, number, self.kinds[kind], bool(crowd), area, type(area) is int
+        if not 0 < area <= MAX_PIXELS:
+            return None
+        code = self.kinds[kind if type(kind) is int else (type(kind), kind)]
+        return image, number, code, bool(crowd), area, type(area) is int
 
     def _take_masks(self, piece: Piece) -> bool:
         """Add a piece in which all annotations look like masks of whole numbers, if it is one."""
@@ -228,6 +232,10 @@ class Annotations:
             masked, told = np.zeros_like(masked), masked | told
         return masked.tolist(), told.tolist()
 
+    def classes(self) -> list[Any]:
+        """What plain masks have as their class, by its number."""
+        return [kind[1] if isinstance(kind, tuple) else kind for kind in self.kinds]
+
     def rows(self, image: int) -> list[Row] | None:
         """An image's masks by id, if all are plain and have ids of their own; None if not."""
         assert self._masked
@@ -238,7 +246,7 @@ class Annotations:
     def masks(self, image: int) -> list[Odd]:
         """An image's masks as objects, with the keys of KEPT only, in the order of the file."""
         assert self._masked
-        known = [*self.kinds]
+        known = self.classes()
         plain = [
             {"id": id_, "category_id": known[kind], "iscrowd": int(crowd)}
             | {"area": int(area) if whole else area, json_text.PLACE: (start, end)}

@@ -12,6 +12,7 @@ from vbdata.core.types import ClassFact
 
 from .. import records
 from ..class_facts import fact
+from . import scalars
 
 if TYPE_CHECKING:
     from .annotations import Row
@@ -43,10 +44,11 @@ class Part(msgspec.Struct, gc=False):
     thing: bool
 
 
-def labels(kinds: Iterable[int | str], categories: Categories) -> list[Label | None]:
+def labels(kinds: Iterable[Any], categories: Categories) -> list[Label | None]:
     """The classes that annotations name by their ids, None for one that is not listed."""
     orders = {category: order for order, category in enumerate(in_order(categories))}
-    named = [categories.get(kind) for kind in kinds]
+    ids = map(scalars.identity, kinds)
+    named = [None if id_ is None else categories.get(id_) for id_ in ids]
     return [each and Label(orders[each], each.thing, _json(each.name)) for each in named]
 
 

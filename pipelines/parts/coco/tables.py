@@ -115,7 +115,7 @@ def table(
             raise SourceError(f"{path}: {key!r} is {type(lists[key]).__name__}, expected a list")
     categories = None if thing is None else _categories(lists["categories"], thing, path)
     licenses = _licenses(top.get("licenses"))
-    named, classes = labels(annotations.kinds, categories or {}), in_order(categories or {})
+    named, classes = labels(annotations.classes(), categories or {}), in_order(categories or {})
     return Table(path, text, lists["images"], annotations, categories, licenses, named, classes)
 
 

@@ -1,0 +1,116 @@
+"""A source of several parts has one index, wherever its parts are indexed; faults name the part."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from vbdata.core.images import encode_jpeg
+from vbdata.core.types import Part, Source
+from vbdata.errors import SourceError
+from vbdata.index import joined, processes
+from vbdata.index.entries import BATCH
+from vbdata.index.index import Index, build_index
+from vbdata.index.joined import PartDone, PartTask, Pool, index_part
+
+JPEG = encode_jpeg(np.full((6, 8, 3), 90, np.uint8))
+
+
+def backwards(tasks: Sequence[PartTask]) -> Iterator[PartDone]:
+    """A pool that is done with the last part first."""
+    return reversed([index_part(task) for task in reversed(tasks)])
+
+
+def tar(path: Path, count: int) -> None:
+    with tarfile.open(path, "w") as file:
+        for number in range(count):
+            for kind, data in ((".jpg", JPEG), (".txt", b"a cat %d" % number)):
+                member = tarfile.TarInfo(f"{number:06d}{kind}")
+                member.size = len(data)
+                file.addfile(member, io.BytesIO(data))
+
+
+def made(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, pool: Pool | None) -> Index:
+    """The index of a source with a pool for its parts, None: as one."""
+    monkeypatch.setattr(joined, "BYTES", 0 if pool else 1 << 40)
+    monkeypatch.setenv("VBDATA_CACHE", str(folder / "cache"))
+    source = Source(name="x", dataset="captioned", roots=(str(data),), tasks={})
+    return build_index(source, folder, pool)
+
+
+def same(one: Index, other: Index, folders: Sequence[Path]) -> bool:
+    traces = [sorted(json.loads((f / "x.trace.json").read_text())) for f in folders]
+    sizes = [pq.ParquetFile(f / "x.parquet").num_row_groups for f in folders]
+    assert traces[0] == traces[1]
+    assert sizes[0] == sizes[1]
+    entries: list[Any] = [list(one.stored), list(other.stored)]
+    return bool(one.facts.equals(other.facts)) and entries[0] == entries[1]
+
+
+@pytest.mark.parametrize("layout", ["tars", "pairs", "parquet"])
+def test_parts_make_the_index_of_the_whole(
+    layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.setattr(joined, "GROUP", BATCH)
+    monkeypatch.setattr("vbdata.index.index.GROUP", BATCH)
+    if layout == "tars":
+        for name, count in (("b.tar", 400), ("a.tar", 200), ("c.tar", 1)):
+            tar(data / name, count)
+        (data / "d.tar").write_bytes((data / "a.tar").read_bytes()[:3000])
+    elif layout == "parquet":
+        for name, count in (("a", 30), ("b", 3)):
+            rows = {"image": [JPEG] * count, "text": [f"a cat {k}" for k in range(count)]}
+            pq.write_table(pa.table(rows), data / f"{name}.parquet")
+    else:
+        monkeypatch.setattr("vbdata.plugins.pipelines.parts.captioned.files.SPAN", 7)
+        for number in range(40):
+            (data / f"{number:03d}.{'JPG' if number % 3 else 'jpg'}").write_bytes(JPEG)
+            (data / f"{number:03d}.txt").write_text("a cat")
+        (data / "0075.txt").write_text("without an image")
+    one = made(tmp_path / "one", data, monkeypatch, None)
+    several = made(tmp_path / "several", data, monkeypatch, backwards)
+    assert len(one) == {"tars": 603, "pairs": 41, "parquet": 33}[layout]
+    assert same(one, several, [tmp_path / "one", tmp_path / "several"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2])
+def test_any_number_of_processes_makes_the_same(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in "abc":
+        tar(data / f"{name}.tar", 5)
+    one = made(tmp_path / "one", data, monkeypatch, None)
+    several = made(tmp_path / "several", data, monkeypatch, processes.pool(count))
+    assert same(one, several, [tmp_path / "one", tmp_path / "several"])
+
+
+def test_faults_name_the_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    pq.write_table(pa.table({"image": [JPEG], "text": ["a cat"]}), data / "a.parquet")
+    pq.write_table(pa.table({"image": [JPEG], "name": ["a cat"]}), data / "b.parquet")
+    said = []
+    for number, pool in enumerate((None, backwards)):
+        with pytest.raises(SourceError, match=r"b\.parquet: caption_key is to be set") as err:
+            made(tmp_path / str(number), data, monkeypatch, pool)
+        said.append(str(err.value))
+    assert said[0] == said[1]
+    task = PartTask(
+        source=Source(name="x", dataset="captioned", roots=(str(tmp_path / "no"),), tasks={}),
+        part=Part(name="z.tar", kind="tars", files=()),
+    )
+    assert "z.tar" in index_part(task).fault
