@@ -9,8 +9,8 @@ valid and between 0.001 m and the cap:
     delta1, delta2, delta3: share of max(d / t, t / d) below 1.25, 1.25^2, 1.25^3
 
 Each is the mean over images of the image's value, as is usual (Eigen et al. 2014, arXiv 1406.2283,
-and the evaluation code of Monodepth2, BTS and Ke et al. 2024). silog is that of the devkit of Geiger
-et al.'s depth benchmark: 100 times the square root. The answer is clipped to [0.001, cap] first, so
+and the evaluation code of Monodepth2, BTS and Ke et al. 2024). silog is that of the devkit of
+Geiger et al.'s depth benchmark: 100 times the square root. The answer is clipped to [0.001, cap] first, so
 infinity (sky) counts as the cap. A colour that the decoder rejects counts as its nearest code, the
 colour of "no answer" as the cap; `rejected` is the share of both. An image without a pixel to score
 is left out of the means.
