@@ -10,10 +10,10 @@ valid and between 0.001 m and the cap:
 
 Each is the mean over images of the image's value, as is usual (Eigen et al. 2014, arXiv 1406.2283,
 and the evaluation code of Monodepth2, BTS and Ke et al. 2024). silog is that of the devkit of
-Geiger et al.'s depth benchmark: 100 times the square root. The answer is clipped to [0.001, cap] first, so
-infinity (sky) counts as the cap. A colour that the decoder rejects counts as its nearest code, the
-colour of "no answer" as the cap; `rejected` is the share of both. An image without a pixel to score
-is left out of the means.
+Geiger et al.'s depth benchmark: 100 times the square root. The answer is clipped to [0.001, cap]
+first, so infinity (sky) counts as the cap. A colour that the decoder rejects counts as its nearest
+code, the colour of "no answer" as the cap; `rejected` is the share of both. An image without a
+pixel to score is left out of the means.
 
 Alignment, before clipping: `median` multiplies d by median(t) / median(d) (Zhou et al. 2017,
 arXiv 1704.07813); `least-squares` fits t = s d + b (affine-invariant depth, as in Ke
