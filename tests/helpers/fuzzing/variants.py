@@ -54,6 +54,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant({"part": "diode"}),
     ),
     "moge": (Variant(), Variant({"part": "KITTI"})),
+    "nuscenes": (Variant({"split": "mini_val"}), Variant({"cameras": ["CAM_FRONT"]})),
     "nyuv2": (
         Variant(),
         Variant(written={"labeled": True}),

@@ -1,0 +1,1 @@
+"""Parts of the reader `nuscenes`: its tables, poses, and which scenes are in which split."""
