@@ -14,10 +14,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers.waiting import LONG_S
+from vbdata.core.images import encode_jpeg
+from vbdata.core.types import Source
 from vbdata.engine.build import planned
+from vbdata.errors import SourceError
+from vbdata.index import joined
+from vbdata.index.index import build_index
 from vbdata.jobs.context import JobContext, code_digests
 from vbdata.jobs.job import ShardReport
 from vbdata.jobs.specs import job_digests, make_job
@@ -228,3 +236,27 @@ def test_the_folder_goes_with_the_cluster() -> None:
     ray_run.stop()
     assert not Path(folder).exists()
     assert ray_private.LOOPBACK_VAR not in os.environ
+
+
+def test_parts_of_a_source_are_indexed_by_ray_as_by_this_process(
+    running: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vbdata.run.ray import indexing
+
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in "abc":
+        rows = {"image": [encode_jpeg(np.full((6, 8, 3), 90, np.uint8))], "text": [name]}
+        pq.write_table(pa.table(rows), data / f"{name}.parquet")
+    source = Source(name="x", dataset="captioned", roots=(str(data),), tasks={})
+    monkeypatch.setenv("VBDATA_CACHE", str(tmp_path / "one"))
+    one = build_index(source, tmp_path / "one")
+    monkeypatch.setenv("VBDATA_CACHE", str(tmp_path / "several"))
+    monkeypatch.setattr(joined, "BYTES", 0)
+    several = build_index(source, tmp_path / "several", indexing.pool(lambda: None))
+    assert len(several) == 3
+    assert list(one.stored) == list(several.stored)
+    assert one.facts.equals(several.facts)
+    pq.write_table(pa.table({"image": [b""], "name": ["a"]}), data / "bb.parquet")
+    with pytest.raises(SourceError, match=r"bb\.parquet: caption_key is to be set"):
+        build_index(source, tmp_path / "several", indexing.pool(lambda: None))

@@ -73,8 +73,9 @@ def index_part(task: PartTask) -> PartDone:
             traced.tags.update((file.path, file.tag) for file in part.files if file.tag)
             rows = _rows(source, traced, part)
     except reading.FAULTS as err:
-        text = str(err) if isinstance(err, SourceError) else f"{part.name}: {err}"
-        return PartDone(rows=b"", trace={}, fault=text)
+        text = str(err)
+        named = text if part.name in text else f"{part.name}: {text}"
+        return PartDone(rows=b"", trace={}, fault=named)
     return PartDone(rows=rows, trace=traced.trace)
 
 
