@@ -15,7 +15,6 @@ first sample is the same however many there are.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import multiprocessing
 import os
@@ -24,38 +23,18 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import time
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from benchmarks import pictures
+from benchmarks import photos
 from benchmarks.inputs import BENCH
 from benchmarks.watch import ROOT
 
-SEED, VERSION = 20240917, 1
-TARS = 4
-SIZES = ((640, 480), (640, 427), (480, 640), (640, 427), (500, 375), (640, 480), (427, 640))
-NOISE = 27.0  # which makes JPEGs of quality 90 as long as COCO's are
-WORDS = (
-    "a",
-    "man",
-    "dog",
-    "cat",
-    "bus",
-    "street",
-    "table",
-    "of",
-    "with",
-    "on",
-    "near",
-    "red",
-    "old",
-)
+VERSION = 1  # of the pictures: part of the cache's name
 RECIPE = """
 name: replay
 seed: 7
@@ -87,7 +66,7 @@ def main() -> None:
     asked.add_argument("--before", type=Path, help="another checkout of vbdata")
     given = asked.parse_args()
     inputs, size = made(given.samples)
-    print(f"{given.samples} pictures of {size / given.samples / 1e3:.1f} kB in {TARS} tars")
+    print(f"{given.samples} pictures of {size / given.samples / 1e3:.1f} kB in {photos.TARS} tars")
     names = [OURS, LOOP, *([BEFORE] if given.before else [])]
     runs: list[Measured] = []
     for number in range(given.rounds):
@@ -104,55 +83,14 @@ def made(samples: int) -> tuple[Path, int]:
     if not (folder / "size").exists():
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "data").mkdir(parents=True)
-        shares = np.array_split(np.arange(samples), TARS)
+        shares = np.array_split(np.arange(samples), photos.TARS)
         with multiprocessing.Pool() as pool:
             sizes = pool.starmap(
-                write_tar, [(folder / "data", n, share.tolist()) for n, share in enumerate(shares)]
+                photos.write_tar,
+                [(folder / "data", n, share.tolist()) for n, share in enumerate(shares)],
             )
         (folder / "size").write_text(str(sum(sizes)))
     return folder / "data", int((folder / "size").read_text())
-
-
-def write_tar(folder: Path, number: int, share: list[int]) -> int:
-    """A tar as img2dataset writes it: KEY.jpg, KEY.json, KEY.txt. Returns bytes of its pictures."""
-    total = 0
-    with tarfile.open(folder / f"{number:05d}.tar", "w") as tar:
-        for place, sample in enumerate(share):
-            rng, key = np.random.default_rng((SEED, sample)), f"{number:05d}{place:04d}"
-            data, caption = photograph(rng), " ".join(rng.choice(WORDS, 10))
-            height, width = cv2.imdecode(np.frombuffer(data, np.uint8), 1).shape[:2]
-            facts = {
-                "caption": caption,
-                "url": f"http://images.cocodataset.org/train2017/{sample:012d}.jpg",
-                "key": key,
-                "status": "success",
-                "error_message": None,
-                "width": width,
-                "height": height,
-                "original_width": width,
-                "original_height": height,
-                "exif": "{}",
-                "sha256": f"{sample:064x}",
-            }
-            total += len(data)
-            for kind, content in (
-                ("jpg", data),
-                ("json", json.dumps(facts, indent=4).encode()),
-                ("txt", caption.encode()),
-            ):
-                member = tarfile.TarInfo(f"{key}.{kind}")
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-    return total
-
-
-def photograph(rng: np.random.Generator) -> bytes:
-    """A JPEG with the size and about the bytes of one of COCO's."""
-    width, height = SIZES[int(rng.integers(len(SIZES)))]
-    picture = cv2.resize(pictures.photograph(rng), (width, height))
-    noise = rng.normal(0, NOISE * rng.uniform(0.2, 1.8), picture.shape)
-    whole = np.clip(picture + noise, 0, 255).astype(np.uint8)
-    return cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
 def measured(name: str, inputs: Path, before: Path | None) -> Measured:
