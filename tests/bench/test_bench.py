@@ -46,6 +46,7 @@ DEMOS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "marigold-nyuv2": ("marigold", {}, []),
     "marigold-scannet": ("marigold", {}, []),
     "moge-nyuv2": ("moge", {}, []),
+    "nuscenes-val-depth": ("nuscenes", {}, []),
     "nyuv2-depth": ("nyuv2", {"labeled": True}, []),
     "reasonseg-val": ("reasonseg", {}, []),
     "reasonseg-test": ("reasonseg", {}, []),

@@ -89,7 +89,8 @@ class Rows:
 
     def entry(self, query: Query) -> Entry:
         """The record of a query, without what the query does not mean."""
-        entries, places = _index(self.build.folder.full_path(INDEX), query.source)
+        digest = self.build.document["digest"]  # so that another build of the place is read anew
+        entries, places = _index(self.build.folder.full_path(INDEX), query.source, digest)
         (entry,) = entries.take([places[query.sample_id]])
         return plugins.narrowed(query.task, entry, query.number)
 
@@ -129,7 +130,7 @@ def _queries(build: Build, votes: int) -> Iterator[Query]:
 
 
 @functools.lru_cache(maxsize=64)
-def _index(folder: str, source: str) -> tuple[Entries, dict[str, int]]:
+def _index(folder: str, source: str, digest: str) -> tuple[Entries, dict[str, int]]:
     """The entries of a build's source, and the place of each by its id. Raises BuildError."""
     try:
         ids = pq.read_table(f"{folder}/{source}.parquet", columns=["id"])["id"].to_pylist()
