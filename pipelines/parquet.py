@@ -18,9 +18,10 @@ Licence: that of whoever made them, named by the option `licence`. Columns are n
   are tables, too, whose pictures are files. split: a word of the files' paths; where they have
   several it is to be said, all takes all.
 - a column of pictures has bytes of a file, image structs {bytes, path}, paths of files, or lists
-  of one struct or path. A path is relative to the table or to the root; a folder that only its
-  writer's machine has may stand before it. A row with several pictures in one column is left out:
-  a sample has one input and one edited picture.
+  of structs or paths. A path is relative to the table or to the root; a folder that only its
+  writer's machine has may stand before it. Of several in the column `image` of an edit the first is
+  the input and the others, up to 9, are references, each of a size of its own; such a row serves
+  for nothing but the edit. Several in another column leave the row out.
 - image: the column of the pictures: JPEG, PNG, WebP, TIFF, BMP or GIF by their first bytes.
 - size: two columns, [width, height], of the pictures as they are shown. Without it indexing reads
   every picture once, since Parquet is compressed.
@@ -186,8 +187,10 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     if "captions" in kinds:
         labels["captions"] = entry.captions
     frame = about.get("exif", picture_files.UNSAID)
+    references: tuple[bytes | Pixels, ...] = ()
     if "edited" in kinds:
         labels["edited"] = _edited(opened, view, about["fit"], frame)
+        references = picture_files.references(opened, view, frame)
     try:
         image = _image(opened, view, about.get("source"), frame)
     except BadSample as bad:
@@ -195,7 +198,7 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
             raise
         detail = f"{bad.detail}: that of its columns; without the option size it is measured"
         raise BadSample(bad.reason, detail, bad.file) from bad
-    return Sample(image=image, labels=labels)
+    return Sample(image=image, labels=labels, references=references)
 
 
 def doubts(root: Root, entries: Sequence[Entry]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -23,6 +23,9 @@ Licence: that of whoever made them; a record's `license` is kept. Two layouts, o
   on one side of a split.
 - size: `width` and `height` of the record, else the header of the input image, for which indexing
   reads 64 KiB a record (all of the file where that is not enough), and never a pixel.
+- references: further pictures that the instruction refers to, up to 9, each of a size of its own.
+  In a table the input is then a list, ["a.jpg", "c.jpg"], of which the first is the input; in tars
+  they are members reference1.jpg, reference2.jpg and so on.
 - both images are JPEG, PNG, WebP, TIFF, BMP or GIF, still pictures, of one size.
 - exif: shown (default): an image stands as every viewer shows it, turned by its EXIF orientation;
   stored: the tag turns nothing. `width` and `height` of a record are those of that frame.
@@ -40,6 +43,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vbdata.core.members import MOST, REFERENCE
 from vbdata.core.types import Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import safe
@@ -145,17 +149,33 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     Raises BadSample.
     """
     records.refuse(entry, kinds)
-    image = _read(root, entry, "image")
-    return Sample(image=image, labels={kind: _read(root, entry, kind) for kind in kinds})
-
-
-def _read(root: Root, entry: Entry, role: str) -> bytes | Pixels:
-    """One of the two images, of the entry's size. Raises BadSample."""
     record = records.unpack(entry.record) if entry.record else {}
+    image = _read(root, entry, "image", record)
+    labels = {kind: _read(root, entry, kind, record) for kind in kinds}
+    references = _references(root, entry, record) if "edited" in kinds else ()
+    return Sample(image=image, labels=labels, references=references)
+
+
+def _read(root: Root, entry: Entry, role: str, record: dict[str, Any]) -> bytes | Pixels:
+    """One of the two images, of the entry's size. record: the entry's. Raises BadSample."""
     frame = own.frame_of(record)
     if role not in record:
         return picture_files.read(root, entry, frame, role)
     return own.tar_image(root, entry, entry.files[role].path, Span(*record[role]), frame)
+
+
+def _references(root: Root, entry: Entry, record: dict[str, Any]) -> tuple[bytes | Pixels, ...]:
+    """The references, each of its own size. record: the entry's. Raises BadSample."""
+    frame = own.frame_of(record)
+    if "image" not in record:
+        return picture_files.references(root, entry, frame)
+    found = []
+    for number in range(1, entry.references + 1):
+        role = f"{REFERENCE}{number}"
+        path, span = entry.files[role].path, Span(*record[role])
+        data = tars.read(root, path, span)
+        found.append(picture_files.any_size(data, f"{path}/{span.name}", frame))
+    return tuple(found)
 
 
 def _of_tables(
@@ -190,18 +210,32 @@ def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> It
 
 def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]) -> Entry:
     """The entry of a line. Raises BadSample."""
+    given = row.get(names.input)
+    first, *more = given if isinstance(given, list) and given else [given]
+    if len(more) > MOST:
+        detail = f"{names.input} has {1 + len(more)} images: an input and up to {MOST} references"
+        raise BadSample("left out", f"{detail} are read")
     paths = []
-    for key in (names.input, names.output):
-        if not records.text(name := row.get(key)):
-            raise own.garbled(f"{key} is {name!r:.40}, expected text")
-        paths.append(safe(above + name))
+    for key, name in ((names.input, first), (names.output, row.get(names.output))):
+        paths.append(_path_of(key, name, above))
+    others = [_path_of(names.input, name, above) for name in more]
+    roles = [*ROLES, *(f"{REFERENCE}{number}" for number in range(1, 1 + len(more)))]
     entry = replace(
-        _bare("|".join(paths)),
+        _bare("|".join(paths + others)),
         files={
-            role: records.file_ref(path, known) for role, path in zip(ROLES, paths, strict=True)
+            role: records.file_ref(path, known)
+            for role, path in zip(roles, paths + others, strict=True)
         },
+        references=len(more),
     )
     return triplet.described(entry, row, row.get(names.instruction))
+
+
+def _path_of(key: str, name: Any, above: str) -> str:
+    """The path of an image by its name in a line. Raises BadSample."""
+    if not records.text(name):
+        raise own.garbled(f"{key} is {name!r:.40}, expected text")
+    return safe(above + name)
 
 
 def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
@@ -232,8 +266,15 @@ def _of_sample(root: Root, entry: Entry, tar: FileRef, parts: Parts, names: Name
     for extension in (f"{names.instruction}.txt", names.instruction):
         if instruction is None and extension in parts.texts:
             instruction = own.decoded(parts.texts[extension], "instruction")
-    record = records.pack(own.framed(dict(spans), names.frame))
-    entry = replace(entry, files=dict.fromkeys(ROLES, tar), record=record, labels=LABELS)
+    more = triplet.references(parts)
+    record = records.pack(own.framed(spans | more, names.frame))
+    entry = replace(
+        entry,
+        files=dict.fromkeys((*ROLES, *more), tar),
+        record=record,
+        labels=LABELS,
+        references=len(more),
+    )
     entry = triplet.described(entry, row, instruction)
     return own.measured(root, entry, names.frame, spans["image"])
 

@@ -3,6 +3,9 @@
 It is what an image editor was trained for, mixed in so that it is not forgotten. Nothing is drawn:
 the decoder is the identity.
 
+A record may have further pictures that its instruction refers to (`Entry.references`): they stand
+beside the input as reference1.jpg and so on, and the params say how many there are.
+
 Option in a recipe: `tasks: {edit: {instructions: verbatim}}` leaves instructions as they are. By
 default one becomes a sentence (vbdata.core.english.sentence), often after an opening such as "Edit
 this image:".
@@ -71,9 +74,11 @@ def ask(
     given = " ".join(rng.choice(entry.instructions).split())
     if not (wish := sentence(given)):
         raise BadSample("empty label", f"the instruction {given!r:.40} says nothing")
+    more = {"references": entry.references} if entry.references else {}
     if instructions != INSTRUCTIONS[0]:
-        return Ask(instruction=given, params={"instruction": given})
-    return Ask(instruction=prompt("edit", rng, instruction=wish), params={"instruction": wish})
+        return Ask(instruction=given, params={"instruction": given} | more)
+    text = prompt("edit", rng, instruction=wish)
+    return Ask(instruction=text, params={"instruction": wish} | more)
 
 
 def queries(columns: pa.Table) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vbdata.core import exif, images
+from vbdata.core.members import REFERENCE
 from vbdata.errors import BadSample
 
 from . import records
@@ -58,6 +59,27 @@ def framed(data: bytes, entry: Entry, path: str, frame: str) -> bytes | images.P
     if frame == UNSAID:
         raise BadSample("turned picture", f"its EXIF orientation is {turn}: {UNKNOWN}", path)
     return images.decode_shown(data, path) if frame == SHOWN else data
+
+
+def references(root: Root, entry: Entry, frame: str) -> tuple[bytes | images.Pixels, ...]:
+    """The references of an edit, in their order: files reference1 and so on. Raises BadSample."""
+    roles = [f"{REFERENCE}{number}" for number in range(1, entry.references + 1)]
+    return tuple(
+        any_size(records.read(root, entry, role), entry.files[role].path, frame) for role in roles
+    )
+
+
+def any_size(data: bytes, path: str, frame: str) -> bytes | images.Pixels:
+    """A picture file of whatever size as it is, or, to be shown turned, its pixels.
+
+    Raises BadSample as `framed` does, but for "wrong size".
+    """
+    if len(data) > images.MAX_BYTES:
+        raise BadSample("too large", f"{len(data)} bytes (at most {images.MAX_BYTES})", path)
+    turn = images.orientation(data, path)
+    if turn != exif.UPRIGHT and frame == UNSAID:
+        raise BadSample("turned picture", f"its EXIF orientation is {turn}: {UNKNOWN}", path)
+    return images.decode_shown(data, path) if turn != exif.UPRIGHT and frame == SHOWN else data
 
 
 def _why(size: tuple[int, int], turn: int, wanted: tuple[int, int], frame: str) -> str:

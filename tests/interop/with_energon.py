@@ -68,7 +68,10 @@ def test_every_sample_typed(folder: Path, truth: Truth, entry: str) -> None:
     data = get_val_dataset(path, split_part=truth.split, worker_config=HERE, batch_size=None)
     keys = []
     for sample in get_savable_loader(data):
-        picture, text, target = sample.sequence
+        picture, *more, text, target = sample.sequence
+        names = sorted(n for n in truth.images(sample.__key__) if n.startswith("reference"))
+        for each, name in zip(more, names, strict=True):
+            same_pixels(each, truth, sample.__key__, name)
         same_pixels(picture, truth, sample.__key__, truth.input)
         same_pixels(target, truth, sample.__key__, truth.target(sample.__key__))
         assert text == truth.text(sample.__key__)

@@ -148,7 +148,7 @@ def paths_of(folder: Path) -> Folder:
     return Folder(str(folder))
 
 
-def test_imgedit_names_files_and_rows_of_several_are_left_out(tmp_path: Path) -> None:
+def test_imgedit_names_files_and_further_ones_are_references(tmp_path: Path) -> None:
     def name(number: int) -> str:
         return f"results_add_part1/{number}.png"
 
@@ -163,10 +163,9 @@ def test_imgedit_names_files_and_rows_of_several_are_left_out(tmp_path: Path) ->
     before, after = both(root, found[0])
     assert np.array_equal(before, RGB[0])
     assert np.array_equal(after, RGB[2])
-    assert found[1].fault == (
-        "left out: row 1 of Parquet/add_part1.parquet: column input_images has 2 pictures: a "
-        "sample has one input and one edited picture, so rows with several are not read"
-    )
+    assert (found[1].fault, found[1].references) == ("", 1)
+    sample = parquet.load(root, found[1], ["edited"])
+    assert [sample.image, *sample.references] == PNG[:2]
     assert found[2].fault.startswith("missing: row 2 of Parquet/add_part1.parquet: edited: column")
     assert found[3].fault.startswith("garbled annotation: row 3 of")
 
@@ -314,7 +313,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("listed", [pa.list_, pa.large_list])
-def test_of_lists_of_references_rows_with_one_are_read(
+def test_of_lists_the_first_is_the_input_and_the_rest_are_references(
     tmp_path: Path, way: str, listed: Any
 ) -> None:
     counts = [1, 3, 0, 1, 2, None, 1]
@@ -324,13 +323,12 @@ def test_of_lists_of_references_rows_with_one_are_read(
     root = tree(tmp_path, columns, **WAYS[way])
     found = entries(root, image="refs", edited={"column": "b", "instructions": "t"})
     for number, (entry, count) in enumerate(zip(found, counts, strict=True)):
-        if count == 1:
-            assert entry.fault == ""
+        if count:
+            assert (entry.fault, entry.references) == ("", count - 1)
             assert np.array_equal(both(root, entry)[0], RGB[number])
-        elif count:
-            assert entry.fault.startswith(
-                f"left out: row {number} of a.parquet: column refs has {count} p"
-            )
+            sample = parquet.load(root, entry, ["edited"])
+            wanted = [*PNG[number:], *PNG][1:count]
+            assert [*sample.references] == wanted
         else:
             assert entry.fault == f"missing: row {number} of a.parquet: column refs has no bytes"
 
@@ -348,7 +346,7 @@ def test_a_recipe_alone_makes_samples_of_two_sizes(tmp_path: Path) -> None:
     }
     tree(tmp_path / "data", columns)
     text = (
-        "name: mine\nseed: 1\nsamples: 2\nimage: {input: png}\n"
+        "name: mine\nseed: 1\nsamples: 2\nimage: {input: png, target: png}\n"
         "tasks: {edit: {instructions: verbatim}}\nsources:\n"
         f"  mine: {{dataset: parquet, root: {tmp_path / 'data'}, camera: [60, 60, 31.5, 23.5], "
         "tasks: {edit: 1}}\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from vbdata.core import members as names
 from vbdata.publish import croissant, wids
-from vbdata.publish.facts import braces, input_extension, members, targets
+from vbdata.publish.facts import braces, input_extension, members, references, targets
 
 WEBDATASET = """\
 import webdataset  # pip install webdataset
@@ -50,7 +50,7 @@ data = get_train_dataset(
     shuffle_buffer_size=100, max_samples_per_sequence=100, repeat=False,
 )
 for sample in get_savable_loader(data):
-    picture, instruction, target = sample.sequence  # uint8 [3, H, W], str, uint8 [3, H, W]
+    picture, <more>instruction, target = sample.sequence  # uint8 [3, H, W], str, uint8 [3, H, W]
 """
 CRUDE = """\
 from typing import Any
@@ -144,6 +144,7 @@ def _pictures(manifest: Mapping[str, Any]) -> dict[str, str]:
     found, counts = targets(manifest), {m.extension: m.samples for m in members(manifest)}
     masked = counts.get(names.VALID) == manifest["samples"]
     marks = {
+        "<more>": "*references, " if references(manifest) else "",
         "<or None>": "" if masked else " | None",
         "<if any>": "" if masked else f' if "{names.VALID}" in raw else None',
         "<valid of raw>": f'raw["{names.VALID}"]',

@@ -94,7 +94,8 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     kind = task.NEEDS[0]
     if plugins.photograph(row.task):
         target = picture if kind == "image" else _target(sample, entry, kind, geometry)
-        return _photograph(encoded, target, spec, reads)
+        more = _references(sample, entry, spec)
+        return _photograph(encoded, target, more, spec, reads)
     label = picture.pixels if kind == "image" else sample.labels[kind]
     if isinstance(label, Label):
         label = moved(label, NUMPY)
@@ -115,12 +116,37 @@ def _target(sample: Sample, entry: Entry, kind: str, geometry: Geometry) -> Pict
     return Picture(sample.labels[kind], geometry, file)
 
 
-def _photograph(given: bytes, target: Picture, spec: Mapping[str, Any], reads: Reads) -> Drawn:
-    """The pictures of a sample whose target is a photograph. given: the encoded input."""
+def _references(sample: Sample, entry: Entry, spec: Mapping[str, Any]) -> dict[str, bytes]:
+    """The references of a record by extension, each at the output size of its own."""
+    found: dict[str, bytes] = {}
+    for number, image in enumerate(sample.references, 1):
+        role = f"{members.REFERENCE}{number}"
+        file = entry.files[role].path if role in entry.files else ""
+        width, height = (
+            images.size(image, file) if isinstance(image, bytes) else image.shape[1::-1]
+        )
+        geometry = geometry_for(width, height, spec["max_pixels"], spec["multiple_of"])
+        kind, data = Picture(image, geometry, file).stored(spec["target"])
+        found[members.picture(role, kind)] = data
+    return found
+
+
+def _photograph(
+    given: bytes,
+    target: Picture,
+    references: Mapping[str, bytes],
+    spec: Mapping[str, Any],
+    reads: Reads,
+) -> Drawn:
+    """The pictures of a sample whose target is a photograph.
+
+    given: the encoded input; references: further pictures of the question, by extension.
+    """
     name, data = target.stored(spec["target"])
     pictures = {
         members.picture(members.INPUT, spec["input"]): given,
         members.picture(members.TARGET, name): data,
+        **references,
     }
     if spec["target"] == "png":
         pictures[members.VALID] = full_mask(target.geometry.height, target.geometry.width)

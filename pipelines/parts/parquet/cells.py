@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vbdata.core.members import REFERENCE
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample
 from vbdata.storage.root import Root
@@ -111,6 +112,7 @@ def view(entry: Entry, row: int, packed: Mapping[str, Any], root: Cells) -> Entr
     files = dict(entry.files)
     for role, (column, page, dictionary, *rest) in packed.items():
         path = name(files[role].path, row, column)
+        path += f", {role}" if role.startswith(REFERENCE) else ""  # others of the same list
         place = ValuePlace(Page(*page), Page(*dictionary) if dictionary else None)
         root.cells[path] = Cell(files[role].path, column, place, *rest)
         files[role] = FileRef(path=path, size=0)

@@ -82,6 +82,10 @@ def _entry(file: FileRef, row: Row, about: Context) -> Entry:
     for kind, add in labels.ADDED.items():
         if kind != "captions" and getattr(about.spec, kind) is None:
             continue
+        if draft.entry.references and kind != "edited":
+            if kind != "captions" or about.spec.captions:
+                draft.lost.append(f"left out: {kind}: the row has several pictures, for an edit")
+            continue
         before = draft.entry, dict(draft.about), dict(draft.about["cells"])
         try:
             add(draft, file, about)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vbdata.core.glance import glance
 from vbdata.core.images import MAX_BYTES
+from vbdata.core.members import MOST, REFERENCE
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample
 
@@ -53,18 +54,31 @@ def add(draft: Draft, file: FileRef, role: str, about: Context) -> None:
     column, row = about.spec.pictures[role], draft.row
     if column in row.lost:
         raise row.lost[column]
-    if column in row.several:
-        raise _several(column, row.several[column])
     files = dict(draft.entry.files)
+    if column in row.several:
+        more = row.several[column]
+        _refuse_several(role, column, 1 + len(more), about)
+        for number, other in enumerate(more, 1):
+            files[f"{REFERENCE}{number}"] = file
+            draft.about["cells"][f"{REFERENCE}{number}"] = cells.packed(other)
+        draft.entry = replace(draft.entry, files=files, references=len(more))
     cell, named = row.cells.get(column), row.values.get(column)
     if cell is not None and not _is_named(draft, role, file, about):
         files[role] = file
         draft.about["cells"][role] = cells.packed(cell)
     else:
-        path = _path(row.values[column + tables.PATH] if cell else named, column, file, about)
-        files[role] = FileRef(path=path, size=about.places.sizes.get(path, records.MISSING))
-        if path not in about.places.sizes:
-            raise BadSample("missing", f"column {column} names no file that is there: {path!r:.80}")
+        value = row.values[column + tables.PATH] if cell else named
+        several = value if isinstance(value, list) and value else [value]
+        _refuse_several(role, column, len(several), about)
+        for number, each in enumerate(several):
+            path = _path(each, column, file, about)
+            of = f"{REFERENCE}{number}" if number else role
+            files[of] = FileRef(path=path, size=about.places.sizes.get(path, records.MISSING))
+            if path not in about.places.sizes:
+                detail = f"column {column} names no file that is there: {path!r:.80}"
+                raise BadSample("missing", detail)
+        if len(several) > 1:
+            draft.entry = replace(draft.entry, references=len(several) - 1)
     draft.entry = replace(draft.entry, files=files)
 
 
@@ -83,25 +97,25 @@ def _is_named(draft: Draft, role: str, file: FileRef, about: Context) -> bool:
 
 
 def _path(value: Any, column: str, file: FileRef, about: Context) -> str:
-    """The file that a row names. Raises BadSample, "left out" for several."""
-    several = value if isinstance(value, list) else [value]
-    if len(several) > 1:
-        raise _several(column, len(several))
-    if not several or not records.text(several[0]) or not several[0].strip() or "\0" in several[0]:
+    """The file that a row names. Raises BadSample."""
+    if not records.text(value) or not value.strip() or "\0" in value:
         raise own.garbled(f"column {column} is {value!r:.40}, expected a path")
-    if "://" in several[0]:
-        detail = f"column {column} has an address, {several[0]!r:.80}: it is to be downloaded first"
+    if "://" in value:
+        detail = f"column {column} has an address, {value!r:.80}: it is to be downloaded first"
         raise BadSample("missing", detail)
-    return _beside(several[0], file, about) or about.places.path(several[0])
+    return _beside(value, file, about) or about.places.path(value)
 
 
-def _several(column: str, count: int) -> BadSample:
-    """What to raise for a row with several pictures in a column."""
-    detail = (
-        f"column {column} has {count} pictures: a sample has one input and one edited picture, so "
-        "rows with several are not read"
-    )
-    return BadSample("left out", detail)
+def _refuse_several(role: str, column: str, count: int, about: Context) -> None:
+    """Raise BadSample("left out") for several pictures in a column that can have but one.
+
+    The first of several inputs of an edit is its input, the others are references.
+    """
+    if count == 1 or (role == "image" and about.spec.edited and count <= 1 + MOST):
+        return
+    can = f"an input and up to {MOST} references" if about.spec.edited else "one input"
+    detail = f"column {column} has {count} pictures: a sample has {can} and one edited picture"
+    raise BadSample("left out", f"{detail}, so the row is not read")
 
 
 def _beside(named: Any, file: FileRef, about: Context) -> str:

@@ -35,14 +35,15 @@ BYTES = ("binary", "large_binary", "binary_view")
 class Row:
     """A row. values, cells: by column; lost: columns that are damaged here, and how.
 
-    several: columns of lists with more than one picture, and how many; the cell is of the first.
+    several: columns of lists with more than one picture, and the cells of the others; the cell in
+    `cells` is of the first.
     """
 
     number: int
     values: dict[str, Any]
     cells: dict[str, Cell] = field(default_factory=dict)
     lost: dict[str, BadSample] = field(default_factory=dict)
-    several: dict[str, int] = field(default_factory=dict)
+    several: dict[str, list[Cell]] = field(default_factory=dict)
 
 
 class Lost(NamedTuple):
@@ -139,7 +140,7 @@ def _of_parquet(root: Root, file: FileRef, wanted: Wanted) -> Iterator[Row | Los
             for place, row in enumerate(values):
                 cells = {c: e.cells[place] for c, e in found.items() if place < len(e.cells)}
                 lost = {c: e.bad for c, e in found.items() if e.bad and c not in cells}
-                several = {c: n for c, e in found.items() if (n := e.count(place)) > 1}
+                several = {c: more for c, e in found.items() if (more := e.more(place))}
                 yield Row(first + place, row, cells, lost, several)
         first += about.rows
 
@@ -173,16 +174,16 @@ def _texts(opened: Opened, wanted: Wanted, path: str) -> list[str]:
 class _Column(NamedTuple):
     """A column of a row group. cells: of its rows, of lists the first; bad: why there are no more.
 
-    lengths: of its lists, empty for a column that has none.
+    rest: of its rows, the further cells of lists with several; rows without any are left out.
     """
 
     cells: list[Cell]
     bad: BadSample | None
-    lengths: list[int]
+    rest: dict[int, list[Cell]]
 
-    def count(self, place: int) -> int:
-        """How many pictures a row has, if that is in a list."""
-        return self.lengths[place] if self.lengths else 0
+    def more(self, place: int) -> list[Cell]:
+        """The pictures of a row behind the first, if it has a list of several."""
+        return self.rest.get(place, [])
 
 
 def _cells(
@@ -203,7 +204,11 @@ def _cells(
             found += [Cell(file.path, column, place, k, *chunk[3:]) for k in range(count)]
     except BadSample as err:
         bad = err
+    rest: dict[int, list[Cell]] = {}
     if lengths:
-        starts = itertools.accumulate((max(1, count) for count in lengths[:-1]), initial=0)
-        found = [found[start] for start in starts if start < len(found)]
-    return _Column(found, bad, lengths)
+        starts = [*itertools.accumulate((max(1, count) for count in lengths), initial=0)]
+        for row, (start, end) in enumerate(itertools.pairwise(starts)):
+            if end - start > 1 and end <= len(found):
+                rest[row] = found[start + 1 : end]
+        found = [found[start] for start in starts[:-1] if start < len(found)]
+    return _Column(found, bad, rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from vbdata.core.members import MOST, REFERENCE
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample
 
@@ -30,6 +31,17 @@ def image(parts: Parts, name: str) -> Span:
         detail = f"{len(extensions)} images {name!r} among {sorted(parts.spans)}"
         raise BadSample("missing", detail)
     return parts.spans[extensions[0]]
+
+
+def references(parts: Parts) -> dict[str, Span]:
+    """The members of a sample that are references, by role: reference1 to the first that is not."""
+    found: dict[str, Span] = {}
+    for number in range(1, MOST + 1):
+        role = f"{REFERENCE}{number}"
+        if not any(role in _names_of_image(each) for each in parts.spans):
+            break
+        found[role] = image(parts, role)
+    return found
 
 
 def _names_of_image(extension: str) -> tuple[str, ...]:
