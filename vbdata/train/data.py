@@ -1,7 +1,9 @@
 """Open finished builds and read any one of their samples by its bytes in the tar.
 
 A build may lie on disk or behind any fsspec URL; a sample is one read of a byte range. What does
-not agree with the manifest ends the run: training never skips a sample in silence.
+not agree with the manifest ends the run: training never skips a sample in silence. A model is given
+one input: further pictures of an edit's question (references) are not read, and `Corpus.references`
+says how many samples have some.
 """
 
 from __future__ import annotations
@@ -73,6 +75,17 @@ class Corpus:
     def tasks(self) -> tuple[str, ...]:
         """All tasks, sorted."""
         return tuple(sorted({task for _, task in self.cells}))
+
+    @property
+    def references(self) -> int:
+        """How many samples have further pictures beside the input, which no model is given."""
+        first = f"{members.REFERENCE}1"
+        return sum(
+            count
+            for build in self.builds
+            for name, count in build.manifest.members.items()
+            if members.role(name) == first
+        )
 
     def task(self, row: int) -> str:
         """A row's task."""

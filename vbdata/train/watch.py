@@ -43,6 +43,8 @@ def mixture_lines(corpus: Corpus, sampler: Sampler) -> Iterator[str]:
         yield f"{cell[0]:<16}{cell[1]:<12}{int(own):>10}{share:>12.6f}{count:>10}"
     sizes = ", ".join(f"{w}x{h}" for w, h in sampler.sizes)
     yield f"{len(corpus)} samples; sizes {sizes}"
+    if corpus.references:
+        yield f"{corpus.references} samples have references, which the model is not given"
 
 
 class Watch:
