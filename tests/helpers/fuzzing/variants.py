@@ -43,10 +43,12 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant(written={"frames": 3}),
         Variant({"preset": "blenderproc"}, {"frames": 2, "hdf5": True}),
     ),
+    "genai_bench": (Variant(), Variant({"model": ""})),
     "hypersim": (
         Variant(written={"frames": 1}),
         Variant({"image": "preview", "split": "all"}, {"frames": 1}),
     ),
+    "imgedit_bench": (Variant(), Variant({"suite": "uge"})),
     "kitti": tuple(Variant(written={"frames": 12}, packed=kind) for kind in ("", "zip", "tar")),
     "marigold": (
         Variant({"part": "kitti"}),
