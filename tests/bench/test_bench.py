@@ -21,6 +21,8 @@ from vbdata.bench.export import forms, place
 from vbdata.bench.rows import Rows
 from vbdata.cli.app import app
 from vbdata.errors import RecipeError
+from vbdata.publish.rebuild import recipe_text
+from vbdata.recipe.recipe import parse_recipe
 from vbdata.storage.folder import Folder
 
 pytestmark = [
@@ -241,6 +243,23 @@ def test_the_page_shows_the_worst_answers_first(raw: Any, tmp_path: Path) -> Non
     report.write_text(report.read_text().replace(str(build), str(tmp_path / "gone")))
     run("table", report, "--html", page)
     assert "no pictures:" in page.read_text()
+
+
+def test_its_build_is_one_like_any_other(raw: Any, tmp_path: Path) -> None:
+    build = built(raw, "refcoco-val", tmp_path / "built")
+    for words in (
+        ["verify", build],
+        ["stats", build],
+        ["report", build, "--out", tmp_path / "page.html"],
+        ["lock", build, "--out", tmp_path / "l.lock.json"],
+        ["eval", build],
+    ):
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == 0, (words, result.output, result.exception)
+    text = recipe_text(json.loads((build / "manifest.json").read_text()))
+    again = parse_recipe(text, "card", tmp_path, {"refcoco": [str(raw("refcoco-val"))]})
+    digest = json.loads((build / "manifest.json").read_text())["recipe_sha256"]
+    assert again.digest() == digest, "its card has the whole recipe"
 
 
 def test_a_build_whose_samples_are_drawn_is_refused(demo_build: Path) -> None:

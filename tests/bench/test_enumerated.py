@@ -16,7 +16,7 @@ from vbdata.bench.facts import benchmark
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build, planned
 from vbdata.engine.progress import Watcher
-from vbdata.errors import RecipeError
+from vbdata.errors import BuildError, RecipeError
 from vbdata.manifest.opened import open_build
 from vbdata.planning.plan import Plan
 from vbdata.recipe.recipe import Recipe, parse_recipe
@@ -148,10 +148,14 @@ def test_what_is_absent_is_named_with_its_cause(
         "max_bad: 1",
     )
     kept = Kept()
-    build(recipe, Folder(str(out)), How(workers=1, ray=None, device="cpu"), kept)
-    counted = write_count(benchmark("nyuv2-depth"), kept.plan, Folder(str(out)))
-    assert counted == count_of(Folder(str(out)))
-    (line,) = counted["sources"]
+    manifest = build(recipe, Folder(str(out)), How(workers=1, ray=None, device="cpu"), kept)
+    digest = manifest["digest"]
+    counted = write_count(benchmark("nyuv2-depth"), kept.plan, Folder(str(out)), digest)
+    assert counted == count_of(Folder(str(out)), digest)
+    with pytest.raises(BuildError, match="is of another build"):
+        count_of(Folder(str(out)), "0" * 64)
+    line, unbuilt = counted["sources"]
+    assert (unbuilt["source"], unbuilt["built"], unbuilt["official"]) == ("nyuv2", 0, 654)
     whole = sorted(f"rgb/{name}.jpg" for name, state in files.items() if state == "whole")
     assert open_build(Folder(str(out))).columns(("sample_id",))["sample_id"].to_pylist() == whole
     assert (line["built"], line["official"]) == (len(whole), None)

@@ -73,4 +73,4 @@ def build_benchmark(
     counting = Counting(watcher or Watcher())
     manifest = run(recipe, out, how, counting)
     assert counting.plan is not None, "a build that ends has told its plan"
-    return manifest, write_count(benchmark, counting.plan, out)
+    return manifest, write_count(benchmark, counting.plan, out, manifest["digest"])

@@ -56,11 +56,15 @@ class Counting(Watcher):
         self._inner.step(state)
 
 
-def write_count(benchmark: Benchmark, plan: Plan, out: Folder) -> dict[str, Any]:
-    """Count a finished build against the official set, write that beside its plan, return it."""
+def write_count(benchmark: Benchmark, plan: Plan, out: Folder, digest: str) -> dict[str, Any]:
+    """Count a finished build against the official set, write that beside its plan, return it.
+
+    digest: of its manifest, by which a count of an earlier state is told.
+    """
     lost, built = _quarantined(out), {cell.source for cell in plan.cells}
     counted = {
         "benchmark": benchmark.name,
+        "build": digest,
         "sources": [
             *(_source(benchmark, plan, cell, lost) for cell in plan.cells),
             *(_unbuilt(name, size) for name, size in benchmark.size.items() if name not in built),
@@ -70,14 +74,16 @@ def write_count(benchmark: Benchmark, plan: Plan, out: Folder) -> dict[str, Any]
     return counted
 
 
-def count_of(out: Folder) -> dict[str, Any]:
-    """What `write_count` wrote. Raises BuildError if a folder holds none."""
+def count_of(out: Folder, digest: str) -> dict[str, Any]:
+    """What `write_count` wrote of a build of this digest. Raises BuildError if there is none."""
     try:
         counted: dict[str, Any] = json.loads(out.read(COUNT))
-    except (BadSample, OSError, ValueError) as err:
-        raise BuildError(
-            f"{out.url}: no {COUNT}; benchmarks are built by vbdata bench build"
-        ) from err
+        if counted["build"] != digest:
+            raise BuildError(
+                f"{out.url}: {COUNT} is of another build; run vbdata bench build again"
+            )
+    except (BadSample, OSError, ValueError, KeyError, TypeError) as err:
+        raise BuildError(f"{out.url}: no {COUNT}; vbdata bench build writes it") from err
     return counted
 
 

@@ -117,7 +117,7 @@ def _score_one(shared: _Shared, query: Query, sums: _Sums) -> None:
 def _report(
     benchmark: Benchmark, rows: Rows, sums: _Sums, names: Sequence[str], sets: int
 ) -> Report:
-    counted = count_of(rows.build.folder)
+    counted = count_of(rows.build.folder, rows.build.document["digest"])
     causes = Counter[str](fault.cause for fault in sums.faults)
     whole = not causes["missing"] and not causes["unreadable"]
     by_source = {
