@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -123,7 +122,8 @@ def test_the_bytes_are_those_of_the_build(
         }
         assert (out / line["target"]).read_bytes() == target_of(parts)
         assert bool(line["control"]) is not row["blank_input"]
-        assert line["part"] == ("text2image" if row["blank_input"] else "pairs")
+        part = line["part"].removesuffix("-2")  # two sizes that diffusion-pipe would mix up
+        assert part == ("text2image" if row["blank_input"] else "pairs")
         mask = parts.get("valid.png", full_mask(row["height"], row["width"]))
         for path, data in ((line["control"], parts["input.jpg"]), (line["mask"], mask)):
             assert not path or (out / path).read_bytes() == data
@@ -201,18 +201,6 @@ def target_of(parts: dict[str, bytes]) -> bytes:
     return found
 
 
-def test_what_is_told_of_sizes_that_trainers_change(demo_build: Path, tmp_path: Path) -> None:
-    make(demo_build, tmp_path / "out", format="diffusion-pipe")
-    card = (tmp_path / "out" / "README.md").read_text()
-    assert "**Not all sides are multiples of 16 pixels" in card
-    config = tomllib.loads((tmp_path / "out" / "dataset.toml").read_text())
-    sizes = {size_of(path) for path in (tmp_path / "out").glob("*/target/*.png")}
-    shapes = [w / h for w, h in sizes]
-    assert config["min_ar"] == pytest.approx(min(shapes), abs=1e-3)
-    assert config["max_ar"] == pytest.approx(max(shapes), abs=1e-3)
-    assert config["resolutions"][0] ** 2 >= max(w * h for w, h in sizes)
-
-
 # --- as the trainers read them -------------------------------------------------------------------
 
 
@@ -273,16 +261,16 @@ def test_ai_toolkit(built: Path, exported: dict[str, Path]) -> None:
     assert [("control_path" in data) for data in process["datasets"]] == [True, False]
 
 
-def test_diffusion_pipe(built: Path, tmp_path: Path) -> None:
-    """Of sources whose sizes have different shapes, each its own bucket."""
-    out, sources = tmp_path / "out", ("coco", "kitti")
-    make(built, out, format="diffusion-pipe", sources=sources)
+def test_diffusion_pipe(exported: dict[str, Path], built: Path) -> None:
+    """Two sizes of this build have one shape: they lie in two directories."""
+    out = exported["diffusion-pipe"]
     config = tomllib.loads((out / "dataset.toml").read_text())
-    shapes = sorted(config["size_buckets"], key=lambda bucket: bucket[-1], reverse=True)
-    logs = np.log(np.asarray([w / h for w, h, _ in shapes]))
+    assert "size_buckets" not in config
     keys = set()
     for directory in config["directory"]:
-        assert set(directory) <= {"path", "control_path", "mask_path"}
+        assert set(directory) <= {"path", "control_path", "mask_path", "size_buckets"}
+        buckets = np.asarray(directory["size_buckets"])
+        logs = np.log(np.unique(np.round([w / h for w, h, _ in buckets], 3)))
         stems = {
             name: {path.stem for path in (out / directory[name]).glob("*")}
             for name in ("control_path", "mask_path")
@@ -294,11 +282,12 @@ def test_diffusion_pipe(built: Path, tmp_path: Path) -> None:
             assert all(file.stem in found for found in stems.values())
             assert file.with_suffix(".txt").read_text().strip()
             width, height = size_of(file)
-            nearest = shapes[int(np.argmin(np.abs(math.log(width / height) - logs)))]
-            assert nearest == [width, height, 1], "it is not resized"
+            nearest = buckets[np.argmin(np.abs(np.log(width / height) - logs))]
+            assert nearest.tolist() == [width, height, 1], "it is not resized"
             keys.add(file.stem)
-    assert keys == {row["key"] for row in rows_of(built) if row["source"] in sources}
-    assert [("control_path" in each) for each in config["directory"]] == [True, False]
+    assert keys == {row["key"] for row in rows_of(built)}
+    controls = {each["path"]: "control_path" in each for each in config["directory"]}
+    assert controls == {"pairs/target": True, "pairs-2/target": True, "text2image/target": False}
 
 
 def test_diffsynth(built: Path, exported: dict[str, Path]) -> None:
@@ -374,11 +363,13 @@ def test_samples_without_an_input(
 def test_split_by_task(name: str, built: Path, tmp_path: Path) -> None:
     report = make(built, tmp_path / "out", format=name, split_by_task=True)
     counts = Counter(row["task"] for row in rows_of(built))
-    assert {part["part"]: part["samples"] for part in report["parts"]} == counts
+    found: Counter[str] = Counter()
+    for part in report["parts"]:
+        found[part["part"].removesuffix("-2")] += part["samples"]
+        targets = (tmp_path / "out" / part["part"] / "target").iterdir()
+        assert len([path for path in targets if path.suffix != ".txt"]) == part["samples"]
+    assert found == counts
     assert [p["part"] for p in report["parts"] if not p["control"]] == [BLANK_TASK]
-    for task, count in counts.items():
-        found = (tmp_path / "out" / task / "target").iterdir()
-        assert len([path for path in found if path.suffix != ".txt"]) == count
 
 
 def test_only_some_tasks_and_sources(built: Path, tmp_path: Path) -> None:
@@ -440,12 +431,13 @@ def test_captions_of_any_text() -> None:
         ("diffsynth", "prompt"),
         ("musubi", "caption"),
     ):
-        line = format_of(name).line(item)
+        line = format_of(name).line(item, format_of(name).ANY)
         assert line is not None
         assert json.loads(json.dumps(line))[key] == text
-    summary = Summary(name='a "name"\n', order={})
-    summary.add(item)
     for name in FORMATS:
+        layout = format_of(name).layout(Counter({(16, 16): 1}), format_of(name).ANY)
+        summary = Summary(name='a "name"\n', order={}, layout=layout)
+        summary.add(item)
         for path, config in format_of(name).configs(summary).items():
             assert (tomllib.loads if path.endswith("toml") else yaml.safe_load)(config)
 
@@ -504,7 +496,7 @@ def test_folders_that_are_refused(built: Path, demo_build: Path, tmp_path: Path)
         make(built, built / "folders", format="musubi")
     make(built, tmp_path / "out", format="musubi")
     with pytest.raises(BuildError, match="another export: build: "):
-        make(demo_build, tmp_path / "out", format="musubi")
+        make(demo_build, tmp_path / "out", format="musubi", odd_sizes="keep")
     (tmp_path / "file").write_text("")
     with pytest.raises(BuildError, match="cannot be used"):
         make(built, tmp_path / "file" / "out", format="musubi")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vbdata.export.parts.sizes import all_sizes, described
+from vbdata.export.parts.sizes import all_sizes, described, reasons
 from vbdata.export.parts.types import Format, Part, Summary
 from vbdata.recipe.licences import commercial
 
@@ -42,7 +42,7 @@ def card(summary: Summary, form: Format) -> str:
             _contents(summary, form),
             "## Train\n",
             form.howto(summary).rstrip() + "\n",
-            described(all_sizes(summary.parts.values())) + "\n",
+            described(all_sizes(summary.parts.values()), summary.layout, form.TRAINER) + "\n",
             DECODE,
             "## Licences\n",
             "Each sample keeps the licence of its record; `license` in `vbdata.jsonl`. Share-alike "
@@ -57,7 +57,8 @@ def _contents(summary: Summary, form: Format) -> str:
     return "\n".join(
         [
             f"{summary.samples} samples of the vbdata build `{summary.order['build'][:16]}`, "
-            f"written by `vbdata export --to {summary.order['format']}`. Format: {form.HOMEPAGE}\n",
+            f"written by `vbdata export --to {summary.order['format']}{_model(summary)}`. "
+            f"Format: {form.HOMEPAGE}\n",
             _table(("source", "task", "samples"), cells),
             *(f"- `{part.name}/`: {_part(part)}" for part in summary.ordered),
             *_left_out(summary),
@@ -74,8 +75,15 @@ def _contents(summary: Summary, form: Format) -> str:
     )
 
 
+def _model(summary: Summary) -> str:
+    return f" --model {summary.order['model']}" if summary.chosen else ""
+
+
 def _part(part: Part) -> str:
     control = "`control/`, the input image, and " if part.control else "no input image; "
+    if part.references:
+        more = ", ".join(f"`reference{n}/`" for n in range(1, 1 + part.references))
+        control = f"`control/`, the input image, {more}, further pictures of the question, and "
     mask = ", `mask/`, valid pixels" if part.mask else ""
     return f"{part.samples} samples: {control}`target/`, the answer{mask}"
 
@@ -84,6 +92,16 @@ def _left_out(summary: Summary) -> list[str]:
     policy, lines = summary.order["blank"], list[str]()
     if summary.skipped:
         lines.append(f"- {summary.skipped} samples without an input image were left out")
+    if summary.unseen:
+        lines.append(
+            f"- {summary.unseen} samples were left out whose prompts refer to further pictures, "
+            "which this trainer does not take"
+        )
+    if summary.odd:
+        lines.append(
+            f"- {summary.odd.total()} samples that the trainer would resize were left out: "
+            f"{reasons(summary.odd, summary.layout.odd)}"
+        )
     if policy == "keep":
         lines.append("- samples of text-to-image tasks have a black control image")
     chosen = [*summary.order["tasks"], *summary.order["sources"]]

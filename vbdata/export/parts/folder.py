@@ -70,13 +70,16 @@ def finish(out: Folder, shards: int, summary: Summary, form: Format) -> None:
             for number in range(shards):
                 for line in read_done(out, number):
                     if line.item is None:
-                        summary.skipped += 1
+                        summary.odd.update([line.odd] if line.odd else [])
+                        summary.unseen += line.unseen
+                        summary.skipped += not (line.unseen or line.odd)
                         continue
                     item = line.item
                     summary.add(item)
                     paths = {name: getattr(item, name) for name in ("target", "control", "mask")}
+                    paths |= {"references": list(item.references)} if item.references else {}
                     writer.line(ROWS, line.row | paths | {"part": item.part})
-                    metadata = form.line(item)
+                    metadata = form.line(item, summary.layout.model)
                     if metadata is not None:
                         writer.line(f"{item.part}/metadata.jsonl", metadata)
                     for path in sorted(line.sums):
@@ -111,8 +114,16 @@ def report(summary: Summary) -> dict[str, Any]:
         "order": dict(summary.order),
         "samples": summary.samples,
         "skipped_without_input": summary.skipped,
+        **({"skipped_odd_sizes": odd} if (odd := summary.odd.total()) else {}),
+        "skipped_with_references": summary.unseen,
         "parts": [
-            {"part": p.name, "samples": p.samples, "control": p.control, "mask": p.mask}
+            {
+                "part": p.name,
+                "samples": p.samples,
+                "control": p.control,
+                "mask": p.mask,
+                "references": p.references,
+            }
             for p in summary.ordered
         ],
         "cells": [
@@ -160,6 +171,8 @@ def _choice(summary: Summary) -> str:
     order = summary.order
     tasks, sources = (", ".join(order[name]) or "all" for name in ("tasks", "sources"))
     skipped = f" but the {summary.skipped} without an input image" if summary.skipped else ""
+    if odd := summary.odd.total():
+        skipped += f" but the {odd} that the trainer would resize"
     return f"the build has no sample{skipped} of tasks ({tasks}) in sources ({sources})"
 
 

@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 
 from vbdata import plugins
 from vbdata.core import members as names
-from vbdata.export.parts.types import PAIRS, TEXT2IMAGE, ExportOptions, Format, Item
+from vbdata.export.parts.types import (
+    PAIRS,
+    TEXT2IMAGE,
+    ExportOptions,
+    Format,
+    Item,
+    Layout,
+    Size,
+)
 from vbdata.manifest.opened import Build
 from vbdata.shard.picture import full_mask
 from vbdata.shard.tar import TarMember, members
@@ -28,13 +36,16 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # of a key or a task, as 
 class WrittenSample(NamedTuple):
     """One line of a finished shard's list.
 
-    item: None if the sample was left out; row: its row of the manifest, without `shard`; sums:
-    SHA-256 of its files, by path in the exported folder.
+    item: None if the sample was left out; unseen: whether because of its references; row: its row
+    of the manifest, without `shard`; sums: SHA-256 of its files, by path in the exported folder;
+    odd: the size for which it was left out, if that is why.
     """
 
     item: Item | None
     row: dict[str, Any]
     sums: dict[str, str]
+    unseen: bool = False
+    odd: Size | None = None
 
 
 def done_path(number: int) -> str:
@@ -43,21 +54,22 @@ def done_path(number: int) -> str:
 
 
 def export_shard(
-    build: Build, number: int, options: ExportOptions, form: Format, out: Folder
+    build: Build, number: int, options: ExportOptions, form: Format, layout: Layout, out: Folder
 ) -> None:
     """Write the files of a shard's chosen samples, then the list of them.
 
-    number: the shard's, counted from 0. Raises BuildError if the tar is not what the manifest says
-    or a name in it cannot be a file's; ValueError or BadSample if it is no tar; OSError.
+    number: the shard's, counted from 0; layout: of all samples. Raises BuildError if the tar
+    is not what the manifest says or a name in it cannot be a file's; ValueError or BadSample if it
+    is no tar; OSError.
     """
-    rows = {row["key"]: row for row in build.shard_rows(number) if _wanted(row, options)}
+    rows = {row["key"]: row for row in build.shard_rows(number) if options.wants(row)}
     lines: list[str] = []
     keys: list[str] = []
     if rows:
         with build.tar(number) as path:
             for key, parts in _samples(members(path)):
                 if key in rows:
-                    lines.append(_write(build, rows[key], parts, options, form, out))
+                    lines.append(_write(build, rows[key], parts, options, form, layout, out))
                     keys.append(key)
     if keys != list(rows):
         tar = build.manifest.shards[number].tar
@@ -69,13 +81,11 @@ def read_done(out: Folder, number: int) -> Iterator[WrittenSample]:
     """The list of a finished shard, by its number, in the order of the keys."""
     for text in out.read(done_path(number)).splitlines():
         line = json.loads(text)
-        item = Item(**line["item"]) if line["item"] else None
-        yield WrittenSample(item, line["row"], line["sums"])
-
-
-def _wanted(row: Mapping[str, Any], options: ExportOptions) -> bool:
-    by_task = not options.tasks or row["task"] in options.tasks
-    return by_task and (not options.sources or row["source"] in options.sources)
+        item = None
+        if line["item"]:
+            item = Item(**line["item"] | {"references": tuple(line["item"]["references"])})
+        odd = tuple(line["odd"]) if "odd" in line else None
+        yield WrittenSample(item, line["row"], line["sums"], line.get("unseen", False), odd)
 
 
 def _samples(packed: Iterator[TarMember]) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -97,18 +107,25 @@ def _write(
     parts: Mapping[str, bytes],
     options: ExportOptions,
     form: Format,
+    layout: Layout,
     out: Folder,
 ) -> str:
     """Write one sample's files and return its line of the list."""
     kept = {name: value for name, value in row.items() if name != "shard"}
+    left_out: dict[str, Any] = {"item": None, "row": {}, "sums": {}}
     if row["blank_input"] and options.blank == "skip":
-        return json.dumps({"item": None, "row": {}, "sums": {}}) + "\n"
+        return json.dumps(left_out) + "\n"
+    size = row["width"], row["height"]
+    if size in layout.odd and options.odd_sizes == "skip":
+        return json.dumps(left_out | {"odd": size}) + "\n"
+    if names.references(parts) and not (form.REFERENCES and layout.model.several):
+        return json.dumps(left_out | {"unseen": True}) + "\n"
     lacking = [role for role in sorted(names.ALWAYS) if not names.named(parts, role)]
     if names.VALID not in parts and not plugins.photograph(row["task"]):
         lacking.append(names.VALID)
     if lacking:
         raise build.damaged(f"{row['key']} has no member {lacking[0]}")
-    item = _item(build, row, options, form, parts)
+    item = _item(build, row, options, form, parts, layout.groups.get(size, 0))
     sums = {}
     for path, data in _files(item, form, parts).items():
         out.write(path, data)
@@ -123,6 +140,8 @@ def _files(item: Item, form: Format, parts: Mapping[str, bytes]) -> dict[str, by
         item.target: parts[names.named(parts, names.TARGET)],
         item.control: parts[names.named(parts, names.INPUT)],
     }
+    for path, name in zip(item.references, names.references(parts), strict=True):
+        found[path] = parts[name]
     if item.mask:
         found[item.mask] = parts.get(names.VALID) or full_mask(item.height, item.width)
     if form.CAPTION_FILES:
@@ -136,9 +155,14 @@ def _item(
     options: ExportOptions,
     form: Format,
     parts: Mapping[str, bytes],
+    group: int,
 ) -> Item:
+    """A sample's item; group: of its size, whose samples have folders of their own from 1 on."""
     alone = row["blank_input"] and options.blank == "apart"
     part = row["task"] if options.split_by_task else TEXT2IMAGE if alone else PAIRS
+    part += f"-{group + 1}" if group else ""
+    references = names.references(parts)
+    part += f"-references{len(references)}" if references else ""
     for name in (row["key"], part):
         if not NAME.fullmatch(name):
             raise build.damaged(f"{name!r} cannot be the name of a file")
@@ -156,4 +180,7 @@ def _item(
         target=f"{part}/target/{row['key']}.{target}",
         control="" if alone else f"{part}/control/{row['key']}.{given}",
         mask=f"{part}/mask/{row['key']}.png" if masked else "",
+        references=tuple(
+            f"{part}/{names.role(name)}/{row['key']}.{names.kind(name)}" for name in references
+        ),
     )
