@@ -22,7 +22,8 @@ from tests.helpers.drafts import (
 from tests.helpers.own_folders import put
 from vbdata import demo
 from vbdata.guide.draft import draft
-from vbdata.guide.recipe_text import text_of
+from vbdata.guide.recipe_text import SCHEMA_LINE, text_of
+from vbdata.guide.schema import schema_text
 from vbdata.recipe.recipe import load_recipe
 from vbdata.sources import glimpse
 
@@ -45,6 +46,8 @@ def test_every_demo_data_set_is_recognised_by_its_own_reader(demo_data: Path) ->
 def test_the_recipe_of_all_demo_data_is_planned(demo_data: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipes" / "all.yaml"
     assert run(str(demo_data), "--out", str(recipe)).exit_code == 0
+    first = recipe.read_text().partition("\n")[0]
+    assert (recipe.parent / first.removeprefix(SCHEMA_LINE)).read_text() == schema_text()
     cells = eligible(load_recipe(recipe))
     assert len({cell.partition("/")[0] for cell in cells}) == len(draft(demo_data).sources)
     assert min(cells.values()) >= 4

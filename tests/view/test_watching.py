@@ -16,15 +16,16 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
-from tests.helpers.builds import demo_recipe_over, manifest_of
+from tests.helpers.builds import demo_recipe_over, manifest_of, quarantine_of
 from vbdata.cli.app import app
 from vbdata.engine.build import build, planned
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.engine.run_record import Record
 from vbdata.errors import BuildError
 from vbdata.machine.stages import STAGES
+from vbdata.manifest.quarantine import read_quarantine
 from vbdata.recipe.recipe import Recipe
-from vbdata.run.events import Done, Retried, Started, Waiting, Workers
+from vbdata.run.events import Connecting, Done, Retried, Started, Waiting, Workers
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 from vbdata.terminal.account import Account, CellProgress, clock_text
@@ -157,16 +158,39 @@ def test_plain_lines_are_few_and_name_what_matters(damaged: Recipe, tmp_path: Pa
     watcher = Followed(to)
     build(damaged, Folder(str(tmp_path / "out")), How(), watcher)
     watcher.step(watcher.states[0])
-    for event in (Retried(2, "OSError: [red]x[/red]"), Waiting(30), Workers(2)):
+    events = (Retried(2, "OSError: [red]x[/red]"), Connecting("local"), Waiting(30), Workers(2))
+    for event in events:
         watcher.step(Progress(**_fields(watcher.states[0]) | {"event": event}))
     said = to.file.getvalue()  # type: ignore[attr-defined]
     assert "\x1b" not in said
     assert "shard 00002 tried again: OSError: [red]x[/red]" in said
     assert "no worker yet after 30 s" in said
+    assert "starting Ray on this machine" in said
     progress = [line for line in said.splitlines() if "/96 samples" in line]
     assert (
         len(progress) == 2
     )  # at the start, which was told twice; three shards took less than 10 s
+
+
+def test_what_a_build_waits_for_before_its_first_worker(
+    followed: tuple[Followed, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = _fields(followed[0].states[0]) | {"workers": 0}
+    to = Console(file=io.StringIO(), width=80, force_terminal=True)
+    watcher = Followed(to)
+    watcher._account = followed[0]._account
+
+    def drawn(event: Any, **more: int) -> str:
+        watcher.step(Progress(**state | {"event": event} | more))
+        return "".join(part.text for part in to.render(watcher._view))
+
+    assert "starting Ray on this machine" in drawn(Connecting("local"))
+    assert "connecting to Ray at ray://head:10001" in drawn(Connecting("ray://head:10001"))
+    assert "connecting to Ray" in drawn(Waiting(30))
+    assert "connecting to Ray" not in drawn(Workers(2), workers=2)
+    Terminal(True, screen(80)).step(Progress(**state | {"event": Connecting("local")}))
+    said = json.loads(capsys.readouterr().out)
+    assert (said["event"], said["address"]) == ("starting", "local")
 
 
 def test_the_first_worker_without_compiled_loops_is_warned_of(
@@ -333,8 +357,13 @@ def test_the_closing_statement_fits(
     watcher, out = followed
     to = Console(file=io.StringIO(), width=width)
     monkeypatch.setattr(watcher, "_console", to)
-    watcher.finish(manifest_of(out), str(out))
+    watcher.finish(manifest_of(out), str(out), read_quarantine(Folder(str(out))))
     said = to.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, said.splitlines())) <= width
     assert "…" not in said
-    assert "undecodable; see quarantine/quarantine.jsonl" in said or "truncated; see" in said
+    causes = Counter((line["source"], line["reason"]) for line in quarantine_of(out))
+    told = " ".join(said.split())
+    assert causes
+    for (source, reason), count in causes.items():
+        assert f"quarantined: {source}: {count} {reason}, " in told
+    assert f"quarantined: quarantine/quarantine.jsonl has all {causes.total()}" in told

@@ -22,6 +22,7 @@ from vbdata.cli.new import new
 from vbdata.cli.plan import plan, rows
 from vbdata.cli.predict import predict
 from vbdata.cli.report import report, show, stats
+from vbdata.cli.schema import schema
 from vbdata.cli.train import train
 from vbdata.cli.verify import verify
 
@@ -56,7 +57,7 @@ def _app(
 BEGIN, PLAN, BUILD = "Begin", "Before a build", "Build"
 LOOK, USE = "Look at a build", "Use a build"
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
-    BEGIN: (demo, demo_data, init, describe, new),
+    BEGIN: (demo, demo_data, init, describe, schema, new),
     PLAN: (doctor, plan, rows, prompts),
     BUILD: (build, retry, lock),
     LOOK: (show, stats, report, verify, diff),

@@ -248,6 +248,7 @@ def _dry_run(recipe: Recipe, out: str, how: How, as_json: bool) -> None:
 def _run(recipe: Recipe, out: str, how: How, as_json: bool, against: Locking | None = None) -> None:
     from vbdata.core import compiled
     from vbdata.machine.scratch import own_scratch
+    from vbdata.manifest.quarantine import read_quarantine
     from vbdata.storage.folder import Folder
     from vbdata.terminal.watcher import Terminal
 
@@ -258,7 +259,8 @@ def _run(recipe: Recipe, out: str, how: How, as_json: bool, against: Locking | N
     with watcher.drawing():
         against = against or Locking()
         manifest = build_held(recipe, Folder(out), how, watcher, against)
-    watcher.finish(manifest, out)
+    bad = read_quarantine(Folder(out)) if manifest["quarantine"] and not as_json else None
+    watcher.finish(manifest, out, bad)
     if how.reuse:
         from vbdata.terminal.reuse import show
 

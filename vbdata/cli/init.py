@@ -25,7 +25,7 @@ def init(
     Names and first bytes of files are read, of large folders a part, of archives their members;
     nothing outside the folder. What no file says, such as the unit of depth, stands in the recipe
     as a comment with the choices, to be filled in. Paths are relative to --out, else to the working
-    directory.
+    directory. Beside --out goes vbdata.schema.json, by which editors complete and check recipes.
 
     Examples:
 
@@ -39,16 +39,19 @@ def init(
         from vbdata.errors import RecipeError
         from vbdata.guide.draft import draft
         from vbdata.guide.recipe_text import text_of
+        from vbdata.guide.schema import FILE, schema_text
         from vbdata.terminal.drafts import found_lines, found_table
         from vbdata.terminal.tables import console
 
         if out is not None and out.exists():
             raise RecipeError([f"--out {out}: exists; name a new file"])
         made = draft(path)
-        text = text_of(made, out.parent if out else Path(), out.name if out else "recipe.yaml")
+        beside = out.parent if out else Path()
+        text = text_of(made, beside, out.name if out else "recipe.yaml", FILE if out else "")
         if out is not None and made.sources:
-            out.parent.mkdir(parents=True, exist_ok=True)
+            beside.mkdir(parents=True, exist_ok=True)
             out.write_text(text, encoding="utf-8")
+            (beside / FILE).write_text(schema_text(), encoding="utf-8")
         if as_json:
             typer.echo(json.dumps(found_lines(made, text)))
         elif out is None and made.sources:

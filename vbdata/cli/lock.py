@@ -163,7 +163,10 @@ def finish(against: Locking, out: Folder) -> None:
     if against.write:
         _write(out, against.path, against.as_json)
     elif against.held is not None:
-        line = events.line("locked", lock=str(against.path), digest=against.held.digest)
+        from vbdata.manifest.opened import open_build
+
+        digest = open_build(out).document["digest"]
+        line = events.line("locked", lock=str(against.path), digest=digest)
         text = f"locked: the same bytes as {against.path} has"
         typer.echo(line if against.as_json else text)
 
@@ -171,8 +174,10 @@ def finish(against: Locking, out: Folder) -> None:
 def _write(out: Folder, path: Path, as_json: bool) -> None:
     """Write a build's lock and say so."""
     from vbdata.locks.held import write_lock
+    from vbdata.manifest.opened import open_build
 
     made, size = write_lock(out, path)
-    line = events.line("lock written", lock=str(path), digest=made.digest, bytes=size)
-    text = f"{path}: {len(made.shards)} shards, {made.samples} samples, digest {made.digest[:16]}"
+    digest = open_build(out).document["digest"]  # the build's, as everywhere else
+    line = events.line("lock written", lock=str(path), digest=digest, bytes=size)
+    text = f"{path}: {len(made.shards)} shards, {made.samples} samples, digest {digest[:16]}"
     typer.echo(line if as_json else text)

@@ -68,6 +68,7 @@ def stats(
 
         from vbdata.engine.run_record import slow_workers
         from vbdata.manifest.opened import open_build
+        from vbdata.manifest.quarantine import read_quarantine
         from vbdata.storage.folder import Folder
         from vbdata.terminal.tables import console
         from vbdata.view.stats import print_statement, statement
@@ -83,7 +84,8 @@ def stats(
             said = statement(manifest) | ({"workers_slow": slow} if slow else {})
             typer.echo(json.dumps(said, sort_keys=True))
         else:
-            print_statement(manifest, console(), slow)
+            bad = read_quarantine(Folder(folder)) if manifest["quarantine"] else None
+            print_statement(manifest, console(), slow, bad)
 
 
 def report(

@@ -16,13 +16,19 @@ from vbdata.sources.found import Blank
 
 WIDTH = 98
 FILL = "FILL IN"
+SCHEMA_LINE = "# yaml-language-server: $schema="  # the first of a file: editors look for it there
 PLAIN = re.compile(r"[A-Za-z0-9_./][\w./@+-]*")
 MOST_NOTED = 12  # lines on what was found and cannot be read
 
 
-def text_of(draft: Draft, beside: Path, name: str) -> str:
-    """The recipe of a draft. beside: the folder from which its paths go out; name: of its file."""
-    lines = [*_head(draft, name)]
+def text_of(draft: Draft, beside: Path, name: str, schema: str = "") -> str:
+    """The recipe of a draft.
+
+    beside: the folder from which its paths go out; name: of its file; schema: the path of the JSON
+    schema from there, which the first line names for editors, "" for none.
+    """
+    lines = [f"{SCHEMA_LINE}{schema}"] if schema else []
+    lines += [*_head(draft, name)]
     if draft.sources:
         lines += [f"name: {_scalar(_plain_name(draft))}", "seed: 1"]
         lines += [f"samples: {draft.samples}   # one pass over the smallest source, equal shares"]

@@ -150,6 +150,11 @@ class Recipe:
         return recipe_digest(self.canonical())
 
 
+def keys_schema() -> dict[str, Any]:
+    """The keys of a recipe as a JSON schema, without readers and their options."""
+    return _Recipe.model_json_schema()
+
+
 def recipe_digest(canonical: Mapping[str, Any]) -> str:
     """SHA-256 (hexadecimal) of what `Recipe.canonical` returns.
 
@@ -208,7 +213,9 @@ def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequenc
     try:
         raw = yaml12.load(text)
     except yaml12.FAULTS as err:
-        raise RecipeError(_lines(name, [f"not valid YAML: {err}"])) from err
+        said, line = yaml12.fault_of(err)
+        where = f"{name}:{line}" if line else name
+        raise RecipeError(_lines(where, [f"not valid YAML: {said}"])) from err
     if not isinstance(raw, dict):
         raise RecipeError([f"{name}: a recipe is a mapping of keys, got {type(raw).__name__}"])
     faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots), *every.faults(raw)]
@@ -220,19 +227,33 @@ def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequenc
     if parsed is not None and not any(w for s in parsed.sources.values() for w in s.tasks.values()):
         faults.append("sources.*.tasks: the weights add up to 0; at least one must be above 0")
     if faults or parsed is None:
-        raise RecipeError(_lines(name, faults))
+        raise RecipeError(_lines(name, faults, text))
     try:
         return _resolved(parsed, text, folder, roots)
     except RecipeError as err:
-        raise RecipeError(_lines(name, err.faults)) from err
+        raise RecipeError(_lines(name, err.faults, text)) from err
 
 
-def _lines(name: str, faults: Sequence[str]) -> list[str]:
-    """The faults of a recipe as they are told: with its name, cut, without keys to a store."""
+def _lines(name: str, faults: Sequence[str], text: str = "") -> list[str]:
+    """The faults of a recipe as they are told: with its name, cut, without keys to a store.
+
+    text: of the recipe, by which those that begin with a key get its line, as in "r.yaml:7: ...".
+    """
+    lines = yaml12.lines(text) if text else {}
     told = [fault if len(fault) <= LONGEST else f"{fault[:LONGEST]}..." for fault in faults[:MOST]]
+    wheres = [f"{name}{_line(fault, lines)}" for fault in told]
     if more := len(faults) - len(told):
         told.append(f"and {more} faults more")
-    return [f"{name}: {redacted(fault)}" for fault in told]
+        wheres.append(name)
+    return [f"{where}: {redacted(fault)}" for where, fault in zip(wheres, told, strict=True)]
+
+
+def _line(fault: str, lines: Mapping[str, int]) -> str:
+    """A colon and the line of the key that a fault begins with, or of one above it; "" if none."""
+    key = fault.partition(": ")[0]
+    while key and key not in lines:
+        key = key.rpartition(".")[0]
+    return f":{lines[key]}" if key else ""
 
 
 def _resolved(

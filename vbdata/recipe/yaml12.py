@@ -18,6 +18,7 @@ from yaml.constructor import ConstructorError
 FAULTS = (yaml.YAMLError, UnicodeDecodeError)
 MOST_DIGITS = 1000  # of a number, written without an exponent
 LONGEST_KEY = 1000  # characters
+MOST_LINES, DEEPEST = 100_000, 50  # keys whose lines are noted, and how deep they may stand
 # Characters that aliases may add to a file: a few lines of them can stand for more than the memory.
 MOST_ADDED = 1 << 23
 CORE = "tag:yaml.org,2002:"
@@ -39,7 +40,11 @@ _WORDS = {
 
 
 class ValueFault(yaml.YAMLError):
-    """A value of a document that cannot be read: its key, the value, cut, and its line."""
+    """A value of a document that cannot be read: its key, and the value, cut. line: from 1."""
+
+    def __init__(self, text: str, line: int | None = None) -> None:
+        super().__init__(text)
+        self.line = line
 
 
 def load(text: str) -> Any:
@@ -59,13 +64,57 @@ def load(text: str) -> Any:
             raise ValueFault("its aliases (*name) stand for more text than any recipe has")
         return loader.construct_document(node)
     except ConstructorError as err:
-        line = f" (line {err.problem_mark.line + 1})" if err.problem_mark else ""
+        line = err.problem_mark.line + 1 if err.problem_mark else None
         key = ".".join(map(str, loader.key))
-        raise ValueFault(f"{key}{key and ': '}{err.problem}{line}") from err
+        raise ValueFault(f"{key}{key and ': '}{err.problem}", line) from err
     except RecursionError as err:
         raise ValueFault("it is nested too deep") from err
     finally:
         loader.dispose()
+
+
+def fault_of(err: Exception) -> tuple[str, int | None]:
+    """What one of FAULTS says, in one line, and the line of the document, from 1, if it has one."""
+    if isinstance(err, yaml.MarkedYAMLError):
+        mark = err.problem_mark or err.context_mark
+        said = ", ".join(part for part in (err.context, err.problem) if part)
+        return " ".join(said.split()), mark.line + 1 if mark else None
+    return " ".join(str(err).split()), getattr(err, "line", None)
+
+
+def lines(text: str) -> dict[str, int]:
+    """The line of each key of a document that `load` reads, from 1, by the keys that lead to it.
+
+    Those are joined by full stops, as faults name them: "sources.NAME.root"; of lists the numbers
+    of their items, from 0. Keys that an alias or `<<` brings in have the lines where they stand.
+    """
+    loader = _Loader(text)
+    try:
+        found = dict[str, int]()
+        _note(loader.get_single_node(), "", found)
+        return found
+    except FAULTS:
+        return {}
+    finally:
+        loader.dispose()
+
+
+def _note(node: yaml.Node | None, prefix: str, found: dict[str, int]) -> None:
+    if len(found) > MOST_LINES or prefix.count(".") > DEEPEST:
+        return
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.tag == MERGE:
+                for each in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    _note(each, prefix, found)
+                continue
+            name = f"{prefix}{key.value}"
+            found[name] = key.start_mark.line + 1
+            _note(value, f"{name}.", found)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            found[f"{prefix}{place}"] = value.start_mark.line + 1
+            _note(value, f"{prefix}{place}.", found)
 
 
 class _Loader(yaml.SafeLoader):

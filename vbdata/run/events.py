@@ -36,6 +36,13 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Connecting:
+    """A cluster is being started or connected to. address: "local" for one of this build's own."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A shard is given up, and the build fails when the others are done. cause: in one line."""
 
@@ -62,7 +69,7 @@ class Started:
     host: str = ""
 
 
-Event = Done | Retried | Failed | Waiting | Workers | Started
+Event = Done | Retried | Failed | Waiting | Workers | Started | Connecting
 Events = Generator[Event, None, None]
 
 

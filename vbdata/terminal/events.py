@@ -60,13 +60,15 @@ def step(state: Progress) -> None:
 
 def _event(state: Progress) -> tuple[str, dict[str, Any]]:
     """The name of an event, and the fields that only it has."""
-    from vbdata.run.events import Done, Failed, Retried, Waiting, Workers
+    from vbdata.run.events import Connecting, Done, Failed, Retried, Waiting, Workers
 
     match state.event:
         case Retried(shard, cause):
             return "retried", {"shard": shard, "cause": cause}
         case Failed(shard, cause):
             return "failed", {"shard": shard, "cause": cause}
+        case Connecting(address):
+            return "starting", {"address": address}
         case Waiting(seconds):
             return "waiting", {"seconds": seconds}
         case Workers():

@@ -21,12 +21,14 @@ LEAST_LINES = 3  # of cells, on however low a screen
 class View:
     """What rich draws, again and again, to the screen's width and height.
 
-    account, state: set by the watcher; before that, the build is being planned.
+    account, state: set by the watcher; before that, the build is being planned; starting: what it
+    waits for before its first worker, "" later.
     """
 
     def __init__(self) -> None:
         self.account: Account | None = None
         self.state: Progress | None = None
+        self.starting = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.account is None or self.state is None:
@@ -37,7 +39,7 @@ class View:
         yield Text()
         room = max(LEAST_LINES, console.height - OTHER_LINES)
         yield _cells(self.account, wide, room)
-        yield _summary(self.state)
+        yield Text(self.starting) if self.starting else _summary(self.state)
         if shares := self.state.times.shares():
             yield _shares(shares, options.max_width)
 

@@ -13,9 +13,11 @@ from rich.live import Live
 
 from vbdata.engine.progress import Progress, Watcher
 from vbdata.errors import visible
+from vbdata.layout import QUARANTINE
+from vbdata.manifest.quarantine import Quarantine
 from vbdata.manifest.tally import cell_lines
 from vbdata.planning.plan import Plan
-from vbdata.run.events import Failed, Retried, Started, Waiting
+from vbdata.run.events import Connecting, Failed, Retried, Started, Waiting
 from vbdata.terminal import events
 from vbdata.terminal.account import Account, clock_text
 from vbdata.terminal.live import View
@@ -23,6 +25,7 @@ from vbdata.terminal.pace import Pace
 from vbdata.terminal.tables import COLUMNS, console, mixture, print_barred, print_warnings
 
 DRAWS_PER_S = 2.0  # of the live table
+CAUSES = 8  # sources and reasons of damaged records that are printed
 BUILT = (
     *("requested", "apportioned", "realised", "unique", "repeated", "passes"),
     *("quarantined", "replaced"),
@@ -76,6 +79,8 @@ class Terminal(Watcher):
         if self._live:
             self._view.account, self._view.state = self._account, state
             return
+        if isinstance(state.event, Connecting):
+            return
         if self._pace.due() or state.event is None:
             self._console.print(_line(self._account, state), soft_wrap=True)
 
@@ -87,9 +92,16 @@ class Terminal(Watcher):
             self._console.print(text, markup=False, soft_wrap=True)
         if isinstance(state.event, Waiting):
             self._console.print(f"no worker yet after {state.event.seconds} s")
+        if isinstance(state.event, Connecting):
+            self._view.starting = starting_text(state.event.address)
+            if not self._live:
+                self._console.print(self._view.starting, markup=False)
+        elif state.workers:
+            self._view.starting = ""
 
     def _started(self, worker: Started) -> None:
         """Warn of the first worker that lacks the compiled loops."""
+        self._view.starting = ""
         if not worker.slow or self._slow:
             return
         self._slow = True
@@ -99,18 +111,22 @@ class Terminal(Watcher):
         else:
             print(visible(f"warning: {text}"), file=sys.stderr)
 
-    def finish(self, manifest: dict[str, Any], out: str) -> None:
-        """Print what a finished build holds. manifest: its manifest; out: its folder or URL."""
+    def finish(
+        self, manifest: dict[str, Any], out: str, quarantine: Quarantine | None = None
+    ) -> None:
+        """Print what a finished build holds.
+
+        manifest: its manifest; out: its folder or URL; quarantine: its damaged records, if it has
+        any.
+        """
         if self._json:
             digest, samples = manifest["digest"], manifest["samples"]
             events.say("built", out=out, digest=digest, samples=samples)
             return
         title, width = f"{manifest['name']}: built", self._console.width
         self._console.print(mixture(title, manifest["cells"], BUILT, width))
-        bad = sum(manifest["quarantine"].values())
-        if bad:
-            reasons = ", ".join(f"{n} {reason}" for reason, n in manifest["quarantine"].items())
-            self._console.print(f"quarantined: {reasons}; see quarantine/quarantine.jsonl")
+        for line in quarantine_lines(quarantine) if quarantine else ():
+            self._console.print(line, markup=False)
         if "round trip" in manifest["quarantine"]:
             self._console.print(
                 f"[bold red]BUG: {manifest['quarantine']['round trip']} targets do not decode to "
@@ -124,6 +140,24 @@ class Terminal(Watcher):
             f"{manifest['bytes'] / 1e6:.1f} MB, in {time.monotonic() - self._start:.1f} s; "
             f"digest {manifest['digest'][:16]}"
         )
+
+
+def starting_text(address: str) -> str:
+    """What a build waits for while it has no cluster yet. address: of the cluster."""
+    here = address == "local"
+    return "starting Ray on this machine" if here else f"connecting to Ray at {address}"
+
+
+def quarantine_lines(quarantine: Quarantine) -> Iterator[str]:
+    """The damaged records by source and reason, a line each, and where all of them stand."""
+    lines = quarantine.by_source()
+    for source, reason, count, example in lines[:CAUSES]:
+        such = f"such as {example}" if count > 1 else example
+        yield f"quarantined: {source}: {count} {reason}, {such}"
+    if more := len(lines) - CAUSES:
+        yield from [f"quarantined: and {more} more sources and reasons"] if more > 0 else []
+    if lines:
+        yield f"quarantined: {QUARANTINE} has all {quarantine.total}"
 
 
 def slow_text(who: str, why: str) -> str:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vbdata.manifest.quarantine import Quarantine
 from vbdata.publish.facts import lost
 
 PARTS = (
@@ -42,11 +43,15 @@ def statement(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def print_statement(
-    manifest: Mapping[str, Any], screen: Console, slow: Mapping[str, int] | None = None
+    manifest: Mapping[str, Any],
+    screen: Console,
+    slow: Mapping[str, int] | None = None,
+    bad: Quarantine | None = None,
 ) -> None:
     """Print the statement of a build as tables that fit the screen's width.
 
-    slow: workers without the compiled loops (vbdata.engine.run_record.slow_workers).
+    slow: workers without the compiled loops (vbdata.engine.run_record.slow_workers); bad: the
+    damaged records, of which the manifest has the reasons alone.
     """
     wide = screen.width >= WIDE
     screen.print(_head(manifest), markup=False, soft_wrap=True)
@@ -57,7 +62,7 @@ def print_statement(
         _lost(manifest["sources"], wide),
         _licences(manifest["licenses"], wide),
         _roundtrip(manifest["roundtrip"], wide),
-        _quarantine(manifest["quarantine"], wide),
+        _quarantine(manifest["quarantine"], wide) if bad is None else _causes(bad, wide),
     ):
         if table.row_count:
             screen.print()
@@ -173,6 +178,13 @@ def _quarantine(reasons: Mapping[str, int], wide: bool) -> Table:
     table = _table("Quarantine", ("reason",), ("records",), wide)
     for reason, count in reasons.items():
         table.add_row(Text(reason), str(count))
+    return table
+
+
+def _causes(bad: Quarantine, wide: bool) -> Table:
+    table = _table("Quarantine", ("source", "reason", "such as"), ("records",), wide)
+    for source, reason, count, example in bad.by_source():
+        table.add_row(*map(Text, (source, reason, example)), str(count))
     return table
 
 

@@ -17,6 +17,7 @@ from vbdata import plugins
 from vbdata.core.png import encode_png
 from vbdata.core.types import Cell
 from vbdata.manifest.browse import Browser, Picked, browsing
+from vbdata.manifest.quarantine import read_quarantine
 from vbdata.planning.mixture import apportion
 from vbdata.publish.facts import lost
 from vbdata.storage.folder import Folder
@@ -24,7 +25,6 @@ from vbdata.view.keys import Key, key_of
 from vbdata.view.report import figures
 from vbdata.view.report.charts import bar, data_uri
 from vbdata.view.report.measures import ROW_COLUMNS, Measures, measure_rows
-from vbdata.view.report.quarantine import read_quarantine
 from vbdata.view.report.reproduce import reproduction
 from vbdata.view.report.tiles import Opened, Tile, open_sample, tiles
 
