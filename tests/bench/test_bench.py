@@ -41,7 +41,10 @@ DEMOS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "dsine-sintel": ("dsine", {}, []),
     "dsine-vkitti": ("dsine", {}, []),
     "eth3d-depth": ("eth3d", {}, []),
+    "genai-bench": ("genai_bench", {}, []),
     "ibims1-depth": ("ibims1", {}, []),
+    "imgedit-bench-basic": ("imgedit_bench", {}, []),
+    "imgedit-bench-uge": ("imgedit_bench", {}, []),
     "kitti-eigen-depth": ("kitti", {}, []),
     "marigold-diode": ("marigold", {}, []),
     "marigold-kitti": ("marigold", {}, []),
@@ -55,7 +58,7 @@ DEMOS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "refcoco-val": ("refcoco", {}, []),
     "saco-gold": ("saco", {}, ["--source", "metaclip", "--source", "sa1b"]),
 }
-LEAST = {"delta1": 0.999, "miou": 1.0, "ciou": 1.0, "giou_lisa": 0.999, "cgf1": 99.9}
+LEAST = {"delta1": 0.999, "miou": 1.0, "ciou": 1.0, "giou_lisa": 0.999, "cgf1": 99.9, "answers": 4}
 MOST = {"mean": 0.5}  # degrees
 
 
@@ -221,6 +224,23 @@ def test_instances_are_handed_over_as_the_official_script_reads_them(
         best = max((mask & t).sum() / (mask | t).sum() for t in truth[one["image_id"]])
         assert best > 0.95
     run("export", "saco-gold", "--targets", "--build", build, "--as", "depth-npy", code=2)
+
+
+def test_what_is_judged_elsewhere_is_collected_under_its_names(raw: Any, tmp_path: Path) -> None:
+    build = built(raw, "imgedit-bench-basic", tmp_path / "built")
+    answers = answered(build, tmp_path / "answers", lambda rgb: np.tile(255 - rgb, (2, 2, 1)))
+    out = tmp_path / "judged"
+    words = ("imgedit-bench-basic", answers, "--build", build, "--as", "pictures", "--out", out)
+    run("export", *words)
+    notes = json.loads(next(raw("imgedit-bench-basic").rglob("basic_edit.json")).read_text())
+    assert {path.stem for path in out.glob("*.png")} <= set(notes)
+    rows = Rows.of(Folder(str(build)), {})
+    for query in rows.queries:
+        mine = np.array(Image.open(out / f"{query.sample_id}.png"))
+        assert (mine == np.array(Image.open(answers / f"{query.row.key}.png"))).all(), "as it is"
+    (answers / f"{rows.keys[0]}.png").unlink()
+    assert "1 unanswered" in run("score", *words[:4], code=1)
+    run("export", "imgedit-bench-basic", answers, answers, *words[2:], code=2)
 
 
 def test_the_page_shows_the_worst_answers_first(raw: Any, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from vbdata.errors import RecipeError, choices
 from vbdata.evaluation.predictions import Fault
 
 FILE = Path(__file__).with_name("forms.yaml")
-RESULTS = "results"
+RESULTS, AS_IT_IS = "results", "pictures"
 NUMBER = re.compile(r"(\d+)(?!.*\d)")  # the last number in an id
 
 
@@ -51,6 +51,9 @@ def hand_over(
     by = forms()[form]["by"]
     out.mkdir(parents=True, exist_ok=True)
     faults, results, count = list[Fault](), list[dict[str, Any]](), 0
+    if by == AS_IT_IS:
+        count, faults = _collected(rows, answers, out)
+        return count, faults + list(answers.strangers(rows.keys))
     for query in rows.queries:
         answer, wrong = answer_to(query, answers)
         faults += wrong
@@ -75,6 +78,23 @@ def place(out: Path, sample_id: str) -> Path:
     if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
         raise RecipeError([f"the record {sample_id!r} is no name for a file"])
     return out.joinpath(*parts)
+
+
+def _collected(rows: Rows, answers: Answers, out: Path) -> tuple[int, list[Fault]]:
+    """Write the answers as they are, of any size; how many queries have one, and what is wrong."""
+    faults, count = list[Fault](), 0
+    for query in rows.queries:
+        found = [p for row in query.votes for p in answers.pictures(row)]
+        pictures = [picture for picture in found if not isinstance(picture, Fault)]
+        faults += [fault for fault in found if isinstance(fault, Fault)]
+        if len(found) > 1:
+            raise RecipeError(["pictures that are judged have one answer each, not several votes"])
+        for picture in pictures:
+            count += 1
+            path = place(out, query.sample_id)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f"{path.name}.png").write_bytes(encode_png(picture))
+    return count, faults
 
 
 def _ids(benchmark: Benchmark, answer: Any) -> bytes:

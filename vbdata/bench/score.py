@@ -64,13 +64,8 @@ def score(
     """Score answers and return the report, as JSON values (docs/benchmarks.md).
 
     names: of the folders that the answers are from. Raises RecipeError if the build has other
-    sources than the benchmark, or if its answers are not scored here; BuildError or OSError if
-    build or raw data cannot be read.
+    sources than the benchmark; BuildError or OSError if build or raw data cannot be read.
     """
-    if benchmark.kind == "collected":
-        raise RecipeError(
-            [f"{benchmark.name}: its answers are collected, not scored: {benchmark.compares}"]
-        )
     for query in rows.queries:
         if query.source not in benchmark.size:
             raise RecipeError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from vbdata.bench.facts import Benchmark
 from vbdata.bench.scorers.classes import ClassesScorer
+from vbdata.bench.scorers.collected import CollectedScorer
 from vbdata.bench.scorers.concepts import ConceptsScorer
 from vbdata.bench.scorers.depth import DepthScorer
 from vbdata.bench.scorers.normals import NormalsScorer
@@ -19,6 +20,7 @@ KINDS: Mapping[str, Any] = {
     "classes": ClassesScorer,
     "regions": RegionsScorer,
     "concepts": ConceptsScorer,
+    "collected": CollectedScorer,
 }
 
 
