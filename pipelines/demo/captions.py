@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from vbdata.core.rng import Stream
 
-from .caster import Surface
+from .world import Surface
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FLOORS = {

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from vbdata.core.rng import Stream
 
-from .caster import Camera, develop, shoot
+from .caster import develop, shoot
 from .places import avenue
 from .scene import Truth, lens_of, looking
+from .world import Camera
 
 WIDTH, HEIGHT = 96, 48
 CITIES = {"train": ("aachen", "bremen", "zurich"), "val": ("frankfurt", "lindau")}

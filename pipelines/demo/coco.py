@@ -107,8 +107,21 @@ def truth(*, seed: int = 0, frames: int = 24) -> Iterator[Truth]:
 
 def stuff_names(shot: Truth) -> NDArray[np.str_]:
     """COCO-Stuff's name of every pixel, str[H, W]; things are "other"."""
-    names = ["sky-other", *("other" if s.thing else s.name for s in shot.scene.surfaces)]
-    return np.array(names)[shot.frame.ids]
+    return np.array(_stuff_of_ids(shot))[shot.frame.ids]
+
+
+def _stuff_of_ids(shot: Truth) -> list[str]:
+    return ["sky-other", *("other" if s.thing else s.name for s in shot.scene.surfaces)]
+
+
+def _stuff_masks(shot: Truth) -> dict[str, Mask]:
+    """Where each kind of stuff in view is, by its name, in alphabetical order."""
+    names = _stuff_of_ids(shot)
+    seen = np.flatnonzero(np.bincount(shot.frame.ids.ravel(), minlength=len(names)))
+    return {
+        name: np.array([name == other for other in names])[shot.frame.ids]
+        for name in sorted({names[number] for number in seen})
+    }
 
 
 def _of_val(frames: int) -> int:
@@ -195,11 +208,11 @@ def _instances(shot: Truth) -> list[Record]:
 
 def _stuff(shot: Truth) -> list[Record]:
     """One compressed RLE a kind of stuff; all things together are "other"."""
-    names, records = stuff_names(shot), list[Record]()
+    masks, records = _stuff_masks(shot), list[Record]()
     for category in coco_categories.stuff():
-        mask = names == category["name"]
-        if not mask.any():
+        if category["name"] not in masks:
             continue
+        mask = masks[category["name"]]
         counts = rle.encode(np.asfortranarray(mask.astype(np.uint8)))
         record = {
             "segmentation": {"counts": counts["counts"].decode("ascii"), "size": list(mask.shape)},
@@ -217,16 +230,16 @@ def _stuff(shot: Truth) -> list[Record]:
 def _panoptic(folder: Path, shot: Truth, stream: Stream, *, void: int) -> list[Record]:
     """Write the map of segment ids and describe its segments; the last `void` columns have none."""
     ids = {category["name"]: category["id"] for category in coco_categories.panoptic()}
-    names = stuff_names(shot)
     pieces = list(_things(shot))
     pieces += [
-        (ids[MERGED.get(name, name)], names == name, False)
-        for name in np.unique(names).tolist()
+        (ids[MERGED.get(name, name)], mask, False)
+        for name, mask in _stuff_masks(shot).items()
         if name != "other"
     ]
-    colours, segments = np.zeros((*names.shape, 3), np.uint8), list[Record]()
+    shape = shot.frame.ids.shape
+    colours, segments = np.zeros((*shape, 3), np.uint8), list[Record]()
     for category, mask, crowd in pieces:
-        mask[:, names.shape[1] - void :] = False
+        mask[:, shape[1] - void :] = False
         if not mask.any():
             continue
         colour = [40 + stream.integer(200), stream.integer(256), len(segments) + 1]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream, mix64, word_of
 
-from .caster import Frame, Surface, develop, shoot
+from .caster import develop, shoot
 from .hypersim_tables import (
     CAMERA,
     FLIP,
@@ -33,6 +33,7 @@ from .hypersim_tables import (
 from .places import furnished, room_camera, room_size
 from .scene import Truth
 from .solids import Array, dot
+from .world import Frame, Surface
 
 EXCLUDED = 3  # keyframes after the public ones; the first scene's first of them has files
 DEFECTIVE = "ai_001_001/1"  # the frame whose normals are flipped, zero, too long or NaN

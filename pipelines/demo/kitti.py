@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from vbdata.core.rng import Stream, mix64, word_of
 
-from .caster import Camera, Frame, develop, shoot
+from .caster import develop, shoot
 from .places import avenue
 from .scene import Truth, lens_of, looking
 from .solids import Array
+from .world import Camera, Frame
 
 EDGE = 5  # frames at either end of a drive that have no ground truth
 RANGE = 85.0  # metres

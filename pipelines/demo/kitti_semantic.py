@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from vbdata.core.rng import Stream
 
-from .caster import Camera, develop, shoot
+from .caster import develop, shoot
 from .places import avenue
 from .scene import Truth, lens_of, looking
+from .world import Camera
 
 SHAPES = {0: (310, 94), 2: (310, 94), 3: (309, 93), 155: (306, 92), 157: (306, 93)}  # by frame
 FAR = 30.0  # metres beyond which cars are not told apart

@@ -8,11 +8,11 @@ from dataclasses import replace
 from vbdata.core.rng import Stream
 
 from . import things
-from .caster import Camera, Light, Part, Scene, Surface
 from .patterns import Paint, Rgb
 from .scene import Region, colour, furnish, looking, pinhole
 from .solids import Bounds, Plane, Point
 from .things import Maker, block, moved
+from .world import Camera, Light, Part, Scene, Surface
 
 INF = math.inf
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from vbdata.core.rng import Stream
 
-from .caster import GAMMA, Camera, Frame, Scene, shoot
+from .caster import GAMMA, shoot
 from .procedural_scene import MANNERS, scene
 from .procedural_words import Segment, captions, edit, expressions
+from .world import Camera, Frame, Scene
 
 SIZE = 32
 LEAST = 12  # pixels of a thing that is spoken of

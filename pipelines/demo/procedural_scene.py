@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from vbdata.core.rng import Stream
 
-from .caster import Camera, Light, Part, Scene, Surface
 from .patterns import Paint, Rgb
 from .places import sun
 from .scene import Region, furnish, looking, pinhole
 from .solids import Box, Plane, Point
 from .things import Maker, ball, block, extent, moved, paint, rod, thing
+from .world import Camera, Light, Part, Scene, Surface
 
 SHAPES = ("ball", "box", "pillar")
 HUES = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from vbdata.core.english import plural
 from vbdata.core.rng import Stream
 
-from .caster import Camera, Scene, Surface
 from .procedural_scene import (
     HUES,
     SHAPES,
@@ -18,6 +17,7 @@ from .procedural_scene import (
     stands,
 )
 from .scene import project
+from .world import Camera, Scene, Surface
 
 PLACES = {"room": "in a room", "field": "in a field"}
 THIRDS = ("on the left", "in the middle", "on the right")

@@ -14,10 +14,10 @@ import numpy as np
 
 from vbdata.core.rng import Stream
 
-from .caster import Camera, Frame, Scene, Surface
 from .patterns import COLOURS
 from .solids import Array, Point, dot
 from .things import Maker, extent, moved
+from .world import Camera, Frame, Scene, Surface
 
 Region = tuple[float, float, float, float]  # x from, x to, y from, y to, in metres
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from vbdata.core.rng import Stream
 
-from .caster import Part, Surface
 from .patterns import COLOURS, Paint
 from .solids import Box, Cylinder, Plane, Point, Sphere
+from .world import Part, Surface
 
 Maker = Callable[[Stream, str], Surface]
 

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream
 
-from .caster import Camera, Frame, Part, Scene, Surface, develop, shoot
+from .caster import develop, shoot
 from .patterns import COLOURS, Rgb
 from .places import room
+from .world import Camera, Frame, Part, Scene, Surface
 
 SIZES = ((160, 120), (120, 160), (160, 128))
 SEEN = 250  # pixels of a thing that is worth an edit

@@ -21,9 +21,10 @@ from PIL import Image
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream
 
-from .caster import Camera, Frame, Scene, develop, shoot
+from .caster import develop, shoot
 from .scene import Truth, lens_of, looking
 from .vkitti2_street import COLORS, OFFICIAL, street, tracks_of
+from .world import Camera, Frame, Scene
 
 WIDTH, HEIGHT = 310, 94
 FOCUS = (181.2522, 181.2522, 154.5, 46.5)  # fx, fy, cx, cy in pixels

@@ -7,9 +7,9 @@ from dataclasses import replace
 from vbdata.core.rng import Stream
 
 from . import places, things
-from .caster import Part, Scene, Surface
 from .scene import colour
 from .things import Maker, block, moved, paint
+from .world import Part, Scene, Surface
 
 COLORS = {
     "Terrain": (210, 0, 200),

@@ -21,12 +21,13 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from pipelines.demo import coco, coco_categories, hypersim, kitti
-from pipelines.demo.caster import Camera, Frame, Light, Part, Scene, Surface, cast, rays, shoot
+from pipelines.demo.caster import cast, rays, shoot
 from pipelines.demo.hypersim_tables import PLACES, matrix_of
 from pipelines.demo.outlines import polygons, run_lengths
 from pipelines.demo.patterns import PATTERNS, Paint
 from pipelines.demo.scene import Truth, lens_of, looking, pinhole
 from pipelines.demo.solids import Array, Box, Cylinder, Plane, Point, Solid, Sphere
+from pipelines.demo.world import Camera, Frame, Light, Part, Scene, Surface
 from tests.helpers.builds import REPOSITORY
 from vbdata.core.rng import Stream
 

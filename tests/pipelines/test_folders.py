@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines import folders
-from pipelines.demo.caster import Camera, Frame, rays, shoot
+from pipelines.demo.caster import rays, shoot
 from pipelines.demo.folders import npy
 from pipelines.demo.places import room
 from pipelines.demo.scene import lens_of
+from pipelines.demo.world import Camera, Frame
 from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream
 from vbdata.core.types import Entry
