@@ -14,6 +14,8 @@ they lie below the root, and the pictures, wherever they lie; a root may be a li
 - segments: the first annotator's masks, each an instance of a class that is the phrase itself, and
   groups that were not split (iscrowd), which are crowds. Masks may overlap: the smaller is on top.
 - truths: what each of the three marked, in the order a, b, c, as segments of the same kind.
+- masks: of each of the three, in the order of the file, (compressed RLE, whether it is a group): as
+  they are, overlapping or empty, for the official score.
 - A pair whose instances are all marked (is_instance_exhaustive) has the phrase in `known`. If only
   all its pixels are (is_pixel_exhaustive), crowds included, all pixels are valid; else only those
   that are marked.
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 
 LICENSE = "SAM License"
 HOMEPAGE = "https://huggingface.co/datasets/facebook/SACo-Gold"
-LABELS = ("segments", "expressions", "truths")
+LABELS = ("segments", "expressions", "truths", "masks")
 
 SUBSETS = {  # how many pairs
     "metaclip": 33393,
@@ -97,6 +99,12 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
         labels["expressions"] = entry.expressions
     if "truths" in kinds:
         labels["truths"] = tuple(_segments(truth, record, entry) for truth in record["truths"])
+    if "masks" in kinds:
+        size = [entry.height, entry.width]
+        labels["masks"] = tuple(
+            tuple(({"size": size, "counts": counts}, bool(crowd)) for counts, crowd in listed)
+            for _, _, listed in record["truths"]
+        )
     if "segments" in kinds:
         first = labels["truths"][0] if "truths" in labels else None
         labels["segments"] = first or _segments(record["truths"][0], record, entry)

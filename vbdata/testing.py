@@ -37,6 +37,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "captions": tuple,
     "expressions": tuple,
     "truths": tuple,
+    "masks": tuple,
     "edited": (bytes, np.ndarray),
 }
 RECORDS = 8  # of a reader that are loaded

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pycocotools import mask as masks_of
 
 from vbdata.bench.scorers.classes import ClassesScorer
 from vbdata.bench.scorers.concepts import ConceptsScorer
@@ -165,10 +166,10 @@ def test_regions_are_summed_and_averaged_with_and_without_constants() -> None:
     assert result["n_acc"] == 1
 
 
-def best_f1(truth: Segments, answer: Instances, crowds: str) -> tuple[Any, bool, bool]:
+def best_f1(truth: list[tuple[Any, bool]], answer: Instances, crowds: str) -> Any:
     """Counts at ten thresholds by the best assignment, tried out; whether either has anything."""
-    wanted = [truth.ids == k + 1 for k, crowd in enumerate(truth.crowds) if not crowd]
-    groups = [truth.ids == k + 1 for k, crowd in enumerate(truth.crowds) if crowd]
+    wanted = [mask for mask, crowd in truth if not crowd]
+    groups = [mask for mask, crowd in truth if crowd]
     masks = [
         answer.ids == k + 1
         for k, sure in enumerate(answer.confidence)
@@ -177,7 +178,7 @@ def best_f1(truth: Segments, answer: Instances, crowds: str) -> tuple[Any, bool,
     if crowds == "ignored" and groups:
         group = np.logical_or.reduce(groups)
         masks = [m for m in masks if (m & group).sum() * 2 <= m.sum()]
-    iou = np.array([[(w & m).sum() / (w | m).sum() for m in masks] for w in wanted])
+    iou = np.array([[(w & m).sum() / max(1, (w | m).sum()) for m in masks] for w in wanted])
     limits = np.linspace(0.5, 0.95, 10)
     hits = np.zeros(10, int)
     if wanted and masks:
@@ -193,6 +194,11 @@ def best_f1(truth: Segments, answer: Instances, crowds: str) -> tuple[Any, bool,
     return counts, bool(wanted), bool(masks)
 
 
+def stored(mask: Any) -> dict[str, Any]:
+    packed = masks_of.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {**packed, "counts": packed["counts"].decode()}
+
+
 def official_f1(counts: Any) -> Any:
     tp, fp, fn = counts
     p, r = tp / (tp + fp + 1e-4), tp / (tp + fn + 1e-4)
@@ -200,7 +206,8 @@ def official_f1(counts: Any) -> Any:
 
 
 @pytest.mark.parametrize("crowds", ["dropped", "ignored"])
-def test_concepts_take_the_best_of_three_annotators(crowds: str) -> None:
+@pytest.mark.parametrize("overlap", [False, True])
+def test_concepts_take_the_best_of_three_annotators(crowds: str, overlap: bool) -> None:
     """As facebookresearch/sam3 has it, whose own code gave these numbers to the last digit."""
     scorer = ConceptsScorer({"one": {"crowds": crowds}})
     totals, presence = np.zeros((3, 10), int), np.zeros((2, 2), int)
@@ -214,13 +221,18 @@ def test_concepts_take_the_best_of_three_annotators(crowds: str) -> None:
 
     for number in range(30):
         count = int(rng.integers(0, 4))
-        base, truths = shapes(count), []
+        base, truths, told = shapes(count), list[Any](), list[Any]()
         for _ in range(3):
             ids = np.roll(base, int(rng.integers(0, 3)), 0) * int(rng.random() < 0.85)
             seen = int(ids.max())
             group = tuple(bool(rng.random() < 0.2) for _ in range(seen))
             known = ("it",) if number % 7 else ()
+            told.append([(ids == k + 1, crowd) for k, crowd in enumerate(group)])
             truths.append(segments_of(ids, *["it"] * seen, known=known, crowds=group))
+            if overlap:  # the file has masks that lie over one another, and empty ones
+                told[-1] = [(m | np.roll(m, 2, 1) if k else m & False, c)
+                            for k, (m, c) in enumerate(told[-1])]  # fmt: skip
+                truths[-1] = truths[-1], [(stored(m), c) for m, c in told[-1]]
         painted = shapes(int(rng.integers(0, 4))) if number % 3 else np.roll(base, 1, 0)
         sure = rng.choice([0.4, 0.5, 0.9], int(painted.max()))
         every = np.ones(painted.shape, bool)
@@ -229,7 +241,7 @@ def test_concepts_take_the_best_of_three_annotators(crowds: str) -> None:
         if not number % 7:
             continue
         chosen = None
-        for truth in truths:
+        for truth in told:
             counts, there, answered = best_f1(truth, answer, crowds)
             local = (
                 None

@@ -25,10 +25,10 @@ from vbdata.evaluation.truth import Row
 from vbdata.index.entries import Entries
 from vbdata.layout import INDEX
 from vbdata.manifest.opened import Build, open_build
+from vbdata.plugins.contract import MASKS, TRUTHS
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Folder, Root
 
-TRUTHS = "truths"  # the kind of label of a record that several people have annotated
 COLUMNS = (
     *("key", "source", "dataset", "task", "sample_id", "group", "pass", "params"),
     *("source_width", "source_height"),
@@ -97,17 +97,21 @@ class Rows:
     def truths(self, query: Query, entry: Entry) -> tuple[Any, ...]:
         """The raw labels of a query, at the source's size: several where several were annotated.
 
+        Segments whose reader has their masks as the file has them come as (segments, masks).
         Raises BadSample if the record is damaged by now, OSError if it cannot be read.
         """
         kind, *others = (need for need in plugins.task(query.task).NEEDS if need != "image")
-        several = (TRUTHS,) if TRUTHS in entry.labels else ()
+        several = tuple(each for each in (TRUTHS, MASKS) if each in entry.labels)
         reader = plugins.dataset(query.row.dataset)
         root = _opened(self.roots[query.source], plugins.mounts(query.row.dataset))
         sample = reader.load(root, entry, (kind, *others, *several))
-        labels = sample.labels[TRUTHS] if several else (sample.labels[kind],)
-        return tuple(
+        labels = sample.labels[TRUTHS] if TRUTHS in several else (sample.labels[kind],)
+        found = tuple(
             relabelled(label, entry) if isinstance(label, Segments) else label for label in labels
         )
+        if MASKS not in several or kind != "segments":
+            return found
+        return tuple(zip(found, sample.labels[MASKS], strict=True))
 
 
 def _queries(build: Build, votes: int) -> Iterator[Query]:

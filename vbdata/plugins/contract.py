@@ -48,6 +48,7 @@ from vbdata.plugins.tensors import arrays_of
 
 KINDS: Final = ("depth", "normals", "segments", "expressions", "captions", "edited")
 TRUTHS: Final = "truths"  # several labels of the record's kind, a tuple: one of each annotator
+MASKS: Final = "masks"  # of each annotator what the file has, which may overlap: (RLE, crowd) each
 DRAWN: Final = ("depth", "normals", "segments", "image", "edited")  # what a task can draw
 READER: Final = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
 TASK: Final = (
@@ -98,7 +99,7 @@ def _call_faults(module: ModuleType, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _reader_faults(module: ModuleType) -> Iterator[str]:
-    yield from _kind_faults("LABELS", module.LABELS, (*KINDS, TRUTHS))
+    yield from _kind_faults("LABELS", module.LABELS, (*KINDS, TRUTHS, MASKS))
     for name in ("LICENSE", "HOMEPAGE"):
         if not isinstance(getattr(module, name), str) or not getattr(module, name):
             yield f"{name} should be a text, got {getattr(module, name)!r:.80}"

@@ -17,8 +17,8 @@ inside of it are false positives, as that code does; or `ignored`: answers with 
 their pixels in it are dropped, too. Which of the two published numbers follow is open (its issue
 585).
 
-A label is a partition: where masks of a truth overlap, the later one has the pixels, which the
-official files do not do. For numbers to the last digit hand the answers over.
+A truth is Segments, in which a pixel is of one instance, or (Segments, masks): then the masks count
+as the file has them, overlapping or empty, and IoUs are those of pycocotools, as in that code.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ from numpy.typing import NDArray
 from vbdata.bench.scorers.scorer import Results
 from vbdata.core.types import Segments
 from vbdata.evaluation.metrics.ap import THRESHOLDS
-from vbdata.evaluation.metrics.matching import Instances, assigned
+from vbdata.evaluation.metrics.matching import Instances, Matrix, assigned
 from vbdata.evaluation.metrics.meter import Value
 
 CONFIDENT = 0.5
 CROWDS = ("dropped", "ignored")
 SMALL, TINY = 1e-4, 1e-6
 
+Masks = Sequence[tuple[Mapping[str, Any], bool]]  # compressed RLE, and whether it is a group
+Marked = Segments | tuple[Segments, Masks]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -122,11 +124,12 @@ class ConceptsScorer:
         self._left_out = 0
 
     def add(
-        self, truths: Sequence[Segments], answer: Instances, params: Mapping[str, Any]
+        self, truths: Sequence[Marked], answer: Instances, params: Mapping[str, Any]
     ) -> Results:
         """Add a pair; one whose phrase is not known in every truth is counted as left out."""
         phrase = str(params["class"])
-        if any(phrase not in truth.known for truth in truths):
+        known = [each[0].known if isinstance(each, tuple) else each.known for each in truths]
+        if any(phrase not in names for names in known):
             self._left_out += 1
             return {}
         found: dict[str, dict[str, Value]] = {}
@@ -164,8 +167,39 @@ def oracle(found: Sequence[_Scored]) -> _Scored:
     return best
 
 
-def scored(truth: Segments, answer: Instances, phrase: str, crowds: str) -> _Scored:
+def scored(truth: Marked, answer: Instances, phrase: str, crowds: str) -> _Scored:
     """An answer against one truth. crowds: one of CROWDS."""
+    overlaps = _of_masks if isinstance(truth, tuple) else _of_segments
+    iou = overlaps(truth, answer, phrase, crowds == "ignored")
+    pairs = assigned(iou)
+    hits = (pairs[None, :] >= THRESHOLDS[:, None]).sum(1)
+    counts = np.stack([hits, iou.shape[1] - hits, iou.shape[0] - hits]).astype(np.int64)
+    return _Scored(counts, iou.shape[0] > 0, iou.shape[1] > 0)
+
+
+def _of_masks(truth: Any, answer: Instances, phrase: str, ignored: bool) -> Matrix:
+    """IoU, float64[n true, m answered], of masks that may overlap, as pycocotools has it."""
+    from pycocotools import mask as coder
+
+    _, marked = truth
+    wanted = [mask for mask, group in marked if not group]
+    groups = [mask for mask, group in marked if group]
+    ids = np.asarray(answer.ids)
+    painted = [
+        coder.encode(np.asfortranarray((ids == number).astype(np.uint8)))
+        for number, sure in enumerate(answer.confidence, start=1)
+        if sure >= CONFIDENT and (ids == number).any()
+    ]
+    if ignored and groups and painted:
+        inside = np.asarray(coder.iou(painted, [coder.merge(groups)], [1]))[:, 0]
+        painted = [mask for mask, share in zip(painted, inside, strict=True) if share <= 0.5]
+    if not wanted or not painted:
+        return np.zeros((len(wanted), len(painted)))
+    return np.asarray(coder.iou(painted, wanted, [0] * len(wanted)), np.float64).T
+
+
+def _of_segments(truth: Any, answer: Instances, phrase: str, ignored: bool) -> Matrix:
+    """IoU, float64[n true, m answered], of a partition of the picture."""
     ids, painted = np.asarray(truth.ids), np.asarray(answer.ids)
     mine = [name == phrase for name in truth.classes]
     wanted = [k + 1 for k, crowd in enumerate(truth.crowds) if mine[k] and not crowd]
@@ -177,12 +211,9 @@ def scored(truth: Segments, answer: Instances, phrase: str, crowds: str) -> _Sco
     ).reshape(len(mine) + 1, count + 1)
     areas = table.sum(0)[1:]
     kept = (answer.confidence >= CONFIDENT) & (areas > 0)
-    if crowds == "ignored" and groups:
+    if ignored and groups:
         kept &= 2 * table[groups, 1:].sum(0) <= areas
     there = [k for k in wanted if table[k].sum()]
     both = table[there][:, 1:][:, kept]
     union = table[there].sum(1)[:, None] + areas[kept][None] - both
-    pairs = assigned(both / np.maximum(union, 1))
-    hits = (pairs[None, :] >= THRESHOLDS[:, None]).sum(1)
-    counts = np.stack([hits, both.shape[1] - hits, both.shape[0] - hits]).astype(np.int64)
-    return _Scored(counts, bool(there), bool(kept.any()))
+    return np.asarray(both / np.maximum(union, 1))
