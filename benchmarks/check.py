@@ -9,12 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchmarks import peer_render
 from transforms import depth
 from transforms.parts import depth_codes as codes_of
+from vbdata.core.arrays import NUMPY
 
 Members = dict[str, bytes]
 Pixels = NDArray[np.uint8]
@@ -66,8 +66,8 @@ def _difference(ours: Members, theirs: Members) -> str:
         return "another valid mask"
     a, b = _decoded(ours["target.png"]), _decoded(theirs["target.png"])
     if task == "depth":
-        walk = codes_of.tables("cpu", depth.WALK, depth.LAMBDA, depth.C)
-        codes = [codes_of.nearest(torch.from_numpy(rgb.copy()), walk)[0].numpy() for rgb in (a, b)]
+        walk = codes_of.tables(NUMPY, depth.WALK, depth.LAMBDA, depth.C)
+        codes = [codes_of.nearest(rgb, walk)[0] for rgb in (a, b)]
         worst = int(np.abs(codes[0] - codes[1])[valid].max())
         return "" if worst <= 1 else f"depth is {worst} codes off"
     if task == "normals":

@@ -27,6 +27,7 @@ from pipelines.formats.hdf5 import read_array
 from transforms import depth, normals
 from transforms.parts import depth_codes
 from vbdata.core import compiled
+from vbdata.core.arrays import NUMPY
 from vbdata.core.images import decode_png_raw
 from vbdata.core.png import encode_png
 from vbdata.shard.tar import TarWriter
@@ -39,10 +40,10 @@ Pixels = NDArray[np.uint8]
 @functools.cache
 def colour_of() -> NDArray[np.uint32]:
     """uint32[65536]: the packed colour of every stored depth; 0 is no measurement."""
-    walk = depth_codes.tables("cpu", depth.WALK, depth.LAMBDA, depth.C)
+    walk = depth_codes.tables(NUMPY, depth.WALK, depth.LAMBDA, depth.C)
     cuts, _ = depth_codes.thresholds(len(walk.palette.colours), depth.LAMBDA, depth.C)
     metres = np.arange(65536, dtype=np.float32) / np.float32(100)
-    colours = np.asarray(walk.packed.numpy())[np.searchsorted(cuts, metres, side="right")]
+    colours = walk.packed[np.searchsorted(cuts, metres, side="right")]
     colours[0] = walk.packed[-1]
     return colours.astype(np.uint32)
 

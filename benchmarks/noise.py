@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vbdata import plugins
@@ -40,7 +39,6 @@ def main() -> None:
     """Build the demo data, score every planned label at every sigma, print the table."""
     argparse.ArgumentParser(prog="python -m benchmarks.noise", description=__doc__).parse_args()
     one_thread()
-    torch.set_num_threads(1)
     scores: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as folder:
         list(write_all(Path(folder), 0))
@@ -78,26 +76,26 @@ def _score(row: Row, label: Any, params: dict[str, Any], sigma: int) -> dict[str
     rgb = task.render(label, params)
     key = sum(row.entry.id.encode()) + 1000 * sigma
     noise = np.random.default_rng(key).normal(0, sigma, rgb.shape)
-    noisy = np.clip(np.rint(rgb.numpy() + noise), 0, 255).astype(np.uint8)
-    answer = task.decode(torch.from_numpy(noisy), params)
+    noisy = np.clip(np.rint(rgb + noise), 0, 255).astype(np.uint8)
+    answer = task.decode(noisy, params)
     if isinstance(label, Depth):
         walk = "cube" if params["palette"] == "rgb-cube" else "256 colours"
         return {f"{name}, {walk}": v for name, v in _depth(answer, label).items()}
     if isinstance(label, Normals):
         return _normals(answer, label)
     if isinstance(label, Segments) and "legend" in params:
-        return {"mIoU": _miou(answer.ids.numpy(), task.decode(rgb, params).ids.numpy())}
-    truth = task.exact(rgb, params).ids.numpy()
-    smooth = task.decode(torch.from_numpy(noisy), params, median=3).ids.numpy()
+        return {"mIoU": _miou(answer.ids, task.decode(rgb, params).ids)}
+    truth = task.exact(rgb, params).ids
+    smooth = task.decode(noisy, params, median=3).ids
     return {
-        "F1 at IoU .5": _f1(answer.ids.numpy(), truth),
+        "F1 at IoU .5": _f1(answer.ids, truth),
         "F1 at IoU .5, median 3": _f1(smooth, truth),
     }
 
 
 def _depth(answer: Depth, label: Depth) -> dict[str, float]:
-    good = (label.valid & label.metres.isfinite() & answer.valid & answer.metres.isfinite()).numpy()
-    d, t = answer.metres.numpy()[good], label.metres.numpy()[good]
+    good = label.valid & np.isfinite(label.metres) & answer.valid & np.isfinite(answer.metres)
+    d, t = answer.metres[good], label.metres[good]
     ratio = np.maximum(d / t, t / np.maximum(d, 1e-6))
     return {
         "AbsRel": float(np.mean(np.abs(d - t) / t)),
@@ -108,9 +106,9 @@ def _depth(answer: Depth, label: Depth) -> dict[str, float]:
 
 def _normals(answer: Normals, label: Normals) -> dict[str, float]:
     good = label.valid & answer.valid
-    cosine = (answer.xyz * label.xyz).sum(0)[good].double().clamp(-1, 1)
-    angle = torch.rad2deg(torch.acos(cosine))
-    return {"mean (degrees)": float(angle.mean()), "median (degrees)": float(angle.median())}
+    cosine = (answer.xyz * label.xyz).sum(0, dtype=np.float64)[good].clip(-1, 1)
+    angle = np.degrees(np.arccos(cosine))
+    return {"mean (degrees)": float(angle.mean()), "median (degrees)": float(np.median(angle))}
 
 
 def _miou(answer: NDArray[Any], truth: NDArray[Any]) -> float:

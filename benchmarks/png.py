@@ -22,7 +22,6 @@ from typing import Any
 import cv2
 import deflate
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchmarks import peer_render, pictures
@@ -37,16 +36,16 @@ RUNS = 9
 
 def depth_map(metres: NDArray[np.float32]) -> Pixels:
     """Depth drawn along the cube's edges; what is not positive is invalid."""
-    label = Depth(metres=torch.from_numpy(metres), valid=torch.from_numpy(metres > 0))
-    return np.asarray(depth.render(label, depth.PARAMS).numpy())
+    label = Depth(metres=metres, valid=metres > 0)
+    return np.asarray(depth.render(label, depth.PARAMS))
 
 
 def normal_map(xyz: NDArray[np.float16]) -> Pixels:
     """Normals [H, W, 3] drawn; NaN is sky."""
     planes = np.moveaxis(xyz.astype(np.float32), -1, 0)
     sky = np.isnan(planes).any(0)
-    there = [torch.from_numpy(each) for each in (np.nan_to_num(planes), ~sky, sky)]
-    return np.asarray(normals.render(Normals(xyz=there[0], valid=there[1], sky=there[2]), {}))
+    label = Normals(xyz=np.nan_to_num(planes), valid=~sky, sky=sky)
+    return np.asarray(normals.render(label, {}))
 
 
 def drawn() -> Iterator[tuple[str, Pixels, bool]]:

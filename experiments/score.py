@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from experiments.size import task
 from transforms import depth
@@ -59,10 +58,10 @@ def median_map(out: Path) -> dict[str, Any]:
     metres = np.load(out / "scenes" / "train" / "depth.npy")
     median = np.nanmedian(np.where(metres <= FARTHEST, metres, np.nan), axis=0)
     label = Depth(
-        metres=torch.from_numpy(median.astype(np.float32)),
-        valid=torch.from_numpy(np.isfinite(median)),
+        metres=median.astype(np.float32),
+        valid=np.isfinite(median),
     )
-    rgb = depth.render(label, depth.PARAMS).numpy()
+    rgb = depth.render(label, depth.PARAMS)
     how = replace(_options(truth, out, trivial=False), tasks=(task("depth"),))
     return evaluate(truth, lambda _: rgb, how)
 
