@@ -14,7 +14,7 @@ from vbdata.core.types import Source
 from vbdata.engine.build import index_sources
 from vbdata.index.index import Index, build_index
 from vbdata.recipe.recipe import Recipe
-from vbdata.storage.folder import Folder
+from vbdata.sources.open import open_root
 from vbdata.testing import check_reader, served_by
 
 DATASETS = plugins.names(plugins.DATASETS)
@@ -62,7 +62,8 @@ def test_a_task_serves_every_dataset_that_can(
     assert len(inspect.getdoc(plugins.task(name)) or "") > 100
     for reader in DATASETS:
         if needs <= {*plugins.dataset(reader).LABELS}:
-            served += served_by(name, index_of(reader), Folder(str(demo_of(reader))))
+            root = open_root((str(demo_of(reader)),), mount=plugins.mounts(reader))
+            served += served_by(name, index_of(reader), root)
     assert served
 
 
