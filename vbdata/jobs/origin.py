@@ -21,26 +21,26 @@ def origin_of(
 ) -> str:
     """The origin of a sample, as hexadecimal SHA-256.
 
-    dataset: the reader; image: the recipe's, of which a label's sample depends on `input` alone, a
-    photograph's on all; entry: the digest of the entry (vbdata.index.facts.entry_digest). The code
-    of reader, task and engine is part of it; the place in the data set, the source's name, the seed
+    dataset: the reader; image: the recipe's, of which kinds of pictures count, `target` for
+    photographs alone; entry: the digest of the entry (vbdata.index.facts.entry_digest). The code of
+    reader, task and engine is part of it; the place in the data set, the source's name, the seed
     and the mixture are not.
     """
-    settings = (*sorted(image.items()),) if plugins.photograph(task) else image["input"]
+    kinds = (image["input"], image["target"] if plugins.photograph(task) else "")
     code = (
         plugins.engine_digest(),
         plugins.code_digest(plugins.DATASETS, dataset),
         plugins.code_digest(plugins.TASKS, task),
     )
-    digest = _begun(code, settings).copy()
+    digest = _begun(code, kinds).copy()
     digest.update(repr((geometry, entry)).encode())
     return digest.hexdigest()
 
 
 @functools.lru_cache(1 << 8)
-def _begun(code: tuple[str, ...], settings: Any) -> hashlib._Hash:
-    """The digest so far of what all samples of a reader, a task and settings have in common."""
-    return hashlib.sha256(repr((code, settings)).encode())
+def _begun(code: tuple[str, ...], kinds: tuple[str, ...]) -> hashlib._Hash:
+    """The digest so far of what all samples of a reader, a task and their kinds have in common."""
+    return hashlib.sha256(repr((code, kinds)).encode())
 
 
 def draw_word(seed: int, source: str, pass_: int) -> int:

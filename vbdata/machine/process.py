@@ -12,9 +12,9 @@ def one_thread() -> None:
     """Keep every library of this process to one thread: the work is spread over processes."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
-    import cv2
-
-    cv2.setNumThreads(1)
+    os.environ["OPENCV_FOR_THREADS_NUM"] = "1"  # as long as it is not imported, which takes a while
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

@@ -60,7 +60,7 @@ class Picture:
         """
         image = self._image
         if isinstance(image, bytes) and self.geometry.identity:
-            with stage("decode", len(image)):
+            with stage("decode"):
                 found = passing.kept(image, self._file)
                 if found and (kind == "jpg" or found[0] == kind):
                     self._check_size(image)

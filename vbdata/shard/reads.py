@@ -19,6 +19,7 @@ from vbdata.storage.folder import MAX_FILE, Root
 from vbdata.storage.told import UNKNOWN, Told
 
 MISSING = -1  # the length of what cannot be read
+_short = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Reads(Watched):
@@ -55,7 +56,7 @@ class Reads(Watched):
         The answer stands there as itself, as a digest if it is a listing, and as its length if it
         is bytes, MISSING if they could not be read.
         """
-        return json.dumps(self._noted, separators=(",", ":"))
+        return _short(self._noted)
 
     def answer(self, question: Question) -> Any:
         """What the other root answers, noted. Raises BadSample and OSError as that root does.

@@ -76,8 +76,8 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
     Raises OSError if the raw data cannot be read.
     """
     origin = origin_sha256(row, job) if job.reuse else ""
-    if origin not in job.reuse:
-        return None
+    if origin not in job.reuse or row.entry.references:
+        return None  # the sizes of references depend on more than an origin says
     try:
         ask = ask_for(row, job)
     except BadSample:

@@ -29,6 +29,8 @@ from vbdata.shard.picture import Picture, blank_image, full_mask, mask_png
 from vbdata.shard.reads import Reads, sha256
 from vbdata.storage.folder import Root
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 class Made(NamedTuple):
     """A finished sample. members: bytes by extension, as in the tar; facts: its receipt line."""
@@ -122,9 +124,7 @@ def _references(sample: Sample, entry: Entry, spec: Mapping[str, Any]) -> dict[s
     for number, image in enumerate(sample.references, 1):
         role = f"{members.REFERENCE}{number}"
         file = entry.files[role].path if role in entry.files else ""
-        width, height = (
-            images.size(image, file) if isinstance(image, bytes) else image.shape[1::-1]
-        )
+        width, height = images.size(image, file) if isinstance(image, bytes) else image.shape[1::-1]
         geometry = geometry_for(width, height, spec["max_pixels"], spec["multiple_of"])
         kind, data = Picture(image, geometry, file).stored(spec["target"])
         found[members.picture(role, kind)] = data
@@ -224,7 +224,7 @@ def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
     files = {
         **drawn.pictures,
         members.INSTRUCTION: ask.instruction.encode(),
-        members.FACTS: json.dumps(facts, sort_keys=True, separators=(",", ":")).encode(),
+        members.FACTS: _canonical(facts).encode(),
     }
     more = {
         "instruction": ask.instruction,
@@ -260,7 +260,7 @@ def pictures_sha256(
 
 def params_text(params: Mapping[str, Any]) -> str:
     """The params that a decoder needs, as canonical JSON: how they stand in a sample's json."""
-    return json.dumps(params, sort_keys=True, separators=(",", ":"))
+    return _canonical(params)
 
 
 def _roundtrip_error(name: str, label: Any, target: Array, ask: Ask) -> float:
