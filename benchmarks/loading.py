@@ -70,12 +70,16 @@ def peers(config: Config, shards: Sequence[str]) -> Iterator[Any]:
     size, generative = config.data.size, config.loss.generative
 
     def fitted(sample: Mapping[str, Any]) -> tuple[Any, ...]:
-        given = next(sample[name] for name in sample if name.startswith("input."))
+        given, target = (
+            next(sample[name] for name in sample if name.startswith(role))
+            for role in ("input.", "target.")
+        )
         label = sample["json"]["task"] not in generative
+        valid = sample.get("valid.png", np.full(target.shape[:2], 255, np.uint8))
         return (
             _covering(given, size, cv2.INTER_AREA),
-            _covering(sample["target.png"], size, NEAREST if label else cv2.INTER_AREA),
-            _covering(sample["valid.png"], size, NEAREST) > 0,
+            _covering(target, size, NEAREST if label else cv2.INTER_AREA),
+            _covering(valid, size, NEAREST) > 0,
             sample["instruction.txt"],
         )
 

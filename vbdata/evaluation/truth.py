@@ -189,7 +189,7 @@ class BuildTruth:
         )
 
     def members(self, key: str) -> dict[str, bytes]:
-        """A sample's files by extension, such as "target.png", read as one range of its tar."""
+        """A sample's files by extension (core.members), read as one range of its tar."""
         number, slot = self.build.locate(self._places[key])
         self.build.offsets(number)  # read once a shard, which saves a request for each sample
         return self.build.read(number, slot, key)

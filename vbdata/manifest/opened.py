@@ -216,7 +216,7 @@ class Build(Sequence[BuiltSample]):
     # Samples and tars.
 
     def members(self, which: int | str) -> dict[str, bytes]:
-        """A sample's files by extension, such as "target.png", read as one range of its tar.
+        """A sample's files by extension (core.members), read as one range of its tar.
 
         Raises IndexError or KeyError if there is no such sample, BuildError if it is damaged.
         """
