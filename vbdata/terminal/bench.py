@@ -77,7 +77,8 @@ def print_score(known: Benchmark, report: Mapping[str, Any], to: Console) -> Non
     """The scores of a report, what it is of, and what was wrong with single answers."""
     results = report["variants"]
     metrics = list(dict.fromkeys(name for values in results.values() for name in values))
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=known.title, title_justify="left")
+    to.print(known.title, style="bold", markup=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("")
     for variant in results:
         mark = " *" if variant == known.primary.variant else ""
