@@ -1,23 +1,30 @@
-"""Index a COCO as large as train2017: seconds and peak memory. Prints one line of JSON.
+"""Index a COCO as large as train2017, beside what else reads such files: ratios in one run.
 
-    python -m benchmarks.coco_size FOLDER
+    python -m benchmarks.coco_size FOLDER [--rounds 3] [--times 10] [--out FILE.json]
 
 FOLDER/data gets, once, files that look like the official ones to the reader: 118,287 image
 records, 117,266 of them with instances, 860,001 annotations (polygons with as many corners as the
-official ones, 1 % crowds with run lengths, 3 classes an image), five captions an image, and as many empty files named
-like pictures, since the index only lists them. A fresh process then indexes it.
+official ones, 1 % crowds with run lengths, 3 classes an image), five captions an image, and as many
+empty files named like pictures, since the index only lists them. `--times` repeats the annotations.
+
+Each contender is a fresh process: vbdata's index of masks and captions, again with its cache; what
+`pycocotools.coco.COCO(file)` and `json.load` take for the masks alone, which is the least that any
+code on top of them needs. Seconds are of the processor, user and system, of the calls themselves;
+memory is the process's peak.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import os
 import resource
 import shutil
+import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IMAGES, DRAWN, ANNOTATIONS, CAPTIONS = 118_287, 117_266, 860_001, 5
+MASKS = "data/annotations/instances_train2017.json"
 LARGEST_ID = 581_929
 WIDTH, HEIGHT = 640, 480
 CORNERS = (2.808, 0.731)  # mean and deviation of the logarithm of an annotation's corners
@@ -53,46 +61,94 @@ TOP = {
 }
 
 
+REFERENCE = "vbdata's index"
+
+
 def main() -> None:
-    """Make the files if they are not there, index them in a process of its own, print the cost."""
+    """Make the files if they are not there, run all contenders by turns, print the ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coco_size", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files are made and kept")
-    folder = parser.parse_args().folder
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=1, help="as many annotations as train2017 has")
+    parser.add_argument("--only", choices=[*CONTENDERS], action="append", help="contenders")
+    parser.add_argument("--out", type=Path, metavar="FILE.json")
+    given = parser.parse_args()
+    folder = given.folder
     if not (folder / "done").exists():
-        make(folder / "data")
+        make(folder / "data", given.times)
         (folder / "done").touch()
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        cost = pool.apply(index, (str(folder / "data"), str(folder / "index")))
-    print(json.dumps(cost))
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in given.only or CONTENDERS}
+    for number in range(given.rounds):
+        for name in list(runs)[:: 1 if number % 2 == 0 else -1]:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                runs[name].append(pool.apply(measured, (name, str(folder))))
+            print(f"round {number + 1}: {name}: {runs[name][-1]}", flush=True)
+    _show(runs)
+    if given.out:
+        given.out.write_text(json.dumps(runs, indent=1) + "\n")
 
 
-def index(root: str, out: str) -> dict[str, float]:
-    """Index the files as a build does; the process's peak memory is that of the whole."""
-    os.environ["VBDATA_CACHE"] = f"{out}-cache"
-    shutil.rmtree(f"{out}-cache", ignore_errors=True)
-    from vbdata.core.types import Source
-    from vbdata.index.index import build_index
-
-    before = _peak()
-    start = time.perf_counter()
-    made = build_index(Source(name="coco", dataset="coco", roots=(root,), tasks={}), Path(out))
+def measured(name: str, folder: str) -> dict[str, float]:
+    """Run a contender in this process: its cost."""
+    call = CONTENDERS[name](Path(folder))
+    start, wall = time.process_time(), time.perf_counter()
+    call()
     return {
-        "entries": len(made),
-        "faults": len(made.faults()),
-        "seconds": round(time.perf_counter() - start, 1),
-        "processor seconds": round(time.process_time(), 1),
-        "peak GB": round(_peak() / 1e6, 2),
-        "of these before": round(before / 1e6, 2),
+        "processor seconds": round(time.process_time() - start, 2),
+        "seconds": round(time.perf_counter() - wall, 2),
+        "peak GB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
     }
 
 
-def _peak() -> int:
-    """Largest resident size so far, in kB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _index(folder: Path, *, again: bool = False) -> Callable[[], Any]:
+    """Indexing as a build does it. again: with a cache that has the index already."""
+    os.environ["VBDATA_CACHE"] = str(folder / "cache")
+    from vbdata.core.types import Source
+    from vbdata.index.index import build_index
+
+    source = Source(name="coco", dataset="coco", roots=(str(folder / "data"),), tasks={})
+    if not again:
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+    return lambda: build_index(source, folder / "index")
 
 
-def make(root: Path) -> None:
-    """Write both annotation files and the names of the pictures."""
+def _pycocotools(folder: Path) -> Callable[[], Any]:
+    from pycocotools.coco import COCO
+
+    return lambda: COCO(str(folder / MASKS))
+
+
+def _json(folder: Path) -> Callable[[], Any]:
+    return lambda: json.loads((folder / MASKS).read_bytes())
+
+
+CONTENDERS: dict[str, Callable[[Path], Callable[[], Any]]] = {
+    REFERENCE: _index,
+    "the same, cached": functools.partial(_index, again=True),
+    "pycocotools.COCO()": _pycocotools,
+    "json.load": _json,
+}
+
+
+def _show(runs: dict[str, list[dict[str, float]]]) -> None:
+    """Print each contender's least, median and most, and the ratios to it round by round."""
+    for name, of_name in runs.items():
+        cells = []
+        for measure in ("processor seconds", "peak GB"):
+            values = sorted(run[measure] for run in of_name)
+            low, middle, high = values[0], statistics.median(values), values[-1]
+            cells.append(f"{middle:.2f} {measure} ({low:.2f} to {high:.2f})")
+        if name != REFERENCE and REFERENCE in runs:
+            pairs = zip(runs[REFERENCE], of_name, strict=True)
+            ratios = sorted(a["processor seconds"] / b["processor seconds"] for a, b in pairs)
+            middle = statistics.median(ratios)
+            spread = f"({ratios[0]:.2f} to {ratios[-1]:.2f})"
+            cells.append(f"{REFERENCE} takes {middle:.2f} of it {spread}")
+        print(f"{name}: {'; '.join(cells)}")
+
+
+def make(root: Path, times: int = 1) -> None:
+    """Write both annotation files and the names of the pictures. times: each annotation comes."""
     shutil.rmtree(root, ignore_errors=True)
     (root / "annotations").mkdir(parents=True)
     (root / "train2017").mkdir()
@@ -101,16 +157,20 @@ def make(root: Path) -> None:
     images = [_image(int(number)) for number in ids]
     for image in images:
         (root / "train2017" / str(image["file_name"])).touch()
-    _write(root / "annotations/instances_train2017.json", images, _instances(ids, rng))
-    _write(root / "annotations/captions_train2017.json", images, _captions(ids, rng))
+    _write(root / "annotations/instances_train2017.json", images, _instances(ids, rng), times)
+    _write(root / "annotations/captions_train2017.json", images, _captions(ids, rng), times)
 
 
-def _write(path: Path, images: list[dict[str, Any]], annotations: Iterable[dict[str, Any]]) -> None:
+def _write(
+    path: Path, images: list[dict[str, Any]], annotations: Iterable[dict[str, Any]], times: int
+) -> None:
     """One record at a time: the whole would not fit into a small machine's memory."""
     with path.open("w", encoding="ascii") as out:
         out.write(json.dumps(TOP | {"images": images})[:-1] + ', "annotations": [')
         for place, annotation in enumerate(annotations):
-            out.write((", " if place else "") + json.dumps(annotation))
+            for copy in range(times):
+                numbered = annotation | {"id": place * times + copy + 1}
+                out.write((", " if place or copy else "") + json.dumps(numbered))
         out.write("]}")
 
 

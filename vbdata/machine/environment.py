@@ -13,6 +13,7 @@ PACKAGES = (
     "simplejpeg",
     "deflate",
     "orjson",
+    "msgspec",
     "h5py",
     "pycocotools",
     "pyarrow",
