@@ -19,7 +19,6 @@ from vbdata.storage.folder import Folder
 
 PAIRS = {"original_image": "input", "edited_image": "target"}
 TEXT2IMAGE = {"image": "target"}
-MORE = ["pairs-references1", "pairs-references2"]
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +70,6 @@ def test_every_sample(
         assert keys == wanted, how
 
 
-def test_further_pictures_are_columns(exported: Path, truth: Truth) -> None:
-    for count, part in enumerate(MORE, 1):
-        if not (exported / part).exists():
-            continue
-        for _, data in opened(exported, part):
-            for sample in data:
-                names = sorted(n for n in truth.images(sample["key"]) if n.startswith("reference"))
-                assert len(names) == count
-                for name in names:
-                    pixels = np.asarray(sample[name.partition(".")[0]])
-                    assert np.array_equal(pixels, truth.pixels(sample["key"], name))
-
-
 def test_the_bytes_are_passed_on(exported: Path, truth: Truth) -> None:
     data = datasets.load_dataset(str(exported), "pairs", split="train")
     data = data.cast_column("edited_image", datasets.Image(decode=False))
@@ -95,9 +81,7 @@ def test_the_bytes_are_passed_on(exported: Path, truth: Truth) -> None:
 
 def test_two_configurations(exported: Path) -> None:
     report = json.loads((exported / "export.json").read_text())
-    parts = [part["part"] for part in report["parts"]]
-    assert datasets.get_dataset_config_names(str(exported)) == parts
-    assert parts in (["pairs", "text2image"], ["pairs", *MORE, "text2image"])
+    assert datasets.get_dataset_config_names(str(exported)) == ["pairs", "text2image"]
     default = datasets.load_dataset(str(exported), split="train")
     assert default.column_names[:2] == ["original_image", "edited_image"]
     assert len(default) == report["parts"][0]["samples"]
