@@ -16,10 +16,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from vbdata.errors import BuildError
 from vbdata.run.attempt import cause
 from vbdata.run.ray import private
+from vbdata.run.ray.token import show_token
 
 ANSWER_S = 10.0  # for a cluster's port to accept a connection
 START_S = 600.0  # for a worker to start on this machine
@@ -31,7 +33,8 @@ def start(address: str, workers: int | None) -> float:
     """Connect to the cluster at an address, or start one on this machine if that is "local".
 
     workers: that a new one has room for, None = as many as the machine has cores. Returns the
-    seconds that a worker may take to start there. Raises BuildError if no cluster answers.
+    seconds that a worker may take to start there. Raises BuildError if no cluster answers, or if it
+    asks for another token.
     """
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
@@ -45,8 +48,9 @@ def start(address: str, workers: int | None) -> float:
         return START_S
     try:
         _knock(address)
+        show_token(address)
         ray.init(address=address, **quiet)
-    except (ValueError, OSError, RuntimeError) as err:
+    except (ValueError, OSError, RuntimeError, RayError) as err:
         raise BuildError(f"no Ray cluster at {address!r}: {cause(err)}") from err
     return CLUSTER_START_S
 
