@@ -125,7 +125,7 @@ def _colour_faults(
     """What the task says of a target: colours, and where mask, params and prompt contradict it."""
     task = plugins.usable(plugins.TASKS, row["task"])
     if task is None:
-        yield f"the task {row['task']!r} is not installed here; its colours were not checked"
+        yield f"{plugins.why_not(plugins.TASKS, row['task'])}; its colours were not checked"
         return
     try:
         params = json.loads(row["params"])
@@ -151,7 +151,7 @@ def _photograph_faults(row: Mapping[str, Any]) -> Iterator[str]:
     """What the task says of a photograph, which may have any colours."""
     task = plugins.usable(plugins.TASKS, row["task"])
     if task is None:
-        yield f"the task {row['task']!r} is not installed here; its params were not checked"
+        yield f"{plugins.why_not(plugins.TASKS, row['task'])}; its params were not checked"
         return
     try:
         yield from _params_faults(task, json.loads(row["params"]), row)

@@ -86,6 +86,9 @@ class Trials:
                 reasons[bad.reason] += 1
                 faults.append(f"{row.entry.id}: {bad}")
                 continue
+            except Exception as err:  # a bug in a plug-in
+                err.add_note(f"record {row.entry.id} of {cell.source} / {cell.task}")
+                raise
             seconds.append(time.perf_counter() - start)
             blocks = (1 + -(-len(part) // BLOCK) for part in made.members.values())
             sizes.append(BLOCK * sum(blocks))

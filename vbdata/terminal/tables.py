@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from vbdata.engine.doctor import Finding
 from vbdata.engine.estimate import Estimate
@@ -141,8 +142,13 @@ def print_findings(findings: Sequence[Finding], as_json: bool, verbose: bool = F
     order = list(colours)
     cut = 0
     for finding in sorted(findings, key=lambda each: order.index(each.level)):
-        to.print(f"[{colours[finding.level]}]{finding.level:<5}[/] ", end="")
-        to.print(f"{finding.source}: {finding.text}", markup=False, soft_wrap=True)
+        text = Text(f"{finding.source}: {finding.text}")
+        if to.is_terminal:  # wrapped beside the level
+            line = Table.grid(padding=(0, 1, 0, 0))
+            line.add_row(Text(f"{finding.level:<4}", style=colours[finding.level]), text)
+            to.print(line)
+        else:
+            to.print(Text(f"{finding.level:<5} ") + text, soft_wrap=True)
         shown = finding.remedies if verbose else finding.remedies[:REMEDIES]
         cut += len(finding.remedies) - len(shown)
         for remedy in shown:
