@@ -28,10 +28,11 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## ray-cast demo data, build it on two Ray workers, verify it, draw a picture and a report
 	$(BIN)/vbdata demo demo --workers 2
 
-lock: setup ## build the demo of fresh data and write manifests/demo.lock.json
+lock: setup ## build the demo of fresh data and write its lock, and the schema of recipes
 	rm -rf demo/data demo/build
 	$(BIN)/vbdata demo-data demo/data
 	$(BIN)/vbdata build manifests/demo.yaml --out demo/build --local --lock
+	$(BIN)/vbdata schema --out manifests/vbdata.schema.json
 
 # Three processes for two cores: many tests wait for a cluster or a store.
 test: check ## everything that CI runs: check, then the tests on three processes

@@ -86,7 +86,7 @@ def test_our_recipes_are_right_and_name_the_schema(recipe: Path) -> None:
 
 
 def test_the_schema_beside_our_recipes_is_todays() -> None:
-    """Otherwise: vbdata schema --out manifests/vbdata.schema.json"""
+    """Otherwise: vbdata schema --out manifests/vbdata.schema.json, which make lock runs, too."""
     assert json.loads((REPOSITORY / "manifests" / FILE).read_text()) == recipe_schema()
 
 

@@ -90,6 +90,7 @@ def test_many_missing_parts_are_summed_up() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_build_is_estimated_from_samples_that_are_timed(demo_data: Path, tmp_path: Path) -> None:
     words = [str(RECIPE), *roots(demo_data), "--workers", "3", "--json"]
     out = ["--out", str(tmp_path / "out")]

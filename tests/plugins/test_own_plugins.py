@@ -118,6 +118,7 @@ def test_a_decoder_with_params_of_a_sample_is_looked_at_at_each_picture(here: Pa
         codecs.decode(f"{here.name}.late", rgb, {"near": 1})
 
 
+@pytest.mark.slow
 def test_a_task_of_ones_own_is_built_reported_and_scored(here: Path, demo_data: Path) -> None:
     text = (
         f"name: own\nseed: 1\nsamples: 4\nshard_size: 4\nsources: {{k: {{dataset: kitti,"
