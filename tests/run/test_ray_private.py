@@ -43,6 +43,16 @@ import sys
 from ray._raylet import GcsClient
 print(len(GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, timeout=600)))
 """
+LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+START_THERE = """
+import sys
+from vbdata.errors import BuildError
+from vbdata.run.ray.cluster import start
+try:
+    start(sys.argv[1], None)
+except BuildError as err:
+    sys.exit(str(err))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +161,35 @@ def test_who_has_no_token_is_refused(shown: str, tmp_path: Path) -> None:
     done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=LONG_S)
     assert (done.returncode == 0) == (shown == "ours"), done.stderr
     assert ("InvalidAuthToken" in done.stderr) == (shown != "ours")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(
+    ("set_here", "said"),
+    [
+        ({}, "asks for a token: set RAY_AUTH_MODE=token, and set RAY_AUTH_TOKEN, or"),
+        ({"RAY_AUTH_MODE": "token"}, "RAY_AUTH_MODE=token, but there is no token for the Ray clu"),
+        (
+            {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another"},
+            "does not accept the token of RAY_AUTH_TOKEN: set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_P",
+        ),
+    ],
+    ids=["not asked for", "missing", "wrong"],
+)
+def test_a_token_that_is_missing_or_wrong_is_one_sentence(
+    set_here: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    import ray
+
+    env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+    env |= {"HOME": str(tmp_path), LOOPBACK_VAR: "0", **set_here}  # as this cluster has it
+    line = [sys.executable, "-c", START_THERE, ray.get_runtime_context().gcs_address]
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=LONG_S)
+    assert done.returncode == 1
+    (sentence,) = done.stderr.splitlines()
+    assert said in sentence
+    assert "another" not in sentence
 
 
 @pytest.mark.usefixtures("running")
