@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,7 @@ CHANGED = {  # what stands in the module in place of something, and what is said
     ('NEEDS = ("depth",)', 'NEEDS = ("captions",)'): "NEEDS[0] is what is drawn, one of depth",
     ("BLANK_INPUT = False", "BLANK_INPUT = 0"): "BLANK_INPUT should be True or False, got 0",
     ("TOLERANCE, UNIT = 1", "TOLERANCE, UNIT = None"): "TOLERANCE should be a number from 0",
-    ('ARRAYS = ("numpy",)', 'ARRAYS = "nump"'): "ARRAYS should be (\"numpy\", \"torch\") or one of",
+    ('ARRAYS = ("numpy",)', 'ARRAYS = "nump"'): 'ARRAYS should be ("numpy", "torch") or one of',
     ('PARAMS = {"near": 1.0}', "PARAMS = {1.0}"): "PARAMS should be a mapping of JSON values",
     ("def decode(rgb, params)", "def decode(rgb)"): "decode(rgb) is called with 2 values",
     ("rng, *, vocabulary=()", "rng"): "is called with 2 values and the keyword vocabulary",
@@ -119,10 +119,12 @@ def test_a_decoder_with_params_of_a_sample_is_looked_at_at_each_picture(here: Pa
 
 
 @pytest.mark.slow
-def test_a_task_of_ones_own_is_built_reported_and_scored(here: Path, demo_data: Path) -> None:
+def test_a_task_of_ones_own_is_built_reported_and_scored(
+    here: Path, demo_of: Callable[[str], Path]
+) -> None:
     text = (
         f"name: own\nseed: 1\nsamples: 4\nshard_size: 4\nsources: {{k: {{dataset: kitti,"
-        f" root: {demo_data / 'kitti'}, tasks: {{{here.name}.task: 1, depth: 1}}}}}}"
+        f" root: {demo_of('kitti')}, tasks: {{{here.name}.task: 1, depth: 1}}}}}}"
     )
     out = Folder(str(here / "out"))
     build(parse_recipe(text, "r.yaml", here, {}), out, How())
