@@ -19,6 +19,8 @@ from vbdata.core import images
 from vbdata.core.images import encode_jpeg
 from vbdata.core.png import encode_png
 from vbdata.engine.build import build
+from vbdata.export.parts.run import export
+from vbdata.export.parts.types import ExportOptions
 from vbdata.manifest.opened import open_build
 from vbdata.recipe.recipe import parse_recipe
 from vbdata.run.how import How
@@ -131,6 +133,8 @@ def test_a_build_has_them_as_they_are_each_of_its_own_size(tmp_path: Path) -> No
         assert {n: d for n, d in parts.items() if n.startswith("reference")} == more
         assert (parts["input.jpg"], parts["target.jpg"]) == (FILES[0], FILES[1])
         assert (row["width"], row["height"]) == SIZES[0]
+        assert [rgb.shape[1::-1] for rgb in opened[number].references] == [*SIZES[2::2]][:count]
+        assert opened[number]._repr_html_().count("reference") == 2 * count
     assert verify(out) == []
     assert "reference1.jpg" in (tmp_path / "out/README.md").read_text()
 
@@ -158,3 +162,30 @@ def test_a_reference_that_is_missing_or_damaged_is_found(tmp_path: Path) -> None
     rewrite(tar, lambda _, parts: parts.pop("reference2.png", None))
     forge(tmp_path / "out")
     assert any("members [" in fault for fault in examine(out).faults)
+
+
+@pytest.mark.slow
+def test_exports_carry_them_where_their_trainer_takes_several(tmp_path: Path) -> None:
+    out, part = built(tmp_path), "pairs-references2"
+    for name in ("ai-toolkit", "musubi", "diffsynth", "imagefolder", "diffusion-pipe"):
+        folder = tmp_path / name
+        options = ExportOptions(format=name, odd_sizes="keep")
+        report = export(out, Folder(str(folder)), options)
+        counts = {each["part"]: each["references"] for each in report["parts"]}
+        if name in ("imagefolder", "diffusion-pipe"):
+            assert (counts, report["skipped_with_references"]) == ({"pairs": 0}, 2)
+            assert "2 samples were left out" in (folder / "README.md").read_text()
+            continue
+        assert (counts, report["skipped_with_references"]) == ({"pairs": 0, part: 2}, 0)
+        for number, data in ((1, FILES[2]), (2, FILES[4])):
+            found = list((folder / part / f"reference{number}").iterdir())
+            assert [path.read_bytes() for path in found] == [data] * 2
+    folders = ["control", "reference1", "reference2"]
+    config = (tmp_path / "ai-toolkit/config.yaml").read_text()
+    assert [f"- {part}/{each}" in config for each in folders] == [True] * 3
+    line = json.loads((tmp_path / f"musubi/{part}/metadata.jsonl").read_text().splitlines()[0])
+    assert [line[f"control_path_{n}"].split("/")[:2] for n in range(3)] == [
+        [part, f] for f in folders
+    ]
+    line = json.loads((tmp_path / f"diffsynth/{part}/metadata.jsonl").read_text().splitlines()[0])
+    assert [path.split("/")[0] for path in line["edit_image"]] == folders

@@ -27,7 +27,8 @@ class BuiltSample:
     """A sample of a finished build; a notebook shows it as pictures.
 
     input, target: uint8 RGB [H, W, 3]; valid: bool[H, W], where the target has a label;
-    instruction: the prompt; row: its row of the manifest, with `params` decoded from JSON.
+    instruction: the prompt; row: its row of the manifest, with `params` decoded from JSON;
+    references: further pictures that the prompt refers to, uint8 RGB of sizes of their own.
     """
 
     input: images.Pixels = field(repr=False)
@@ -35,6 +36,7 @@ class BuiltSample:
     valid: NDArray[np.bool_] = field(repr=False)
     instruction: str
     row: Mapping[str, Any] = field(repr=False)
+    references: tuple[images.Pixels, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, row: Mapping[str, Any], files: Mapping[str, bytes]) -> BuiltSample:
@@ -53,6 +55,10 @@ class BuiltSample:
                 valid=valid,
                 instruction=files[members.INSTRUCTION].decode(),
                 row={**row, "params": json.loads(row["params"])},
+                references=tuple(
+                    images.decode_rgb(files[name], f"{key}.{name}")
+                    for name in members.references(files)
+                ),
             )
         except (LookupError, ValueError, RecursionError) as err:
             raise BuildError(f"{key}: {type(err).__name__}: {err}; run vbdata verify") from err
@@ -92,7 +98,8 @@ class BuiltSample:
     def _repr_html_(self) -> str:
         """Input, target and decoded label side by side, for notebooks; all texts are escaped."""
         label = drawn(decoded(self.target, self.task, self.params), self.input)
-        pictures = {"input": self.input, "target": self.target, "decoded label": label}
+        more = {f"reference {k}": rgb for k, rgb in enumerate(self.references, 1)}
+        pictures = {"input": self.input, **more, "target": self.target, "decoded label": label}
         cells = "".join(
             f'<td style="text-align:left">{name}<br><img width="{SHOWN}" alt="{name}" '
             f'src="data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"></td>'
