@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-from vbdata.cli.common import Roots, read_recipe, reported
+from vbdata.cli.common import Roots, known_tasks, read_recipe, reported
 
 
 def prompts(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="A task of the recipe.")],
+    task: Annotated[
+        str,
+        typer.Argument(metavar="TASK", autocompletion=known_tasks, help="A task of the recipe."),
+    ],
     recipe: Annotated[
         Path,
         typer.Option("--recipe", metavar="RECIPE", help="The recipe whose data is asked about."),
@@ -47,6 +50,13 @@ Scale = Annotated[
 ]
 
 
+Task = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK", autocompletion=known_tasks, help="The task whose colours are used."
+    ),
+]
+
 DEPTH = "depth"  # the kind of label that has a unit
 
 
@@ -59,7 +69,7 @@ def _refuse_scale(task: str, scale: float | None) -> None:
 
 
 def encode(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task whose colours are used.")],
+    task: Task,
     source: Annotated[
         Path, typer.Argument(metavar="IN", help="The array: .npy, .exr, 8-bit or 16-bit .png.")
     ],
@@ -89,7 +99,7 @@ def encode(
 
 
 def decode(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task whose colours are used.")],
+    task: Task,
     source: Annotated[Path, typer.Argument(metavar="IN", help="The RGB image: .png or .jpg.")],
     target: Annotated[
         Path, typer.Argument(metavar="OUT", help="The array: .npy, .exr or 16-bit .png.")

@@ -93,6 +93,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def known_names() -> list[str]:
+    """The names of all readers and tasks, for completion."""
+    from vbdata import plugins
+
+    return [*plugins.names(plugins.DATASETS), *known_tasks()]
+
+
+def known_tasks() -> list[str]:
+    """The names of all tasks, for completion."""
+    from vbdata import plugins
+
+    return plugins.names(plugins.TASKS)
+
+
 def read_recipe(path: Path, roots: list[str] | None) -> Recipe:
     """A recipe whose roots are overridden by `--root SOURCE=URL`. Raises RecipeError."""
     from vbdata.recipe.recipe import load_recipe

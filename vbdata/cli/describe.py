@@ -6,14 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vbdata.cli.common import Json, reported
-
-
-def known_names() -> list[str]:
-    """The names of all readers and tasks, for completion."""
-    from vbdata import plugins
-
-    return [*plugins.names(plugins.DATASETS), *plugins.names(plugins.TASKS)]
+from vbdata.cli.common import Json, known_names, reported
 
 
 def describe(
