@@ -65,9 +65,13 @@ def test_versions_are_those_of_the_pins_and_of_cluster_yaml(
     assert len(images) == 1
     assert images.pop().endswith(f":ray-{version}-py311")
     launcher = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    image = (ROOT / "Dockerfile").read_text()
+    assert f"ARG IMAGE={launcher['docker']['image']}" in image
+    assert f"torch=={pins['torch'].partition('+')[0]}" in image
+    (tag,) = {c["image"] for g in groups for c in g["template"]["spec"]["containers"]}
     written = (ROOT / "kuberay.yaml").read_text()
-    assert f"FROM {launcher['docker']['image']}" in written
-    assert f"torch=={pins['torch'].partition('+')[0]}" in written
+    assert f"make wheel && docker build -t {tag} .\n" in written
+    assert f"docker build -t {tag} .\n" in image
 
 
 def test_head_builds_nothing_and_is_not_public(groups: list[dict[str, Any]]) -> None:
