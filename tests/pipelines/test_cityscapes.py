@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ def put(folder: Path, instance: NDArray[Any], *, frame: str = STEM, split: str =
         Image.fromarray(pixels).save(folder / path)
 
 
-def test_the_miniature_is_what_other_libraries_read(demo_data: Path) -> None:
-    root = Folder(str(demo_data / "cityscapes"))
+def test_the_miniature_is_what_other_libraries_read(demo_of: Callable[[str], Path]) -> None:
+    root = Folder(str(demo_of("cityscapes")))
     ignored = 0
     for split, count in (("train", 6), ("val", 4)):
         entries = list(cityscapes.index(root, split=split))
@@ -109,12 +110,14 @@ def test_instances_from_0_groups_and_what_the_evaluation_ignores(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kept", ["labelIds", "instanceIds"])
-def test_one_of_the_maps_is_enough(kept: str, demo_data: Path, tmp_path: Path) -> None:
-    shutil.copytree(demo_data / "cityscapes", tmp_path / "data")
+def test_one_of_the_maps_is_enough(
+    kept: str, demo_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(demo_of("cityscapes"), tmp_path / "data")
     for path in (tmp_path / "data" / "gtFine").rglob("*.png"):
         if not path.stem.endswith(f"_{kept}"):
             path.unlink()
-    whole, part = Folder(str(demo_data / "cityscapes")), Folder(str(tmp_path / "data"))
+    whole, part = Folder(str(demo_of("cityscapes"))), Folder(str(tmp_path / "data"))
     for one, other in zip(cityscapes.index(whole), cityscapes.index(part), strict=True):
         a, b = segments(whole, one), segments(part, other)
         assert np.array_equal(np.asarray(a.valid), np.asarray(b.valid))
@@ -123,8 +126,8 @@ def test_one_of_the_maps_is_enough(kept: str, demo_data: Path, tmp_path: Path) -
         assert kept == "instanceIds" or all(f.instances == 0 for f in other.classes)
 
 
-def test_maps_of_train_ids_are_told_apart(demo_data: Path, tmp_path: Path) -> None:
-    shutil.copytree(demo_data / "cityscapes", tmp_path / "only")
+def test_maps_of_train_ids_are_told_apart(demo_of: Callable[[str], Path], tmp_path: Path) -> None:
+    shutil.copytree(demo_of("cityscapes"), tmp_path / "only")
     gone = [*(tmp_path / "only").rglob("*_labelIds.png"), *tmp_path.rglob("*_instanceIds.png")]
     for path in gone:
         path.unlink()

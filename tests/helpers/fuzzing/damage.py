@@ -26,7 +26,7 @@ from tests.helpers.fuzzing.values import SECRET
 
 Change = Callable[[bytes, Random, str], tuple[bytes, str]]
 CONTENTS: dict[str, Change] = {
-    **dict.fromkeys((".jpg", ".png"), fuzz_files.picture),
+    **dict.fromkeys((".jpg", ".jpeg", ".png"), fuzz_files.picture),
     **dict.fromkeys((".tar", ".zip"), fuzz_files.archive),
     **dict.fromkeys((".hdf5", ".mat"), fuzz_arrays.hdf5),
     ".npy": fuzz_arrays.npy,
