@@ -43,13 +43,13 @@ def manifest_faults(
     for name, count in manifest.members.items():
         by_role[members.role(name)] += count
     for what, stated, total in (
-        *((f"members.{role}", manifest.samples, by_role[role]) for role in always),
         ("samples", manifest.samples, sum(shard.samples for shard in shards)),
         ("bytes", manifest.bytes, sum(shard.bytes for shard in shards)),
         ("samples", manifest.samples, sum(cell.realised for cell in manifest.cells)),
         ("samples", manifest.samples, sum(line.samples for line in manifest.licenses)),
         ("recipe.samples", manifest.wanted, sum(cell.apportioned for cell in manifest.cells)),
         ("shortfall", manifest.shortfall, manifest.wanted - manifest.samples),
+        *((f"members.{role}", manifest.samples, by_role[role]) for role in always),
     ):
         if stated != total:
             yield f"{MANIFEST}: {what} is {stated}, its parts add up to {total}"
