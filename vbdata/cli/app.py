@@ -34,6 +34,10 @@ app = typer.Typer(
     "reproducible bit for bit.\n\n"
     "A first build, on data that vbdata makes itself:\n\n"
     "    vbdata demo\n\n"
+    "Then one over your own:\n\n"
+    "    vbdata init /data/mine --out mine.yaml     (a recipe for what the folder holds)\n\n"
+    "    vbdata doctor mine.yaml                    (what is missing or odd, how long it takes)\n\n"
+    "    vbdata build mine.yaml --out out\n\n"
     "Exit codes: 0 done; 1 the build or a check failed; 2 the recipe or the command line is "
     "wrong; 130 and 143 interrupted, and the next run resumes.",
 )

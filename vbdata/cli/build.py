@@ -27,6 +27,7 @@ from vbdata.cli.common import (
     given_roots,
     read_recipe,
     reported,
+    without_pandas,
 )
 from vbdata.cli.lock import (
     LockAt,
@@ -253,6 +254,7 @@ def _run(recipe: Recipe, out: str, how: How, as_json: bool, against: Locking | N
     from vbdata.terminal.watcher import Terminal
 
     own_scratch()
+    without_pandas(recipe)
     if how.ray in (None, "local"):  # then the watcher says it, of workers on this very machine
         compiled.quiet()
     watcher = Terminal(as_json)

@@ -114,6 +114,18 @@ def read_recipe(path: Path, roots: list[str] | None) -> Recipe:
     return load_recipe(path, given_roots(roots))
 
 
+def without_pandas(recipe: Recipe) -> None:
+    """Have this process import no pandas, unless the recipe has plug-ins that may want it."""
+    from vbdata import plugins
+    from vbdata.machine import process
+
+    readers = (each.dataset for each in (*recipe.sources, *recipe.holdout) if each.dataset)
+    used = {(plugins.DATASETS, name) for name in readers}
+    used |= {(plugins.TASKS, task) for source in recipe.sources for task in source.tasks}
+    if plugins.ours(used):
+        process.without_pandas()
+
+
 def given_roots(roots: list[str] | None) -> dict[str, list[str]]:
     """The values of `--root SOURCE=URL`, by source. Raises RecipeError for other forms."""
     from vbdata.errors import RecipeError

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vbdata.cli.common import Local, Workers, cores, read_recipe, reported
+from vbdata.cli.common import Local, Workers, cores, read_recipe, reported, without_pandas
 from vbdata.cli.report import report, show
 from vbdata.cli.verify import verify
 
@@ -43,6 +43,7 @@ def demo(
 
         own_scratch()
         recipe = read_recipe(first_recipe(folder), None)
+        without_pandas(recipe)
         names = list(dict.fromkeys(source.dataset for source in recipe.sources))
         out, watcher = str(folder / "build"), Terminal(as_json=False)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -182,11 +183,11 @@ def _told(param: Any, ctx: Any) -> Text:
     """What a parameter means, and its default where the text has none."""
     text = (param.help or "").strip()
     default = param.get_default(ctx, call=False)
-    plain = isinstance(default, str | int | float) and not isinstance(default, bool)
+    plain = isinstance(default, str | int | float | Path) and not isinstance(default, bool)
     said = "default" in text.lower() or param.required or getattr(param, "is_flag", False)
     if plain and default != "" and not said:
         number = f"{default:g}" if isinstance(default, float) else str(default)
-        text += f" Default: {number}."
+        text += f" Default: {'the working directory' if number == '.' else number}."
     if param.required and param.param_type_name != "argument":
         text += " Required."
     return Text(text)
