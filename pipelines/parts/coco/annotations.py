@@ -8,6 +8,7 @@ text as its caption. Of a plain mask a few numbers are kept, and where it stands
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +99,16 @@ class Annotations:
     _captions: Columns = field(default_factory=lambda: Columns(TOLD))
     _masked: Sorted | None = None
     _told: Sorted | None = None
+
+    def expect(self, images: Sequence[Any]) -> None:
+        """Number images by their records in the order of their entries, if none is numbered yet.
+
+        So what belongs together later, and is sorted by these numbers, lies together.
+        """
+        given = (each.get("id") for each in images if isinstance(each, dict))
+        ids = {id_ for id_ in map(scalars.identity, given) if id_ is not None}
+        for id_ in sorted(ids, key=scalars.name_of):
+            self.images[id_]  # a number is made
 
     def take(self, piece: Piece) -> None:
         """Add annotations in the order of the file, the plain ones as columns."""
@@ -216,6 +227,9 @@ class Annotations:
         """Sort what was added by image. Nothing can be added any more."""
         self._masked = self._masks.by("image", "id")
         self._told = self._captions.by("image", "start")
+        order = self._told.rows["text"]
+        self.texts = [self.texts[place] for place in order.tolist()]
+        self._told.rows["text"] = np.arange(len(order))
 
     def noted(self, *, captions: bool) -> tuple[list[bool], list[bool]]:
         """For each image, by number, whether it has masks here, and whether it has captions.

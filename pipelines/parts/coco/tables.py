@@ -18,7 +18,7 @@ from vbdata.core.texts import seen
 from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_pieces, json_text
-from ...formats.json_pieces import Held, Items, NotPlain, OnDisk, Text
+from ...formats.json_pieces import Held, Items, NotPlain, OnDisk, Piece, Text
 from .. import records
 from . import scalars
 from .annotations import KEPT, Annotations, Noted
@@ -122,8 +122,14 @@ def table(
 def _parsed(root: Root, path: str) -> tuple[Text, dict[str, Any], Annotations]:
     """The file's text, its top-level object, and what its annotations are. Raises SourceError."""
     text, annotations, images = _text(root, path), Annotations(), list[Any]()
+
+    def take(piece: Piece) -> None:
+        if not annotations.count:
+            annotations.expect(images)
+        annotations.take(piece)
+
     lists = {
-        "annotations": Items(Noted, annotations.take),
+        "annotations": Items(Noted, take),
         "images": Items(Image, lambda piece: images.extend(piece.items)),
     }
     try:
