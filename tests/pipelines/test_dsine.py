@@ -16,6 +16,7 @@ from pipelines import dsine
 from pipelines.demo import dsine as demo
 from pipelines.formats import array_pickle
 from pipelines.formats.plain_pickle import UnsafePickle
+from pipelines.parts.nyuv2 import scenes
 from vbdata.core.types import Entry, Normals
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
@@ -83,6 +84,10 @@ def test_groups_are_those_of_the_data_sets_themselves(pack: Folder) -> None:
     assert groups["vkitti"][0] == "kitti:2011_09_26_drive_0009_sync"
     assert groups["sintel"][0] == "sintel:alley_1"
     assert groups["ibims"][0] == "ibims:corridor_01"
+    every = [scenes.group(number) for number in range(1, 1450)]
+    assert len(set(every)) == 464  # as many scenes as the .mat has
+    assert (every[0], every[-1]) == ("nyuv2:kitchen_0004", "nyuv2:dining_room_0036")
+    assert [scenes.group(number) for number in (0, 1450)] == ["nyuv2:frame 0", "nyuv2:frame 1450"]
 
 
 def box(**changes: Any) -> bytes:
