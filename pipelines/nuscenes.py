@@ -11,15 +11,15 @@ and the ten v1.0-trainvalNN_blobs.tgz, or of v1.0-mini.tgz:
   does it (parts/nuscenes/poses.py), with the car's pose at either time: LiDAR to car, to world, to
   car, to camera, to pixel. Points up to 1 m ahead of the camera or within 1 pixel of the border are
   left out; a point has the pixel whose centre is nearest, and of several the nearest is seen. It is
-  planar z in the undistorted picture. Some 0.2 % of the pixels have one; the others are not valid.
-- The devkit's own points are float32 in world coordinates, so they differ by up to a millimetre.
+  planar z in the undistorted picture. Pixels without a point are not valid.
+- The devkit rounds points to float32 in world coordinates, which this does not.
 - split: train, val, mini_train or mini_val, by scene; cameras: all six, or some of them. Key frames
   alone, of which val has 6,019. No single protocol is in use: UniK3D scores a tenth of val up to
   80 m, DepthLM v1.0-mini without the car's movement between scan and picture.
 - ids are the names of the pictures' files; groups: the scene, "nuscenes:scene-0103". Two scenes of
   mini_train are in val (0553 and 0796).
 - A row that another one names and that is not there, or is garbled, is a fault of its pictures. The
-  tables of trainval have 1.8 GB and are read in pieces.
+  tables are large and read in pieces.
 
 Nothing of it was seen here: layout and projection are those of the devkit.
 
