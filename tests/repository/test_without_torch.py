@@ -15,11 +15,13 @@ import sys
 from vbdata.cli.app import app
 recipe, out = sys.argv[1:]
 for command in (
-    ("doctor", recipe), ("plan", recipe), ("build", recipe, "--out", out, "--local"),
+    ("build", recipe, "--out", out, "--local"), ("doctor", recipe), ("plan", recipe),
     ("verify", out, "--workers", "1"), ("show", out, "--out", out + ".png"),
     ("report", out, "--out", out + ".html"), ("stats", out), ("eval", out),
 ):
     app(list(command), standalone_mode=False)
+    if command[0] == "build" and "pandas" in sys.modules:
+        sys.exit("vbdata build imported pandas, which no code of its own needs")
     if "torch" in sys.modules:
         sys.exit(f"vbdata {' '.join(command)} imported torch")
 """
@@ -38,6 +40,12 @@ def test_no_command_on_the_cpu_imports_torch(demo_data: Path, tmp_path: Path) ->
     call = [sys.executable, "-c", CODE, str(recipe), str(tmp_path / "out")]
     done = subprocess.run(call, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_pandas_is_there_for_plug_ins_of_ones_own() -> None:
+    assert plugins.ours([("pipelines", "coco"), ("transforms", "depth")])
+    assert not plugins.ours([("pipelines", "coco"), ("transforms", "experiments.tasks.instance")])
+    assert not plugins.ours([("pipelines", "nosuch")])
 
 
 def test_built_in_tasks_take_the_arrays_of_both() -> None:

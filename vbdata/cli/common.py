@@ -119,7 +119,8 @@ def without_pandas(recipe: Recipe) -> None:
     from vbdata import plugins
     from vbdata.machine import process
 
-    readers = (each.dataset for each in (*recipe.sources, *recipe.holdout) if each.dataset)
+    readers = {source.dataset for source in recipe.sources}
+    readers |= {held.dataset for held in recipe.holdout if held.dataset}
     used = {(plugins.DATASETS, name) for name in readers}
     used |= {(plugins.TASKS, task) for source in recipe.sources for task in source.tasks}
     if plugins.ours(used):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.abc import MetaPathFinder
+from typing import Any
 
 from vbdata.errors import BuildError
 
@@ -30,3 +32,29 @@ def check_device(device: str) -> None:
     except (RuntimeError, AssertionError) as err:
         cause = str(err).splitlines()[0]
         raise BuildError(f"device {device!r} cannot be used: {cause}; known: cpu, cuda") from err
+
+
+def without_pandas() -> None:
+    """Have pyarrow find no pandas in this process: it imports that to ask if a list is a Series.
+
+    That takes a quarter of a second and 30 MB. pyarrow looks for it once, and its `to_pandas` would
+    fail from then on: so this is for processes in which no code of others runs.
+    """
+    if "pandas" in sys.modules:
+        return
+    import pyarrow as pa
+
+    hidden = _Hidden()
+    sys.meta_path.insert(0, hidden)
+    try:
+        pa.array([""])
+    finally:
+        sys.meta_path.remove(hidden)
+
+
+class _Hidden(MetaPathFinder):
+    """Lets nobody import pandas."""
+
+    def find_spec(self, fullname: str, *_: Any) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)

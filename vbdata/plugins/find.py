@@ -10,7 +10,7 @@ import inspect
 import os
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
@@ -160,6 +160,11 @@ def task(name: str) -> ModuleType:
             raise LookupError(f"{module.__name__}: {fault}")
         module = contract.CheckedTask(module, name)
     return module if numpy else TensorTask(module)
+
+
+def ours(used: Iterable[tuple[str, str]]) -> bool:
+    """Whether plug-ins, each as (package, name), are all vbdata's: then no code of others runs."""
+    return all((module_name(*plugin) or "").startswith(f"{HOME}.") for plugin in used)
 
 
 def mounts(name: str) -> bool:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import ray
 
+from vbdata import plugins
 from vbdata.core import compiled
 from vbdata.errors import BuildError
 from vbdata.jobs.context import JobContext
 from vbdata.jobs.job import Row, RowId, ShardReport, ShardSpec, row_text
-from vbdata.machine.process import check_device, one_thread
+from vbdata.machine.process import check_device, one_thread, without_pandas
 from vbdata.machine.scratch import own_scratch
 from vbdata.run.attempt import build_or_blame
 from vbdata.run.guarded import build_guarded
@@ -52,6 +53,8 @@ class Worker:
     def __init__(self, out: str, device: str, context: JobContext) -> None:
         own_scratch()
         one_thread()
+        if plugins.ours(context.plugins):
+            without_pandas()
         check_device(device)
         self._slow = compiled.missing()
         context.ready()
