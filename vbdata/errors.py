@@ -150,5 +150,5 @@ def choices(value: object, known: Iterable[str]) -> str:
     """The tail of a message about an unknown value: the nearest choice, then all of them."""
     known = sorted(known)
     near = difflib.get_close_matches(str(value), known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{hint} Known: {', '.join(known) or 'none'}"

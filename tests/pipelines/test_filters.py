@@ -120,7 +120,7 @@ def test_records_are_barred_and_counted(
         ("only: 7*", "sources.few.only: '7*' is no id, group or glob of any of the 6 records"),
         ("without: [a, b]", "sources.few.without: 'b' is no id, group or glob"),
         ("classes: {drop: buss}", "classes.drop: 'buss' is no class of the data; did you mean"),
-        ("classes: {merge: {pet: [cat, god]}}", "merge: 'god' is no class of the data Known: bus"),
+        ("classes: {merge: {pet: [cat, god]}}", "merge: 'god' is no class of the data. Known: bus"),
         (
             "classes: {rename: {cat: dog}}",
             "'cat' to 'dog', which is a class of the data: use merge",
