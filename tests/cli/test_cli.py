@@ -113,7 +113,7 @@ def test_planned_prompts_are_those_that_are_built(roots: list[str], demo_build: 
         (["build", RECIPE, "--local", "--out", "nosuch://x"], 1, "cannot be used"),
         (["build", RECIPE, "--local", "--out", "/proc/nosuch"], 1, "cannot be used"),
         (["build", RECIPE, "--local", "--out", "x", "--device", "banana"], 1, "known: cpu, cuda"),
-        (["plan", RECIPE, "--root", "coco=nosuch://x"], 1, "at nosuch://x"),
+        (["plan", RECIPE, "--root", "coco=nosuch://x"], 2, "nosuch://x cannot be read: Protocol"),
     ],
 )
 def test_exit_codes(arguments: list[str], code: int, text: str) -> None:

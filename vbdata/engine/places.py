@@ -31,14 +31,14 @@ def place_faults(recipe: Recipe) -> list[str]:
     for source in recipe.sources:
         faults += source_faults(source)
     for place, held in enumerate(recipe.holdout):
-        faults += [f"holdout.{place}.root: {url} does not exist" for url in _lost(held.roots)]
+        faults += [f"holdout.{place}.root: {fault}" for fault in _lost(held.roots)]
     return faults
 
 
 def source_faults(source: Source) -> list[str]:
     """The faults of one source, as `place_faults` has them."""
     key = f"sources.{source.name}"
-    faults = [f"{key}.root: {url} does not exist" for url in _lost(source.roots)]
+    faults = [f"{key}.root: {fault}" for fault in _lost(source.roots)]
     try:
         official(source)
     except SourceError as err:
@@ -51,6 +51,8 @@ def _lost(roots: tuple[str, ...]) -> Iterator[str]:
         try:
             folder = Folder(url.rstrip("/") or "/")
             if not folder.url.startswith(HTTP) and not folder.exists():
-                yield folder.url
-        except (OSError, ValueError, ImportError, RuntimeError):
+                yield f"{folder.url} does not exist"
+        except (ValueError, ImportError) as err:  # no such protocol, or no library for it
+            yield f"{url} cannot be read: {err}"
+        except (OSError, RuntimeError):
             continue  # what the network or a store has to say is told when it is indexed
