@@ -33,7 +33,9 @@ def origin_of(
         plugins.code_digest(plugins.TASKS, task),
     )
     digest = _begun(code, kinds).copy()
-    digest.update(repr((geometry, entry)).encode())
+    g = geometry
+    frame = (*g.source, *g.scaled, g.left, g.top, g.width, g.height)
+    digest.update(repr((frame, entry)).encode())
     return digest.hexdigest()
 
 
