@@ -8,6 +8,7 @@ from vbdata import plugins
 from vbdata.core.types import Official, Source
 from vbdata.errors import SourceError
 from vbdata.recipe.recipe import Recipe
+from vbdata.sources.open import lost_bucket
 from vbdata.storage.folder import Folder
 
 HTTP = ("http://", "https://")  # where whether a folder is there is known when it is listed
@@ -51,7 +52,7 @@ def _lost(roots: tuple[str, ...]) -> Iterator[str]:
         try:
             folder = Folder(url.rstrip("/") or "/")
             if not folder.url.startswith(HTTP) and not folder.exists():
-                yield f"{folder.url} does not exist"
+                yield f"{folder.url} does not exist{lost_bucket(folder)}"
         except (ValueError, ImportError) as err:  # no such protocol, or no library for it
             yield f"{url} cannot be read: {err}"
         except (OSError, RuntimeError):

@@ -54,7 +54,7 @@ def _layer(url: str, mount: bool) -> Root:
     http = folder.url.startswith(HTTP)
     if not folder.exists():
         unlisted = http and not is_archive(folder.url)
-        why = UNLISTED if unlisted else f"does not exist{_bucket(folder)}"
+        why = UNLISTED if unlisted else f"does not exist{lost_bucket(folder)}"
         raise SourceError(f"{folder.url} {why}")
     above, _, name = folder.url.rpartition("/")
     if not is_archive(name) or folder.size("") < 0:
@@ -67,7 +67,7 @@ def _layer(url: str, mount: bool) -> Root:
     return Mounted(archive) if mount else archive
 
 
-def _bucket(folder: Folder) -> str:
+def lost_bucket(folder: Folder) -> str:
     """For the message about a missing folder: that its whole bucket is missing, if it is."""
     scheme, bucket = folder.url.partition("://")[0], folder.base.partition("/")[0]
     lost = not folder.local and bucket and not Folder(f"{scheme}://{bucket}").exists()
