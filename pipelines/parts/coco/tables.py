@@ -114,6 +114,8 @@ def table(
         if not isinstance(lists[key], list):
             raise SourceError(f"{path}: {key!r} is {type(lists[key]).__name__}, expected a list")
     categories = None if thing is None else _categories(lists["categories"], thing, path)
+    if categories is None:
+        text = Held(b"")  # nothing more is read of it, and it may be large
     licenses = _licenses(top.get("licenses"))
     named, classes = labels(annotations.classes(), categories or {}), in_order(categories or {})
     return Table(path, text, lists["images"], annotations, categories, licenses, named, classes)
