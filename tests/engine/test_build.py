@@ -150,9 +150,10 @@ def test_webdataset_reads_every_member(demo_build: Path) -> None:
     tars = [str(demo_build / shard["tar"]) for shard in manifest_of(demo_build)["shards"]]
     keys = []
     for sample in webdataset.WebDataset(tars, shardshuffle=False).decode("rgb8"):
-        assert sample["target.png"].dtype == np.uint8
-        assert sample["target.png"].shape == sample["input.jpg"].shape
-        assert sample["valid.png"].shape[:2] == sample["target.png"].shape[:2]
+        (target,) = (sample[name] for name in sample if name.startswith("target."))
+        assert target.dtype == np.uint8
+        assert target.shape == sample["input.jpg"].shape
+        assert sample.get("valid.png", target).shape[:2] == target.shape[:2]
         assert isinstance(sample["json"]["params"], str)
         keys.append(sample["__key__"])
     assert keys == sorted(set(keys))
@@ -429,8 +430,21 @@ def test_geometry_shrinks_image_and_label_alike(demo_recipe: Recipe, tmp_path: P
             facts = json.loads(sample["json"])
             assert facts["width"] % 16 == facts["height"] % 16 == 0
             assert facts["width"] * facts["height"] <= 20_000
-            size = cv2.imdecode(np.frombuffer(sample["target.png"], np.uint8), 1).shape
+            (target,) = (sample[name] for name in sample if name.startswith("target."))
+            size = cv2.imdecode(np.frombuffer(target, np.uint8), 1).shape
             assert size == (facts["height"], facts["width"], 3)
+
+
+def test_stated_sizes_are_those_of_all_images(demo_recipe: Recipe, tmp_path: Path) -> None:
+    """Of the nearest aspect ratio, and labels are cropped as their images are: verify decodes."""
+    image = demo_recipe.image.model_copy(update={"buckets": ((144, 80), (80, 112))})
+    recipe = replace(demo_recipe, image=image, samples=16, shard_size=16)
+    build(recipe, Folder(str(tmp_path / "out")), How())
+    assert verify(Folder(str(tmp_path / "out"))) == []
+    rows = pq.read_table(tmp_path / "out" / "manifest" / "train.parquet").to_pylist()
+    assert {(row["width"], row["height"]) for row in rows} == {(144, 80), (80, 112)}
+    assert all(row["source_width"] > row["source_height"] or row["width"] == 80 for row in rows)
+    assert manifest_of(tmp_path / "out")["recipe"]["image"]["buckets"] == [[144, 80], [80, 112]]
 
 
 def test_png_inputs_are_lossless(demo_recipe: Recipe, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def perfect(truth: BuildTruth, tmp_path_factory: pytest.TempPathFactory) -> Path
     """The build's own targets as answers. Read only."""
     folder = tmp_path_factory.mktemp("perfect")
     for key in truth.keys:
-        (folder / f"{key}.png").write_bytes(truth.members(key)["target.png"])
+        (folder / f"{key}.png").write_bytes(encode_png(truth.read(key).target))
     return folder
 
 
