@@ -7,7 +7,8 @@ their class. Decoding: the nearest of the legend's colours and the background; a
 
 A quarter of the prompts also name one to three classes that are not there; another quarter leave
 out some that are, which are background then. Options in a recipe:
-`tasks: {semantic: {absent: 0.25, subset: 0.25}}`.
+`tasks: {semantic: {absent: 0.25, subset: 0.25}}`. In a benchmark's (`samples: all`) the legend is
+the same for all records: `tasks: {semantic: {legend: {road: [255, 255, 0], car: [0, 0, 128]}}}`.
 
 Trained models mostly err in binding colours to classes, so `permuted` makes several prompts for one
 image with the colours passed around, and `vote` merges the answers pixel by pixel.

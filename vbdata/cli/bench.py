@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vbdata.cli.bench_opened import answers_of, roots_of, rows_of
 from vbdata.cli.common import (
     EXIT_FAILED,
     Device,
@@ -20,8 +21,6 @@ from vbdata.cli.common import (
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from vbdata.bench.rows import Rows
 
 app = typer.Typer(
     name="bench",
@@ -131,7 +130,7 @@ def build(
 
         own_scratch()
         known = benchmark(name)
-        recipe = recipe_of(known, _roots(root), votes, max_pixels, source or ())
+        recipe = recipe_of(known, roots_of(root), votes, max_pixels, source or ())
         how = How(
             workers=workers or (os.cpu_count() or 1 if local or ray == "local" else None),
             ray=None if local else ray,
@@ -193,9 +192,9 @@ def score(
         from vbdata.terminal.bench import print_score
 
         one_thread()
-        known, rows = benchmark(name), _opened(build, root)
+        known, rows = benchmark(name), rows_of(build, root)
         called = ["targets of the build"] if targets else list(answers or ())
-        report = scored(known, rows, _answers(rows, answers, targets), called, workers)
+        report = scored(known, rows, answers_of(rows, answers, targets), called, workers)
         report["model"] = model
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -244,8 +243,8 @@ def export(
         from vbdata.bench.facts import benchmark
         from vbdata.errors import visible
 
-        rows = _opened(build, None)
-        given = _answers(rows, answers, targets)
+        rows = rows_of(build, None)
+        given = answers_of(rows, answers, targets)
         count, faults = hand_over(benchmark(name), rows, given, form, out)
         if as_json:
             listed = [fault._asdict() for fault in faults]
@@ -309,55 +308,6 @@ def table(
             typer.echo(markdown(made), nl=False)
         else:
             print_table(made, _console())
-
-
-def _roots(roots: list[str] | None) -> dict[str, list[str]]:
-    """`--root SOURCE=URL` and `--root URL`, the latter under "". Raises RecipeError."""
-    from vbdata.cli.common import given_roots
-
-    named = [root for root in roots or () if _names_source(root)]
-    given = given_roots(named)
-    if plain := [root for root in roots or () if not _names_source(root)]:
-        given[""] = plain
-    return given
-
-
-def _names_source(root: str) -> bool:
-    name, equals, _ = root.partition("=")
-    return bool(equals) and "/" not in name and ":" not in name
-
-
-def _opened(build: str, root: list[str] | None) -> Rows:
-    from vbdata.bench.rows import Rows
-    from vbdata.errors import RecipeError
-    from vbdata.storage.folder import Folder
-
-    if not build:
-        raise RecipeError(["--build DIR: which build do the answers belong to?"])
-    given = _roots(root)
-    if "" in given:
-        given = _everywhere(build, given)
-    return Rows.of(Folder(build), given)
-
-
-def _everywhere(build: str, given: dict[str, list[str]]) -> dict[str, list[str]]:
-    from vbdata.manifest.opened import open_build
-    from vbdata.storage.folder import Folder
-
-    plain = given.pop("")
-    sources = open_build(Folder(build)).manifest.recipe.sources
-    return dict.fromkeys(sources, plain) | given
-
-
-def _answers(rows: Rows, folders: list[str] | None, targets: bool) -> Any:
-    from vbdata.bench.answers import Answers, Targets
-    from vbdata.errors import RecipeError
-
-    if targets and not folders:
-        return Answers([Targets(rows.build)])
-    if targets or not folders:
-        raise RecipeError(["ANSWERS: folders of answers, or --targets"])
-    return Answers.of(folders)
 
 
 def _console() -> Console:
