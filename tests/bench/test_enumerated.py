@@ -198,6 +198,7 @@ def test_all_records_are_asked_in_the_same_words_and_votes_pass_colours_on(tmp_p
         ("samples: all\nspares: 2", "spares: with samples: all there are none"),
         ("samples: all\nexhaustion: stop", "exhaustion: has no meaning with samples: all"),
         ("samples: all\nimage: {multiple_of: 16}", "image.multiple_of: with samples: all"),
+        ("samples: all\nimage: {size: [64, 64]}", "image.size: with samples: all"),
         ("samples: 3\nvotes: 2", "votes: only with samples: all"),
         ("samples: every", "samples: should be a valid integer"),
         ("samples: all\ntasks: {depth: {other_palettes: 0}}", "tasks.depth.other_palettes"),

@@ -459,6 +459,7 @@ def more(number: Any) -> Any:
         (put("recipe", "seed", more), "its seed is 7, the recipe's 8"),
         (put("recipe", "shard_size", 9), "not a key of shard 1"),
         (put("recipe", "image", "multiple_of", 1000), "is no size that the recipe allows"),
+        (put("recipe", "image", "size", [17, 16]), "is no size that the recipe allows"),
         (put("recipe", "licence_policy", "commercial"), "is not commercial"),
         (put("recipe", "sources", "coco", "tasks", "semantic", "0.9"), "its share is not"),
         (put("recipe", "samples", more), "recipe.samples is 25"),

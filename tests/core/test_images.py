@@ -423,6 +423,48 @@ def test_geometry_only_shrinks_and_keeps_the_aspect(
     assert abs(geometry.scaled[1] - height * scale) <= 1 + height / width
 
 
+BUCKETS = ((640, 480), (320, 240), (480, 640), (512, 512))
+
+
+@pytest.mark.parametrize(
+    ("source", "scaled", "corner", "size"),
+    [
+        ((640, 480), (640, 480), (0, 0), (640, 480)),
+        ((1280, 960), (640, 480), (0, 0), (640, 480)),  # of one aspect ratio, the larger size
+        ((639, 480), (320, 240), (0, 0), (320, 240)),  # never enlarged, not even by a pixel
+        ((1000, 700), (685, 480), (22, 0), (640, 480)),
+        ((700, 1000), (480, 685), (0, 22), (480, 640)),
+        ((1001, 1000), (512, 512), (0, 0), (512, 512)),
+    ],
+)
+def test_geometry_of_stated_sizes(
+    source: tuple[int, int], scaled: tuple[int, int], corner: tuple[int, int], size: tuple[int, int]
+) -> None:
+    made = geometry_for(*source, None, 1, BUCKETS)
+    assert (made.scaled, (made.left, made.top)) == (scaled, corner)
+    assert (made.width, made.height) == size
+
+
+def test_what_covers_no_size_is_refused() -> None:
+    with pytest.raises(BadSample, match="300x239 pixels cover none of the sizes 640x480, 320x240"):
+        geometry_for(300, 239, None, 1, BUCKETS)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000))
+def test_stated_sizes_are_covered_and_cropped_from_the_centre(width: int, height: int) -> None:
+    try:
+        made = geometry_for(width, height, None, 1, BUCKETS)
+    except BadSample:
+        assert all(w > width or h > height for w, h in BUCKETS)
+        return
+    assert (made.width, made.height) in BUCKETS
+    assert made.width <= made.scaled[0] <= width
+    assert made.height <= made.scaled[1] <= height
+    assert made.width == made.scaled[0] or made.height == made.scaled[1], "it just covers it"
+    assert made.left == (made.scaled[0] - made.width) // 2
+    assert made.top == (made.scaled[1] - made.height) // 2
+
+
 def test_native_geometry_is_the_identity() -> None:
     assert geometry_for(317, 211, None, 1).identity
     assert not geometry_for(317, 211, None, 16).identity

@@ -114,6 +114,13 @@ WHY: dict[str, tuple[Change, str, str, int, str]] = {  # change, task, more, los
         0,
         "4 too small, .*multiple_of = 64 .*64 x 48",
     ),
+    "no size": (
+        nothing,
+        "semantic",
+        "image: {buckets: [[65, 48], [48, 64]]}",
+        0,
+        "4 too small, .*the sizes 65x48, 48x64 .*64 x 48",
+    ),
     "missing": (nothing, "semantic", "", 4, r"4 without a file of their image \(such as .*1\.jpg"),
     "captions": (nothing, "generate", "", 0, "4 without captions"),
     "mixed": (

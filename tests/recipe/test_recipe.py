@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from vbdata.errors import RecipeError
-from vbdata.recipe.recipe import load_recipe
+from vbdata.recipe.recipe import load_recipe, recipe_digest
 
 GOOD = """
 name: smoke
@@ -55,6 +56,39 @@ def test_the_same_number_in_other_words_is_the_same_recipe(tmp_path: Path) -> No
     one = load_recipe(written(tmp_path, GOOD)).digest()
     assert load_recipe(written(tmp_path, GOOD.replace("0.35", "0.350"))).digest() == one
     assert load_recipe(written(tmp_path, GOOD.replace("0.35", "0.36"))).digest() != one
+
+
+def test_stated_sizes(tmp_path: Path) -> None:
+    """A recipe without them has the digest that it had before they could be stated."""
+    plain = load_recipe(written(tmp_path, GOOD))
+    assert list(plain.canonical()["image"]) == ["max_pixels", "multiple_of", "input", "target"]
+    old = "image: {max_pixels: 1048576, multiple_of: 16}"
+    assert old in GOOD
+    square = load_recipe(written(tmp_path, GOOD.replace(old, "image: {size: [512, 512]}")))
+    assert square.image.sizes == ((512, 512),)
+    assert square.canonical()["image"]["size"] == [512, 512]
+    bucket = GOOD.replace(old, "image: {buckets: [[640, 480], [480, 640]]}")
+    several = load_recipe(written(tmp_path, bucket))
+    assert several.image.sizes == ((640, 480), (480, 640))
+    read = json.loads(json.dumps(several.canonical()))
+    assert recipe_digest(read) == several.digest() != square.digest()
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ("{size: [512]}", "image.size.1: missing"),
+        ("{size: [512, 0]}", "image.size.1: should be greater than or equal to 1"),
+        ("{size: [512, 512], multiple_of: 16}", "image.multiple_of: image.size says the sizes"),
+        ("{buckets: []}", "image.buckets"),
+        ("{buckets: [[64, 48], [64, 48]]}", "image.buckets.1: [64, 48] stands there twice"),
+        ("{buckets: [[64, 48]], size: [64, 48]}", "image.size: with image.buckets"),
+        ("{buckets: [[64, 48]], max_pixels: 9}", "image.max_pixels: image.buckets says"),
+    ],
+)
+def test_sizes_that_cannot_be(image: str, said: str, tmp_path: Path) -> None:
+    old = "image: {max_pixels: 1048576, multiple_of: 16}"
+    assert said in faults(tmp_path, GOOD.replace(old, f"image: {image}"))
 
 
 def test_all_faults_at_once(tmp_path: Path) -> None:

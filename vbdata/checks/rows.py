@@ -83,6 +83,7 @@ class RowCheck:
     def _size_faults(self, columns: dict[str, list[Any]]) -> Iterator[str]:
         recipe = self._manifest.recipe
         most, multiple = recipe.image.max_pixels or 2**62, recipe.image.multiple_of
+        sizes = recipe.image.sizes
         names = (
             *("key", "seed", "source_width", "source_height", "width", "height", "scaled_width"),
             *("scaled_height", "crop_left", "crop_top", "valid_share", "raw_sha256"),
@@ -95,7 +96,9 @@ class RowCheck:
                 yield f"{key}: its seed is {seed}, the recipe's {recipe.seed}"
             if min(width, height) < 1 or not inside:
                 yield f"{key}: {width}x{height} at {left}, {top} is no part of {across}x{down}"
-            elif width * height > most or width % multiple or height % multiple:
+            elif (width * height > most or width % multiple or height % multiple) or (
+                sizes and (width, height) not in sizes
+            ):
                 yield f"{key}: {width}x{height} is no size that the recipe allows"
             elif (across, down, left, top, width, height) != self._geometry(*sides):
                 made = f"{width}x{height} at {left}, {top} of {across}x{down}"
@@ -111,7 +114,7 @@ class RowCheck:
         if min(width, height) < 1:
             return None
         try:
-            made = geometry_for(width, height, image.max_pixels, image.multiple_of)
+            made = geometry_for(width, height, image.max_pixels, image.multiple_of, image.sizes)
         except BadSample:
             return None
         return (*made.scaled, made.left, made.top, made.width, made.height)

@@ -50,9 +50,10 @@ accelerate launch diffusers/examples/text_to_image/{script} \\
 """
 BUCKETED = """\
 ```sh
-accelerate launch diffusers/examples/dreambooth/{script} \\
+accelerate launch /path/to/diffusers/examples/dreambooth/{script} \\
     --pretrained_model_name_or_path {model} --output_dir lora \\
-    --dataset_name . --dataset_config_name {part} {columns} \\
+    --dataset_name "$PWD" --dataset_config_name {part} \\
+    {columns} \\
     --use_aspect_ratio_buckets --aspect_ratio_buckets "{buckets}" --center_crop ...
 ```
 """
@@ -205,9 +206,9 @@ def _about_sizes(summary: Summary) -> str:
         )
     held = sum(w * h * n for (w, h), n in all_sizes(summary.parts.values()).items()) * 3 * 4
     return (
-        "Run these in this folder, which `--dataset_name .` names. The script gives each image the bucket "
-        "of its aspect ratio; the buckets, as height,width, are the sizes of these images, so that "
-        "none is resized. Of each bucket it leaves out what does not fill the last batch. It holds "
+        "Run these in this folder. The script gives each image the bucket of its aspect ratio; the "
+        "buckets, as height,width, are the sizes of these images, so that none is resized. Of each "
+        "bucket it leaves out what does not fill the last batch. It holds "
         f"all images in memory, as 32-bit numbers: {held / 1e9:.2g} GB of targets here, and as "
         "much of input images."
     )

@@ -64,7 +64,7 @@ class Job:
     shard: its number; tar: its path in the output folder; first: the position of its first sample
     in the whole data set; digits: of a sample's key;
     rows: the samples by slot; spares: rows that replace damaged ones, in the order of their use;
-    image: the recipe's max_pixels, multiple_of and input;
+    image: the recipe's, as JSON values;
     datasets: source -> reader; vocabulary: source -> all classes of its index as (name, countable);
     options: task -> keyword options of its `ask`; votes: the recipe's, 0 where samples are drawn;
     digest: of all of this (JobContext.digest).

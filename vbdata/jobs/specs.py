@@ -128,7 +128,9 @@ class ShardSpecs:
             entries = pa.array(spec.record[rows] - plan.offsets[c])
             facts = index.facts.select(["digest", "width", "height"]).take(entries).to_pydict()
             for k, digest, width, height in zip(rows.tolist(), *facts.values(), strict=True):
-                geometry = geometry_for(width, height, image.max_pixels, image.multiple_of)
+                geometry = geometry_for(
+                    width, height, image.max_pixels, image.multiple_of, image.sizes
+                )
                 origin = origin_of(index.source.dataset, cell.task, settings, geometry, digest)
                 draw = draw_word(plan.recipe.seed, cell.source, passes[k])
                 draws.setdefault(origin, set()).add(draw)

@@ -21,6 +21,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 # As recipes allow them, of builds and sources: they become parts of paths.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Split = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,31}$")]
+# Width and height in pixels.
+Size = Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=2, max_length=2)]
 
 
 class _Part(BaseModel):
@@ -126,6 +128,13 @@ class Image(_Part):
     target: Literal["jpg", "png"] = "png"
     max_pixels: Count | None
     multiple_of: Annotated[int, Field(ge=1, lt=2**31)]
+    size: Size | None = None
+    buckets: Annotated[list[Size], Field(min_length=1)] | None = None
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """The only sizes (width, height) that images may have, none if any size will do."""
+        return tuple((w, h) for w, h in ([self.size] if self.size else self.buckets or []))
 
 
 class RecipeSource(_Part):

@@ -87,7 +87,7 @@ def fits_in(index: Index, image: Image) -> NDArray[np.bool_]:
 
 def _leaves_something(width: int, height: int, image: Image) -> bool:
     try:
-        geometry_for(width, height, image.max_pixels, image.multiple_of)
+        geometry_for(width, height, image.max_pixels, image.multiple_of, image.sizes)
     except BadSample:
         return False
     return True

@@ -80,6 +80,9 @@ def _reasons(
     for need in ("image", *(need for need in module.NEEDS if need != "image")):
         yield f"without a file of their {need}", lacking(index, need)
     sides = f"max_pixels = {image.max_pixels} and multiple_of = {image.multiple_of}"
+    if image.sizes:
+        listed = ", ".join(f"{w}x{h}" for w, h in image.sizes[:6])
+        sides = f"the sizes {listed}" + (", ..." if len(image.sizes) > 6 else "")
     yield f"too small, too large or too long for {sides}", ~fits_in(index, image)
     for need in module.NEEDS:
         if need != "image":

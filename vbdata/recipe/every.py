@@ -32,6 +32,9 @@ def faults(raw: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{key}: has no meaning with samples: {ALL}" for key in DRAWN if key in raw)
     if _mapping(raw.get("image")).get("multiple_of", 1) != 1:
         yield f"image.multiple_of: with samples: {ALL} nothing is cropped: leave it out"
+    for key in ("size", "buckets"):
+        if key in _mapping(raw.get("image")):
+            yield f"image.{key}: with samples: {ALL} nothing is cropped: leave it out"
     for name, source in _mapping(raw.get("sources")).items():
         for task, weight in _mapping(_mapping(source).get("tasks")).items():
             if isinstance(weight, int | Decimal) and weight not in (0, 1):

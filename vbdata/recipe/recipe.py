@@ -14,7 +14,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    WrapValidator,
+    model_serializer,
+)
 
 from vbdata import plugins
 from vbdata.core.types import Source
@@ -23,6 +31,7 @@ from vbdata.recipe import every, filters, own_prompts, yaml12
 from vbdata.recipe.faults import recipe_faults, schema_faults
 from vbdata.recipe.holdouts import Holdout, holdout_faults, holdouts
 from vbdata.recipe.roots import beside, expanded, overridden
+from vbdata.recipe.sizes import size_faults
 from vbdata.storage.secrets import redacted
 
 LONGEST = 4000  # characters of a fault that are told
@@ -32,7 +41,10 @@ Weight = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=40, deci
 
 
 # What recipes meant before they could say it: no part of their digests.
-OLD_IMAGE = {"target": "png"}
+OLD_IMAGE: dict[str, Any] = {"target": "png", "size": None, "buckets": None}
+
+Side = Annotated[int, Field(ge=1, le=16384, strict=True)]
+Size = tuple[Side, Side]  # width, height in pixels
 
 
 class Image(BaseModel):
@@ -42,7 +54,10 @@ class Image(BaseModel):
     cropped to multiples of it; input: how input images are stored, JPEG files as they are where no
     pixel changes ("jpg") or all as PNG; target: how photographs that are targets are stored, files
     as they are where no pixel changes and else as JPEG ("jpg"), or all as PNG, beside a mask, so
-    that every sample has the same members ("png").
+    that every sample has the same members ("png"); size: (width, height) of all images; buckets:
+    the sizes of which each image gets the one of the nearest aspect ratio. An image is shrunk until
+    it just covers its size, and its centre is cropped; it is never enlarged, so that a smaller
+    record is not drawn (vbdata.core.geometry). Either takes the place of the first two.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +66,22 @@ class Image(BaseModel):
     multiple_of: Annotated[int, Field(ge=1, le=256, strict=True)] = 1
     input: Literal["jpg", "png"] = "jpg"
     target: Literal["jpg", "png"] = "jpg"
+    size: Size | None = None
+    buckets: Annotated[tuple[Size, ...], Field(min_length=1, max_length=1000)] | None = None
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """The only sizes that images may have, none if any size will do."""
+        return (self.size,) if self.size else self.buckets or ()
+
+    @model_serializer(mode="wrap")
+    def _stated(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As JSON has it. Keys that came later stand in it only where a recipe has them."""
+        said: dict[str, Any] = plain(self)
+        for key in ("size", "buckets"):
+            if (value := said.pop(key)) is not None:
+                said[key] = [list(v) if isinstance(v, tuple) else v for v in value]
+        return said
 
 
 class _Source(BaseModel):
@@ -219,6 +250,7 @@ def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequenc
     if not isinstance(raw, dict):
         raise RecipeError([f"{name}: a recipe is a mapping of keys, got {type(raw).__name__}"])
     faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots), *every.faults(raw)]
+    faults += size_faults(raw)
     parsed: _Recipe | None = None
     try:
         parsed = _Recipe.model_validate(raw)

@@ -119,13 +119,17 @@ def _target(sample: Sample, entry: Entry, kind: str, geometry: Geometry) -> Pict
 
 
 def _references(sample: Sample, entry: Entry, spec: Mapping[str, Any]) -> dict[str, bytes]:
-    """The references of a record by extension, each at the output size of its own."""
+    """The references of a record by extension, each at the output size of its own.
+
+    Where the recipe states sizes, these are not theirs: they have at most as many pixels.
+    """
     found: dict[str, bytes] = {}
+    most = max((w * h for w, h in _sizes(spec)), default=spec["max_pixels"])
     for number, image in enumerate(sample.references, 1):
         role = f"{members.REFERENCE}{number}"
         file = entry.files[role].path if role in entry.files else ""
         width, height = images.size(image, file) if isinstance(image, bytes) else image.shape[1::-1]
-        geometry = geometry_for(width, height, spec["max_pixels"], spec["multiple_of"])
+        geometry = geometry_for(width, height, most, spec["multiple_of"])
         kind, data = Picture(image, geometry, file).stored(spec["target"])
         found[members.picture(role, kind)] = data
     return found
@@ -326,7 +330,14 @@ def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:
 
 def _geometry(row: Row, job: Job) -> Geometry:
     entry, spec = row.entry, job.image
-    return geometry_for(entry.width, entry.height, spec["max_pixels"], spec["multiple_of"])
+    bounds = spec["max_pixels"], spec["multiple_of"]
+    return geometry_for(entry.width, entry.height, *bounds, _sizes(spec))
+
+
+def _sizes(spec: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+    """The only sizes (width, height) that a recipe's images may have, none if any size will do."""
+    listed = [spec["size"]] if "size" in spec else spec.get("buckets", [])
+    return tuple((width, height) for width, height in listed)
 
 
 def _label(loaded: Labelled, task: ModuleType, device: str) -> Any:
