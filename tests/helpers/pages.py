@@ -140,6 +140,7 @@ def many_times(build: Path, copy: Path, times: int) -> Path:
     manifest |= {
         "samples": manifest["samples"] * times,
         "bytes": manifest["bytes"] * times,
+        "members": {name: count * times for name, count in manifest["members"].items()},
         "shards": shards,
         "build_sha256": digest,
         "recipe": manifest["recipe"] | {"samples": manifest["samples"] * times},
