@@ -303,3 +303,19 @@ def test_exports_of_before_are_still_known() -> None:
         *("blank", "build", "format", "masks", "sources", "split_by_task", "tasks", "version")
     ]
     assert ExportOptions(format="musubi", model="flux2-klein").order("d")["model"] == "flux2-klein"
+
+
+def test_the_docs_have_a_line_for_every_model() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+    lines = re.findall(
+        r"^\| `vbdata export out --to (\S+) --model (\S+) [^`]+` \| (\d+)", page, re.M
+    )
+    known = {
+        (name, model, str(found.multiple))
+        for name in names()
+        for model, found in format_of(name).MODELS.items()
+    }
+    assert set(lines) == known
+    skips = set(re.findall(r"--to (\S+) --model (\S+) --out pairs --blank skip", page))
+    needy = {(n, m) for n in names() for m, found in format_of(n).MODELS.items() if not found.alone}
+    assert skips == needy
