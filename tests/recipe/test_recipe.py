@@ -263,7 +263,7 @@ def test_bombs(tmp_path: Path, new: str, expected: str) -> None:
             "tasks.depth.c: should be a text or number, got [",
         ),
         ("seed: 7\ntasks: {{depth: {{c: '1e999999999'}}}}", "got '-3' and '1e999999999'"),
-        ("seed: 7\ntasks: {{generate: {{captions: all}}}}", "captions: unknown value 'all'. Known:"),
+        ("seed: 7\ntasks: {{generate: {{captions: all}}}}", "captions: unknown value 'all'."),
     ],
 )
 def test_values_are_cut_before_they_are_written_out(

@@ -137,7 +137,7 @@ def test_the_engines_digest_is_two_folders(tmp_path: Path, monkeypatch: pytest.M
 def test_broken_contracts_are_named() -> None:
     with pytest.raises(LookupError, match=r"os\.path: it lacks NEEDS, BLANK_INPUT"):
         plugins.resolve("transforms", "os.path")
-    with pytest.raises(LookupError, match="unknown dataset .nosuch."):
+    with pytest.raises(LookupError, match="unknown dataset 'nosuch'"):
         plugins.dataset("nosuch")
     with pytest.raises(LookupError, match="no module 'nosuch' in transforms"):
         plugins.code_digest("transforms", "nosuch")

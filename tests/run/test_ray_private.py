@@ -263,20 +263,6 @@ def test_prometheus_reads_what_was_built(demo_recipe: Recipe, tmp_path: Path) ->
     assert scraped("workers")["workers"] in (3, 0)
 
 
-def test_the_folder_goes_with_the_cluster() -> None:
-    """Runs after the others: pytest keeps the order of a file."""
-    import ray
-
-    from vbdata.run.ray import private as ray_private
-    from vbdata.run.ray import run as ray_run
-
-    assert ray.is_initialized()
-    (folder,) = ray_private._folders
-    ray_run.stop()
-    assert not Path(folder).exists()
-    assert ray_private.LOOPBACK_VAR not in os.environ
-
-
 def test_parts_of_a_source_are_indexed_by_ray_as_by_this_process(
     running: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,3 +285,17 @@ def test_parts_of_a_source_are_indexed_by_ray_as_by_this_process(
     pq.write_table(pa.table({"image": [b""], "name": ["a"]}), data / "bb.parquet")
     with pytest.raises(SourceError, match=r"bb\.parquet: caption_key is to be set"):
         build_index(source, tmp_path / "several", indexing.pool(lambda: None))
+
+
+def test_the_folder_goes_with_the_cluster() -> None:
+    """Runs after the others: pytest keeps the order of a file."""
+    import ray
+
+    from vbdata.run.ray import private as ray_private
+    from vbdata.run.ray import run as ray_run
+
+    assert ray.is_initialized()
+    (folder,) = ray_private._folders
+    ray_run.stop()
+    assert not Path(folder).exists()
+    assert ray_private.LOOPBACK_VAR not in os.environ

@@ -123,7 +123,7 @@ def _downloads(source: Source) -> Iterator[Finding]:
     if absent:
         text = f"not below the root: {_summed([d.path for d in absent])}"
         if len(absent) < len(wanted):
-            text += f"; the other {len(wanted) - len(absent)} parts of the official release are there"
+            text += f"; the other {len(wanted) - len(absent)} parts of the release are there"
         remedies = tuple(_where(d) for d in absent)
         yield Finding(source=source.name, level="warn", text=text, remedies=remedies)
     elif wanted:
