@@ -41,7 +41,7 @@ def written(page: Page) -> str:
     if page.options:
         lines += ["", "| option | type | default | meaning |", "|---|---|---|---|"]
         lines += [
-            f"| `{o.name}` | {cell(o.type)} | `{cell(str(o.default))}` | {cell(o.meaning)} |"
+            f"| `{o.name}` | {cell(o.type)} | {default(o.default)} | {cell(o.meaning)} |"
             for o in page.options
         ]
     lines += ["", *described(page)]
@@ -64,6 +64,11 @@ def described(page: Page) -> list[str]:
 def escaped(text: str) -> str:
     """Text in which no character is Markdown's."""
     return "".join(f"\\{c}" if c in r"\*_<>[]{}#|$~" else c for c in text)
+
+
+def default(value: Any) -> str:
+    """A default as code; nothing where an option that is not given says nothing."""
+    return f"`{cell(str(value))}`" if value not in ("", None) and value != {} else ""
 
 
 def cell(text: str) -> str:
