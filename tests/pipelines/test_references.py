@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from pipelines import parquet, triplets
 from vbdata.checks.verify import examine, verify
@@ -26,6 +27,8 @@ from vbdata.recipe.recipe import parse_recipe
 from vbdata.run.how import How
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
+from vbdata.view.contact_sheet import contact_sheet
+from vbdata.view.report.page import PageOptions, page
 
 RNG = np.random.default_rng(5)
 SIZES = ((40, 32), (40, 32), (24, 48), (17, 9), (40, 32))  # input, edited, three references
@@ -135,6 +138,9 @@ def test_a_build_has_them_as_they_are_each_of_its_own_size(tmp_path: Path) -> No
         assert (row["width"], row["height"]) == SIZES[0]
         assert [rgb.shape[1::-1] for rgb in opened[number].references] == [*SIZES[2::2]][:count]
         assert opened[number]._repr_html_().count("reference") == 2 * count
+    shown = page(out, PageOptions(samples=4)).decode()
+    assert shown.count("<figcaption>reference 2</figcaption>") == 2
+    assert Image.open(io.BytesIO(contact_sheet(out, 4))).size[0] > 1000
     assert verify(out) == []
     assert "reference1.jpg" in (tmp_path / "out/README.md").read_text()
 

@@ -6,18 +6,21 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from tests.helpers.builds import manifest_of, quarantine_of
 from tests.helpers.pages import CountingFolder, Page, changed, many_times
 from vbdata.cli.app import app
 from vbdata.engine.build import build
-from vbdata.errors import BuildError
+from vbdata.errors import BuildError, RecipeError
+from vbdata.manifest.opened import open_build
 from vbdata.recipe.recipe import Recipe, load_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
@@ -30,6 +33,29 @@ HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=pwned=2>\"
 @pytest.fixture(scope="module")
 def html(demo_build: Path) -> str:
     return page(Folder(str(demo_build)), FEW).decode()
+
+
+@pytest.mark.slow
+def test_a_models_answers_stand_beside_the_targets(demo_build: Path, tmp_path: Path) -> None:
+    out, answers = Folder(str(demo_build)), tmp_path / "answers"
+    answers.mkdir()
+    opened = open_build(out)
+    depth = [row["task"] == "depth" for row in opened.columns(["task"]).to_pylist()]
+    for number, is_depth in enumerate(depth):
+        if is_depth:
+            sample = opened[number]
+            small = Image.fromarray(sample.target).resize((64, 48))
+            small.save(answers / f"{sample.key}.png")
+    text = page(out, replace(FEW, answers=str(answers))).decode()
+    assert text.count("<figcaption>answer</figcaption>") == 4
+    assert text.count("<figcaption>decoded answer</figcaption>") == 4
+    assert text.count('<p class="bad">no answer</p>') == 2 * 6
+    for path in answers.iterdir():
+        path.write_bytes(b"no picture")
+    text = page(out, replace(FEW, answers=str(answers))).decode()
+    assert text.count("its answer cannot be read") == 4
+    with pytest.raises(RecipeError, match="no such folder"):
+        page(out, replace(FEW, answers=str(tmp_path / "nowhere")))
 
 
 @pytest.mark.slow

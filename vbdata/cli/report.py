@@ -110,6 +110,10 @@ def report(
             help="Largest size of the page; where it would be larger, fewer samples are shown.",
         ),
     ] = 10,
+    answers: Annotated[
+        str,
+        typer.Option(metavar="DIR", help="A model's answers, KEY.png, to show beside the targets."),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Another seed shows other samples.")] = 0,
 ) -> None:
     """Describe a build in one HTML file that needs no server and no network.
@@ -122,6 +126,8 @@ def report(
         vbdata report demo/build --out report.html
 
         vbdata report s3://bucket/out --samples 12 --decoded 1000
+
+        vbdata report demo/build --answers answers --out gallery.html
     """
     with reported(False):
         from vbdata.machine.process import one_thread
@@ -130,7 +136,11 @@ def report(
 
         one_thread()
         how = PageOptions(
-            samples=samples, decoded=decoded, max_bytes=round(max_mb * 1e6), seed=seed
+            samples=samples,
+            decoded=decoded,
+            max_bytes=round(max_mb * 1e6),
+            seed=seed,
+            answers=answers,
         )
         html = page(Folder(folder), how)
         out.parent.mkdir(parents=True, exist_ok=True)

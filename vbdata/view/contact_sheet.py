@@ -110,7 +110,7 @@ def _row(one: Picked, parts: Mapping[str, bytes]) -> Image.Image:
         pen.rectangle(
             (middle[0] - CELL_WIDTH // 2, 0, middle[0] + CELL_WIDTH // 2 - 1, height - 1), PANEL
         )
-        pen.text(middle, "the target as it is", FAINT, _font(11), anchor="mm")
+        _references(picture, pen, middle, parts)
     left = GAP + 3 * (CELL_WIDTH + GAP)
     pen.text((left, 0), f"{row['source']} / {row['task']}   {row['key']}", INK, _font(13))
     below = f"{row['sample_id']}  pass {row['pass']}  {row['width']}x{row['height']}"
@@ -118,6 +118,29 @@ def _row(one: Picked, parts: Mapping[str, bytes]) -> Image.Image:
     pen.multiline_text((left, 38), "\n".join(words), INK, _font(12), spacing=3)
     _draw_key(picture, pen, left, 44 + 16 * len(words), key)
     return picture
+
+
+def _references(
+    picture: Image.Image,
+    pen: ImageDraw.ImageDraw,
+    middle: tuple[int, int],
+    parts: Mapping[str, bytes],
+) -> None:
+    """In place of a decoded label: the pictures that the prompt refers to besides its input."""
+    names = members.references(parts)
+    if not names:
+        pen.text(middle, "the target as it is", FAINT, _font(11), anchor="mm")
+        return
+    across = CELL_WIDTH // len(names)
+    for place, name in enumerate(names):
+        tile = Image.fromarray(images.decode_rgb(parts[name]))
+        tile.thumbnail((across - 4, picture.height - 16))
+        left = middle[0] - CELL_WIDTH // 2 + place * across
+        picture.paste(
+            tile, (left + (across - tile.width) // 2, (picture.height - 14 - tile.height) // 2)
+        )
+        label = left + across // 2, picture.height - 4
+        pen.text(label, f"reference {place + 1}", FAINT, _font(10), anchor="ms")
 
 
 def _tile(pixels: images.Pixels, *, sharp: bool) -> Image.Image:

@@ -14,8 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import escape
 
 from vbdata import plugins
+from vbdata.core import images
 from vbdata.core.png import encode_png
 from vbdata.core.types import Cell
+from vbdata.errors import BadSample
+from vbdata.evaluation.predictions import PredictionFolder
 from vbdata.manifest.browse import Browser, Picked, browsing
 from vbdata.manifest.quarantine import read_quarantine
 from vbdata.planning.mixture import apportion
@@ -44,20 +47,23 @@ class PageOptions:
 
     samples: how many of each cell; decoded: how many samples in all are counted in histograms;
     max_bytes: of the page, which shows fewer samples rather than grow beyond it; seed: which
-    samples are picked.
+    samples are picked; answers: a folder or URL of a model's answers, KEY.png, to be shown beside
+    the targets, "" without any.
     """
 
     samples: int = 4
     decoded: int = 200
     max_bytes: int = 10_000_000
     seed: int = 0
+    answers: str = ""
 
 
 @dataclass(slots=True)
 class Shown:
     """A sample as it is shown: its row of the manifest, its prompt, its pictures and their key.
 
-    strip: the key's scale or ball as a data URI, "" without one.
+    strip: the key's scale or ball as a data URI, "" without one; lacking: why no answer is shown,
+    "" if one is, or none was asked for.
     """
 
     row: Mapping[str, Any]
@@ -65,6 +71,7 @@ class Shown:
     tiles: list[Tile]
     key: Key
     strip: str
+    lacking: str = ""
 
 
 @dataclass(slots=True)
@@ -79,7 +86,8 @@ class Sheet:
 def page(out: Folder, options: PageOptions) -> bytes:
     """A finished build as one HTML page; the same build and options give the same bytes.
 
-    Raises BuildError if the folder holds no build or a damaged one.
+    Raises BuildError if the folder holds no build or a damaged one, RecipeError if there is no
+    folder of answers.
     """
     with browsing(out) as build:
         rows = measure_rows(build.tables(ROW_COLUMNS))
@@ -92,6 +100,7 @@ def page(out: Folder, options: PageOptions) -> bytes:
             "row_figures": figures.of_rows(rows),
             "tasks": sorted({task for _, task in build.cells}),
             "sources": list(dict.fromkeys(source for source, _ in build.cells)),
+            "installed": [t for _, t in build.cells if plugins.usable(plugins.TASKS, t)],
             "lost": [
                 (line["source"], *each) for line in build.manifest["sources"] for each in lost(line)
             ],
@@ -131,6 +140,7 @@ def _look(build: Browser, options: PageOptions, room: int, measures: Measures) -
     wanted = {cell: max(options.samples, shares.get(cell, 0)) for cell in build.cells}
     queue = _in_turn(build.pick(wanted, options.seed))
     sheets = {cell: Sheet(cell, len(rows)) for cell, rows in build.cells.items()}
+    answers = PredictionFolder(options.answers) if options.answers else None
     expected = sum(min(options.samples, sheet.total) for sheet in sheets.values())
     box = next(box for most, box in BOXES if expected <= most)
     read = build.read([picked for _, _, picked in queue])
@@ -139,11 +149,24 @@ def _look(build: Browser, options: PageOptions, room: int, measures: Measures) -
         if rank < shares.get(cell, 0):
             measures.add(cell, sample.label, sample.valid)
         if rank < options.samples and room > 0:
-            shown = _shown(sample, tiles(sample, *box))
+            answer, lacking = _answer(answers, picked.row["key"])
+            shown = _shown(sample, tiles(sample, *box, answer))
+            shown.lacking = lacking
             room -= _size(shown)
             if room > 0:
                 sheets[cell].shown.append(shown)
     return list(sheets.values())
+
+
+def _answer(answers: PredictionFolder | None, key: str) -> tuple[images.Pixels | None, str]:
+    """A sample's answer, or why there is none to show."""
+    if answers is None:
+        return None, ""
+    try:
+        answer = answers(key)
+    except BadSample as err:
+        return None, f"its answer cannot be read: {err}"
+    return answer, "" if answer is not None else "no answer"
 
 
 def _shares(build: Browser, decoded: int) -> dict[Cell, int]:

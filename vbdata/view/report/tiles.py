@@ -1,4 +1,4 @@
-"""A sample as three small pictures: input, target, decoded label.
+"""A sample as small pictures: input, references, target, decoded label, a model's answer.
 
 Photographs are shrunk by area averages and stored as JPEG. Targets are shrunk by nearest pixels and
 stored as PNG, since their colours are the label.
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import simplejpeg
 
@@ -30,7 +31,8 @@ QUALITY = 82
 class Tile(NamedTuple):
     """A picture on a page, as a data URI, of width x height pixels.
 
-    alt: what it shows; sharp: whether a browser that enlarges it must not blend pixels.
+    alt: what it shows; sharp: whether a browser that enlarges it must not blend pixels; caption:
+    what stands below it.
     """
 
     uri: str
@@ -38,6 +40,7 @@ class Tile(NamedTuple):
     height: int
     alt: str
     sharp: bool
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Opened:
 
     row: of the manifest; given: the input image, uint8 RGB [H, W, 3]; target: uint8 RGB [H, W, 3];
     valid: bool[H, W]; label: what the task's decoder reads in the target, None if the task is not
-    installed.
+    installed; references: further pictures that the prompt refers to, of sizes of their own.
     """
 
     row: Mapping[str, Any]
@@ -54,6 +57,7 @@ class Opened:
     target: images.Pixels
     valid: Mask
     label: Any
+    references: tuple[images.Pixels, ...] = ()
 
 
 def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
@@ -65,28 +69,41 @@ def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
         image, size = members.named(parts, members.INPUT), (row["width"], row["height"])
         given = images.decode_rgb(parts[image], image)
         target, valid = target_of(parts, row["key"], size, row["task"])
+        further = tuple(images.decode_rgb(parts[n], n) for n in members.references(parts))
     except BadSample as err:
         raise BuildError(f"{row['key']}: {err}; run vbdata verify") from err
     if given.shape[1::-1] != size:
         raise BuildError(f"{row['key']}: its images are not of its size; run vbdata verify")
     known = plugins.usable(plugins.TASKS, row["task"]) is not None
     label = decoded(target, row["task"], json.loads(row["params"])) if known else None
-    return Opened(row, given, target, valid, label)
+    return Opened(row, given, target, valid, label, further)
 
 
-def tiles(sample: Opened, width: int, height: int) -> list[Tile]:
-    """Pictures of input, target and, if there is one, decoded label, that fit a box of pixels."""
+def tiles(
+    sample: Opened, width: int, height: int, answer: images.Pixels | None = None
+) -> list[Tile]:
+    """The pictures of a sample, each of which fits a box of pixels.
+
+    Input, references, target and, if the task is installed and it is another picture, decoded
+    label; of an answer, uint8 RGB [H, W, 3], the same two.
+    """
     is_map = sample.label is None or isinstance(sample.label, Depth | Normals | Segments)
+    shown = [("input", sample.given, False)]
+    shown += [(f"reference {n}", rgb, False) for n, rgb in enumerate(sample.references, 1)]
+    shown.append(("target", sample.target, is_map))
+    if sample.label is not None and is_map:
+        shown.append(("decoded", drawn(sample.label, sample.given), False))
+    if answer is not None:
+        shown.append(("answer", answer, is_map))
+        if sample.label is not None and is_map:
+            label = decoded(answer, sample.row["task"], json.loads(sample.row["params"]))
+            under = np.asarray(cv2.resize(sample.given, answer.shape[1::-1]), np.uint8)
+            shown.append(("decoded answer", drawn(label, under), False))
     name = f"{sample.row['task']} {sample.row['key']}"
-    made = [_photograph(sample.given, width, height, f"input of {name}")]
-    if is_map:
-        made.append(_map(sample.target, width, height, f"target of {name}"))
-    else:
-        made.append(_photograph(sample.target, width, height, f"target of {name}"))
-    if sample.label is not None:
-        shown = drawn(sample.label, sample.given)
-        made.append(_photograph(shown, width, height, f"decoded label of {name}"))
-    return made
+    return [
+        picture_tile(rgb, width, height, f"{what} of {name}", coded)._replace(caption=what)
+        for what, rgb, coded in shown
+    ]
 
 
 def picture_tile(rgb: images.Pixels, width: int, height: int, alt: str, coded: bool) -> Tile:
