@@ -7,12 +7,12 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from vbdata.core.types import ClassFact, Entry, Expression, FileRef
 from vbdata.index.entries import Entries, Writer
-from vbdata.index.facts import FACTS, FIELDS, entry_digest, fact_row
+from vbdata.index.facts import FACTS, FIELDS, entry_digest
+from vbdata.index.rows import written
 
 FULL = Entry(
     id="7",
@@ -77,10 +77,7 @@ def test_a_changed_field_is_stored_and_digested(name: str, tmp_path: Path) -> No
         assert stored(changed, tmp_path / "x.arrow") == changed
         assert entry_digest(changed) != entry_digest(FULL), other
         if name in FACTS.names:
-            row, usual = (
-                pa.Table.from_pylist([fact_row(entry)], FACTS).to_pylist()[0]
-                for entry in (changed, FULL)
-            )
+            row, usual = written([changed, FULL]).facts.to_pylist()
             assert row[name] != usual[name], other
 
 
@@ -109,7 +106,7 @@ def test_parts_of_classes_are_stored_and_not_digested(tmp_path: Path) -> None:
 def test_fields_without_a_value_are_stored(tmp_path: Path) -> None:
     bare = Entry(id="", group="", width=0, height=0, license="", files={}, labels=())
     assert stored(bare, tmp_path / "x.arrow") == bare
-    assert fact_row(bare)["camera"] == ()
+    assert written([bare]).facts["camera"].to_pylist() == [[]]
 
 
 def test_every_field_is_spelled_once_and_no_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vbdata.core.filters import Picked
 from vbdata.core.types import ClassFact, Entry
-from vbdata.index.facts import FACTS, fact_row
+from vbdata.index.rows import written
 from vbdata.planning.names import like, matching, unmatched
 from vbdata.planning.where import holds
 
@@ -30,17 +30,13 @@ def entry(id_: str, width: int, height: int, *classes: tuple[str, int], **more: 
     return Entry(id=id_, group=f"mine:{id_}", width=width, height=height, **fields)
 
 
-TABLE = pa.Table.from_pylist(
+TABLE = written(
     [
-        fact_row(each)
-        for each in (
-            entry("a/1", 640, 480, ("cat", 2), ("dog", 1)),
-            entry("a/2", 64, 480, license="CC BY", captions=("one", "two")),
-            entry("b[1]", 0, 0, ("sky", 0)),
-        )
-    ],
-    FACTS,
-)
+        entry("a/1", 640, 480, ("cat", 2), ("dog", 1)),
+        entry("a/2", 64, 480, license="CC BY", captions=("one", "two")),
+        entry("b[1]", 0, 0, ("sky", 0)),
+    ]
+).facts
 
 
 @pytest.mark.parametrize("glob", GLOBS)

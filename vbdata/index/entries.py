@@ -21,7 +21,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vbdata.core.types import Entry
-from vbdata.index.facts import read_entry, written
+from vbdata.index.facts import read_entry
+from vbdata.index.rows import written
 
 BATCH = 512
 SCHEMA = pa.schema([("entry", pa.binary()), ("record", pa.binary())])
@@ -87,17 +88,16 @@ class Writer:
         self._file.close()
         self._sink.close()
 
-    def write(self, batch: Sequence[Entry]) -> list[dict[str, Any]]:
+    def write(self, batch: Sequence[Entry]) -> pa.Table:
         """Add a batch of BATCH entries, or fewer in the last one.
 
-        Returns their rows of the facts, by column of FACTS, of the entries as they will be read:
-        numbers of NumPy have become Python's. Raises SourceError for a value that JSON lacks.
+        Returns their facts, of the entries as they will be read: numbers of NumPy have become
+        Python's. Raises SourceError for a value that JSON lacks.
         """
-        lines, rows = zip(*map(written, batch), strict=True)
-        columns = [pa.array(lines, pa.binary())]
-        columns.append(pa.array([entry.record for entry in batch], pa.binary()))
+        rows = written(batch)
+        columns = [rows.lines, rows.records]
         self._file.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
-        return list(rows)
+        return rows.facts
 
     def write_rows(self, rows: pa.Table) -> None:
         """Add entries that are written already, columns of SCHEMA, BATCH rows a batch.

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
-from vbdata.core.rng import word_of
 from vbdata.core.types import ClassFact, Entry, Expression, FileRef
 from vbdata.errors import SourceError
 
@@ -31,15 +28,14 @@ def _unchanged(value: Any) -> Any:
 class Field:
     """How one field of an entry is written.
 
-    plain: the value as numbers, texts, and tuples or lists of them; read: from the JSON of that to
-    the value again; column: the Arrow type of its column among the facts, None if it has none;
-    cell: from the plain value to what stands in that column.
+    plain: the value as numbers, texts, and tuples or lists of them, None if it is that; read: from
+    the JSON of that to the value again; column: the Arrow type of its column among the facts, None
+    if it has none. What is None is an empty list there.
     """
 
     column: pa.DataType | None
-    plain: Callable[[Any], Any] = _unchanged
+    plain: Callable[[Any], Any] | None = None
     read: Callable[[Any], Any] = _unchanged
-    cell: Callable[[Any], Any] = _unchanged
 
 
 def _plain_files(files: Mapping[str, FileRef]) -> list[tuple[str, str, int]]:
@@ -52,8 +48,11 @@ def _read_files(lines: list[Any]) -> dict[str, FileRef]:
     }
 
 
+_FACT = attrgetter("name", "thing", "instances", "smallest")
+
+
 def _plain_classes(classes: tuple[ClassFact, ...]) -> list[tuple[str, bool, int, int]]:
-    return [(fact.name, fact.thing, fact.instances, fact.smallest) for fact in classes]
+    return [*map(_FACT, classes)]
 
 
 def _read_classes(lines: list[Any]) -> tuple[ClassFact, ...]:
@@ -107,7 +106,6 @@ FIELDS: Final[Mapping[str, Field]] = {
     "camera": Field(
         column=pa.list_(pa.float64()),
         read=lambda numbers: tuple(numbers) if numbers else None,
-        cell=lambda numbers: numbers or (),
     ),
     "fault": Field(column=pa.string()),
     "left_out": Field(column=_TEXTS, plain=tuple, read=tuple),
@@ -116,7 +114,6 @@ FIELDS: Final[Mapping[str, Field]] = {
     "absent": Field(
         column=_TEXTS,
         read=lambda names: None if names is None else tuple(names),
-        cell=lambda names: names or (),
     ),
     "references": Field(column=None),
 }
@@ -124,17 +121,13 @@ FIELDS: Final[Mapping[str, Field]] = {
 _LATER: Final[Mapping[str, Any]] = {
     **{"left_out": (), "relabel": (), "hidden": (), "absent": None, "references": 0},
 }
-# Subclasses of Python's types are read as those, so their texts have to be looked at.
-_STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_UNSAID = list(_LATER.values())
+_ALWAYS = len(FIELDS) - len(_LATER)  # fields that are in every digest, which come first
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
 _COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
-_CELLS = {name: FIELDS[name].cell for name in _COLUMNS if FIELDS[name].cell is not _unchanged}
-_VALUES = attrgetter(*FIELDS)
-_PLAIN = [
-    (place, field.plain)
-    for place, field in enumerate(FIELDS.values())
-    if field.plain is not _unchanged
-]
+VALUES = attrgetter(*FIELDS)
+_PLAIN = [(place, field.plain) for place, field in enumerate(FIELDS.values()) if field.plain]
+_FILES, _CLASSES_PLACE = (list(FIELDS).index(name) for name in ("files", "classes"))
 # Columns of the facts: an entry's id, a hash of it, the digest of the entry, the roles of those of
 # its files that are not there, then the rest.
 FACTS: Final = pa.schema(
@@ -148,49 +141,15 @@ FACTS: Final = pa.schema(
 )
 
 
-def fact_row(entry: Entry) -> dict[str, Any]:
-    """An entry as one row of the facts, by column of FACTS."""
-    return _row(_plain(entry), entry)
-
-
-def written(entry: Entry) -> tuple[bytes, dict[str, Any]]:
-    """An entry's line, and its row of the facts as it will be read: with numbers of Python.
-
-    Raises SourceError for a value that JSON lacks.
-    """
-    plain = _plain(entry)
-    values = _line_values(plain, entry)
-    try:
-        line = orjson.dumps(values, option=_STRICT)
-    except TypeError:
-        line = b""  # a number of NumPy, or half a surrogate pair
-    text = _digested(plain, entry.record)
-    if not line or "np." in text or not all(map(math.isfinite, plain["camera"] or ())):
-        line = _slow_line(values)
-        entry = read_entry(line, bytes(entry.record))
-        return line, fact_row(entry)
-    return line, _row(plain, entry, text)
-
-
-def _row(plain: Mapping[str, Any], entry: Entry, text: str = "") -> dict[str, Any]:
-    """A row of the facts. text: what is digested, if it is known."""
-    text = text or _digested(plain, entry.record)
-    row = {name: plain[name] for name in _COLUMNS}
-    for name, cell in _CELLS.items():
-        row[name] = cell(row[name])
-    row["missing"] = [role for role, _, size, *_ in plain["files"] if size < 0]
-    row["word"], row["digest"] = word_of(entry.id), _sha256(text)
-    return row
-
-
 def entry_digest(entry: Entry) -> str:
     """SHA-256 (hexadecimal) of all that an index says of one record."""
-    return _digest(_plain(entry), entry.record)
+    return sha256(digested(plain_values(entry), entry.record))
 
 
 def entry_line(entry: Entry) -> bytes:
     """An entry without its record, as JSON. Raises SourceError for a value that JSON lacks."""
-    return _slow_line(_line_values(_plain(entry), entry))
+    values = line_values(plain_values(entry), entry)
+    return json.dumps(values, separators=(",", ":"), default=_number).encode()
 
 
 def read_entry(line: bytes, record: bytes) -> Entry:
@@ -199,43 +158,42 @@ def read_entry(line: bytes, record: bytes) -> Entry:
     return Entry(record=record, **{name: FIELDS[name].read(values[name]) for name in _STORED})
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
-    """The plain values of all fields but the record, in the order of the digest."""
-    values = list(_VALUES(entry))
+def plain_values(entry: Entry) -> list[Any]:
+    """The plain values of all fields but the record, in the order of FIELDS."""
+    values = list(VALUES(entry))
     for place, plain in _PLAIN:
         values[place] = plain(values[place])
-    return dict(zip(FIELDS, values, strict=True))
-
-
-def _line_values(plain: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-    """What an entry's line says, by field: all but the record, with tags and parts."""
-    values = dict(plain)
-    tags = {role: (file.tag,) for role, file in entry.files.items() if file.tag}
-    if tags:
-        values["files"] = [(*file, *tags.get(file[0], ())) for file in plain["files"]]
-    values["classes"] = [
-        (*line, fact.parts) if fact.parts else line
-        for line, fact in zip(plain["classes"], entry.classes, strict=True)
-    ]
     return values
 
 
-def _slow_line(values: Mapping[str, Any]) -> bytes:
-    """A line of values of any kind. Raises SourceError for one that JSON lacks."""
-    return json.dumps(values, separators=(",", ":"), default=_number).encode()
+def line_values(plain: Sequence[Any], entry: Entry) -> dict[str, Any]:
+    """What an entry's line says, by field: all but the record, with tags and parts.
+
+    plain: its plain_values.
+    """
+    values = dict(zip(FIELDS, plain, strict=True))
+    tags = {role: (file.tag,) for role, file in entry.files.items() if file.tag}
+    if tags:
+        values["files"] = [(*file, *tags.get(file[0], ())) for file in plain[_FILES]]
+    if entry.classes:
+        values["classes"] = [
+            (*line, fact.parts) if fact.parts else line
+            for line, fact in zip(plain[_CLASSES_PLACE], entry.classes, strict=True)
+        ]
+    return values
 
 
-def _digest(plain: Mapping[str, Any], record: bytes) -> str:
-    return _sha256(_digested(plain, record))
-
-
-def _digested(plain: Mapping[str, Any], record: bytes) -> str:
-    """The text whose SHA-256 is an entry's digest."""
-    values = [v for name, v in plain.items() if name not in _LATER or v != _LATER[name]]
+def digested(plain: Sequence[Any], record: bytes) -> str:
+    """The text whose SHA-256 is an entry's digest. plain: the entry's plain_values."""
+    values, later = plain[:_ALWAYS], plain[_ALWAYS:]
+    if list(later) != _UNSAID:
+        pairs = zip(later, _UNSAID, strict=True)
+        values = [*values, *(value for value, unsaid in pairs if value != unsaid)]
     return repr((*values, hashlib.sha256(record).digest()))
 
 
-def _sha256(text: str) -> str:
+def sha256(text: str) -> str:
+    """The SHA-256 (hexadecimal) of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -172,4 +172,4 @@ def _tables(entries: Iterable[Entry], stored: Writer) -> Iterator[pa.Table]:
     """
     entries = iter(entries)
     while batch := list(islice(entries, BATCH)):
-        yield pa.Table.from_pylist(stored.write(batch), FACTS)
+        yield stored.write(batch)

@@ -23,7 +23,8 @@ from vbdata.errors import SourceError
 from vbdata.index import reading
 from vbdata.index.cache import Traced
 from vbdata.index.entries import BATCH, SCHEMA, Writer
-from vbdata.index.facts import FACTS, written
+from vbdata.index.facts import FACTS
+from vbdata.index.rows import written
 from vbdata.sources.open import open_root
 from vbdata.sources.watched import Question
 
@@ -85,11 +86,9 @@ def _rows(source: Source, root: Traced, part: Part) -> bytes:
     entries = reading.entries(source, root, [part], some=False)
     with pa.ipc.new_stream(sink, ROWS) as stream:
         while batch := list(islice(entries, BATCH)):
-            rows = []
-            for entry in batch:
-                line, row = written(entry)
-                rows.append({"entry": line, "record": bytes(entry.record), **row})
-            stream.write_table(pa.Table.from_pylist(rows, ROWS))
+            rows = written(batch)
+            columns = [rows.lines, rows.records, *rows.facts.columns]
+            stream.write_table(pa.Table.from_arrays(columns, schema=ROWS))
             gc.collect(1)
     return bytes(sink.getvalue())
 

@@ -16,7 +16,8 @@ def presentable(entry: Entry) -> Entry:
     entries have no such text and are returned as they are.
     """
     spoken = (*entry.captions, *entry.instructions, *(e.text for e in entry.expressions))
-    if all(map(_is_plain, spoken)):
+    every = "".join(spoken)
+    if (len(every) <= MOST_TEXT and _is_simple(every)) or all(map(_is_plain, spoken)):
         return entry
     captions, instructions = (
         tuple(dict.fromkeys(filter(None, map(_plain, texts))))
@@ -29,9 +30,11 @@ def presentable(entry: Entry) -> Entry:
 
 def _is_plain(text: str) -> bool:
     """Whether a text is seldom to be looked at further: short, with nothing unseen in it."""
-    return len(text) <= MOST_TEXT and (
-        (text.isascii() and text.isprintable()) or _plain(text) == text
-    )
+    return len(text) <= MOST_TEXT and (_is_simple(text) or _plain(text) == text)
+
+
+def _is_simple(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _plain(text: str) -> str:

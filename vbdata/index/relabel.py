@@ -119,7 +119,7 @@ def _known(name: str, known: Vocabulary) -> str:
 
 def _tables(entries: Iterator[Entry], stored: Writer) -> Iterator[pa.Table]:
     while batch := list(islice(entries, BATCH)):
-        yield pa.Table.from_pylist(stored.write(batch), FACTS)
+        yield stored.write(batch)
 
 
 def _changed(source: str, entry: Entry, wanted: Renaming, counts: Counter[str]) -> Entry:
