@@ -44,7 +44,7 @@ MADE_AT_ONCE = 1 << 18
 ENTRY = (
     '{"id":"NUMBER","group":"","width":640,"height":480,"license":"","labels":[],"classes":[],'
     '"files":[["image","images/x.jpg",1000]],"captions":[],"expressions":[],"instructions":[],'
-    '"camera":null,"fault":"","left_out":[],"relabel":[],"hidden":[],"absent":null}'
+    '"camera":null,"fault":"","left_out":[],"relabel":[],"hidden":[],"absent":null,"references":0}'
 )
 
 

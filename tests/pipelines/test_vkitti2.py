@@ -218,7 +218,7 @@ def check_depth(found: Depth, shot: Truth) -> None:
     depth = shot.frame.depth
     sky = np.isinf(depth)
     assert 0 < sky.mean() < 1
-    assert np.array_equal(found.metres.isposinf(), sky)
+    assert np.array_equal(np.isposinf(found.metres), sky)
     assert np.abs(found.metres[~sky] - depth[~sky]).max() <= 0.005 + 1e-5
     assert bool(found.valid.all())
 

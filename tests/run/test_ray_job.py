@@ -66,7 +66,9 @@ def installed(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     Path(libraries, "beneath.pth").write_text(beneath)
     (wheel,) = wheels.glob("*.whl")
     python = str(venv / "bin" / "python")
-    subprocess.run([*PIP, "--python", python, "install", "--no-deps", str(wheel)], check=True)
+    # What lies beneath has a vbdata of the same version.
+    options = ["--no-deps", "--ignore-installed", str(wheel)]
+    subprocess.run([*PIP, "--python", python, "install", *options], check=True)
     ray = venv / "bin" / "ray"
     ray.write_text(f"#!{python}\nfrom ray.scripts.scripts import main\nmain()\n")
     ray.chmod(0o755)
