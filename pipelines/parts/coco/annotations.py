@@ -36,7 +36,6 @@ MASKS = {  # columns of plain masks: image and kind by their numbers, the place 
 TOLD = {"image": np.int32, "start": np.int64, "text": np.int64}  # of plain captions
 MAX_ID = scalars.MAX_ID - 1
 Odd = dict[str, Any]
-Row = tuple[int, int, bool, float, bool, int, int]  # of a plain mask: MASKS without the image
 
 
 class Noted(msgspec.Struct, gc=False):
@@ -250,12 +249,21 @@ class Annotations:
         """What plain masks have as their class, by its number."""
         return [kind[1] if isinstance(kind, tuple) else kind for kind in self.kinds]
 
-    def rows(self, image: int) -> list[Row] | None:
-        """An image's masks by id, if all are plain and have ids of their own; None if not."""
+    @property
+    def in_order(self) -> bool:
+        """Whether images are numbered in the order of their entries."""
+        names = [*map(scalars.name_of, self.images)]
+        return names == sorted(names)
+
+    def are_plain(self, image: int) -> bool:
+        """Whether an image's masks are all plain and have ids of their own."""
         assert self._masked
-        if image in self.odd or image in self._masked.twice:
-            return None
-        return self._masked.of(image)
+        return image not in self.odd and image not in self._masked.twice
+
+    def plain(self) -> Sorted:
+        """The plain masks, by image."""
+        assert self._masked
+        return self._masked
 
     def masks(self, image: int) -> list[Odd]:
         """An image's masks as objects, with the keys of KEPT only, in the order of the file."""

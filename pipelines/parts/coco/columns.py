@@ -65,6 +65,16 @@ class Sorted:
         ].tolist()
         return found
 
+    @property
+    def owners(self) -> int:
+        """One more than the largest number of an owner that has rows."""
+        return len(self.bounds) - 1
+
+    def between(self, first: int, count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """The rows of some owners from a first one on, and where those of each begin and end."""
+        bounds = np.array(self.bounds[first : first + count + 1], np.int64)
+        return bounds - bounds[0], self.rows[bounds[0] : bounds[-1]]
+
     def there(self, owners: int) -> NDArray[np.bool_]:
         """Which owners have rows. owners: how many there are."""
         found = np.zeros(owners, np.bool_)

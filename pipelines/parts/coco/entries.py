@@ -11,7 +11,7 @@ from vbdata.errors import BadSample
 from .. import own_records as own
 from .. import picture_files, records
 from ..places import Places
-from . import parts, pictures, plain, png, scalars
+from . import parts, pictures, png, scalars
 from .names import coco_group, file_name, own_group
 from .pictures import Picture, garbled
 
@@ -103,8 +103,8 @@ def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict
     """Set the fields of an image's masks. more: keys of its record besides. Raises BadSample."""
     assert picture.drawn is not None
     stuff = context.segments == "stuff"
-    rows = None if stuff or FEDERATED in picture.image else picture.rows
-    if rows is not None and (made := plain.described(rows, picture.drawn, context.segments, more)):
+    careful = stuff or FEDERATED in picture.image
+    if not careful and (made := picture.described(context.segments, more)):
         fields["classes"], fields["record"] = made
         return
     size = (fields["width"], fields["height"])

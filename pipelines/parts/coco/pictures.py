@@ -6,16 +6,17 @@ stray, an entry of its own that is a fault.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from vbdata.core.images import MAX_PIXELS
+from vbdata.core.types import ClassFact
 from vbdata.errors import BadSample
 
 from .. import records
 from . import scalars
-from .annotations import Annotations, Row
+from .annotations import Annotations
 from .tables import Table, no_collections
 
 
@@ -45,12 +46,14 @@ class Picture:
         """Its annotations with masks, with the keys of annotations.KEPT only."""
         return [each for image in self.masked for each in self._noted.masks(image)]
 
-    @property
-    def rows(self) -> list[Row] | None:
-        """Its annotations with masks by id, None if one of them is not plain."""
-        if len(self.masked) == 1:
-            return self._noted.rows(self.masked[0])
-        return None if self.masked else []
+    def described(
+        self, kind: str, more: Mapping[str, Any]
+    ) -> tuple[tuple[ClassFact, ...], bytes] | None:
+        """Its masks as plain.Masks describes them, None if they are to be looked at with care."""
+        assert self.drawn is not None
+        if len(self.masked) > 1 or not all(map(self._noted.are_plain, self.masked)):
+            return None
+        return self.drawn.masks.described(next(iter(self.masked), None), kind, more)
 
     @property
     def _noted(self) -> Annotations:

@@ -1,25 +1,31 @@
-"""Masks of an image of which all are plain: what `parts` says of them, from columns and sooner."""
+"""Masks of images of which all are plain: what `parts` says of them, from columns and sooner."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from vbdata.core.types import ClassFact
 
+from ...formats.json_pieces import Text
 from .. import records
-from ..class_facts import fact
 from . import scalars
+from .columns import Sorted
 
 if TYPE_CHECKING:
-    from .annotations import Row
-    from .tables import Categories, Category, Table
+    from .tables import Categories, Category
 
 SMALLEST = 1e-3  # area in pixels from which msgspec writes numbers as Python does
 ENCODER = msgspec.json.Encoder()
+Ints = NDArray[np.int64]
+BLOCK = 256  # images that are described at once
+NONE = np.iinfo(np.int64).max  # smallest area of a class without instances
 
 
 class Label(NamedTuple):
@@ -44,6 +50,26 @@ class Part(msgspec.Struct, gc=False):
     thing: bool
 
 
+class Block(NamedTuple):
+    """Masks of images that follow one another.
+
+    first: the number of the first image; bounds: where the masks of each image begin; spans: where
+    each mask stands in the file; facts, of: the facts of all images, and where those of each begin;
+    odd: images of which something has to be looked at with care.
+    """
+
+    first: int
+    bounds: list[int]
+    parts: list[Part]
+    spans: list[tuple[int, int]]
+    facts: list[ClassFact]
+    of: list[int]
+    odd: frozenset[int]
+
+
+NOTHING = Block(-1, [], [], [], [], [], frozenset())
+
+
 def labels(kinds: Iterable[Any], categories: Categories) -> list[Label | None]:
     """The classes that annotations name by their ids, None for one that is not listed."""
     orders = {category: order for order, category in enumerate(in_order(categories))}
@@ -61,33 +87,100 @@ def _json(name: str) -> msgspec.Raw:
     return msgspec.Raw(records.pack(name))
 
 
-def described(
-    rows: Sequence[Row], table: Table, kind: str, more: Mapping[str, Any]
-) -> tuple[tuple[ClassFact, ...], bytes] | None:
-    """The facts and the record of plain masks, as parts.facts and parts.packed make them.
+@dataclass(slots=True, kw_only=True)
+class Masks:
+    """The plain masks of a file, by image.
 
-    None if one is of a class that is not listed, or too small for numbers to be written alike.
-    kind: of the masks; more: keys of the record.
+    rows: annotations.MASKS; text: the file's; labels: the classes that masks name, by their number;
+    classes: all by name; together: whether images are asked for in the order of their numbers.
     """
-    labels = table.labels
-    parts: list[Part] = []
-    found: dict[int, list[tuple[int, int]]] = {}
-    for place, (id_, code, crowd, area, whole, _, _) in enumerate(rows):
-        label = labels[code]
-        if label is None or area < SMALLEST:
+
+    rows: Sorted
+    text: Text
+    labels: Sequence[Label | None]
+    classes: Sequence[Category]
+    together: bool
+    _block: Block = NOTHING
+
+    def described(
+        self, image: int | None, kind: str, more: Mapping[str, Any]
+    ) -> tuple[tuple[ClassFact, ...], bytes] | None:
+        """The facts and the record of an image, as parts.facts and parts.packed make them.
+
+        None if a mask is of a class that is not listed, or too small for numbers to be written
+        alike. image: None for one without masks; kind: of the masks; more: keys of the record.
+        """
+        head = _head(kind, **more)
+        if image is None or image >= self.rows.owners:
+            return (), b"%b\n[]" % (head % b"[]")
+        place = image - self._block.first
+        if not 0 <= place < len(self._block.of) - 1:
+            size = BLOCK if self.together else 1
+            self._block = self._described(image // size * size, size)
+            place = image - self._block.first
+        _, bounds, parts, spans, facts, of, odd = self._block
+        if place in odd:
             return None
-        pixels = int(area)
-        order, thing, name = label
-        parts.append(Part(pixels if whole else area, crowd, id_, name, thing))
-        part = (place, pixels if thing and not crowd else -1)
-        if order in found:
-            found[order].append(part)
-        else:
-            found[order] = [part]
-    classes = table.classes
-    facts = tuple([fact(*classes[order], found[order]) for order in sorted(found)])
-    texts = b",".join(table.text.parts([row[5:] for row in rows]))
-    return facts, b"%b\n[%b]" % (_head(kind, **more) % ENCODER.encode(parts), texts)
+        start, end = bounds[place], bounds[place + 1]
+        texts = b",".join(self.text.parts(spans[start:end]))
+        record = b"%b\n[%b]" % (head % ENCODER.encode(parts[start:end]), texts)
+        return tuple(facts[of[place] : of[place + 1]]), record
+
+    def _described(self, first: int, count: int) -> Block:
+        """Some images from a first one on."""
+        bounds, rows = self.rows.between(first, count)
+        images = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        named = [label or Label(-1, False, msgspec.Raw()) for label in self.labels]
+        kinds, area, crowd = rows["kind"], rows["area"], rows["crowd"]
+        order = np.array([label.order for label in named], np.int64)[kinds]
+        thing = np.array([label.thing for label in named], np.bool_)[kinds]
+        pixels = area.astype(np.int64)
+        areas: list[float | int] = area.tolist()
+        for place in np.flatnonzero(rows["whole"]).tolist():
+            areas[place] = int(areas[place])
+        names = [named[kind].name for kind in kinds.tolist()]
+        parts = [*map(Part, areas, crowd.tolist(), rows["id"].tolist(), names, thing.tolist())]
+        counts = np.where(thing & ~crowd, pixels, -1)
+        facts, of = self._facts(images, order, np.arange(len(rows)) - bounds[images], counts)
+        return Block(
+            first=first,
+            bounds=bounds.tolist(),
+            parts=parts,
+            spans=[*zip(rows["start"].tolist(), rows["end"].tolist(), strict=True)],
+            facts=facts,
+            of=np.searchsorted(of, np.arange(len(bounds))).tolist(),
+            odd=frozenset(images[(order < 0) | (area < SMALLEST)].tolist()),
+        )
+
+    def _facts(
+        self, images: Ints, order: Ints, places: Ints, areas: Ints
+    ) -> tuple[list[ClassFact], Ints]:
+        """The facts of images by class, and the image of each. areas: -1 of no instance."""
+        if not len(images):
+            return [], images
+        classes = [*self.classes, ("", False)]  # the last is of masks that are looked at with care
+        keys = images * len(classes) + order
+        by_class = np.argsort(keys, kind="stable")
+        keys, areas = keys[by_class], areas[by_class]
+        begins = np.flatnonzero(np.diff(keys, prepend=-2))
+        instances = np.add.reduceat((areas >= 0).astype(np.int64), begins).tolist()
+        smallest = np.minimum.reduceat(np.where(areas >= 0, areas, NONE), begins)
+        pairs = [*zip(places[by_class].tolist(), areas.tolist(), strict=True)]
+        ends = [*begins[1:].tolist(), len(keys)]
+        facts = []
+        for number, least, kind, start, end in zip(
+            instances,
+            np.where(smallest == NONE, 0, smallest).tolist(),
+            order[by_class][begins].tolist(),
+            begins.tolist(),
+            ends,
+            strict=True,
+        ):
+            name, thing = classes[kind]
+            part = tuple(pairs[start:end])
+            fact = ClassFact(name=name, thing=thing, instances=number, smallest=least, parts=part)
+            facts.append(fact)
+        return facts, images[by_class][begins]
 
 
 @functools.cache

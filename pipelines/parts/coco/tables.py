@@ -23,7 +23,7 @@ from .. import records
 from . import scalars
 from .annotations import KEPT, Annotations, Noted
 from .form import wrong_mask
-from .plain import Label, in_order, labels
+from .plain import Masks, in_order, labels
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -63,8 +63,8 @@ class Table:
     """One annotation file.
 
     path: below the root; text: all of it; images: its records; categories: by id
-    (scalars.identity), None in a file of captions; licenses: license id -> short name; labels: the
-    classes that annotations name, by their number among Annotations.kinds; classes: all by name.
+    (scalars.identity), None in a file of captions; licenses: license id -> short name; masks: the
+    plain ones.
     """
 
     path: str
@@ -73,8 +73,7 @@ class Table:
     annotations: Annotations
     categories: Categories | None
     licenses: dict[int | str, str]
-    labels: list[Label | None]
-    classes: list[Category]
+    masks: Masks
 
 
 class _Characters:
@@ -117,8 +116,14 @@ def table(
     if categories is None:
         text = Held(b"")  # nothing more is read of it, and it may be large
     licenses = _licenses(top.get("licenses"))
-    named, classes = labels(annotations.classes(), categories or {}), in_order(categories or {})
-    return Table(path, text, lists["images"], annotations, categories, licenses, named, classes)
+    masks = Masks(
+        rows=annotations.plain(),
+        text=text,
+        labels=labels(annotations.classes(), categories or {}),
+        classes=in_order(categories or {}),
+        together=annotations.in_order,
+    )
+    return Table(path, text, lists["images"], annotations, categories, licenses, masks)
 
 
 def _parsed(root: Root, path: str) -> tuple[Text, dict[str, Any], Annotations]:
