@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
+from numpy.typing import NDArray
 
 from vbdata.core.images import MAX_PIXELS
 
@@ -35,6 +36,7 @@ MASKS = {  # columns of plain masks: image and kind by their numbers, the place 
 }
 TOLD = {"image": np.int32, "start": np.int64, "text": np.int64}  # of plain captions
 MAX_ID = scalars.MAX_ID - 1
+LOOKED_UP = 1 << 22  # ids of images below it are looked up in a table
 Odd = dict[str, Any]
 
 
@@ -96,6 +98,7 @@ class Annotations:
     texts: list[str] = field(default_factory=list)
     _masks: Columns = field(default_factory=lambda: Columns(MASKS))
     _captions: Columns = field(default_factory=lambda: Columns(TOLD))
+    _by_id: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     _masked: Sorted | None = None
     _told: Sorted | None = None
 
@@ -108,6 +111,9 @@ class Annotations:
         ids = {id_ for id_ in map(scalars.identity, given) if id_ is not None}
         for id_ in sorted(ids, key=scalars.name_of):
             self.images[id_]  # a number is made
+        small = [id_ for id_ in ids if isinstance(id_, int) and id_ < LOOKED_UP]
+        self._by_id = np.full(max(small, default=-1) + 1, -1, np.int32)
+        self._by_id[small] = [self.images[id_] for id_ in small]
 
     def take(self, piece: Piece) -> None:
         """Add annotations in the order of the file, the plain ones as columns."""
@@ -183,28 +189,39 @@ class Annotations:
         fits = numbers == {int} and {*map(type, areas)} <= {int, float} and told == {UnsetType}
         if not fits or not {*map(type, crowds)} <= {int, UnsetType}:
             return False
-        every = (ids, images, kinds)
-        if min(map(min, every)) < 0 or max(map(max, every)) > MAX_ID:
+        try:
+            columns = [np.array(each, np.int64) for each in (ids, images, kinds)]
+            sizes = np.array(areas, np.float64)
+        except OverflowError:
             return False
-        if not (min(areas) > 0 and max(areas) <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
+        if min(column.min() for column in columns) < 0:
+            return False
+        if not (sizes.min() > 0 and sizes.max() <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
             return False
         short = are_short(piece.text)
         if not all(_has_mask(each.segmentation, short) for each in items):
             return False
         self.told, self.count = False, self.count + len(items)
         self.panoptic = bool(self.panoptic)
-        wholes = [type(area) is int for area in areas]
         self._masks.add(
-            [*map(self.images.__getitem__, images)],
-            ids,
+            self._numbers(columns[1]),
+            columns[0],
             [*map(self.kinds.__getitem__, kinds)],
             [crowd == 1 for crowd in crowds],
-            areas,
-            wholes,
+            sizes,
+            [type(area) is int for area in areas],
             piece.starts,
             piece.ends,
         )
         return True
+
+    def _numbers(self, ids: NDArray[np.int64]) -> Sequence[int] | NDArray[Any]:
+        """The numbers of images by their ids, which are made for those that have none."""
+        if ids.max() < len(self._by_id):
+            numbers: NDArray[np.int32] = self._by_id[ids]
+            if numbers.min() >= 0:
+                return numbers
+        return [*map(self.images.__getitem__, ids.tolist())]
 
     def _take_captions(self, piece: Piece) -> bool:
         """Add a piece in which all annotations are captions of whole numbers, if it is one."""
@@ -214,11 +231,12 @@ class Annotations:
         types = ({*map(type, images)}, {*map(type, texts)}, kinds)
         if types != ({int}, {str}, {UnsetType}) or min(images) < 0 or max(images) > MAX_ID:
             return False
+        numbers = self._numbers(np.array(images, np.int64))
         if self.panoptic is None:
             self.panoptic = items[0].segments_info is not UNSET
         self.count += len(items)
-        numbers = range(len(self.texts), len(self.texts) + len(texts))
-        self._captions.add([*map(self.images.__getitem__, images)], piece.starts, numbers)
+        places = range(len(self.texts), len(self.texts) + len(texts))
+        self._captions.add(numbers, piece.starts, places)
         self.texts += texts
         return True
 
