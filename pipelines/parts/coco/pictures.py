@@ -175,12 +175,19 @@ def stated_size(picture: Picture) -> tuple[int, int] | None:
 
 def captions(picture: Picture) -> tuple[str, ...]:
     """An image's captions, stripped, without blank ones. Raises BadSample("garbled annotation")."""
-    kept = []
-    for caption in picture.captions:
-        if not records.text(caption):
-            raise garbled(f"caption is {caption!r:.40}, expected text")
-        kept.append(caption.strip())
-    return tuple(filter(None, kept))
+    given = picture.captions
+    if not _are_ascii(given):
+        for caption in given:
+            if not records.text(caption):
+                raise garbled(f"caption is {caption!r:.40}, expected text")
+    return tuple(filter(None, map(str.strip, given)))
+
+
+def _are_ascii(values: Sequence[Any]) -> bool:
+    try:
+        return "".join(values).isascii()
+    except TypeError:
+        return False
 
 
 def garbled(detail: str) -> BadSample:

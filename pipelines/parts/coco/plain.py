@@ -15,6 +15,7 @@ from vbdata.core.types import ClassFact
 
 from ...formats.json_pieces import Text
 from .. import records
+from ..class_facts import many
 from . import scalars
 from .columns import Sorted
 
@@ -122,8 +123,12 @@ class Masks:
         if place in odd:
             return None
         start, end = bounds[place], bounds[place + 1]
-        texts = b",".join(self.text.parts(spans[start:end]))
-        record = b"%b\n[%b]" % (head % ENCODER.encode(parts[start:end]), texts)
+        texts = self.text.parts(spans[start:end])
+        line = head % ENCODER.encode(parts[start:end])
+        if texts:  # one copy of them, and no more
+            texts[0] = b"%b\n[%b" % (line, texts[0])
+            texts[-1] += b"]"
+        record = b",".join(texts) or line + b"\n[]"
         return tuple(facts[of[place] : of[place + 1]]), record
 
     def _described(self, first: int, count: int) -> Block:
@@ -166,20 +171,15 @@ class Masks:
         instances = np.add.reduceat((areas >= 0).astype(np.int64), begins).tolist()
         smallest = np.minimum.reduceat(np.where(areas >= 0, areas, NONE), begins)
         pairs = [*zip(places[by_class].tolist(), areas.tolist(), strict=True)]
-        ends = [*begins[1:].tolist(), len(keys)]
-        facts = []
-        for number, least, kind, start, end in zip(
-            instances,
-            np.where(smallest == NONE, 0, smallest).tolist(),
-            order[by_class][begins].tolist(),
-            begins.tolist(),
-            ends,
-            strict=True,
-        ):
-            name, thing = classes[kind]
-            part = tuple(pairs[start:end])
-            fact = ClassFact(name=name, thing=thing, instances=number, smallest=least, parts=part)
-            facts.append(fact)
+        spans = zip(begins.tolist(), [*begins[1:].tolist(), len(keys)], strict=True)
+        named = [classes[kind] for kind in order[by_class][begins].tolist()]
+        facts = many(
+            name=[name for name, _ in named],
+            thing=[thing for _, thing in named],
+            instances=instances,
+            smallest=np.where(smallest == NONE, 0, smallest).tolist(),
+            parts=[tuple(pairs[start:end]) for start, end in spans],
+        )
         return facts, images[by_class][begins]
 
 
