@@ -9,15 +9,14 @@ beyond all floats) is read by Python's json, object by object. A file whose outl
 from __future__ import annotations
 
 import json
-import os
 import re
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+
+from .byte_texts import Text
 
 PIECE = 4 << 20  # bytes that are decoded at once
 SMALL = 1 << 16  # bytes, where some of them are odd
@@ -35,55 +34,6 @@ IS_SPACE = np.isin(np.arange(256), [*b" \t\n\r"])
 
 class NotPlain(ValueError):
     """A JSON text that is to be read as a whole, or is none."""
-
-
-class Text(Protocol):
-    """A JSON text of which any part can be had, as UTF-8."""
-
-    size: int
-
-    def read(self, start: int, end: int) -> bytes:
-        """The bytes from one position to another, fewer at the end of the text."""
-
-    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
-        """What `read` returns of several places."""
-
-
-class Held:
-    """A text in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self.size = data, len(data)
-
-    def read(self, start: int, end: int) -> bytes:
-        """A part of the text."""
-        return self._data[start:end]
-
-    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Several parts of the text."""
-        data = self._data
-        return [data[start:end] for start, end in places]
-
-
-class OnDisk:
-    """A text in a file of this machine's disk, which stays open: its name may go."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises OSError."""
-        self._file = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._file)
-        self.size = os.fstat(self._file).st_size
-
-    def read(self, start: int, end: int) -> bytes:
-        """A part of the text. Raises OSError."""
-        data = os.pread(self._file, end - start, start)
-        while data and len(data) < min(end, self.size) - start:
-            data += os.pread(self._file, end - start - len(data), start + len(data))
-        return data
-
-    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Several parts of the text. Raises OSError."""
-        return [self.read(start, end) for start, end in places]
 
 
 class Piece(NamedTuple):

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from pipelines.formats import json_pieces
-from pipelines.formats.json_pieces import Held, Items, NotPlain, OnDisk, Piece
+from pipelines.formats.byte_texts import Held, OnDisk
+from pipelines.formats.json_pieces import Items, NotPlain, Piece
 
 ODD = [
     *(1, 2.5, -3, None, True, 10**30, 1e-7, float("nan"), float("inf")),

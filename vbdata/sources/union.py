@@ -151,8 +151,9 @@ def is_clutter(path: str) -> bool:
 
 def combined(listings: Sequence[Iterator[FileRef]]) -> Iterator[FileRef]:
     """Merge listings that are sorted by path; of files of the same path, the first listing's."""
+    one = listings[0] if len(listings) == 1 else merge(*listings, key=lambda file: file.path)
     last = ""
-    for file in merge(*listings, key=lambda file: file.path):
+    for file in one:
         if file.path != last:
             yield file
         last = file.path

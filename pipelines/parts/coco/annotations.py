@@ -7,12 +7,10 @@ text as its caption. Of a plain mask a few numbers are kept, and where it stands
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
@@ -24,12 +22,9 @@ from ...formats.json_pieces import Piece
 from .. import records
 from . import scalars
 from .columns import Columns, Sorted
-from .form import are_short, look_plain, wrong_mask
+from .form import are_short
+from .noted import Odd, cut, has_mask, is_region, why_wrong
 
-KEPT = (  # of an odd annotation
-    *("id", "image_id", "category_id", "iscrowd", "area"),
-    *("caption", "segments_info", "file_name"),
-)
 MASKS = {  # columns of plain masks: image and kind by their numbers, the place in bytes
     **{"image": np.int32, "id": np.int64, "kind": np.int32, "crowd": np.bool_},
     **{"area": np.float64, "whole": np.bool_, "start": np.int64, "end": np.int64},
@@ -37,32 +32,6 @@ MASKS = {  # columns of plain masks: image and kind by their numbers, the place 
 TOLD = {"image": np.int32, "start": np.int64, "text": np.int64}  # of plain captions
 MAX_ID = scalars.MAX_ID - 1
 LOOKED_UP = 1 << 22  # ids of images below it are looked up in a table
-Odd = dict[str, Any]
-
-
-class Noted(msgspec.Struct, gc=False):
-    """An annotation as it is decoded, with any value of JSON under the keys that are read."""
-
-    id: Any = UNSET
-    image_id: Any = UNSET
-    category_id: Any = UNSET
-    iscrowd: Any = UNSET
-    area: Any = UNSET
-    caption: Any = UNSET
-    segments_info: Any = UNSET
-    file_name: Any = UNSET
-    segmentation: msgspec.Raw | UnsetType = UNSET
-    bbox: msgspec.Raw | UnsetType = UNSET
-
-    def object(self) -> Odd:
-        """The annotation as an object, as far as it was decoded, but for its geometry."""
-        pairs = ((name, getattr(self, name)) for name in KEPT)
-        return {name: value for name, value in pairs if value is not UNSET}
-
-    def geometry(self) -> Odd:
-        """Its mask and box, as far as it has them."""
-        pairs = (("segmentation", self.segmentation), ("bbox", self.bbox))
-        return {n: json.loads(bytes(v)) for n, v in pairs if isinstance(v, msgspec.Raw)}
 
 
 class Codes(dict[Any, int]):
@@ -71,11 +40,6 @@ class Codes(dict[Any, int]):
     def __missing__(self, value: Any) -> int:
         self[value] = code = len(self)
         return code
-
-
-def is_region(note: Odd) -> bool:
-    """Whether an annotation is of a region of its image, and no caption."""
-    return "category_id" in note or "caption" not in note
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +62,7 @@ class Annotations:
     texts: list[str] = field(default_factory=list)
     _masks: Columns = field(default_factory=lambda: Columns(MASKS))
     _captions: Columns = field(default_factory=lambda: Columns(TOLD))
+    _expected: int = 0
     _by_id: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     _masked: Sorted | None = None
     _told: Sorted | None = None
@@ -111,6 +76,7 @@ class Annotations:
         ids = {id_ for id_ in map(scalars.identity, given) if id_ is not None}
         for id_ in sorted(ids, key=scalars.name_of):
             self.images[id_]  # a number is made
+        self._expected = len(ids)
         small = [id_ for id_ in ids if isinstance(id_, int) and id_ < LOOKED_UP]
         self._by_id = np.full(max(small, default=-1) + 1, -1, np.int32)
         self._by_id[small] = [self.images[id_] for id_ in small]
@@ -125,7 +91,7 @@ class Annotations:
                 image = self._image(note)
                 if image is None or self._is_caption(note, image, start, captions):
                     continue
-                odd = _cut(note, start, end, _wrong(given, note))
+                odd = cut(note, start, end, why_wrong(given, note))
                 if row := self._plain(odd, image):
                     masks.append((*row, start, end))
                 else:
@@ -199,7 +165,7 @@ class Annotations:
         if not (sizes.min() > 0 and sizes.max() <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
             return False
         short = are_short(piece.text)
-        if not all(_has_mask(each.segmentation, short) for each in items):
+        if not all(has_mask(each.segmentation, short) for each in items):
             return False
         self.told, self.count = False, self.count + len(items)
         self.panoptic = bool(self.panoptic)
@@ -270,8 +236,7 @@ class Annotations:
     @property
     def in_order(self) -> bool:
         """Whether images are numbered in the order of their entries."""
-        names = [*map(scalars.name_of, self.images)]
-        return names == sorted(names)
+        return len(self.images) == self._expected
 
     def are_plain(self, image: int) -> bool:
         """Whether an image's masks are all plain and have ids of their own."""
@@ -312,24 +277,3 @@ class Annotations:
             told += [(each[json_text.PLACE][0], each.get("caption")) for each in odd]
             told.sort(key=lambda pair: pair[0])
         return [text for _, text in told]
-
-
-def _cut(note: Odd, start: int, end: int, wrong: str) -> Odd:
-    """An annotation with the keys of KEPT only, its place, and what is wrong with its mask."""
-    kept = {name: note[name] for name in KEPT if name in note} | {json_text.PLACE: (start, end)}
-    return kept | {json_text.NOTE: wrong} if wrong else kept
-
-
-def _wrong(given: Any, note: Odd) -> str:
-    """What form.wrong_mask says of an annotation. note: it as an object."""
-    if not isinstance(given, Noted):
-        return wrong_mask(note)
-    return "" if _has_mask(given.segmentation, False) else wrong_mask(note | given.geometry())
-
-
-def _has_mask(shape: msgspec.Raw | UnsetType, short: bool) -> bool:
-    """Whether a segmentation surely is a mask that may be drawn. short: see form.look_plain."""
-    if shape is UNSET:
-        return False
-    text = bytes(shape)
-    return look_plain(text, short=short) or (text[:1] == b"{" and b":" in text)

@@ -17,7 +17,7 @@ class Columns:
         self._types = types
         self._parts: dict[str, list[NDArray[Any]]] = {name: [] for name in types}
 
-    def add(self, *columns: Sequence[Any]) -> None:
+    def add(self, *columns: Sequence[Any] | NDArray[Any]) -> None:
         """Add some rows, a sequence a column; without columns nothing."""
         for (name, type_), values in zip(self._types.items(), columns, strict=bool(columns)):
             self._parts[name].append(np.array(values, type_))

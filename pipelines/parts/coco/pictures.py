@@ -43,7 +43,7 @@ class Picture:
 
     @property
     def masks(self) -> list[dict[str, Any]]:
-        """Its annotations with masks, with the keys of annotations.KEPT only."""
+        """Its annotations with masks, with the keys of noted.KEPT only."""
         return [each for image in self.masked for each in self._noted.masks(image)]
 
     def described(

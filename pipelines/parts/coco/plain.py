@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vbdata.core.types import ClassFact
 
-from ...formats.json_pieces import Text
+from ...formats.byte_texts import Text
 from .. import records
 from ..class_facts import many
 from . import scalars

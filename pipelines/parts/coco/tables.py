@@ -18,11 +18,13 @@ from vbdata.core.texts import seen
 from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_pieces, json_text
-from ...formats.json_pieces import Held, Items, NotPlain, OnDisk, Piece, Text
+from ...formats.byte_texts import Held, OnDisk, Text
+from ...formats.json_pieces import Items, NotPlain, Piece
 from .. import records
 from . import scalars
-from .annotations import KEPT, Annotations, Noted
+from .annotations import Annotations
 from .form import wrong_mask
+from .noted import KEPT, Noted
 from .plain import Masks, in_order, labels
 
 if TYPE_CHECKING:

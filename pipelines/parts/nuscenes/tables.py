@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_pieces
-from ...formats.json_pieces import Held, Items, NotPlain, OnDisk, Text
+from ...formats.byte_texts import Held, OnDisk, Text
+from ...formats.json_pieces import Items, NotPlain
 from .. import records
 
 if TYPE_CHECKING:

@@ -1,0 +1,58 @@
+"""Texts of which any part can be had as UTF-8, in memory or on a disk."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+
+class Text(Protocol):
+    """A text of which any part can be had, as UTF-8."""
+
+    size: int
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from one position to another, fewer at the end of the text."""
+
+    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """What `read` returns of several places."""
+
+
+class Held:
+    """A text in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self.size = data, len(data)
+
+    def read(self, start: int, end: int) -> bytes:
+        """A part of the text."""
+        return self._data[start:end]
+
+    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Several parts of the text."""
+        data = self._data
+        return [data[start:end] for start, end in places]
+
+
+class OnDisk:
+    """A text in a file of this machine's disk, which stays open: its name may go."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self._file = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+        self.size = os.fstat(self._file).st_size
+
+    def read(self, start: int, end: int) -> bytes:
+        """A part of the text. Raises OSError."""
+        data = os.pread(self._file, end - start, start)
+        while data and len(data) < min(end, self.size) - start:
+            data += os.pread(self._file, end - start - len(data), start + len(data))
+        return data
+
+    def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Several parts of the text. Raises OSError."""
+        return [self.read(start, end) for start, end in places]
