@@ -203,6 +203,28 @@ def test_answers_of_several_folders_are_votes(raw: Any, tmp_path: Path) -> None:
         assert off.max() < 0.1
 
 
+def test_depth_and_normals_are_handed_over_as_pictures(raw: Any, tmp_path: Path) -> None:
+    out, build = tmp_path / "depth", built(raw, "ibims1-depth", tmp_path / "of-depth")
+    run("export", "ibims1-depth", "--targets", "--build", build, "--as", "depth-png", "--out", out)
+    rows, units = Rows.of(Folder(str(build)), {}), facts.benchmark("ibims1-depth").units
+    for query in rows.queries:
+        (truth,) = rows.truths(query, rows.entry(query))
+        stored = np.array(Image.open(out / f"{query.sample_id}.png"))
+        assert (stored.dtype, stored.shape) == (np.uint16, truth.metres.shape)
+        assert ((stored == 0) == ~truth.valid).all()
+        off = np.abs(stored / units - truth.metres)[truth.valid]
+        assert off.max() < 0.02 * truth.metres[truth.valid].max()
+    out, build = tmp_path / "normals", built(raw, "dsine-nyuv2", tmp_path / "of-normals")
+    run("export", "dsine-nyuv2", "--targets", "--build", build, "--as", "normals-png", "--out", out)
+    rows = Rows.of(Folder(str(build)), {})
+    for query in rows.queries:
+        (truth,) = rows.truths(query, rows.entry(query))
+        stored = np.array(Image.open(out / f"{query.sample_id}.png")).astype(float)
+        found = -(2 * stored / 255 - 1).transpose(2, 0, 1)
+        cosines = (found * truth.xyz).sum(0) / np.sqrt((found**2).sum(0))
+        assert cosines[truth.valid].min() > np.cos(np.radians(1.5))
+
+
 def test_instances_are_handed_over_as_the_official_script_reads_them(
     raw: Any, tmp_path: Path
 ) -> None:
