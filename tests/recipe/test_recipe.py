@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.builds import REPOSITORY
 from vbdata.errors import RecipeError
 from vbdata.recipe.recipe import load_recipe, recipe_digest
 
@@ -325,3 +327,13 @@ def test_an_override_of_no_source(tmp_path: Path) -> None:
         RecipeError, match=r"--root cocoo: no such source or held-out set; did you mean 'coco'"
     ):
         load_recipe(written(tmp_path, GOOD), {"cocoo": "/x"})
+
+
+def test_a_recipe_keeps_the_digest_that_it_had_before_there_were_further_keys() -> None:
+    """What recipes of 2026-11-29 meant without saying it, all pictures as PNG, is no part of it."""
+    recipe = load_recipe(REPOSITORY / "manifests" / "demo.yaml")
+    old = replace(recipe, image=recipe.image.model_copy(update={"target": "png"}))
+    assert old.digest() == "79af7ffa84cd11981832ec953934def5e820b4d499c21b312e97cd4cf6c752e4"
+    said = old.canonical()
+    unsaid = {key: said["image"][key] for key in ("max_pixels", "multiple_of", "input")}
+    assert recipe_digest(said | {"image": unsaid}) == old.digest() != recipe.digest()
