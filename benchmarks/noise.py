@@ -67,7 +67,8 @@ def _labels(recipe: Any) -> Iterator[tuple[Row, Any, dict[str, Any]]]:
                     continue
                 mount = plugins.mounts(job.datasets[row.source])
                 root = open_root(job.roots[row.source], mount=mount)
-                label = reader.load(root, row.entry, task.NEEDS).labels[kind]
+                kinds = [plugins.kind_in(row.entry.labels, need) for need in task.NEEDS]
+                label = reader.load(root, row.entry, kinds).labels[kinds[0]]
                 yield row, label, json.loads(json.dumps(ask_for(row, job).params))
 
 

@@ -26,12 +26,13 @@ from vbdata.core.images import decode_rgb
 from vbdata.core.rng import Stream
 from vbdata.core.types import Depth, Entry, Normals, Sample, Segments, Source
 from vbdata.index.index import Index, build_index
-from vbdata.plugins.contract import decoded_fault
+from vbdata.plugins.contract import LABELS_OF, decoded_fault
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
 KINDS: dict[str, type | tuple[type, ...]] = {
     "depth": Depth,
+    "relative_depth": Depth,
     "normals": Normals,
     "segments": Segments,
     "captions": tuple,
@@ -89,16 +90,17 @@ def check_task(
 def served_by(task: str, index: Index, root: Root, task_options: Any = None) -> int:
     """`check_task` over an index: how many records were asked about, 0 if none can serve."""
     module = plugins.task(task)
-    needs = {need for need in module.NEEDS if need != "image"}
+    needs = [need for need in module.NEEDS if need != "image"]
     able = np.asarray(module.eligible(index.facts))
     expect(
         able.shape == (len(index),) and able.dtype == np.bool_,
         f"eligible returned {able.dtype}{list(able.shape)}, expected bool[{len(index)}]",
     )
-    able = able & [needs <= set(e.labels) and not e.fault for e in entries_of(index)]
+    able = able & [plugins.suffice(e.labels, needs) and not e.fault for e in entries_of(index)]
     chosen = index.entries(np.flatnonzero(able)[:ASKED])
     for entry in chosen:
-        sample = plugins.dataset(index.source.dataset).load(root, entry, sorted(needs))
+        kinds = sorted(plugins.kind_in(entry.labels, need) for need in needs)
+        sample = plugins.dataset(index.source.dataset).load(root, entry, kinds)
         check_answer(task, entry, sample, dict(task_options or {}))
     return len(chosen)
 
@@ -134,7 +136,7 @@ def check_label(kind: str, label: Any, entry: Entry) -> None:
     """Raise AssertionError unless a label is one of its kind, of its entry's size."""
     size, about = (entry.height, entry.width), f"{entry.id}: {kind}"
     expect(isinstance(label, KINDS[kind]), f"{about} is a {type(label).__name__}")
-    if kind in ("depth", "normals", "segments"):
+    if kind in LABELS_OF:
         fault = decoded_fault(kind, label, size).replace("decode returned", "load returned")
         expect(not fault, f"{about}: {fault}")
     if isinstance(label, Depth):
@@ -190,7 +192,9 @@ def check_answer(task: str, entry: Entry, sample: Sample, given: dict[str, Any])
         f"{entry.id}: the instruction is not one line of single blanks: {ask.instruction!r:.200}",
     )
     kind = module.NEEDS[0]
-    label = pixels(sample.image) if kind == "image" else sample.labels[kind]
+    label = pixels(sample.image)
+    if kind != "image":
+        label = sample.labels[plugins.kind_in(entry.labels, kind)]
     label = pixels(label) if isinstance(label, bytes) else label
     rgb = module.render(label, ask.params)
     shape, dtype = tuple(rgb.shape), str(rgb.dtype).removeprefix("torch.")

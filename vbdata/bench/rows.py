@@ -100,7 +100,8 @@ class Rows:
         Segments whose reader has their masks as the file has them come as (segments, masks).
         Raises BadSample if the record is damaged by now, OSError if it cannot be read.
         """
-        kind, *others = (need for need in plugins.task(query.task).NEEDS if need != "image")
+        needs = [need for need in plugins.task(query.task).NEEDS if need != "image"]
+        kind, *others = (plugins.kind_in(entry.labels, need) for need in needs)
         several = tuple(each for each in (TRUTHS, MASKS) if each in entry.labels)
         reader = plugins.dataset(query.row.dataset)
         root = _opened(self.roots[query.source], plugins.mounts(query.row.dataset))

@@ -80,9 +80,9 @@ class RawTruth:
         row = truth.row
         if not self.has(row):
             return truth
-        kind = plugins.task(row.task).NEEDS[0]
         reader = plugins.dataset(row.dataset)
         entry = self._entries[row.source, row.sample_id]
+        kind = plugins.kind_in(entry.labels, plugins.task(row.task).NEEDS[0])
         root = _opened(self._roots[row.source], plugins.mounts(row.dataset))
         sample = reader.load(root, entry, (kind,))
         label = moved(sample.labels[kind], NUMPY).fit(row.geometry)

@@ -105,16 +105,13 @@ def _page(package: str, name: str, module: ModuleType) -> Page:
 
 def served(labels: tuple[str, ...]) -> tuple[str, ...]:
     """The tasks that kinds of labels suffice for, by name."""
-    offered = {*labels, "image"}
     tasks = plugins.all_usable(plugins.TASKS)
-    return tuple(name for name, task in tasks.items() if offered.issuperset(task.NEEDS))
+    return tuple(name for name, task in tasks.items() if plugins.suffice(labels, task.NEEDS))
 
 
 def _serving(needs: tuple[str, ...]) -> tuple[str, ...]:
     readers = plugins.all_usable(plugins.DATASETS)
-    return tuple(
-        name for name, reader in readers.items() if {*reader.LABELS, "image"}.issuperset(needs)
-    )
+    return tuple(name for name, reader in readers.items() if plugins.suffice(reader.LABELS, needs))
 
 
 def _options(module: ModuleType, function: Any) -> tuple[Option, ...]:

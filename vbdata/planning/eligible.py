@@ -14,6 +14,7 @@ from vbdata.core.geometry import geometry_for
 from vbdata.errors import BadSample, RecipeError
 from vbdata.index.index import Index
 from vbdata.planning.mixture import Ints
+from vbdata.plugins.contract import ENOUGH
 from vbdata.recipe.recipe import Image, Recipe
 
 
@@ -47,21 +48,32 @@ def _eligible(index: Index, task: str, fits: NDArray[np.bool_], enumerated: bool
 def lacking(index: Index, kind: str) -> NDArray[np.bool_]:
     """Which entries name a file of their image, or of a kind of label, that is not there.
 
-    bool[entries]. A kind's files are those that the reader's FILES names, else the one of its name.
+    bool[entries]. A kind's files are those that the reader's FILES names, else the one of its name;
+    those of a kind that has all of it (ENOUGH of vbdata.plugins.contract) are needed in its place.
     """
     missing = index.facts["missing"]
     if not pc.any(pc.greater(pc.list_value_length(missing), 0)).as_py():
         return np.zeros(len(index), np.bool_)
     named = getattr(plugins.dataset(index.source.dataset), "FILES", {})
-    roles = named.get(kind, (kind,))
-    return np.logical_or.reduce([offers(missing, role) for role in roles])
+    kinds = [each for each in (kind, ENOUGH.get(kind)) if each]
+    roles = [role for each in kinds for role in named.get(each, (each,))]
+    return np.logical_or.reduce([has(missing, role) for role in roles])
 
 
 def offers(labels: pa.ChunkedArray, kind: str) -> NDArray[np.bool_]:
-    """Which entries have a kind: bool[entries]. labels: a list of kinds for each entry."""
+    """Which entries have a kind, or one that has all of it: bool[entries].
+
+    labels: a list of kinds for each entry.
+    """
+    more = ENOUGH.get(kind)
+    return has(labels, kind) | has(labels, more) if more else has(labels, kind)
+
+
+def has(lists: pa.ChunkedArray, text: str) -> NDArray[np.bool_]:
+    """Which entries have a text in their list: bool[entries]."""
     masks = [np.empty(0, np.bool_)]
-    for chunk in labels.chunks:
-        hit = pc.equal(pc.list_flatten(chunk), kind).to_numpy(zero_copy_only=False)
+    for chunk in lists.chunks:
+        hit = pc.equal(pc.list_flatten(chunk), text).to_numpy(zero_copy_only=False)
         mask = np.zeros(len(chunk), np.bool_)
         mask[pc.list_parent_indices(chunk).to_numpy()[hit]] = True
         masks.append(mask)

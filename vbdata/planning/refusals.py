@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from vbdata import plugins
 from vbdata.errors import one_line
 from vbdata.index.index import Index
-from vbdata.planning.eligible import fits_in, lacking, offers
+from vbdata.planning.eligible import fits_in, has, lacking, offers
 from vbdata.recipe.recipe import Image
 
 Mask = NDArray[np.bool_]
+ARBITRARY = "with depth of arbitrary scale, not in metres"
 
 
 class Refusal(NamedTuple):
@@ -85,6 +86,8 @@ def _reasons(
         sides = f"the sizes {listed}" + (", ..." if len(image.sizes) > 6 else "")
     yield f"too small, too large or too long for {sides}", ~fits_in(index, image)
     for need in module.NEEDS:
+        if need == "depth":
+            yield ARBITRARY, has(facts["labels"], "relative_depth") & ~has(facts["labels"], need)
         if need != "image":
             yield f"without {need}", ~offers(facts["labels"], need)
     if enumerated:

@@ -19,6 +19,7 @@ folders have no `__init__.py`: a project's folder of the same name, with or with
 first, or shares the name.
 """
 
+from vbdata.plugins.contract import kind_in, suffice
 from vbdata.plugins.digests import (
     code_digest,
     code_modules,
@@ -63,6 +64,7 @@ __all__ = [
     "engine_digest",
     "engine_files",
     "folder_digest",
+    "kind_in",
     "module_name",
     "mounts",
     "names",
@@ -73,6 +75,7 @@ __all__ = [
     "photograph",
     "queries",
     "resolve",
+    "suffice",
     "task",
     "task_options",
     "unknown",

@@ -25,18 +25,23 @@ A task (`tasks:` of a source):
 
 `decode` is what reports, evaluation and codecs read a target and a model's answer with. It takes
 any picture of any size, whatever its colours, and returns a label of the kind NEEDS[0], of the
-picture's size: Depth for "depth", Normals for "normals", Segments for "segments", and for "image"
-and "edited" the uint8 RGB itself. Its arrays are tensors, or NumPy's where ARRAYS says that the
-module takes those. Colours that mean nothing are pixels that are not valid. The classes of Segments
-follow from the params alone, in the same order, so that a truth and an answer can be compared; a
-task that has "class" in its PARAMS is scored by the instances of that class instead.
+picture's size: Depth for "depth" and "relative_depth", Normals for "normals", Segments for
+"segments", and for "image" and "edited" the uint8 RGB itself. Its arrays are tensors, or NumPy's
+where ARRAYS says that the module takes those. Colours that mean nothing are pixels that are not
+valid. The classes of Segments follow from the params alone, in the same order, so that a truth and
+an answer can be compared; a task that has "class" in its PARAMS is scored by the instances of that
+class instead.
+
+Metric depth is relative depth, too: a reader lists "depth" alone, and a task that needs
+"relative_depth" takes either (ENOUGH). Depth of a scale that nobody knows is listed as
+"relative_depth", which no task on "depth" takes.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, Final
 
@@ -46,10 +51,15 @@ from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import CodecError
 from vbdata.plugins.tensors import arrays_of
 
-KINDS: Final = ("depth", "normals", "segments", "expressions", "captions", "edited")
+KINDS: Final = (
+    *("depth", "relative_depth", "normals", "segments", "expressions", "captions", "edited"),
+)
+ENOUGH: Final[Mapping[str, str]] = {"relative_depth": "depth"}  # a kind -> one that has all of it
 TRUTHS: Final = "truths"  # several labels of the record's kind, a tuple: one of each annotator
 MASKS: Final = "masks"  # of each annotator what the file has, which may overlap: (RLE, crowd) each
-DRAWN: Final = ("depth", "normals", "segments", "image", "edited")  # what a task can draw
+DRAWN: Final = (  # what a task can draw
+    *("depth", "relative_depth", "normals", "segments", "image", "edited"),
+)
 READER: Final = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
 TASK: Final = (
     *("NEEDS", "BLANK_INPUT", "eligible", "ask", "render", "valid", "decode", "legal"),
@@ -60,13 +70,32 @@ CALLED: Final[Mapping[str, int]] = {
     **{"index": 1, "load": 3},
     **{"eligible": 1, "ask": 2, "render": 2, "valid": 2, "decode": 2, "legal": 2, "roundtrip": 3},
 }
-LABELS_OF: Final[Mapping[str, type]] = {"depth": Depth, "normals": Normals, "segments": Segments}
+LABELS_OF: Final[Mapping[str, type]] = {
+    "depth": Depth,
+    "relative_depth": Depth,
+    "normals": Normals,
+    "segments": Segments,
+}
 PARTS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {  # arrays of a label, and their dtypes
     "depth": (("metres", "float"), ("valid", "bool")),
+    "relative_depth": (("metres", "float"), ("valid", "bool")),
     "normals": (("xyz", "float"), ("valid", "bool"), ("sky", "bool")),
     "segments": (("ids", "int"), ("valid", "bool")),
 }
 PROBED: Final = (32, 48)  # height and width of the black picture that a decoder is tried on
+
+
+def kind_in(labels: Collection[str], need: str) -> str:
+    """Which of an entry's kinds of labels is loaded for a need: itself, or what has all of it.
+
+    "" where the labels have neither.
+    """
+    return next((kind for kind in (need, ENOUGH.get(need, "")) if kind in labels), "")
+
+
+def suffice(labels: Collection[str], needs: Iterable[str]) -> bool:
+    """Whether kinds of labels have all that a task needs; a picture always has "image"."""
+    return all(need == "image" or kind_in(labels, need) for need in needs)
 
 
 def faults(module: ModuleType, names: tuple[str, ...]) -> list[str]:

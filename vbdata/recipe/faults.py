@@ -102,12 +102,14 @@ def _task_faults(
     module, fault = find(plugins.TASKS, task)
     if fault:
         yield f"sources.{name}.tasks.{task}: {fault}"
-    elif labels is not None and not labels.issuperset(module.NEEDS):
-        missing = ", ".join(sorted(set(module.NEEDS) - labels))
+    elif labels is not None and not plugins.suffice(labels, module.NEEDS):
+        missing = sorted(need for need in module.NEEDS if not plugins.suffice(labels, [need]))
         tasks = plugins.all_usable(plugins.TASKS)
-        able = [name for name, module in tasks.items() if labels >= set(module.NEEDS)]
+        able = [name for name, module in tasks.items() if plugins.suffice(labels, module.NEEDS)]
+        arbitrary = "depth" in missing and "relative_depth" in labels
         yield (
-            f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {missing}"
+            f"sources.{name}.tasks.{task}: dataset {dataset!r} has no {', '.join(missing)}"
+            f"{' in metres: the scale of its depth is arbitrary' * arbitrary}"
             f"; it can serve: {', '.join(able) or 'nothing'}"
         )
 

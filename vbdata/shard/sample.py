@@ -83,7 +83,9 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     reads = Reads(root, entry.files.values())
     task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
     with stage("decode") as span:
-        sample = _load(reader, reads, entry, tuple(k for k in task.NEEDS if k != "image"))
+        needs = (need for need in task.NEEDS if need != "image")
+        kinds = tuple(plugins.kind_in(entry.labels, need) for need in needs)
+        sample = _load(reader, reads, entry, kinds)
         span.bytes = reads.size_read
     geometry = _geometry(row, job)
     picture = Picture(sample.image, geometry, entry.files["image"].path)
@@ -93,7 +95,7 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
         with stage("encode") as span:
             encoded = picture.encoded(spec["input"])
             span.bytes = len(encoded)
-    kind = task.NEEDS[0]
+    kind = "image" if task.NEEDS[0] == "image" else kinds[0]
     if plugins.photograph(row.task):
         target = picture if kind == "image" else _target(sample, entry, kind, geometry)
         more = _references(sample, entry, spec)

@@ -200,9 +200,10 @@ def _finish(
     faults = index.facts["fault"].to_pylist()
     for name in plugins.names(plugins.TASKS):
         task = plugins.task(name)
-        needs = set(task.NEEDS) - {"image"}
         able = task.eligible(index.facts)
-        able &= [needs <= set(o) and not f for o, f in zip(offered, faults, strict=True)]
+        able &= [
+            plugins.suffice(o, task.NEEDS) and not f for o, f in zip(offered, faults, strict=True)
+        ]
         job = _job(reader, index.vocabulary)
         for entry in index.entries(np.flatnonzero(able)[:SAMPLES]):
             where = {"slot": 0, "source": "fuzz", "task": name, "pass_": 0}
