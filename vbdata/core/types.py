@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.arrays import Array, placed
+from vbdata.core.arrays import Array, namespace, place, placed
 from vbdata.core.filters import Filters
 
 Cell = tuple[str, str]  # (source, task): what a recipe's mixture gives a share of the samples
@@ -201,7 +201,9 @@ class Segments:
     classes, things, crowds: for each segment its class name, whether it can be counted, and whether
     it is a group that was not split; valid: bool[..., H, W], False where annotators left a void,
     which is of no segment (id 0); known: classes of which that is not so, since all that there is
-    of them in the image is marked: every pixel of no segment of theirs is none of them.
+    of them in the image is marked: every pixel of no segment of theirs is none of them; under:
+    int32[..., H, W], of data whose masks overlap: 0 = nothing, k = the segments (counted from 0) of
+    covered[k - 1] lie under the one that ids has there.
     """
 
     ids: Array
@@ -210,13 +212,84 @@ class Segments:
     crowds: tuple[bool, ...]
     valid: Array
     known: tuple[str, ...] = ()
+    under: Array | None = None
+    covered: tuple[tuple[int, ...], ...] = ()
 
     def fit(self, geometry: Geometry) -> Segments:
         """Resize by nearest neighbours: an id between two ids would be a third object."""
-        return replace(self, ids=geometry.pick(self.ids), valid=geometry.pick(self.valid))
+        under = None if self.under is None else geometry.pick(self.under)
+        ids, valid = geometry.pick(self.ids), geometry.pick(self.valid)
+        return replace(self, ids=ids, valid=valid, under=under)
 
 
-Label = Depth | Normals | Segments
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Optical flow: how far each pixel's surface point moves in the image until the next frame.
+
+    uv: float32[..., 2, H, W], pixels to the right and down; valid: bool[..., H, W].
+    """
+
+    uv: Array
+    valid: Array
+
+    def fit(self, geometry: Geometry) -> Flow:
+        """Resize by nearest neighbours, and scale the vectors as the image is scaled."""
+        uv, (width, height) = geometry.pick(self.uv), geometry.source
+        if geometry.scaled != geometry.source:
+            xp = namespace(uv)
+            across, down = geometry.scaled[0] / width, geometry.scaled[1] / height
+            uv = xp.stack([uv[..., 0, :, :] * across, uv[..., 1, :, :] * down], -3)
+        return Flow(uv=uv, valid=geometry.pick(self.valid))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keypoints:
+    """Named joints of N persons, or of other things that have such.
+
+    points: float32[N, K, 2], x and y in pixels, whole numbers at the middles of pixels; visible:
+    int8[N, K], 0 = not labelled, 1 = labelled but hidden by something, 2 = seen; boxes:
+    float32[N, 4], x0, y0, x1, y1 in pixels, edges at whole numbers; areas: float32[N], pixels of
+    the persons' masks; crowds: bool[N], groups that were not split; names: of the K joints;
+    skeleton: pairs of joints, counted from 0, that a bone joins; valid: bool[H, W], False where
+    persons without joints may be, which also is the image's size. Persons of whom no joint is
+    labelled are listed, too.
+    """
+
+    points: Array
+    visible: Array
+    boxes: Array
+    areas: Array
+    crowds: Array
+    names: tuple[str, ...]
+    skeleton: tuple[tuple[int, int], ...]
+    valid: Array
+
+    def fit(self, geometry: Geometry) -> Keypoints:
+        """Move the points as the image's pixels move; joints outside of the crop lose their label.
+
+        x becomes (x + 1/2) scaled / source - 1/2 - left: the middle of a pixel stays a middle.
+        """
+        xp, where = namespace(self.points), place(self.points)
+        ratio = [geometry.scaled[k] / geometry.source[k] for k in (0, 1)]
+        corner = (geometry.left, geometry.top)
+        scale, shift = (placed(np.array(values, np.float32), where) for values in (ratio, corner))
+        size = placed(np.array((geometry.width, geometry.height), np.float32), where)
+        points = (self.points + 0.5) * scale - 0.5 - shift
+        inside = ((points >= -0.5) & (points < size - 0.5)).all(-1)
+        here = inside & (self.visible > 0)
+        boxes = self.boxes.reshape(-1, 2, 2) * scale - shift
+        boxes = xp.minimum(xp.maximum(boxes, xp.zeros_like(size)), size).reshape(-1, 4)
+        return replace(
+            self,
+            points=xp.where(here[..., None], points, xp.zeros_like(points)),
+            visible=xp.where(here, self.visible, xp.zeros_like(self.visible)),
+            boxes=boxes,
+            areas=self.areas * float(np.float32(ratio[0] * ratio[1])),
+            valid=geometry.pick(self.valid),
+        )
+
+
+Label = Depth | Normals | Segments | Flow | Keypoints
 
 
 def moved(label: Label, where: str) -> Label:

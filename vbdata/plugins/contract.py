@@ -26,11 +26,13 @@ A task (`tasks:` of a source):
 `decode` is what reports, evaluation and codecs read a target and a model's answer with. It takes
 any picture of any size, whatever its colours, and returns a label of the kind NEEDS[0], of the
 picture's size: Depth for "depth" and "relative_depth", Normals for "normals", Segments for
-"segments", and for "image" and "edited" the uint8 RGB itself. Its arrays are tensors, or NumPy's
+"segments", Flow for "flow", Keypoints for "keypoints", and for "image" and "edited" the uint8 RGB
+itself. Its arrays are tensors, or NumPy's
 where ARRAYS says that the module takes those. Colours that mean nothing are pixels that are not
 valid. The classes of Segments follow from the params alone, in the same order, so that a truth and
 an answer can be compared; a task that has "class" in its PARAMS is scored by the instances of that
-class instead.
+class instead, one that has a function `corners(rgb, params)` by the boxes that it returns, and one
+that says PANOPTIC = True by panoptic quality.
 
 Metric depth is relative depth, too: a reader lists "depth" alone, and a task that needs
 "relative_depth" takes either (ENOUGH). Depth of a scale that nobody knows is listed as
@@ -47,18 +49,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.types import Depth, Flow, Keypoints, Normals, Segments
 from vbdata.errors import CodecError
 from vbdata.plugins.tensors import arrays_of
 
 KINDS: Final = (
-    *("depth", "relative_depth", "normals", "segments", "expressions", "captions", "edited"),
+    *("depth", "relative_depth", "normals", "segments", "flow", "keypoints"),
+    *("expressions", "captions", "edited"),
 )
 ENOUGH: Final[Mapping[str, str]] = {"relative_depth": "depth"}  # a kind -> one that has all of it
 TRUTHS: Final = "truths"  # several labels of the record's kind, a tuple: one of each annotator
 MASKS: Final = "masks"  # of each annotator what the file has, which may overlap: (RLE, crowd) each
 DRAWN: Final = (  # what a task can draw
-    *("depth", "relative_depth", "normals", "segments", "image", "edited"),
+    *("depth", "relative_depth", "normals", "segments", "flow", "keypoints", "image", "edited"),
 )
 READER: Final = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
 TASK: Final = (
@@ -75,13 +78,18 @@ LABELS_OF: Final[Mapping[str, type]] = {
     "relative_depth": Depth,
     "normals": Normals,
     "segments": Segments,
+    "flow": Flow,
+    "keypoints": Keypoints,
 }
 PARTS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {  # arrays of a label, and their dtypes
     "depth": (("metres", "float"), ("valid", "bool")),
     "relative_depth": (("metres", "float"), ("valid", "bool")),
     "normals": (("xyz", "float"), ("valid", "bool"), ("sky", "bool")),
     "segments": (("ids", "int"), ("valid", "bool")),
+    "flow": (("uv", "float"), ("valid", "bool")),
+    "keypoints": (("valid", "bool"),),
 }
+CHANNELS: Final[Mapping[str, int]] = {"xyz": 3, "uv": 2}  # of arrays that have more than one
 PROBED: Final = (32, 48)  # height and width of the black picture that a decoder is tried on
 
 
@@ -194,7 +202,8 @@ def decoded_fault(kind: str, found: Any, size: tuple[int, ...]) -> str:
             f", since NEEDS[0] is {kind!r}"
         )
     for name, dtype in PARTS[kind]:
-        shape = (*size[:-2], 3, *size[-2:]) if name == "xyz" else size
+        several = (CHANNELS[name],) if name in CHANNELS else ()
+        shape = (*size[:-2], *several, *size[-2:])
         about = f"decode returned {wanted.__name__} whose {name} is"
         if fault := _array_fault(about, getattr(found, name), dtype, shape, "of the picture"):
             return fault
@@ -205,6 +214,21 @@ def decoded_fault(kind: str, found: Any, size: tuple[int, ...]) -> str:
             f"decode returned Segments of {len(found.classes)} classes, {len(found.things)} things "
             f"and {len(found.crowds)} crowds: there is one of each for a segment"
         )
+    return _keypoints_fault(found) if isinstance(found, Keypoints) else ""
+
+
+def _keypoints_fault(found: Keypoints) -> str:
+    count, joints = len(found.points), len(found.names)
+    shapes = {
+        **{"points": ("float", (count, joints, 2)), "visible": ("int8", (count, joints))},
+        **{"boxes": ("float", (count, 4)), "areas": ("float", (count,))},
+        "crowds": ("bool", (count,)),
+    }
+    for name, (dtype, shape) in shapes.items():
+        what = f"{count} persons of {joints} joints"
+        about = f"decode returned Keypoints whose {name} is"
+        if fault := _array_fault(about, getattr(found, name), dtype, shape, what):
+            return fault
     return ""
 
 

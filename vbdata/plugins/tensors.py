@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from vbdata.core.arrays import NUMPY, placed
-from vbdata.core.types import Depth, Normals, Segments, moved
+from vbdata.core.types import Label, moved
 
 TENSORS = ("torch",)
-LABELS = (Depth, Normals, Segments)
 
 
 def arrays_of(module: ModuleType) -> tuple[str, ...]:
@@ -62,7 +61,7 @@ def _with_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _holds_arrays(value: Any) -> bool:
-    if isinstance(value, LABELS):
+    if isinstance(value, Label):
         return isinstance(value.valid, np.ndarray)
     if isinstance(value, (list, tuple)):
         return any(map(_holds_arrays, value))
@@ -71,7 +70,7 @@ def _holds_arrays(value: Any) -> bool:
 
 def _at(value: Any, where: str) -> Any:
     """The value with its arrays at a place (vbdata.core.arrays)."""
-    if isinstance(value, LABELS):
+    if isinstance(value, Label):
         return moved(value, where)
     if type(value) in (list, tuple):
         return type(value)(_at(each, where) for each in value)
