@@ -1,7 +1,7 @@
 """Numbers of a file of any of the types that depth, normals and label maps come in.
 
-By a file's first bytes: PNG, TIFF, BMP, NumPy's .npy and .npz, OpenEXR, PFM, DPT, HDF5. A JPEG is
-refused: it does not keep values.
+By a file's first bytes: PNG, TIFF, BMP, NumPy's .npy and .npz, OpenEXR, PFM, DPT, HDF5, MAT of
+level 5. A JPEG is refused: it does not keep values.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from vbdata.core import exr, images, rasters
 from vbdata.core.types import Geometry
 from vbdata.errors import BadSample
 
-from ...formats import dpt, hdf5_named, npy, npz, palettes, pfm, tiff
+from ...formats import dpt, hdf5_named, mat5, npy, npz, palettes, pfm, tiff
 
 STRETCHED = 0.05  # by which width / height of a map may differ from the picture's
-KINDS = "PNG, TIFF, BMP, NPY, NPZ, EXR, PFM, DPT or HDF5"
+KINDS = "PNG, TIFF, BMP, NPY, NPZ, EXR, PFM, DPT, HDF5 or MAT"
 
 
 def numbers(
@@ -28,13 +28,15 @@ def numbers(
 ) -> NDArray[Any]:
     """The array of a file as it is stored, [H, W] or [H, W, n].
 
-    dataset: its name in an HDF5 or NPZ, which may have several; channels: of an EXR; file: the name
-    for messages. A palette gives its indices. Axes of length 1 before H and after W are left
-    out. Raises BadSample.
+    dataset: its name in an HDF5, NPZ or MAT, which may have several; channels: of an EXR, or which
+    planes of any other array, counted from 0; file: the name for messages. A palette gives its
+    indices. Axes of length 1 before H and after W are left out. Raises BadSample.
     """
     values = _read(data, file, dataset, channels)
     while values.ndim > 2 and values.shape[0] == 1:
         values = values[0]
+    if channels and values.ndim == 3 and not data.startswith(exr.MAGIC):
+        values = _planes(values, channels, file)
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[..., 0]
     if values.ndim not in (2, 3) or not values.size:
@@ -58,6 +60,8 @@ def _read(data: bytes, file: str, dataset: str, channels: Sequence[str]) -> NDAr
         return tiff.array(data, file)
     if data.startswith(npz.MAGIC):
         return npz.array(data, dataset, file)
+    if data.startswith(mat5.MAGIC):
+        return mat5.array(data, dataset, file)
     if data.startswith(dpt.MAGIC):
         return dpt.array(data, file)
     if data.startswith(pfm.MAGICS):
@@ -68,6 +72,15 @@ def _read(data: bytes, file: str, dataset: str, channels: Sequence[str]) -> NDAr
         raise BadSample("undecodable", f"a JPEG, which keeps no values; expected {KINDS}", file)
     what = f"starts {data[:8].hex()}" if data else "an empty file"
     raise BadSample("undecodable" if data else "truncated", f"{what}; expected {KINDS}", file)
+
+
+def _planes(values: NDArray[Any], channels: Sequence[str], file: str) -> NDArray[Any]:
+    """Planes of an array [H, W, n] by their places. Raises BadSample("wrong dtype")."""
+    known = [str(place) for place in range(values.shape[2])]
+    if lost := [name for name in channels if name not in known]:
+        detail = f"an array {list(values.shape)} without plane {lost[0]!r}; it has 0 to {known[-1]}"
+        raise BadSample("wrong dtype", detail, file)
+    return values[..., [int(name) for name in channels]]
 
 
 def _bmp(data: bytes, file: str) -> NDArray[Any]:

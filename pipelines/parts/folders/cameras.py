@@ -1,9 +1,9 @@
 """Intrinsics and poses out of the files that people keep them in.
 
-    text     4 numbers fx fy cx cy, or a matrix of 3 x 3, 3 x 4 or 4 x 4
-    JSON     a list or matrix of these; an object with fx, fy, cx, cy; or with focal_length and
-             sensor_width in one unit, for a camera whose centre is that of the picture
-    NPY, NPZ a matrix
+    text           4 numbers fx fy cx cy, or a matrix of 3 x 3, 3 x 4 or 4 x 4
+    JSON           a list or matrix of these; an object with fx, fy, cx, cy; or with focal_length
+                   and sensor_width in one unit, for a camera whose centre is that of the picture
+    NPY, NPZ, MAT  a matrix
 
 Pixel centres are at whole numbers: the middle of 640 pixels is 319.5.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vbdata.errors import BadSample
 
-from ...formats import npy, npz
+from ...formats import mat5, npy, npz
 from .. import records
 
 Camera = tuple[float, float, float, float]  # fx, fy, cx, cy in pixels
@@ -80,13 +80,15 @@ def rotation(data: bytes, path: str, at: Sequence[str] = (), name: str = "") -> 
 
 
 def _value(data: bytes, path: str, at: Sequence[str], name: str) -> Any:
-    """What a file holds. at: keys of a JSON that lead to it; name: of an array in an NPZ."""
+    """What a file holds. at: keys of a JSON that lead to it; name: of an array in an NPZ or MAT."""
     if len(data) > LONGEST:
         raise BadSample("too large", f"{len(data)} bytes, at most {LONGEST}", path)
     if data.startswith(npy.MAGIC):
         return npy.array(data, path)
     if data.startswith(npz.MAGIC):
         return npz.array(data, name, path)
+    if data.startswith(mat5.MAGIC):
+        return mat5.array(data, name, path)
     if path.lower().endswith(".json"):
         try:
             value = records.unpack(data)

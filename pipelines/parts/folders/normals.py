@@ -6,6 +6,7 @@ A frame says where the stored x, y and z point: [right, down, forward] is OpenCV
     signed     v                  floats from -1 to 1
     unsigned   2 v - 1            floats from 0 to 1
     png8       2 v / 255 - 1      8 bits
+    png128     v / 128 - 1        8 bits
     png16      2 v / 65535 - 1    16 bits
 
 A vector is valid if its length is SHORTEST to LONGEST (a black, grey or white pixel is none), and
@@ -39,7 +40,7 @@ AXES = {  # where a stored axis points -> its OpenCV axis and sign
 }
 FRAMES = {"opencv": ("right", "down", "forward"), "opengl": ("right", "up", "backward")}
 WORLD = "world"
-CODINGS = {"signed": 0.0, "unsigned": 1.0, "png8": 255.0, "png16": 65535.0}
+CODINGS = {"signed": 0.0, "unsigned": 1.0, "png8": 255.0, "png128": 256.0, "png16": 65535.0}
 SHORTEST, LONGEST = 0.7, 1.3  # of a vector before it is scaled
 AWAY = 1e-3  # cosine to its ray from which on a normal points away, as rounding may make it
 BEHIND = 0.75  # forward part from which on it does, where no camera says how rays run
@@ -115,10 +116,10 @@ def decoded(data: bytes, coding: Coding, path: str) -> NDArray[np.float64]:
     if stored.ndim != 3 or stored.shape[2] not in (3, 4):
         raise BadSample("wrong dtype", f"an array {list(stored.shape)}, expected [H, W, 3]", path)
     most = CODINGS[coding.coding]
-    wanted = {255.0: ("u", 1), 65535.0: ("u", 2)}.get(most)
+    wanted = {255.0: ("u", 1), 256.0: ("u", 1), 65535.0: ("u", 2)}.get(most)
     kind = (stored.dtype.kind, stored.dtype.itemsize)
     if (kind != wanted) if wanted else (kind[0] != "f"):
-        fits = [k for k, m in CODINGS.items() if (kind == ("u", 1)) == (m == 255)]
+        fits = [k for k, m in CODINGS.items() if (kind == ("u", 1)) == (m in (255, 256))]
         detail = f"normals of {stored.dtype}, but normals.coding is {coding.coding}"
         raise BadSample("wrong dtype", f"{detail}; may be {', '.join(fits)}", path)
     planes = np.moveaxis(stored[..., :3].astype(np.float64), -1, 0)
