@@ -16,8 +16,10 @@ from types import ModuleType
 from typing import Any
 
 from vbdata.core.arrays import NUMPY
+from vbdata.core.reversal import forward_name, is_reversed
 from vbdata.errors import choices
 from vbdata.plugins import contract
+from vbdata.plugins.reversal import ReversedTask, why_no_reverse
 from vbdata.plugins.tensors import TensorTask, arrays_of
 
 HOME = "vbdata.plugins"
@@ -62,8 +64,10 @@ def module_name(package: str, name: str) -> str | None:
     """The full name of the module behind a plug-in's name, None if there is none.
 
     A plain name is a file of the package, else what an installed package offers. A dotted name is a
-    module of the user's own, wherever Python finds it or, last, in the working directory.
+    module of the user's own, wherever Python finds it or, last, in the working directory. Behind
+    TASK-reversed is that of the task (vbdata.core.reversal).
     """
+    name = forward_name(name) if package == TASKS else name
     if "." in name:
         return name if _is_module(name) or (_is_here(name) and _is_module(name)) else None
     return f"{HOME}.{package}.{name}" if name in _files(package) else offered(package).get(name)
@@ -150,9 +154,15 @@ def dataset(name: str) -> ModuleType:
 def task(name: str) -> ModuleType:
     """A task's module, whose functions take NumPy's arrays (vbdata.plugins.tensors).
 
-    Of a module of one's own, what `decode` returns is looked at (vbdata.plugins.contract). Raises
-    LookupError for no module or a broken contract.
+    Of a module of one's own, what `decode` returns is looked at (vbdata.plugins.contract).
+    TASK-reversed is the task the other way round (vbdata.plugins.reversal). Raises LookupError for
+    no module, a broken contract, or a task that cannot be turned round.
     """
+    if is_reversed(name):
+        module = task(forward_name(name))
+        if why := why_no_reverse(module, forward_name(name)):
+            raise LookupError(why)
+        return ReversedTask(module, forward_name(name))
     module = resolve(TASKS, name)
     numpy = NUMPY in arrays_of(module)
     if not module.__name__.startswith(f"{HOME}."):
