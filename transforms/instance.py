@@ -39,7 +39,7 @@ from .parts import colours
 from .parts.absent import absent_classes
 from .parts.agreement import outside_faults, palette_faults
 from .parts.components import components
-from .parts.label_maps import by_image, least_iou
+from .parts.label_maps import by_image, hidden, least_iou
 from .parts.legend import MAY_BE_EMPTY
 
 if TYPE_CHECKING:
@@ -195,8 +195,8 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
 def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: all but the annotators' void and unpainted segments of the class.
 
-    Those are its crowds and its tiny instances. There is no void for a class that is known in all
-    of the image (Segments.known).
+    Those are its crowds, its tiny instances, and what others hide of it where masks overlap. There
+    is no void for a class that is known in all of the image (Segments.known).
     """
     asked = [False, *(name == params["class"] for name in label.classes)]
     answered = [
@@ -204,6 +204,8 @@ def valid(label: Segments, params: Mapping[str, Any]) -> Array:
         for of in _places(label, params)
     ]
     shown = by_image(label.ids, answered, np.bool_)
+    if (lost := hidden(label, asked[1:])) is not None:
+        shown = shown & ~lost
     return shown if params["class"] in label.known else label.valid & shown
 
 

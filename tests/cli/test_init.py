@@ -58,7 +58,7 @@ def test_the_recipe_of_all_demo_data_is_planned(demo_data: Path, tmp_path: Path)
     [
         ("layout-own", "coco"),
         ("layout-roboflow", "coco"),
-        ("lvis-official-name", "coco"),
+        ("lvis-official-name", "lvis"),
         ("tar-webp", "captioned"),
         ("img-webp-dir", "captioned"),
     ],

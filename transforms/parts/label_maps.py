@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from vbdata.core.arrays import Array, look_up, namespace, numpy
+from vbdata.core.types import Segments
 
 
 def by_image(ids: Array, tables: Sequence[Sequence[Any]], dtype: DTypeLike) -> Array:
@@ -33,3 +34,15 @@ def least_iou(one: Array, other: Array, count: int) -> float:
     )
     union = sizes[0] + sizes[1] - both
     return float((both[union > 0] / union[union > 0]).min(initial=1.0))
+
+
+def hidden(label: Segments, asked: Sequence[bool]) -> Array | None:
+    """bool[..., H, W]: where a segment that is asked for lies under one that is not.
+
+    Such a pixel is of what is asked for, but shows in the colour of something else. None where no
+    segments overlap. asked: of each segment.
+    """
+    if label.under is None or not label.covered:
+        return None
+    below = np.array([False, *(any(asked[k] for k in each) for each in label.covered)])
+    return look_up(below, label.under) & ~look_up(np.array([False, *asked]), label.ids)

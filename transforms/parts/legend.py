@@ -18,7 +18,7 @@ from vbdata.core.types import Segments
 
 from . import colours
 from .agreement import outside_faults, palette_faults, unsaid_legend
-from .label_maps import least_iou
+from .label_maps import hidden, least_iou
 
 MAY_BE_EMPTY = "may_be_empty"
 REJECT = 64  # of 255; a colour farther than this from the whole legend is no answer
@@ -38,8 +38,9 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
 
 
 def valid(label: Segments, params: Mapping[str, Any]) -> Array:
-    """bool[..., H, W]: everything but the annotators' void."""
-    return label.valid
+    """bool[..., H, W]: all but the annotators' void, and what others hide of what is asked for."""
+    lost = hidden(label, [place > 0 for place in _places(label, params)[1:]])
+    return label.valid if lost is None else label.valid & ~lost
 
 
 def decode(rgb: Array, params: Mapping[str, Any]) -> Segments:

@@ -7,6 +7,7 @@ facts say.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,11 +38,11 @@ def relabelled(label: Segments, entry: Entry) -> Segments:
     classes = ["" if place in hidden else name for place, (name, _) in enumerate(pairs)]
     numbers = [0, *(number if name else 0 for number, name in enumerate(classes, 1))]
     valid = [True, *(place not in hidden for place in range(len(classes)))]
-    return Segments(
+    return replace(
+        label,
         ids=look_up(np.array(numbers, np.int32), label.ids),
         classes=tuple(classes),
         things=tuple(thing for _, thing in pairs),
-        crowds=label.crowds,
         valid=label.valid & look_up(np.array(valid), label.ids),
         known=_known(label, names, hidden.values()),
     )

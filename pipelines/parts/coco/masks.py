@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Ids = NDArray[np.int32]
 Part = dict[str, Any]
+Covered = tuple[Ids, tuple[tuple[int, ...], ...]]
 
 
 def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segments:
@@ -34,11 +35,12 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
     head, _, texts = entry.record.partition(b"\n")
     record = records.unpack(head)
     parts = record["parts"]
+    overlaps: Covered | None = None
     if record["segments"] == "panoptic":
         ids = png.numbers(root, entry, parts, record.get("unnamed", ()))
         valid = ids > 0
     else:
-        ids, valid = _painted(entry, record, records.unpack(texts), on_top)
+        ids, valid, overlaps = _painted(entry, record, records.unpack(texts), on_top)
     whole = not record.get("unnamed") and not record.get("boxes")
     return Segments(
         ids=ids,
@@ -47,13 +49,17 @@ def partition(root: Root, entry: Entry, on_top: Collection[int] = ()) -> Segment
         crowds=tuple(part["crowd"] for part in parts),
         valid=valid,
         known=tuple(record.get("known", ())) if whole else (),
+        under=overlaps[0] if overlaps else None,
+        covered=overlaps[1] if overlaps else (),
     )
 
 
 def _painted(
     entry: Entry, record: dict[str, Any], annotations: list[Part], on_top: Collection[int]
-) -> tuple[Ids, NDArray[np.bool_]]:
-    """The segments' numbers from 1, 0 where there is none, and which pixels are known."""
+) -> tuple[Ids, NDArray[np.bool_], Covered | None]:
+    """The segments' numbers from 1, 0 where there is none; which pixels are known; of federated
+    labels, what lies under other segments.
+    """
     parts, other = record["parts"], record["other"]
     named, rest = annotations[: len(parts)], annotations[len(parts) :]
     masks = _masks(entry, parts, named)
@@ -79,9 +85,38 @@ def _painted(
         others = _masks(entry, other, rest[: len(other)])
         sizes = [rle.area(mask) for mask in others]
         valid &= (ids > 0) | (_on_top_of_another(entry, other, others, sizes) > 0)
-    if "known" in record:  # of federated labels: others may be anywhere
-        valid &= ids > 0
-    return ids, valid
+    if "known" not in record:
+        return ids, valid, None
+    valid &= ids > 0  # of federated labels: others may be anywhere
+    return ids, valid, _covered(ids, [part["name"] for part in parts], masks[: len(parts)])
+
+
+def _covered(ids: Ids, names: Sequence[str], masks: Sequence[rle.Runs]) -> Covered:
+    """Which segments of other classes lie under the topmost ones: Segments.under and .covered.
+
+    names, masks: of each segment.
+    """
+    height, width = ids.shape
+    bounds = [mask.cumsum() for mask in masks]  # down the columns: of zeros, of ones, of zeros, ...
+    depth = np.zeros(ids.size + 1, np.int64)
+    for each in bounds:
+        np.add.at(depth, each[0::2], 1)
+        np.add.at(depth, each[1::2], -1)
+    several = np.flatnonzero(depth[:-1].cumsum() > 1)
+    under = np.zeros((width, height), np.int32)
+    if not len(several):
+        return under.T, ()
+    kinds = {name: number for number, name in enumerate(dict.fromkeys(names), 1)}
+    kind = np.array([kinds[name] for name in names])
+    there = np.stack([np.searchsorted(each, several, "right") % 2 == 1 for each in bounds])
+    there &= kind[:, None] != kind[ids.T.reshape(-1)[several] - 1]
+    starts = np.flatnonzero(np.append(True, (there[:, 1:] != there[:, :-1]).any(0)))
+    sets, which = np.unique(there[:, starts], axis=1, return_inverse=True)
+    none = int(not sets[:, 0].any())  # of the same class alone: sorted, it comes first
+    lengths = np.diff(starts, append=len(several))
+    under.reshape(-1)[several] = np.repeat(which.ravel() + 1 - none, lengths)
+    listed = tuple(tuple(np.flatnonzero(one).tolist()) for one in sets.T[none:])
+    return np.ascontiguousarray(under.T), listed
 
 
 def _masks(entry: Entry, parts: Sequence[Part], annotations: Sequence[Part]) -> list[rle.Runs]:

@@ -10,7 +10,7 @@ import contextlib
 import gc
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
@@ -94,13 +94,19 @@ class _Characters:
 
 
 def table(
-    root: Root, path: str, *, thing: bool | None = None, either: bool = False
+    root: Root,
+    path: str,
+    *,
+    thing: bool | None = None,
+    either: bool = False,
+    spelled: Callable[[str], str] = str,
 ) -> Table | None:
     """An annotation file, parsed; None if it is not there.
 
     thing: whether classes that do not say `isthing` can be counted; None for a file of captions,
-    which has no classes; either: whether a file without classes may be one of captions. Raises
-    SourceError for a file that is not of COCO's form.
+    which has no classes; either: whether a file without classes may be one of captions; spelled:
+    makes of the name of a class in the file the one that prompts say. Raises SourceError for a file
+    that is not of COCO's form.
     """
     if not root.exists(path):
         return None
@@ -114,7 +120,7 @@ def table(
         lists[key] = top.pop(key, None)
         if not isinstance(lists[key], list):
             raise SourceError(f"{path}: {key!r} is {type(lists[key]).__name__}, expected a list")
-    categories = None if thing is None else _categories(lists["categories"], thing, path)
+    categories = None if thing is None else _categories(lists["categories"], thing, path, spelled)
     if categories is None:
         text = Held(b"")  # nothing more is read of it, and it may be large
     licenses = _licenses(top.get("licenses"))
@@ -223,7 +229,9 @@ def settled() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _categories(listed: list[Any], thing: bool, path: str) -> Categories:
+def _categories(
+    listed: list[Any], thing: bool, path: str, respelled: Callable[[str], str]
+) -> Categories:
     """The classes by id.
 
     Names are single lines of characters that can be seen. Raises SourceError for a class without a
@@ -235,7 +243,7 @@ def _categories(listed: list[Any], thing: bool, path: str) -> Categories:
     for entry in listed:
         entry = entry if isinstance(entry, dict) else {}
         id_, name = scalars.identity(entry.get("id")), entry.get("name")
-        name = seen(name) if records.text(name) else ""
+        name = seen(respelled(name)) if records.text(name) else ""
         if id_ is None or not name or id_ in categories:
             raise SourceError(f"{path}: category {entry!r:.200}: expected its own id, and a name")
         if (first := spelled.setdefault(name.casefold(), name)) != name:

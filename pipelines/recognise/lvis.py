@@ -1,0 +1,35 @@
+"""LVIS v1: lvis_v1_train.json or lvis_v1_val.json with COCO's pictures of 2017."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vbdata.sources.found import Found
+from vbdata.sources.glimpse import Glimpse
+
+from ..lvis import FOLDERS, SPLITS
+from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, joined, others
+
+RANK = OFFICIAL
+NOTES = re.compile(ROOT + r"(?:annotations/|lvis/)?lvis_v1_(?P<split>train|val)\.json")
+
+
+def recognised(glimpse: Glimpse) -> Iterator[Found]:
+    """A source for each root, of the split to train on."""
+    for root, matches in by_root(glimpse.paths, NOTES).items():
+        splits = {match["split"] for match in matches}
+        folders = [joined(root, folder) for folder in FOLDERS]
+        pictures = [path for folder in folders for path in below(glimpse.paths, folder)]
+        split = first(SPLITS, splits)
+        yield Found(
+            root=root,
+            about=f"LVIS v1, {split}, and {counted(len(pictures), 'picture')}",
+            count=len(pictures),
+            labels=("segments",),
+            options={"split": split},
+            notes=others("split", split, splits),
+            files=frozenset(match[0] for match in matches),
+            shared=frozenset(pictures),
+            lacking="" if pictures else "COCO's pictures of train2017 and val2017",
+        )
