@@ -33,8 +33,9 @@ anything. Nothing is guessed that no file says, so what has no default here is t
 - depth: PNG (16 bits), TIFF, NPY, NPZ, EXR, PFM, DPT, HDF5. kind: z, ray, disparity or inverse
   (parts/folders/depth.py has the formulas); scale: stored units a metre, as in `vbdata encode`, or
   a pixel of disparity; invalid, sky: stored values; max: metres from above which depth is not
-  valid; camera: in pixels of the map, for ray and disparity; baseline: metres. What is not finite,
-  0 or less is never valid; infinite depth is sky only if `sky: [inf]` says so.
+  valid; sky_from: metres from which on it is sky; camera: in pixels of the map, for ray and
+  disparity; baseline: metres; bits: true if 16 bits, or RGBA, are those of floats. What is not
+  finite, 0 or less is never valid; infinite depth is sky only if `sky: [inf]` or sky_from says so.
 - normals: the same types. frame: opencv, opengl, or three of right, left, up, down, forward,
   backward: where x, y and z point; world with pose: {files, turns: camera-to-world or
   world-to-camera, axes: of the camera}; coding: signed, unsigned, png8 or png16

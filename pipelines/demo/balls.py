@@ -40,10 +40,22 @@ class Still:
     camera: tuple[float, float, float, float]
 
 
-def still(stream: Stream, width: int, height: int, *, wall: float = 6.0, balls: int = 3) -> Still:
-    """A seeded still. wall: metres to it, over which the sky is seen; balls: how many."""
-    focal = width * stream.uniform(0.75, 1.0)
-    camera = (focal, focal, (width - 1) / 2 + stream.uniform(-2, 2), (height - 1) / 2)
+def still(
+    stream: Stream,
+    width: int,
+    height: int,
+    *,
+    wall: float = 6.0,
+    balls: int = 3,
+    focal: float = 0.0,
+) -> Still:
+    """A seeded still. wall: metres to it, over which the sky is seen; balls: how many.
+
+    focal: in pixels, of a camera whose axis meets the middle; 0 for a seeded camera.
+    """
+    shift = 0.0 if focal else 2.0
+    focal = focal or width * stream.uniform(0.75, 1.0)
+    camera = (focal, focal, (width - 1) / 2 + stream.uniform(-shift, shift), (height - 1) / 2)
     x = (np.arange(width) - camera[2]) / focal
     y = (np.arange(height)[:, None] - camera[3]) / focal
     rays = np.stack(np.broadcast_arrays(x, y, 1.0), -1)

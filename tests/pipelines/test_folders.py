@@ -322,6 +322,25 @@ def test_sky_limits_and_invalid_values(tmp_path: Path) -> None:
     label = depth_of(root, files="d/*.npy")
     assert label.valid.sum() == 3
     assert depth_of(root, files="d/*.npy", sky="inf").valid.sum() == 4
+    label = depth_of(root, files="d/*.npy", sky_from=3)  # no matter how far
+    assert np.isinf(label.metres).sum() == 2
+    assert label.valid.sum() == 4
+
+
+def test_floats_whose_bits_are_stored_as_integers(tmp_path: Path) -> None:
+    put(tmp_path, "rgb/0.jpg", encode_jpeg(np.zeros((2, 4, 3), np.uint8)))
+    metres = np.array([[0.1, 1, 2.5, 1e4], [7.3, 80, 655.04, 3]], np.float32)
+    four = metres[..., None].view(np.uint8)
+    put(tmp_path, "d/0.png", cv2.imencode(".png", four)[1].tobytes())
+    found = depth_of(Folder(str(tmp_path)), files="d/*.png", bits=True)
+    assert np.array_equal(found.metres, metres)
+    half = metres.astype(np.float16)
+    put(tmp_path, "d/0.png", png16(half.view(np.uint16)))
+    found = depth_of(Folder(str(tmp_path)), files="d/*.png", bits=True)
+    assert np.array_equal(found.metres, half.astype(np.float32))
+    put(tmp_path, "d/0.png", cv2.imencode(".png", four[..., :3])[1].tobytes())
+    with pytest.raises(BadSample, match="wrong dtype: .*expected the bits of floats"):
+        depth_of(Folder(str(tmp_path)), files="d/*.png", bits=True)
 
 
 def test_an_exr_in_its_display_window_and_by_its_channels(tmp_path: Path) -> None:

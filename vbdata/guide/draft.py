@@ -1,20 +1,22 @@
 """Draft the sources of a recipe for a folder: what its readers recognise in it, and what is left.
 
-Each reader may have a module of its name in `pipelines/recognise`. Those of official layouts look
-first; the files that one has found the next ones do not see.
+Each reader may have a module of its name in `pipelines/recognise`, or state its layout itself
+(vbdata.guide.layouts). Those of official layouts look first; the files that one has found the next
+ones do not see.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 from vbdata import plugins
 from vbdata.errors import RecipeError
+from vbdata.guide import layouts
 from vbdata.guide.describe import served
 from vbdata.sources.found import Blank, Found
 from vbdata.sources.glimpse import Glimpse, look
@@ -23,6 +25,7 @@ from vbdata.sources.members import is_archive
 RECOGNISERS = f"{plugins.DATASETS}.recognise"
 PICTURES = re.compile(r".*\.(?:jpe?g|png|webp|tiff?|bmp|exr)", re.IGNORECASE)
 MOST_SAMPLES = 1_000_000
+FIRST = 0  # the rank of a reader that states its layout: that of official ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +76,8 @@ def draft(folder: Path) -> Draft:
     if glimpse.alone and not is_archive(folder.name):
         raise RecipeError([f"{folder}: is a file; name its folder, or an archive (.zip, .tar)"])
     sources, lacking = list[Drafted](), list[Drafted]()
-    for name, module in _recognisers():
-        for found in list(module.recognised(glimpse)):
+    for name, recognised in _recognisers():
+        for found in list(recognised(glimpse)):
             source = _drafted(glimpse, name, found, [each.name for each in sources])
             (lacking if source.found.lacking else sources).append(source)
             if not source.found.lacking:
@@ -91,12 +94,17 @@ def draft(folder: Path) -> Draft:
     )
 
 
-def _recognisers() -> list[tuple[str, ModuleType]]:
-    """The recognising modules of readers, in the order in which they look."""
-    readers = plugins.names(plugins.DATASETS)
-    names = [name for name in plugins.names(RECOGNISERS) if name in readers]
-    modules = [(n, importlib.import_module(f"{plugins.HOME}.{RECOGNISERS}.{n}")) for n in names]
-    return sorted(modules, key=lambda each: each[1].RANK)
+def _recognisers() -> list[tuple[str, Callable[[Glimpse], Iterator[Found]]]]:
+    """What recognises the data of readers, in the order in which they look."""
+    readers, own = plugins.names(plugins.DATASETS), plugins.names(RECOGNISERS)
+    looking: list[tuple[int, str, Callable[[Glimpse], Iterator[Found]]]] = []
+    for name in readers:
+        if name in own:
+            module = importlib.import_module(f"{plugins.HOME}.{RECOGNISERS}.{name}")
+            looking.append((module.RANK, name, module.recognised))
+        elif hasattr(reader := plugins.dataset(name), "LAYOUT"):
+            looking.append((FIRST, name, partial(layouts.recognised, reader)))
+    return [(name, recognised) for _, name, recognised in sorted(looking, key=lambda each: each[0])]
 
 
 def _drafted(glimpse: Glimpse, dataset: str, found: Found, taken: Sequence[str]) -> Drafted:

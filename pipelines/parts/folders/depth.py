@@ -32,9 +32,11 @@ class Coding:
     """What stored numbers mean.
 
     scale: stored units a metre, a pixel of disparity, or a 1/metre; kind: one of KINDS; invalid,
-    sky: stored values; most: metres above which depth is not valid, 0 for no limit; baseline: in
-    metres; dataset, channels: where the numbers are in an HDF5, NPZ or EXR; resize: whether a map
-    of another size than the picture shows the same view.
+    sky: stored values; most: metres above which depth is not valid, sky_from: metres from which on
+    it is the sky, 0 for no limit; baseline: in metres; dataset, channels: where the numbers are in
+    an HDF5, NPZ or EXR; resize: whether a map of another size than the picture shows the same view;
+    bits: whether integers are the bits of floats (see `_floats`); step: of a finer map, which rows
+    and columns count, 2 for every second from the first on, 0 for all.
     """
 
     scale: float
@@ -46,6 +48,9 @@ class Coding:
     dataset: str = ""
     channels: tuple[str, ...] = ()
     resize: bool = False
+    sky_from: float = 0.0
+    bits: bool = False
+    step: int = 0
 
 
 def read(
@@ -78,6 +83,8 @@ def read(
 def stored(data: bytes, coding: Coding, path: str) -> NDArray[Any]:
     """The numbers of a file, [H, W]; three equal channels count as one. Raises BadSample."""
     values = arrays.numbers(data, path, coding.dataset, coding.channels)
+    if coding.bits:
+        values = _floats(values, path)
     if values.ndim == 3:
         first = values[..., :1]
         same = (values[..., :3] == first) | (np.isnan(values[..., :3]) & np.isnan(first))
@@ -91,7 +98,21 @@ def stored(data: bytes, coding: Coding, path: str) -> NDArray[Any]:
     if values.dtype == np.uint8 or values.dtype.kind not in "iuf":
         detail = f"{values.dtype}, which has too few steps for depth: a picture of it?"
         raise BadSample("wrong dtype", detail, path)
-    return np.ascontiguousarray(values)
+    step = coding.step or 1
+    return np.ascontiguousarray(values[::step, ::step])
+
+
+def _floats(values: NDArray[Any], path: str) -> NDArray[Any]:
+    """The floats of which integers are the bits, [H, W]: of 16 bits one, of RGBA with 8 bits one.
+
+    The bytes of a pixel are B, G, R, A, as OpenCV has them, from the lowest. Raises BadSample.
+    """
+    if values.dtype == np.uint16 and values.ndim == 2:
+        return values.astype("<u2").view("<f2")
+    if values.dtype == np.uint8 and values.ndim == 3 and values.shape[2] == 4:
+        return np.ascontiguousarray(values[..., [2, 1, 0, 3]]).view("<f4")[..., 0]
+    detail = f"{values.dtype} {list(values.shape)}, expected the bits of floats: uint16 or RGBA"
+    raise BadSample("wrong dtype", detail, path)
 
 
 def metric(
@@ -117,6 +138,8 @@ def metric(
         known = np.isfinite(metres) & (metres > 0) & ~missing
         if coding.most:
             known &= scaled <= coding.most
+        if coding.sky_from:
+            sky |= (scaled >= coding.sky_from) & ~missing
     metres = np.where(known, metres, np.float32(0))
     metres[sky] = np.inf
     return metres, known | sky

@@ -9,7 +9,7 @@ Normals are compared with those of depth, in each of the 48 ways in which axes c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations, product
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -39,6 +39,7 @@ STEPS = 12  # of the picture's width, between the pixels of a triple
 ANGLE = 70.0  # degrees of view that are assumed where there is no camera
 BETTER = 0.05  # of the mean cosine, by which another convention fits better
 POOR = 25.0  # degrees from which on even the best convention does not fit
+Sky = Callable[["Root", "Entry"], NDArray[np.bool_]]  # bool[H, W], of the picture's size
 SHAPES = {"z": "z", "ray": "ray", "disparity": "inverse", "inverse": "inverse"}
 CONVENTIONS = tuple(
     tuple(words)
@@ -63,11 +64,14 @@ class _Depths(NamedTuple):
     bends: dict[str, NDArray[np.float64]]
 
 
-def doubts(root: Root, entries: Sequence[Entry]) -> Iterator[Doubt]:
-    """What some records of a source say of its options. Damaged ones are passed over."""
+def doubts(root: Root, entries: Sequence[Entry], sky: Sky | None = None) -> Iterator[Doubt]:
+    """What some records of a source say of its options. Damaged ones are passed over.
+
+    sky: where an entry's picture shows the sky, if no stored depth says it.
+    """
     deep = [entry for entry in entries if _has(entry, "depth")]
     if deep:
-        yield from _of_depth(root, deep)
+        yield from _of_depth(root, deep, sky)
     if turned := [entry for entry in entries if _has(entry, "normals")]:
         yield from _of_normals(root, turned)
 
@@ -76,11 +80,11 @@ def _has(entry: Entry, kind: str) -> bool:
     return not entry.fault and kind in entry.labels and entry.files[kind].size >= 0
 
 
-def _of_depth(root: Root, entries: Sequence[Entry]) -> Iterator[Doubt]:
+def _of_depth(root: Root, entries: Sequence[Entry], sky: Sky | None) -> Iterator[Doubt]:
     found = []
     for entry in entries:
         try:
-            found.append(_depths(root, entry))
+            found.append(_depths(root, entry, sky))
         except BadSample:
             continue  # the trial of the task counts it
     known = np.concatenate([each.metres for each in found]) if found else np.zeros(0, np.float32)
@@ -130,7 +134,7 @@ def _of_kind(stated: str, found: Sequence[_Depths]) -> Iterator[Doubt]:
         yield Doubt("ok", f"depth.kind: {stated}: surfaces do not tell it from others ({said})")
 
 
-def _depths(root: Root, entry: Entry) -> _Depths:
+def _depths(root: Root, entry: Entry, sky: Sky | None) -> _Depths:
     """An entry's depth, and how bent its flat surfaces are as each kind. Raises BadSample."""
     about = records.unpack(entry.record)["depth"]
     coding, path = codings.depth_of(about), entry.files["depth"].path
@@ -139,6 +143,8 @@ def _depths(root: Root, entry: Entry) -> _Depths:
     camera = _camera_of_map(entry, about, width, height)
     metres, known = depth.metric(values, coding, camera)
     known &= np.isfinite(metres)
+    if sky is not None:
+        known &= ~sky(root, entry)
     with np.errstate(divide="ignore", invalid="ignore"):
         plain = np.where(known, values.astype(np.float64), np.nan)
         as_kind = {"z": 1 / plain, "ray": depth.lengths(camera, height, width) / plain}

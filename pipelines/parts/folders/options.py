@@ -128,6 +128,8 @@ def depth_coding(given: Given, *, known: bool) -> depth.Coding:
         dataset=given.text("dataset"),
         channels=given.texts("channels"),
         resize=given.flag("resize"),
+        sky_from=given.number("sky_from"),
+        bits=given.flag("bits"),
     )
     if kind in depth.NEED_CAMERA and not known:
         given.fault("camera", f"is to be set for {kind}: [fx, fy, cx, cy] in pixels, or a pattern")
