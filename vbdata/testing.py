@@ -24,7 +24,18 @@ from numpy.typing import NDArray
 from vbdata import plugins
 from vbdata.core.images import decode_rgb
 from vbdata.core.rng import Stream
-from vbdata.core.types import Depth, Entry, Flow, Keypoints, Normals, Sample, Segments, Source
+from vbdata.core.types import (
+    Depth,
+    Entry,
+    Flow,
+    Keypoints,
+    Linear,
+    Matte,
+    Normals,
+    Sample,
+    Segments,
+    Source,
+)
 from vbdata.errors import BadSample
 from vbdata.index.index import Index, build_index
 from vbdata.plugins.contract import LABELS_OF, decoded_fault
@@ -38,6 +49,9 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "segments": Segments,
     "flow": Flow,
     "keypoints": Keypoints,
+    "matte": Matte,
+    "albedo": Linear,
+    "shading": Linear,
     "captions": tuple,
     "expressions": tuple,
     "truths": tuple,
@@ -167,6 +181,13 @@ def check_label(kind: str, label: Any, entry: Entry) -> None:
         expect(bool(np.isfinite(uv).all()), f"{about}: a valid vector is not finite")
     elif isinstance(label, Keypoints):
         _check_keypoints(label, about)
+    elif isinstance(label, Linear):
+        rgb, most = (
+            np.asarray(label.rgb)[:, np.asarray(label.valid)],
+            1 if kind == "albedo" else np.inf,
+        )
+        strange = int(np.count_nonzero(~((rgb >= 0) & (rgb <= most) & np.isfinite(rgb))))
+        expect(not strange, f"{about}: {strange} valid numbers are below 0 or above {most:g}")
     elif kind == "edited":
         shape = pixels(label).shape
         expect(shape == (*size, 3), f"{about} is {list(shape)}")
@@ -225,6 +246,11 @@ def check_answer(task: str, entry: Entry, sample: Sample, given: dict[str, Any])
     if kind != "image":
         label = sample.labels[plugins.kind_in(entry.labels, kind)]
     label = pixels(label) if isinstance(label, bytes) else label
+    ask = plugins.with_measured(module, label, ask)
+    expect(
+        json.loads(json.dumps(ask.params)) == ask.params,
+        f"{entry.id}: what is measured is no JSON values: {ask.params!r:.200}",
+    )
     rgb = module.render(label, ask.params)
     shape, dtype = tuple(rgb.shape), str(rgb.dtype).removeprefix("torch.")
     expect(

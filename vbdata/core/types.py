@@ -289,7 +289,70 @@ class Keypoints:
         )
 
 
-Label = Depth | Normals | Segments | Flow | Keypoints
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matte:
+    """How much of each pixel the foreground covers.
+
+    alpha: uint8[..., H, W], 255 times the covered share; valid: bool[..., H, W].
+    """
+
+    alpha: Array
+    valid: Array
+
+    def fit(self, geometry: Geometry) -> Matte:
+        """Resize by exact area averages, as the image is: a covered share of a share.
+
+        Every output pixel is the mean of what it covers, rounded once, half up; one of which any
+        part is not valid is not.
+        """
+        alpha, valid = self.alpha, self.valid
+        if geometry.scaled != geometry.source:
+            alpha = _averaged(alpha, geometry.scaled)
+            valid = (
+                _averaged(namespace(valid).where(valid, 255, 0), geometry.scaled, down=True) == 255
+            )
+        rows = slice(geometry.top, geometry.top + geometry.height)
+        columns = slice(geometry.left, geometry.left + geometry.width)
+        return Matte(alpha=alpha[..., rows, columns], valid=valid[..., rows, columns])
+
+
+def _averaged(values: Array, size: tuple[int, int], *, down: bool = False) -> Array:
+    """Area averages of whole numbers [..., H, W], 0 to 255, at another size: uint8 [..., h, w].
+
+    size: (w, h); down: rounded down, not to the nearest. Sums of whole numbers are the same on
+    every device.
+    """
+    xp = namespace(values)
+    values, area = xp.asarray(values, dtype=xp.int64), 1
+    for count in size:
+        n = values.shape[-1]
+        edge = np.arange(count + 1) * n
+        whole, part = (placed(each, place(values)) for each in (edge // count, edge % count))
+        padded = xp.concatenate([xp.zeros_like(values[..., :1]), values, values[..., -1:]], -1)
+        total = xp.cumsum(padded[..., :-1], -1)
+        at_edge = total[..., whole] * count + padded[..., whole + 1] * part
+        values = xp.swapaxes(at_edge[..., 1:] - at_edge[..., :-1], -1, -2)
+        area *= n
+    return xp.asarray((values + (0 if down else area // 2)) // area, dtype=xp.uint8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """A map of light or of reflectance by colour, linear: twice the light is twice the number.
+
+    rgb: float32[..., 3, H, W], from 0 on, in the primaries of sRGB; reflectance is at most 1;
+    valid: bool[..., H, W].
+    """
+
+    rgb: Array
+    valid: Array
+
+    def fit(self, geometry: Geometry) -> Linear:
+        """Resize by nearest neighbours: a mean across an edge is a material that does not exist."""
+        return Linear(rgb=geometry.pick(self.rgb), valid=geometry.pick(self.valid))
+
+
+Label = Depth | Normals | Segments | Flow | Keypoints | Matte | Linear
 
 
 def moved(label: Label, where: str) -> Label:

@@ -26,8 +26,8 @@ A task (`tasks:` of a source):
 `decode` is what reports, evaluation and codecs read a target and a model's answer with. It takes
 any picture of any size, whatever its colours, and returns a label of the kind NEEDS[0], of the
 picture's size: Depth for "depth" and "relative_depth", Normals for "normals", Segments for
-"segments", Flow for "flow", Keypoints for "keypoints", and for "image" and "edited" the uint8 RGB
-itself. Its arrays are tensors, or NumPy's
+"segments", Flow for "flow", Keypoints for "keypoints", Matte for "matte", Linear for "albedo" and
+"shading", and for "image" and "edited" the uint8 RGB itself. Its arrays are tensors, or NumPy's
 where ARRAYS says that the module takes those. Colours that mean nothing are pixels that are not
 valid. The classes of Segments follow from the params alone, in the same order, so that a truth and
 an answer can be compared; a task that has "class" in its PARAMS is scored by the instances of that
@@ -37,6 +37,15 @@ that says PANOPTIC = True by panoptic quality.
 Metric depth is relative depth, too: a reader lists "depth" alone, and a task that needs
 "relative_depth" takes either (ENOUGH). Depth of a scale that nobody knows is listed as
 "relative_depth", which no task on "depth" takes.
+
+What a decoder must know of the label itself, such as the range that its colours stand for, is no
+part of what `ask` knows. A task may have a function for it:
+
+    measured(label, params)         a mapping of JSON values of a label at the sample's size, which
+                                    becomes params["measured"] before `render` is called; raises
+                                    vbdata.errors.BadSample if the label has no range
+
+Its PARAMS then have "measured": None.
 """
 
 from __future__ import annotations
@@ -44,24 +53,28 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 
-from vbdata.core.types import Depth, Flow, Keypoints, Normals, Segments
+from vbdata.core.types import Ask, Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 from vbdata.errors import CodecError
 from vbdata.plugins.tensors import arrays_of
 
 KINDS: Final = (
     *("depth", "relative_depth", "normals", "segments", "flow", "keypoints"),
+    *("matte", "albedo", "shading"),
     *("expressions", "captions", "edited"),
 )
 ENOUGH: Final[Mapping[str, str]] = {"relative_depth": "depth"}  # a kind -> one that has all of it
+MEASURED: Final = "measured"  # in the params: what a decoder must know of the label itself
 TRUTHS: Final = "truths"  # several labels of the record's kind, a tuple: one of each annotator
 MASKS: Final = "masks"  # of each annotator what the file has, which may overlap: (RLE, crowd) each
 DRAWN: Final = (  # what a task can draw
-    *("depth", "relative_depth", "normals", "segments", "flow", "keypoints", "image", "edited"),
+    *("depth", "relative_depth", "normals", "segments", "flow", "keypoints"),
+    *("matte", "albedo", "shading", "image", "edited"),
 )
 READER: Final = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
 TASK: Final = (
@@ -80,6 +93,9 @@ LABELS_OF: Final[Mapping[str, type]] = {
     "segments": Segments,
     "flow": Flow,
     "keypoints": Keypoints,
+    "matte": Matte,
+    "albedo": Linear,
+    "shading": Linear,
 }
 PARTS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {  # arrays of a label, and their dtypes
     "depth": (("metres", "float"), ("valid", "bool")),
@@ -88,8 +104,15 @@ PARTS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {  # arrays of a label
     "segments": (("ids", "int"), ("valid", "bool")),
     "flow": (("uv", "float"), ("valid", "bool")),
     "keypoints": (("valid", "bool"),),
+    "matte": (("alpha", "uint8"), ("valid", "bool")),
+    "albedo": (("rgb", "float"), ("valid", "bool")),
+    "shading": (("rgb", "float"), ("valid", "bool")),
 }
-CHANNELS: Final[Mapping[str, int]] = {"xyz": 3, "uv": 2}  # of arrays that have more than one
+CHANNELS: Final[Mapping[str, int]] = {
+    "xyz": 3,
+    "uv": 2,
+    "rgb": 3,
+}  # of arrays that have more than one
 PROBED: Final = (32, 48)  # height and width of the black picture that a decoder is tried on
 
 
@@ -104,6 +127,13 @@ def kind_in(labels: Collection[str], need: str) -> str:
 def suffice(labels: Collection[str], needs: Iterable[str]) -> bool:
     """Whether kinds of labels have all that a task needs; a picture always has "image"."""
     return all(need == "image" or kind_in(labels, need) for need in needs)
+
+
+def with_measured(module: Any, label: Any, ask: Ask) -> Ask:
+    """What a sample asks, with what its task measures of the label (`measured`) in the params."""
+    if not hasattr(module, "measured"):
+        return ask
+    return replace(ask, params={**ask.params, MEASURED: module.measured(label, ask.params)})
 
 
 def faults(module: ModuleType, names: tuple[str, ...]) -> list[str]:
