@@ -19,7 +19,7 @@ folders have no `__init__.py`: a project's folder of the same name, with or with
 first, or shares the name.
 """
 
-from vbdata.plugins.contract import kind_in, suffice
+from vbdata.plugins.contract import MEASURED, kind_in, suffice, with_measured
 from vbdata.plugins.digests import (
     code_digest,
     code_modules,
@@ -34,6 +34,7 @@ from vbdata.plugins.find import (
     UNUSABLE,
     all_usable,
     dataset,
+    drawing,
     module_name,
     mounts,
     names,
@@ -53,6 +54,7 @@ from vbdata.plugins.tensors import arrays_of
 __all__ = [
     "DATASETS",
     "HOME",
+    "MEASURED",
     "TASKS",
     "UNUSABLE",
     "all_usable",
@@ -61,6 +63,7 @@ __all__ = [
     "code_digest",
     "code_modules",
     "dataset",
+    "drawing",
     "engine_digest",
     "engine_files",
     "folder_digest",
@@ -82,4 +85,5 @@ __all__ = [
     "usable",
     "warm",
     "why_not",
+    "with_measured",
 ]

@@ -172,6 +172,11 @@ def task(name: str) -> ModuleType:
     return module if numpy else TensorTask(module)
 
 
+def drawing(name: str) -> ModuleType:
+    """The module that draws a task's label, as `task` has it: of TASK-reversed that of the task."""
+    return task(forward_name(name))
+
+
 def ours(used: Iterable[tuple[str, str]]) -> bool:
     """Whether plug-ins, each as (package, name), are all vbdata's: then no code of others runs."""
     return all((module_name(*plugin) or "").startswith(f"{HOME}.") for plugin in used)
