@@ -28,7 +28,7 @@ from vbdata.jobs.job import Row
 from vbdata.jobs.specs import make_job
 from vbdata.machine.process import one_thread
 from vbdata.recipe.recipe import load_recipe
-from vbdata.shard.sample import ask_for
+from vbdata.shard.asking import ask_for
 from vbdata.sources.open import open_root
 
 SIGMAS = (0, 2, 5, 8)

@@ -8,7 +8,7 @@ from vbdata.core.types import Ask
 from vbdata.engine.build import planned
 from vbdata.jobs.specs import ShardSpecs, context_of
 from vbdata.recipe.recipe import load_recipe
-from vbdata.shard.sample import ask_for
+from vbdata.shard.asking import ask_for
 
 MINE = "{version: 1, slots: {legend: a, background: b}, templates: ['MINE: {legend}{background}']}"
 RECIPE = """

@@ -1,6 +1,6 @@
 """The files of a sample by extension, "input.jpg" of KEY.input.jpg; no other place decides them.
 
-    input.KIND         jpg or png, the same in a whole build
+    input.KIND         jpg or png, the same in a whole build, but png where the input is drawn
     instruction.txt    the prompt
     json               facts
     target.KIND        png of an encoded label; jpg, png or webp of a photograph
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 INSTRUCTION, FACTS, VALID, LABEL = "instruction.txt", "json", "valid.png", "target.png"
+DRAWN_INPUT = "input.png"  # of a task the other way round (vbdata.core.reversal)
 INPUT, TARGET, REFERENCE = "input", "target", "reference"
 KINDS = ("jpg", "png", "webp")  # of pictures that may stand in a build as their files are
 ALWAYS = frozenset((INPUT, "instruction", FACTS, TARGET))  # the roles that every sample has

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -13,12 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from vbdata import plugins
 from vbdata.errors import choices
-from vbdata.recipe import every, filters, own_prompts
+from vbdata.recipe import filters
 from vbdata.recipe.licences import forbidden
 from vbdata.recipe.roots import unset
 from vbdata.recipe.shown import shown
+from vbdata.recipe.task_options import Find, task_option_faults
 
-Find = Callable[[str, str], tuple[Any, str]]
 SOURCE_KEYS = ("dataset", "root", "tasks")
 NESTED = 5  # mappings and lists within one another, of an option
 MOST_VALUES = 20_000  # of an option: names and colours of some thousand classes
@@ -31,7 +30,7 @@ def recipe_faults(raw: Mapping[str, Any], roots: Mapping[str, Sequence[str]]) ->
     """
     find = cache(_module)  # once a recipe: it looks at the disk, and sources may be many
     yield from _plug_in_faults(raw, find)
-    yield from _task_option_faults(raw, find)
+    yield from task_option_faults(raw, find)
     yield from _root_faults(raw, roots)
     yield from _licence_faults(raw, find)
 
@@ -112,58 +111,6 @@ def _task_faults(
             f"{' in metres: the scale of its depth is arbitrary' * arbitrary}"
             f"; it can serve: {', '.join(able) or 'nothing'}"
         )
-
-
-def _task_option_faults(raw: Mapping[str, Any], find: Find) -> Iterator[str]:
-    """Faults in the options of tasks: names, types, and shares outside 0 to 1."""
-    enumerated = raw.get("samples") == every.ALL
-    for task, given in _mapping(raw.get("tasks")).items():
-        _, fault = find(plugins.TASKS, str(task))
-        if fault:
-            yield f"tasks.{task}: {fault}"
-            continue
-        options = plugins.task_options(str(task), enumerated)
-        faults = []
-        for key, value in _mapping(given).items():
-            if key == own_prompts.KEY:
-                wrong = own_prompts.form_fault(value)
-                faults += [f"tasks.{task}.{key}: {wrong}"] if wrong else []
-            elif key not in options:
-                known = [*options, own_prompts.KEY]
-                faults.append(f"tasks.{task}.{key}: unknown key{choices(key, known)}")
-            elif wanted := _misfit(options[key].default, value):
-                faults.append(f"tasks.{task}.{key}: should be {wanted}, got {shown(value)}")
-        yield from faults
-        check = plugins.option_check(str(task), enumerated)
-        if not faults and check is not None:
-            plain = {k: v for k, v in _mapping(given).items() if k != own_prompts.KEY}
-            yield from _refused(str(task), check, options, plain)
-
-
-def _misfit(default: Any, value: Any) -> str:
-    """What an option of this default has to be, "" if the value is that."""
-    if isinstance(default, Mapping):
-        return "" if isinstance(value, Mapping) else "a mapping"
-    if isinstance(default, bool):
-        return "" if isinstance(value, bool) else "true or false"
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        return "a share from 0 to 1" if isinstance(default, float) else "a text or number"
-    if isinstance(default, float):
-        return "" if not isinstance(value, str) and 0 <= value <= 1 else "a share from 0 to 1"
-    return "an integer" if isinstance(default, int) and not isinstance(value, int) else ""
-
-
-def _refused(
-    task: str,
-    check: Callable[..., None],
-    options: Mapping[str, inspect.Parameter],
-    given: Mapping[str, Any],
-) -> Iterator[str]:
-    """What the task's own check says of its options."""
-    try:
-        check(**{k: type(options[k].default)(v) for k, v in given.items()})
-    except (ValueError, ArithmeticError) as err:
-        yield f"tasks.{task}: {err}"
 
 
 def _module(package: str, name: str) -> tuple[Any, str]:

@@ -27,11 +27,12 @@ from pydantic import (
 from vbdata import plugins
 from vbdata.core.types import Source
 from vbdata.errors import RecipeError
-from vbdata.recipe import every, filters, own_prompts, yaml12
+from vbdata.recipe import curriculum, every, filters, own_prompts, yaml12
 from vbdata.recipe.faults import recipe_faults, schema_faults
 from vbdata.recipe.holdouts import Holdout, holdout_faults, holdouts
 from vbdata.recipe.roots import beside, expanded, overridden
 from vbdata.recipe.sizes import size_faults
+from vbdata.recipe.task_options import task_options
 from vbdata.storage.secrets import redacted
 
 LONGEST = 4000  # characters of a fault that are told
@@ -250,7 +251,7 @@ def parse_recipe(text: str, name: str, folder: Path, roots: Mapping[str, Sequenc
     if not isinstance(raw, dict):
         raise RecipeError([f"{name}: a recipe is a mapping of keys, got {type(raw).__name__}"])
     faults = [*recipe_faults(raw, roots), *holdout_faults(raw, roots), *every.faults(raw)]
-    faults += size_faults(raw)
+    faults += [*size_faults(raw), *curriculum.faults(raw)]
     parsed: _Recipe | None = None
     try:
         parsed = _Recipe.model_validate(raw)
@@ -299,7 +300,8 @@ def _resolved(
 
     sources = []
     for name, source in parsed.sources.items():
-        wanted = {task: weight for task, weight in source.tasks.items() if weight > 0}
+        weights = curriculum.with_reversed(source.tasks, parsed.tasks)
+        wanted = {task: weight for task, weight in weights.items() if weight > 0}
         readers = plugins.options(plugins.dataset(source.dataset).index)
         options, filtered = filters.split(source.model_extra or {}, readers)
         sources.append(
@@ -316,23 +318,9 @@ def _resolved(
     plain = {key: getattr(parsed, key) for key in _Recipe.model_fields}
     plain |= every.resolved(parsed.samples, parsed.votes, parsed.spares)
     plain["sources"] = tuple(source for source in sources if source.tasks)
-    plain["tasks"] = _task_options(parsed, folder)
+    plain["tasks"] = task_options(parsed.tasks, folder, every.is_all(parsed.samples))
     plain |= {"holdout": holdouts(parsed.holdout, folder, given, read, place)}
     return Recipe(**plain, text=text, folder=str(folder.absolute()))
-
-
-def _task_options(parsed: _Recipe, folder: Path) -> dict[str, dict[str, Any]]:
-    """Options by task, each of the type of its default; of its own prompts the content as JSON."""
-    typed = {}
-    for task, options in parsed.tasks.items():
-        parameters = plugins.task_options(task, enumerated=every.is_all(parsed.samples))
-        typed[task] = {
-            key: own_prompts.own_prompts(task, value, folder)
-            if key == own_prompts.KEY
-            else type(parameters[key].default)(value)
-            for key, value in options.items()
-        }
-    return typed
 
 
 def _canonical_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,18 +13,20 @@ there can put pictures of their own in the place of rendered ones.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 from vbdata import plugins
 from vbdata.core.members import FACTS, INSTRUCTION
 from vbdata.errors import BadSample, BuildError
 from vbdata.jobs.job import Job, Row
+from vbdata.shard.asking import ask_for
 from vbdata.shard.reads import still
 from vbdata.shard.sample import (
     Drawn,
     Made,
-    ask_for,
     finished,
     origin_sha256,
     params_text,
@@ -44,8 +46,8 @@ class Old(NamedTuple):
     """A sample of an earlier build: where its bytes lie, and what its receipt says of them.
 
     content: its `content_sha256`; folder: URL of its build; tar: path of its shard in there;
-    offset, size: its bytes in the tar; pictures_sha256 to roundtrip_error: as in
-    vbdata.shard.sample.Drawn.
+    offset, size: its bytes in the tar; measured: what its task measured of the label, as JSON, ""
+    for nothing; pictures_sha256 to roundtrip_error: as in vbdata.shard.sample.Drawn.
     """
 
     content: str
@@ -54,6 +56,7 @@ class Old(NamedTuple):
     key: str
     offset: int
     size: int
+    measured: str
     pictures_sha256: str
     raw_sha256: str
     reads: str
@@ -66,7 +69,20 @@ def content_sha256(origin: str, params: str) -> str:
 
     origin: vbdata.jobs.origin.origin_of; params: JSON, as vbdata.shard.sample.params_text gives it.
     """
-    return hashlib.sha256(f"{origin}\n{params}".encode()).hexdigest()
+    return hashlib.sha256(f"{origin}\n{split_measured(params)[0]}".encode()).hexdigest()
+
+
+def split_measured(params: str) -> tuple[str, str]:
+    """(params as they are asked, what was measured of the label, "" for nothing); all JSON.
+
+    What is measured follows from the label (vbdata.plugins.contract), so it decides no picture
+    beside what is asked and the raw bytes.
+    """
+    if f'"{plugins.MEASURED}":' not in params:
+        return params, ""
+    asked = json.loads(params)
+    measured = asked.pop(plugins.MEASURED, None)
+    return params_text(asked), "" if measured is None else params_text(measured)
 
 
 def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
@@ -76,7 +92,7 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
     Raises OSError if the raw data cannot be read.
     """
     origin = origin_sha256(row, job) if job.reuse else ""
-    if origin not in job.reuse or row.entry.references:
+    if origin not in job.reuse or (row.entry.references and plugins.photograph(row.task)):
         return None  # the sizes of references depend on more than an origin says
     try:
         ask = ask_for(row, job)
@@ -98,6 +114,9 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
         return None
     counts[REUSED] += 1
     facts = {name: getattr(old, name) for name in Drawn._fields if name != "pictures"}
+    if old.measured:
+        measured = json.loads(old.measured)
+        ask = replace(ask, params={**ask.params, plugins.MEASURED: measured})
     return finished(row, job, ask, Drawn(pictures=pictures, **facts))
 
 

@@ -17,14 +17,14 @@ from vbdata.core import images, members
 from vbdata.core.arrays import NUMPY, Array, numpy, placed
 from vbdata.core.geometry import geometry_for
 from vbdata.core.png import encode_png
-from vbdata.core.prompts import in_words_of
 from vbdata.core.relabel import relabelled
-from vbdata.core.rng import Stream
+from vbdata.core.reversal import is_reversed
 from vbdata.core.types import Ask, Entry, Geometry, Label, Sample, Segments, moved
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
 from vbdata.jobs.origin import origin_of
 from vbdata.machine.stages import stage
+from vbdata.shard.asking import ask_for
 from vbdata.shard.picture import Picture, blank_image, full_mask, mask_png
 from vbdata.shard.reads import Reads, sha256
 from vbdata.storage.folder import Root
@@ -59,14 +59,18 @@ class Labelled(NamedTuple):
     """A record in memory whose target is to be drawn.
 
     label: what the task renders, at the source's size; for tasks on images uint8 RGB [H, W, 3] at
-    the output size. input: the input image encoded, as it will stand in the tar.
+    the output size. input: the input image encoded, as it will stand in the tar; references:
+    further pictures of the question, by extension; photograph: kind and bytes of the target, where
+    the drawn picture is the input.
     """
 
     label: Label | images.Pixels
     geometry: Geometry
     input: bytes
+    references: Mapping[str, bytes]
     raw_sha256: str
     reads: str
+    photograph: tuple[str, bytes] | None = None
 
 
 Loaded = Labelled | Drawn  # a record in memory; a photograph is drawn when it is read
@@ -81,7 +85,7 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     if job.votes:
         entry = plugins.narrowed(row.task, entry, job.place(row)[0])
     reads = Reads(root, entry.files.values())
-    task, reader = plugins.task(row.task), plugins.dataset(job.datasets[row.source])
+    task, reader = plugins.drawing(row.task), plugins.dataset(job.datasets[row.source])
     with stage("decode") as span:
         needs = (need for need in task.NEEDS if need != "image")
         kinds = tuple(plugins.kind_in(entry.labels, need) for need in needs)
@@ -89,16 +93,20 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
         span.bytes = reads.size_read
     geometry = _geometry(row, job)
     picture = Picture(sample.image, geometry, entry.files["image"].path)
-    if task.BLANK_INPUT:
+    backward = is_reversed(row.task)
+    photograph = picture.stored(spec["target"]) if backward else None
+    if backward:
+        encoded = b""
+    elif task.BLANK_INPUT:
         encoded = blank_image(geometry.width, geometry.height, spec["input"])
     else:
         with stage("encode") as span:
             encoded = picture.encoded(spec["input"])
             span.bytes = len(encoded)
     kind = "image" if task.NEEDS[0] == "image" else kinds[0]
-    if plugins.photograph(row.task):
+    if plugins.photograph(row.task) and not backward:
         target = picture if kind == "image" else _target(sample, entry, kind, geometry)
-        more = _references(sample, entry, spec)
+        more = _references(sample, entry, spec, None)
         return _photograph(encoded, target, more, spec, reads)
     label = picture.pixels if kind == "image" else sample.labels[kind]
     if isinstance(label, Label):
@@ -111,7 +119,8 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     if kind != "image" and isinstance(label, bytes | np.ndarray):
         file = entry.files[kind].path if kind in entry.files else ""
         label = Picture(label, geometry, file).pixels
-    return Labelled(label, geometry, encoded, reads.bytes_sha256, reads.noted)
+    more = _references(sample, entry, spec, geometry)
+    return Labelled(label, geometry, encoded, more, reads.bytes_sha256, reads.noted, photograph)
 
 
 def _target(sample: Sample, entry: Entry, kind: str, geometry: Geometry) -> Picture:
@@ -120,10 +129,13 @@ def _target(sample: Sample, entry: Entry, kind: str, geometry: Geometry) -> Pict
     return Picture(sample.labels[kind], geometry, file)
 
 
-def _references(sample: Sample, entry: Entry, spec: Mapping[str, Any]) -> dict[str, bytes]:
+def _references(
+    sample: Sample, entry: Entry, spec: Mapping[str, Any], like: Geometry | None
+) -> dict[str, bytes]:
     """The references of a record by extension, each at the output size of its own.
 
-    Where the recipe states sizes, these are not theirs: they have at most as many pixels.
+    Where the recipe states sizes, these are not theirs: they have at most as many pixels. like: of
+    the input, which those of an encoded label share if they have its size, such as the next frame.
     """
     found: dict[str, bytes] = {}
     most = max((w * h for w, h in _sizes(spec)), default=spec["max_pixels"])
@@ -132,6 +144,8 @@ def _references(sample: Sample, entry: Entry, spec: Mapping[str, Any]) -> dict[s
         file = entry.files[role].path if role in entry.files else ""
         width, height = images.size(image, file) if isinstance(image, bytes) else image.shape[1::-1]
         geometry = geometry_for(width, height, most, spec["multiple_of"])
+        if like is not None and like.source == (width, height):
+            geometry = like
         kind, data = Picture(image, geometry, file).stored(spec["target"])
         found[members.picture(role, kind)] = data
     return found
@@ -192,10 +206,11 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         with stage("render"):
             ask = ask_for(row, job)
         return finished(row, job, ask, loaded)
-    task = plugins.task(row.task)
+    task = plugins.drawing(row.task)
     with stage("render") as span:
         ask = ask_for(row, job)
         label = _label(loaded, task, device)
+        ask = plugins.with_measured(task, label, ask)
         target: Array = task.render(label, ask.params)
         span.bytes = target.nbytes
     with stage("round trip", target.nbytes):
@@ -207,12 +222,15 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         raise BadSample("all invalid", "no valid pixel is left in the output image")
     full, sparse = good == valid.size, 2 * good < valid.size
     with stage("encode") as span:
-        pictures = {
-            members.picture(members.INPUT, job.image["input"]): loaded.input,
-            members.LABEL: encode_png(numpy(target), sparse=sparse),
-            members.VALID: full_mask(*valid.shape) if full else mask_png(valid, sparse),
-        }
-        span.bytes = len(pictures[members.LABEL]) + len(pictures[members.VALID])
+        png = encode_png(numpy(target), sparse=sparse)
+        if loaded.photograph is None:
+            mask = full_mask(*valid.shape) if full else mask_png(valid, sparse)
+            given = members.picture(members.INPUT, job.image["input"])
+            pictures = {given: loaded.input, members.LABEL: png, members.VALID: mask}
+        else:
+            pictures, good = _turned_round(png, loaded.photograph, loaded.geometry, job), valid.size
+        pictures |= loaded.references
+        span.bytes = len(png) + len(pictures.get(members.VALID, b""))
     drawn = Drawn(
         pictures=pictures,
         pictures_sha256=pictures_sha256(pictures),
@@ -222,6 +240,21 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         reads=loaded.reads,
     )
     return finished(row, job, ask, drawn)
+
+
+def _turned_round(
+    png: bytes, photograph: tuple[str, bytes], geometry: Geometry, job: Job
+) -> dict[str, bytes]:
+    """The pictures, by extension, of a sample whose input is drawn.
+
+    png: the input, which is never a JPEG, as its colours are the label; photograph: kind and bytes
+    of the target.
+    """
+    kind, data = photograph
+    pictures = {members.DRAWN_INPUT: png, members.picture(members.TARGET, kind): data}
+    if job.image["target"] == "png":
+        pictures[members.VALID] = full_mask(geometry.height, geometry.width)
+    return pictures
 
 
 def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
@@ -274,7 +307,7 @@ def _roundtrip_error(name: str, label: Any, target: Array, ask: Ask) -> float:
 
     Raises BadSample("round trip") above the task's TOLERANCE: that is a bug in its code.
     """
-    task = plugins.task(name)
+    task = plugins.drawing(name)
     error: float = task.roundtrip(label, target, ask.params)
     if not error <= task.TOLERANCE:
         raise BadSample(
@@ -283,27 +316,6 @@ def _roundtrip_error(name: str, label: Any, target: Array, ask: Ask) -> float:
             f"not {task.TOLERANCE:g}; params {json.dumps(ask.params)[:200]}",
         )
     return round(error, 9)
-
-
-def ask_for(row: Row, job: Job) -> Ask:
-    """The prompt of a planned row, and its params. Raises BadSample if nothing can be asked.
-
-    Random choices are keyed by seed, source, task, record and pass, not by the slot: a row gets the
-    same prompt wherever it stands. In an enumerated build they are keyed by seed, task and vote
-    alone: all records are asked in the same words and colours.
-    """
-    options = dict(job.options.get(row.task, {}))
-    with in_words_of(row.task, options.pop("prompts", "")):
-        if job.votes:
-            place = job.place(row)
-            rng = Stream(job.seed, "query", row.task, place[1])
-            vocabulary = job.vocabulary[row.source]
-            return plugins.ask_query(row.task, row.entry, place, rng, vocabulary, options)
-        rng = Stream(job.seed, "ask", *row.cell, row.entry.id, row.pass_)
-        ask: Ask = plugins.task(row.task).ask(
-            row.entry, rng, vocabulary=job.vocabulary[row.source], **options
-        )
-    return ask
 
 
 def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:

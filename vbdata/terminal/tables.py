@@ -24,7 +24,7 @@ from vbdata.jobs.specs import ShardSpecs, context_of
 from vbdata.manifest.tally import cell_lines, warnings
 from vbdata.planning.filters import said
 from vbdata.planning.plan import Plan
-from vbdata.shard.sample import ask_for
+from vbdata.shard.asking import ask_for
 
 REMEDIES = 3  # lines of a finding that are printed
 COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated", "passes")
