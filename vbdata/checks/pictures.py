@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core import images, members, passing, png_read, rasters
+from vbdata.core.reversal import forward_name, is_reversed
 from vbdata.core.types import Cell
 from vbdata.errors import BadSample
 
@@ -69,6 +70,8 @@ def picture_faults(
             return
     if row["blank_input"] and pictures[image].max() > NEARLY_BLACK:
         yield f"{image} is not black, as its row says"
+    if is_reversed(row["task"]):
+        yield from _drawn_input_faults(pictures[image], row)
     if not masked:
         if row["valid_share"] != 1:
             yield f"it has no {members.VALID}, though its row says {row['valid_share']} are valid"
@@ -145,6 +148,23 @@ def _colour_faults(
                 doubts.incomplete.setdefault(cell, []).append(row["key"])
     except REFUSED as err:
         yield f"its params are not those of {row['task']}: {type(err).__name__}: {err}"
+
+
+def _drawn_input_faults(given: NDArray[Any], row: Mapping[str, Any]) -> Iterator[str]:
+    """What the task says of a picture that is its input: colours, and whether it decodes."""
+    name = forward_name(row["task"])
+    task = plugins.usable(plugins.TASKS, name)
+    if task is None:
+        return  # said of the sample's own task
+    try:
+        params = json.loads(row["params"])
+        wrong = int((~task.legal(given, params)).sum())
+        if wrong:
+            yield f"its input has {wrong} pixels in colours that {name} cannot draw"
+        else:
+            task.decode(given, params)
+    except REFUSED as err:
+        yield f"its params are not those of {name}: {type(err).__name__}: {err}"
 
 
 def _photograph_faults(row: Mapping[str, Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from vbdata import plugins
 from vbdata.checks.pictures import Doubts, picture_faults
 from vbdata.core import members
+from vbdata.core.reversal import is_reversed
 from vbdata.manifest.columns import COLUMNS
 from vbdata.manifest.model import Image
 
@@ -42,7 +43,7 @@ def sample_faults(
     else:
         if text != row["instruction"] or not text.strip():
             yield "instruction.txt is empty or not the manifest's"
-    yield from picture_faults(parts, row, image.input, doubts)
+    yield from picture_faults(parts, row, _input_kind(row, image), doubts)
 
 
 def _expected(parts: Mapping[str, bytes], row: Mapping[str, Any], image: Image) -> list[str]:
@@ -55,7 +56,12 @@ def _expected(parts: Mapping[str, bytes], row: Mapping[str, Any], image: Image) 
     else:
         photograph = plugins.photograph(row["task"])
     whole = image.target == "png" or not photograph
-    return members.expected(parts, image.input, whole, _references(row["params"]))
+    return members.expected(parts, _input_kind(row, image), whole, _references(row["params"]))
+
+
+def _input_kind(row: Mapping[str, Any], image: Image) -> str:
+    """Of which kind a sample's input is: jpg or png."""
+    return members.kind(members.DRAWN_INPUT) if is_reversed(row["task"]) else image.input
 
 
 def _references(params: str) -> int:

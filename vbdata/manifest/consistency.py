@@ -16,6 +16,7 @@ from typing import Any
 
 from vbdata import plugins
 from vbdata.core import members
+from vbdata.core.reversal import forward_name
 from vbdata.core.types import Cell
 from vbdata.errors import choices
 from vbdata.layout import MANIFEST, SHARDS, SUMS, build_digest, shards_folder, tar_path
@@ -184,7 +185,7 @@ def _recipe_faults(manifest: Manifest) -> Iterator[str]:
     if {*manifest.code.tasks} != tasks or not {*manifest.roundtrip} <= tasks:
         yield f"{MANIFEST}: its code and round trips are not of the tasks of its cells"
     known = plugins.names(plugins.TASKS)
-    for task in sorted(tasks - {*known}):
+    for task in sorted({forward_name(task) for task in tasks} - {*known}):
         if "." not in task:  # a module of the builder's own may well not be here
             yield f"{MANIFEST}: unknown task {task!r}{choices(task, known)}"
     used = {line.source: line.dataset for line in manifest.sources}
