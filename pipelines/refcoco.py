@@ -7,8 +7,8 @@ root or in its data/:
     refcoco/{instances.json,refs(unc).p,refs(google).p}    refcoco+/{instances.json,refs(unc).p}
     refcocog/{instances.json,refs(umd).p,refs(google).p}
     images/mscoco/images/train2014/COCO_train2014_000000098304.jpg
-    or, for pictures that are not there, train2014/ (such names), train2017/ and val2017/
-    (000000098304.jpg)
+    or, for pictures that are not there, images/train2014/ or train2014/ (such names), train2017/
+    and val2017/ (000000098304.jpg)
 
 All pictures are COCO training pictures, so an entry is an image with the id and the group that
 pipelines/coco.py gives it: what is held out here can be held out there. google's splits share
@@ -35,25 +35,23 @@ Sources: github.com/lichengunc/refer (README, refer.py); Kazemzadeh et al., "Ref
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vbdata.core.types import Download, Entry, Expression, FileRef, Official, Sample
-from vbdata.errors import BadSample, SourceError
+from vbdata.core.types import Download, Entry, Official, Sample
+from vbdata.errors import SourceError
 
-from .parts import picture_files, records
-from .parts.coco import parts, scalars, tables
+from .parts import records
 from .parts.coco import pictures as coco_pictures
-from .parts.coco.masks import partition
-from .parts.coco.pictures import Picture
+from .parts.coco import scalars, tables
+from .parts.refcoco import entries
 from .parts.refcoco import refs as refs_of
-from .parts.refcoco.refs import Ref
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 LICENSE = "Apache-2.0 and CC-BY-4.0"
 HOMEPAGE = "https://github.com/lichengunc/refer"
-LABELS = ("segments", "expressions")
+LABELS = entries.LABELS
 
 UNC = ("train", "val", "testA", "testB", "test")
 SPLITS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -82,13 +80,6 @@ HOLDOUTS = {
 REFS_AT = "http://bvisionweb1.cs.unc.edu/licheng/referit/data"  # README of the refer API
 PICTURES_AT = "http://images.cocodataset.org/zips/train2014.zip"
 
-PICTURES = (  # in the order in which they are tried
-    ("images/mscoco/images/train2014", "COCO_train2014_{:012d}.jpg"),
-    ("train2014", "COCO_train2014_{:012d}.jpg"),
-    ("train2017", "{:012d}.jpg"),
-    ("val2017", "{:012d}.jpg"),
-)
-
 
 def index(
     root: Root, *, variant: str = "refcoco", by: str = "unc", split: str = "train"
@@ -103,16 +94,16 @@ def index(
     masks = tables.table(root, f"{top}{variant}/instances.json", thing=True)
     if masks is None:
         raise SourceError(f"{root.url}: no {variant}/instances.json, nor below data/")
-    images = _picture_files(root, top)
+    images = entries.picture_sizes(root, top)
     pictures, strays = coco_pictures.pictures([masks])
     listed = refs_of.read(root, f"{top}{variant}/refs({by}).p")
     refs, bad = refs_of.by_image(listed, split, pictures)
     for number in sorted(refs):
         name = scalars.name_of(number)
-        yield _entry(number, pictures.pop(name), refs.pop(number), images, top)
+        yield entries.entry_of(number, pictures.pop(name), refs.pop(number), images, top)
     for place, detail in enumerate([*strays, *bad]):
         name = f"stray-{place:06d}"
-        yield _faulty(name, "unknown", f"garbled annotation: {detail}")
+        yield entries.faulty(name, "unknown", f"garbled annotation: {detail}")
 
 
 def groups(
@@ -129,95 +120,20 @@ def groups(
 def official(*, variant: str = "refcoco", by: str = "unc", split: str = "train") -> Official:
     """The official release of a split. variant, by, split: as for `index`."""
     _check(variant, by, split)
-    archive, folder = f"{variant}.zip", PICTURES[0][0]
+    archive, folder = f"{variant}.zip", entries.PICTURES[0][0]
     files = [f"{variant}/instances.json", f"{variant}/refs({by}).p"]
-    entries = IMAGES[variant, by][SPLITS[variant][by].index(split)]
+    count = IMAGES[variant, by][SPLITS[variant][by].index(split)]
     notes = [Download(path=path, archive=archive, url=f"{REFS_AT}/{archive}") for path in files]
     pictures = Download(path=folder, archive="train2014.zip", url=PICTURES_AT)
-    return Official(entries=entries, downloads=(*notes, pictures))
+    return Official(entries=count, downloads=(*notes, pictures))
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the picture's file as they are, its masks and expressions. Raises BadSample."""
-    records.refuse(entry, kinds)
-    labels: dict[str, Any] = {}
-    image = picture_files.read(root, entry, picture_files.STORED)
-    if "segments" in kinds:
-        referred = {target for each in entry.expressions for target in each.targets}
-        labels["segments"] = partition(root, entry, on_top=referred)
-    if "expressions" in kinds:
-        labels["expressions"] = entry.expressions
-    return Sample(image=image, labels=labels)
+    return entries.load(root, entry, kinds)
 
 
 def _check(variant: str, by: str, split: str) -> None:
     records.one_of("variant", variant, SPLITS)
     records.one_of(f"by (of {variant})", by, SPLITS[variant])
     records.one_of(f"split (of {variant} by {by})", split, SPLITS[variant][by])
-
-
-def _picture_files(root: Root, top: str) -> dict[str, int]:
-    """Path -> size of all files in the folders of pictures. SourceError if there are none."""
-    folders = [folder for folder in _folders(top) if root.exists(folder)]
-    if not folders:
-        raise SourceError(f"{root.url}: no folder {' or '.join(_folders(top))}")
-    return {path: size for folder in folders for path, size in records.sizes(root, folder).items()}
-
-
-def _folders(top: str) -> list[str]:
-    """The folders that pictures may be in, below `top` and in the root, in the order of search."""
-    return [f"{above}{folder}" for above in dict.fromkeys((top, "")) for folder, _ in PICTURES]
-
-
-def _file(number: int, known: dict[str, int], top: str) -> FileRef:
-    """The picture of an image id: the first of its possible paths that exists."""
-    names = [name for _, name in PICTURES] * 2
-    paths = [f"{f}/{name.format(number)}" for f, name in zip(_folders(top), names, strict=False)]
-    return records.file_ref(next((p for p in paths if p in known), paths[0]), known)
-
-
-def _entry(
-    number: int, picture: Picture, refs: list[Ref], images: dict[str, int], top: str
-) -> Entry:
-    """An image's entry, or its fault."""
-    name = f"{number:012d}"
-    try:
-        assert picture.drawn is not None  # else refs_of would not name it
-        width, height = coco_pictures.stated_size(picture) or (0, 0)
-        found = parts.marked(picture.masks, picture.drawn, (width, height))
-    except BadSample as bad:
-        return _faulty(name, picture.license, f"{bad.reason}: {bad.detail}")
-    places = {part["id"]: place for place, part in enumerate(found.parts)}
-    expressions = tuple(
-        Expression(text=text, targets=(places[ref.annotation],))
-        for ref in refs
-        if ref.annotation in places
-        for text in ref.texts
-    )
-    return Entry(
-        id=name,
-        group=f"coco:{name}",
-        width=width,
-        height=height,
-        license=picture.license,
-        files={"image": _file(number, images, top)},
-        labels=LABELS if expressions else LABELS[:1],
-        expressions=expressions,
-        classes=parts.facts(found.parts),
-        record=parts.packed(found, "instances", picture.drawn),
-        left_out=tuple(found.left_out),
-    )
-
-
-def _faulty(name: str, license_: str, fault: str) -> Entry:
-    """An entry of which nothing is known but its name and its fault."""
-    return Entry(
-        id=name,
-        group=f"coco:{name}",
-        width=0,
-        height=0,
-        license=license_,
-        files={},
-        labels=(),
-        fault=fault,
-    )

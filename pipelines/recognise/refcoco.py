@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
-from ..refcoco import PICTURES, SPLITS
+from ..parts.refcoco.entries import PICTURES
+from ..refcoco import SPLITS
 from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, joined, others
 
 RANK = OFFICIAL
