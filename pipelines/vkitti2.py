@@ -7,6 +7,7 @@ Z: 0 left, 1 right, 0.532725 m apart; frames counted from 0):
     SceneXX/Y/frames/depth/Camera_Z/depth_00000.png                            uint16
     SceneXX/Y/frames/classSegmentation/Camera_Z/classgt_00000.png              8-bit RGB
     SceneXX/Y/frames/instanceSegmentation/Camera_Z/instancegt_00000.png        8-bit palette
+    SceneXX/Y/frames/forwardFlow/Camera_Z/flow_00000.png                       16-bit RGB
     SceneXX/Y/{colors,intrinsic,info,bbox}.txt
     parts/vkitti/tables.py
 
@@ -23,9 +24,11 @@ mixture; case does not matter in the folder names of downloads and modalities.
   other classes. By default facts are of vehicles only, and no image is opened: prompts name
   vehicles, all else is background. `classes: all` opens every frame's class and instance images to
   learn what they show, so that semantic prompts name roads and trees, too: 8 ms a frame, not 0.1.
+- Flow: to the next frame of the same camera, in pixels (parts/vkitti/flow.py); that frame is the
+  entry's reference1. The last frame has none.
 - A camera offers a kind if any frame of the variation has its file; a frame without it is then a
   missing file. Without colors.txt there are no segments, without intrinsic.txt no normals.
-- extrinsic.txt, pose.txt, flow and scene flow are not read.
+- extrinsic.txt, pose.txt, backward flow and scene flow are not read.
 
 The scenes are clones of the KITTI tracking sequences 0001, 0002, 0006, 0018 and 0020; the group is
 the raw drive behind them, so that a held-out KITTI drive holds out its clone. 0001, 0002 and 0006
@@ -47,19 +50,20 @@ from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import SourceError
 
 from .parts import depth_rules, picture_files, records
-from .parts.vkitti import depth
+from .parts.vkitti import depth, flow
 from .parts.vkitti import segments as segmentation
-from .parts.vkitti.frames import IMAGES, Places, frames, variation
+from .parts.vkitti.frames import IMAGES, NEXT, Places, frames, variation
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://europe.naverlabs.com/proxy-virtual-worlds-vkitti-2/"
-LABELS = ("depth", "normals", "segments")
+LABELS = ("depth", "normals", "segments", "flow")
 FILES = {  # that a kind of label is read from
     "normals": ("depth",),
     "segments": ("classes", "instances"),
+    "flow": ("flow", NEXT),
 }
 
 DRIVES = {
@@ -133,7 +137,14 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     if "segments" in kinds:
         record = records.unpack(entry.record)
         labels["segments"] = segmentation.segments(root, entry, record["colors"], record["tracks"])
-    return Sample(image=image, labels=labels)
+    if "flow" not in kinds:
+        return Sample(image=image, labels=labels)
+    labels["flow"] = flow.read(root, entry)
+    return Sample(
+        image=image,
+        labels=labels,
+        references=picture_files.references(root, entry, picture_files.UNSAID),
+    )
 
 
 def official(
@@ -146,7 +157,7 @@ def official(
     max_invalid: float = 1,
     min_depth_range: float = 0,
 ) -> Official:
-    """The release of some scenes and variations (21,260 stereo pairs in all), in five tars."""
+    """The release of some scenes and variations (21,260 stereo pairs in all), in six tars."""
     depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     names, kinds = _wanted(scenes, variations, camera, classes)
     entries = sum(FRAMES[name] for name in names) * len(kinds) * len(CAMERAS[camera])

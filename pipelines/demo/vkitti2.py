@@ -2,7 +2,8 @@
 
 A quarter of the real size. Fog is drawn over the same scene, 15-deg-left turns the camera. Every
 street has cars, vans and trucks with tracks, a car without one, a wall that is Misc and a bench
-that is Undefined. trackIDs have a gap, as official ones do.
+that is Undefined. trackIDs have a gap, as official ones do. Every frame but the last of a drive has
+its flow to the next one.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ BASELINE = 0.532725  # metres between the cameras
 STEP = 1.2  # metres driven between two frames
 FOG = 25.0  # metres at which half of the light is fog's
 SKY = 65535
+NEAR = 0.2  # metres in front of the next camera below which nothing has a flow
 
-KINDS = ("rgb", "depth", "classSegmentation", "instanceSegmentation", "textgt")
+KINDS = ("rgb", "depth", "classSegmentation", "instanceSegmentation", "forwardFlow", "textgt")
 BOX = (
     "frame cameraID trackID left right top bottom number_pixels"
     " truncation_ratio occupancy_ratio isMoving"
@@ -62,7 +64,10 @@ def write(folder: Path, *, seed: int = 0, frames: int = 2, trees: bool = False) 
     for shot in truth(seed=seed, frames=frames):
         name, camera, number = shot.id.rsplit("/", 2)
         labels = annotation(shot)
-        for kind, (stem, data) in _pictures(shot, labels).items():
+        pictures = _pictures(shot, labels)
+        if int(number) + 1 < frames:  # from the last one nothing leads on
+            pictures["forwardFlow"] = ("flow_{}.png", _png(flow(shot)[..., ::-1]))
+        for kind, (stem, data) in pictures.items():
             file = tops[kind] / name / "frames" / kind / camera / stem.format(number)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
@@ -111,6 +116,26 @@ def annotation(shot: Truth) -> Annotation:
         instances=drawn,
         tracks={track: surfaces[k] for track, k in tracks.items() if track + 1 in visible},
     )
+
+
+def flow(shot: Truth) -> NDArray[np.uint16]:
+    """Where a frame's points are in the next one, as it is written: uint16[H, W, 3] RGB.
+
+    The street stands still, the camera drives on; B is 0 in the sky and behind the camera.
+    """
+    camera, size = shot.camera, np.array([WIDTH - 1, HEIGHT - 1])
+    ahead = np.array(camera.position) + np.array([0, STEP, 0])
+    solid = np.isfinite(shot.frame.depth)
+    seen = np.where(solid[..., None], shot.frame.points, ahead) - ahead
+    x, y, z = np.moveaxis(seen @ camera.rotation, -1, 0)
+    valid = solid & (z > NEAR)
+    z = np.where(valid, z, 1)
+    rows, columns = np.indices(solid.shape)
+    u, v = FOCUS[0] * x / z + FOCUS[2] - columns, FOCUS[1] * y / z + FOCUS[3] - rows
+    share = (np.stack([u, v], -1) / size + 1) / 2
+    valid &= ((share >= 0) & (share <= 1)).all(-1)
+    stored = np.where(valid[..., None], np.floor(share * SKY + 0.5), 0)
+    return np.dstack([stored, valid * SKY]).astype(np.uint16)
 
 
 def palette_png(instances: NDArray[np.uint8], **options: int) -> bytes:

@@ -139,8 +139,8 @@ def say_legend(legend: Sequence[tuple[str, Rgb]], style: str, rng: Stream) -> st
     in eight a dict where no name asks for it.
     """
     pairs = [(name, say(colour, style)) for name, colour in legend]
-    plain = all(_PLAIN.fullmatch(name) for name, _ in pairs)
-    match rng.choice(SHAPES if plain else SHAPES[:3]):
+    every = all(plain(name) for name, _ in pairs)
+    match rng.choice(SHAPES if every else SHAPES[:3]):
         case "json":
             return json.dumps(dict(pairs), ensure_ascii=False)
         case "dict":
@@ -157,6 +157,11 @@ def say_legend(legend: Sequence[tuple[str, Rgb]], style: str, rng: Stream) -> st
         case "colon":
             return "; ".join(f"{name}: {colour}" for name, colour in pairs)
     return ", ".join(f"{name} -> {colour}" for name, colour in pairs)
+
+
+def plain(name: str) -> bool:
+    """Whether prose cannot garble a name: it has no comma, no quote, no "and"."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def paint(ids: Array, colours: Sequence[Rgb], empty: bool = False) -> Array:

@@ -7,7 +7,7 @@ of resizing (`fit`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
@@ -263,6 +263,24 @@ class Keypoints:
     names: tuple[str, ...]
     skeleton: tuple[tuple[int, int], ...]
     valid: Array
+
+    def only(self, names: Sequence[str]) -> Keypoints:
+        """The same persons with some of their joints, in this order. KeyError for an unknown one.
+
+        Of bones those stay whose joints both do.
+        """
+        numbers = {name: number for number, name in enumerate(self.names)}
+        chosen = [numbers[name] for name in names]
+        places = {joint: place for place, joint in enumerate(chosen)}
+        order = placed(np.array(chosen, np.int64), place(self.points))
+        bones = (bone for bone in self.skeleton if places.keys() >= set(bone))
+        return replace(
+            self,
+            points=self.points[:, order],
+            visible=self.visible[:, order],
+            names=tuple(names),
+            skeleton=tuple((places[one], places[other]) for one, other in bones),
+        )
 
     def fit(self, geometry: Geometry) -> Keypoints:
         """Move the points as the image's pixels move; joints outside of the crop lose their label.

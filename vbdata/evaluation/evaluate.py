@@ -19,12 +19,16 @@ from typing import Any
 from vbdata.core import images
 from vbdata.core.types import Cell
 from vbdata.errors import RecipeError
+from vbdata.evaluation.metrics.boxes import BoxesMeter
 from vbdata.evaluation.metrics.classes import ClassesMeter
 from vbdata.evaluation.metrics.depth import DepthMeter
+from vbdata.evaluation.metrics.flow import FlowMeter
 from vbdata.evaluation.metrics.images import ImagesMeter
 from vbdata.evaluation.metrics.instances import InstancesMeter
+from vbdata.evaluation.metrics.keypoints import KeypointsMeter
 from vbdata.evaluation.metrics.meter import Meter
 from vbdata.evaluation.metrics.normals import NormalsMeter
+from vbdata.evaluation.metrics.panoptic import PanopticMeter
 from vbdata.evaluation.metrics.regions import RegionsMeter
 from vbdata.evaluation.pieces import map_in_order, pieces
 from vbdata.evaluation.predictions import (
@@ -100,6 +104,10 @@ class ScoringContext:
             "classes": ClassesMeter,
             "instances": InstancesMeter,
             "regions": RegionsMeter,
+            "boxes": BoxesMeter,
+            "panoptic": PanopticMeter,
+            "flow": FlowMeter,
+            "keypoints": KeypointsMeter,
             "image": ImagesMeter,
         }
         return kinds[kind]()

@@ -22,7 +22,7 @@ from vbdata.core import images, png_read
 from vbdata.core.types import Geometry
 from vbdata.errors import BadSample, RecipeError
 from vbdata.evaluation.metrics.matching import Instances
-from vbdata.evaluation.truth import Row, as_instances, kind_of
+from vbdata.evaluation.truth import Row, as_instances, boxes_of, kind_of
 from vbdata.storage.folder import Folder
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -167,7 +167,7 @@ def stretched(rgb: images.Pixels, row: Row) -> Fault | None:
 def label_of(row: Row, rgb: images.Pixels) -> Any:
     """What the task's decoder reads in an answer, uint8 RGB [H, W, 3], at the truth's size.
 
-    A Label; Instances for instances; for images uint8[H, W, 3].
+    A Label; Instances for instances, Boxes for boxes; for images uint8[H, W, 3].
     """
     kind = kind_of(row.task)
     size = (row.geometry.width, row.geometry.height)
@@ -175,6 +175,9 @@ def label_of(row: Row, rgb: images.Pixels) -> Any:
     if kind in ("image", "generated"):
         return np.ascontiguousarray(rgb if own == size else _resized(rgb, size))
     rgb = np.ascontiguousarray(rgb)
+    if kind == "boxes":
+        found = boxes_of(row, rgb, np.ones(rgb.shape[:2], np.bool_))
+        return replace(found, corners=found.corners * np.tile(np.divide(size, own), 2))
     label = plugins.task(row.task).decode(rgb, row.params)
     fit = Geometry(source=own, scaled=size, left=0, top=0, width=size[0], height=size[1])
     if kind != "instances":

@@ -9,12 +9,13 @@ the mean or the most frequent value of all pixels in it, so memory does not grow
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.types import Depth, Flow, Normals, Segments
 from vbdata.evaluation.metrics.depth import NEAREST
 from vbdata.evaluation.metrics.matching import Instances
 from vbdata.evaluation.truth import Truth
@@ -172,19 +173,69 @@ class ClassesPrior:
         return self.counts.setdefault(name, np.zeros((FOLDS, GRID, GRID), np.int64))
 
 
-Prior = DepthPrior | NormalsPrior | ClassesPrior
+class FlowPrior:
+    """The mean vector of all pixels and that of each box, in pixels."""
+
+    def __init__(self) -> None:
+        self.sums = np.zeros((FOLDS, 2, GRID, GRID))
+        self.counts = np.zeros((FOLDS, GRID, GRID), np.int64)
+
+    def add(self, truth: Truth, fold: int) -> None:
+        """Learn from one sample; fold: its own, from 0 to 7."""
+        good = truth.label.valid
+        box = box_numbers(good.shape)[good]
+        self.counts[fold] += _summed(box)
+        for k, part in enumerate(truth.label.uv):
+            self.sums[fold, k] += _summed(box, part[good])
+
+    def merge(self, later: FlowPrior) -> None:
+        """Add what another prior of this kind has learnt from other samples."""
+        self.sums += later.sums
+        self.counts += later.counts
+
+    def answers(self, truth: Truth, fold: int) -> Iterator[Answer]:
+        """Rows "constant vector" and "mean map" as Flow, learnt from the other folds.
+
+        No rows if those have no pixel. A box without a pixel has the overall mean.
+        """
+        sums, counts = _others(self.sums, fold), _others(self.counts, fold)
+        if not counts.any():
+            return
+        whole = np.zeros_like(sums) + (sums.sum((1, 2)) / counts.sum())[:, None, None]
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), whole)
+        for name, map_ in (("constant vector", whole), ("mean map", means)):
+            uv = enlarged(map_.astype(np.float32), truth.valid.shape)
+            yield name, Flow(uv=uv, valid=np.ones_like(truth.valid))
+
+
+Prior = DepthPrior | NormalsPrior | ClassesPrior | FlowPrior
 LEARNT: Mapping[str, type[Prior]] = {
     "depth": DepthPrior,
     "normals": NormalsPrior,
     "classes": ClassesPrior,
+    "panoptic": ClassesPrior,
+    "flow": FlowPrior,
 }
 
 
 def constant_answers(kind: str, truth: Truth) -> Iterator[Answer]:
-    """Rows "nothing" and "everything" for regions and instances, none for other kinds.
+    """Rows "nothing" and "everything" for regions, instances and boxes, and what is like them.
 
-    Everything is all pixels as the first expression, or as one instance.
+    Everything is all pixels as the first expression, or as one instance; as one box, the whole
+    image. "nothing" stands alone for persons, and "no motion" for flow.
     """
+    if kind == "boxes":
+        height, width = truth.valid.shape
+        whole = np.array([[0, 0, width, height]], np.float64)
+        for name, corners in (("nothing", whole[:0]), ("everything", whole)):
+            yield name, replace(truth.label, corners=corners, confidence=np.ones(len(corners)))
+    if kind == "keypoints":
+        arrays = ("points", "visible", "boxes", "areas", "crowds")
+        none = {part: getattr(truth.label, part)[:0] for part in arrays}
+        yield "nothing", replace(truth.label, **none)
+    if kind == "flow":
+        still, valid = np.zeros_like(truth.label.uv), np.ones_like(truth.valid)
+        yield "no motion", Flow(uv=still, valid=valid)
     if kind == "regions":
         nothing = np.zeros_like(truth.label.ids)
         yield "nothing", _segments(truth.label, nothing)

@@ -10,7 +10,7 @@ from vbdata.evaluation.metrics.meter import Value
 from vbdata.evaluation.protocols import DepthProtocol, published
 from vbdata.evaluation.scores import Scores
 from vbdata.evaluation.truth import BuildTruth, kind_of
-from vbdata.evaluation.truth_raw import RawTruth
+from vbdata.evaluation.truth_raw import RAW_KINDS, RawTruth
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +86,7 @@ def _cell(
     kind = kind_of(task)
     pair = (source, task)
     causes = ("scored", "missing", "unreadable", "stretched", "resized")
-    sharp = raw.of_source(source) and kind in ("depth", "normals")
+    sharp = raw.of_source(source) and kind in RAW_KINDS
     result: dict[str, Any] = {
         "source": source,
         "dataset": dataset,

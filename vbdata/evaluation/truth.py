@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 
 from vbdata import plugins
 from vbdata.core import images, members
-from vbdata.core.types import Geometry, Label
+from vbdata.core.types import Geometry, Keypoints, Label
 from vbdata.errors import RecipeError, choices
+from vbdata.evaluation.metrics.boxes import Boxes
 from vbdata.evaluation.metrics.instances import confidence
 from vbdata.evaluation.metrics.matching import Instances
 from vbdata.evaluation.metrics.meter import Mask
@@ -37,7 +38,10 @@ COLUMNS = (
 )  # fmt: skip
 
 # What a task's decoder yields, which decides how it is scored.
-KINDS = ("depth", "normals", "classes", "instances", "regions", "image", "generated")
+KINDS = (
+    *("depth", "normals", "flow", "keypoints", "classes", "instances", "regions", "boxes"),
+    *("panoptic", "image", "generated"),
+)
 
 
 def kind_of(task: str) -> str:
@@ -48,9 +52,13 @@ def kind_of(task: str) -> str:
     """
     module = plugins.task(task)
     drawn = module.NEEDS[0]
-    if drawn in ("depth", "normals"):
+    if drawn in ("depth", "normals", "flow", "keypoints"):
         return str(drawn)
     if drawn == "segments":
+        if hasattr(module, "corners"):
+            return "boxes"
+        if getattr(module, "PANOPTIC", False):
+            return "panoptic"
         if "expressions" in module.NEEDS:
             return "regions"
         return "instances" if "class" in module.PARAMS else "classes"
@@ -69,6 +77,12 @@ class Row:
     group: str
     geometry: Geometry
     params: Mapping[str, Any]
+
+    @property
+    def shrunk(self) -> float:
+        """How much smaller an area is in the sample than in the source image."""
+        (width, height), (across, down) = self.geometry.source, self.geometry.scaled
+        return across * down / (width * height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,14 +212,30 @@ class BuildTruth:
 def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:
     """The label of a build's own target, uint8 RGB [H, W, 3], valid where `valid`, bool[H, W], is.
 
-    A Label; Instances for instances; for images the target itself.
+    A Label; Instances for instances, Boxes for boxes; for images the target itself.
     """
     kind, module = kind_of(row.task), plugins.task(row.task)
     if kind in ("image", "generated"):
         return target
+    if kind == "boxes":
+        return boxes_of(row, target, valid)
     label: Label = getattr(module, "exact", module.decode)(target, row.params)
+    if isinstance(label, Keypoints):
+        label = replace(label, areas=label.areas * np.float32(row.shrunk))
     label = replace(label, valid=label.valid & valid)
     return as_instances(label, target, row) if kind == "instances" else label
+
+
+def boxes_of(row: Row, rgb: images.Pixels, valid: Mask) -> Boxes:
+    """The boxes in a picture, uint8 RGB [H, W, 3], in its own pixels. valid: bool[H, W]."""
+    corners, ids = plugins.task(row.task).corners(rgb, row.params)
+    name = str(row.params["class"]) if row.params.get("expression") is None else ""
+    return Boxes(
+        name=name,
+        corners=np.asarray(corners, np.float64).reshape(-1, 4),
+        confidence=confidence(rgb, ids, len(corners)),
+        valid=valid,
+    )
 
 
 def as_instances(label: Any, rgb: images.Pixels, row: Row) -> Instances:

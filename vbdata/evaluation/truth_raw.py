@@ -1,6 +1,6 @@
-"""Depth and normals as the raw data has them, fitted to a build's geometry but not encoded as RGB.
+"""Labels as the raw data has them, fitted to a build's geometry but not encoded as RGB.
 
-Against this truth, the score of the build's own targets shows what quantisation costs: the ceiling.
+Those of depth, normals, flow and keypoints. Against this truth, the score of the build's own targets shows what quantisation costs: the ceiling.
 Masks are drawn exactly and need no raw data.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from vbdata import plugins
 from vbdata.core.arrays import NUMPY
-from vbdata.core.types import Entry, moved
+from vbdata.core.types import Entry, Keypoints, moved
 from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
 from vbdata.index.index import dataset_root
@@ -22,7 +22,7 @@ from vbdata.manifest.model import RecipeSource
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
-RAW_KINDS = ("depth", "normals")
+RAW_KINDS = ("depth", "normals", "flow", "keypoints")
 
 
 class RawTruth:
@@ -86,6 +86,8 @@ class RawTruth:
         root = _opened(self._roots[row.source], plugins.mounts(row.dataset))
         sample = reader.load(root, entry, (kind,))
         label = moved(sample.labels[kind], NUMPY).fit(row.geometry)
+        if isinstance(label, Keypoints):
+            label = label.only([item["name"] for item in row.params["legend"]])
         return replace(truth, label=replace(label, valid=label.valid & truth.valid))
 
 

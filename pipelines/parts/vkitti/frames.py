@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vbdata.core.glance import glance
 from vbdata.core.images import MAX_PIXELS
+from vbdata.core.members import REFERENCE
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample
 
@@ -26,13 +27,16 @@ IMAGES = {  # modality -> stem and suffix of its files
     "depth": ("depth", "png"),
     "classSegmentation": ("classgt", "png"),
     "instanceSegmentation": ("instancegt", "png"),
+    "forwardFlow": ("flow", "png"),
 }
 ROLES = {  # key of an entry's file -> modality
     "image": "rgb",
     "depth": "depth",
     "classes": "classSegmentation",
     "instances": "instanceSegmentation",
+    "flow": "forwardFlow",
 }
+NEXT = f"{REFERENCE}1"  # key of the picture of the next frame, to which flow leads
 TEXTS = "textgt"
 
 SIZE = (1242, 375)  # of all official images: for a camera of which no image can be read
@@ -124,12 +128,16 @@ def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Itera
     if not labels or "rgb" not in offered:
         return
     width, height = _size(root, [path for path, size in known["rgb"].items() if size])
-    for number in sorted(set().union(*numbers.values())):
+    every = sorted(set().union(*numbers.values()))
+    for number in every:
+        moving = "flow" in labels and number < every[-1]  # from the last frame nothing leads on
         files = {
             role: _file(shared, what, camera, number, known[what])
             for role, what in ROLES.items()
-            if what in offered
+            if what in offered and (role != "flow" or moving)
         }
+        if moving:
+            files[NEXT] = _file(shared, "rgb", camera, number + 1, known["rgb"])
         entry = Entry(
             id=f"{shared.name}/Camera_{camera}/{number:05d}",
             group=shared.group,
@@ -137,7 +145,8 @@ def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Itera
             height=height,
             license=shared.license,
             files=files,
-            labels=labels,
+            labels=tuple(kind for kind in labels if kind != "flow" or moving),
+            references=int(moving),
         )
         try:
             yield _described(root, entry, shared, (number, camera), opened)
@@ -168,6 +177,7 @@ def _labels(offered: set[str], shared: Variation) -> tuple[str, ...]:
         "depth": "depth" in offered,
         "normals": "depth" in offered and shared.lenses is not None,
         "segments": "classSegmentation" in offered and shared.colors is not None,
+        "flow": "forwardFlow" in offered,
     }
     return tuple(kind for kind, able in can.items() if able)
 

@@ -1,0 +1,301 @@
+"""Panoptic segmentation: every pixel of a class, and of things, of which one of them.
+
+A legend, drawn afresh for every sample, states one colour for each class of stuff and several for
+each class of things: every thing has one of its class to itself. So a colour says both class and
+instance, and nothing is guessed from shades. A thing's class has as many colours as it has
+instances, and up to `spare` more, so that the prompt does not count them; which thing has which is
+the order of the label's segments. Everything of no listed class is black.
+
+Crowds (things that were not told apart) have a colour for each class that no prompt states, and are
+not valid; nor is the annotators' void, which is black. They stand in the target for metrics alone:
+panoptic quality ignores what an answer paints on a crowd of the same class
+(vbdata/evaluation/metrics/panoptic.py).
+
+Decoding: a pixel is of the nearest of the legend's colours and the background; a colour farther
+than 64 of 255 from all of them, or nearest to a crowd's, is of nothing. All pixels of one colour
+are one segment. A record can serve with 1 to 60 segments in all, stuff counted by class. Options in
+a recipe: `tasks: {panoptic: {absent: 0.25, spare: 2}}`; a share `absent` of the prompts also names
+one to three classes that are not there.
+
+Kirillov et al., "Panoptic Segmentation", CVPR 2019; colours as in `semantic`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.core.arrays import Array, filled, look_up, namespace
+from vbdata.core.english import series
+from vbdata.core.prompts import phrase, prompt
+from vbdata.core.rng import Stream
+from vbdata.core.types import Ask, ClassFact, Entry, Segments
+from vbdata.errors import BadSample
+
+from .parts import colours
+from .parts.absent import absent_classes
+from .parts.agreement import palette_faults
+from .parts.label_maps import least_iou
+from .parts.legend import REJECT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NEEDS = ("segments",)
+ARRAYS = ("numpy", "torch")
+BLANK_INPUT = False
+PANOPTIC = True
+TOLERANCE, UNIT = 0.0, "1 - IoU"
+PARAMS = {"legend": None, "background": [0, 0, 0]}
+
+MOST_SEGMENTS = 60  # with absent classes and spare colours no more than the pool can serve
+MOST_ABSENT = 3
+LARGEST_POOL = 100  # colours in all
+
+Item = dict[str, Any]
+
+
+def eligible(columns: pa.Table) -> NDArray[np.bool_]:
+    """bool[N]: the entries with 1 to 60 segments that are no crowds."""
+    count = _segments(columns)
+    return (count >= 1) & (count <= MOST_SEGMENTS)
+
+
+def refused(columns: pa.Table) -> dict[str, NDArray[np.bool_]]:
+    """Why entries are not eligible: reason -> bool[N]."""
+    count = _segments(columns)
+    return {
+        "on which nothing is marked but crowds": count < 1,
+        f"with more than {MOST_SEGMENTS} segments": count > MOST_SEGMENTS,
+    }
+
+
+def _segments(columns: pa.Table) -> NDArray[np.int64]:
+    """int64[N]: instances of things and classes of stuff."""
+    import pyarrow.compute as pc
+
+    classes = columns["classes"].combine_chunks()
+    fact, of = pc.list_flatten(classes), pc.list_parent_indices(classes).to_numpy()
+    thing = pc.struct_field(fact, "thing").to_numpy(zero_copy_only=False)
+    instances = pc.struct_field(fact, "instances").to_numpy()
+    count = np.bincount(of, np.where(thing, instances, 1), len(columns))
+    return np.asarray(count, np.int64)
+
+
+def ask(
+    entry: Entry,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    absent: float = 0.25,
+    spare: int = 2,
+) -> Ask:
+    """A prompt with a legend of the image's classes, in random order and colours.
+
+    vocabulary: (name, countable) of all classes of the data; absent: share of the prompts that also
+    name classes of it that the image is known not to have; spare: up to so many more colours a
+    class of things has than instances.
+    """
+    wanted = [(fact.name, fact.thing, _colours(fact, spare, rng)) for fact in entry.classes]
+    wanted = [each for each in wanted if each[2]]
+    if rng.uniform() < absent:
+        countable = dict(vocabulary)
+        others = rng.shuffled(absent_classes(entry, vocabulary))[: 1 + rng.integer(MOST_ABSENT)]
+        wanted += [(name, countable[name], 1) for name in others]
+    wanted = rng.shuffled(wanted)
+    crowds = [fact.name for fact in entry.classes if _has_crowd(fact)]
+    counts = _within([count for _, _, count in wanted], LARGEST_POOL - len(crowds))
+    drawn = iter(colours.draw(sum(counts) + len(crowds), rng, colours.lattice()))
+    groups = [
+        (name, thing, [next(drawn) for _ in range(count)])
+        for (name, thing, _), count in zip(wanted, counts, strict=True)
+    ]
+    legend = [_item(name, rgb, thing) for name, thing, every in groups for rgb in every]
+    legend += [_item(name, next(drawn), True) | {"crowd": True} for name in crowds]
+    style = rng.choice([style for style in colours.FORMATS if style != "name"])
+    text = prompt(
+        "panoptic",
+        rng,
+        legend=_said(groups, style, rng),
+        background=phrase("panoptic", "backgrounds", rng.choice(("black", "unsaid")), rng),
+    )
+    return Ask(instruction=text, params={"legend": legend, "background": list(colours.BLACK)})
+
+
+def check_options(absent: float = 0.25, spare: int = 2) -> None:
+    """Raise ValueError unless `spare` is a whole number from 0 to 20."""
+    if type(spare) is not int or not 0 <= spare <= 20:
+        raise ValueError(f"spare: a whole number from 0 to 20, got {spare!r:.40}")
+
+
+def _colours(fact: ClassFact, spare: int, rng: Stream) -> int:
+    """How many colours a class has: one for stuff, those of the instances and some for things."""
+    if not fact.thing:
+        return 1
+    return fact.instances + rng.integer(spare + 1) if fact.instances else 0
+
+
+def _has_crowd(fact: ClassFact) -> bool:
+    return fact.thing and any(area < 0 for _, area in fact.parts)
+
+
+def _within(counts: Sequence[int], most: int) -> list[int]:
+    """The counts, the largest ones lowered until they are at most so many in all."""
+    lowered = list(counts)
+    while sum(lowered) > most:
+        lowered[lowered.index(max(lowered))] -= 1
+    return lowered
+
+
+def _item(name: str, rgb: colours.Rgb, thing: bool) -> Item:
+    return {"name": name, "rgb": list(rgb), "thing": thing}
+
+
+def _said(
+    groups: Sequence[tuple[str, bool, Sequence[colours.Rgb]]], style: str, rng: Stream
+) -> str:
+    """A legend as text: JSON with lists of colours for things, or prose."""
+    said = [(name, thing, [colours.say(c, style) for c in every]) for name, thing, every in groups]
+    if rng.choice((True, False)) or not all(colours.plain(name) for name, _, _ in said):
+        table = {name: every if thing else every[0] for name, thing, every in said}
+        return json.dumps(table, ensure_ascii=False)
+    return "; ".join(
+        f"{name}: {every[0]}"
+        if not thing
+        else f"each {name} in its own of {series(every)}"
+        if len(every) > 1
+        else f"the only {name} in {every[0]}"
+        for name, thing, every in said
+    )
+
+
+def render(label: Segments, params: Mapping[str, Any]) -> Array:
+    """Draw uint8 RGB [..., H, W, 3]: each segment in its colour of the legend.
+
+    Raises BadSample("garbled annotation") for more things of a class than it has colours,
+    BadSample("empty label") if nothing of the legend is visible.
+    """
+    table, places = _table(params), _places(label, params)
+    if not any(places):
+        return filled(label.ids, table[0])
+    return colours.paint(label.ids, [table[k] for k in places])
+
+
+def valid(label: Segments, params: Mapping[str, Any]) -> Array:
+    """bool[..., H, W]: everything but the annotators' void and crowds."""
+    return label.valid & ~look_up(np.array([False, *label.crowds]), label.ids)
+
+
+def decode(rgb: Array, params: Mapping[str, Any]) -> Segments:
+    """One segment for each entry of the legend, in its order, from uint8 RGB [..., H, W, 3].
+
+    A pixel nearest to a crowd's colour, or farther than 64 of 255 from all colours, is of none and
+    not valid.
+    """
+    ids, squared = colours.nearest(rgb, _table(params))
+    crowd = look_up(np.array([False, *_crowds(params)]), ids)
+    ids = namespace(rgb).where(crowd, namespace(rgb).zeros_like(ids), ids)
+    return _label(ids, (squared <= REJECT**2) & ~crowd, params)
+
+
+def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
+    """The segments of a target as `render` drew it, crowds among them; other colours not valid."""
+    ids = colours.which(rgb, _table(params))
+    return _label(namespace(ids).clip(ids, 0, None), ids >= 0, params)
+
+
+def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
+    """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a legend or background colour."""
+    return colours.legal(rgb, _table(params))
+
+
+def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
+    """1 - the smallest IoU of a segment or the background between label and decoded target.
+
+    0.0 if every pixel agrees.
+    """
+    table, places = _table(params), _places(label, params)
+    distinct = len(set(table)) == len(table)
+    if distinct and colours.has_colours(rgb, label.ids, [table[k] for k in places]):
+        return 0.0
+    wanted = look_up(np.array(places, np.int32), label.ids)
+    return 1.0 - least_iou(colours.which(rgb, table), wanted, len(table))
+
+
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
+    """How a target of legal colours contradicts valid.png or its params, a sentence each.
+
+    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. Crowds alone are painted and not valid.
+    """
+    table, ids = _table(params), colours.which(rgb, _table(params))
+    crowd = look_up(np.array([False, *_crowds(params)]), namespace(ids).clip(ids, 0, None))
+    faults = palette_faults(table)
+    if wrong := int(((ids > 0) & ~crowd & ~valid).sum()):
+        faults.append(f"{wrong} pixels are painted that valid.png calls not valid")
+    if wrong := int((crowd & valid).sum()):
+        faults.append(f"{wrong} pixels of crowds are valid by valid.png")
+    return faults
+
+
+def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
+    """What the params have and an instruction does not say: a sentence for each legend entry."""
+    missing = []
+    for item in params["legend"]:
+        r, g, b = item["rgb"]
+        styles = (style for style in colours.FORMATS if style != "name")
+        said = any(colours.say((r, g, b), style) in instruction for style in styles)
+        named = item["name"] in instruction or json.dumps(item["name"])[1:-1] in instruction
+        if not item.get("crowd") and not (said and named):
+            missing.append(f"the instruction does not say {item['name']!r} in ({r}, {g}, {b})")
+    return missing
+
+
+def _label(ids: Array, valid: Array, params: Mapping[str, Any]) -> Segments:
+    legend = params["legend"]
+    return Segments(
+        ids=ids,
+        classes=tuple(item["name"] for item in legend),
+        things=tuple(bool(item.get("thing")) for item in legend),
+        crowds=tuple(_crowds(params)),
+        valid=valid,
+    )
+
+
+def _places(label: Segments, params: Mapping[str, Any]) -> list[int]:
+    """For each id of the label the entry it is painted as, counted from 1; 0 for the background."""
+    entries: dict[tuple[str, bool], list[int]] = {}
+    for number, item in enumerate(params["legend"], start=1):
+        key = (item["name"], bool(item.get("crowd")))
+        entries.setdefault(key, []).append(number)
+    return [0, *_numbers(label, entries, params)]
+
+
+def _numbers(
+    label: Segments, entries: Mapping[tuple[str, bool], list[int]], params: Mapping[str, Any]
+) -> Iterator[int]:
+    left = {key: iter(numbers) for key, numbers in entries.items()}
+    for name, thing, crowd in zip(label.classes, label.things, label.crowds, strict=True):
+        numbers = entries.get((name, thing and crowd))
+        single = numbers is not None and not params["legend"][numbers[0] - 1].get("thing")
+        if numbers is None:
+            yield 0
+        elif single or (thing and crowd):
+            yield numbers[0]
+        elif (number := next(left[name, False], 0)) > 0:
+            yield number
+        else:
+            detail = f"more than the {len(numbers)} instances of {name!r} in the index"
+            raise BadSample("garbled annotation", detail)
+
+
+def _crowds(params: Mapping[str, Any]) -> list[bool]:
+    return [bool(item.get("crowd")) for item in params["legend"]]
+
+
+def _table(params: Mapping[str, Any]) -> list[colours.Rgb]:
+    """The colours by entry: the background's, then the legend's."""
+    return [tuple(params["background"]), *(tuple(item["rgb"]) for item in params["legend"])]
