@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core import images
+from vbdata.core.reversal import forward_name, is_reversed
 from vbdata.core.types import Depth, Normals, Segments
 
 SPARSE = (0.0, 0.5)  # shares of valid pixels, at which depth is points rather than surfaces
@@ -25,6 +26,17 @@ def decoded(target: images.Pixels, task: str, params: Mapping[str, Any]) -> Any:
     params: the sample's own, decoded from JSON. Raises LookupError for an unknown task.
     """
     return plugins.task(task).decode(target, params)
+
+
+def decoded_part(
+    task: str, params: Mapping[str, Any], given: images.Pixels, target: images.Pixels
+) -> Any:
+    """What the drawn picture of a sample decodes to: its target or, the other way round, its input.
+
+    task: of the sample; given, target: uint8 RGB [H, W, 3]. Raises LookupError for an unknown task.
+    """
+    coded = given if is_reversed(task) else target
+    return decoded(coded, forward_name(task), params)
 
 
 def drawn(label: Any, image: images.Pixels) -> images.Pixels:

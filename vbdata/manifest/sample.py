@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from vbdata import codecs, plugins
 from vbdata.core import images, members
 from vbdata.core.png import encode_png
+from vbdata.core.reversal import forward_name, is_reversed
 from vbdata.errors import BadSample, BuildError
-from vbdata.manifest.drawn import decoded, drawn
+from vbdata.manifest.drawn import decoded_part, drawn
 
 SHOWN = 320  # pixels: the width of a picture in a notebook
 
@@ -86,18 +87,22 @@ class BuiltSample:
 
     @cached_property
     def label(self) -> NDArray[Any]:
-        """The label that the target encodes, as `vbdata.codecs.decode` gives it.
+        """The label that the target encodes, or the input of a sample the other way round.
+
+        As `vbdata.codecs.decode` gives it.
 
         Depth: float32[H, W], metres along +z, inf = sky, NaN = invalid. Normals: float32[H, W, 3],
         unit vectors in OpenCV axes, NaN = invalid. Segments: int[H, W], 0 = background, -1 =
         invalid, k = the k-th legend entry or instance. Images: uint8[H, W, 3]. Raises RecipeError
         for an unknown task, CodecError for params that are not the task's.
         """
-        return codecs.decode(self.task, self.target, self.params)
+        coded = self.input if is_reversed(self.task) else self.target
+        return codecs.decode(forward_name(self.task), coded, self.params)
 
     def _repr_html_(self) -> str:
         """Input, target and decoded label side by side, for notebooks; all texts are escaped."""
-        label = drawn(decoded(self.target, self.task, self.params), self.input)
+        found = decoded_part(self.task, self.params, self.input, self.target)
+        label = drawn(found, self.target if is_reversed(self.task) else self.input)
         more = {f"reference {k}": rgb for k, rgb in enumerate(self.references, 1)}
         pictures = {"input": self.input, **more, "target": self.target, "decoded label": label}
         cells = "".join(

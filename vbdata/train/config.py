@@ -53,10 +53,11 @@ class Data(_Section):
 class Loss(_Section):
     """Keys of `loss:`.
 
-    generative: tasks with the loss on v and never t = 0; all others are vision tasks, with the loss
-    on x (see vbdata.train.flow). t_zero: share of the vision rows with t = 0; t_mean, t_std: mean
-    and standard deviation of the logit of t elsewhere; floor: least 1 - t in the loss on v; drop_*:
-    shares of the rows that lose text, image, or both, for classifier-free guidance.
+    generative: tasks with the loss on v and never t = 0, as all have that are the other way round
+    (TASK-reversed); all others are vision tasks, with the loss on x (see vbdata.train.flow).
+    t_zero: share of the vision rows with t = 0; t_mean, t_std: mean and standard deviation of the
+    logit of t elsewhere; floor: least 1 - t in the loss on v; drop_*: shares of the rows that lose
+    text, image, or both, for classifier-free guidance.
     """
 
     generative: list[str] = ["generate", "edit"]

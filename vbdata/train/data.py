@@ -169,10 +169,13 @@ def _corpus(whole: Mapping[str, NDArray[Any]], builds: tuple[Build, ...]) -> Cor
     )
 
 
-def fit(picture: Picture, width: int, height: int, label: bool) -> Picture:
+def fit(
+    picture: Picture, width: int, height: int, label: bool, drawn_input: bool = False
+) -> Picture:
     """Scale so that the whole of width x height is covered, then crop the centre.
 
-    A label's colours are picked (a mean of two is a third); photographs are averaged.
+    label, drawn_input: whether the colours of target and input are a label: they are picked, as a
+    mean of two is a third; photographs are averaged.
     """
     h, w = picture.valid.shape
     if (w, h) == (width, height):
@@ -184,10 +187,13 @@ def fit(picture: Picture, width: int, height: int, label: bool) -> Picture:
         source=(w, h), scaled=scaled, left=left, top=top, width=width, height=height
     )
     rows, columns = (nearest(h, scaled[1], top, height), nearest(w, scaled[0], left, width))
-    target = picture.target
+
+    def fitted(rgb: images.Pixels, coded: bool) -> images.Pixels:
+        return rgb.take(rows, 0).take(columns, 1) if coded else _photograph(rgb, geometry)
+
     return picture._replace(
-        given=_photograph(picture.given, geometry),
-        target=target.take(rows, 0).take(columns, 1) if label else _photograph(target, geometry),
+        given=fitted(picture.given, drawn_input),
+        target=fitted(picture.target, label),
         valid=picture.valid.take(rows, 0).take(columns, 1),
     )
 

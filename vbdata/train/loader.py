@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vbdata.core.reversal import is_reversed
 from vbdata.train.config import Config
 from vbdata.train.data import Corpus, Ints, Picture, fit
 from vbdata.train.sampling import Draws, Sampler, Step, draws
@@ -77,7 +78,9 @@ class Loader:
         self.config, self.corpus, self.sampler = config, corpus, sampler
         tasks = corpus.tasks
         self.task = np.array([tasks.index(task) for _, task in corpus.cells], np.int64)[corpus.cell]
-        self.vision = np.array([task not in config.loss.generative for task in tasks])
+        # the other way round a photograph is painted: generative, from an input that is a label
+        self.backward = np.array([is_reversed(task) for task in tasks])
+        self.vision = ~self.backward & [task not in config.loss.generative for task in tasks]
         share = config.batch // size
         self.slots = np.arange(rank * share, (rank + 1) * share)
         self._micro = config.run.micro or share
@@ -129,8 +132,8 @@ class Loader:
 
     def fitted(self, row: int, width: int, height: int) -> Picture:
         """Read and decode a row of the corpus, scaled and cropped to a size. Raises BuildError."""
-        label = bool(self.vision[self.task[row]])
-        return fit(self.corpus.picture(row), width, height, label)
+        label, coded = (bool(kind[self.task[row]]) for kind in (self.vision, self.backward))
+        return fit(self.corpus.picture(row), width, height, label, coded)
 
     def cuts(self) -> list[Ints]:
         """Return the slots of each micro-batch."""

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vbdata.core import images, members
+from vbdata.core.reversal import forward_name, is_reversed
 from vbdata.errors import BuildError, choices
 from vbdata.manifest.browse import Browser, Picked, browsing
-from vbdata.manifest.drawn import decoded, drawn
+from vbdata.manifest.drawn import decoded_part, drawn
 from vbdata.planning.mixture import apportion
 from vbdata.storage.folder import Folder
 from vbdata.view.keys import Key, key_of
@@ -89,11 +90,13 @@ def _row(one: Picked, parts: Mapping[str, bytes]) -> Image.Image:
         images.decode_rgb(parts[members.named(parts, role)])
         for role in (members.INPUT, members.TARGET)
     )
-    label = decoded(target, row["task"], params)
+    label, backward = decoded_part(row["task"], params, given, target), is_reversed(row["task"])
+    photograph = target if backward else given
     is_map = not isinstance(label, np.ndarray)
-    shown = [given, target, *([drawn(label, given)] if is_map else [])]
-    tiles = [_tile(pixels, sharp=is_map and k == 1) for k, pixels in enumerate(shown)]
-    key = key_of(label, row["task"], params)
+    shown = [given, target, *([drawn(label, photograph)] if is_map else [])]
+    coded = 0 if backward else 1
+    tiles = [_tile(pixels, sharp=is_map and k == coded) for k, pixels in enumerate(shown)]
+    key = key_of(label, forward_name(row["task"]), params)
     words = textwrap.wrap(row["instruction"], LETTERS)
     room = max(4, (CELL_HEIGHT - 40 - _key_height(key)) // 16)
     words = [*words[: room - 1], words[room - 1] + " ..."] if len(words) > room else words

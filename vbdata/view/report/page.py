@@ -16,6 +16,7 @@ from markupsafe import escape
 from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.png import encode_png
+from vbdata.core.reversal import forward_name
 from vbdata.core.types import Cell
 from vbdata.errors import BadSample
 from vbdata.evaluation.predictions import PredictionFolder
@@ -205,7 +206,7 @@ def _shown(sample: Opened, made: list[Tile]) -> Shown:
     key = (
         Key()
         if sample.label is None
-        else key_of(sample.label, row["task"], json.loads(row["params"]))
+        else key_of(sample.label, forward_name(row["task"]), json.loads(row["params"]))
     )
     strip = (
         "" if key.strip is None else data_uri("png", encode_png(np.ascontiguousarray(key.strip)))

@@ -18,9 +18,10 @@ import simplejpeg
 from vbdata import plugins
 from vbdata.core import images, members
 from vbdata.core.png import encode_png
+from vbdata.core.reversal import is_reversed
 from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import BadSample, BuildError
-from vbdata.manifest.drawn import decoded, drawn
+from vbdata.manifest.drawn import decoded, decoded_part, drawn
 from vbdata.manifest.sample import target_of
 from vbdata.view.report.charts import data_uri
 from vbdata.view.report.measures import Mask
@@ -48,8 +49,9 @@ class Opened:
     """A decoded sample.
 
     row: of the manifest; given: the input image, uint8 RGB [H, W, 3]; target: uint8 RGB [H, W, 3];
-    valid: bool[H, W]; label: what the task's decoder reads in the target, None if the task is not
-    installed; references: further pictures that the prompt refers to, of sizes of their own.
+    valid: bool[H, W]; label: what the task's decoder reads in the target, or in the input of the
+    other way round, None if the task is not installed; references: further pictures that the prompt
+    refers to, of sizes of their own.
     """
 
     row: Mapping[str, Any]
@@ -75,7 +77,8 @@ def open_sample(row: Mapping[str, Any], parts: Mapping[str, bytes]) -> Opened:
     if given.shape[1::-1] != size:
         raise BuildError(f"{row['key']}: its images are not of its size; run vbdata verify")
     known = plugins.usable(plugins.TASKS, row["task"]) is not None
-    label = decoded(target, row["task"], json.loads(row["params"])) if known else None
+    params = json.loads(row["params"])
+    label = decoded_part(row["task"], params, given, target) if known else None
     return Opened(row, given, target, valid, label, further)
 
 
@@ -88,14 +91,16 @@ def tiles(
     label; of an answer, uint8 RGB [H, W, 3], the same two.
     """
     is_map = sample.label is None or isinstance(sample.label, Depth | Normals | Segments)
-    shown = [("input", sample.given, False)]
+    backward = is_reversed(sample.row["task"])
+    photograph = sample.target if backward else sample.given
+    shown = [("input", sample.given, is_map and backward)]
     shown += [(f"reference {n}", rgb, False) for n, rgb in enumerate(sample.references, 1)]
-    shown.append(("target", sample.target, is_map))
+    shown.append(("target", sample.target, is_map and not backward))
     if sample.label is not None and is_map:
-        shown.append(("decoded", drawn(sample.label, sample.given), False))
+        shown.append(("decoded", drawn(sample.label, photograph), False))
     if answer is not None:
-        shown.append(("answer", answer, is_map))
-        if sample.label is not None and is_map:
+        shown.append(("answer", answer, is_map and not backward))
+        if sample.label is not None and is_map and not backward:
             label = decoded(answer, sample.row["task"], json.loads(sample.row["params"]))
             under = np.asarray(cv2.resize(sample.given, answer.shape[1::-1]), np.uint8)
             shown.append(("decoded answer", drawn(label, under), False))
