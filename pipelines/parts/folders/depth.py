@@ -32,11 +32,12 @@ class Coding:
     """What stored numbers mean.
 
     scale: stored units a metre, a pixel of disparity, or a 1/metre; kind: one of KINDS; invalid,
-    sky: stored values; most: metres above which depth is not valid, sky_from: metres from which on
-    it is the sky, 0 for no limit; baseline: in metres; dataset, channels: where the numbers are in
-    an HDF5, NPZ or EXR; resize: whether a map of another size than the picture shows the same view;
-    bits: whether integers are the bits of floats (see `_floats`); step: of a finer map, which rows
-    and columns count, 2 for every second from the first on, 0 for all.
+    sky: stored values; most: metres above which depth is not valid, sky_from: metres, of a ray
+    along it, from which on it is the sky, 0 for no limit; baseline: in metres; dataset, channels:
+    where the numbers are in an HDF5, NPZ, MAT or EXR; resize: whether a map of another size than
+    the picture shows the same view; bits: whether integers are the bits of floats (see `_floats`);
+    step: of a finer map, which rows and columns count, 2 for every second from the first on, 0 for
+    all.
     """
 
     scale: float
@@ -126,20 +127,21 @@ def metric(
     missing = _any_of(values, coding.invalid)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scaled = values.astype(np.float64) / coding.scale
+        away = scaled
         if coding.kind == "ray":
             assert camera is not None  # options ask for it
-            scaled /= lengths(camera, *values.shape)
+            scaled = away / lengths(camera, *values.shape)
         elif coding.kind == "disparity":
             assert camera is not None
-            scaled = camera[0] * coding.baseline / scaled
+            away = scaled = camera[0] * coding.baseline / scaled
         elif coding.kind == "inverse":
-            scaled = 1 / scaled
+            away = scaled = 1 / scaled
         metres = scaled.astype(np.float32)
         known = np.isfinite(metres) & (metres > 0) & ~missing
         if coding.most:
             known &= scaled <= coding.most
         if coding.sky_from:
-            sky |= (scaled >= coding.sky_from) & ~missing
+            sky |= (away >= coding.sky_from) & ~missing
     metres = np.where(known, metres, np.float32(0))
     metres[sky] = np.inf
     return metres, known | sky
