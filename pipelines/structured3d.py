@@ -1,4 +1,4 @@
-"""Structured3D: rendered rooms of 3,500 designed homes, with depth, normals and 40 classes.
+"""Structured3D: rendered rooms of 3,500 designed homes: depth, normals, albedo, 40 classes.
 
 Licence: its own terms, agreed to by a form: research only [inferred]. Layout, below Structured3D/
 or not, ROOM and VIEW being numbers, {full,empty} the furniture:
@@ -6,6 +6,7 @@ or not, ROOM and VIEW being numbers, {full,empty} the furniture:
     scene_00000/2D_rendering/ROOM/perspective/full/VIEW/rgb_rawlight.png      1280 x 720
     .../depth.png            uint16, millimetres, planar z [inferred], 0 = none
     .../normal.png           8 bits, v = 128 (1 + n)
+    .../albedo.png           8 bits, RGB
     .../semantic.png         8 bits, NYU40, 0 = none
     .../instance.png         uint16, 65535 = background; of full alone
     .../camera_pose.txt      eye, view direction, up, half angles of view across and down, 1
@@ -14,7 +15,8 @@ or not, ROOM and VIEW being numbers, {full,empty} the furniture:
   the view, G up, and B follows in a left-handed system (issue #61), so [forward, up, left] is the
   default of the option `frame`. `vbdata doctor` compares with depth in all 48 ways; where another
   fits, set it.
-- A window shows nothing behind it: no depth. None of it is known to be the sky.
+- A window shows nothing behind it: no depth, and so no albedo. None of it is known to be the sky.
+- Albedo is on the curve of sRGB, as the pictures are [inferred].
 - Depth and normals were smoothed as pictures are, so edges have values between two surfaces
   (issue #11).
 - Camera: fx = width / 2 / tan of the half angle, its centre that of the picture.
@@ -40,23 +42,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from vbdata.core.types import Download, Entry, Official, Sample, Segments
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import depth_rules, maps, records, rendered
+from .parts import depth_rules, records, rendered
+from .parts import structured3d as maps
 from .parts.folders import cameras, normals
 from .parts.folders import doubts as checks
-from .parts.hypersim import segments as nyu40
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 LICENSE = "Structured3D Terms of Use"
 HOMEPAGE = "https://structured3d-dataset.org"
-LABELS = ("depth", "normals", "segments")
-FILES = {"segments": ("semantic", "instance")}
+LABELS = ("depth", "normals", "albedo", "segments")
+FILES = {"albedo": ("albedo", "depth"), "segments": ("semantic", "instance")}
 SPLITS = {"train": (0, 2999), "val": (3000, 3249), "test": (3250, 3499), "all": (0, 3499)}
 HOLDOUTS: Mapping[str, Mapping[str, Any]] = {
     f"structured3d-{split}": {"split": split} for split in ("val", "test")
@@ -74,15 +74,18 @@ LAYOUT = {  # what there must be
 }
 PATTERNS = LAYOUT | {
     "normals": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}normal\.png"),
+    "albedo": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}albedo\.png"),
     "semantic": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}semantic\.png"),
     "instance": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}instance\.png"),
     "pose": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}camera_pose\.txt"),
 }
-NAMES = {"image": "rgb_rawlight.png", "depth": "depth.png", "normals": "normal.png"}
+NAMES = {
+    **{"image": "rgb_rawlight.png", "depth": "depth.png", "normals": "normal.png"},
+    **{"albedo": "albedo.png"},
+}
 LABELLED = {"semantic": "semantic.png", "instance": "instance.png"}
 DEPTH = {"scale": 1000.0, "kind": "z", "invalid": [0]}
 FRAME = ("forward", "up", "left")
-BACKGROUND = 65535  # of instances
 STORED = {
     "depth": "z [inferred]",
     "unit": "mm",
@@ -118,7 +121,11 @@ def index(
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the picture's file as they are, and its labels. Raises BadSample."""
-    return rendered.load(root, entry, kinds, segments=_segments)
+    geometric = [kind for kind in kinds if kind != "albedo"]
+    found = rendered.load(root, entry, geometric, segments=maps.segments)
+    if len(geometric) == len(kinds):
+        return found
+    return replace(found, labels={**found.labels, "albedo": maps.albedo(root, entry, DEPTH)})
 
 
 def official(
@@ -196,7 +203,7 @@ def _entry(frame: rendered.Frame, segments: bool, sizes: dict[str, int]) -> Entr
     labelled = segments and furniture == "full"
     names = {**NAMES, **(LABELLED if labelled else {}), "pose": "camera_pose.txt"}
     expected = {role: f"{above}/{name}" for role, name in names.items()}
-    labels = LABELS if labelled else LABELS[:2]
+    labels = LABELS if labelled else LABELS[:3]
     name = f"{scene}/{room}/{furniture}/{view}"
     return rendered.entry(name, f"structured3d:{scene}", LICENSE, labels, frame, sizes, expected)
 
@@ -216,23 +223,7 @@ def _described(root: Root, entry: Entry, axes: tuple[str, str, str]) -> Entry:
     files = {role: each for role, each in entry.files.items() if role != "pose"}
     entry = replace(entry, files=files)
     if "segments" in entry.labels:
-        entry = replace(entry, classes=nyu40.facts(_partition(root, entry)))
+        entry = replace(entry, classes=maps.facts(root, entry))
     vectors = {"frame": list(axes), "coding": "png128"}
     camera = cameras.checked(numbers, path)
     return rendered.coded(entry, camera, depth=DEPTH, normals=vectors)
-
-
-def _partition(root: Root, entry: Entry) -> nyu40.Partition:
-    """The segments of a view's two maps. Raises BadSample."""
-    kind: Any = maps.grey(root, entry, "semantic", np.uint8).astype(np.int32)
-    number: Any = maps.grey(root, entry, "instance", np.uint16).astype(np.int32)
-    paths = entry.files["semantic"].path, entry.files["instance"].path
-    for each, path in zip((kind, number), paths, strict=True):
-        records.check_size(each.shape, entry, path)
-    kind[kind == 0] = nyu40.NOBODY
-    number = np.where(number == BACKGROUND, nyu40.NOBODY, number + 1)
-    return nyu40.partition(kind, number, paths)
-
-
-def _segments(root: Root, entry: Entry) -> Segments:
-    return nyu40.segments(_partition(root, entry))
