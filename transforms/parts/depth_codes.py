@@ -28,6 +28,7 @@ from vbdata.core import compiled
 from vbdata.core.arrays import Array, look_up, namespace, placed
 
 from .colours import packed_of, rgb_table
+from .exact import float32_thresholds
 from .palettes import PALETTES, Palette
 
 BLOCK = 1 << 16  # pixels at a time, so that intermediate values stay in the cache
@@ -108,8 +109,7 @@ def thresholds(codes: int, lambda_: str, c: str) -> tuple[NDArray[np.float32], N
         steps = Decimal(2 * (codes - 1))
         cuts = [_metres((2 * k + 1) / steps, lam, scale) for k in range(codes - 1)]
         depths = [float(_metres(2 * k / steps, lam, scale)) for k in range(codes - 1)]
-    at_least = np.array([_float32_at_least(cut) for cut in cuts], np.float32)
-    return at_least, np.array([*depths, np.inf]).astype(np.float32)
+    return float32_thresholds(cuts), np.array([*depths, np.inf]).astype(np.float32)
 
 
 def position(metres: Array, table: Tables) -> Array:
@@ -272,9 +272,3 @@ def _metres(f: Decimal, lam: Decimal, scale: Decimal) -> Decimal:
     if lam == -3:  # the usual one, as a square root, which is ten times as fast
         return abs(lam * scale * (1 - 1 / (1 - f).sqrt()))
     return abs(lam * scale * (1 - (1 - f) ** (1 / (lam + 1))))
-
-
-def _float32_at_least(value: Decimal) -> np.float32:
-    """The smallest float32 that is not below an exact value."""
-    near = np.float32(float(value))
-    return near if Decimal(float(near)) >= value else np.nextafter(near, np.float32(np.inf))

@@ -1,0 +1,107 @@
+"""Linear light as 8-bit RGB, and back, by a curve: what albedo and shading share.
+
+    code = round(255 c),  c = (x / top)^(1 / g), clipped to [0, 1];     x = top (code / 255)^g
+
+with a decimal g, 1 for no curve; or the curve of sRGB (IEC 61966-2-1), named "srgb":
+
+    x / top = c / 12.92 below c = 0.04045, else ((c + 0.055) / 1.055)^2.4
+
+Powers round differently on every processor, so none is taken of a pixel: the thresholds between the
+codes and the numbers of the codes are computed once to 30 digits, and compared.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from decimal import Decimal, localcontext
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.core.arrays import Array, look_up, namespace, place, placed
+from vbdata.core.types import Linear
+
+from .exact import float32_thresholds
+
+SRGB = "srgb"
+GAMMA = "2.2"
+
+
+def check(curve: str) -> None:
+    """Raise ValueError unless a curve is "srgb" or a decimal from 0.1 to 10."""
+    try:
+        good = curve == SRGB or Decimal("0.1") <= Decimal(str(curve)) <= 10
+    except ArithmeticError:
+        good = False
+    if not good:
+        raise ValueError(f"curve is {SRGB} or a gamma from 0.1 to 10, got {curve!r:.40}")
+
+
+def encode(label: Linear, curve: str, top: str) -> Array:
+    """Draw linear light as uint8 RGB [..., H, W, 3], black where it is not valid.
+
+    top: what code 255 stands for, a decimal; what is larger is clipped.
+    """
+    xp = namespace(label.rgb)
+    values = xp.where(label.valid[..., None, :, :], label.rgb, 0.0)
+    channels = xp.stack([values[..., k, :, :] for k in range(3)], -1)
+    cuts = placed(tables(curve, top)[0], place(label.rgb))
+    codes = xp.searchsorted(cuts, channels, side="right")
+    return xp.asarray(codes, dtype=xp.uint8)
+
+
+def decode(rgb: Array, curve: str, top: str) -> Linear:
+    """Linear light, float32[..., 3, H, W], from uint8 RGB [..., H, W, 3]; all of it is valid."""
+    xp = namespace(rgb)
+    numbers = look_up(placed(tables(curve, top)[1], place(rgb)), xp.asarray(rgb, dtype=xp.int64))
+    valid = xp.ones(rgb.shape[:-1], dtype=xp.bool, device=rgb.device)
+    return Linear(rgb=xp.moveaxis(numbers, -1, -3), valid=valid)
+
+
+def error(label: Linear, rgb: Array, curve: str, top: str) -> float:
+    """The largest error of a drawn label, in code steps of a channel; rounding makes up to 0.5.
+
+    inf if a pixel that is not valid is not black.
+    """
+    xp = namespace(rgb)
+    if bool((rgb[~label.valid] != 0).any()):
+        return math.inf
+    share = xp.asarray(label.rgb, dtype=xp.float64) / float(top)
+    share = xp.clip(xp.where(label.valid[..., None, :, :], share, 0.0), 0.0, 1.0)
+    if curve == SRGB:
+        bent = xp.where(share <= 0.0031308, share * 12.92, 1.055 * share ** (1 / 2.4) - 0.055)
+    else:
+        bent = share ** (1 / float(curve))
+    return float(abs(255 * xp.moveaxis(bent, -3, -1) - rgb).max())
+
+
+@functools.lru_cache(maxsize=64)
+def tables(curve: str, top: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The ascending thresholds between the codes, float32[255], and their numbers, float32[256]."""
+    cuts, numbers = _shares(curve)
+    with localcontext() as context:
+        context.prec = 30
+        most = Decimal(top)
+        scaled = np.array([float(share * most) for share in numbers], np.float32)
+        return float32_thresholds(share * most for share in cuts), scaled
+
+
+@functools.cache
+def _shares(curve: str) -> tuple[list[Decimal], list[Decimal]]:
+    with localcontext() as context:
+        context.prec = 30
+        cuts = [_linear(Decimal(2 * k + 1) / 510, curve) for k in range(255)]
+        return cuts, [_linear(Decimal(k) / 255, curve) for k in range(256)]
+
+
+def _linear(c: Decimal, curve: str) -> Decimal:
+    """The share of `top` that a colour's channel c, from 0 to 1, stands for."""
+    if curve != SRGB:
+        return c ** Decimal(curve)
+    low = c <= Decimal("0.04045")
+    return (
+        c / Decimal("12.92")
+        if low
+        else ((c + Decimal("0.055")) / Decimal("1.055")) ** Decimal("2.4")
+    )
