@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from vbdata.core.rng import Stream
 
+from . import exr
 from .balls import Still, still
 
 WIDTH, HEIGHT = 64, 48
@@ -69,7 +69,7 @@ def _stored(part: str, shot: Still) -> tuple[str, bytes]:
     if part in ("ibims", "sintel"):
         loud = outward * np.where(shot.ids == 2, 1.2, 1.0)[..., None]
         loud[-1, -1] = np.nan
-        return "exr", _exr(loud.astype(np.float32))
+        return "exr", exr.written(dict(zip("RGB", np.moveaxis(loud, -1, 0), strict=True)))
     top, bottom, left, right = BOX
     inside = outward[top : bottom + 1, left : right + 1] * (-1, -1, 1)
     value = {"min_y": top, "max_y": bottom, "min_x": left, "max_x": right, "normal": inside}
@@ -81,41 +81,6 @@ def _png(vectors: NDArray[np.float64], kind: type[np.unsignedinteger]) -> bytes:
     stored = np.floor((vectors + 1) / 2 * most + 0.5).astype(kind)
     stored[~vectors.any(-1)] = 0
     return bytes(cv2.imencode(".png", np.ascontiguousarray(stored[..., ::-1]))[1].tobytes())
-
-
-def _exr(vectors: NDArray[np.float32]) -> bytes:
-    """An OpenEXR file of x, y, z as R, G, B: float32, uncompressed, a row a block.
-
-    Written here, as the package that reads it is optional. Source: OpenEXR file layout.
-    """
-    height, width, _ = vectors.shape
-    names = "BGR"  # channels stand in the order of their names
-
-    def said(name: str, kind: str, value: bytes) -> bytes:
-        return f"{name}\0{kind}\0".encode() + struct.pack("<i", len(value)) + value
-
-    channels = b"".join(f"{n}\0".encode() + struct.pack("<iIii", 2, 0, 1, 1) for n in names)
-    window = struct.pack("<4i", 0, 0, width - 1, height - 1)
-    head = struct.pack("<2I", 20000630, 2) + b"".join(
-        (
-            said("channels", "chlist", channels + b"\0"),
-            said("compression", "compression", b"\0"),
-            said("dataWindow", "box2i", window),
-            said("displayWindow", "box2i", window),
-            said("lineOrder", "lineOrder", b"\0"),
-            said("pixelAspectRatio", "float", struct.pack("<f", 1)),
-            said("screenWindowCenter", "v2f", struct.pack("<2f", 0, 0)),
-            said("screenWindowWidth", "float", struct.pack("<f", 1)),
-            b"\0",
-        )
-    )
-    size = len(names) * width * 4
-    first = len(head) + 8 * height
-    places = (first + row * (size + 8) for row in range(height))
-    table = b"".join(struct.pack("<Q", place) for place in places)
-    planes = vectors[..., ::-1].transpose(0, 2, 1).astype("<f4")  # a row's B, its G, its R
-    rows = (struct.pack("<2i", row, size) + planes[row].tobytes() for row in range(height))
-    return head + table + b"".join(rows)
 
 
 def _put(stem: Path, suffix: str, data: bytes) -> None:

@@ -32,3 +32,4 @@ NAMED = (
 IGNORED = frozenset((*range(FIRST), 9, 10, 14, 15, 16, 18, 29, 30))  # label ids: ignoreInEval
 EVALUATED = tuple(VOID if label in IGNORED else kind for label, kind in enumerate(NAMED))
 TRAIN_IDS = frozenset((*range(19), 255))
+TRAINED = tuple(kind for label, kind in enumerate(NAMED) if label not in IGNORED)  # by train id

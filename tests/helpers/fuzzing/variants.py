@@ -30,6 +30,7 @@ class Variant:
 
 
 VARIANTS: dict[str, tuple[Variant, ...]] = {
+    "ade20k": (Variant(), Variant({"level": "parts"}, {"release": "full"})),
     "captioned": tuple(
         Variant(written={"layout": layout, "frames": 5})
         for layout in ("pairs", "metadata", "csv", "tars", "parquet")
@@ -78,6 +79,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     ),
     "reasonseg": (Variant(), Variant({"split": "test"})),
     "saco": (Variant(), Variant({"subset": "sa1b"})),
+    "tartanair": (Variant(), Variant({"release": "v2"})),
     "triplets": (Variant(), Variant(written={"tars": True})),
     "vkitti2": (Variant({"variations": ["clone", "fog"]}), Variant({"classes": "all"})),
 }
