@@ -34,6 +34,7 @@ WHAT = "COCO annotations"
 HELD = (
     1 << 29
 )  # bytes of a file up to which all of it is held in memory; COCO's have 470 MB at most
+MOST_WHOLE = 1 << 31  # bytes of a file that only Python's json reads, in tenfold the memory
 COMMONS = re.compile(r"https?://creativecommons\.org/licenses/([a-z-]+)/([0-9.]+)")
 
 
@@ -173,6 +174,8 @@ def _text(root: Root, path: str) -> Text:
 
 def _parsed_whole(text: Text, path: str) -> tuple[Text, dict[str, Any], Annotations]:
     """What `_parsed` returns, of whatever Python's json reads. Raises SourceError."""
+    if text.size > MOST_WHOLE:
+        raise _unreadable(path, ValueError(f"{text.size} bytes, and not of COCO's plain form"))
     try:
         whole = json_text.decode(text.read(0, text.size))
         top = json_text.parse(whole, "annotations", KEPT, wrong_mask)
