@@ -96,7 +96,9 @@ def slots(task: str, rng: Stream) -> dict[str, str]:
     values = {
         "legend": lambda: colours.say_legend(legend, style, rng),
         "background": lambda: phrase(task, "backgrounds", rng.choice(("black", "unsaid")), rng),
-        "scale": lambda: phrase(task, "scales", rng.choice(PALETTES), rng),
+        "scale": lambda: phrase(
+            task, "scales", rng.choice([*wording(task).phrases["scales"]]), rng
+        ),
         "plural": lambda: plural(rng.choice(THINGS)),
         "pairs": lambda: series(pairs),
         "instruction": lambda: sentence(rng.choice(INSTRUCTIONS)),

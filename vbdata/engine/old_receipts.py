@@ -23,7 +23,7 @@ from vbdata.errors import BadSample, BuildError
 from vbdata.jobs.origin import draw_word, origin_word
 from vbdata.layout import RECEIPTS, offsets_path
 from vbdata.machine.environment import environment
-from vbdata.shard.reuse import content_sha256
+from vbdata.shard.reuse import content_sha256, split_measured
 from vbdata.shard.tar_read import parse_offsets
 from vbdata.storage.folder import Folder
 
@@ -42,6 +42,7 @@ TABLE = pa.schema(
         ("key", pa.string()),
         ("offset", pa.int64()),
         ("size", pa.int64()),
+        ("measured", pa.string()),
         ("pictures_sha256", pa.string()),
         ("raw_sha256", pa.string()),
         ("reads", pa.string()),
@@ -130,6 +131,7 @@ def _checked(folder: Folder, file: FileRef) -> tuple[pa.RecordBatch, Words]:
         {
             **sample.model_dump(exclude={"source", "seed", "pass_", "params", "origin_sha256"}),
             "content": content_sha256(sample.origin_sha256, sample.params),
+            "measured": split_measured(sample.params)[1],
             "folder": folder.url,
             "tar": receipt.tar,
             "offset": start,
