@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from collections.abc import Callable
 from typing import Annotated
 
@@ -25,6 +27,8 @@ from vbdata.cli.report import report, show, stats
 from vbdata.cli.schema import schema
 from vbdata.cli.train import train
 from vbdata.cli.verify import verify
+
+atexit.register(gc.freeze)  # or Python looks through every object, to end right after it
 
 app = typer.Typer(
     name="vbdata",

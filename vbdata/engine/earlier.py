@@ -13,19 +13,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vbdata.engine.old_receipts import TABLE, Words, batches
 from vbdata.errors import RecipeError
 from vbdata.jobs.job import ShardSpec
 from vbdata.jobs.origin import origin_word
 from vbdata.layout import MANIFEST, RECIPE
 from vbdata.shard.reuse import REUSED, Old
 from vbdata.storage.folder import Folder
+
+if TYPE_CHECKING:
+    from vbdata.engine.old_receipts import Words
 
 MOST = 16  # samples of one origin that a spec gets, besides those of its own draws
 
@@ -134,6 +136,8 @@ def opened(urls: Sequence[str]) -> Iterator[Library]:
 
     Raises BuildError if one cannot be listed.
     """
+    from vbdata.engine.old_receipts import TABLE, batches  # its models take a while to make
+
     tally: dict[str, Counter[str]] = {url: Counter() for url in urls}
     words = [np.empty(0, np.uint64)]
     with TemporaryDirectory(prefix="vbdata-") as temporary:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vbdata.core import compiled
 from vbdata.jobs.job import Job, ShardReport
-from vbdata.machine.process import one_thread
+from vbdata.machine.process import one_thread, settled
 from vbdata.run.attempt import build_or_blame, cause
 from vbdata.run.attempts import Attempts
 from vbdata.run.events import Done, Event, Events, Failed, Retried, Started, Todo
@@ -26,14 +26,15 @@ def run_local(todo: Todo, out: Folder, device: str = "cpu") -> Events:
         yield Started(slow=compiled.missing())
         todo.context.warm()
     note, poison = InWork(out), PoisonRecords(todo.record)
-    for number in todo.numbers:
-        spec = todo.spec(number)
-        with note.noted(spec.digest):
-            guarded = spec.digest == note.left or poison.may_hold(spec)
-            for event in _attempts(todo.context.checked(spec), out, device, guarded=guarded):
-                if isinstance(event, Done):
-                    poison.learn(event.report)
-                yield event
+    with settled():
+        for number in todo.numbers:
+            spec = todo.spec(number)
+            with note.noted(spec.digest):
+                guarded = spec.digest == note.left or poison.may_hold(spec)
+                for event in _attempts(todo.context.checked(spec), out, device, guarded=guarded):
+                    if isinstance(event, Done):
+                        poison.learn(event.report)
+                    yield event
 
 
 def _attempts(job: Job, out: Folder, device: str, *, guarded: bool) -> Iterator[Event]:

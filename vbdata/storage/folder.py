@@ -11,32 +11,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import get_ident
+from types import ModuleType
 from typing import Any, BinaryIO
-
-from fsspec.implementations.local import LocalFileSystem
 
 from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
-from vbdata.storage import remote
 from vbdata.storage.filesystems import (
     ABSENT,
     as_text,
-    connect,
     list_folder,
     naming_full_disk,
     open_regular,
     plain_errors,
     read_regular,
-    version,
     walk,
 )
-from vbdata.storage.remote import MAX_FILE
-from vbdata.storage.root import AHEAD, Holder, Root, absent, clutter, safe
+from vbdata.storage.root import AHEAD, MAX_FILE, Holder, Root, absent, clutter, safe
 from vbdata.storage.secrets import refuse_keys
 
 __all__ = ["AHEAD", "MAX_FILE", "Folder", "Root", "absent", "safe"]
 
 FETCHED = 8 << 20  # bytes of a remote file that are copied at once
+
+
+def _remote() -> ModuleType:
+    """What a folder elsewhere needs, and fsspec with it: no build on the disk loads that."""
+    from vbdata.storage import remote
+
+    return remote
+
+
+def _connected(url: str) -> tuple[Any, str]:
+    """As vbdata.storage.connected.connect."""
+    from vbdata.storage.connected import connect
+
+    return connect(url)
 
 
 def _whole(file: BinaryIO, path: str) -> bytes:
@@ -64,19 +73,23 @@ class Folder(Holder):
     @property
     def fs(self) -> Any:
         """The fsspec filesystem (instances are cached by fsspec)."""
-        return connect(self.url)[0]
+        return _connected(self.url)[0]
 
     @property
     def base(self) -> str:
         """The folder's path inside its filesystem."""
         if "://" not in self.url:
             return self.url.replace(os.sep, "/").rstrip("/")
-        return str(connect(self.url)[1]).rstrip("/")
+        return str(_connected(self.url)[1]).rstrip("/")
 
     @property
     def local(self) -> bool:
         """Whether the folder is on this machine's disk."""
-        return "://" not in self.url or isinstance(self.fs, LocalFileSystem)
+        if "://" not in self.url:
+            return True
+        from fsspec.implementations.local import LocalFileSystem
+
+        return isinstance(self.fs, LocalFileSystem)
 
     def full_path(self, path: str) -> str:
         """The path in the filesystem of a file or folder below this one; "": of the folder itself.
@@ -89,12 +102,12 @@ class Folder(Holder):
         """Whether a file or folder is there."""
         if self.local:
             return os.path.exists(self.full_path(path))
-        return remote.info(self.url, self.fs, self.full_path(path)) is not None
+        return _remote().info(self.url, self.fs, self.full_path(path)) is not None
 
     def size(self, path: str) -> int:
         """Bytes of a file, -1 if it is not there. "": of the URL itself, if that is a file."""
         if not self.local:
-            return remote.size(self.url, self.fs, self.full_path(path))
+            return _remote().size(self.url, self.fs, self.full_path(path))
         try:
             with plain_errors(self.url):
                 status = os.stat(self.full_path(path))
@@ -115,8 +128,10 @@ class Folder(Holder):
                 return f"{os.path.realpath(full)}|{status.st_size}|{status.st_mtime_ns}"
         except ABSENT as err:
             raise absent(path) from err
+        from vbdata.storage.connected import version
+
         fs = self.fs
-        if (info := remote.info(self.url, fs, full)) is None:
+        if (info := _remote().info(self.url, fs, full)) is None:
             raise absent(path)
         with plain_errors(self.url):
             state = version(info) or fs.ukey(full)
@@ -132,7 +147,7 @@ class Folder(Holder):
             if self.local:
                 with open_regular(self.full_path(path)) as file:
                     return _whole(file, path)
-            return remote.fetch(self.url, self.fs, self.full_path(path))
+            return _remote().fetch(self.url, self.fs, self.full_path(path))
         except ABSENT as err:
             raise absent(path) from err
         except OverflowError as err:
@@ -147,7 +162,7 @@ class Folder(Holder):
             return b""
         try:
             if not self.local:
-                return remote.fetch(self.url, self.fs, self.full_path(path), offset, size)
+                return _remote().fetch(self.url, self.fs, self.full_path(path), offset, size)
             return read_regular(self.full_path(path), offset, size)
         except ABSENT as err:
             raise absent(path) from err
@@ -183,7 +198,7 @@ class Folder(Holder):
             cut = len(as_text(self.base)) + 1
             listed = ((as_text(path)[cut:], size, "") for path, size in walk(top))
         else:
-            entries = remote.list_below(self.url, self.fs, top, deep=True)
+            entries = _remote().list_below(self.url, self.fs, top, deep=True)
             listed = ((each.path[cut:], each.size, each.tag) for each in entries)
         return (file for file in listed if not clutter(file[0]))
 
@@ -198,7 +213,7 @@ class Folder(Holder):
             if self.local:
                 names = {as_text(name): is_folder for name, is_folder in list_folder(top).items()}
             else:
-                entries = remote.list_below(self.url, self.fs, top, deep=False)
+                entries = _remote().list_below(self.url, self.fs, top, deep=False)
                 names = {each.path.rpartition("/")[2]: each.size < 0 for each in entries}
         except ABSENT:
             return {}
@@ -230,7 +245,7 @@ class Folder(Holder):
     def write(self, path: str, data: bytes) -> None:
         """Replace a file as a whole: a reader sees the old bytes or the new ones."""
         if not self.local:
-            remote.send(self.url, self.fs, self.full_path(path), data)
+            _remote().send(self.url, self.fs, self.full_path(path), data)
             return
         with self._part(path) as part:
             part.write_bytes(data)
@@ -238,7 +253,7 @@ class Folder(Holder):
     def copy(self, local_file: Path, path: str) -> None:
         """Copy a local file here; a reader sees all of it or nothing."""
         if not self.local:
-            remote.send(self.url, self.fs, self.full_path(path), local_file)
+            _remote().send(self.url, self.fs, self.full_path(path), local_file)
             return
         with self._part(path) as part:
             shutil.copyfile(local_file, part)
@@ -278,22 +293,22 @@ class Folder(Holder):
     def move(self, old: str, new: str) -> None:
         """Rename a file inside the folder."""
         if not self.local:
-            remote.move(self.url, self.fs, self.full_path(old), self.full_path(new))
+            _remote().move(self.url, self.fs, self.full_path(old), self.full_path(new))
             return
         Path(self.full_path(new)).parent.mkdir(parents=True, exist_ok=True)
         with plain_errors(self.url):
-            self.fs.mv(self.full_path(old), self.full_path(new))
+            shutil.move(self.full_path(old), self.full_path(new))
 
     def remove(self, path: str) -> None:
         """Delete a file if it is there."""
         if self.local:
             Path(self.full_path(path)).unlink(missing_ok=True)
         else:
-            remote.remove(self.url, self.fs, self.full_path(path))
+            _remote().remove(self.url, self.fs, self.full_path(path))
 
     def abort_uploads(self) -> int:
         """Abort uploads to a store that killed processes left; return how many there were.
 
         Raises OSError if the store does not list them.
         """
-        return 0 if self.local else remote.abort_uploads(self.url, self.fs, self.base)
+        return 0 if self.local else _remote().abort_uploads(self.url, self.fs, self.base)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from vbdata.storage import gs, gs_upload, s3, s3_upload
-from vbdata.storage.filesystems import ABSENT, call_retried, plain_errors
+from vbdata.storage.connected import call_retried
+from vbdata.storage.filesystems import ABSENT, plain_errors
 from vbdata.storage.retry import IncompleteResponse, call, limit_s, with_retries
+from vbdata.storage.root import MAX_FILE
 from vbdata.storage.told import UNKNOWN, Listed, told
 
-MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
 WHOLE = 64 << 20  # bytes for which a call has time that reads a whole file
 LIST_S = 900.0  # seconds that one listing may take
 

@@ -22,6 +22,7 @@ from vbdata.errors import BadSample
 from vbdata.machine.hashing import file_sha256
 from vbdata.storage.streams import Window
 
+MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
 AHEAD = 1 << 20  # bytes that a stream over the network fetches at once
 PIECE = 1 << 20  # bytes that are copied at once
 CLUTTER = re.compile(

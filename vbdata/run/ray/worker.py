@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -61,6 +62,7 @@ class Worker:
         context.warm()
         self._out, self._device, self._context = Folder(out), device, context
         self._heartbeats = Heartbeats(0, "")
+        gc.freeze()  # what is loaded by now stays: garbage is looked for in what comes
 
     def ready(self) -> Ready:
         """Where this worker runs. An answer means that the constructor has run."""
