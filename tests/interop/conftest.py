@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -71,8 +71,10 @@ def odd_build(make_build: Make) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mixed_build(make_build: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Labels beside photographs of every kind, some of them edits with further pictures."""
+def mixed_build(
+    make_build: Make, demo_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Labels beside photographs of every kind: edits with further pictures, inputs that are drawn."""
     data = tmp_path_factory.mktemp("photographs")
     sizes = ((40, 32), (40, 32), (24, 48), (17, 9))
     for number, (width, height) in enumerate(sizes):
@@ -96,8 +98,14 @@ def mixed_build(make_build: Make, tmp_path_factory: pytest.TempPathFactory) -> P
     own = (
         Source(name="a", dataset="captioned", roots=(str(photos),), tasks={"generate": WEIGHT}),
         Source(name="b", dataset="triplets", roots=(str(edits),), tasks={"edit": WEIGHT}),
+        Source(
+            name="c",
+            dataset="nyuv2",
+            roots=(str(demo_of("nyuv2")),),
+            tasks={"depth-reversed": WEIGHT},
+        ),
     )
-    return make_build("mixed", own=own, samples=30, shard_size=13)
+    return make_build("mixed", own=own, samples=36, shard_size=13)
 
 
 WEIGHT = Decimal("0.5")

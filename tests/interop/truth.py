@@ -42,10 +42,10 @@ class Truth:
         """The shards' paths."""
         return [shard["tar"] for shard in self.manifest["shards"]]
 
-    @property
-    def input(self) -> str:
-        """input.jpg or input.png."""
-        return f"input.{self.manifest['recipe']['image']['input']}"
+    def input(self, key: str) -> str:
+        """A sample's input.jpg or input.png."""
+        (found,) = (name for name in self.parts[key] if name.startswith("input."))
+        return found
 
     def images(self, key: str) -> list[str]:
         """The members of a sample that are images."""

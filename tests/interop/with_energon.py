@@ -72,7 +72,7 @@ def test_every_sample_typed(folder: Path, truth: Truth, entry: str) -> None:
         names = sorted(n for n in truth.images(sample.__key__) if n.startswith("reference"))
         for each, name in zip(more, names, strict=True):
             same_pixels(each, truth, sample.__key__, name)
-        same_pixels(picture, truth, sample.__key__, truth.input)
+        same_pixels(picture, truth, sample.__key__, truth.input(sample.__key__))
         same_pixels(target, truth, sample.__key__, truth.target(sample.__key__))
         assert text == truth.text(sample.__key__)
         keys.append(sample.__key__)

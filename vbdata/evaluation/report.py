@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from vbdata.core.reversal import is_reversed
 from vbdata.evaluation.metrics.meter import Value
 from vbdata.evaluation.protocols import DepthProtocol, published
 from vbdata.evaluation.scores import Scores
@@ -25,6 +26,8 @@ NOT_MEASURED = {
     "generated": "everything: a caption has no one right image, so only the presence of answers "
     "is checked",
 }
+# of a photograph that was painted from a drawn picture
+PAINTED = "whether it agrees with its input; only nearness to the photograph that was drawn from"
 
 
 def make_report(
@@ -101,7 +104,7 @@ def _cell(
             if owner == pair
         ],
         "published": published(kind, dataset),
-        "not_measured": NOT_MEASURED.get(kind, ""),
+        "not_measured": PAINTED if is_reversed(task) else NOT_MEASURED.get(kind, ""),
     }
     return result | ({"protocol": by_dataset[dataset].described()} if kind == "depth" else {})
 

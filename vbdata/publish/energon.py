@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from vbdata.manifest.json_text import Pairs
-from vbdata.publish.facts import braces, input_extension, json_text, references, targets
+from vbdata.publish.facts import braces, inputs, json_text, references, targets
 
 VERSION = "7.4.1"  # the release of energon whose layout this is
 PARTS = ("train", "val", "test")
@@ -37,7 +37,7 @@ LOADER = '''"""A sample as images and text in turn: the input, the instruction, 
 def sample_loader(raw):
     """Called by energon with the decoded members of a sample."""
     target = next(raw[name] for name in {targets} if name in raw)
-    return {{"sequence": [raw[{input}], raw["instruction.txt"], target]}}
+    return {{"sequence": [{input}, raw["instruction.txt"], target]}}
 '''
 WITH_REFERENCES = '''"""A sample as images and text in turn: the input, the instruction, the answer.
 
@@ -49,13 +49,13 @@ def sample_loader(raw):
     """Called by energon with the decoded members of a sample."""
     target = next(raw[name] for name in {targets} if name in raw)
     more = [raw[name] for name in {references} if name in raw]
-    return {{"sequence": [raw[{input}], *more, raw["instruction.txt"], target]}}
+    return {{"sequence": [{input}, *more, raw["instruction.txt"], target]}}
 '''
 
 
 def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
     """The files for Megatron-Energon: their pieces, by path."""
-    picture, split = input_extension(manifest), manifest["split"]
+    given, split = inputs(manifest), manifest["split"]
     shards = manifest["shards"]
     counts = Pairs(lambda: ((shard["tar"], shard["samples"]) for shard in shards))
     info = {"energon_version": VERSION, "shard_counts": counts}
@@ -64,7 +64,7 @@ def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
         "sample_type": {"__module__": "megatron.energon", "__class__": "InterleavedSample"},
         "decoder": UINT8,
         "sample_loader": "sample_loader.py:sample_loader",
-        "part_filter": [picture, "instruction.txt", *targets(manifest), *references(manifest)],
+        "part_filter": [*given, "instruction.txt", *targets(manifest), *references(manifest)],
     }
     crude = {
         "__module__": "megatron.energon",
@@ -72,9 +72,10 @@ def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
         "decoder": UINT8,
     }
     more = references(manifest)
-    named = {"input": picture, "targets": targets(manifest), "references": more}
     text = WITH_REFERENCES if more else LOADER
-    loader = text.format(**{key: json.dumps(name) for key, name in named.items()})
+    loader = text.format(
+        input=_input(given), targets=json.dumps(targets(manifest)), references=json.dumps(more)
+    )
     blend = {
         "__module__": "megatron.energon",
         "__class__": "MetadatasetV2",
@@ -88,6 +89,13 @@ def files(manifest: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
         ".nv-meta/sample_loader.py": [loader.encode()],
         "metadataset.yaml": _yaml(blend),
     }
+
+
+def _input(given: list[str]) -> str:
+    """The expression for a sample's input. given: the extensions that inputs have."""
+    if len(given) == 1:
+        return f"raw[{json.dumps(given[0])}]"
+    return f"next(raw[name] for name in {json.dumps(given)} if name in raw)"
 
 
 def _yaml(value: Any) -> list[bytes]:

@@ -35,15 +35,23 @@ class SampleMember(NamedTuple):
         return self.media_type.startswith("image/")
 
 
-def input_extension(manifest: Mapping[str, Any]) -> str:
-    """The extension of the input image: "input.jpg" or "input.png", the same in a whole build."""
+def inputs(manifest: Mapping[str, Any]) -> list[str]:
+    """The extensions that inputs have in a build: "input.jpg" or "input.png".
+
+    Both where some are photographs and some are drawn (vbdata.core.reversal).
+    """
+    return _of_role(manifest, names.INPUT)
+
+
+def _input_extension(manifest: Mapping[str, Any]) -> str:
+    """The extension of photographs that are inputs, the same in a whole build."""
     return names.picture(names.INPUT, manifest["recipe"]["image"]["input"])
 
 
 def members(manifest: Mapping[str, Any]) -> tuple[SampleMember, ...]:
     """The members that samples have, in the order in which they lie in the tar."""
     counts = manifest.get("members") or dict.fromkeys(
-        (input_extension(manifest), *TEXTS, names.LABEL, names.VALID), manifest["samples"]
+        (_input_extension(manifest), *TEXTS, names.LABEL, names.VALID), manifest["samples"]
     )
     return tuple(_member(name, counts[name]) for name in sorted(counts))
 
@@ -69,8 +77,12 @@ def _meaning(name: str) -> str:
 
 def targets(manifest: Mapping[str, Any]) -> list[str]:
     """The extensions that targets have in a build, such as ["target.jpg", "target.png"]."""
+    return _of_role(manifest, names.TARGET)
+
+
+def _of_role(manifest: Mapping[str, Any], role: str) -> list[str]:
     found = [member.extension for member in members(manifest)]
-    return [name for name in found if names.role(name) == names.TARGET]
+    return [name for name in found if names.role(name) == role]
 
 
 def references(manifest: Mapping[str, Any]) -> list[str]:

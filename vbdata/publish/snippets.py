@@ -7,7 +7,7 @@ from typing import Any
 
 from vbdata.core import members as names
 from vbdata.publish import croissant, wids
-from vbdata.publish.facts import braces, input_extension, members, references, targets
+from vbdata.publish.facts import braces, inputs, members, references, targets
 
 WEBDATASET = """\
 import webdataset  # pip install webdataset
@@ -15,7 +15,7 @@ import webdataset  # pip install webdataset
 shards = "SHARDS"
 for sample in webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8"):
     target = <target of sample>
-    sample["INPUT"], target  # uint8 [H, W, 3]
+    <input of sample>, target  # uint8 [H, W, 3]
     <valid of sample>  # uint8 [H, W, 3], 255 where the target has a label, else 0
     sample["instruction.txt"]  # str
     sample["json"]["task"]  # dict
@@ -26,7 +26,7 @@ import wids  # pip install 'webdataset<1'; webdataset 1 no longer has it
 data = wids.ShardListDataset("WIDS", localname=str)  # localname=str: read where they lie
 sample = data[len(data) - 1]
 target = <target of .sample>
-sample[".INPUT"], target, <valid of .sample>  # PIL images
+<input of .sample>, target, <valid of .sample>  # PIL images
 sample[".instruction.txt"], sample[".json"]["task"]
 """
 DATASETS = """\
@@ -38,7 +38,7 @@ here = str(Path.cwd())
 data = load_dataset(here, split="SPLIT", streaming=True)  # or without streaming: an Arrow copy
 for sample in data:
     target = <target in sample>
-    sample["INPUT"], target, <valid of sample>  # PIL images
+    <input in sample>, target, <valid of sample>  # PIL images
     sample["instruction.txt"], sample["json"]["task"]
 """
 ENERGON = """\
@@ -74,7 +74,7 @@ def cook(raw):
     target = <target of raw>
     valid = <valid of raw>[0] > 0<if any>
     return Pair(
-        **basic_sample_keys(raw), picture=raw["INPUT"], instruction=raw["instruction.txt"],
+        **basic_sample_keys(raw), picture=<input of raw>, instruction=raw["instruction.txt"],
         target=target, valid=valid, facts=raw["json"],
     )
 
@@ -126,7 +126,6 @@ def snippet(code: str, manifest: Mapping[str, Any]) -> str:
         "SHARDS": braces(manifest),
         "WIDS": wids.path(manifest),
         "CROISSANT": croissant.PATH,
-        "INPUT": input_extension(manifest),
         "SPLIT": manifest["split"],
         **_pictures(manifest),
     }
@@ -141,24 +140,27 @@ def _pictures(manifest: Mapping[str, Any]) -> dict[str, str]:
     `of` a sample that lacks what it does not have, `in` one that has None for it; a dot before a
     name stands before that of its members.
     """
-    found, counts = targets(manifest), {m.extension: m.samples for m in members(manifest)}
+    counts = {m.extension: m.samples for m in members(manifest)}
+    roles = {"target": targets(manifest), "input": inputs(manifest)}
     masked = counts.get(names.VALID) == manifest["samples"]
     marks = {
         "<more>": "*references, " if references(manifest) else "",
         "<or None>": "" if masked else " | None",
         "<if any>": "" if masked else f' if "{names.VALID}" in raw else None',
         "<valid of raw>": f'raw["{names.VALID}"]',
-        "<target in sample>": _one("sample", "", found, "sample[name]"),
     }
+    for role, found in roles.items():
+        marks[f"<{role} in sample>"] = _one("sample", "", found, "sample[name]")
+        for sample, dot in (("sample", ""), ("raw", ""), ("sample", ".")):
+            marks[f"<{role} of {dot}{sample}>"] = _one(sample, dot, found, f"name in {sample}")
     for sample, dot in (("sample", ""), ("raw", ""), ("sample", ".")):
-        marks[f"<target of {dot}{sample}>"] = _one(sample, dot, found, f"name in {sample}")
         asked = f'["{dot}{names.VALID}"]' if masked else f'.get("{dot}{names.VALID}")'
         marks.setdefault(f"<valid of {dot}{sample}>", f"{sample}{asked}")
     return marks
 
 
 def _one(sample: str, dot: str, found: list[str], there: str) -> str:
-    """The one target of a sample. there: the condition by which it has it."""
+    """The one picture of a role of a sample. there: the condition by which it has it."""
     if len(found) == 1:
         return f'{sample}["{dot}{found[0]}"]'
     listed = ", ".join(f'"{dot}{name}"' for name in found)
