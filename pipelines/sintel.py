@@ -55,7 +55,7 @@ HOLDOUTS: dict[str, dict[str, object]] = {"sintel": {}}
 
 RENDERINGS = ("final", "clean")
 FRAMES = 1064
-SKY_FROM = 1000.0  # units
+DEPTH = {"scale": 1.0, "kind": "z", "sky_from": 1000.0}
 PLACE = r"(?P<scene>[^/]+)/(?P<name>frame_\d+)"
 BELOW = f"{rendered.LAYOUT_ROOT}training/"
 LAYOUTS = {
@@ -174,21 +174,12 @@ def _entry(frame: rendered.Frame, rendering: str, masks: bool, sizes: dict[str, 
 
 
 def _described(root: Root, entry: Entry) -> Entry:
-    """The entry with its camera; without one it has no normals."""
-    file = entry.files["camera"]
-    entry = replace(
-        entry, files={key: each for key, each in entry.files.items() if key != "camera"}
-    )
-    camera, depth = None, {"scale": 1.0, "kind": "z", "sky_from": SKY_FROM}
-    if file.size >= 0:
-        data = root.read(file.path)
-        if len(data) != CAMERA.size or not data.startswith(dpt.MAGIC):
-            detail = (
-                f"{len(data)} bytes from {data[:4]!r}, expected {CAMERA.size} from {dpt.MAGIC!r}"
-            )
-            raise BadSample("garbled annotation", detail, file.path)
-        numbers = CAMERA.unpack(data)[1:10]
-        camera = cameras.of_value(numbers, file.path, (entry.width, entry.height))
-    else:
-        entry = replace(entry, labels=("depth",), left_out=(f"missing: normals: no {file.path}",))
-    return rendered.coded(entry, camera, depth=depth)
+    """The entry with its camera. Raises BadSample."""
+    path = entry.files["camera"].path
+    files = {role: file for role, file in entry.files.items() if role != "camera"}
+    data = root.read(path)
+    if len(data) != CAMERA.size or not data.startswith(dpt.MAGIC):
+        detail = f"{len(data)} bytes from {data[:4]!r}, not {CAMERA.size} from {dpt.MAGIC!r}"
+        raise BadSample("garbled annotation", detail, path)
+    camera = cameras.of_value(CAMERA.unpack(data)[1:10], path, (entry.width, entry.height))
+    return rendered.coded(replace(entry, files=files), camera, depth=DEPTH)
