@@ -91,6 +91,14 @@ def ask_query(
     return ask(entry, rng, other_palettes=0, lambda_=lambda_, c=c)
 
 
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article: a depth map in its palette."""
+    palette = str(params["palette"])
+    if palette == WALK:
+        return "metric depth map in colours from black (near) to white (infinitely far)"
+    return f"metric depth map in the palette {palette}"
+
+
 def warm() -> None:
     """Make the tables of the default palette, so that no sample waits for them."""
     codes.tables(NUMPY, WALK, LAMBDA, C)

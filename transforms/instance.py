@@ -10,7 +10,8 @@ the class are painted as background and are not valid. A share `negatives` of th
 class of which the image has nothing, not even a crowd: all background, and valid wherever the label
 is. Of data whose annotators looked for some classes only (LVIS), such a class is one that they did
 not find, and all of the image is valid, as it is for classes that they marked exhaustively. Option
-in a recipe: `tasks: {instance: {negatives: 0.1}}`.
+in a recipe: `tasks: {instance: {negatives: 0.1}}`; with `lookalikes`, as of the task semantic, the
+class that is not there is one that looks like one that is.
 
 `decode` is the paper's decoder, for what models paint: it looks for no given colours, loses thin
 instances, and takes far pieces of one instance for two. `exact` reads a target of our own, where
@@ -36,7 +37,7 @@ from vbdata.core.types import Ask, Entry, Segments
 from vbdata.errors import BadSample
 
 from .parts import colours
-from .parts.absent import absent_classes
+from .parts.absent import absent_classes, alike, check_lookalikes
 from .parts.agreement import outside_faults, palette_faults
 from .parts.components import components
 from .parts.label_maps import by_image, hidden, least_iou
@@ -99,15 +100,17 @@ def ask(
     *,
     vocabulary: Sequence[tuple[str, bool]] = (),
     negatives: float = 0.1,
+    lookalikes: Mapping[str, Any] = {},
 ) -> Ask:
     """A prompt for all instances of one class, and a colour for each of them.
 
     vocabulary: (name, countable) of all classes of the data; negatives: share of the prompts that
-    ask for a class of it that the image is known not to have.
+    ask for a class of it that the image is known not to have; lookalikes: class -> classes that one
+    could take for it, of which one is asked for if the image is known to have none.
     """
     absent = absent_classes(entry, vocabulary, things=True)
     if rng.uniform() < negatives and absent:
-        name, count = rng.choice(absent), 0
+        name, count = rng.choice(alike(entry, absent, lookalikes) or absent), 0
     else:
         tiniest = max(TINIEST * PARTS, entry.width * entry.height)
         able = [
@@ -128,6 +131,16 @@ def ask(
         "background": list(colours.BLACK),
     }
     return Ask(instruction=text, params=params)
+
+
+def check_options(negatives: float = 0.1, lookalikes: Mapping[str, Any] = {}) -> None:
+    """Raise ValueError unless the table of lookalikes has classes for each class."""
+    check_lookalikes(lookalikes)
+
+
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article: a map of the instances of a class."""
+    return f"instance map of all {plural(str(params['class']))}"
 
 
 def queries(columns: pa.Table) -> NDArray[np.int64]:

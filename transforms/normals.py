@@ -61,6 +61,13 @@ def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = (
     return Ask(instruction=prompt("normals", rng), params=dict(PARAMS))
 
 
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article: a map of normals."""
+    return (
+        "surface normal map (pinkish red to the left, light green up, light blue toward the camera)"
+    )
+
+
 def render(label: Normals, params: Mapping[str, Any]) -> Array:
     """Draw normals as uint8 RGB [..., H, W, 3]; sky magenta, pixels without a normal mid-grey."""
     xp = namespace(label.xyz)

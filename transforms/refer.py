@@ -7,15 +7,16 @@ nearest prompted colour (transforms/parts/legend.py).
 
 A text may say left and right, so images of this task are never to be mirrored.
 
-Options in a recipe: `tasks: {refer: {several: 0.33, negatives: 0.1}}`. Convention: arXiv
+Options in a recipe: `tasks: {refer: {several: 0.33, negatives: 0.1}}`, and `lookalikes`, as of the
+task semantic: of the classes that are not there, one that looks like one that is. Convention: arXiv
 2604.20329, referring segmentation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,13 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Expression
 
 from .parts import colours
-from .parts.absent import absent_classes
+from .parts.absent import absent_classes, alike, check_lookalikes
 from .parts.legend import (
     MAY_BE_EMPTY,
     contradictions,
     decode,
     legal,
+    pictured,
     render,
     roundtrip,
     unsaid,
@@ -55,6 +57,7 @@ __all__ = [
     "decode",
     "eligible",
     "legal",
+    "pictured",
     "render",
     "roundtrip",
     "unsaid",
@@ -76,17 +79,20 @@ def ask(
     vocabulary: Sequence[tuple[str, bool]] = (),
     several: float = 0.33,
     negatives: float = 0.1,
+    lookalikes: Mapping[str, Any] = {},
 ) -> Ask:
     """A prompt for one or several expressions, each with the colour of its region.
 
     vocabulary: (name, countable) of all classes of the data; several: share of the prompts that ask
     for 2 to 4 expressions; negatives: share that ask for a class that the image is known not
-    to have.
+    to have; lookalikes: class -> classes that one could take for it, of which one is asked for if
+    the image is known to have none.
     """
     lot = rng.uniform()
     others = absent_classes(entry, vocabulary)
     if lot < negatives and others:
-        chosen = [Expression(text=f"the {rng.choice(others)}", targets=())]
+        name = rng.choice(alike(entry, others, lookalikes) or others)
+        chosen = [Expression(text=f"the {name}", targets=())]
     elif lot < negatives + several:
         chosen = _disjoint(rng.shuffled(_clear(entry)), 2 + rng.integer(MOST - 1))
     else:
@@ -105,6 +111,13 @@ def ask(
     )
     legend = [{"name": e.text, "rgb": list(rgb), "targets": list(e.targets)} for e, rgb in painted]
     return Ask(instruction=text, params={"legend": legend, "background": list(colours.BLACK)})
+
+
+def check_options(
+    several: float = 0.33, negatives: float = 0.1, lookalikes: Mapping[str, Any] = {}
+) -> None:
+    """Raise ValueError unless the table of lookalikes has classes for each class."""
+    check_lookalikes(lookalikes)
 
 
 def queries(columns: pa.Table) -> NDArray[np.int64]:

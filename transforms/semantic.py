@@ -7,11 +7,14 @@ their class. Decoding: the nearest of the legend's colours and the background; a
 
 A quarter of the prompts also name one to three classes that are not there; another quarter leave
 out some that are, which are background then. Options in a recipe:
-`tasks: {semantic: {absent: 0.25, subset: 0.25}}`. In a benchmark's (`samples: all`) the legend is
+`tasks: {semantic: {absent: 0.25, subset: 0.25, lookalikes: {horse: [donkey, zebra]}}}`; of the
+classes that are not there those come first that `lookalikes`, a table or a file with one, has for a
+class that is there. In a benchmark's (`samples: all`) the legend is
 the same for all records: `tasks: {semantic: {legend: {road: [255, 255, 0], car: [0, 0, 128]}}}`.
 
 Trained models mostly err in binding colours to classes, so `permuted` makes several prompts for one
-image with the colours passed around, and `vote` merges the answers pixel by pixel.
+image with the colours passed around, and `vote` merges the answers pixel by pixel. With
+`tasks: {semantic: {permuted: 4}}` a recipe has four such samples of each image in one shard.
 
 Convention: arXiv 2604.20329, semantic segmentation (classes mapped to colours in the prompt, as
 prose or JSON; colours as names, #hex or tuples; unlisted areas are background).
@@ -32,12 +35,13 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry, Segments
 
 from .parts import colours
-from .parts.absent import absent_classes
+from .parts.absent import absent_classes, alike, check_lookalikes
 from .parts.legend import (
     MAY_BE_EMPTY,
     contradictions,
     decode,
     legal,
+    pictured,
     render,
     roundtrip,
     unsaid,
@@ -63,6 +67,7 @@ __all__ = [
     "eligible",
     "legal",
     "permuted",
+    "pictured",
     "render",
     "roundtrip",
     "unsaid",
@@ -97,21 +102,31 @@ def ask(
     vocabulary: Sequence[tuple[str, bool]] = (),
     absent: float = 0.25,
     subset: float = 0.25,
+    lookalikes: Mapping[str, Any] = {},
 ) -> Ask:
     """A prompt with a legend of the image's classes, in random order and colours.
 
     vocabulary: (name, countable) of all classes of the data; absent: share of the prompts that also
     name classes of it that the image is known not to have; subset: share that leave out some that
-    it has.
+    it has; lookalikes: class -> classes that one could take for it, which are named first.
     """
     present = rng.shuffled([fact.name for fact in entry.classes])
     lot = rng.uniform()
     if lot < absent:
-        others = rng.shuffled(absent_classes(entry, vocabulary))
+        known = absent_classes(entry, vocabulary)
+        hard = alike(entry, known, lookalikes)
+        others = rng.shuffled(hard) + rng.shuffled([name for name in known if name not in hard])
         present += others[: 1 + rng.integer(MOST_ABSENT)]
     elif lot < absent + subset and len(present) > 1:
         present = present[: 1 + rng.integer(len(present) - 1)]
     return _ask(rng.shuffled(present), rng)
+
+
+def check_options(
+    absent: float = 0.25, subset: float = 0.25, lookalikes: Mapping[str, Any] = {}
+) -> None:
+    """Raise ValueError unless the table of lookalikes has classes for each class."""
+    check_lookalikes(lookalikes)
 
 
 def queries(columns: pa.Table) -> NDArray[np.int64]:
@@ -180,13 +195,16 @@ def _worded(legend: Sequence[tuple[str, colours.Rgb]], style: str, rng: Stream) 
 def permuted(params: Mapping[str, Any], rng: Stream, count: int) -> list[Ask]:
     """`count` prompts for one image's legend, its colours passed on by one entry each time.
 
-    params: those of its first prompt. Over len(legend) prompts every class has every colour once.
+    params: those of its first prompt. Over len(legend) prompts every class has every colour once;
+    then other colours are drawn and passed on.
     """
     names = [item["name"] for item in params["legend"]]
     palette = [tuple(item["rgb"]) for item in params["legend"]]
     asks = []
     for turn in range(count):
         shift = turn % len(palette)
+        if turn and not shift:
+            palette = colours.draw(len(names), rng, colours.lattice())
         legend = list(zip(names, palette[shift:] + palette[:shift], strict=True))
         style = rng.choice([style for style in colours.FORMATS if style != "name"])
         asks.append(_worded(legend, style, rng))

@@ -8,6 +8,7 @@ legend need be there. The whole codec of tasks that differ only in what they ask
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,6 +84,12 @@ def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
     """What the params have and an instruction does not say: a sentence for each legend entry."""
     return unsaid_legend(instruction, params["legend"])
+
+
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article: a map, and the colour of each name."""
+    said = {item["name"]: colours.say(tuple(item["rgb"]), "hex") for item in params["legend"]}
+    return f"map of regions in the colours {json.dumps(said, ensure_ascii=False)}"
 
 
 def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
