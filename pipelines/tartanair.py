@@ -1,7 +1,7 @@
 """TartanAir: flights and walks through rendered places, with depth: version 1, version 2, Ground.
 
-Licence: CC BY 4.0 (inferred: the tools are under BSD-3, the pages name no licence of the data).
-Layout, of the zips as they lie or unpacked; the folders of inner zips may repeat the place:
+Licence: none stated for the data, as far as was seen; the tools are under BSD-3-Clause. Layout, of
+the zips as they lie or unpacked, whose folders may repeat the place:
 
     PLACE/{Easy,Hard}/P000/image_left/000000_left.png                          v1, 640 x 480
     PLACE/{Easy,Hard}/P000/depth_left/000000_left_depth.npy                    float32
@@ -42,7 +42,7 @@ from .parts import depth_rules, records, rendered
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
-LICENSE = "CC-BY-4.0"
+LICENSE = "none stated by its authors"
 HOMEPAGE = "https://tartanair.org"
 LABELS = ("depth", "normals")
 FILES = {"normals": ("depth",)}  # that a kind of label is read from

@@ -6,6 +6,7 @@ for training. Camera: OpenCV axes, +x right, +y down, +z forward, pixel centres 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +49,12 @@ def still(
     wall: float = 6.0,
     balls: int = 3,
     focal: float = 0.0,
+    turned: float = 0.0,
 ) -> Still:
     """A seeded still. wall: metres to it, over which the sky is seen; balls: how many.
 
-    focal: in pixels, of a camera whose axis meets the middle; 0 for a seeded camera.
+    focal: in pixels, of a camera whose axis meets the middle; 0 for a seeded camera; turned:
+    degrees by which the wall's right side comes nearer.
     """
     shift = 0.0 if focal else 2.0
     focal = focal or width * stream.uniform(0.75, 1.0)
@@ -64,8 +67,10 @@ def still(
     low, top = stream.uniform(1.0, 1.5), 0.3 * height / focal * wall
     with np.errstate(divide="ignore", invalid="ignore"):
         _nearer(depth, ids, normals, np.where(y > 0, low / y, np.inf) + 0 * x, FLOOR, (0, -1, 0))
-    upright = np.where(y * wall > -top, wall, np.inf) + 0 * x
-    _nearer(depth, ids, normals, upright, WALL, (0, 0, -1))
+    along, ahead = math.sin(math.radians(turned)), math.cos(math.radians(turned))
+    plane = ahead * wall / (ahead + along * x)
+    upright = np.where(y * plane > -top, plane, np.inf)
+    _nearer(depth, ids, normals, upright, WALL, (0.0 - along, 0, -ahead))
     for number in range(balls):
         radius, away = stream.uniform(0.35, 0.7), stream.uniform(2.2, 0.8 * wall)
         aside = (number - (balls - 1) / 2 + stream.uniform(-0.3, 0.3)) * away * 0.7 / balls

@@ -51,4 +51,4 @@ def truth(*, seed: int = 0) -> Iterator[tuple[str, int, Still]]:
     """(place, number, what it shows)."""
     for place, number in product(PLACES, (1, 12)):
         stream = Stream(seed, "irs", place, number)
-        yield place, number, still(stream, WIDTH, HEIGHT, focal=WIDTH / 2)
+        yield place, number, still(stream, WIDTH, HEIGHT, focal=WIDTH / 2, turned=25)

@@ -44,4 +44,4 @@ def truth(*, seed: int = 0) -> Iterator[tuple[str, str, Still]]:
     """(sequence, frame, what it shows)."""
     for scene, frame in product(SCENES, ("0000", "0001")):
         stream = Stream(seed, "mvs_synth", scene, frame)
-        yield scene, frame, still(stream, WIDTH, HEIGHT, wall=WALL)
+        yield scene, frame, still(stream, WIDTH, HEIGHT, wall=WALL, turned=25)

@@ -53,7 +53,7 @@ def write(folder: Path, *, seed: int = 0) -> None:
 def truth(*, seed: int = 0) -> Iterator[tuple[str, int, Still, NDArray[np.float32]]]:
     """(sequence, number, what it shows, disparity as stored, float32[2 H, 2 W])."""
     for sequence, frame in product(SEQUENCES, (1, 2)):
-        shot = still(Stream(seed, "spring", sequence, frame), WIDTH, HEIGHT)
+        shot = still(Stream(seed, "spring", sequence, frame), WIDTH, HEIGHT, turned=25)
         disparity = shot.camera[0] * BASELINE / shot.depth  # 0 in the sky
         stored = np.repeat(np.repeat(disparity, 2, 0), 2, 1)
         stored[1::2] *= 1.5

@@ -1,7 +1,7 @@
 """A miniature Synscapes: balls for cars before a wall, told apart by their numbers.
 
-A fifteenth of the real size. The sky is stored as 1e10 m, the last ball has no instance number, and
-the bottom row is the ego vehicle; everything else has numbers, too, which mean nothing.
+A fifteenth of the real size. The sky is stored as 1e10 m, one ball has no instance number, and the
+bottom row is the ego vehicle; everything else has numbers, too, which mean nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 96, 48
 FRAMES = (1, 2, 10, 25000)
 LABEL_IDS = (23, 7, 11, 26)  # of sky, floor (road), wall (building), balls (cars)
 EGO = 1
-UNTOLD = 5  # the id of the ball that was not told apart
+UNTOLD = (2, 5)  # the frame and the id of the ball that was not told apart
 FAR = 1e10  # metres
 
 
@@ -51,8 +51,9 @@ def write(folder: Path, *, seed: int = 0) -> None:
 def truth(*, seed: int = 0) -> Iterator[tuple[int, Still, NDArray[np.uint8], NDArray[np.int64]]]:
     """(number, what it shows, label ids uint8[H, W], instance numbers int64[H, W])."""
     for number in FRAMES:
-        shot = still(Stream(seed, "synscapes", number), WIDTH, HEIGHT, wall=15.0)
+        shot = still(Stream(seed, "synscapes", number), WIDTH, HEIGHT, wall=15.0, turned=25)
         labels = np.array(LABEL_IDS, np.uint8)[np.minimum(shot.ids, 3)]
         labels[-1] = EGO
-        instances = np.where(shot.ids == UNTOLD, 0, shot.ids.astype(np.int64) * 70_001)
+        instances = shot.ids.astype(np.int64) * 70_001
+        instances[(shot.ids == UNTOLD[1]) & (number == UNTOLD[0])] = 0
         yield number, shot, labels, instances

@@ -64,7 +64,9 @@ def truth(*, seed: int = 0) -> Iterator[Shot]:
     """The frames of all releases."""
     for (release, run, camera), number in product(RUNS, range(2)):
         width, height = SIZES[release]
-        shot = still(Stream(seed, "tartanair", run, number), width, height, focal=width / 2)
+        shot = still(
+            Stream(seed, "tartanair", run, number), width, height, focal=width / 2, turned=25
+        )
         x = (np.arange(width) - shot.camera[2]) / shot.camera[0]
         y = (np.arange(height)[:, None] - shot.camera[3]) / shot.camera[1]
         sphere = SPHERE / np.sqrt(1 + x * x + y * y)

@@ -63,7 +63,9 @@ def truth(*, seed: int = 0) -> Iterator[View]:
     """The views by place and side; both sides show stills of their own."""
     for scene, baseline in BASELINES.items():
         for side in (0, 1):
-            shot = still(Stream(seed, "unrealstereo4k", scene, side), WIDTH, HEIGHT, wall=9.0)
+            shot = still(
+                Stream(seed, "unrealstereo4k", scene, side), WIDTH, HEIGHT, wall=9.0, turned=25
+            )
             far = np.where(np.isfinite(shot.depth), shot.depth, SKY)
             stored = (shot.camera[0] * baseline / far).astype(np.float32)
             stored[-3:, -3:] = 0

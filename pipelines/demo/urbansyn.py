@@ -47,7 +47,9 @@ def truth(*, seed: int = 0) -> Iterator[tuple[str, Still, NDArray[np.uint8]]]:
     """(number, what it shows, train ids uint8[H, W])."""
     focal = LENS["focalLength_mm"] / LENS["sensorWidth_mm"] * WIDTH
     for name in FRAMES:
-        shot = still(Stream(seed, "urbansyn", name), WIDTH, HEIGHT, wall=15.0, focal=focal)
+        shot = still(
+            Stream(seed, "urbansyn", name), WIDTH, HEIGHT, wall=15.0, focal=focal, turned=25
+        )
         ids = np.array(TRAIN_IDS, np.uint8)[np.minimum(shot.ids, 3)]
         ids[-1] = 255
         yield name, shot, ids

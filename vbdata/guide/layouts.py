@@ -2,7 +2,8 @@
 
 A reader of frames may have LAYOUT, a mapping of a file's role to a pattern of paths: its group
 `root` is what lies above the data, its other groups say which files are of one frame; and perhaps
-`layout_options(parts)`, the options under which it lists a frame of some groups.
+`layout_options(parts)`, the options under which it lists a frame of some groups, and UNFIT, tasks
+that its labels cannot serve.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def _source(reader: ModuleType, by_role: dict[str, list[Match[str]]]) -> Found:
         about=f"{name}: {len(shown):,} {'frame' if len(shown) == 1 else 'frames'}",
         count=len(shown),
         labels=reader.LABELS,
+        unfit=getattr(reader, "UNFIT", ()),
         options=_options(reader, shown[0]),
         files=frozenset(match[0] for match in matches),
     )
