@@ -23,13 +23,17 @@ from vbdata.evaluation.metrics.boxes import BoxesMeter
 from vbdata.evaluation.metrics.classes import ClassesMeter
 from vbdata.evaluation.metrics.depth import DepthMeter
 from vbdata.evaluation.metrics.flow import FlowMeter
+from vbdata.evaluation.metrics.foreground import ForegroundMeter
 from vbdata.evaluation.metrics.images import ImagesMeter
 from vbdata.evaluation.metrics.instances import InstancesMeter
 from vbdata.evaluation.metrics.keypoints import KeypointsMeter
+from vbdata.evaluation.metrics.linear import LinearMeter
+from vbdata.evaluation.metrics.mattes import MatteMeter
 from vbdata.evaluation.metrics.meter import Meter
 from vbdata.evaluation.metrics.normals import NormalsMeter
 from vbdata.evaluation.metrics.panoptic import PanopticMeter
 from vbdata.evaluation.metrics.regions import RegionsMeter
+from vbdata.evaluation.metrics.relative import RelativeMeter
 from vbdata.evaluation.pieces import map_in_order, pieces
 from vbdata.evaluation.predictions import (
     Answered,
@@ -99,6 +103,8 @@ class ScoringContext:
         if kind == "depth":
             protocol = self.protocols[row.dataset]
             return DepthMeter(protocol.max_depth, protocol.shares, protocol.align)
+        if kind == "relative_depth":
+            return RelativeMeter(str(row.params.get("space", "inverse")))
         kinds: dict[str, Callable[[], Meter]] = {
             "normals": NormalsMeter,
             "classes": ClassesMeter,
@@ -108,6 +114,10 @@ class ScoringContext:
             "panoptic": PanopticMeter,
             "flow": FlowMeter,
             "keypoints": KeypointsMeter,
+            "matte": MatteMeter,
+            "foreground": ForegroundMeter,
+            "albedo": LinearMeter,
+            "shading": partial(LinearMeter, None),
             "image": ImagesMeter,
         }
         return kinds[kind]()

@@ -8,49 +8,30 @@ the mean or the most frequent value of all pixels in it, so memory does not grow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Flow, Normals, Segments
+from vbdata.core.types import Depth, Flow, Matte, Normals, Segments
 from vbdata.evaluation.metrics.depth import NEAREST
 from vbdata.evaluation.metrics.matching import Instances
+from vbdata.evaluation.prior_boxes import (
+    FOLDS,
+    GRID,
+    Answer,
+    box_numbers,
+    enlarged,
+    others,
+    summed,
+)
+from vbdata.evaluation.prior_maps import MEANS, MeanPrior
 from vbdata.evaluation.truth import Truth
 
-FOLDS = 8
-GRID = 32  # boxes a side of a map
 # A histogram of log-depth finds the median without keeping a pixel.
 OCTAVES, PER_OCTAVE = 10, 100  # 2**-10 to 2**10 metres, in steps of 0.7 %
-
-Answer = tuple[str, Any]  # name of the row, label
-
-
-def box_numbers(shape: tuple[int, int]) -> NDArray[np.int64]:
-    """int64[H, W]: which of 32 x 32 equal boxes each pixel lies in, counted row by row from 0."""
-    rows, columns = (_along(size) for size in shape)
-    return rows[:, None] * GRID + columns[None, :]
-
-
-def enlarged(map_: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """A map [..., 32, 32] at the size [..., H, W]: each pixel has the value of its box.
-
-    shape: (H, W).
-    """
-    rows, columns = (_along(size) for size in shape)
-    return np.ascontiguousarray(map_[..., rows[:, None], columns[None, :]])
-
-
-def _along(size: int) -> NDArray[np.int64]:
-    """int64[size]: the box, along one axis, in which the centre of each pixel lies."""
-    return (2 * np.arange(size) + 1) * GRID // (2 * size)
-
-
-def _summed(box: NDArray[np.int64], values: NDArray[Any] | None = None) -> NDArray[Any]:
-    """[GRID, GRID]: the sum of the values in each box, or how many pixels it has."""
-    return np.bincount(box, values, GRID * GRID).reshape(GRID, GRID)
 
 
 class DepthPrior:
@@ -70,8 +51,8 @@ class DepthPrior:
         metres = truth.label.metres
         good = truth.label.valid & (metres > NEAREST) & (metres < self.cap)
         box, metres = box_numbers(good.shape)[good], metres[good]
-        self.sums[fold] += _summed(box, metres)
-        self.counts[fold] += _summed(box)
+        self.sums[fold] += summed(box, metres)
+        self.counts[fold] += summed(box)
         step = (np.log2(metres) + OCTAVES) * PER_OCTAVE
         step = np.clip(step, 0, self.steps.shape[1] - 1).astype(np.int64)
         self.steps[fold] += np.bincount(step, minlength=self.steps.shape[1])
@@ -87,12 +68,12 @@ class DepthPrior:
 
         No rows if those have no pixel. A box without a pixel has the median.
         """
-        steps = np.cumsum(_others(self.steps, fold))
+        steps = np.cumsum(others(self.steps, fold))
         if not steps[-1]:
             return
         middle = int(np.searchsorted(steps, (steps[-1] + 1) // 2))
         median = 2.0 ** ((middle + 0.5) / PER_OCTAVE - OCTAVES)
-        sums, counts = _others(self.sums, fold), _others(self.counts, fold)
+        sums, counts = others(self.sums, fold), others(self.counts, fold)
         means = np.where(counts > 0, sums / np.maximum(counts, 1), median)
         for name, map_ in (("constant median", np.full_like(means, median)), ("mean map", means)):
             metres = enlarged(map_.astype(np.float32), truth.valid.shape)
@@ -110,7 +91,7 @@ class NormalsPrior:
         good = truth.label.valid
         box = box_numbers(good.shape)[good]
         for k, part in enumerate(truth.label.xyz):
-            self.sums[fold, k] += _summed(box, part[good])
+            self.sums[fold, k] += summed(box, part[good])
 
     def merge(self, later: NormalsPrior) -> None:
         """Add what another prior of this kind has learnt from other samples."""
@@ -121,7 +102,7 @@ class NormalsPrior:
 
         No rows if those have no direction on average. A box without a pixel has the overall mean.
         """
-        sums = _others(self.sums, fold)
+        sums = others(self.sums, fold)
         whole = sums.sum((1, 2), keepdims=True)
         if not np.linalg.norm(whole) > 0:
             return
@@ -161,7 +142,7 @@ class ClassesPrior:
         rows if the other folds have no pixel of them.
         """
         names = ("", *truth.label.classes)
-        counts = np.stack([_others(self._of(name), fold) for name in names])
+        counts = np.stack([others(self._of(name), fold) for name in names])
         if not counts.any():
             return
         most = np.full((GRID, GRID), counts.sum((1, 2)).argmax())
@@ -184,9 +165,9 @@ class FlowPrior:
         """Learn from one sample; fold: its own, from 0 to 7."""
         good = truth.label.valid
         box = box_numbers(good.shape)[good]
-        self.counts[fold] += _summed(box)
+        self.counts[fold] += summed(box)
         for k, part in enumerate(truth.label.uv):
-            self.sums[fold, k] += _summed(box, part[good])
+            self.sums[fold, k] += summed(box, part[good])
 
     def merge(self, later: FlowPrior) -> None:
         """Add what another prior of this kind has learnt from other samples."""
@@ -198,7 +179,7 @@ class FlowPrior:
 
         No rows if those have no pixel. A box without a pixel has the overall mean.
         """
-        sums, counts = _others(self.sums, fold), _others(self.counts, fold)
+        sums, counts = others(self.sums, fold), others(self.counts, fold)
         if not counts.any():
             return
         whole = np.zeros_like(sums) + (sums.sum((1, 2)) / counts.sum())[:, None, None]
@@ -208,13 +189,14 @@ class FlowPrior:
             yield name, Flow(uv=uv, valid=np.ones_like(truth.valid))
 
 
-Prior = DepthPrior | NormalsPrior | ClassesPrior | FlowPrior
-LEARNT: Mapping[str, type[Prior]] = {
+Prior = DepthPrior | NormalsPrior | ClassesPrior | FlowPrior | MeanPrior
+LEARNT: Mapping[str, Callable[[], Prior]] = {
     "depth": DepthPrior,
     "normals": NormalsPrior,
     "classes": ClassesPrior,
     "panoptic": ClassesPrior,
     "flow": FlowPrior,
+    **MEANS,
 }
 
 
@@ -222,7 +204,8 @@ def constant_answers(kind: str, truth: Truth) -> Iterator[Answer]:
     """Rows "nothing" and "everything" for regions, instances and boxes, and what is like them.
 
     Everything is all pixels as the first expression, or as one instance; as one box, the whole
-    image. "nothing" stands alone for persons, and "no motion" for flow.
+    image; of a matte, white everywhere. "nothing" stands alone for persons, and "no motion" for
+    flow.
     """
     if kind == "boxes":
         height, width = truth.valid.shape
@@ -236,6 +219,10 @@ def constant_answers(kind: str, truth: Truth) -> Iterator[Answer]:
     if kind == "flow":
         still, valid = np.zeros_like(truth.label.uv), np.ones_like(truth.valid)
         yield "no motion", Flow(uv=still, valid=valid)
+    if kind in ("matte", "foreground"):
+        alpha, valid = np.zeros_like(truth.label.alpha), np.ones_like(truth.valid)
+        yield "nothing", Matte(alpha=alpha, valid=valid)
+        yield "everything", Matte(alpha=alpha + 255, valid=valid)
     if kind == "regions":
         nothing = np.zeros_like(truth.label.ids)
         yield "nothing", _segments(truth.label, nothing)
@@ -250,10 +237,6 @@ def constant_answers(kind: str, truth: Truth) -> Iterator[Answer]:
 def fold_of(groups: list[str], group: str) -> int:
     """The fold of a group, from 0 to 7: its rank in the sorted `groups`, modulo 8."""
     return int(np.searchsorted(groups, group)) % FOLDS
-
-
-def _others(folds: NDArray[Any], fold: int) -> Any:
-    return folds.sum(0) - folds[fold]
 
 
 def _segments(like: Segments, ids: Any) -> Segments:

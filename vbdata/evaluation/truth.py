@@ -39,8 +39,8 @@ COLUMNS = (
 
 # What a task's decoder yields, which decides how it is scored.
 KINDS = (
-    *("depth", "normals", "flow", "keypoints", "classes", "instances", "regions", "boxes"),
-    *("panoptic", "image", "generated"),
+    *("depth", "relative_depth", "normals", "flow", "keypoints", "matte", "foreground", "albedo"),
+    *("shading", "classes", "instances", "regions", "boxes", "panoptic", "image", "generated"),
 )
 
 
@@ -52,7 +52,9 @@ def kind_of(task: str) -> str:
     """
     module = plugins.task(task)
     drawn = module.NEEDS[0]
-    if drawn in ("depth", "normals", "flow", "keypoints"):
+    if drawn == "matte":
+        return "foreground" if getattr(module, "BINARY", False) else "matte"
+    if drawn in KINDS and drawn != "image":
         return str(drawn)
     if drawn == "segments":
         if hasattr(module, "corners"):

@@ -1,7 +1,8 @@
 """Labels as the raw data has them, fitted to a build's geometry but not encoded as RGB.
 
-Those of depth, normals, flow and keypoints. Against this truth, the score of the build's own targets shows what quantisation costs: the ceiling.
-Masks are drawn exactly and need no raw data.
+Those of depth, normals, flow and keypoints. Against this truth, the score of the build's own
+targets shows what quantisation costs: the ceiling. Masks and boxes are drawn exactly and need no
+raw data.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from vbdata.manifest.model import RecipeSource
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
-RAW_KINDS = ("depth", "normals", "flow", "keypoints")
+RAW_KINDS = ("depth", "relative_depth", "normals", "flow", "keypoints", "albedo", "shading")
 
 
 class RawTruth:
