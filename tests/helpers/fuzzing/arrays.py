@@ -112,6 +112,22 @@ def floats(data: bytes, rng: Random, outside: str) -> tuple[bytes, str]:
     return kinds[name](), name
 
 
+def floats_with_header(data: bytes, rng: Random, outside: str) -> tuple[bytes, str]:
+    """Raw numbers behind a header of some bytes (DPT, PFM, .cam), as `floats` changes them."""
+    start = len(data) % 4 + 4 * rng.choice((0, 3, 5))
+    changed, done = floats(data[start:], rng, outside)
+    return data[:start] + changed, done
+
+
+def mat(data: bytes, rng: Random, outside: str) -> tuple[bytes, str]:
+    """A file of MATLAB: of level 7.3 as HDF5, of level 5 with a tag of another type or size."""
+    if not data.startswith(b"MATLAB 5.0"):
+        return hdf5(data, rng, outside)
+    at = 128 + 4 * rng.randrange(min(16, (len(data) - 128) // 4))
+    value = rng.choice((0, 1, 7, 14, 15, 1 << 16, (4 << 16) + 1, 1 << 31, 0xFFFFFFFF))
+    return data[:at] + value.to_bytes(4, "little") + data[at + 4 :], f"tag at {at}: {value}"
+
+
 def _with(array: np.ndarray, spots: Any, value: float) -> np.ndarray:
     if array.dtype.kind in "iub":
         value = 1 if value != value else int(np.clip(value, 0, 255))

@@ -26,9 +26,11 @@ from tests.helpers.fuzzing.values import SECRET
 
 Change = Callable[[bytes, Random, str], tuple[bytes, str]]
 CONTENTS: dict[str, Change] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png"), fuzz_files.picture),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".JPEG", ".PNG"), fuzz_files.picture),
     **dict.fromkeys((".tar", ".zip"), fuzz_files.archive),
-    **dict.fromkeys((".hdf5", ".mat"), fuzz_arrays.hdf5),
+    ".hdf5": fuzz_arrays.hdf5,
+    ".mat": fuzz_arrays.mat,
+    **dict.fromkeys((".dpt", ".pfm", ".cam"), fuzz_arrays.floats_with_header),
     ".npy": fuzz_arrays.npy,
     ".exr": fuzz_arrays.exr,
     **dict.fromkeys((".bin", ".JPG"), fuzz_arrays.floats),  # of LiDAR; of ETH3D's depth

@@ -45,6 +45,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant({"preset": "blenderproc"}, {"frames": 2, "hdf5": True}),
     ),
     "genai_bench": (Variant(), Variant({"model": ""})),
+    "eden": (Variant({"camera": "both"}),),
     "hypersim": (
         Variant(written={"frames": 1}),
         Variant({"image": "preview", "split": "all"}, {"frames": 1}),
@@ -77,9 +78,11 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
             {"layout": "labels", "frames": 3},
         ),
     ),
+    "matrixcity": (Variant(), Variant({"part": "test"})),
     "reasonseg": (Variant(), Variant({"split": "test"})),
     "saco": (Variant(), Variant({"subset": "sa1b"})),
     "tartanair": (Variant(), Variant({"release": "v2"})),
+    "structured3d": (Variant({"segments": True}),),
     "triplets": (Variant(), Variant(written={"tars": True})),
     "vkitti2": (Variant({"variations": ["clone", "fog"]}), Variant({"classes": "all"})),
 }
