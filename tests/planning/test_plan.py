@@ -167,7 +167,7 @@ def test_exhaustion(demo_recipe: Recipe, exhaustion: str) -> None:
         return
     with planned(recipe) as plan:
         assert sum(cell.count for cell in plan.cells) == recipe.samples
-        repeated = sum(cell.count - cell.unique for cell in plan.cells)
+        repeated = sum(cell.count - plan.unique(c) for c, cell in enumerate(plan.cells))
         assert (repeated == 0) == (exhaustion == "redistribute")
         assert (max(cell.passes for cell in plan.cells) > 1) == (exhaustion == "repeat")
 

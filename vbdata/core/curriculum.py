@@ -3,7 +3,7 @@
     prompts     templates of one's own (vbdata.recipe.own_prompts)
     reverse     share of the samples that ask the other way round (vbdata.core.reversal)
     permuted    how many samples of a record stand together, in whose legends colours are passed on
-    balance     records drawn more often for the rare classes that they show (vbdata.core.balance)
+    balance     records drawn more often for the rare classes that they show (vbdata.planning.balance)
 
 The pass of a row (vbdata.jobs.job.Row) of a task with `permuted` is that of its draw times their
 number, plus the turn: 0 is asked as the task asks, each further turn by its `permuted`.

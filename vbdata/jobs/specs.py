@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vbdata import plugins
+from vbdata.core.curriculum import BALANCE, options_of
 from vbdata.core.geometry import geometry_for
 from vbdata.jobs.context import JobContext, SourceInput, code_digests
 from vbdata.jobs.job import Job, ShardSpec
@@ -212,9 +213,16 @@ def _cell_digest(plan: Plan, inputs: Mapping[str, SourceInput], cell: PlannedCel
         ],
         "vocabulary": source_input.vocabulary,
         "task": [cell.task, plugins.code_digest(plugins.TASKS, cell.task)],
-        "options": plan.recipe.tasks.get(cell.task, {}),
+        "options": _options(plan, cell.task),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _options(plan: Plan, task: str) -> dict[str, Any]:
+    """The options that decide what a task's samples look like; which are drawn, rows say."""
+    found = options_of(plan.recipe.tasks, task)
+    found.pop(BALANCE, None)
+    return found
 
 
 def _entry_digests(plan: Plan) -> NDArray[np.uint8]:

@@ -128,7 +128,7 @@ def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any
     by_count = bool(plan.recipe.votes)
     weights = [Fraction(cell.count) if by_count else cell.weight for cell in plan.cells]
     total = sum(weights, Fraction(0))
-    for cell, weight in zip(plan.cells, weights, strict=True):
+    for c, (cell, weight) in enumerate(zip(plan.cells, weights, strict=True)):
         key = (cell.source, cell.task)
         line: dict[str, Any] = {
             "source": cell.source,
@@ -137,8 +137,8 @@ def cell_lines(plan: Plan, tally: Tally | None = None) -> Iterator[dict[str, Any
             "share": f"{float(weight / total):.6f}",
             "apportioned": cell.count,
             "eligible": len(cell.rows),
-            "unique": cell.unique,
-            "repeated": cell.count - cell.unique,
+            "unique": (unique := plan.unique(c)),
+            "repeated": cell.count - unique,
             "passes": hundredths(cell.passes),
         }
         if tally is not None:
@@ -179,7 +179,7 @@ def mixture_warnings(plan: Plan) -> list[str]:
         f"max_passes = {most}: lower its weight or samples, add data, let exhaustion be "
         "'redistribute', or raise max_passes"
         for cell in plan.cells
-        if cell.passes > Fraction(most) and not plan.recipe.votes
+        if cell.passes > Fraction(most) * cell.turns and not plan.recipe.votes
     ]
     return [*empty_cells(plan), *often, *oddities(plan.indices), *namesakes(plan)]
 

@@ -16,12 +16,15 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from vbdata import plugins
+from vbdata.core.curriculum import options_of, turns_of
 from vbdata.core.rng import word_of
 from vbdata.errors import RecipeError
 from vbdata.index.index import Index
+from vbdata.planning.balance import draw_balanced, factors, most_copies, threshold
 from vbdata.planning.blocks import Block, Dealt, arrange
 from vbdata.planning.eligible import eligible_rows, fits_in, refuse_sources
 from vbdata.planning.filters import barred as barred_by
@@ -38,6 +41,7 @@ from vbdata.planning.mixture import (
     schedule,
 )
 from vbdata.planning.refusals import Mask, in_words, refusals
+from vbdata.planning.sets import in_sets, sets_of
 from vbdata.recipe.recipe import Recipe
 
 BLOCK_ROWS = 1 << 18  # rows that are put in order at a time: some 10 MB
@@ -48,7 +52,8 @@ class PlannedCell:
     """One (source, task) of the mixture.
 
     weight: its share by the recipe, not normalised; rows: int64, rows of the source's index that
-    can serve the task; count: how many samples are planned.
+    can serve the task; count: how many samples are planned; turns: how many of them are of one
+    record, and stand together; t: of balanced draws (vbdata.planning.balance), 0 if all are alike.
     """
 
     source: str
@@ -56,16 +61,13 @@ class PlannedCell:
     weight: Fraction
     rows: Ints
     count: int = 0
+    turns: int = 1
+    t: Fraction = Fraction(0)
 
     @property
     def name(self) -> str:
         """The cell as it is written in tables and messages: "source / task"."""
         return f"{self.source} / {self.task}"
-
-    @property
-    def unique(self) -> int:
-        """How many different records are planned."""
-        return min(self.count, len(self.rows))
 
     @property
     def passes(self) -> Fraction:
@@ -119,16 +121,37 @@ class Plan:
                 _enumerated(cell, offset, self._queries(cell))
                 for cell, offset in zip(self.cells, self.offsets.tolist(), strict=True)
             ]
-        drawn = []
-        for cell, offset in zip(self.cells, self.offsets, strict=True):
-            spares = self.shards * self.recipe.spares if cell.count else 0
-            if self.recipe.exhaustion != "repeat":
-                spares = min(spares, len(cell.rows) - cell.count)
-            words = self.indices[cell.source].words[cell.rows]
-            names = (self.recipe.seed, "draw", cell.source, cell.task)
-            which, passes = draw(words, cell.count + spares, *names)
-            drawn.append(((cell.rows + offset).astype(np.uint32)[which], passes))
-        return drawn
+        return [self._drawn(c) for c in range(len(self.cells))]
+
+    def unique(self, c: int) -> int:
+        """How many different records are planned of a cell, by its place."""
+        cell = self.cells[c]
+        if cell.t and not self.recipe.votes:
+            return len(np.unique(self.draws[c][0][: cell.count]))
+        return min(self.sets(c), len(cell.rows))
+
+    def sets(self, c: int) -> int:
+        """How many times a record is drawn for a cell, by its place: once for each of its sets."""
+        return int(sets_of(self.table[:, c], self.cells[c].turns).sum())
+
+    def _drawn(self, c: int) -> tuple[Places, NDArray[Any]]:
+        cell = self.cells[c]
+        count, spares = self.sets(c), self.shards * self.recipe.spares if cell.count else 0
+        if self.recipe.exhaustion != "repeat":
+            spares = min(spares, len(cell.rows) - cell.count)
+        index = self.indices[cell.source]
+        words = index.words[cell.rows]
+        names = (self.recipe.seed, "draw", cell.source, cell.task)
+        if cell.t:
+            factor = factors(classes_of(index, cell.rows), cell.t)
+            most = most_copies(cell.t, len(cell.rows))
+            which, passes = draw_balanced(words, factor, count + spares, most, *names)
+        else:
+            which, passes = draw(words, count + spares, *names)
+        records = (cell.rows + self.offsets[c]).astype(np.uint32)[which]
+        if cell.turns > 1:
+            return in_sets(records, passes, self.table[:, c], cell.turns)
+        return records, passes
 
     def blocks(self) -> Iterator[Block]:
         """All rows of the plan, in its order, some shards at a time."""
@@ -187,12 +210,17 @@ class Plan:
         ones.
         """
         records, passes = self.draws[c]
-        each = self.recipe.spares
+        each = self.recipe.spares * self.cells[c].turns
         place = np.arange(first * each, last * each).reshape(last - first, each)
         place += self.cells[c].count
         used = (place < len(records)) & (self.table[first:last, c] > 0)[:, None]
         place = place[used]
         return Dealt(records=records[place], passes=passes[place], counts=used.sum(axis=1))
+
+
+def classes_of(index: Index, rows: Ints) -> pa.ListArray:
+    """The class facts of some rows of an index: int64[rows], ascending."""
+    return index.facts["classes"].take(pa.array(rows)).combine_chunks()
 
 
 def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
@@ -212,7 +240,14 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
         for name, index in by_name.items()
     }
     cells = [
-        PlannedCell(source=s.name, task=t, weight=Fraction(s.tasks[t]), rows=rows)
+        PlannedCell(
+            source=s.name,
+            task=t,
+            weight=Fraction(s.tasks[t]),
+            rows=rows,
+            turns=turns_of(recipe.tasks, t),
+            t=threshold(options_of(recipe.tasks, t)),
+        )
         for s in recipe.sources
         for t, rows in eligible_rows(
             by_name[s.name], list(s.tasks), fits[s.name], recipe.votes > 0

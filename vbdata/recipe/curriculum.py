@@ -7,7 +7,7 @@ reverse     a share of the task's samples gets a cell of its own, TASK-reversed,
             task's (vbdata.core.reversal). A recipe may also name that cell itself, with a weight
 permuted    so many samples of one record stand together in a shard, each class in another colour;
             the last ones of a shard may be fewer, so that the mixture stays exact
-balance     "classes", or {by: classes, t: 0.001}: repeat factors (vbdata.core.balance)
+balance     "classes", or {by: classes, t: 0.001}: repeat factors (vbdata.planning.balance)
 
 None of them goes with `samples: all`, where nothing is drawn; the last two need records that may be
 used again, `exhaustion: repeat`.
