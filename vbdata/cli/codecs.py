@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -57,14 +58,14 @@ Task = Annotated[
     ),
 ]
 
-DEPTH = "depth"  # the kind of label that has a unit
+DEPTH = "depth"  # the kind of label that has a unit; relative depth may have one
 
 
 def _refuse_scale(task: str, scale: float | None) -> None:
     """Raise CodecError for a scale of what has no unit."""
     from vbdata import codecs
 
-    if scale is not None and codecs.label_kind(task) != DEPTH:
+    if scale is not None and not codecs.label_kind(task).endswith(DEPTH):
         raise codecs.CodecError(f"--scale is the unit of depth; {task} has none")
 
 
@@ -77,7 +78,7 @@ def encode(
     params: Params = None,
     scale: Scale = None,
 ) -> None:
-    """Encode an array as RGB: depth in metres, normals in OpenCV axes, or ids of a legend.
+    """Encode an array as RGB: depth in metres, normals in OpenCV axes, ids of a legend, and so on.
 
     Depth in integers, of a PNG or any other file, needs --scale; in it 0 is missing.
 
@@ -88,14 +89,17 @@ def encode(
         vbdata encode depth depth.npy rgb.png --params '{"palette": "viridis"}'
     """
     with reported(False):
-        from vbdata import codecs
+        from vbdata import codecs, plugins
 
         _refuse_scale(task, scale)
         array = codecs.read_array(source, scale)
-        rgb = codecs.encode(task, array, codecs.read_params(params))
+        full = codecs.full_params(task, array, codecs.read_params(params))
+        rgb = codecs.encode(task, array, full)
         codecs.write_array(target, rgb)
         read = f", depth {codecs.depth_range(array)}" if codecs.label_kind(task) == DEPTH else ""
         typer.echo(f"{target}: {rgb.shape[1]}x{rgb.shape[0]}{read}")
+        if plugins.MEASURED in full:
+            typer.echo(f"--params '{json.dumps(full)}' decodes it")
 
 
 def decode(

@@ -6,12 +6,16 @@ What an array is depends on the kind of label that the task draws:
 
     depth     float[H, W], metres of planar z, inf = sky, NaN = invalid
     normals   float[H, W, 3], unit, OpenCV axes (+x right, +y down, +z forward), NaN or 0 = invalid
+    relative_depth            float[H, W], depth of any unit, inf = sky, NaN = invalid
+    matte     uint8[H, W], alpha
+    albedo, shading           float[H, W, 3], linear, NaN = invalid
     segments  int[H, W], 0 = background, -1 = invalid, k = the k-th name of params["legend"] (or
               the k-th instance, in the k-th colour of params["palette"])
     image     uint8[H, W, 3]
 
 params is what a build's manifest holds for a sample; a task's own defaults are used for what is
-left out.
+left out. Where a decoder must know something of the array itself, such as the range of relative
+depth, that is measured by `encode`, and said by `full_params`.
 """
 
 from __future__ import annotations
@@ -32,14 +36,15 @@ from vbdata.codecs.files import (
     write_array,
 )
 from vbdata.core.images import Pixels
-from vbdata.core.types import Depth, Normals, Segments
-from vbdata.errors import CodecError, RecipeError
+from vbdata.core.types import Ask, Depth, Linear, Matte, Normals, Segments
+from vbdata.errors import BadSample, CodecError, RecipeError
 
 __all__ = [
     "CodecError",
     "decode",
     "depth_range",
     "encode",
+    "full_params",
     "label_kind",
     "metres",
     "read_array",
@@ -57,15 +62,22 @@ def encode(task: str, array: ArrayLike, params: Mapping[str, Any] | None = None)
     Normals whose length is off by less than 1 % are scaled to length 1. Raises CodecError for a
     wrong shape or dtype, for depth that is integers or below 0, for normals of another length.
     """
-    module, full = _task(task, params)
-    label = _label(module.NEEDS[0], np.asarray(array), full)
+    module, full, label = _given(task, array, params)
     rgb: Pixels = module.render(label, full)
     return rgb
+
+
+def full_params(
+    task: str, array: ArrayLike, params: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The params that `encode` draws an array with, which `decode` needs. Raises as `encode`."""
+    return _given(task, array, params)[1]
 
 
 def decode(task: str, rgb: Pixels, params: Mapping[str, Any] | None = None) -> NDArray[Any]:
     """Read uint8 RGB [H, W, 3] back to an array."""
     module, full = _task(task, params)
+    _refuse_lacking(module, task, full)
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise CodecError(f"RGB is uint8 [H, W, 3], got {rgb.dtype} {list(rgb.shape)}")
     return _array(module.decode(np.array(rgb), full))
@@ -85,20 +97,44 @@ def _module(name: str) -> Any:
 
 def _task(name: str, params: Mapping[str, Any] | None) -> tuple[Any, dict[str, Any]]:
     module = _module(name)
-    full = {**module.PARAMS, **(params or {})}
-    lacking = [key for key, value in full.items() if value is None]
+    return module, {**module.PARAMS, **(params or {})}
+
+
+def _given(
+    task: str, array: ArrayLike, params: Mapping[str, Any] | None
+) -> tuple[Any, dict[str, Any], Any]:
+    """A task, all its params, and the label that an array stands for."""
+    module, full = _task(task, params)
+    unmeasured = hasattr(module, "measured") and full.get(plugins.MEASURED) is None
+    _refuse_lacking(module, task, full, measured=not unmeasured)
+    label = _label(module.NEEDS[0], np.asarray(array), full)
+    if unmeasured:
+        try:
+            full = dict(
+                plugins.with_measured(module, label, Ask(instruction="", params=full)).params
+            )
+        except BadSample as bad:
+            raise CodecError(f"{task}: {bad.detail}") from bad
+    return module, full, label
+
+
+def _refuse_lacking(
+    module: Any, name: str, full: Mapping[str, Any], *, measured: bool = True
+) -> None:
+    """Raise CodecError for params that must be given. measured: what is measured, too."""
+    lacking = [k for k, v in full.items() if v is None and (measured or k != plugins.MEASURED)]
     if lacking:
         raise CodecError(f"{name} needs params {', '.join(lacking)}: see {module.__name__}")
-    return module, full
 
 
 def _label(kind: str, array: NDArray[Any], params: Mapping[str, Any]) -> Any:
     """The label that an array stands for."""
-    shape = {"depth": 2, "segments": 2, "normals": 3, "image": 3, "edited": 3}.get(kind, 0)
+    flat = ("depth", "relative_depth", "segments", "matte")
+    shape = 2 if kind in flat else 3
     if array.ndim != shape or (shape == 3 and array.shape[2] != 3):
         wanted = "[H, W, 3]" if shape == 3 else "[H, W]"
         raise CodecError(f"{kind} is {wanted}, got {list(array.shape)}")
-    if kind == "depth":
+    if kind in ("depth", "relative_depth"):
         z = _checked_depth(array)
         return Depth(metres=z, valid=~np.isnan(z))
     if kind == "normals":
@@ -107,9 +143,26 @@ def _label(kind: str, array: NDArray[Any], params: Mapping[str, Any]) -> Any:
         return Normals(xyz=xyz, valid=valid, sky=np.zeros_like(valid))
     if kind == "segments":
         return _segments(array, params)
+    if kind in ("albedo", "shading"):
+        return _linear(kind, array)
+    if kind == "matte" and array.dtype == np.uint8:
+        return Matte(alpha=array.copy(), valid=np.ones(array.shape, np.bool_))
     if array.dtype != np.uint8:
-        raise CodecError(f"an image is uint8, got {array.dtype}")
+        what = "a matte" if kind == "matte" else "an image"
+        raise CodecError(f"{what} is uint8, got {array.dtype}")
     return array.copy()
+
+
+def _linear(kind: str, array: NDArray[Any]) -> Linear:
+    """Linear colours [H, W, 3]. Raises CodecError for integers, which have a curve, and below 0."""
+    if array.dtype.kind != "f":
+        raise CodecError(f"{kind} is linear floats, got {array.dtype}")
+    rgb = np.ascontiguousarray(np.moveaxis(array.astype(np.float32), -1, 0))
+    valid = np.isfinite(rgb).all(0)
+    most = 1.0 if kind == "albedo" else np.inf
+    if strange := int(np.count_nonzero((rgb < 0) | (rgb > most))):
+        raise CodecError(f"{strange} numbers of {kind} are below 0 or above {most:g}")
+    return Linear(rgb=rgb, valid=valid)
 
 
 def _checked_depth(array: NDArray[Any]) -> NDArray[np.float32]:
@@ -167,7 +220,7 @@ def _segments(array: NDArray[Any], params: Mapping[str, Any]) -> Segments:
     )
 
 
-def _array(label: Depth | Normals | Segments | Pixels) -> NDArray[Any]:
+def _array(label: Any) -> NDArray[Any]:
     if isinstance(label, Depth):
         return np.where(label.valid, label.metres, np.float32(np.nan))
     if isinstance(label, Normals):
@@ -175,4 +228,9 @@ def _array(label: Depth | Normals | Segments | Pixels) -> NDArray[Any]:
         return np.ascontiguousarray(np.moveaxis(xyz, 0, -1))
     if isinstance(label, Segments):
         return np.where(label.valid, label.ids, np.int32(-1))
-    return label
+    if isinstance(label, Matte):
+        return label.alpha
+    if isinstance(label, Linear):
+        rgb = np.where(label.valid, label.rgb, np.float32(np.nan))
+        return np.ascontiguousarray(np.moveaxis(rgb, 0, -1))
+    return np.asarray(label)

@@ -74,8 +74,8 @@ def picture(values: Floats, white: float) -> Pixels:
 
 def scale_invariant(x: NDArray[np.float32], t: NDArray[np.float32]) -> Value:
     """The error of float32[n, 3] up to one factor, as a share; None for a truth that is black."""
-    x, t = x.astype(np.float64).ravel(), t.astype(np.float64).ravel()
-    energy, both, own = float(t @ t), float(x @ t), float(x @ x)
+    painted, true = x.astype(np.float64).ravel(), t.astype(np.float64).ravel()
+    energy, both, own = float(true @ true), float(painted @ true), float(painted @ painted)
     if not energy:
         return None
     rest = energy - both * both / own if own else energy

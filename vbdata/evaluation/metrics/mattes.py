@@ -48,7 +48,7 @@ class MatteMeter:
         t = truth.alpha.astype(np.float32) / np.float32(255)
         a = np.where(valid, answer.alpha, truth.alpha).astype(np.float32) / np.float32(255)
         off = np.abs(a - t)[valid].astype(np.float64)
-        rejected = np.count_nonzero(~answer.valid & valid) / off.size
+        rejected = int(np.count_nonzero(~answer.valid & valid)) / off.size
         self.means.add(
             {
                 "sad": float(off.sum()) / THOUSAND,
