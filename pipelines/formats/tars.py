@@ -23,7 +23,8 @@ from vbdata.storage.streams import Window
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
-WINDOW = 1 << 16  # bytes that are fetched at once
+WINDOW = 1 << 16  # bytes that are fetched at once from a store
+NEAR = 1 << 13  # and from a disk, where a read costs little, and little but texts is wanted
 PACKERS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zX": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 UNPACK = "samples are read by byte ranges, so unpack it to a .tar"
 PACKED_NAME = re.compile(r"\.(?:tgz|tbz2?|txz|tar\.(?:gz|bz2|xz|zst))$")
@@ -73,7 +74,8 @@ def samples(root: Root, path: str, size: int) -> tuple[dict[str, Parts], BadSamp
         head = root.read_range(path, 0, 4)
         if packer := next((n for magic, n in PACKERS.items() if head.startswith(magic)), ""):
             return by_key, BadSample("undecodable", f"packed by {packer}: {UNPACK}")
-        stream = io.BufferedReader(Stream(root, path, size), WINDOW)
+        window = WINDOW if "://" in root.url else NEAR
+        stream = io.BufferedReader(Stream(root, path, size), window)
         for member in linked(headers(stream, size)):
             full = member.name.encode("utf-8", "backslashreplace").decode()
             above, slash, name = full.rpartition("/")

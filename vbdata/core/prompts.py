@@ -155,7 +155,7 @@ def prompt_digest() -> str:
         if item.name.endswith(".yaml"):
             text = item.read_text(encoding="utf-8")
             try:
-                content = json.dumps(yaml.safe_load(text), sort_keys=True, default=str)
+                content = json.dumps(_content(text), sort_keys=True, default=str)
             except (yaml.YAMLError, TypeError):  # whoever asks in its words is told
                 content = text
             digest.update(f"{item.name}\0{content}\0".encode())
@@ -168,9 +168,14 @@ def read(file: str, text: str) -> Wording:
     Raises ValueError with the file's name and the faulty template or key.
     """
     try:
-        return _wording(yaml.safe_load(text))
+        return _wording(_content(text))
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{file}: {error}") from error
+
+
+def _content(text: str) -> Any:
+    """The values of a YAML text, by libyaml where PyYAML has it. Raises yaml.YAMLError."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
 
 
 def _folder() -> Path:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import platform
+import re
 
+VERSION = re.compile(r"^Version:[ \t]*(\S+)", re.MULTILINE | re.IGNORECASE)
 PACKAGES = (
     "numpy",
     "torch",
@@ -26,5 +28,11 @@ def environment() -> dict[str, str]:
 
     A build states them, and all runs of a build that is resumed must agree on them.
     """
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions = {name: _version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **versions}
+
+
+def _version(name: str) -> str:
+    """A distribution's version, without parsing its whole description as an e-mail."""
+    stated = VERSION.search(importlib.metadata.distribution(name).read_text("METADATA") or "")
+    return stated[1] if stated else importlib.metadata.version(name)

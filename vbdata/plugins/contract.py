@@ -6,6 +6,8 @@ A reader (`dataset:` of a source):
     LICENSE, HOMEPAGE               of the data, texts
     index(root, *, options...)      yields vbdata.core.types.Entry in order of their ids
     load(root, entry, kinds)        a vbdata.core.types.Sample; raises vbdata.errors.BadSample
+    STORED                          how depth and normals are stored, a text for each of
+                                    STORED_KEYS, for docs/frames.md; may be left out
 
 A task (`tasks:` of a source):
 
@@ -70,6 +72,7 @@ KINDS: Final = (
 )
 ENOUGH: Final[Mapping[str, str]] = {"relative_depth": "depth"}  # a kind -> one that has all of it
 MEASURED: Final = "measured"  # in the params: what a decoder must know of the label itself
+STORED_KEYS: Final = ("depth", "unit", "sky", "invalid", "normals")
 TRUTHS: Final = "truths"  # several labels of the record's kind, a tuple: one of each annotator
 MASKS: Final = "masks"  # of each annotator what the file has, which may overlap: (RLE, crowd) each
 DRAWN: Final = (  # what a task can draw
@@ -170,6 +173,13 @@ def _reader_faults(module: ModuleType) -> Iterator[str]:
     for name in ("LICENSE", "HOMEPAGE"):
         if not isinstance(getattr(module, name), str) or not getattr(module, name):
             yield f"{name} should be a text, got {getattr(module, name)!r:.80}"
+    stored = getattr(module, "STORED", dict.fromkeys(STORED_KEYS, "not said"))
+    if (
+        not isinstance(stored, Mapping)
+        or tuple(stored) != STORED_KEYS
+        or not all(isinstance(text, str) and text for text in stored.values())
+    ):
+        yield f"STORED should be texts for {', '.join(STORED_KEYS)}, got {stored!r:.80}"
 
 
 def _task_faults(module: ModuleType) -> Iterator[str]:

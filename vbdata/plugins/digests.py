@@ -16,8 +16,9 @@ from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
+from vbdata.plugins import known_code
 from vbdata.plugins.find import DATASETS, HOME, TASKS, module_name
-from vbdata.plugins.source_text import Code, c_code, python_code
+from vbdata.plugins.known_code import Known
 
 VBDATA = Path(__file__).parents[1]
 ENGINE = ("core", "shard")  # the folders of the engine whose code decides bytes
@@ -27,7 +28,7 @@ OURS = tuple(f"{HOME}.{package}." for package in (DATASETS, TASKS))
 @functools.cache
 def engine_files() -> Mapping[str, str]:
     """SHA-256 of the code of each engine file that decides bytes, by its path below vbdata."""
-    return {name: _sha256(text) for folder in ENGINE for name, text in _files(folder)}
+    return {name: digest for folder in ENGINE for name, digest in _files(folder)}
 
 
 @functools.cache
@@ -39,7 +40,7 @@ def engine_digest() -> str:
 @functools.cache
 def folder_digest(folder: str) -> str:
     """SHA-256 over the code of all files of a folder of vbdata."""
-    return _digest({name: _sha256(text) for name, text in _files(folder)})
+    return _digest(dict(_files(folder)))
 
 
 @functools.cache
@@ -71,7 +72,7 @@ def code_modules(package: str, name: str) -> Mapping[str, str]:
         spec = _spec(full)
         if spec is not None:
             code = _code(spec)
-            found[full] = _sha256(code.text)
+            found[full] = code.sha256
             waiting += _imported(code, spec)
     return found
 
@@ -83,22 +84,21 @@ def _digest(digests: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _files(folder: str) -> Iterator[tuple[str, str]]:
-    """The path below vbdata, and the code, of each file in a folder, hidden and cached ones not."""
+    """The path below vbdata, and a digest of the code, of each file of a folder.
+
+    Hidden and cached files are none of them.
+    """
     for path in (VBDATA / folder).rglob("*"):
         name = path.relative_to(VBDATA).as_posix()
         if path.suffix == ".py":
-            yield name, python_code(importlib.util.decode_source(path.read_bytes())).text
+            yield name, known_code.python(importlib.util.decode_source(path.read_bytes())).sha256
         elif path.suffix in (".c", ".h"):
-            yield name, c_code(path.read_text(encoding="utf-8"))
+            yield name, known_code.c(path.read_text(encoding="utf-8")).sha256
         elif path.suffix == ".so":  # made of the C code, whose digest is in its name
             continue
         elif path.is_file() and "/." not in name and "__pycache__" not in name:
-            yield name, hashlib.sha256(path.read_bytes()).hexdigest()
+            yield name, known_code.sha256(hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _spec(full: str) -> ModuleSpec | None:
@@ -122,15 +122,16 @@ def _locations(package: str) -> Sequence[str] | None:
     return None if spec is None else spec.submodule_search_locations
 
 
-def _code(spec: ModuleSpec) -> Code:
+def _code(spec: ModuleSpec) -> Known:
     """A module's code; of one that is compiled, a digest of its file."""
     text = spec.loader.get_source(spec.name) if isinstance(spec.loader, InspectLoader) else None
     if text is None and spec.has_location and spec.origin:
-        return Code(hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest(), ())
-    return python_code(text or "")
+        of_file = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+        return Known(known_code.sha256(of_file), ())
+    return known_code.python(text or "")
 
 
-def _imported(code: Code, spec: ModuleSpec) -> Iterator[str]:
+def _imported(code: Known, spec: ModuleSpec) -> Iterator[str]:
     """Names that may be of modules that a module imports, and of the packages above them."""
     for level, module, names in code.imports:
         base = importlib.util.resolve_name("." * level + module, spec.parent)
