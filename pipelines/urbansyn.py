@@ -11,10 +11,10 @@ Licence: CC BY-SA 4.0. Layout of the data set on the Hub:
 - Depth: metres are the stored number x 100,000.
 - Sky: what ss says is sky (train id 10): +inf and valid, whatever depth is stored there.
 - segments (option): the 19 classes that Cityscapes evaluates, by train id, 0 to 18; 19 and 255 are
-  void (inferred). In a map of colours the last of R, G, B counts, as converters read it; all are
-  said to be equal. What can be counted is one crowd of its class: the maps of instances (panoptic)
-  are in a coding that no page says, and are not read.
-- The index reads every map of classes for this, 20 ms each; with segments: false it does not.
+  void (inferred). In a map of colours the last of R, G, B counts, as a converter reads it. What
+  can be counted is one crowd of its class: no page seen says how the maps of instances (panoptic)
+  are coded, so they are not read.
+- The index reads every map of classes for this, 10 ms or more each; with segments: false, none.
 - Camera: of camera_metadata.json, its axis through the middle; without it there are no normals.
 - Normals: of depth.
 - Groups: each picture its own; no page says which show the same street.
@@ -23,7 +23,7 @@ Licence: CC BY-SA 4.0. Layout of the data set on the Hub:
 Nothing of it was seen here: layout and codes are those of the page and of converters.
 
 Sources: huggingface.co/datasets/UrbanSyn/UrbanSyn; CUT3R (preprocess_urbansyn.py: unit, sky,
-camera, .exr.1); Gómez et al., "All for One, and One for All: UrbanSyn Dataset", 2023.
+camera, .exr.1); Gomez et al., "All for One, and One for All: UrbanSyn Dataset", arXiv 2312.12176.
 """
 
 from __future__ import annotations
@@ -50,6 +50,13 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-SA-4.0"
 HOMEPAGE = "https://huggingface.co/datasets/UrbanSyn/UrbanSyn"
 LABELS = ("depth", "normals", "segments")
+STORED = {
+    "depth": "z",
+    "unit": "100,000 m",
+    "sky": "by class: ss is 10",
+    "invalid": "0, NaN",
+    "normals": "made of depth",
+}
 FILES = {  # that a kind of label is read from
     "depth": ("depth", "classes"),
     "normals": ("depth", "classes"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from vbdata.core.exr import read as read_exr
 from vbdata.core.images import decode_rgb
 from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
+from vbdata.plugins import mounts
+from vbdata.sources.open import open_root
 from vbdata.storage.folder import Folder
 
 Truths = Iterator[tuple[str, Still, NDArray[np.bool_]]]  # id, what it shows, where nothing is known
@@ -157,6 +160,21 @@ def test_places_and_bits_of_tartanair(demo_of: Callable[[str], Path]) -> None:
     assert len(list(tartanair.index(root, release="v2", camera="all"))) == 4
     with pytest.raises(SourceError, match=r"release: 'v3' is not a choice\. Known: ground, v1, v2"):
         list(tartanair.index(root, release="v3"))
+
+
+def test_tartanair_in_zips_as_they_lie(demo_of: Callable[[str], Path], tmp_path: Path) -> None:
+    top = demo_of("tartanair") / "abandonedfactory"
+    for what in ("image_left", "depth_left"):
+        target = tmp_path / "abandonedfactory/Easy" / f"{what}.zip"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(target, "w") as packed:
+            for path in sorted(top.rglob(f"{what}/*")):
+                packed.write(path, path.relative_to(top.parent).as_posix())
+    root = open_root((str(tmp_path),), mount=mounts("tartanair"))
+    entries = list(tartanair.index(root))
+    above = "abandonedfactory/Easy/P001"
+    assert [e.id for e in entries] == [f"{above}/{n:06d}_left" for n in range(2)]
+    assert tartanair.load(root, entries[0], ["normals"]).labels["normals"].valid.any()
 
 
 def test_tenths_infinite_sky_and_sizes_of_mvs_synth(
