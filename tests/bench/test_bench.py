@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,18 @@ def test_the_page_of_benchmarks_names_all_of_them() -> None:
     assert named == set(facts.names())
     for form in forms():
         assert f"`{form}`" in page
+
+
+def test_the_block_of_the_page_runs(
+    raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    build = built(raw, "ibims1-depth", tmp_path / "built")
+    (block,) = re.findall(
+        r"```python\n(.*?)```", (REPOSITORY / "docs" / "benchmarks.md").read_text(), re.DOTALL
+    )
+    keyed = Rows.of(Folder(str(build)), {}).build
+    seen: dict[str, Any] = {"my_model": lambda key: keyed[key].target}
+    exec(block, seen)
+    (first, *_) = seen["report"]["variants"].values()
+    assert first["delta1"] > 0.999

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,9 +16,12 @@ from PIL import Image
 from tests.helpers import tiny_pipelines
 from tests.helpers import train_runs as runs
 from tests.helpers.builds import REPOSITORY
+from vbdata.engine import build as engine
 from vbdata.errors import RecipeError
 from vbdata.evaluation.evaluate import EvaluationOptions
 from vbdata.evaluation.truth import BuildTruth
+from vbdata.recipe.recipe import Recipe
+from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 from vbdata.train.config import Lora, load_config
 
@@ -583,3 +588,26 @@ def test_a_long_text_is_cut_with_a_warning(folders: Mapping[str, Path]) -> None:
     model = {"kind": "flux2_klein", "path": str(folders["flux2_klein"]), "text_length": 64}
     with pytest.warns(UserWarning, match="cut to 64 tokens"):
         make_editor(model).encode_text(["Colour it. " * 60], torch.device("cpu"))
+
+
+def test_the_blocks_of_the_page_run(
+    demo_build: Path, demo_recipe: Recipe, folders: Mapping[str, Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from vbdata.train.loop import train
+
+    monkeypatch.chdir(tmp_path)
+    (kitti,) = (each for each in demo_recipe.sources if each.name == "kitti")
+    engine.build(
+        replace(demo_recipe, samples=2, shard_size=2, sources=(kitti,)), Folder("out"), How()
+    )
+    kontext = run_of("flux1_kontext", demo_build, folders, run={"stop": 1})
+    train(kontext, tmp_path / "runs" / "kontext")
+    page = (REPOSITORY / "docs" / "adapters.md").read_text()
+    ceiling, lora = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    seen: dict[str, Any] = {}
+    exec(ceiling.replace("/models/FLUX.2-klein-base-4B", str(folders["flux2_klein"])), seen)
+    assert seen["report"]["samples"]["scored"] == 2
+    seen["pipeline"] = tiny_pipelines.loaded("flux1_kontext", folders["flux1_kontext"])
+    exec(lora, seen)
+    assert seen["pipeline"].get_list_adapters()
