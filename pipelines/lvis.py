@@ -32,20 +32,17 @@ Sources: lvisdataset.org (dataset page: counts, archives, the note on val); lvis
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vbdata.core.types import Download, Entry, Official, Sample
-from vbdata.errors import SourceError
 
-from .parts import picture_files, records
-from .parts.coco import pictures, tables
-from .parts.coco.entries import Context, bare, entry_of
-from .parts.coco.masks import partition
-from .parts.coco.names import coco_group
-from .parts.places import Places
+from .parts import records
+from .parts.coco import of_2017
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
+
+    from .parts.coco.tables import Table
 
 LICENSE = "CC-BY-4.0"
 HOMEPAGE = "https://www.lvisdataset.org/dataset"
@@ -54,10 +51,8 @@ HOLDOUTS = {"lvis-val": {"split": "val"}}
 KNOWN_GROUPS = r"^coco:\d{12}$"
 
 SPLITS = {"train": 100_170, "val": 19_809}  # how many images
-FOLDERS = ("train2017", "val2017")
 TOPS = ("", "annotations/", "lvis/")
 NOTES_AT = "https://dl.fbaipublicfiles.com/LVIS"
-PICTURES_AT = "http://images.cocodataset.org/zips"
 
 
 def index(root: Root, *, split: str = "train") -> Iterator[Entry]:
@@ -65,37 +60,12 @@ def index(root: Root, *, split: str = "train") -> Iterator[Entry]:
 
     split: train or val. Raises SourceError if the JSON or both folders are missing.
     """
-    table = _table(root, split)
-    folders = [folder for folder in FOLDERS if root.exists(folder)]
-    if not folders:
-        raise SourceError(f"{root.url}: no folder {' or '.join(FOLDERS)}")
-    sizes = {path: size for each in folders for path, size in records.sizes(root, each).items()}
-    context = Context(
-        root=root,
-        split=split,
-        segments="instances",
-        images=Places(sizes, ("", *FOLDERS)),
-        pngs=None,
-        ids="coco",
-        own="lvis",
-        licence="",
-        exif="",
-    )
-    by_name, strays = pictures.pictures([table])
-    with tables.settled():
-        for name in sorted(by_name):
-            picture = by_name.pop(name)
-            _name_file(picture.image)
-            yield entry_of(picture, context)
-    for place, detail in enumerate(strays):
-        yield bare(f"stray-{place:06d}", context, fault=f"garbled annotation: {detail}")
+    yield from of_2017.entries(root, _table(root, split), split, "lvis")
 
 
 def groups(root: Root, *, split: str = "train") -> Iterator[str]:
     """COCO's groups of a split, from the JSON alone. Raises SourceError if it is not there."""
-    by_name, _ = pictures.pictures([_table(root, split)])
-    for name in sorted(by_name):
-        yield coco_group({"id": name}, ids=True)
+    yield from of_2017.groups(_table(root, split))
 
 
 def official(*, split: str = "train") -> Official:
@@ -108,19 +78,13 @@ def official(*, split: str = "train") -> Official:
         url=f"{NOTES_AT}/{name}.zip",
         also=tuple(f"{top}{name}" for top in TOPS[1:]),
     )
-    needed = [
-        Download(path=folder, archive=f"{folder}.zip", url=f"{PICTURES_AT}/{folder}.zip")
-        for folder in FOLDERS[: None if split == "val" else 1]
-    ]
-    return Official(entries=SPLITS[split], downloads=(notes, *needed))
+    pictures = of_2017.downloads(both=split == "val")
+    return Official(entries=SPLITS[split], downloads=(notes, *pictures))
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     """The bytes of the picture's file as they are, and its masks. Raises BadSample."""
-    records.refuse(entry, kinds)
-    image = picture_files.read(root, entry, picture_files.STORED)
-    labels: dict[str, Any] = {"segments": partition(root, entry)} if "segments" in kinds else {}
-    return Sample(image=image, labels=labels)
+    return of_2017.load(root, entry, kinds)
 
 
 def in_words(name: str) -> str:
@@ -128,17 +92,7 @@ def in_words(name: str) -> str:
     return " ".join(name.replace("_", " ").split())
 
 
-def _name_file(image: dict[str, Any]) -> None:
-    """Give a record the file that its coco_url names, FOLDER/NAME, in place of any other name."""
-    if isinstance(url := image.get("coco_url"), str) and url.count("/") > 1:
-        image["file_name"] = "/".join(url.rsplit("/", 2)[1:])
-
-
-def _table(root: Root, split: str) -> tables.Table:
+def _table(root: Root, split: str) -> Table:
     records.one_of("split", split, SPLITS)
     paths = [f"{top}lvis_v1_{split}.json" for top in TOPS]
-    there = next((path for path in paths if root.exists(path)), paths[0])
-    found = tables.table(root, there, thing=True, spelled=in_words)
-    if found is None:
-        raise SourceError(f"{root.url}: no {' or '.join(paths)}")
-    return found
+    return of_2017.table(root, paths, thing=True, spelled=in_words)

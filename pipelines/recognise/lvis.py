@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
-from ..lvis import FOLDERS, SPLITS
+from ..lvis import SPLITS
+from ..parts.coco.of_2017 import FOLDERS
 from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, joined, others
 
 RANK = OFFICIAL

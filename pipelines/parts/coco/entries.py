@@ -28,7 +28,8 @@ class Context:
     """What all entries of an index share.
 
     segments: the kind of masks; images, pngs: where their files are; own: the name of the groups of
-    pictures that are not COCO's; split, ids, licence, exif: the options.
+    pictures that are not COCO's; split, ids, licence, exif: the options; kept: the classes that are
+    read, by name, None for all: others are as if they were not in the file.
     """
 
     root: Root
@@ -40,6 +41,7 @@ class Context:
     own: str
     licence: str
     exif: str
+    kept: frozenset[str] | None = None
 
 
 def bare(name: str, context: Context, *, fault: str = "") -> Entry:
@@ -103,15 +105,17 @@ def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict
     """Set the fields of an image's masks. more: keys of its record besides. Raises BadSample."""
     assert picture.drawn is not None
     stuff = context.segments == "stuff"
-    careful = stuff or FEDERATED in picture.image
+    careful = stuff or FEDERATED in picture.image or context.kept is not None
     if not careful and (made := picture.described(context.segments, more)):
         fields["classes"], fields["record"] = made
         return
     size = (fields["width"], fields["height"])
-    found = parts.marked(picture.masks, picture.drawn, size, stuff=stuff)
+    masks = [each for each in picture.masks if _is_kept(each, picture, context)]
+    found = parts.marked(masks, picture.drawn, size, stuff=stuff)
     if FEDERATED in picture.image:
         _hide_partly(found, picture)
-        fields["absent"] = absent = _absent(found, picture)
+        absent = tuple(n for n in _absent(picture) if context.kept is None or n in context.kept)
+        fields["absent"] = absent
         partly = {part["name"] for part in found.parts if part["crowd"]}
         marked = {part["name"] for part in found.parts} - partly
         more = more | {"known": sorted(marked.union(absent))}
@@ -120,7 +124,17 @@ def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict
     fields["left_out"] = tuple(found.left_out)
 
 
-def _absent(found: parts.Marked, picture: Picture) -> tuple[str, ...]:
+def _is_kept(annotation: dict[str, Any], picture: Picture, context: Context) -> bool:
+    """Whether an annotation is of a class that is read, or of none that is known."""
+    if context.kept is None:
+        return True
+    assert picture.drawn is not None
+    id_ = scalars.identity(annotation.get("category_id"))
+    kind = None if id_ is None else (picture.drawn.categories or {}).get(id_)
+    return kind is None or kind.name in context.kept
+
+
+def _absent(picture: Picture) -> tuple[str, ...]:
     """The classes that annotators looked for and did not find, by name; what is marked is there."""
     assert picture.drawn is not None
     listed, known = picture.image.get(FEDERATED), picture.drawn.categories or {}
