@@ -13,15 +13,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.checks.passes import pass_faults, sets_in, turns_in
 from vbdata.checks.quarantine import Tried
 from vbdata.core.rng import word_of
 from vbdata.core.types import Cell
 from vbdata.layout import MANIFEST, QUARANTINE, key_digits
-from vbdata.manifest.model import CellLine, Manifest
+from vbdata.manifest.model import Manifest
 from vbdata.planning.mixture import Ints, in_line, scheduled
 
 NO_ROWS = np.empty(0, np.uint64)
-PASS = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a record has another word in each pass
 
 
 class MixtureCheck:
@@ -37,6 +37,7 @@ class MixtureCheck:
         self._replaced = Counter[Cell]()
         self._words: dict[Cell, list[NDArray[np.uint64]]] = {}
         self._passes: dict[Cell, list[Ints]] = {}
+        self._sets = Counter[Cell]()
         recipe = manifest.recipe
         planned = [cell.apportioned for cell in manifest.cells]
         sound = sum(planned) == manifest.wanted and len(manifest.shards) == shards_of(manifest)
@@ -76,6 +77,13 @@ class MixtureCheck:
             return
         left = Counter(empty)
         for cell, count in zip(self._names, planned.tolist(), strict=True):
+            turns = turns_in(self._manifest, cell[1])
+            self._sets[cell] += (sets := -(-count // turns))
+            if turns > 1 and not tried and cell in places:
+                found = sets_in(self._words[cell][-1], self._passes[cell][-1], turns)
+                if found != sets:
+                    name = " / ".join(cell)
+                    yield f"shard {number}: {name} has {found} sets of a record, expected {sets}"
             there = len(places.get(cell, ()))
             if there + left[cell] != count:
                 name = " / ".join(cell)
@@ -116,46 +124,12 @@ class MixtureCheck:
             if self._replaced[key] != cell.replaced:
                 yield f"{name}: {self._replaced[key]} replaced, {cell.replaced} in {MANIFEST}"
             passes = np.concatenate(self._passes.pop(key, [NO_ROWS.astype(np.int64)]))
-            yield from self._pass_faults(name, cell, words, passes)
+            sets = self._sets[key] or cell.apportioned
+            yield from pass_faults(self._manifest, cell, words, passes, sets)
         for source, task in self._counts:
             yield f"{source} / {task}: rows of a cell that {MANIFEST} does not have"
-
-    def _pass_faults(
-        self, name: str, cell: CellLine, words: NDArray[np.uint64], passes: Ints
-    ) -> Iterator[str]:
-        """What is wrong with the passes of a cell: each takes every eligible record once."""
-        if not len(words):
-            return
-        if passes.min() < 0 or len(np.unique(words + passes.astype(np.uint64) * PASS)) < len(words):
-            yield f"{name}: a record stands twice in one pass"
-            return
-        if self._manifest.recipe.votes:
-            yield from _query_faults(name, cell, words, passes)
-            return
-        numbers, rows = np.unique(passes, return_counts=True)
-        spares = self._manifest.recipe.spares * len(self._manifest.shards)
-        last = (cell.apportioned + spares - 1) // max(cell.eligible, 1)
-        if rows.max() > cell.eligible or numbers[-1] > last:
-            yield f"{name}: its passes are not those over {cell.eligible} eligible records"
-        elif not cell.quarantined and cell.realised == cell.apportioned:
-            whole, rest = divmod(cell.apportioned, cell.eligible)
-            if rows.tolist() != [cell.eligible] * whole + [rest] * (rest > 0):
-                yield f"{name}: its passes are not those over {cell.eligible} eligible records"
 
 
 def shards_of(manifest: Manifest) -> int:
     """How many shards the recipe makes."""
     return -(-manifest.wanted // manifest.recipe.shard_size)
-
-
-def _query_faults(
-    name: str, cell: CellLine, words: NDArray[np.uint64], passes: Ints
-) -> Iterator[str]:
-    """What is wrong with the queries of an enumerated cell: a record has each of its own once."""
-    if cell.quarantined or cell.realised != cell.apportioned:
-        return
-    _, of, rows = np.unique(words, return_inverse=True, return_counts=True)
-    last = np.full(len(rows), -1, np.int64)
-    np.maximum.at(last, of, passes)
-    if len(rows) != cell.eligible or (last + 1 != rows).any():
-        yield f"{name}: a query of a record is missing, or a record that is eligible"
