@@ -13,6 +13,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 import vbdata
+from vbdata.guide import frames
 from vbdata.guide.describe import Page, pages
 
 HERE = Path(__file__).parent
@@ -84,12 +85,14 @@ def drawn_as_it_stands(_: Sphinx, *given: Any) -> None:
 
 
 def generate(_: Sphinx) -> None:
-    """Write the pages of readers and tasks anew, so that none of a removed one is left."""
+    """Write the pages of readers and tasks, and the table of frames, anew; none of old is left."""
     folder = HERE / "reference"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for page in pages():
         (folder / f"{page.name}.md").write_text(written(page))
+    table = HERE / "frames.md"
+    table.write_text(frames.renewed(table.read_text()))
 
 
 def setup(app: Sphinx) -> None:

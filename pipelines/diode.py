@@ -52,6 +52,13 @@ if TYPE_CHECKING:
 LICENSE = "MIT"
 HOMEPAGE = "https://diode-dataset.org"
 LABELS = ("depth",)
+STORED = {
+    "depth": "z",
+    "unit": "m",
+    "sky": "none: no echo may be glass",
+    "invalid": "0, or mask 0",
+    "normals": "none read: the axes are not published",
+}
 FILES = {"depth": ("depth", "mask")}  # that a kind of label is read from
 HOLDOUTS: Mapping[str, Mapping[str, Any]] = {"diode-val": {"split": "val"}}
 

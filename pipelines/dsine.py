@@ -61,6 +61,13 @@ if TYPE_CHECKING:
 LICENSE = "of each data set"
 HOMEPAGE = "https://github.com/baegwangbin/DSINE"
 LABELS = ("normals",)
+STORED = {
+    "depth": "none",
+    "unit": "none",
+    "sky": "no vector",
+    "invalid": "0 in 8 and 16 bits, shorter than 0.5 as floats",
+    "normals": "left, up, backward; of oasis right, down, backward",
+}
 
 PARTS = {  # folder, type of the normals' files, how many
     "nyuv2": ("nyuv2/test", "png", 654),

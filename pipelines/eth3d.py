@@ -44,6 +44,13 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-4.0"
 HOMEPAGE = "https://www.eth3d.net/datasets"
 LABELS = ("depth",)
+STORED = {
+    "depth": "z",
+    "unit": "m",
+    "sky": "none: infinite is unknown",
+    "invalid": "infinite, 0",
+    "normals": "none",
+}
 HOLDOUTS: dict[str, dict[str, object]] = {"eth3d": {}}
 
 SCENES = (

@@ -92,6 +92,13 @@ if TYPE_CHECKING:
 LICENSE = "unknown: set by the option licence"
 HOMEPAGE = "https://docs.ultralytics.com/datasets/semantic"
 LABELS = ("depth", "normals", "segments", "captions", "expressions", "edited")
+STORED = {
+    "depth": "z, ray, disparity or inverse, as the recipe says",
+    "unit": "as the recipe says",
+    "sky": "as the recipe says",
+    "invalid": "as the recipe says; what is not finite, 0 or less",
+    "normals": "as the recipe says",
+}
 FILES = {  # that a kind of label is read from, where it is not one of its own name
     "segments": ("segments", "instances"),
     "expressions": ("segments", "instances"),

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-4.0"
 HOMEPAGE = "https://www.bgu.tum.de/lmf/ibims1/"
 LABELS = ("depth",)
+STORED = {
+    "depth": "z",
+    "unit": "50 / 65535 m",
+    "sky": "none",
+    "invalid": "0, 65535, and what its masks exclude",
+    "normals": "none",
+}
 FILES = {"depth": ("depth", "mask_invalid", "mask_transp")}  # that a kind of label is read from
 HOLDOUTS: dict[str, dict[str, object]] = {"ibims1": {}}
 

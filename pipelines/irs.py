@@ -47,6 +47,13 @@ if TYPE_CHECKING:
 LICENSE = "none stated by its authors"
 HOMEPAGE = "https://github.com/HKBU-HPML/IRS"
 LABELS = ("depth", "normals")
+STORED = {
+    "depth": "disparity",
+    "unit": "pixels; z = 480 x 0.1 m / value",
+    "sky": "none known",
+    "invalid": "0",
+    "normals": "right, down, forward [inferred]",
+}
 
 FRAME = rendered.LAYOUT_ROOT + r"(?P<place>[^/]+)/WHAT_(?P<frame>\d+)"
 LAYOUT = {

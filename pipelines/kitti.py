@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://www.cvlibs.net/datasets/kitti/eval_depth.php?benchmark=depth_prediction"
 LABELS = ("depth",)
+STORED = {
+    "depth": "z",
+    "unit": "1 / 256 m",
+    "sky": "none",
+    "invalid": "0",
+    "normals": "none",
+}
 
 SPLITS = {"train": ("train",), "val": ("val",), "both": ("train", "val")}
 CAMERAS = ("image_02", "image_03")

@@ -51,6 +51,13 @@ if TYPE_CHECKING:
 LICENSE = "of each data set"
 HOMEPAGE = "https://github.com/prs-eth/Marigold"
 LABELS = ("depth",)
+STORED = {
+    "depth": "z",
+    "unit": "mm; of KITTI 1 / 256 m, of DIODE m",
+    "sky": "none",
+    "invalid": "0, or mask 0",
+    "normals": "none",
+}
 
 
 class Part(NamedTuple):

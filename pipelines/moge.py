@@ -53,6 +53,13 @@ if TYPE_CHECKING:
 LICENSE = "of each data set"
 HOMEPAGE = "https://huggingface.co/datasets/Ruicheng/monocular-geometry-evaluation"
 LABELS = ("depth",)
+STORED = {
+    "depth": "z",
+    "unit": "m on a logarithm; of GSO, Sintel and Spring none",
+    "sky": "65535",
+    "invalid": "0",
+    "normals": "none",
+}
 
 PARTS = (
     *("DDAD", "DIODE", "ETH3D", "GSO", "HAMMER", "iBims-1", "KITTI", "NYUv2", "Sintel"),

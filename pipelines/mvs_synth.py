@@ -41,6 +41,13 @@ if TYPE_CHECKING:
 LICENSE = "research only"
 HOMEPAGE = "https://phuang17.github.io/DeepMVS/mvs-synth.html"
 LABELS = ("depth", "normals")
+STORED = {
+    "depth": "z",
+    "unit": "0.1 m [inferred]",
+    "sky": "infinite",
+    "invalid": "0, NaN",
+    "normals": "made of depth",
+}
 FILES = {"normals": ("depth",)}  # that a kind of label is read from
 
 ROOT = r"(?P<root>(?:.*?/)??)"  # as little as can be: the folder of the size is none of it

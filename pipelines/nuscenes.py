@@ -48,6 +48,13 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-4.0"
 HOMEPAGE = "https://www.nuscenes.org/nuscenes"
 LABELS = ("depth",)
+STORED = {
+    "depth": "z",
+    "unit": "m, projected LiDAR",
+    "sky": "none",
+    "invalid": "where no point falls",
+    "normals": "none",
+}
 HOLDOUTS = {"nuscenes-val": frozenset(f"nuscenes:{scene}" for scene in splits.VAL)}
 
 CAMERAS = (

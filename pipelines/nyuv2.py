@@ -59,6 +59,13 @@ if TYPE_CHECKING:
 LICENSE = "unknown"
 HOMEPAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
 LABELS = ("depth", "segments")
+STORED = {
+    "depth": "z",
+    "unit": "m; of sync files mm",
+    "sky": "none",
+    "invalid": "0, and 10 m, where the toolbox cuts",
+    "normals": "none",
+}
 
 MAT, SPLITS_MAT = "nyu_depth_v2_labeled.mat", "splits.mat"
 LAYOUTS = ("auto", "labeled", "sync")

@@ -83,6 +83,13 @@ if TYPE_CHECKING:
 LICENSE = "unknown: set by the option licence"
 HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"
 LABELS = ("depth", "normals", "segments", "captions", "edited")
+STORED = {
+    "depth": "z, ray, disparity or inverse, as the recipe says",
+    "unit": "as the recipe says",
+    "sky": "as the recipe says",
+    "invalid": "as the recipe says; what is not finite, 0 or less",
+    "normals": "as the recipe says",
+}
 FILES = {"segments": ("segments", "instances")}  # that a kind of label is read from
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

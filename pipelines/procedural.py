@@ -60,6 +60,13 @@ if TYPE_CHECKING:
 LICENSE = "Apache-2.0"
 HOMEPAGE = "https://github.com/google-research/kubric"  # what such scenes are like, at full size
 LABELS = ("depth", "normals", "segments", "expressions", "captions", "edited")
+STORED = {
+    "depth": "z",
+    "unit": "m",
+    "sky": "infinite",
+    "invalid": "none",
+    "normals": "right, down, forward",
+}
 
 SPLITS = ("train", "validation", "test", "compositions", "crowded", "textures", "cameras")
 ARRAYS = {

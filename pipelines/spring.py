@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-4.0"
 HOMEPAGE = "https://spring-benchmark.org"
 LABELS = ("depth", "normals")
+STORED = {
+    "depth": "disparity",
+    "unit": "pixels; z = 0.065 m fx / value",
+    "sky": "0",
+    "invalid": "NaN",
+    "normals": "made of depth",
+}
 FILES = {"normals": ("depth",)}  # that a kind of label is read from
 
 FRAME = (

@@ -46,6 +46,13 @@ if TYPE_CHECKING:
 LICENSE = "Synscapes"
 HOMEPAGE = "https://synscapes.on.liu.se"
 LABELS = ("depth", "normals", "segments")
+STORED = {
+    "depth": "z",
+    "unit": "m",
+    "sky": "by class: 23",
+    "invalid": "0, NaN",
+    "normals": "made of depth",
+}
 FILES = {  # that a kind of label is read from
     "depth": ("depth", "classes"),
     "normals": ("depth", "classes"),

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
 LICENSE = "none stated by its authors"
 HOMEPAGE = "https://tartanair.org"
 LABELS = ("depth", "normals")
+STORED = {
+    "depth": "z",
+    "unit": "m; in version 2 float32 in the bytes B, G, R, A",
+    "sky": "from 5,000 m on [inferred]",
+    "invalid": "0, NaN",
+    "normals": "made of depth",
+}
 FILES = {"normals": ("depth",)}  # that a kind of label is read from
 
 FRAME = (

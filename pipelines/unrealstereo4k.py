@@ -44,6 +44,13 @@ if TYPE_CHECKING:
 LICENSE = "MIT"
 HOMEPAGE = "https://huggingface.co/datasets/fabiotosi92/UnrealStereo4K"
 LABELS = ("depth", "normals")
+STORED = {
+    "depth": "disparity",
+    "unit": "pixels; z = fx b / value, b by the poses",
+    "sky": "from 10,000 m on [inferred]",
+    "invalid": "0",
+    "normals": "made of depth",
+}
 FILES = {"normals": ("depth",)}  # that a kind of label is read from
 HOLDOUTS = {"unrealstereo4k-00008": frozenset({"unrealstereo4k:00008"})}
 

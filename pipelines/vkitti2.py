@@ -60,6 +60,13 @@ if TYPE_CHECKING:
 LICENSE = "CC-BY-NC-SA-3.0"
 HOMEPAGE = "https://europe.naverlabs.com/proxy-virtual-worlds-vkitti-2/"
 LABELS = ("depth", "normals", "segments", "flow")
+STORED = {
+    "depth": "z",
+    "unit": "cm",
+    "sky": "65535",
+    "invalid": "0, which does not occur officially",
+    "normals": "made of depth",
+}
 FILES = {  # that a kind of label is read from
     "normals": ("depth",),
     "segments": ("classes", "instances"),

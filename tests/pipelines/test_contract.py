@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
+import orjson
 import pytest
 
 from vbdata import plugins
-from vbdata.core.types import Source
+from vbdata.core.types import Entry, Source
 from vbdata.engine.build import index_sources
 from vbdata.index.index import Index, build_index
 from vbdata.recipe.recipe import Recipe
@@ -51,7 +54,19 @@ def test_an_index_is_sorted_and_load_yields_what_it_promises(
     name: str, demo_of: Callable[[str], Path]
 ) -> None:
     found = check_reader(name, demo_of(name))
+    _as_stated(plugins.dataset(name), found)
     assert [e.id for e in found] == sorted({e.id for e in found})
+
+
+def _as_stated(reader: ModuleType, entries: list[Entry]) -> None:
+    """The codings in records are those that the reader states for docs/frames.md."""
+    said = getattr(reader, "STORED", {})
+    for entry in entries if said else ():
+        about = orjson.loads(entry.record) if entry.record.startswith(b"{") else {}
+        if isinstance(coding := about.get("depth"), dict) and "recipe" not in said["depth"]:
+            assert coding["kind"] == re.split(r"\W", said["depth"])[0]
+        if isinstance(coding := about.get("normals"), dict) and "turn" not in coding:
+            assert re.match("as the recipe|" + ", ".join(coding["frame"]), said["normals"])
 
 
 @pytest.mark.parametrize("name", TASKS)

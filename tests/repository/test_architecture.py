@@ -17,6 +17,7 @@ import pytest
 import vbdata
 from tests.helpers.builds import REPOSITORY
 from vbdata import plugins
+from vbdata.plugins.contract import KINDS
 
 ORDER = """
     errors layout | machine | core | storage plugins | sources recipe guide codecs demo | index
@@ -164,7 +165,8 @@ def test_readers_do_not_know_demo_writers() -> None:
 def test_the_engine_names_no_dataset_and_no_task() -> None:
     listed = plugins.names("pipelines") + plugins.names("transforms")
     # words that are also nouns of the engine or plain English
-    common = {"depth", "normals", "generate", "instance", "edit", "refer", "folders", "parquet"}
+    common = {*KINDS, "generate", "instance", "edit", "refer", "folders", "parquet", "spring"}
+    common |= {"foreground", "panoptic"}
     word = re.compile(rf"\b({'|'.join(set(listed) - common)})\b", re.IGNORECASE)
     for path in files("vbdata"):
         assert not any(within(name, PLUG_INS) for name in imports(path)), shown(path)

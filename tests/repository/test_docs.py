@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.builds import REPOSITORY
+from vbdata.guide import frames
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 OURS = ("vbdata", "pipelines", "transforms", "benchmarks", "experiments", "tests")
@@ -70,3 +71,17 @@ def test_named_files_and_tests_exist(page: Path) -> None:
         file = REPOSITORY / path
         assert file.exists(), path
         assert not test or f"def {test}(" in file.read_text(), f"{path}::{test}"
+
+
+def test_the_table_of_frames_is_that_of_the_readers() -> None:
+    page = (REPOSITORY / "docs" / "frames.md").read_text()
+    assert [name for name, said in frames.stored() if not said] == []
+    assert frames.renewed(page) == page, "make docs writes the table of docs/frames.md"
+    for name, said in frames.stored():
+        kinds = {"z", "ray", "disparity", "inverse", "none"}
+        assert re.split(r"\W", said["depth"])[0] in kinds, name
+        axes = re.findall(r"\b(?:left|right|up|down|forward|backward)\b", said["normals"])
+        assert len(axes) % 3 == 0, name
+        assert bool(axes) != bool(re.match("made of depth|none|as the", said["normals"])), name
+    with pytest.raises(ValueError, match="without the marks"):
+        frames.renewed("# Frames")
