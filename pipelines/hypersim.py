@@ -9,6 +9,8 @@ in the root, and the CSV files beside them, in their official folders or in the 
                                                  frame.IIII.normal_cam.hdf5      float16[H, W, 3]
                                                  frame.IIII.render_entity_id.hdf5  int16[H, W]
                                                  frame.IIII.semantic{,_instance}.hdf5   the same
+    ai_VVV_NNN/images/scene_cam_XX_final_hdf5/frame.IIII.diffuse_reflectance.hdf5   as color
+                                              frame.IIII.diffuse_illumination.hdf5  as color
     evermotion_dataset/analysis/metadata_images_split_scene_v1.csv
     contrib/mikeroberts3000/metadata_camera_parameters.csv
 
@@ -28,6 +30,9 @@ Conventions and traps:
   core (8 minutes for all of train, once); depth and normals need no file opened. A frame without
   both files, or on which nobody labelled anything, does not offer them; a damaged file is a fault
   of its frame.
+- Albedo is diffuse_reflectance, 0 to 1, shading diffuse_illumination, both linear: color is their
+  product and a residual of highlights and light sources. Valid where all channels are finite, from
+  0 to 1 or from 0 on, and where something is seen.
 - Tone mapping: parts/hypersim/tonemap.py; without render_entity_id every pixel counts as valid.
 
 Frames are those of the split CSV's partition in the public release, as far as they are on disk: a
@@ -45,26 +50,28 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vbdata.core import compiled
-from vbdata.core.types import Depth, Download, Entry, Normals, Official, Sample, Segments
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .formats.hdf5 import read_array
 from .parts import depth_rules, picture_files, records
 from .parts.hypersim import segments as partitions
-from .parts.hypersim import tables
-from .parts.hypersim.camera import Camera, directions, orient, pinhole, rays
-from .parts.hypersim.tonemap import tonemap
+from .parts.hypersim import stored, tables
+from .parts.hypersim.camera import Camera, pinhole
+from .parts.hypersim.stored import LABELLED
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-SA-3.0"
 HOMEPAGE = "https://github.com/apple/ml-hypersim"
-LABELS = ("depth", "normals", "segments")
+LABELS = ("depth", "normals", "segments", "albedo", "shading")
+STORED = {
+    "depth": "ray",
+    "unit": "m",
+    "sky": "NaN, where render_entity_id is -1: sky of the normals alone",
+    "invalid": "NaN",
+    "normals": "right, up, backward; some of other length or turned away",
+}
 FILES = {"segments": ("semantic", "instance")}  # that a kind of label is read from
 
 SPLITS = tables.SPLITS
@@ -79,16 +86,13 @@ GEOMETRY = {
     "entities": "images/scene_{}_geometry_hdf5/frame.{:04d}.render_entity_id.hdf5",
 }
 
-LABELLED = {
-    "semantic": "images/scene_{}_geometry_hdf5/frame.{:04d}.semantic.hdf5",
-    "instance": "images/scene_{}_geometry_hdf5/frame.{:04d}.semantic_instance.hdf5",
+LIGHT = {
+    "albedo": "images/scene_{}_final_hdf5/frame.{:04d}.diffuse_reflectance.hdf5",
+    "shading": "images/scene_{}_final_hdf5/frame.{:04d}.diffuse_illumination.hdf5",
 }
-
 SCENES_AT = ("evermotion_dataset/scenes", "scenes", "")
 PUBLIC = {"train": 59_543, "val": 7_386, "test": 7_690, "all": 74_619}  # frames, by the split CSV
 REPOSITORY = "https://github.com/apple/ml-hypersim/blob/main/"
-
-NOTHING = -1  # render_entity_id of a pixel that sees no object
 
 
 def index(
@@ -114,7 +118,7 @@ def index(
 
 def _all(root: Root, split: str, image: str, segments: bool) -> Iterator[Entry]:
     """The frames of a partition that are on disk. Raises SourceError."""
-    wanted = {"image": IMAGES[image]} | GEOMETRY | (LABELLED if segments else {})
+    wanted = {"image": IMAGES[image]} | GEOMETRY | LIGHT | (LABELLED if segments else {})
     top, scenes = _scenes(root)
     frames, cameras = tables.frames(root, split), tables.cameras(root)
     nothing = True
@@ -171,12 +175,16 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     records.refuse(entry, kinds)
     jpeg = entry.files["image"].path.endswith(".jpg")
     pixels = (
-        picture_files.read(root, entry, picture_files.UNSAID) if jpeg else _tonemapped(root, entry)
+        picture_files.read(root, entry, picture_files.UNSAID)
+        if jpeg
+        else stored.tonemapped(root, entry)
     )
     readers: dict[str, Callable[[Root, Entry], Any]] = {
-        "depth": _depth,
-        "normals": _normals,
-        "segments": _segments,
+        "depth": stored.depth,
+        "normals": stored.normals,
+        "segments": lambda *record: partitions.segments(stored.partition(*record)),
+        "albedo": stored.albedo,
+        "shading": stored.shading,
     }
     return Sample(image=pixels, labels={k: readers[k](root, entry) for k in LABELS if k in kinds})
 
@@ -235,75 +243,7 @@ def _entries(
 def _labelled(root: Root, entry: Entry) -> Entry:
     """The entry with the classes of its segments, or their fault; unchanged if it has none."""
     try:
-        facts = partitions.facts(_partition(root, entry))
+        facts = partitions.facts(stored.partition(root, entry))
     except BadSample as bad:
         return replace(entry, labels=(*entry.labels, "segments"), fault=str(bad))
     return replace(entry, labels=(*entry.labels, "segments"), classes=facts) if facts else entry
-
-
-def _array(root: Root, entry: Entry, key: str, *tail: int) -> NDArray[Any]:
-    """One of the entry's HDF5 arrays, [H, W, *tail], float16 or int16. Raises BadSample."""
-    dtype = np.int16 if key in ("entities", *LABELLED) else np.float16
-    shape, path = (entry.height, entry.width, *tail), entry.files[key].path
-    return read_array(records.read(root, entry, key), shape, dtype, path)
-
-
-def _rays(entry: Entry) -> NDArray[np.float64]:
-    return rays(tuple(records.unpack(entry.record)["M_cam_from_uv"]), entry.width, entry.height)
-
-
-def _tonemapped(root: Root, entry: Entry) -> NDArray[np.uint8]:
-    color = _array(root, entry, "image", 3)
-    if np.isnan(color).any():
-        bad = int(np.isnan(color).any(-1).sum())
-        raise BadSample("out of range", f"{bad} pixels are NaN", entry.files["image"].path)
-    valid = np.ones(color.shape[:2], np.bool_)
-    if "entities" in entry.files:
-        valid = _array(root, entry, "entities") != NOTHING
-    return tonemap(color, valid)
-
-
-def _depth(root: Root, entry: Entry) -> Depth:
-    distance = _array(root, entry, "depth").astype(np.float64)
-    with np.errstate(invalid="ignore"):  # NaN and inf: no surface
-        planar = distance * _rays(entry)[2]
-        valid = np.isfinite(planar) & (planar > 0)
-    if not valid.any():
-        raise BadSample("all invalid", "no pixel has a depth", entry.files["depth"].path)
-    metres = np.where(valid, planar, 0).astype(np.float32)
-    return Depth(metres=metres, valid=valid)
-
-
-def _normals(root: Root, entry: Entry) -> Normals:
-    stored = _array(root, entry, "normals", 3)
-    if "entities" in entry.files:
-        sky = _array(root, entry, "entities") == NOTHING
-    else:
-        sky = _nowhere(stored)
-    matrix = tuple(records.unpack(entry.record)["M_cam_from_uv"])
-    xyz, valid = orient(stored, directions(matrix, entry.width, entry.height), sky)
-    if not valid.any():
-        raise BadSample("all invalid", "no pixel has a normal", entry.files["normals"].path)
-    return Normals(xyz=xyz, valid=valid, sky=sky)
-
-
-def _nowhere(stored: NDArray[np.float16]) -> NDArray[np.bool_]:
-    """bool[H, W]: vectors with a NaN in them, told by their bits: twenty times as fast as isnan."""
-    planes = np.ascontiguousarray(np.moveaxis(stored, -1, 0)).view(np.uint16)
-    if library := compiled.library():
-        sky = np.empty(stored.shape[:2], np.bool_)
-        library.vb_nowhere(compiled.address(planes), sky.size, compiled.address(sky))
-        return sky
-    nan = (planes & np.uint16(0x7FFF)) > 0x7C00
-    return np.asarray(nan[0] | nan[1] | nan[2])
-
-
-def _partition(root: Root, entry: Entry) -> partitions.Partition:
-    semantic, instance = (_array(root, entry, key) for key in LABELLED)
-    return partitions.partition(
-        semantic, instance, (entry.files["semantic"].path, entry.files["instance"].path)
-    )
-
-
-def _segments(root: Root, entry: Entry) -> Segments:
-    return partitions.segments(_partition(root, entry))

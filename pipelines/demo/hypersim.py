@@ -19,6 +19,7 @@ from vbdata.core.images import encode_jpeg
 from vbdata.core.rng import Stream, mix64, word_of
 
 from .caster import develop, shoot
+from .hypersim_light import intrinsics
 from .hypersim_tables import (
     CAMERA,
     FLIP,
@@ -36,6 +37,7 @@ from .solids import Array, dot
 from .world import Frame, Surface
 
 EXCLUDED = 3  # keyframes after the public ones; the first scene's first of them has files
+LIT = "ai_001_001"  # the scene whose reflectance and illumination were downloaded
 DEFECTIVE = "ai_001_001/1"  # the frame whose normals are flipped, zero, too long or NaN
 NYU40 = {
     "wall": 1,
@@ -115,6 +117,9 @@ def _write_frame(folder: Path, shot: Truth, seed: int) -> None:
     _write_array(
         images / f"scene_{CAMERA}_final_hdf5/{stem}.color.hdf5", frame.rgb.astype(np.float16)
     )
+    names = ("diffuse_reflectance", "diffuse_illumination") if name == LIT else ()
+    for kind, array in zip(names, intrinsics(shot) if names else (), strict=True):
+        _write_array(images / f"scene_{CAMERA}_final_hdf5/{stem}.{kind}.hdf5", array)
     preview = images / f"scene_{CAMERA}_final_preview"
     preview.mkdir(parents=True, exist_ok=True)
     picture = encode_jpeg(develop(frame.rgb, frame.ids > 0))

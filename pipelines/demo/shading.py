@@ -32,7 +32,7 @@ def facing(parts: list[Part], part_of: NDArray[np.int16], points: Array, ray: Ar
 def colours(scene: Scene, part_of: NDArray[np.int16], points: Array, normals: Array) -> Array:
     """What comes back float64[3, N] from points on those parts; part_of: int16[N], ascending."""
     parts = parts_of(scene)
-    rgb = _light(scene, points, normals)
+    rgb = light(scene, points, normals)
     for k, run in _runs(part_of):
         rgb[:, run] *= reflectance(parts[k].paint, *chart(parts[k].solid, points[:, run]))
     return rgb
@@ -45,7 +45,7 @@ def _runs(part_of: NDArray[np.int16]) -> Iterator[tuple[int, slice]]:
         yield int(part_of[start]), slice(start, end)
 
 
-def _light(scene: Scene, points: Array, normals: Array) -> Array:
+def light(scene: Scene, points: Array, normals: Array) -> Array:
     """Light float64[3, N] that reaches points with these normals."""
     light = scene.light
     towards = np.reshape(light.position, (3, 1)) - points

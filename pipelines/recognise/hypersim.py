@@ -21,12 +21,17 @@ FILE = re.compile(
 TABLES = ("metadata_images_split_scene_v1.csv", "metadata_camera_parameters.csv")
 SPLITS = ("train", "val", "test")
 MOST_TABLE = 64 << 20  # bytes
-KINDS = {"depth": "depth_meters.hdf5", "normals": "normal_cam.hdf5"}
+KINDS = {
+    "depth": "depth_meters.hdf5",
+    "normals": "normal_cam.hdf5",
+    "albedo": "diffuse_reflectance.hdf5",
+    "shading": "diffuse_illumination.hdf5",
+}
 PICTURES = {"color.hdf5": "tonemap", "tonemap.jpg": "preview"}  # file -> of the option image
 
 
 def recognised(glimpse: Glimpse) -> Iterator[Found]:
-    """Depth and normals of the scenes that are there, of the first partition that has any."""
+    """The labels of the scenes that are there, of the first partition that has any."""
     for root, matches in by_root(glimpse.paths, FILE).items():
         here = below(glimpse.paths, root)
         tables = {name: [p for p in here if p.endswith(name)] for name in TABLES}

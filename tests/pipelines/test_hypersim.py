@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipelines import hypersim
 from pipelines.demo import hypersim as demo
 from pipelines.formats import hdf5 as _hdf5
+from pipelines.parts.hypersim import stored as on_disk
 from pipelines.parts.hypersim import tables
 from pipelines.parts.hypersim import tonemap as _tonemap
 from pipelines.parts.hypersim.camera import Camera, directions, orient, pinhole, rays
@@ -115,13 +116,13 @@ def test_the_real_frame_has_its_scenes_camera() -> None:
     (entry,) = hypersim.index(root)
     assert (entry.id, entry.group) == ("ai_037_002/cam_00/0000", "hypersim:ai_037_002")
     assert (entry.labels, entry.camera) == (("depth",), None)  # a tilted camera
-    found = hypersim._depth(root, entry)
+    found = on_disk.depth(root, entry)
     assert bool(found.valid.all())
     assert tuple(found.metres.shape) == (768, 1024)
     assert abs(float(found.metres.min()) - 2.804) < 1e-3
     assert abs(float(found.metres.max()) - 12.745) < 1e-3
     x, y = np.meshgrid(np.arange(1024) - 511.5, np.arange(768) - 383.5)
-    distance = hypersim._array(root, entry, "depth").astype(np.float64)
+    distance = on_disk.array(root, entry, "depth").astype(np.float64)
     usual = distance * 886.81 / np.sqrt(x * x + y * y + 886.81**2)
     off = np.abs(usual - found.metres) / found.metres
     assert 0.019 < np.median(off) < 0.023
@@ -226,7 +227,7 @@ def test_nowhere_is_where_any_part_is_nan(loops: str, monkeypatch: pytest.Monkey
         stored = np.ones((256, 256, 3), np.float16)
         stored[..., part] = every
         for laid in (stored, np.moveaxis(np.moveaxis(stored, -1, 0).copy(), 0, -1)):
-            assert np.array_equal(hypersim._nowhere(laid), np.isnan(every))
+            assert np.array_equal(on_disk.nowhere(laid), np.isnan(every))
 
 
 @pytest.mark.parametrize("height", [1, 31, 32, 33, 100])
@@ -289,6 +290,25 @@ def test_the_picture_is_tone_mapped_or_the_preview(tmp_path: Path) -> None:
     at.parent.mkdir()
     at.write_bytes(encode_jpeg(image))
     assert hypersim.load(root, first(root, image="preview"), []).image == at.read_bytes()
+
+
+def test_albedo_and_shading_are_linear_and_valid_where_they_can_be(tmp_path: Path) -> None:
+    root = tree(tmp_path, frames=1)
+    light = np.full((HEIGHT, WIDTH, 3), 0.25, np.float16)
+    light[2, 3, 1], light[4, 5, 0], light[6, 7, 2] = np.nan, 1.5, -0.5
+    for kind in ("reflectance", "illumination"):
+        hdf5(color(tmp_path, 0).with_name(f"frame.0000.diffuse_{kind}.hdf5"), light)
+    entry = first(root)
+    assert entry.labels == ("depth", "normals", "albedo", "shading")
+    labels = hypersim.load(root, entry, ["albedo", "shading"]).labels
+    lost = {"albedo": [(2, 3), (4, 5), (6, 7)], "shading": [(2, 3), (6, 7)]}
+    for kind, places in lost.items():
+        valid = np.ones((HEIGHT, WIDTH), bool)
+        valid[0] = False  # where render_entity_id says that there is nothing
+        valid[tuple(zip(*places, strict=True))] = False
+        assert np.array_equal(labels[kind].valid, valid)
+        assert set(np.unique(labels[kind].rgb[:, valid])) <= {0.25, 1.5}
+    assert labels["shading"].rgb[0, 4, 5] == 1.5
 
 
 def test_what_is_absent_as_a_whole_is_not_offered(tmp_path: Path) -> None:
@@ -553,12 +573,17 @@ def test_miniature_scenes_are_the_truth(tmp_path: Path) -> None:
         grazing = np.abs((rays_of(entries[name]) * shot.frame.normals).sum(-1)) < 2e-3
         assert (cosine[valid & ~grazing] > 0.9999).all()
         assert isinstance(sample.image, np.ndarray)
+        if "shading" in entries[name].labels:
+            parts = hypersim.load(root, entries[name], ["albedo", "shading"]).labels
+            back = (parts["albedo"].rgb * parts["shading"].rgb).transpose(1, 2, 0)[seen]
+            off = np.abs(back / np.maximum(shot.frame.rgb[seen], 1e-3) - 1)
+            assert np.median(off) < 0.02  # the picture is smoothed, its labels are not
         preview = decode_rgb((tmp_path / shot.image).read_bytes()).astype(int)
         assert np.abs(sample.image.astype(int) - preview)[seen].mean() < 3  # the preview is a JPEG
 
 
 def rays_of(entry: Entry) -> NDArray[np.float64]:
-    return hypersim._rays(entry).transpose(1, 2, 0)
+    return on_disk.rays_of(entry).transpose(1, 2, 0)
 
 
 def test_held_out_scenes_need_no_scenes(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_what_is_a_segment(tmp_path: Path) -> None:
     labelled_entry, plain_entry = hypersim.index(root, segments=True)
     assert plain_entry.labels == ("depth", "normals")  # one file is not both
     assert hypersim.load(root, plain_entry, ["depth", "normals"]).labels
-    assert labelled_entry.labels == hypersim.LABELS
+    assert labelled_entry.labels == ("depth", "normals", "segments")
     facts = {f.name: (f.thing, f.instances, f.smallest) for f in labelled_entry.classes}
     assert facts == {
         "wall": (False, 0, 0),
