@@ -134,7 +134,7 @@ def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
         "depth": f"{above}/depths/{number}.exr",
         "pose": f"{above}/poses/{number}.json",
     }
-    group = f"mvs-synth:{scene}"
+    group = f"mvs_synth:{scene}"
     return rendered.entry(f"{scene}/{number}", group, LICENSE, LABELS, frame, sizes, expected)
 
 

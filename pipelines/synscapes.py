@@ -13,7 +13,8 @@ Licence: its own, for non-commercial use; a form is to be filled in. Layout:
 - classes: evaluated, the 19 of Cityscapes' benchmark, or named, 27 (pipelines/cityscapes.py); all
   else is void, and so is 255 (inferred: a licence plate is -1). Pixels of a class that is counted
   are told apart by class and instance number; those of number 0 are one crowd (inferred).
-- Normals: of depth. The camera is the JSON's, in pixels.
+- Normals: of depth; if that has 16 bits, which no page says, they are coarse. The camera is the
+  JSON's, in pixels.
 - Groups: each picture its own, as no two are of one scene.
 - Boxes, occlusion and all else of meta are not read.
 

@@ -12,8 +12,8 @@ the zips as they lie or unpacked, whose folders may repeat the place:
 - release: v1, v2 or ground. camera: left (v1's, or lcam_front), right, both, all, or one of v2's
   twelve: {lcam,rcam}_{front,back,left,right,top,bottom}.
 - Depth: metres along the optical axis (the tools turn it into distance by the rays, so it is planar
-  z). Version 2 keeps the bits of float32 as the bytes B, G, R, A of a PNG: read as a picture it is
-  colour noise.
+  z); a page says that version 1 has 16 bits, loaders that it has 32: either is read. Version 2
+  keeps the bits of float32 as the bytes B, G, R, A of a PNG: read as a picture it is colour noise.
 - Sky is a huge finite number, such as 10,000, that of the engine's sky sphere, so it is less beside
   the axis: from 5,000 m on it is sky here, +inf and valid (inferred: no place is that large).
 - Normals: of depth. The axis meets the middle of the picture, fx = fy = width / 2, since all views

@@ -67,6 +67,7 @@ URL = "https://s3.eu-central-1.amazonaws.com/avg-projects/smd_nets"
 SKY_FROM = 10_000.0  # metres
 NEAREST = 1e-4  # metres between two cameras that are a pair
 Matrix = list[list[float]]
+Camera = tuple[list[float], Matrix]  # K, and the matrix from the world to the camera
 
 
 def index(
@@ -139,7 +140,8 @@ def _all(root: Root, camera: str, scenes: Sequence[str] | str) -> Iterator[Entry
         example = {"image": "00000/Image0/00000.png", "disparity": "00000/Disp0/00000.npy"}
         raise rendered.nothing(root, example)
     drafts = (_draft(frame, sizes) for frame in shown)
-    yield from rendered.completed(root, drafts, lambda entry: _described(root, entry, sizes))
+    pair: dict[str, Camera] = {}
+    yield from rendered.completed(root, drafts, lambda entry: _described(root, entry, sizes, pair))
 
 
 def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
@@ -153,13 +155,17 @@ def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
     return rendered.entry(name, group, LICENSE, LABELS, frame, sizes, expected)
 
 
-def _described(root: Root, entry: Entry, sizes: dict[str, int]) -> Entry:
+def _described(root: Root, entry: Entry, sizes: dict[str, int], pair: dict[str, Camera]) -> Entry:
+    """The entry with its camera and baseline. pair: the cameras that were read last, by path."""
     path, side = entry.files["pose"].path, entry.id[-1]
     above, _, name = path.rpartition("/")
     other = f"{above[:-1]}{1 - int(side)}/{name}"
-    inner, pose = _camera(*rendered.small_file(root, path, sizes))
-    _, beside = _camera(*rendered.small_file(root, other, sizes))
-    baseline = _distance(pose, beside)
+    if pair.keys() != {path, other}:
+        pair.clear()
+        for place in (path, other):
+            pair[place] = _camera(*rendered.small_file(root, place, sizes))
+    inner, pose = pair[path]
+    baseline = _distance(pose, pair[other][1])
     if baseline < NEAREST:
         detail = f"its cameras are {baseline:g} m apart, so disparity says no depth"
         raise BadSample("out of range", detail, path)
@@ -169,7 +175,7 @@ def _described(root: Root, entry: Entry, sizes: dict[str, int]) -> Entry:
     return rendered.coded(entry, cameras.of_value(inner, path, size), depth=coding)
 
 
-def _camera(data: bytes, path: str) -> tuple[list[float], Matrix]:
+def _camera(data: bytes, path: str) -> Camera:
     """K, nine numbers, and the matrix of 3 x 4 from the world to the camera. Raises BadSample."""
     try:
         first, second = data.decode("ascii").strip().splitlines()
