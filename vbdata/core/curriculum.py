@@ -3,7 +3,7 @@
     prompts     templates of one's own (vbdata.recipe.own_prompts)
     reverse     share of the samples that ask the other way round (vbdata.core.reversal)
     permuted    how many samples of a record stand together, in whose legends colours are passed on
-    balance     records drawn more often for the rare classes that they show (vbdata.planning.balance)
+    balance     records of rare classes are drawn more often (vbdata.planning.balance)
 
 The pass of a row (vbdata.jobs.job.Row) of a task with `permuted` is that of its draw times their
 number, plus the turn: 0 is asked as the task asks, each further turn by its `permuted`.
@@ -20,6 +20,7 @@ PROMPTS: Final = "prompts"
 REVERSE: Final = "reverse"
 PERMUTED: Final = "permuted"
 BALANCE: Final = "balance"
+LOOKALIKES: Final = "lookalikes"  # of tasks that ask for absent classes: class -> classes like it
 COMMON: Final = (PROMPTS, REVERSE, PERMUTED, BALANCE)
 
 Options = Mapping[str, Mapping[str, Any]]  # by task, as a recipe has them

@@ -11,12 +11,17 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, Final
 
 from vbdata import plugins
+from vbdata.core.curriculum import BALANCE, PERMUTED, REVERSE
+from vbdata.core.reversal import SUFFIX
 from vbdata.guide import docstrings
 from vbdata.guide.describe import Option, page
+from vbdata.plugins.reversal import why_no_reverse
 from vbdata.recipe import filters
+from vbdata.recipe.curriculum import BY, MOST_TURNS
 from vbdata.recipe.holdouts import known_sets
 from vbdata.recipe.own_prompts import KEY as PROMPTS
 from vbdata.recipe.recipe import Image, Recipe, keys_schema
@@ -150,7 +155,7 @@ def _reader(name: str) -> Schema:
             **dict.fromkeys(SOURCE, True),
             "tasks": {
                 "properties": served,
-                "patternProperties": {DOTTED: WEIGHT},
+                "patternProperties": {DOTTED: WEIGHT, f"{SUFFIX}$": WEIGHT},
                 "additionalProperties": False,
             },
             **{key: _filter(key) for key in FILTERS if key not in options},
@@ -176,7 +181,7 @@ def _tasks_options() -> Schema:
         tasks[name] = {
             "type": "object",
             "description": about.title,
-            "properties": {**options, PROMPTS: prompts},
+            "properties": {**options, PROMPTS: prompts, **_curriculum(plugins.task(name), name)},
             "additionalProperties": False,
         }
     return {
@@ -188,6 +193,38 @@ def _tasks_options() -> Schema:
     }
 
 
+def _curriculum(task: ModuleType, name: str) -> Schema:
+    """The options of a task that say how its samples are drawn (vbdata.recipe.curriculum)."""
+    t = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+    by = {
+        "type": "object",
+        "properties": {"by": {"const": BY}, "t": t},
+        "required": ["by"],
+        "additionalProperties": False,
+    }
+    found: Schema = {
+        BALANCE: {
+            "anyOf": [{"const": BY}, by],
+            "description": "draw records of rare classes more often: max(1, sqrt(t / share))",
+        }
+    }
+    if not why_no_reverse(task, name):
+        found[REVERSE] = {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "description": "share of its samples that ask for the photograph of a drawn picture",
+        }
+    if hasattr(task, PERMUTED):
+        found[PERMUTED] = {
+            "type": "integer",
+            "minimum": 2,
+            "maximum": MOST_TURNS,
+            "description": "so many samples of a record in one shard, colours passed around",
+        }
+    return found
+
+
 def _option(option: Option, share: bool) -> Schema:
     """An option of a reader, or of a task, whose numbers are shares."""
     default = option.default
@@ -195,7 +232,7 @@ def _option(option: Option, share: bool) -> Schema:
     if isinstance(default, bool):
         return schema | {"type": "boolean"}
     if isinstance(default, Mapping):
-        return schema | ({"type": "object"} if share else {})
+        return schema | ({"type": ["object", "string"]} if share else {})
     if isinstance(default, float) and share:
         return schema | {"type": "number", "minimum": 0, "maximum": 1}
     if isinstance(default, int):

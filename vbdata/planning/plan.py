@@ -30,6 +30,7 @@ from vbdata.planning.eligible import eligible_rows, fits_in, refuse_sources
 from vbdata.planning.filters import barred as barred_by
 from vbdata.planning.filters import said
 from vbdata.planning.holdout import Held, resolve
+from vbdata.planning.lookalikes import lookalike_faults
 from vbdata.planning.mixture import (
     Ints,
     Places,
@@ -227,10 +228,13 @@ def make_plan(recipe: Recipe, indices: Sequence[Index]) -> Plan:
     """Plan a recipe over the indices of its sources.
 
     Raises RecipeError for a cell that no entry can serve or that runs out, a source of which the
-    licence policy leaves nothing, or a held-out file that matches nothing; SourceError for a
+    licence policy leaves nothing, a held-out file that matches nothing, or a table of lookalikes
+    with a class that no source has; SourceError for a
     held-out set whose data cannot be read.
     """
     by_name = {index.source.name: index for index in indices}
+    if misnamed := list(lookalike_faults(recipe, by_name)):
+        raise RecipeError(misnamed)
     held = resolve(recipe, indices)
     causes = barred_by(by_name, held, recipe.licence_policy)
     barred = {name: {c: int(m.sum()) for c, m in masks.items()} for name, masks in causes.items()}

@@ -22,6 +22,7 @@ from vbdata.engine.estimate import Estimate
 from vbdata.errors import RecipeError, choices, visible
 from vbdata.jobs.specs import ShardSpecs, context_of
 from vbdata.manifest.tally import cell_lines, warnings
+from vbdata.planning.effects import effects
 from vbdata.planning.filters import said
 from vbdata.planning.plan import Plan
 from vbdata.shard.asking import ask_for
@@ -60,6 +61,7 @@ def print_plan(plan: Plan, show: int, as_json: bool, estimate: Estimate | None =
                     "barred": plan.barred,
                     "filtered": {n: i.filtered for n, i in plan.indices.items() if i.filtered},
                     "warnings": warnings(plan),
+                    **({"curriculum": drawn} if (drawn := [e for e, _ in effects(plan)]) else {}),
                     "prompts": prompts,
                     **({"estimate": estimate.as_json()} if estimate else {}),
                 }
@@ -70,6 +72,8 @@ def print_plan(plan: Plan, show: int, as_json: bool, estimate: Estimate | None =
     title = f"{plan.recipe.name}: {plan.shards} shards"
     to.print(mixture(title, lines, COLUMNS, to.width))
     print_barred(to, plan)
+    for _, text in effects(plan):
+        to.print(text, markup=False)
     if estimate is not None:
         to.print(estimate.text(), markup=False)
     print_warnings(plan)
