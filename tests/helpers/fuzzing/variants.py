@@ -52,6 +52,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     ),
     "imgedit_bench": (Variant(), Variant({"suite": "uge"})),
     "kitti": tuple(Variant(written={"frames": 12}, packed=kind) for kind in ("", "zip", "tar")),
+    "mapillary_vistas": (Variant(), Variant({"maps": "instances"})),
     "marigold": (
         Variant({"part": "kitti"}),
         Variant({"part": "scannet", "frames": "my_lists/scannet.txt"}),
@@ -64,6 +65,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant(written={"labeled": True}),
         Variant({"depth": "filled", "region": "eigen", "split": "both"}, {"labeled": True}),
     ),
+    "paco": (Variant(), Variant({"level": "parts"})),
     "parquet": (
         Variant(written={"frames": 4}),
         Variant(
