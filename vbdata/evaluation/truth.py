@@ -220,7 +220,7 @@ def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:
     if kind in ("image", "generated"):
         return target
     if kind == "boxes":
-        return boxes_of(row, target, valid)
+        return boxes_of(row, target, valid, exact=True)
     label: Label = getattr(module, "exact", module.decode)(target, row.params)
     if isinstance(label, Keypoints):
         label = replace(label, areas=label.areas * np.float32(row.shrunk))
@@ -228,10 +228,17 @@ def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:
     return as_instances(label, target, row) if kind == "instances" else label
 
 
-def boxes_of(row: Row, rgb: images.Pixels, valid: Mask) -> Boxes:
-    """The boxes in a picture, uint8 RGB [H, W, 3], in its own pixels. valid: bool[H, W]."""
-    corners, ids = plugins.task(row.task).corners(rgb, row.params)
-    name = str(row.params["class"]) if row.params.get("expression") is None else ""
+def boxes_of(row: Row, rgb: images.Pixels, valid: Mask, *, exact: bool = False) -> Boxes:
+    """The boxes in a picture, uint8 RGB [H, W, 3], in its own pixels.
+
+    valid: bool[H, W]; exact: whether it is a target, which `exact_corners` reads where the task has
+    that.
+    """
+    module = plugins.task(row.task)
+    read = getattr(module, "exact_corners", module.corners) if exact else module.corners
+    corners, ids = read(rgb, row.params)
+    told = row.params.get("targets") is not None
+    name = "" if told else str(row.params.get("class", ""))
     return Boxes(
         name=name,
         corners=np.asarray(corners, np.float64).reshape(-1, 4),

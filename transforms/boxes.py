@@ -1,0 +1,401 @@
+"""Bounding boxes: of one class or one expression a prompt, each drawn as a rectangle.
+
+    corners x0, y0, x1, y1: whole pixels of the output, edges at whole numbers; the box of an
+    instance is the extent of its pixels, so x0 to x1 - 1 are the columns that it has
+
+A box is an outline (3 pixels, or 1/128 of the shorter side) or filled, and either all are in one
+colour, which the prompt states, or each has one of its own, chosen by the target; black elsewhere.
+In their own colours boxes are painted over one another in an order that shows a part of each side,
+so a box is the extent of its colour. Outlines in one colour may cross and nest: the rectangles are
+told by their corners (transforms/parts/rectangles.py). What cannot be told, such as two boxes with
+the same corners, or filled ones in one colour that touch, is found by decoding what was drawn, and
+refused as "overlapping"; the build counts it. So `corners` of a target are exact.
+
+A class is asked for as in `instance` (1 to 40 instances, none tiny; crowds, and instances that a
+crop leaves under 2e-4 of the image, are not drawn and not valid); an expression means one or
+several segments, or none. Options in a recipe: `tasks: {boxes: {of: class, style: outline, colour:
+own, negatives: 0.1}}`; `of` may be class or expression, `style` outline or filled, `colour` own or
+stated. By default prompts vary in all three, but several boxes are not filled in one colour.
+
+Answers are read by `corners`: in their own colours by the decoder of instances (arXiv 2604.20329,
+Appendix A), whatever the colours are; in one colour by the pixels that are nearest to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbdata.core.arrays import Array, numpy, place, placed
+from vbdata.core.english import plural
+from vbdata.core.prompts import phrase, prompt
+from vbdata.core.rng import Stream
+from vbdata.core.types import Ask, Entry, Segments
+from vbdata.errors import BadSample, choices
+
+from . import instance
+from .parts import colours, rectangles
+from .parts.absent import absent_classes
+from .parts.agreement import palette_faults, says_phrase
+from .parts.components import components
+from .parts.legend import REJECT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NEEDS = ("segments",)
+ARRAYS = ("numpy", "torch")
+BLANK_INPUT = False
+TOLERANCE, UNIT = 0.0, "pixels"
+OF, STYLES, COLOURS = ("class", "expression"), ("outline", "filled"), ("own", "stated")
+PARAMS = {
+    **{"class": "object", "targets": None, "style": "outline", "colour": [255, 0, 0]},
+    **{"palette": [], "background": [0, 0, 0]},
+}
+ANY = "any"  # of an option: prompts vary
+EXPRESSIONS = 0.5  # share of the prompts for expressions where a record has both
+SOLID = 0.05  # of an outline that a 3x3 erosion keeps
+
+Corners = rectangles.Corners
+
+
+def eligible(columns: pa.Table) -> NDArray[np.bool_]:
+    """bool[N]: the entries with an expression, or with a class that `instance` asks for."""
+    return _told(columns) | instance.eligible(columns)
+
+
+def refused(columns: pa.Table) -> dict[str, NDArray[np.bool_]]:
+    """Why entries are not eligible: reason -> bool[N]; the first that is true of one holds."""
+    told = _told(columns)
+    return {reason: mask & ~told for reason, mask in instance.refused(columns).items()}
+
+
+def _told(columns: pa.Table) -> NDArray[np.bool_]:
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(columns["expressions"]).to_numpy() >= 1)
+
+
+def ask(
+    entry: Entry,
+    rng: Stream,
+    *,
+    vocabulary: Sequence[tuple[str, bool]] = (),
+    of: str = ANY,
+    style: str = ANY,
+    colour: str = ANY,
+    negatives: float = 0.1,
+) -> Ask:
+    """A prompt for the boxes of all instances of one class, or of what one expression means.
+
+    vocabulary: (name, countable) of all classes of the data; negatives: share of the prompts for
+    classes that ask for one that the image is known not to have. Raises BadSample("empty label")
+    if the record has nothing of the kind that `of` asks for.
+    """
+    able = _able(entry)
+    kinds = [kind for kind, there in (("class", able), ("expression", entry.expressions)) if there]
+    kinds = [kind for kind in kinds if of in (ANY, kind)]
+    if not kinds:
+        raise BadSample("empty label", f"no {of} of which boxes could be asked for")
+    told = kinds[-1] == "expression" and (len(kinds) == 1 or rng.uniform() < EXPRESSIONS)
+    targets: list[int] | None = None
+    if told:
+        expression = rng.choice(entry.expressions)
+        name, targets, count = expression.text, list(expression.targets), len(expression.targets)
+        what = f'"{name}"' if '"' not in name else name
+    else:
+        absent = absent_classes(entry, vocabulary, things=True)
+        fact = rng.choice(able)
+        name, count = fact.name, fact.instances
+        if rng.uniform() < negatives and absent:
+            name, count = rng.choice(absent), 0
+        what = f"all {plural(name)}"
+    style = rng.choice(STYLES) if style == ANY else style
+    own = rng.choice(COLOURS) if colour == ANY else colour
+    if (style, own, colour) == ("filled", "stated", ANY) and count > 1:
+        own = "own"
+    form = rng.choice(colours.FORMATS)
+    pool = tuple(colours.NAMED.values()) if form == "name" else colours.lattice()
+    palette = colours.draw(count, rng, colours.lattice()) if own == "own" else []
+    single = colours.draw(1, rng, pool)[0] if own == "stated" else None
+    key = f"{style}-{own}-{OF[told]}"
+    how = phrase("boxes", "hows", key, rng)
+    text = prompt(
+        "boxes",
+        rng,
+        what=what,
+        how=f"{how} {colours.say(single, form)}" if single else how,
+        background=phrase("boxes", "backgrounds", rng.choice(("black", "unsaid")), rng),
+    )
+    params = {
+        **{"class": name, "targets": targets, "style": style},
+        **{"colour": list(single) if single else None, "palette": [list(c) for c in palette]},
+        "background": list(colours.BLACK),
+    }
+    return Ask(instruction=text, params=params)
+
+
+def _able(entry: Entry) -> list[Any]:
+    """The facts of the classes that may be asked for."""
+    tiniest = max(instance.TINIEST * instance.PARTS, entry.width * entry.height)
+    return [
+        fact
+        for fact in entry.classes
+        if fact.thing
+        and 0 < fact.instances <= instance.MOST_INSTANCES
+        and fact.smallest * instance.PARTS >= tiniest
+    ]
+
+
+def check_options(
+    of: str = ANY, style: str = ANY, colour: str = ANY, negatives: float = 0.1
+) -> None:
+    """Raise ValueError unless the options have one of their known values."""
+    for key, value, known in (
+        ("of", of, OF),
+        ("style", style, STYLES),
+        ("colour", colour, COLOURS),
+    ):
+        if value not in (ANY, *known):
+            raise ValueError(f"{key}: unknown value {value!r}{choices(value, (ANY, *known))}")
+
+
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article: boxes of something."""
+    return f"picture of bounding boxes of {params['class']}"
+
+
+def render(label: Segments, params: Mapping[str, Any]) -> Array:
+    """Draw uint8 RGB [..., H, W, 3]: the boxes of the segments that were asked for.
+
+    Raises BadSample("overlapping") if they could not be decoded again, BadSample("empty label") if
+    some were asked for and none is visible.
+    """
+    ids = numpy(label.ids)
+    size = ids.shape[-2:]
+    drawn = [
+        _drawn(boxes, size, params)
+        for boxes in (_boxes(image, label, params) for image in ids.reshape(-1, *size))
+    ]
+    return placed(np.stack(drawn).reshape(*ids.shape, 3), place(label.ids))
+
+
+def valid(label: Segments, params: Mapping[str, Any]) -> Array:
+    """bool[..., H, W]: what is drawn, and all else but void and what was asked for and not drawn.
+
+    The latter are crowds and tiny instances of the class.
+    """
+    ids, known = numpy(label.ids), numpy(label.valid)
+    size, asked = ids.shape[-2:], _asked(label, params)
+    shown = []
+    for image, whole in zip(ids.reshape(-1, *size), known.reshape(-1, *size), strict=True):
+        boxes = _boxes(image, label, params)
+        hidden = np.array(
+            [False, *(k in asked and k not in boxes for k in range(len(label.classes)))]
+        )
+        hidden[1:] |= [
+            crowd and params.get("targets") is None and name == params["class"]
+            for name, crowd in zip(label.classes, label.crowds, strict=True)
+        ]
+        painted = np.zeros(size, np.bool_)
+        for box in boxes.values():
+            rectangles.paint(painted, box, _thick(size, params), True)
+        shown.append(painted | (whole & ~hidden[image]))
+    return placed(np.stack(shown).reshape(ids.shape), place(label.ids))
+
+
+def corners(rgb: Array, params: Mapping[str, Any]) -> tuple[list[Corners], NDArray[np.int32]]:
+    """The boxes in an answer, uint8 RGB [H, W, 3], and int32[H, W], of which each painted pixel is.
+
+    Of params the palette is not read: a model chooses its own colours.
+    """
+    pixels = np.ascontiguousarray(numpy(rgb))
+    red, green, blue = params["background"]
+    if params.get("colour"):
+        table = [(red, green, blue), tuple(params["colour"])]
+        ids, squared = colours.nearest(pixels, table)
+        return _of_mask((ids == 1) & (squared <= REJECT**2), params)
+    smallest, spread = 1 / instance.PARTS, 5.0
+    seen = components(
+        pixels, (red, green, blue), radius=14, smallest=smallest, solid=SOLID, spread=spread
+    )
+    found = rectangles.extents(seen, int(seen.max(initial=0)))
+    return [box for box in found if box], seen
+
+
+def exact_corners(rgb: Array, params: Mapping[str, Any]) -> tuple[list[Corners], NDArray[np.int32]]:
+    """The boxes of a target as `render` drew it, those of a palette in its order; as `corners`."""
+    pixels = np.ascontiguousarray(numpy(rgb))
+    ids = np.asarray(colours.which(pixels, _table(params)))
+    if params.get("colour"):
+        return _of_mask(ids == 1, params)
+    found = rectangles.extents(ids, len(params["palette"]))
+    return [box for box in found if box], ids.clip(0)
+
+
+def decode(rgb: Array, params: Mapping[str, Any]) -> Segments:
+    """The boxes in uint8 RGB [..., H, W, 3] as filled segments of the class, small ones on top.
+
+    Where boxes overlap, `corners` tells more. Every pixel is valid.
+    """
+    return _filled(rgb, params, corners)
+
+
+def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
+    """The boxes of a target as filled segments; colours that mean nothing are not valid."""
+    return _filled(rgb, params, exact_corners)
+
+
+def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
+    """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a box's or background colour."""
+    return colours.legal(rgb, _table(params))
+
+
+def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
+    """The largest distance in pixels of a corner's coordinate from its own after decoding.
+
+    inf if a box is lost or made up, or a pixel has a colour that means nothing.
+    """
+    ids, pixels = numpy(label.ids), numpy(rgb)
+    size, worst = ids.shape[-2:], 0.0
+    if not bool(legal(pixels, params).all()):
+        return math.inf
+    pairs = zip(ids.reshape(-1, *size), pixels.reshape(-1, *size, 3), strict=True)
+    for image, picture in pairs:
+        wanted = sorted(_boxes(image, label, params).values())
+        found = sorted(exact_corners(picture, params)[0])
+        if len(wanted) != len(found):
+            return math.inf
+        gap = np.abs(np.array(wanted, np.float64) - np.array(found, np.float64))
+        worst = max(worst, float(gap.max(initial=0)))
+    return worst
+
+
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
+    """How a target of legal colours contradicts valid.png or its params, a sentence each."""
+    ids = colours.which(rgb, _table(params))
+    faults = palette_faults(_table(params))
+    if wrong := int(((ids > 0) & ~valid).sum()):
+        faults.append(f"{wrong} pixels are painted that valid.png calls not valid")
+    if params["palette"] and not bool((ids > 0).any()):
+        faults.append("no box is painted")
+    return faults
+
+
+def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
+    """What the params have and an instruction does not say: a sentence for each."""
+    name, told = str(params["class"]), params.get("targets") is not None
+    own = "stated" if params.get("colour") else "own"
+    missing = []
+    if name not in instruction and plural(name) not in instruction:
+        missing.append(f"the instruction does not ask for {name!r}")
+    if not says_phrase("boxes", "hows", f"{params['style']}-{own}-{OF[told]}", instruction):
+        missing.append(f"the instruction does not ask for boxes that are {params['style']}")
+    if params.get("colour"):
+        r, g, b = params["colour"]
+        named = (r, g, b) in colours.NAMED.values()
+        forms = [form for form in colours.FORMATS if named or form != "name"]
+        if not any(colours.say((r, g, b), form) in instruction for form in forms):
+            missing.append(f"the instruction does not say the colour ({r}, {g}, {b})")
+    return missing
+
+
+def _asked(label: Segments, params: Mapping[str, Any]) -> set[int]:
+    """The places of the segments whose boxes are asked for."""
+    if (targets := params.get("targets")) is not None:
+        return {target for target in targets if 0 <= target < len(label.classes)}
+    pairs = enumerate(zip(label.classes, label.crowds, strict=True))
+    return {k for k, (name, crowd) in pairs if name == params["class"] and not crowd}
+
+
+def _boxes(
+    ids: NDArray[np.int32], label: Segments, params: Mapping[str, Any]
+) -> dict[int, Corners]:
+    """The boxes of the asked segments of one image, by their places; none of tiny ones."""
+    counts = np.bincount(ids.ravel(), minlength=len(label.classes) + 1)[1:]
+    large = {k for k in _asked(label, params) if counts[k] * instance.PARTS >= ids.size}
+    table = np.zeros(len(label.classes) + 1, np.int32)
+    order = sorted(large)
+    table[[k + 1 for k in order]] = range(1, len(order) + 1)
+    found = rectangles.extents(table[ids], len(order))
+    return {k: box for k, box in zip(order, found, strict=True) if box}
+
+
+def _drawn(boxes: Mapping[int, Corners], size: Any, params: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """One target. Raises BadSample."""
+    table, listed, thick = _table(params), list(boxes.values()), _thick(size, params)
+    single = bool(params.get("colour"))
+    wanted = params.get("targets") if params.get("targets") is not None else params["palette"]
+    if not listed and wanted:
+        raise BadSample("empty label", "nothing that was asked for is visible in the output image")
+    if not single and len(listed) > len(params["palette"]):
+        detail = (
+            f"{len(listed)} boxes of {params['class']!r}, {len(params['palette'])} in the index"
+        )
+        raise BadSample("garbled annotation", detail)
+    order = list(range(len(listed))) if single else rectangles.order(size, listed, thick)
+    if order is None:
+        raise BadSample("overlapping", f"{len(listed)} boxes, of which some hide a side of another")
+    ids = np.zeros(size, np.int32)
+    for k in order:
+        rectangles.paint(ids, listed[k], thick, 1 if single else k + 1)
+    rgb = np.array(table, np.uint8)[ids]
+    found = exact_corners(rgb, params)[0]
+    if sorted(found) != sorted(listed):
+        raise BadSample("overlapping", f"{len(listed)} boxes in one colour decode to {len(found)}")
+    return rgb
+
+
+def _thick(size: Sequence[int], params: Mapping[str, Any]) -> int | None:
+    """How thick outlines are, None for filled boxes."""
+    return None if params["style"] == "filled" else rectangles.thickness(size[0], size[1])
+
+
+def _of_mask(
+    mask: NDArray[np.bool_], params: Mapping[str, Any]
+) -> tuple[list[Corners], NDArray[np.int32]]:
+    """The boxes in one colour, bool[H, W], and int32[H, W], of which each of its pixels is."""
+    thick, smallest = _thick(mask.shape, params), mask.size / instance.PARTS
+    if thick is None:
+        found = rectangles.filled(mask, smallest)
+    else:
+        found = rectangles.outlined(mask, thick, smallest)
+    ids = np.zeros(mask.shape, np.int32)
+    for number, box in enumerate(found, 1):
+        rectangles.paint(ids, box, thick, number)
+    return found, np.where(mask, ids, 0)
+
+
+def _filled(rgb: Array, params: Mapping[str, Any], read: Any) -> Segments:
+    """Boxes as segments: the whole of each, the smaller over the larger."""
+    pixels = numpy(rgb)
+    size, most, maps = pixels.shape[-3:-1], 0, []
+    for picture in pixels.reshape(-1, *size, 3):
+        found = read(picture, params)[0]
+        ids = np.zeros(size, np.int32)
+        for number in sorted(range(len(found)), key=lambda k: -_area(found[k])):
+            rectangles.paint(ids, found[number], None, number + 1)
+        maps.append(ids)
+        most = max(most, len(found))
+    ids = placed(np.stack(maps).reshape(pixels.shape[:-1]), place(rgb))
+    return Segments(
+        ids=ids,
+        classes=(str(params["class"]),) * most,
+        things=(True,) * most,
+        crowds=(False,) * most,
+        valid=ids >= 0,
+    )
+
+
+def _area(box: Corners) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _table(params: Mapping[str, Any]) -> list[colours.Rgb]:
+    """The colours by number: the background's, then that of all boxes, or the palette's."""
+    single = [params["colour"]] if params.get("colour") else params["palette"]
+    return [tuple(params["background"]), *(tuple(rgb) for rgb in single)]
