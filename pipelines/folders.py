@@ -1,4 +1,4 @@
-"""Folders of your own: pictures with depth, normals, segments, captions, expressions or edits.
+"""Folders of your own: pictures with depth, normals, segments, mattes, texts or edits.
 
 Licence: that of whoever made them, named by the option `licence`. Files are found by patterns:
 
@@ -30,15 +30,15 @@ that a pattern lacks, it is refused, or say `shared: true`.
 Each kind of label has `files`: a pattern or several, of which the first counts that matches
 anything. Nothing is guessed that no file says, so what has no default here is to be said.
 
-- depth: PNG (16 bits), TIFF, NPY, NPZ, EXR, PFM, DPT, HDF5. kind: z, ray, disparity or inverse
-  (parts/folders/depth.py has the formulas); scale: stored units a metre, as in `vbdata encode`, or
-  a pixel of disparity; invalid, sky: stored values; max: metres from above which depth is not
+- depth: PNG (16 bits), TIFF, NPY, NPZ, EXR, PFM, DPT, HDF5, MAT. kind: z, ray, disparity or
+  inverse (parts/folders/depth.py has the formulas); scale: stored units a metre, as in `vbdata
+  encode`, or a pixel of disparity; invalid, sky: stored values; max: metres from above which depth is not
   valid; sky_from: metres from which on it is sky; camera: in pixels of the map, for ray and
   disparity; baseline: metres; bits: true if 16 bits, or RGBA, are those of floats. What is not
   finite, 0 or less is never valid; infinite depth is sky only if `sky: [inf]` or sky_from says so.
 - normals: the same types. frame: opencv, opengl, or three of right, left, up, down, forward,
   backward: where x, y and z point; world with pose: {files, turns: camera-to-world or
-  world-to-camera, axes: of the camera}; coding: signed, unsigned, png8 or png16
+  world-to-camera, axes: of the camera}; coding: signed, unsigned, png8, png128 or png16
   (parts/folders/normals.py); two_sided: turn round those that point away.
 - segments: coding: index, palette, colours, ids or voc, maps of the same types or BMP
   (parts/folders/segments.py); yolo-seg or labelme, outlines (parts/folders/outlines.py). names: a
@@ -47,12 +47,16 @@ anything. Nothing is guessed that no file says, so what has no default here is t
   is not valid, and of what is known to be none; a code that is nothing of these is a fault. things:
   classes that can be counted, or all (the default of ids, voc and outlines); instances: a second
   map that tells them apart.
+- matte: grey PNGs, white foreground, of 8 bits at most, or the alpha of PNGs that have one, such as
+  the pictures themselves; channel: alpha or grey, to be said where a file has both and its alpha
+  hides nothing. For the tasks matte and foreground.
 - captions: a text file an image, or JSONL, a line a caption, with image_key and text_key.
 - expressions: JSONL with targets_key, the ids of segments: those of the map, of `instances`, or
   the place of a line or shape in its file, from 0.
 - edited: a picture an image, with instruction: a text for all, or instructions: a pattern of text
   files; or JSONL with image_key, edited_key, instruction_key.
-- of arrays: dataset: the name in an HDF5 or NPZ; channels: of an EXR. resize: true for a map of
+- of arrays: dataset: the name in an HDF5, NPZ or MAT; channels: of an EXR, or planes of any other
+  array, from 0. resize: true for a map of
   another size that shows the same view: each pixel of the picture takes that in which its centre
   lies. nearest: {time: 0.02}: a part whose numbers need only be that near.
 
@@ -79,7 +83,7 @@ from vbdata.errors import BadSample, SourceError
 from .formats import hdf5_named
 from .parts import own_records as own
 from .parts import picture_files, records
-from .parts.folders import choose, codings, entries, labelled, options, presets
+from .parts.folders import choose, codings, entries, labelled, mattes, options, presets
 from .parts.folders import doubts as checks
 from .parts.folders.context import context
 from .parts.folders.patterns import Listing
@@ -91,7 +95,7 @@ if TYPE_CHECKING:
 
 LICENSE = "unknown: set by the option licence"
 HOMEPAGE = "https://docs.ultralytics.com/datasets/semantic"
-LABELS = ("depth", "normals", "segments", "captions", "expressions", "edited")
+LABELS = ("depth", "normals", "segments", "matte", "captions", "expressions", "edited")
 STORED = {
     "depth": "z, ray, disparity or inverse, as the recipe says",
     "unit": "as the recipe says",
@@ -117,6 +121,7 @@ def index(
     depth: Mapping[str, Any] = NOTHING,
     normals: Mapping[str, Any] = NOTHING,
     segments: Mapping[str, Any] = NOTHING,
+    matte: Mapping[str, Any] = NOTHING,
     captions: Mapping[str, Any] = NOTHING,
     expressions: Mapping[str, Any] = NOTHING,
     edited: Mapping[str, Any] = NOTHING,
@@ -136,6 +141,7 @@ def index(
     given = {
         **{"preset": preset, "images": images, "image_dataset": image_dataset, "split": split},
         **{"lists": lists, "depth": depth, "normals": normals, "segments": segments},
+        **{"matte": matte},
         **{"captions": captions, "expressions": expressions, "edited": edited, "camera": camera},
         **{"group": group, "licence": licence, "exif": exif},
     }
@@ -176,6 +182,10 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
         labels["normals"] = codings.normals_label(root, entry, about["normals"])
     if "segments" in kinds:
         labels["segments"] = labelled.load(root, entry, about.get("segments")).label()
+    if "matte" in kinds:
+        data, path = records.read(root, entry, "matte"), entry.files["matte"].path
+        size = entry.width, entry.height
+        labels["matte"] = mattes.read(data, about["matte"], size, path)
     if "edited" in kinds:
         labels["edited"] = picture_files.read(root, entry, frame, "edited")
     said = {"captions": entry.captions, "expressions": entry.expressions}

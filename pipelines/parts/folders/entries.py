@@ -278,10 +278,19 @@ def _add_edited(draft: Draft, about: Context) -> None:
     draft.labels.append("edited")
 
 
+def _add_matte(draft: Draft, about: Context) -> None:
+    spec = about.spec.matte
+    assert spec is not None  # see _add_depth
+    _with_file(draft, about, "matte")
+    draft.about["matte"] = spec.channel
+    draft.labels.append("matte")
+
+
 ADDED = {
     "depth": _add_depth,
     "normals": _add_normals,
     "segments": _add_segments,
+    "matte": _add_matte,
     "captions": _add_captions,
     "edited": _add_edited,
 }

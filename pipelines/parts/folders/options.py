@@ -12,10 +12,20 @@ from typing import Any
 from vbdata.errors import BadSample, SourceError, choices
 
 from .. import picture_files
-from . import depth, names, normals, outlines, segments
+from . import depth, mattes, names, normals, outlines, segments
 from .given import Given
 from .names import OTHERS, Columns
-from .spec import CameraSpec, DepthSpec, Files, NormalsSpec, PoseSpec, SegmentsSpec, Spec, TextSpec
+from .spec import (
+    CameraSpec,
+    DepthSpec,
+    Files,
+    MatteSpec,
+    NormalsSpec,
+    PoseSpec,
+    SegmentsSpec,
+    Spec,
+    TextSpec,
+)
 
 POSES = ("camera-to-world", "world-to-camera")
 CODINGS = (*segments.CODINGS, *outlines.CODINGS)
@@ -50,6 +60,7 @@ def checked(options: Mapping[str, Any]) -> tuple[Spec | None, list[str]]:
         "depth": _depth(given, camera),
         "normals": _normals(given),
         "segments": _segments(given),
+        "matte": _matte(given),
         "captions": _texts(given, "captions", ("image", "text")),
         "expressions": _texts(given, "expressions", ("image", "text", "targets")),
         "edited": _edited(given),
@@ -196,6 +207,19 @@ def _segments(above: Given) -> SegmentsSpec | None:
     found = segments_spec(given, _files(given, "segments"), instances, CODINGS)
     given.close()
     return found
+
+
+def _matte(above: Given) -> MatteSpec | None:
+    given = above.below("matte")
+    if given.empty():
+        return None
+    files, channel = _files(given, "mattes"), given.text("channel")
+    if channel and channel not in mattes.CHANNELS:
+        given.fault(
+            "channel", f"{channel!r:.60} is not a choice{choices(channel, mattes.CHANNELS)}"
+        )
+    given.close()
+    return MatteSpec(files=files, channel=channel)
 
 
 def segments_spec(

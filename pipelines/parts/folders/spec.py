@@ -14,7 +14,7 @@ from .cameras import Camera
 from .names import Columns
 from .patterns import Pattern
 
-KINDS = ("depth", "normals", "segments", "captions", "expressions", "edited")
+KINDS = ("depth", "normals", "segments", "matte", "captions", "expressions", "edited")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,14 @@ class SegmentsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatteSpec:
+    """Mattes. channel: one of mattes.CHANNELS, "" for the alpha of files that have one."""
+
+    files: Files
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextSpec:
     """Texts, by files of their own or by JSONL. keys: column by role, "" for the usual names.
 
@@ -114,6 +122,7 @@ class Spec:
     depth: DepthSpec | None
     normals: NormalsSpec | None
     segments: SegmentsSpec | None
+    matte: MatteSpec | None
     captions: TextSpec | None
     expressions: TextSpec | None
     edited: TextSpec | None
