@@ -38,7 +38,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,7 +187,7 @@ def _segments(root: Root, entry: Entry) -> Segments:
     return replace(coded.segments(coded.numbers(codes, parts, path), parts), valid=valid)
 
 
-def _codes(root: Root, entry: Entry) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+def _codes(root: Root, entry: Entry) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """uint16[H, W]: 256 x class + object, 0 for background and border; and what is no border."""
     kind = _map(root, entry, "class")
     border = kind == BORDER
@@ -196,10 +196,10 @@ def _codes(root: Root, entry: Entry) -> tuple[NDArray[np.uint16], NDArray[np.boo
         detail = f"class {most}, known: 0 to {len(NAMES)}, and {BORDER}"
         raise BadSample("unknown category", detail, entry.files["class"].path)
     if "object" not in entry.files:
-        return kind << 8, ~border
+        return kind << np.uint16(8), ~border
     number = _map(root, entry, "object")
     number[(number == BORDER) | (kind == 0)] = 0
-    return kind << 8 | number, ~border
+    return kind << np.uint16(8) | number, ~border
 
 
 def _map(root: Root, entry: Entry, key: str) -> NDArray[np.uint16]:

@@ -43,7 +43,7 @@ def write(folder: Path, *, seed: int = 0) -> None:
         name = f"COCO_train2014_{each.number:012d}.jpg"
         balls.put(folder / "images/train2014" / name, each.shot)
         table["images"].append(balls.image(each.number, file_name=name))
-        ids = {}
+        ids: dict[str, int] = {}
         for colour, mask in balls.seen(each.shot).items():
             ids[colour] = 10 * each.number + len(ids)
             note = balls.annotation(ids[colour], each.number, 1, mask)

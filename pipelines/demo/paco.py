@@ -46,7 +46,7 @@ def write(folder: Path, *, seed: int = 0) -> None:
                 "not_exhaustive_category_ids": [ids["mug"]] if each.number % 2 else [],
             }
             table["images"].append(balls.image(each.number, **more))
-            for name, mask, of in annotations(each.shot):
+            for name, mask, of in marked(each.shot):
                 number = 1 + len(table["annotations"])
                 note = balls.annotation(number, each.number, ids[name], mask, rle=True)
                 note |= {"obj_ann_id": number - of, "attribute_ids": []}
@@ -65,7 +65,7 @@ def truth(*, seed: int = 0) -> Iterator[Marked]:
             yield Marked(number, split, file, balls.shot(seed, "paco", number))
 
 
-def annotations(shot: Still) -> list[tuple[str, balls.Mask, int]]:
+def marked(shot: Still) -> list[tuple[str, balls.Mask, int]]:
     """(category, mask, how many places before it its object stands), each object, then its part."""
     found = []
     for colour, mask in balls.seen(shot).items():

@@ -41,9 +41,7 @@ def test_the_miniature_by_level(level: str, split: str, demo_of: Callable[[str],
         label = paco.load(root, entry, ["segments"]).labels["segments"]
         assert isinstance(label, Segments)
         ids, marked = np.asarray(label.ids), np.zeros(label.ids.shape, bool)
-        drawn = [
-            (names[kind], mask) for kind, mask, _ in demo.annotations(each.shot) if kind in names
-        ]
+        drawn = [(names[kind], mask) for kind, mask, _ in demo.marked(each.shot) if kind in names]
         assert len(drawn) == len(label.classes) == len(balls.seen(each.shot))
         for number, (name, mask) in enumerate(drawn, 1):
             assert label.classes[number - 1] == name

@@ -71,8 +71,8 @@ def pictures(root: Root, path: str, split: str) -> dict[int, Picture]:
             continue
         if 0 < width * height <= MAX_PIXELS:
             coco = each.get("coco_id")
-            known = records.whole(coco) and coco < 10**12
-            found[number] = Picture(width, height, coco if known else -1)
+            known = coco if records.whole(coco) and coco < 10**12 else -1
+            found[number] = Picture(width, height, known)
     return found
 
 
