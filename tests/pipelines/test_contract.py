@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import orjson
 import pytest
 
 from vbdata import plugins
@@ -62,7 +62,7 @@ def _as_stated(reader: ModuleType, entries: list[Entry]) -> None:
     """The codings in records are those that the reader states for docs/frames.md."""
     said = getattr(reader, "STORED", {})
     for entry in entries if said else ():
-        about = orjson.loads(entry.record) if entry.record.startswith(b"{") else {}
+        about = json.loads(entry.record) if entry.record.startswith(b"{") else {}
         if isinstance(coding := about.get("depth"), dict) and "recipe" not in said["depth"]:
             assert coding["kind"] == re.split(r"\W", said["depth"])[0]
         if isinstance(coding := about.get("normals"), dict) and "turn" not in coding:
