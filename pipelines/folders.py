@@ -32,8 +32,8 @@ anything. Nothing is guessed that no file says, so what has no default here is t
 
 - depth: PNG (16 bits), TIFF, NPY, NPZ, EXR, PFM, DPT, HDF5, MAT. kind: z, ray, disparity or
   inverse (parts/folders/depth.py has the formulas); scale: stored units a metre, as in `vbdata
-  encode`, or a pixel of disparity; invalid, sky: stored values; max: metres from above which depth is not
-  valid; sky_from: metres from which on it is sky; camera: in pixels of the map, for ray and
+  encode`, or a pixel of disparity; invalid, sky: stored values; max: metres from above which depth
+  is not valid; sky_from: metres from which on it is sky; camera: in pixels of the map, for ray and
   disparity; baseline: metres; bits: true if 16 bits, or RGBA, are those of floats. What is not
   finite, 0 or less is never valid; infinite depth is sky only if `sky: [inf]` or sky_from says so.
 - normals: the same types. frame: opencv, opengl, or three of right, left, up, down, forward,
@@ -56,9 +56,9 @@ anything. Nothing is guessed that no file says, so what has no default here is t
 - edited: a picture an image, with instruction: a text for all, or instructions: a pattern of text
   files; or JSONL with image_key, edited_key, instruction_key.
 - of arrays: dataset: the name in an HDF5, NPZ or MAT; channels: of an EXR, or planes of any other
-  array, from 0. resize: true for a map of
-  another size that shows the same view: each pixel of the picture takes that in which its centre
-  lies. nearest: {time: 0.02}: a part whose numbers need only be that near.
+  array, from 0. resize: true for a map of another size that shows the same view: each pixel of the
+  picture takes that in which its centre lies. nearest: {time: 0.02}: a part whose numbers need only
+  be that near.
 
 An entry is a picture; its id is its path. Masks are opened when the data are indexed, as only they
 say which classes a picture has. What is wrong with one kind of label leaves out that kind, and is
