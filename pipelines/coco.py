@@ -19,7 +19,8 @@ train2017 have no instance). Annotations of an image that has no record are a fa
   one of the image has no id). They may overlap: the largest mask is painted first (then the lower
   id), so smaller ones lie on top; crowds are painted before all others. One that is hidden, or too
   thin for a pixel, keeps its number.
-- person_keypoints: as instances, for persons only; all else is unmarked. Keypoints are not read.
+- person_keypoints: as instances, for persons only; all else is unmarked. Images with a labelled
+  joint have keypoints, too (parts/coco/keypoints.py), also those of other classes with joints.
 - panoptic: a PNG, id = R + 256 G + 65536 B, 0 = void = not valid. The ids of the PNG and of the
   JSON must be the same set.
 - stuff: one segment for each annotation, none a thing. Category 183, "other", is all things merged:
@@ -64,8 +65,8 @@ from vbdata.errors import SourceError
 
 from .parts import picture_files, records
 from .parts.coco import files as coco_files
+from .parts.coco import keypoints, pictures, tables
 from .parts.coco import official as release
-from .parts.coco import pictures, tables
 from .parts.coco.entries import Context, bare, entry_of
 from .parts.coco.masks import partition
 from .parts.coco.names import coco_group
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 
 LICENSE = "CC-BY-4.0"
 HOMEPAGE = "https://cocodataset.org/#download"
-LABELS = ("segments", "captions")
+LABELS = ("segments", "captions", "keypoints")
 FILES = {"segments": ("panoptic",)}  # that a kind of label is read from
 
 SPLITS = coco_files.SPLITS
@@ -129,6 +130,7 @@ def index(
         own=ids if ids not in ("", COCO, OWN) else source,
         licence=licence,
         exif=exif,
+        joints=_joints(read) if segments == "person_keypoints" else {},
     )
     one_set = not found.own or len(found.masks) < 2
     by_name, strays = pictures.pictures(read, one_set=one_set)
@@ -191,6 +193,8 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     image = picture_files.read(root, entry, head.get("exif", picture_files.STORED))
     if "segments" in kinds:
         labels["segments"] = partition(root, entry)
+    if "keypoints" in kinds:
+        labels["keypoints"] = keypoints.read(entry)
     if "captions" in kinds:
         labels["captions"] = entry.captions
     return Sample(image=image, labels=labels)
@@ -221,6 +225,12 @@ def _tables(root: Root, found: coco_files.Files, segments: str) -> list[tables.T
             _check_kind(each, segments)
     captions = [tables.table(root, path) for path in found.captions]
     return [table for table in (*masks, *captions) if table]
+
+
+def _joints(read: Sequence[tables.Table]) -> dict[str, keypoints.Joints]:
+    """The joints of files that have any, by their paths. Raises SourceError."""
+    found = ((each.path, keypoints.joints_of(each.jointed, each.path)) for each in read)
+    return {path: joints for path, joints in found if joints}
 
 
 def _check_kind(table: tables.Table, segments: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vbdata.core.types import Entry
@@ -11,7 +12,7 @@ from vbdata.errors import BadSample
 from .. import own_records as own
 from .. import picture_files, records
 from ..places import Places
-from . import parts, pictures, png, scalars
+from . import keypoints, parts, pictures, png, scalars
 from .names import coco_group, file_name, own_group
 from .pictures import Picture, garbled
 
@@ -29,7 +30,8 @@ class Context:
 
     segments: the kind of masks; images, pngs: where their files are; own: the name of the groups of
     pictures that are not COCO's; split, ids, licence, exif: the options; kept: the classes that are
-    read, by name, None for all: others are as if they were not in the file.
+    read, by name, None for all: others are as if they were not in the file; joints: of the
+    keypoints that are offered, by the path of their file.
     """
 
     root: Root
@@ -42,6 +44,7 @@ class Context:
     licence: str
     exif: str
     kept: frozenset[str] | None = None
+    joints: Mapping[str, keypoints.Joints] = field(default_factory=dict)
 
 
 def bare(name: str, context: Context, *, fault: str = "") -> Entry:
@@ -98,7 +101,12 @@ def _fill(fields: dict[str, Any], picture: Picture, context: Context) -> None:
     elif context.segments == "panoptic":
         _mark_panoptic(fields, picture, context, more)
     else:
+        joints = context.joints.get(picture.drawn.path)
+        if joints not in (None, keypoints.USUAL):
+            more = more | {"joints": joints}
         _mark(fields, picture, context, more)
+        if joints is not None and keypoints.labelled(fields["record"]):
+            fields["labels"] += ("keypoints",)
 
 
 def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict[str, Any]) -> None:

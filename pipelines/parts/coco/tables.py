@@ -67,7 +67,7 @@ class Table:
 
     path: below the root; text: all of it; images: its records; categories: by id
     (scalars.identity), None in a file of captions; licenses: license id -> short name; masks: the
-    plain ones.
+    plain ones; jointed: the records of its classes that have keypoints.
     """
 
     path: str
@@ -77,6 +77,7 @@ class Table:
     categories: Categories | None
     licenses: dict[int | str, str]
     masks: Masks
+    jointed: list[Any]
 
 
 class _Characters:
@@ -132,7 +133,9 @@ def table(
         classes=in_order(categories or {}),
         together=annotations.in_order,
     )
-    return Table(path, text, lists["images"], annotations, categories, licenses, masks)
+    listed = lists.get("categories", ())
+    jointed = [each for each in listed if isinstance(each, dict) and each.get("keypoints")]
+    return Table(path, text, lists["images"], annotations, categories, licenses, masks, jointed)
 
 
 def _parsed(root: Root, path: str) -> tuple[Text, dict[str, Any], Annotations]:
