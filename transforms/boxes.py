@@ -177,10 +177,7 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
     """
     ids = numpy(label.ids)
     size = ids.shape[-2:]
-    drawn = [
-        _drawn(boxes, size, params)
-        for boxes in (_boxes(image, label, params) for image in ids.reshape(-1, *size))
-    ]
+    drawn = [_drawn(_boxes(image, label, params), size, params) for image in _images(label)]
     return placed(np.stack(drawn).reshape(*ids.shape, 3), place(label.ids))
 
 
@@ -192,8 +189,8 @@ def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     ids, known = numpy(label.ids), numpy(label.valid)
     size, asked = ids.shape[-2:], _asked(label, params)
     shown = []
-    for image, whole in zip(ids.reshape(-1, *size), known.reshape(-1, *size), strict=True):
-        boxes = _boxes(image, label, params)
+    for pair, whole in zip(_images(label), known.reshape(-1, *size), strict=True):
+        image, boxes = pair[0], _boxes(pair, label, params)
         hidden = np.array(
             [False, *(k in asked and k not in boxes for k in range(len(label.classes)))]
         )
@@ -264,7 +261,7 @@ def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
     size, worst = ids.shape[-2:], 0.0
     if not bool(legal(pixels, params).all()):
         return math.inf
-    pairs = zip(ids.reshape(-1, *size), pixels.reshape(-1, *size, 3), strict=True)
+    pairs = zip(_images(label), pixels.reshape(-1, *size, 3), strict=True)
     for image, picture in pairs:
         wanted = sorted(_boxes(image, label, params).values())
         found = sorted(exact_corners(picture, params)[0])
@@ -312,16 +309,32 @@ def _asked(label: Segments, params: Mapping[str, Any]) -> set[int]:
     return {k for k, (name, crowd) in pairs if name == params["class"] and not crowd}
 
 
+def _images(label: Segments) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """The ids of each image, and what lies under them (Segments.under)."""
+    ids = numpy(label.ids)
+    under = np.zeros_like(ids) if label.under is None else numpy(label.under)
+    size = (-1, *ids.shape[-2:])
+    return list(zip(ids.reshape(size), under.reshape(size), strict=True))
+
+
 def _boxes(
-    ids: NDArray[np.int32], label: Segments, params: Mapping[str, Any]
+    image: tuple[NDArray[np.int32], NDArray[np.int32]], label: Segments, params: Mapping[str, Any]
 ) -> dict[int, Corners]:
-    """The boxes of the asked segments of one image, by their places; none of tiny ones."""
+    """The boxes of the asked segments of one image, by their places; none of tiny ones.
+
+    A segment has what is seen of it, and what lies under others.
+    """
+    ids, under = image
     counts = np.bincount(ids.ravel(), minlength=len(label.classes) + 1)[1:]
     large = {k for k in _asked(label, params) if counts[k] * instance.PARTS >= ids.size}
     table = np.zeros(len(label.classes) + 1, np.int32)
     order = sorted(large)
     table[[k + 1 for k in order]] = range(1, len(order) + 1)
     found = rectangles.extents(table[ids], len(order))
+    for number, k in enumerate(order if label.covered else ()):
+        hidden = np.array([False, *(k in each for each in label.covered)])[under]
+        if hidden.any():
+            found[number] = rectangles.extents(((ids == k + 1) | hidden).astype(np.int32), 1)[0]
     return {k: box for k, box in zip(order, found, strict=True) if box}
 
 

@@ -13,7 +13,7 @@ from ..parts.coco.of_2017 import FOLDERS
 from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, joined, others
 
 RANK = OFFICIAL
-NOTES = re.compile(ROOT + r"(?:annotations/|lvis/)?lvis_v1_(?P<split>train|val)\.json")
+NOTES = re.compile(ROOT + r"(?:annotations/)?lvis_v1_(?P<split>train|val)\.json")
 
 
 def recognised(glimpse: Glimpse) -> Iterator[Found]:
@@ -28,6 +28,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             about=f"LVIS v1, {split}, and {counted(len(pictures), 'picture')}",
             count=len(pictures),
             labels=("segments",),
+            unfit=("panoptic",),
             options={"split": split},
             notes=others("split", split, splits),
             files=frozenset(match[0] for match in matches),

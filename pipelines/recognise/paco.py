@@ -13,9 +13,7 @@ from ..parts.coco.of_2017 import FOLDERS
 from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, joined, others
 
 RANK = OFFICIAL
-NOTES = re.compile(
-    ROOT + r"(?:paco/)?(?:annotations/)?paco_lvis_v1_(?P<split>train|val|test)\.json"
-)
+NOTES = re.compile(ROOT + r"(?:annotations/)?paco_lvis_v1_(?P<split>train|val|test)\.json")
 
 
 def recognised(glimpse: Glimpse) -> Iterator[Found]:
@@ -30,6 +28,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             about=f"PACO-LVIS, objects of {split}, and {counted(len(pictures), 'picture')}",
             count=len(pictures),
             labels=("segments",),
+            unfit=("panoptic",),
             options={"split": split, "level": "objects"},
             notes=(*others("split", split, splits), "also there, by level: parts"),
             files=frozenset(match[0] for match in matches),

@@ -35,7 +35,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             about=f"PhraseCut, {split}, and {counted(len(pictures), 'picture')}",
             count=len(pictures),
             labels=("segments", "expressions"),
-            unfit=("semantic", "instance"),
+            unfit=("semantic", "instance", "panoptic"),
             options={"split": split},
             notes=others("split", split, splits),
             files=frozenset(match[0] for match in matches),

@@ -33,7 +33,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             about=f"ReasonSeg: {counted(count, 'image')} of {split} with questions",
             count=count,
             labels=("segments", "expressions"),
-            unfit=("semantic", "instance"),
+            unfit=("semantic", "instance", "panoptic"),
             options={"split": split},
             notes=others("split", split, splits),
             files=frozenset(match[0] for match in matches),

@@ -15,7 +15,7 @@ from pipelines import lvis
 from pipelines.demo import lvis as demo
 from pipelines.demo import marked_balls as balls
 from tests.helpers.builds import REAL, needs_real_data
-from transforms import instance, semantic
+from transforms import boxes, instance, semantic
 from vbdata.core.rng import Stream
 from vbdata.core.types import Entry, Geometry, Segments
 from vbdata.errors import SourceError
@@ -93,6 +93,14 @@ def test_what_is_asked_and_never_taught(demo_of: Callable[[str], Path]) -> None:
             assert np.array_equal(~valid, sticker)
         elif name in ("sticker", "cat"):
             assert valid.all()
+    boxed = boxes.ask(entry, Stream(2), vocabulary=VOCABULARY, negatives=0, style="filled").params
+    boxed |= {"class": "blue ball (toy)", "palette": boxed["palette"][:1]}
+    rows, columns = np.nonzero(dict(each.masks)[demo.NAMES["blue"]][crop])  # the sticker's, too
+    painted = np.asarray(boxes.render(label, boxed)).any(-1)
+    inside = np.zeros_like(painted)
+    inside[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+    assert np.array_equal(painted, inside)
+    assert boxes.roundtrip(label, np.asarray(boxes.render(label, boxed)), boxed) == 0
     legend = {"legend": [{"name": "blue ball (toy)", "rgb": [9, 9, 9]}], "background": [0, 0, 0]}
     marked = np.any([mask[crop] for _, mask in each.masks], axis=0)
     sticker = dict(each.masks)[demo.PART][crop]

@@ -328,7 +328,8 @@ OTHERS = (
     "lives, dress dresses, lens lenses, cactus cactuses, fish fish, goldfish goldfish, deer deer, "
     "aircraft aircraft, tooth teeth, goose geese, mongoose mongooses, potato potatoes, photo "
     "photos, people people, mice mice, Person People, Car Cars, pair_of_shoes pairs_of_shoes, "
-    "glass_of_wine glasses_of_wine, men's_shoe men's_shoes, quiche quiches, watch watches"
+    "glass_of_wine glasses_of_wine, men's_shoe men's_shoes, quiche quiches, watch watches, "
+    "bow_(weapon) bows_(weapon), glass_of_wine_(red) glasses_of_wine_(red)"
 )
 
 

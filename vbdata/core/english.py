@@ -88,8 +88,12 @@ _VES = re.compile(r"(?<=[ln]i)fe$|(?<=wi)fe$|(?<=el|al|ol|ea|oa)f$")
 def plural(noun: str) -> str:
     """The plural of an English class name: "wine glasses", "knives". Plurals stay as they are.
 
-    The last word changes, or the last one before "of": "pairs of scissors".
+    The last word changes, or the last one before "of" or brackets: "pairs of scissors", "bows
+    (weapon)".
     """
+    named, bracket, said = noun.partition(" (")
+    if bracket and named:
+        return plural(named) + bracket + said
     head, of, rest = noun.partition(" of ")
     first, space, last = head.rpartition(" ")
     return first + space + _plural_word(last) + of + rest
