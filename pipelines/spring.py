@@ -53,7 +53,8 @@ STORED = {
 FILES = {"normals": ("depth",)}  # that a kind of label is read from
 
 FRAME = (
-    rendered.LAYOUT_ROOT
+    r"(?!(?:.*/)?test/)"  # which has no truth
+    + rendered.LAYOUT_ROOT
     + r"(?P<sequence>\d{4})/WHAT_(?P<side>left|right)/WHAT_(?P=side)_(?P<frame>\d{4})"
 )
 LAYOUT = {
@@ -127,7 +128,6 @@ def _all(root: Root, camera: str) -> Iterator[Entry]:
     records.one_of("camera", camera, SIDES)
     sizes = records.sizes(root, "")
     shown = [f for f in rendered.frames(sizes, LAYOUT) if f.parts["side"] in SIDES[camera]]
-    shown = [f for f in shown if not _of_test(f)]
     if not shown:
         above = "train/0001"
         example = {
@@ -138,11 +138,6 @@ def _all(root: Root, camera: str) -> Iterator[Entry]:
     lenses: dict[str, list[str]] = {}
     drafts = (_draft(frame, sizes) for frame in shown)
     yield from rendered.completed(root, drafts, lambda e: _described(root, e, sizes, lenses))
-
-
-def _of_test(frame: rendered.Frame) -> bool:
-    """Whether a frame lies in a folder test, which has no truth."""
-    return any("test" in path.split("/")[:-3] for path in frame.files.values())
 
 
 def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:

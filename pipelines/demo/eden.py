@@ -21,7 +21,7 @@ from .balls import Still, still
 from .rgb_png import rgb_png
 
 WIDTH, HEIGHT = 64, 48
-PLACES = ("0001/clear", "0001/twilight", "0017/sunset")
+PLACES = ("0001/clear", "0001/twilight", "0017/overcast", "0017/sunset")
 NOWHERE = 1e10
 CLASSES = {np.dtype("<f8"): (6, 9), np.dtype("<f4"): (7, 7)}  # of a dtype its class and its type
 

@@ -18,21 +18,37 @@ from vbdata.sources.glimpse import Glimpse
 
 
 def recognised(reader: ModuleType, glimpse: Glimpse) -> Iterator[Found]:
-    """The frames of a reader, a source for each set of options that some of them need.
+    """The frames of a reader, where files of all of its roles are there.
 
-    Only where files of all of its roles are there.
+    Of several sets of options that list some of them, those that list most count, and a note says
+    what the others are.
     """
     found: dict[str, dict[str, list[Match[str]]]] = {}
     for path in glimpse.paths:
         for role, pattern in reader.LAYOUT.items():
             if match := pattern.fullmatch(path):
-                found.setdefault(repr(_options(reader, match)), {}).setdefault(role, []).append(
-                    match
-                )
+                by_role = found.setdefault(repr(_options(reader, match)), {})
+                by_role.setdefault(role, []).append(match)
                 break
-    for by_role in found.values():
-        if by_role.keys() == reader.LAYOUT.keys():
-            yield _source(reader, by_role)
+    whole = {key: roles for key, roles in found.items() if roles.keys() == reader.LAYOUT.keys()}
+    if not whole:
+        return
+    shown = next(iter(reader.LAYOUT))
+    most = max(whole, key=lambda key: (len(whole[key][shown]), -len(key)))
+    others = [whole[key][shown] for key in whole if key != most]
+    matches = [match for roles in whole.values() for each in roles.values() for match in each]
+    first, count = whole[most][shown][0], len(whole[most][shown])
+    name = (reader.__doc__ or "").partition(":")[0]
+    yield Found(
+        root=posixpath.commonpath([f"/{match['root']}" for match in matches]).lstrip("/"),
+        about=f"{name}: {count:,} {'frame' if count == 1 else 'frames'}",
+        count=count,
+        labels=reader.LABELS,
+        unfit=getattr(reader, "UNFIT", ()),
+        options=_options(reader, first),
+        notes=tuple(_note(_options(reader, each[0]), len(each)) for each in others),
+        files=frozenset(match[0] for match in matches),
+    )
 
 
 def _options(reader: ModuleType, match: Match[str]) -> dict[str, object]:
@@ -42,16 +58,6 @@ def _options(reader: ModuleType, match: Match[str]) -> dict[str, object]:
     return needed
 
 
-def _source(reader: ModuleType, by_role: dict[str, list[Match[str]]]) -> Found:
-    shown = by_role[next(iter(reader.LAYOUT))]
-    matches = [match for each in by_role.values() for match in each]
-    name = (reader.__doc__ or "").partition(":")[0]
-    return Found(
-        root=posixpath.commonpath([f"/{match['root']}" for match in matches]).lstrip("/"),
-        about=f"{name}: {len(shown):,} {'frame' if len(shown) == 1 else 'frames'}",
-        count=len(shown),
-        labels=reader.LABELS,
-        unfit=getattr(reader, "UNFIT", ()),
-        options=_options(reader, shown[0]),
-        files=frozenset(match[0] for match in matches),
-    )
+def _note(options: dict[str, object], count: int) -> str:
+    said = ", ".join(f"{key}: {value}" for key, value in options.items()) or "the defaults"
+    return f"also there, by {said}: {count:,} {'frame' if count == 1 else 'frames'}"
