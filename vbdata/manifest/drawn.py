@@ -1,6 +1,7 @@
 """Decoded labels as pictures, in other colours than the target's, so that a wrong decode shows.
 
-Depth as grey of inverse depth, normals lit from the camera, segments over the darkened input.
+Depth as grey of inverse depth, normals lit from the camera, segments over the darkened input,
+mattes as the input cut out over green, albedo and shading in shades of their brightness.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.reversal import forward_name, is_reversed
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
 
+BEHIND = (0, 177, 64)  # what a cut-out stands before, green
 SPARSE = (0.0, 0.5)  # shares of valid pixels, at which depth is points rather than surfaces
 
 
@@ -42,7 +44,7 @@ def decoded_part(
 def drawn(label: Any, image: images.Pixels) -> images.Pixels:
     """A label of size [H, W] as a picture, uint8 RGB [H, W, 3]; image: the input, of that size."""
     if isinstance(label, Depth):
-        metres, valid = _seen(np.maximum(label.metres, np.float32(0.5)), label.valid)
+        metres, valid = _seen(np.maximum(label.metres, np.float32(1e-9)), label.valid)
         near = np.quantile(metres[valid], 0.02) if valid.any() else 1.0
         return _grey(40 + 215 * np.minimum(near / metres, 1), valid)
     if isinstance(label, Normals):
@@ -50,7 +52,22 @@ def drawn(label: Any, image: images.Pixels) -> images.Pixels:
         return _grey(30 + 225 * facing, label.valid)
     if isinstance(label, Segments):
         return _outlined(label.ids, image)
+    if isinstance(label, Matte):
+        share = (label.alpha / np.float32(255))[..., None]
+        over = np.rint(image * share + np.array(BEHIND, np.float32) * (1 - share))
+        return np.where(label.valid[..., None], over, 0).astype(np.uint8)
+    if isinstance(label, Linear):
+        light = brightness(label)
+        white = np.quantile(light[label.valid], 0.98) if label.valid.any() else 1.0
+        shares = np.clip(light / (white or 1.0), 0, 1)
+        return _grey(255 * np.sqrt(shares), label.valid)
     return np.asarray(label)
+
+
+def brightness(label: Linear) -> NDArray[np.float32]:
+    """float32[H, W]: the luminance of linear colours, by the weights of ITU-R BT.709."""
+    red, green, blue = label.rgb
+    return np.asarray(0.2126 * red + 0.7152 * green + 0.0722 * blue, np.float32)
 
 
 def _seen(

@@ -195,7 +195,7 @@ def _draw_key(
             x = left + round(place * (bar.shape[1] - 1))
             pen.line((x, top + 10, x, top + 13), FAINT)
             pen.text((x, top + 13), text, FAINT, _font(10), anchor="ma")
-        pen.text((left + bar.shape[1] + 8, top - 2), "metres", FAINT, _font(11))
+        pen.text((left + bar.shape[1] + 8, top - 2), key.unit, FAINT, _font(11))
         top += 30
     elif key.strip is not None:
         picture.paste(Image.fromarray(key.strip), (left, top))

@@ -1,4 +1,4 @@
-"""What the colours of a target mean: a scale in metres, a ball of normals, swatches with names.
+"""What the colours of a target mean: a scale of depth, a ball of normals, swatches with names.
 
 Every colour is drawn by the task itself, with the sample's own params, so a key cannot differ from
 what the target says.
@@ -14,7 +14,7 @@ import numpy as np
 
 from vbdata import plugins
 from vbdata.core import images
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
 
 LENGTH, BALL = 180, 56  # pixels of a scale and of a ball
 STEPS = (1, 2, 5)
@@ -36,12 +36,13 @@ class Key:
     """How to read a target.
 
     strip: uint8 RGB [h, w, 3], one row high for a scale, else a picture to show as it is; None
-    without one; ticks: places along the strip from 0 to 1, with their texts; swatches: single
-    colours; note: a few words, "" for none.
+    without one; ticks: places along the strip from 0 to 1, with their texts, and the unit of these;
+    swatches: single colours; note: a few words, "" for none.
     """
 
     strip: images.Pixels | None = None
     ticks: tuple[tuple[float, str], ...] = ()
+    unit: str = "metres"
     swatches: tuple[Swatch, ...] = ()
     note: str = ""
 
@@ -57,6 +58,10 @@ def key_of(label: Any, task: str, params: Mapping[str, Any]) -> Key:
         return _ball(label, plugins.task(task), params)
     if isinstance(label, Segments):
         return _legend(label, params)
+    if isinstance(label, Matte):
+        return _covered(label, plugins.task(task), params)
+    if isinstance(label, Linear):
+        return _light(params)
     return Key()
 
 
@@ -74,12 +79,16 @@ def _scale(label: Depth, task: Any, params: Mapping[str, Any]) -> Key:
     if not finite.size:
         return Key(swatches=swatches)
     low, high = float(finite.min()), float(finite.max())
+    metric = task.NEEDS[0] == "depth"
     if high <= low:
-        return Key(swatches=(Swatch(rgb=_drawn(task, params, low, True), text=f"{low:.3g} m"),))
+        one = Swatch(rgb=_drawn(task, params, low, True), text=f"{low:.3g}{' m' * metric}")
+        return Key(swatches=(one,))
     metres = np.geomspace(low, high, LENGTH, dtype=np.float32)[None]
     strip = np.asarray(task.render(Depth(metres=metres, valid=np.ones_like(metres, bool)), params))
     places = [(np.log(m / low) / np.log(high / low), f"{m:g}") for m in round_numbers(low, high)]
-    return Key(strip=strip, ticks=tuple((float(p), t) for p, t in places), swatches=swatches)
+    ticks = tuple((float(p), t) for p, t in places)
+    unit = "metres" if metric else "relative"
+    return Key(strip=strip, ticks=ticks, unit=unit, swatches=swatches)
 
 
 def round_numbers(low: float, high: float, most: int = 6) -> list[float]:
@@ -110,6 +119,27 @@ def _ball(label: Normals, task: Any, params: Mapping[str, Any]) -> Key:
     rgb = np.asarray(task.render(ball, params))
     note = "a ball in these colours" + (", sky apart" if bool(label.sky.any()) else "")
     return Key(strip=np.where(inside[..., None], rgb, np.uint8(255)), note=note)
+
+
+def _covered(label: Matte, task: Any, params: Mapping[str, Any]) -> Key:
+    """The colours of background and foreground, and what share of the picture is foreground."""
+    ends = Matte(alpha=np.array([[0, 255]], np.uint8), valid=np.ones((1, 2), np.bool_))
+    drawn = np.asarray(task.render(ends, params))[0].tolist()
+    seen = label.alpha[label.valid]
+    names = {"background": bool((seen < 255).any()), "foreground": bool((seen > 0).any())}
+    swatches = tuple(
+        Swatch(rgb=(red, green, blue), text=text, there=there)
+        for (red, green, blue), (text, there) in zip(drawn, names.items(), strict=True)
+    )
+    share = float(seen.mean()) / 255 if seen.size else 0.0
+    return Key(swatches=swatches, note=f"foreground of {share:.0%}")
+
+
+def _light(params: Mapping[str, Any]) -> Key:
+    """What linear number code 255 stands for, and by which curve."""
+    top, curve = params.get(plugins.MEASURED, {}).get("top", "1"), str(params.get("curve", "1"))
+    said = {"srgb": "in the curve of sRGB", "1": "linear"}.get(curve, f"by a gamma of {curve}")
+    return Key(note=f"code 255 is {float(top):.3g}, {said}")
 
 
 def _legend(label: Segments, params: Mapping[str, Any]) -> Key:

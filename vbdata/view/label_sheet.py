@@ -98,7 +98,7 @@ def _tiles(reader: Any, root: Root, entry: Entry) -> Iterator[Tile]:
         except BadSample as bad:
             yield kind, str(bad)
             continue
-        yield f"{kind}: {_said(label)}", _picture(label, rgb)
+        yield f"{kind}: {_said(label, kind)}", _picture(label, rgb)
 
 
 def _picture(label: Any, rgb: images.Pixels) -> images.Pixels:
@@ -108,12 +108,13 @@ def _picture(label: Any, rgb: images.Pixels) -> images.Pixels:
     return np.where(label.valid[..., None], np.moveaxis(colours, 0, -1), np.uint8(128))
 
 
-def _said(label: Any) -> str:
+def _said(label: Any, kind: str) -> str:
     """A few words about a label."""
     share = f"{float(label.valid.mean()):.0%} valid"
     if isinstance(label, Depth):
         metres = label.metres[label.valid & np.isfinite(label.metres)]
-        return f"{float(metres.min()):.3g} to {float(metres.max()):.3g} m, {share}"
+        unit = " m" if kind == "depth" else ""
+        return f"{float(metres.min()):.3g} to {float(metres.max()):.3g}{unit}, {share}"
     if isinstance(label, Segments):
         names = [name for name in label.classes if name]
         return f"{len(names)}, {share}: {', '.join(dict.fromkeys(names))}"

@@ -17,6 +17,7 @@ from vbdata.view.report.measures import (
     PER_DECADE,
     ClassCounts,
     DepthCounts,
+    LevelCounts,
     Measures,
     NormalCounts,
     RowCounts,
@@ -72,6 +73,7 @@ class LabelFigures:
     depth: list[Figure]
     normals: list[Figure]
     classes: list[ClassTable]
+    levels: list[Figure]
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ def of_labels(measures: Measures, totals: Mapping[Cell, int]) -> LabelFigures:
         classes=[
             _classes(*which(c, one.samples), one) for c, one in sorted(measures.classes.items())
         ],
+        levels=[_levels(*which(c, one.samples), one) for c, one in sorted(measures.levels.items())],
     )
 
 
@@ -151,6 +154,17 @@ def _classes(title: str, which: str, counts: ClassCounts) -> ClassTable:
     ]
     left_out = max(0, len(order) - MOST_CLASSES)
     return ClassTable(title, which, lines[:CLASSES], lines[CLASSES:], left_out)
+
+
+def _levels(title: str, which: str, counts: LevelCounts) -> Figure:
+    seen = int(counts.bins.sum())
+    text = f"no label {_percent(counts.invalid, seen + counts.invalid)}"
+    if seen:
+        ends = [int(counts.bins[k]) for k in (0, -1)]
+        text = f"darkest bin {_percent(ends[0], seen)}, brightest {_percent(ends[1], seen)}; {text}"
+    ticks = linear_ticks(100, len(counts.bins))
+    chart = histogram(counts.bins.tolist(), ticks, f"percent of white: {text}")
+    return Figure(title, f"{which}: {text}", chart=chart)
 
 
 def _words(task: str, counts: Any) -> Figure:

@@ -16,13 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vbdata.core.types import Cell, Depth, Normals, Segments
+from vbdata.core.types import Cell, Depth, Linear, Matte, Normals, Segments
 from vbdata.manifest.browse import by_cell
+from vbdata.manifest.drawn import brightness
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
 NEAREST, DECADES, PER_DECADE = 0.01, 6, 20  # of bins of depth: metres, factors of ten, bins each
+LEVELS = 50  # bins of alpha and of brightness
 SIDE = 31  # bins of a component of a normal, from -1 to 1
 LONGEST = 200  # words of a prompt; longer ones are counted with these
 ROW_COLUMNS = ["source", "task", "width", "height", "valid_share", "instruction"]
@@ -107,12 +109,40 @@ class ClassCounts:
 
 
 @dataclass(slots=True)
+class LevelCounts:
+    """Pixels by a share of white, in LEVELS equal bins: alpha, or the brightness of linear light.
+
+    Light is a share of what is brightest in its sample; invalid: pixels without a label.
+    """
+
+    bins: Counts = field(default_factory=lambda: np.zeros(LEVELS, np.int64))
+    samples: int = 0
+    invalid: int = 0
+
+    def add(self, label: Matte | Linear, valid: Mask) -> None:
+        """Count one sample. valid: bool[H, W], the mask that is stored with the target."""
+        good = label.valid & valid
+        self.samples += 1
+        self.invalid += int((~good).sum())
+        if not good.any():
+            return
+        if isinstance(label, Matte):
+            shares = label.alpha[good] / 255
+        else:
+            light = brightness(label)[good]
+            shares = light / max(float(light.max()), 1e-9)
+        place = np.minimum((shares * LEVELS).astype(np.int64), LEVELS - 1)
+        self.bins += np.bincount(place, minlength=LEVELS)
+
+
+@dataclass(slots=True)
 class Measures:
     """Counts of decoded samples, by cell."""
 
     depth: dict[Cell, DepthCounts] = field(default_factory=dict)
     normals: dict[Cell, NormalCounts] = field(default_factory=dict)
     classes: dict[Cell, ClassCounts] = field(default_factory=dict)
+    levels: dict[Cell, LevelCounts] = field(default_factory=dict)
 
     def add(self, cell: Cell, label: Any, valid: Mask) -> None:
         """Count one decoded sample by the kind of its label; other kinds are not counted.
@@ -125,6 +155,8 @@ class Measures:
             self.normals.setdefault(cell, NormalCounts()).add(label, valid)
         elif isinstance(label, Segments):
             self.classes.setdefault(cell, ClassCounts()).add(label, valid)
+        elif isinstance(label, Matte | Linear):
+            self.levels.setdefault(cell, LevelCounts()).add(label, valid)
 
 
 @dataclass(slots=True)

@@ -32,7 +32,8 @@ from vbdata.view.report.measures import ROW_COLUMNS, Measures, measure_rows
 from vbdata.view.report.reproduce import reproduction
 from vbdata.view.report.tiles import Opened, Tile, open_sample, tiles
 
-MEASURED = ("depth", "normals", "segments")  # kinds of labels that have histograms
+# kinds of labels that have histograms
+MEASURED = ("depth", "normals", "segments", "matte", "albedo", "shading")
 NO_CLASSES = "expressions"  # a task that needs these names its segments by phrases
 LONGEST_PROMPT = 1200  # characters of a prompt that are shown
 ROW_BYTES = 1000  # of HTML for a sample, besides its pictures and its texts
