@@ -174,10 +174,11 @@ def _clear(entry: Entry) -> Sequence[Expression]:
 def _quoted(text: str, rng: Stream) -> str:
     """A text without its full stop, in quotes half the time.
 
-    Always where it says " in ", as in "the man in red", which "in #ff0000" is to follow.
+    Always where it says " in ", as in "the man in red", which "in #ff0000" is to follow, and where
+    it is a question.
     """
     words = text.rstrip(" .")
-    quote = rng.integer(2) == 0 or " in " in words
+    quote = rng.integer(2) == 0 or " in " in words or words.endswith("?")
     return f'"{words}"' if quote and '"' not in words else words
 
 
