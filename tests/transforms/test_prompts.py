@@ -28,13 +28,14 @@ from vbdata.core.prompts import (
     templates,
     wording,
 )
+from vbdata.core.reversal import WORDS
 from vbdata.core.rng import Stream, T
 from vbdata.core.types import ClassFact, Entry, Expression
 from vbdata.errors import BadSample
 
 PALETTES = (depth.WALK, *depth.OTHERS)
-TASKS = plugins.names(plugins.TASKS)
-MOST = {"generate": 24}  # fewest templates of a task; 36 for the others
+TASKS = [*plugins.names(plugins.TASKS), WORDS]
+MOST = {"generate": 24, WORDS: 20}  # fewest templates of a task; 36 for the others
 CLASSES = (
     "car", "tree", "traffic light", "hair drier", "sky", "person", "wine glass", "skis", "tv",
     "wall-brick", "pole", "night stand", "teddy bear", "road", "rider", "grass", "fence", "river",
@@ -59,6 +60,11 @@ INSTRUCTIONS = (
     "Add a dog.",
     "turn it into an oil painting..",
     "what if it rains?",
+)
+PICTURES = (
+    "metric depth map in the palette plasma",
+    "instance map of all buses",
+    'map of regions in the colours {"car": "#ff0000"}',
 )
 STYLES = colours.FORMATS
 
@@ -99,6 +105,7 @@ def slots(task: str, rng: Stream) -> dict[str, str]:
         "scale": lambda: phrase(
             task, "scales", rng.choice([*wording(task).phrases["scales"]]), rng
         ),
+        "picture": lambda: rng.choice(PICTURES),
         "plural": lambda: plural(rng.choice(THINGS)),
         "pairs": lambda: series(pairs),
         "instruction": lambda: sentence(rng.choice(INSTRUCTIONS)),

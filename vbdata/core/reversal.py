@@ -18,6 +18,7 @@ from vbdata.core.types import Ask, Entry
 
 SUFFIX: Final = "-reversed"
 SAID: Final = "reversed"  # in the params: what the instruction says
+WORDS: Final = "reversed"  # the template file of all tasks the other way round
 
 
 def reversed_name(task: str) -> str:
@@ -35,6 +36,11 @@ def is_reversed(task: str) -> bool:
     return task.endswith(SUFFIX)
 
 
+def words_of(task: str) -> str:
+    """The name of the template file by which a task is asked."""
+    return WORDS if is_reversed(task) else task
+
+
 def reversed_ask(ask: Ask, entry: Entry, rng: Stream, picture: str) -> Ask:
     """What is asked the other way round: one of the entry's captions, else for its photograph.
 
@@ -42,5 +48,5 @@ def reversed_ask(ask: Ask, entry: Entry, rng: Stream, picture: str) -> Ask:
     follow an article.
     """
     said = sentence(rng.choice(entry.captions)) if entry.captions else ""
-    text = said or prompt("reversed", rng, picture=picture)
+    text = said or prompt(WORDS, rng, picture=picture)
     return Ask(instruction=text, params={**ask.params, SAID: said or picture})

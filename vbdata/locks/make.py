@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from vbdata import plugins
 from vbdata.core import prompts
+from vbdata.core.reversal import words_of
 from vbdata.core.types import Source
 from vbdata.errors import BadSample, BuildError
 from vbdata.index.index import Index, open_index
@@ -163,7 +164,7 @@ def code_part(code: Mapping[str, Any]) -> lock.Code:
 
 def _wording(task: str) -> str:
     """A digest of what a task's template file says, whatever its layout and comments."""
-    words = prompts.wording(task)
+    words = prompts.wording(words_of(task))
     phrases = sorted((key, sorted(value.items())) for key, value in words.phrases.items())
     content = (words.version, sorted(words.slots), words.templates, words.turns, phrases)
     return hashlib.sha256(repr(content).encode()).hexdigest()[:SHORT]

@@ -121,9 +121,20 @@ def _balance_faults(value: Any) -> Iterator[str]:
             yield f"unknown key {shown(key)}{choices(str(key), ('by', 't'))}"
     if value.get("by") != BY:
         yield f"{wanted}, got {shown(value)}"
-    t = value.get("t", T)
-    if isinstance(t, bool) or not isinstance(t, int | Decimal) or not 0 < t <= 1:
-        yield f"t should be above 0, and 1 at most, got {shown(t)}"
+    t = _number(value.get("t", T))
+    if t is None or not 0 < t <= 1:
+        yield f"t should be above 0, and 1 at most, got {shown(value['t'])}"
+
+
+def _number(value: Any) -> Decimal | None:
+    """A number, or a text that is one, as manifests have decimals; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        number = Decimal(value)
+    except ArithmeticError:
+        return None
+    return number if number.is_finite() else None
 
 
 def _options(tasks: Mapping[Any, Any], task: str) -> Mapping[Any, Any]:
