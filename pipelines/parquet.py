@@ -57,12 +57,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vbdata.core import exif as orientation
 from vbdata.core import images
-from vbdata.core.types import Entry, Official, Sample
+from vbdata.core.types import Entry, Official, Part, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import own_records as own
@@ -121,29 +122,67 @@ def index(
     The options are those of the module's docstring. Raises SourceError for options that are wrong,
     for columns that are not there, and where no file is found.
     """
-    given = {
+    given: dict[str, Any] = {
         **{"preset": preset, "files": files, "split": split, "image": image, "size": size},
         **{"captions": captions, "edited": edited, "depth": depth, "normals": normals},
         **{"segments": segments, "camera": camera, "group": group, "licence": licence},
-        **{"exif": exif},
+        **{"exif": exif, "groups": groups, "source": source},
     }
-    prefix = own.prefix_of(groups, source)
-    sizes = {file.path: file.size for file in root.files()}
-    yield from _entries(root, options.spec(presets.chosen(given, root, sizes)), sizes, prefix)
+    for part in index_parts(root, **given):
+        yield from index_part(root, part, **given)
 
 
-def _entries(root: Root, spec: Spec, sizes: dict[str, int], prefix: str) -> Iterator[Entry]:
+def index_parts(root: Root, *, source: str = "", groups: str = "", **given: Any) -> Iterator[Part]:
+    """The tables, each of which can be indexed by itself, in the order of ids.
+
+    Options: as for `index`. Raises SourceError for options that are wrong, for columns that are not
+    there, and where no file is found.
+    """
+    own.prefix_of(groups, source)
+    listed = {file.path: file for file in root.files()}
+    sizes = {path: file.size for path, file in listed.items()}
+    spec = options.spec(presets.chosen(given, root, sizes))
     found = tables.find(root, spec.files, spec.split, sizes)
+    for file in sorted(found, key=lambda file: f"{file.path}/"):
+        yield Part(name=file.path, kind="table", files=(listed[file.path],))
+
+
+def index_part(
+    root: Root, part: Part, *, source: str = "parquet", groups: str = "", **given: Any
+) -> Iterator[Entry]:
+    """The rows of a table in order of their numbers. Options: as for `index`; SourceError."""
+    sizes = _Sizes(root)
+    spec = options.spec(presets.chosen(given, root, sizes))
     about = pictures.Context(
         spec=spec,
         root=cells.Cells(root, {}),
-        prefix=prefix,
+        prefix=own.prefix_of(groups, source),
         places=Places(sizes, [""]),
         frame=entries.frame_of(spec),
         named=_named(root, spec),
         legends=labelled.Legends(),
     )
-    yield from entries.entries(root, found, about)
+    yield from entries.entries(root, list(part.files), about)
+
+
+class _Sizes(Mapping[str, int]):
+    """Path -> bytes of all files of a root, which is listed when it is first asked for."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return records.sizes(self._root, "")
+
+    def __getitem__(self, path: str) -> int:
+        return self._known[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 def _named(root: Root, spec: Spec) -> tuple[bytes, str] | None:

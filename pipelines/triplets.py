@@ -39,20 +39,20 @@ clip-filtered and osunlp/MagicBrush (names of columns); github.com/webdataset/we
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
 
-from vbdata.core.members import MOST, REFERENCE
-from vbdata.core.types import Entry, FileRef, Official, Sample
-from vbdata.errors import BadSample, SourceError
-from vbdata.storage.folder import safe
+from vbdata.core.members import REFERENCE
+from vbdata.core.types import Entry, Official, Part, Sample
+from vbdata.errors import SourceError
 
 from .formats import tars
-from .formats.tars import Parts, Span
+from .formats.tars import Span
 from .parts import own_records as own
 from .parts import picture_files, records
-from .parts.triplets import records as triplet
+from .parts.triplets.names import EDITED, Names
+from .parts.triplets.tables import METADATA, of_tables
+from .parts.triplets.tars import of_tar
 
 if TYPE_CHECKING:
     from vbdata.core.images import Pixels
@@ -60,34 +60,8 @@ if TYPE_CHECKING:
 
 LICENSE = "unknown: set by whoever made the triplets"
 HOMEPAGE = "https://huggingface.co/docs/datasets/image_dataset"
-LABELS = ("edited",)
+LABELS = EDITED
 READS_ARCHIVES = True  # its tars are read as they are, not mounted as folders
-
-METADATA = "metadata.jsonl"
-ALIASES = {
-    "input_key": (
-        *("original_image_file_name", "original_image", "input_image", "source_image"),
-        *("original", "input", "source"),
-    ),
-    "output_key": (
-        *("edited_image_file_name", "edited_image", "target_image"),
-        *("edited", "output", "target"),
-    ),
-    "instruction_key": ("edit_prompt", "edit_instruction", "instruction", "prompt"),
-}
-ROLES = ("image", "edited")
-
-
-class Names(NamedTuple):
-    """What the parts of a triplet are called, in a table or a tar; "": still to be guessed.
-
-    frame: in which the images are wanted (pipelines.parts.picture_files).
-    """
-
-    input: str
-    output: str
-    instruction: str
-    frame: str
 
 
 def index(
@@ -107,26 +81,62 @@ def index(
     groups, in place of the source's, `source`. Raises SourceError unless there are files of exactly
     one layout.
     """
-    prefix = own.prefix_of(groups, source)
+    given = {
+        **{"input_key": input_key, "output_key": output_key, "instruction_key": instruction_key},
+        **{"exif": exif, "groups": groups, "source": source},
+    }
+    for part in index_parts(root, **given):
+        yield from index_part(root, part, **given)
+
+
+def index_parts(
+    root: Root, *, exif: str = picture_files.SHOWN, groups: str = "", source: str = "", **_: str
+) -> Iterator[Part]:
+    """What can be indexed by itself, in the order of ids: each tar, or all metadata files.
+
+    Options: as for `index`. Raises SourceError unless there are files of exactly one layout.
+    """
+    own.prefix_of(groups, source)
     records.one_of("exif", exif, picture_files.FRAMES)
-    wanted = Names(input_key, output_key, instruction_key, exif)
-    known = {file.path: file.size for file in root.files()}
-    tables = [path for path in known if path.rpartition("/")[2] == METADATA]
-    archives = [path for path in known if tars.is_tar(path)]
-    packed = tars.packed(known)
-    if not tables and not archives and packed:
+    listed = {file.path: file for file in root.files()}
+    lists = [path for path in listed if path.rpartition("/")[2] == METADATA]
+    archives = [path for path in listed if tars.is_tar(path)]
+    packed = tars.packed(listed)
+    if not lists and not archives and packed:
         raise SourceError(f"{root.url}: {packed[0]} is {tars.is_packed('').detail}")
     archives += packed if archives else []
-    if bool(tables) == bool(archives):
-        found = f"{len(tables)} {METADATA} and {len(archives)} *.tar"
+    if bool(lists) == bool(archives):
+        found = f"{len(lists)} {METADATA} and {len(archives)} *.tar"
         raise SourceError(f"{root.url}: {found}; expected files of one of the two")
-    if tables:
-        for entry in _of_tables(root, tables, known, wanted):
-            name = entry.files["image"].path if entry.files else entry.id
-            yield own.grouped(entry, prefix, name)
+    if lists:
+        yield Part(name=lists[0], kind="tables", files=tuple(listed.values()))
     for path in sorted(archives, key=lambda path: f"{path}/"):  # the order of the ids
-        for entry in _of_tar(root, FileRef(path=path, size=known[path]), wanted):
+        yield Part(name=path, kind="tar", files=(listed[path],))
+
+
+def index_part(
+    root: Root,
+    part: Part,
+    *,
+    input_key: str = "",
+    output_key: str = "",
+    instruction_key: str = "",
+    exif: str = picture_files.SHOWN,
+    groups: str = "",
+    source: str = "triplets",
+) -> Iterator[Entry]:
+    """The triplets of a part in order of their ids. Options: as for `index`. Raises SourceError."""
+    prefix = own.prefix_of(groups, source)
+    wanted = Names(input_key, output_key, instruction_key, exif)
+    if part.kind == "tar":
+        for entry in of_tar(root, part.files[0], wanted):
             yield own.grouped(entry, prefix, entry.id)
+        return
+    known = {file.path: file.size for file in part.files}
+    lists = [path for path in known if path.rpartition("/")[2] == METADATA]
+    for entry in of_tables(root, lists, known, wanted):
+        name = entry.files["image"].path if entry.files else entry.id
+        yield own.grouped(entry, prefix, name)
 
 
 def official(
@@ -176,131 +186,3 @@ def _references(root: Root, entry: Entry, record: dict[str, Any]) -> tuple[bytes
         data = tars.read(root, path, span)
         found.append(picture_files.any_size(data, f"{path}/{span.name}", frame))
     return tuple(found)
-
-
-def _of_tables(
-    root: Root, tables: list[str], known: dict[str, int], wanted: Names
-) -> Iterator[Entry]:
-    """The entries of all metadata files; lines with the same two images are one entry."""
-    lines = (entry for path in tables for entry in _of_table(root, path, known, wanted))
-    about = own.framed({}, wanted.frame)
-    for entry in own.merged(lines):
-        entry = replace(entry, record=records.pack(about)) if about else entry
-        try:
-            yield entry if entry.fault else own.measured(root, entry, wanted.frame)
-        except BadSample as bad:
-            yield records.faulty(entry, bad)
-
-
-def _of_table(root: Root, path: str, known: dict[str, int], wanted: Names) -> Iterator[Entry]:
-    """One entry for each line of a metadata file, without the sizes that it does not state."""
-    lines = records.without_mark(records.source_bytes(root, path, "triplets")).split(b"\n")
-    rows = [(number, own.row(line)) for number, line in enumerate(lines, 1) if line.strip()]
-    keys = list(dict.fromkeys(key for _, row in rows for key in row or ()))
-    names = _names(wanted, [keys] * 3, path) if keys else wanted
-    above = path[: -len(METADATA)]
-    for number, row in rows:
-        try:
-            if row is None:
-                raise own.garbled("not a JSON object")
-            yield _of_row(row, names, above, known)
-        except BadSample as bad:
-            yield records.faulty(_bare(f"{path}:{number:09d}"), bad, f"line {number} of {path}")
-
-
-def _of_row(row: dict[str, Any], names: Names, above: str, known: dict[str, int]) -> Entry:
-    """The entry of a line. Raises BadSample."""
-    given = row.get(names.input)
-    first, *more = given if isinstance(given, list) and given else [given]
-    if len(more) > MOST:
-        detail = f"{names.input} has {1 + len(more)} images: an input and up to {MOST} references"
-        raise BadSample("left out", f"{detail} are read")
-    paths = []
-    for key, name in ((names.input, first), (names.output, row.get(names.output))):
-        paths.append(_path_of(key, name, above))
-    others = [_path_of(names.input, name, above) for name in more]
-    roles = [*ROLES, *(f"{REFERENCE}{number}" for number in range(1, 1 + len(more)))]
-    entry = replace(
-        _bare("|".join(paths + others)),
-        files={
-            role: records.file_ref(path, known)
-            for role, path in zip(roles, paths + others, strict=True)
-        },
-        references=len(more),
-    )
-    return triplet.described(entry, row, row.get(names.instruction))
-
-
-def _path_of(key: str, name: Any, above: str) -> str:
-    """The path of an image by its name in a line. Raises BadSample."""
-    if not records.text(name):
-        raise own.garbled(f"{key} is {name!r:.40}, expected text")
-    return safe(above + name)
-
-
-def _of_tar(root: Root, tar: FileRef, wanted: Names) -> Iterator[Entry]:
-    """The entries of a tar in order of their keys, after one fault if the tar is damaged."""
-    samples, damage = tars.samples(root, tar.path, tar.size)
-    if damage:
-        yield records.faulty(_bare(f"{tar.path}/"), damage, tar.path)
-    if not samples:
-        return
-    pictures, texts = triplet.columns(samples)
-    sides = (pictures, pictures, texts)
-    names = _names(wanted, sides, tar.path)
-    for key in sorted(samples):
-        entry = _bare(f"{tar.path}/{key}")
-        try:
-            yield _of_sample(root, entry, tar, samples[key], names)
-        except BadSample as bad:
-            yield records.faulty(entry, bad, f"{key} in {tar.path}")
-
-
-def _of_sample(root: Root, entry: Entry, tar: FileRef, parts: Parts, names: Names) -> Entry:
-    """The entry of a tar's sample. Raises BadSample."""
-    if parts.twice:
-        raise own.garbled(f"two members .{parts.twice}")
-    spans = {role: triplet.image(parts, name) for role, name in zip(ROLES, names, strict=False)}
-    row = parts.table()
-    instruction = row.get(names.instruction)
-    for extension in (f"{names.instruction}.txt", names.instruction):
-        if instruction is None and extension in parts.texts:
-            instruction = own.decoded(parts.texts[extension], "instruction")
-    more = triplet.references(parts)
-    record = records.pack(own.framed(spans | more, names.frame))
-    entry = replace(
-        entry,
-        files=dict.fromkeys((*ROLES, *more), tar),
-        record=record,
-        labels=LABELS,
-        references=len(more),
-    )
-    entry = triplet.described(entry, row, instruction)
-    return own.measured(root, entry, names.frame, spans["image"])
-
-
-def _names(wanted: Names, sides: Sequence[list[str]], path: str) -> Names:
-    """What all parts are called. sides: for each the names that are there. Raises SourceError."""
-    before, after, instruction = map(_name, ALIASES, wanted, sides, [path] * 3)
-    return Names(before, after, instruction, wanted.frame)
-
-
-def _name(option: str, wanted: str, there: list[str], path: str) -> str:
-    """What a part is called: as wanted, else by the first usual name. Raises SourceError."""
-    for name in (wanted,) if wanted else (*ALIASES[option], "txt"):
-        if name in there:
-            return name
-    raise own.absent(option, wanted, there, path)
-
-
-def _bare(name: str) -> Entry:
-    """An entry of which nothing is known but its name, and no group yet."""
-    return Entry(
-        id=name,
-        group="",
-        width=0,
-        height=0,
-        license="unknown",
-        files={},
-        labels=LABELS,
-    )

@@ -9,7 +9,7 @@ be the only one with such a file.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
@@ -26,7 +26,7 @@ class Places:
     first is where a file is expected that is in none.
     """
 
-    def __init__(self, sizes: dict[str, int], folders: Sequence[str]) -> None:
+    def __init__(self, sizes: Mapping[str, int], folders: Sequence[str]) -> None:
         self.sizes, self.folders = sizes, tuple(dict.fromkeys(folders))
 
     def path(self, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, TypeGuard, cast
 
@@ -75,7 +75,7 @@ def sizes(root: Root, below: str) -> dict[str, int]:
     return {file.path: file.size for file in root.files(below)}
 
 
-def file_ref(path: str, known: dict[str, int]) -> FileRef:
+def file_ref(path: str, known: Mapping[str, int]) -> FileRef:
     """A file that a record should have. known: sizes by path; a file not among them has size -1."""
     return FileRef(path=path, size=known.get(path, MISSING))
 

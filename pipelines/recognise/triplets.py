@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
-from ..triplets import ALIASES, METADATA
+from ..parts.triplets.names import ALIASES
+from ..parts.triplets.tables import METADATA
 from .parts import tables
 from .parts.places import NAMED, below, counted, grown, is_picture, name, parent, to_train_on
 

@@ -39,11 +39,17 @@ def tar(path: Path, count: int) -> None:
                 file.addfile(member, io.BytesIO(data))
 
 
-def made(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, pool: Pool | None) -> Index:
+def made(
+    folder: Path,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pool: Pool | None,
+    dataset: str = "captioned",
+) -> Index:
     """The index of a source with a pool for its parts, None: as one."""
     monkeypatch.setattr(joined, "BYTES", 0 if pool else 1 << 40)
     monkeypatch.setenv("VBDATA_CACHE", str(folder / "cache"))
-    source = Source(name="x", dataset="captioned", roots=(str(data),), tasks={})
+    source = Source(name="x", dataset=dataset, roots=(str(data),), tasks={})
     return build_index(source, folder, pool)
 
 
@@ -81,6 +87,40 @@ def test_parts_make_the_index_of_the_whole(
     one = made(tmp_path / "one", data, monkeypatch, None)
     several = made(tmp_path / "several", data, monkeypatch, backwards)
     assert len(one) == {"tars": 603, "pairs": 41, "parquet": 33}[layout]
+    assert same(one, several, [tmp_path / "one", tmp_path / "several"])
+
+
+@pytest.mark.parametrize("dataset", ["parquet", "triplets"])
+def test_tables_and_edits_are_indexed_by_their_files(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    (data / "more").mkdir(parents=True)
+    (data / "seen.jpg").write_bytes(JPEG)
+    if dataset == "parquet":  # a preset by its columns, paths of files, and a table of none
+        for name, count in (("more/a", 30), ("b", 3), ("more-b", 2), ("c", 0)):
+            cells: Any = ["seen.jpg" if name == "b" else {"bytes": JPEG, "path": None}] * count
+            rows = {
+                "source_image": cells,
+                "edited_image": cells,
+                "edit_prompt": ["Turn it."] * count,
+            }
+            if not count:
+                rows = {name: pa.array([], pa.string()) for name in rows}
+            pq.write_table(pa.table(rows), data / f"{name}.parquet")
+    else:
+        for name in ("more/a", "b", "more-b"):
+            parts = [(f"{k}.{side}.jpg", JPEG) for k in range(5) for side in ("input", "edited")]
+            texts = [(f"{k}.txt", b"Turn it.") for k in range(5)]
+            with tarfile.open(data / f"{name}.tar", "w") as file:
+                for path, content in sorted(parts + texts):
+                    member = tarfile.TarInfo(path)
+                    member.size = len(content)
+                    file.addfile(member, io.BytesIO(content))
+    one = made(tmp_path / "one", data, monkeypatch, None, dataset)
+    several = made(tmp_path / "several", data, monkeypatch, backwards, dataset)
+    assert len(one) == {"parquet": 35, "triplets": 15}[dataset]
+    assert not one.faults()
     assert same(one, several, [tmp_path / "one", tmp_path / "several"])
 
 

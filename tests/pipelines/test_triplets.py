@@ -17,6 +17,7 @@ import simplejpeg
 from pipelines import triplets
 from pipelines.demo import triplets as demo
 from pipelines.formats import tars
+from pipelines.parts.triplets.names import ALIASES
 from vbdata.core.glance import glance
 from vbdata.core.images import decode_rgb, encode_jpeg
 from vbdata.core.png import encode_png
@@ -118,10 +119,10 @@ def test_paths_are_relative_to_the_metadata(tmp_path: Path) -> None:
     assert pair(Folder(str(tmp_path)), found[0])[0] == picture()
 
 
-@pytest.mark.parametrize("source", triplets.ALIASES["input_key"])
-@pytest.mark.parametrize("target", triplets.ALIASES["output_key"])
+@pytest.mark.parametrize("source", ALIASES["input_key"])
+@pytest.mark.parametrize("target", ALIASES["output_key"])
 def test_names_are_guessed(tmp_path: Path, source: str, target: str) -> None:
-    for said in triplets.ALIASES["instruction_key"]:
+    for said in ALIASES["instruction_key"]:
         entry = only(tree(tmp_path, {source: "a.jpg", target: "b.jpg", said: "x", "other": 1}))
         assert entry.instructions == ("x",)
 

@@ -1,1 +1,1 @@
-"""Parts of the `triplets` reader: one edit's record, wherever it stands."""
+"""Parts of the `triplets` reader: tables, tars, names, and one edit's record wherever it stands."""
