@@ -69,7 +69,7 @@ LAYOUT = {
     "depth": re.compile(FRAME.replace("WHAT", "depth") + r"\.exr(?:\.1)?"),
     "classes": re.compile(FRAME.replace("WHAT", "ss") + r"\.png"),
 }
-UNFIT = ("instance",)  # tasks that its segments cannot serve
+UNFIT = ("instance", "boxes")  # tasks that its segments cannot serve
 CAMERA = "camera_metadata.json"
 FRAMES = 7539
 DEPTH = {"kind": "z", "scale": 1e-5}  # stored units a metre

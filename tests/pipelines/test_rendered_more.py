@@ -142,7 +142,7 @@ def test_matrixcity_turns_the_world_by_the_pose(demo_of: Demo, tmp_path: Path) -
 def test_eden_reads_the_first_plane_of_a_mat_file(demo_of: Demo, tmp_path: Path) -> None:
     folder, shots = demo_of("eden"), truth_of("eden")
     root = Folder(str(folder))
-    assert len(list(eden.index(root))) == 3
+    assert len(list(eden.index(root))) == 4
     entries = list(eden.index(root, camera="both"))
     assert {e.group for e in entries} == {"eden:0001", "eden:0017"}
     for entry, shot in zip(entries, shots, strict=True):
