@@ -120,9 +120,9 @@ def official(
     return Official(
         entries=None,
         downloads=tuple(
-            Download(path=f"{top}/{each}/{part}", archive="", url=HOMEPAGE)
+            Download(path=f"{top}/{rest}", archive="", url=HOMEPAGE, also=_fine(top, rest))
             for top in tops
-            for each in views
+            for rest in (f"{each}/{part}" for each in views)
         ),
     )
 
@@ -135,6 +135,12 @@ def layout_options(parts: Mapping[str, str]) -> dict[str, object]:
 def doubts(root: Root, entries: Sequence[Entry]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """What some frames say of depth, and of the axes of normals: (ok or warn, text, remedies)."""
     yield from rendered.doubts(root, entries)
+
+
+def _fine(top: str, rest: str) -> tuple[str, ...]:
+    """Where depth of 32 bits may lie in the place of 16."""
+    spelled = ("float32", "flaot32") if top.endswith("_depth") else ()
+    return tuple(f"{top}_{word}/{rest}" for word in spelled)
 
 
 def _asked(

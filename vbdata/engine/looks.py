@@ -76,16 +76,19 @@ def _orientation(root: Root, dataset: str, entry: Entry) -> int:
 
 
 class DepthSeen:
-    """The range of depth in the records of a trial."""
+    """The range of depth in the records of a trial, in metres or, of unknown scale, as it is."""
 
     def __init__(self) -> None:
+        self._unit = " m"
         self._medians: list[float] = []
         self._least, self._most, self._known, self._pixels = np.inf, 0.0, 0, 0
 
-    def add(self, label: object) -> None:
-        """Add a record's label, if it is depth."""
+    def add(self, label: object, labels: Sequence[str]) -> None:
+        """Add a record's label, if it is depth. labels: the kinds that the record has."""
         if not isinstance(label, Depth):
             return
+        if "depth" not in labels:
+            self._unit = ""
         metres, valid = numpy(label.metres), numpy(label.valid)
         seen = metres[valid & np.isfinite(metres)]
         self._known, self._pixels = self._known + int(valid.sum()), self._pixels + valid.size
@@ -99,7 +102,7 @@ class DepthSeen:
         if not self._medians:
             return ""
         return (
-            f"in {len(self._medians)} records {self._least:.4g} to {self._most:.4g} m, "
-            f"median {np.median(self._medians):.4g} m, for {self._known / self._pixels:.1%} of the "
-            "pixels"
+            f"in {len(self._medians)} records {self._least:.4g} to {self._most:.4g}{self._unit}, "
+            f"median {np.median(self._medians):.4g}{self._unit}, for "
+            f"{self._known / self._pixels:.1%} of the pixels"
         )

@@ -80,7 +80,7 @@ class Trials:
             try:
                 loaded = load_row(row, job, root)
                 if isinstance(loaded, Labelled):
-                    depth.add(loaded.label)
+                    depth.add(loaded.label, row.entry.labels)
                 made = make_sample(row, loaded, job, "cpu")
             except BadSample as bad:
                 reasons[bad.reason] += 1

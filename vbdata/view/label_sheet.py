@@ -31,7 +31,7 @@ from vbdata.storage.folder import Root
 
 WIDTH, HEIGHT, GAP, LINE = 300, 220, 8, 14
 INK, PAPER, FAINT = (24, 24, 24), (255, 255, 255), (110, 110, 110)
-MAPS = ("depth", "normals", "segments")
+MAPS = ("depth", "relative_depth", "normals", "segments", "matte", "albedo", "shading")
 LETTERS = 46  # of a line of text in a tile
 
 Tile = tuple[str, images.Pixels | str]  # what stands below it, and a picture or a sentence
