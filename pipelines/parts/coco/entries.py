@@ -95,7 +95,7 @@ def _fill(fields: dict[str, Any], picture: Picture, context: Context) -> None:
     fields["width"], fields["height"] = size
     fields["captions"] = captions = pictures.captions(picture)
     fields["labels"] = ("segments",) * bool(picture.drawn) + ("captions",) * bool(captions)
-    more = {} if frame == picture_files.STORED else {"exif": frame}
+    more: dict[str, Any] = {} if frame == picture_files.STORED else {"exif": frame}
     if picture.drawn is None:
         fields["record"] = records.pack(more) if more else b""
     elif context.segments == "panoptic":

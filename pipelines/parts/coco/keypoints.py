@@ -50,7 +50,7 @@ def joints_of(listed: Sequence[dict[str, Any]], path: str) -> Joints | None:
         raise SourceError(f"{where} are {names!r:.80}, expected a list of names")
     if len(set(names)) < len(names):
         raise SourceError(f"{where} have a name twice")
-    pairs = bones if isinstance(bones, list) else [None]
+    pairs: list[Any] = bones if isinstance(bones, list) else [None]
     for bone in pairs:
         ends = bone if isinstance(bone, list) else []
         if len(ends) != 2 or not all(type(n) is int and 1 <= n <= len(names) for n in ends):
