@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 LICENSE = "Structured3D Terms of Use"
 HOMEPAGE = "https://structured3d-dataset.org"
 LABELS = ("depth", "normals", "albedo", "segments")
+OFFERED = LABELS[:3]  # unless the option segments asks for more
 FILES = {"albedo": ("albedo", "depth"), "segments": ("semantic", "instance")}
 SPLITS = {"train": (0, 2999), "val": (3000, 3249), "test": (3250, 3499), "all": (0, 3499)}
 HOLDOUTS: Mapping[str, Mapping[str, Any]] = {
@@ -68,16 +69,18 @@ PLACE = (
     r"(?P<scene>scene_\d{5})/2D_rendering/(?P<room>[^/]+)/perspective/"
     r"(?P<furniture>full|empty)/(?P<view>[^/]+)/"
 )
-LAYOUT = {  # what there must be
+PATTERNS = {
     "image": re.compile(f"{rendered.LAYOUT_ROOT}{PLACE}rgb_rawlight{rendered.PICTURE}"),
     "depth": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}depth\.png"),
-}
-PATTERNS = LAYOUT | {
     "normals": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}normal\.png"),
     "albedo": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}albedo\.png"),
     "semantic": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}semantic\.png"),
     "instance": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}instance\.png"),
     "pose": re.compile(rf"{rendered.LAYOUT_ROOT}{PLACE}camera_pose\.txt"),
+}
+LAYOUT = {  # what there must be
+    role: re.compile(PATTERNS[role].pattern.replace("full|empty", "full"))
+    for role in ("image", "depth")
 }
 NAMES = {
     **{"image": "rgb_rawlight.png", "depth": "depth.png", "normals": "normal.png"},
@@ -152,7 +155,7 @@ def layout_options(parts: Mapping[str, str]) -> dict[str, object]:
     """The options under which a frame is listed. parts: groups of LAYOUT."""
     number = int(parts["scene"].rpartition("_")[2])
     split = next(name for name, (first, last) in SPLITS.items() if first <= number <= last)
-    return {"split": split, "furniture": parts["furniture"]}
+    return {"split": split}
 
 
 def doubts(root: Root, entries: Sequence[Entry]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
