@@ -25,6 +25,7 @@ VIEWS = (
     "scene_00007/2D_rendering/485142/perspective/full/1",
     "scene_01155/2D_rendering/12/perspective/full/0",
     "scene_02999/2D_rendering/490854/perspective/full/2",
+    "scene_02999/2D_rendering/490854/perspective/full/3",
     "scene_03000/2D_rendering/11/perspective/full/0",
     "scene_00007/2D_rendering/485142/perspective/empty/0",
 )

@@ -192,7 +192,7 @@ def test_structured3d_axes_classes_albedo_and_errata(demo_of: Demo, tmp_path: Pa
     root, shots = Folder(str(folder)), {s.view: s for s in truth_of("structured3d")}
     entries = list(structured3d.index(root, segments=True))
     assert [e.group for e in entries] == [
-        f"structured3d:scene_0{n}" for n in ("0007", "0007", "2999")
+        f"structured3d:scene_0{n}" for n in ("0007", "0007", "2999", "2999")
     ]
     for entry in entries:
         scene, room, furniture, view = entry.id.split("/")

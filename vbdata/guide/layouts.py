@@ -2,8 +2,8 @@
 
 A reader of frames may have LAYOUT, a mapping of a file's role to a pattern of paths: its group
 `root` is what lies above the data, its other groups say which files are of one frame; and perhaps
-`layout_options(parts)`, the options under which it lists a frame of some groups, and UNFIT, tasks
-that its labels cannot serve.
+`layout_options(parts)`, the options under which it lists a frame of some groups; OFFERED, the kinds
+of labels that there are then, if not all; and UNFIT, tasks that these cannot serve.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def recognised(reader: ModuleType, glimpse: Glimpse) -> Iterator[Found]:
         root=posixpath.commonpath([f"/{match['root']}" for match in matches]).lstrip("/"),
         about=f"{name}: {count:,} {'frame' if count == 1 else 'frames'}",
         count=count,
-        labels=reader.LABELS,
+        labels=getattr(reader, "OFFERED", reader.LABELS),
         unfit=getattr(reader, "UNFIT", ()),
         options=_options(reader, first),
         notes=tuple(_note(_options(reader, each[0]), len(each)) for each in others),
