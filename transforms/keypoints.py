@@ -11,8 +11,8 @@ noses of two persons side by side, is refused as "overlapping", and the build co
 A target decodes exactly, `exact`: its persons are those of the palette, in order. An answer is read
 by `decode`: joints are the connected areas nearest to their stated colours, at their middles, and
 persons those whose rings have colours within 28 of each other. Persons without labelled joints and
-crowds are not drawn, and not valid, by their boxes. An area, which OKS needs, is no colour: it
-stands in the params, from the index.
+crowds are not drawn, and not valid, by their boxes. Areas and boxes, which OKS needs, are no
+colours: they are measured of the label, and stand in the params.
 
 A record can serve with 1 to 12 persons. A quarter of the prompts (`few`) asks for one to four
 joints, the others for all, without eyes and ears where a person is under 48^2 pixels. Options:
@@ -48,7 +48,7 @@ NEEDS = ("keypoints",)
 ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.5 + 1e-4, "pixels"
-PARAMS = {"legend": None, "palette": [], "areas": [], "background": [0, 0, 0]}
+PARAMS = {"legend": None, "palette": [], "background": [0, 0, 0]}
 
 FACE = ("left_eye", "right_eye", "left_ear", "right_ear")
 BODY = tuple(
@@ -107,7 +107,6 @@ def ask(
         asked = rng.shuffled(asked)[: 1 + rng.integer(min(MOST_FEW, len(asked)))]
     elif smallest < SMALL:
         asked = [name for name in asked if name not in FACE] or asked
-    listed = [part for fact in entry.classes for part in fact.parts if part[1] >= 0]
     count = sum(fact.instances for fact in entry.classes)
     drawn = colours.draw(len(asked) + count, rng, colours.lattice())
     legend = list(zip(rng.shuffled(asked), drawn, strict=False))
@@ -122,7 +121,6 @@ def ask(
     params = {
         "legend": [{"name": name, "rgb": list(rgb)} for name, rgb in legend],
         "palette": [list(rgb) for rgb in drawn[len(asked) :]],
-        "areas": [area for _, area in sorted(listed)],
         "background": list(colours.BLACK),
     }
     return Ask(instruction=text, params=params)
@@ -145,6 +143,20 @@ def spoken(name: str) -> str:
 def pictured(params: Mapping[str, Any]) -> str:
     """What a target is, in words that follow an article: a map of joints."""
     return "map of body joints (a disc for each joint, in a ring of its person's own colour)"
+
+
+def measured(label: Keypoints, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Area, x0, y0, x1 and y1 in pixels of each person, and of each crowd, in the label's order."""
+    areas, boxes, crowds = (numpy(part) for part in (label.areas, label.boxes, label.crowds))
+    lines = [
+        [round(float(value), 3) for value in (area, *box)]
+        for area, box in zip(areas, boxes, strict=True)
+    ]
+    rows = list(zip(lines, crowds.tolist(), strict=True))
+    return {
+        "persons": [line for line, crowd in rows if not crowd],
+        "crowds": [line for line, crowd in rows if crowd],
+    }
 
 
 def render(label: Keypoints, params: Mapping[str, Any]) -> Array:
@@ -172,23 +184,26 @@ def valid(label: Keypoints, params: Mapping[str, Any]) -> Array:
 
 
 def exact(rgb: Array, params: Mapping[str, Any]) -> Keypoints:
-    """The persons of a target as `render` drew it, in the order of the palette.
+    """The persons of a target as `render` drew it, those of the palette in order, then crowds.
 
-    Their areas are those of the params, in pixels of the source; colours that mean nothing are not
-    valid.
+    Their areas and boxes are those that were measured of the label; without that, their joints'.
+    Colours that mean nothing are not valid.
     """
-    ids, table = np.asarray(colours.which(numpy(rgb), _table(params))), _table(params)
-    kinds, persons = len(params["legend"]), len(table) - 1 - len(params["legend"])
-    found = discs.read(ids, kinds, persons, discs.unit(*ids.shape))
-    points = np.zeros((persons, kinds, 2), np.float32)
-    visible = np.zeros((persons, kinds), np.int8)
+    ids, kinds = np.asarray(colours.which(numpy(rgb), _table(params))), len(params["legend"])
+    found = discs.read(ids, kinds, len(params["palette"]), discs.unit(*ids.shape))
+    known = params.get("measured")
+    listed = [*known["persons"], *known["crowds"]] if known else []
+    count = len(listed) if known else len(params["palette"])
+    points, visible = np.zeros((count, kinds, 2), np.float32), np.zeros((count, kinds), np.int8)
     for joint in found:
-        points[joint.person, joint.kind] = joint.x, joint.y
-        visible[joint.person, joint.kind] = 1 + joint.seen
+        if joint.person < count:
+            points[joint.person, joint.kind] = joint.x, joint.y
+            visible[joint.person, joint.kind] = 1 + joint.seen
     label = _label(points, visible, ids >= 0, params)
-    if len(params.get("areas", ())) == persons:
-        areas = np.array(params["areas"], np.float32)
-        label = replace(label, areas=areas)
+    if known:
+        table = np.array(listed, np.float32).reshape(-1, 5)
+        crowds = np.arange(count) >= len(known["persons"])
+        label = replace(label, areas=table[:, 0], boxes=table[:, 1:], crowds=crowds)
     return _at(label, place(rgb))
 
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from vbdata import plugins
 from vbdata.core import images, members
-from vbdata.core.types import Geometry, Keypoints, Label
+from vbdata.core.types import Geometry, Label
 from vbdata.errors import RecipeError, choices
 from vbdata.evaluation.metrics.boxes import Boxes
 from vbdata.evaluation.metrics.instances import confidence
@@ -79,12 +79,6 @@ class Row:
     group: str
     geometry: Geometry
     params: Mapping[str, Any]
-
-    @property
-    def shrunk(self) -> float:
-        """How much smaller an area is in the sample than in the source image."""
-        (width, height), (across, down) = self.geometry.source, self.geometry.scaled
-        return across * down / (width * height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +216,6 @@ def target_label(row: Row, target: images.Pixels, valid: Mask) -> Any:
     if kind == "boxes":
         return boxes_of(row, target, valid, exact=True)
     label: Label = getattr(module, "exact", module.decode)(target, row.params)
-    if isinstance(label, Keypoints):
-        label = replace(label, areas=label.areas * np.float32(row.shrunk))
     label = replace(label, valid=label.valid & valid)
     return as_instances(label, target, row) if kind == "instances" else label
 
