@@ -11,6 +11,7 @@ and Store, and these in IRSDataset, or anywhere:
 - frames: a list of frames, "" for all that is there. The authors train on IRSDataset_TRAIN.list and
   test on IRSDataset_TEST.list, since some files elsewhere are leftovers of debugging; some maps
   that are listed are of another size than their picture, too: those are quarantined one by one.
+  Others are said not to fit their picture (ByteDance-Seed/Depth-Anything-3, issue #77).
 - Depth: z = 480 b / d, with the baseline b = 0.1 m (option baseline). "Most of the data" has it,
   say the authors, and not which have not: where it is another, all of a place is too near or too
   far by one factor. Disparity of 0 is not valid.

@@ -13,7 +13,7 @@ Licence: for research alone, by its page. Layout of GTAV_720.tar.gz, or of its o
 - Sky is stored as +inf, and is valid. NaN and what is not above 0 are not.
 - Normals: of depth. The camera is that of the JSON, in pixels.
 - The extrinsic matrix (world to camera, left-handed axes: x right, y up, z forward) is not read.
-- Groups: the sequence. Sequences may show the same streets.
+- Groups: the sequence; sequences may show the same streets (inferred: one city).
 
 Nothing of it was seen here: layout and codes are those of converters and of a public conversion.
 
