@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import shutil
 import struct
@@ -31,6 +32,7 @@ from vbdata.core import deflate as deflate_plain
 from vbdata.core.compiled import compiler
 from vbdata.core.images import decode_png_raw
 from vbdata.core.png import encode_png, encode_png16
+from vbdata.core.sha256 import Sha256
 from vbdata.errors import BadSample
 
 needs_compiler = pytest.mark.skipif(
@@ -70,6 +72,34 @@ def test_tasks_draw_and_prove_the_same(name: str) -> None:
             assert task.roundtrip(label, wrong, params) == by_plain(
                 task.roundtrip, label, wrong, params
             )
+
+
+@given(
+    pieces=st.lists(
+        st.tuples(
+            st.sampled_from(["one", "other", "both"]),
+            st.integers(0, 130) | st.sampled_from([512, 1024, 1025]),
+        ),
+        max_size=8,
+    ),
+    plain=st.sampled_from([(), (0,), (1,), (0, 1)]),
+)
+def test_digests_are_those_of_hashlib(
+    pieces: list[tuple[str, int]], plain: tuple[int, ...]
+) -> None:
+    one, other = (by_plain(Sha256) if number in plain else Sha256() for number in range(2))
+    right = {"one": hashlib.sha256(), "other": hashlib.sha256()}
+    noise = np.random.default_rng(len(pieces)).bytes(2048)
+    for number, (to, size) in enumerate(pieces):
+        data = noise[number : number + size]
+        for name in right if to == "both" else (to,):
+            right[name].update(data)
+        if to == "both":
+            one.update_with(other, data)
+        else:
+            {"one": one, "other": other}[to].update(data)
+        assert one.hexdigest() == right["one"].hexdigest()
+        assert other.hexdigest() == right["other"].hexdigest()
 
 
 def test_square_roots_are_rounded_once() -> None:

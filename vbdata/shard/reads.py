@@ -36,18 +36,24 @@ class Reads(Watched):
         self._sized: set[str] = set()
         self.changed: BadSample | None = None
         self._bytes = hashlib.sha256()
-        self._only: bytes | None = None  # the one answer of bytes, if there is just one
+        self._unhashed = b""  # the last answer of bytes, which may have a digest of its own
         self._noted: list[list[Any]] = []
         self.size_read = 0
 
     @property
     def bytes_sha256(self) -> str:
         """Hexadecimal SHA-256 of all bytes that were read so far, one after the other."""
+        self._hash()
         return self._bytes.hexdigest()
 
-    def sha256_of(self, data: bytes) -> str:
-        """Hexadecimal SHA-256 of some bytes; not hashed again if they are all that was read."""
-        return self.bytes_sha256 if data is self._only else sha256(data)
+    def is_all(self, data: bytes) -> bool:
+        """Whether some bytes are an answer, and all that was read: their digest is that of all."""
+        return data is self._unhashed and len(data) == self.size_read
+
+    def _hash(self) -> None:
+        with stage("hash", len(self._unhashed)):
+            self._bytes.update(self._unhashed)
+        self._unhashed = b""
 
     @property
     def noted(self) -> str:
@@ -71,9 +77,9 @@ class Reads(Watched):
                 self._noted.append([*question.parts(), MISSING])
             raise
         if isinstance(answer, bytes):
-            with stage("hash", len(answer)):
-                self._bytes.update(answer)
-            self._only = None if self.size_read else answer
+            if self._unhashed:
+                self._hash()
+            self._unhashed = answer
             self.size_read += len(answer)
         self._noted.append([*question.parts(), _in_short(answer)])
         if known := self._known.get(question.path):
@@ -133,11 +139,6 @@ def _in_short(answer: Any) -> bool | int | str:
         return _digest((a.path, a.size) if isinstance(a, FileRef) else a for a in answer)
     short: bool | int | str = answer
     return short
-
-
-def sha256(data: bytes) -> str:
-    """Hexadecimal SHA-256."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def _digest(answer: Iterable[Any]) -> str:

@@ -23,8 +23,7 @@ from vbdata.core.members import FACTS, INSTRUCTION
 from vbdata.errors import BadSample, BuildError
 from vbdata.jobs.job import Job, Row
 from vbdata.shard.asking import ask_for
-from vbdata.shard.reads import still
-from vbdata.shard.sample import (
+from vbdata.shard.made import (
     Drawn,
     Made,
     finished,
@@ -32,6 +31,7 @@ from vbdata.shard.sample import (
     params_text,
     pictures_sha256,
 )
+from vbdata.shard.reads import still
 from vbdata.shard.tar_read import split_sample
 from vbdata.storage.folder import Folder, Root
 
@@ -47,7 +47,7 @@ class Old(NamedTuple):
 
     content: its `content_sha256`; folder: URL of its build; tar: path of its shard in there;
     offset, size: its bytes in the tar; measured: what its task measured of the label, as JSON, ""
-    for nothing; pictures_sha256 to roundtrip_error: as in vbdata.shard.sample.Drawn.
+    for nothing; pictures_sha256 to roundtrip_error: as in vbdata.shard.made.
     """
 
     content: str
@@ -67,7 +67,7 @@ class Old(NamedTuple):
 def content_sha256(origin: str, params: str) -> str:
     """Digest of all that decides a sample's pictures but its raw bytes, as hexadecimal SHA-256.
 
-    origin: vbdata.jobs.origin.origin_of; params: JSON, as vbdata.shard.sample.params_text gives it.
+    origin: vbdata.jobs.origin.origin_of; params: JSON, as vbdata.shard.made.params_text gives it.
     """
     return hashlib.sha256(f"{origin}\n{split_measured(params)[0]}".encode()).hexdigest()
 
@@ -113,10 +113,11 @@ def copied(row: Row, job: Job, root: Root, counts: Counts) -> Made | None:
         counts[CHANGED] += 1
         return None
     counts[REUSED] += 1
-    facts = {name: getattr(old, name) for name in Drawn._fields if name != "pictures"}
     if old.measured:
         measured = json.loads(old.measured)
         ask = replace(ask, params={**ask.params, plugins.MEASURED: measured})
+    kept = ("valid_share", "roundtrip_error", "raw_sha256", "reads")
+    facts = {name: getattr(old, name) for name in kept}
     return finished(row, job, ask, Drawn(pictures=pictures, **facts))
 
 

@@ -6,7 +6,7 @@ A pure function of a planned row. Whatever is wrong with a record is raised as B
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -22,37 +22,12 @@ from vbdata.core.reversal import is_reversed
 from vbdata.core.types import Ask, Entry, Geometry, Label, Sample, Segments, moved
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
-from vbdata.jobs.origin import origin_of
 from vbdata.machine.stages import stage
 from vbdata.shard.asking import ask_for
+from vbdata.shard.made import Drawn, Made, finished, geometry_of, sizes_of
 from vbdata.shard.picture import Picture, blank_image, full_mask, mask_png
-from vbdata.shard.reads import Reads, sha256
+from vbdata.shard.reads import Reads
 from vbdata.storage.folder import Root
-
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-
-class Made(NamedTuple):
-    """A finished sample. members: bytes by extension, as in the tar; facts: its receipt line."""
-
-    members: dict[str, bytes]
-    facts: dict[str, Any]
-
-
-class Drawn(NamedTuple):
-    """The part of a sample that costs time to make: its pictures, and what was measured of them.
-
-    pictures: bytes of files by extension; valid_share: of the pixels, 0 to 1; roundtrip_error:
-    of the target's own decoding, in the task's UNIT; raw_sha256: of all bytes that were read for
-    them; reads: the questions by which they were read, as JSON (vbdata.shard.reads).
-    """
-
-    pictures: Mapping[str, bytes]
-    pictures_sha256: str
-    valid_share: float
-    roundtrip_error: float
-    raw_sha256: str
-    reads: str
 
 
 class Labelled(NamedTuple):
@@ -91,7 +66,7 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
         kinds = tuple(plugins.kind_in(entry.labels, need) for need in needs)
         sample = _load(reader, reads, entry, kinds)
         span.bytes = reads.size_read
-    geometry = _geometry(row, job)
+    geometry = geometry_of(row, job)
     picture = Picture(sample.image, geometry, entry.files["image"].path)
     backward = is_reversed(row.task)
     photograph = picture.stored(spec["target"]) if backward else None
@@ -138,7 +113,7 @@ def _references(
     the input, which those of an encoded label share if they have its size, such as the next frame.
     """
     found: dict[str, bytes] = {}
-    most = max((w * h for w, h in _sizes(spec)), default=spec["max_pixels"])
+    most = max((w * h for w, h in sizes_of(spec)), default=spec["max_pixels"])
     for number, image in enumerate(sample.references, 1):
         role = f"{members.REFERENCE}{number}"
         file = entry.files[role].path if role in entry.files else ""
@@ -170,13 +145,14 @@ def _photograph(
     }
     if spec["target"] == "png":
         pictures[members.VALID] = full_mask(target.geometry.height, target.geometry.width)
+    passed = members.picture(members.TARGET, name) if reads.is_all(data) else ""
     return Drawn(
         pictures=pictures,
-        pictures_sha256=pictures_sha256(pictures, reads.sha256_of),
         valid_share=1.0,
         roundtrip_error=0.0,
-        raw_sha256=reads.bytes_sha256,
+        raw_sha256="" if passed else reads.bytes_sha256,
         reads=reads.noted,
+        passed=passed,
     )
 
 
@@ -233,7 +209,6 @@ def make_sample(row: Row, loaded: Loaded, job: Job, device: str) -> Made:
         span.bytes = len(png) + len(pictures.get(members.VALID, b""))
     drawn = Drawn(
         pictures=pictures,
-        pictures_sha256=pictures_sha256(pictures),
         valid_share=round(good / valid.size, 6),
         roundtrip_error=error,
         raw_sha256=loaded.raw_sha256,
@@ -257,51 +232,6 @@ def _turned_round(
     return pictures
 
 
-def finished(row: Row, job: Job, ask: Ask, drawn: Drawn) -> Made:
-    """Add the prompt and the JSON to the pictures: a sample's members, and its receipt line."""
-    facts = _facts(row, job, _geometry(row, job), ask)
-    files = {
-        **drawn.pictures,
-        members.INSTRUCTION: ask.instruction.encode(),
-        members.FACTS: _canonical(facts).encode(),
-    }
-    more = {
-        "instruction": ask.instruction,
-        "origin_sha256": origin_sha256(row, job),
-        **drawn._asdict(),
-        "pictures": sorted(drawn.pictures),
-    }
-    return Made(files, facts | more)
-
-
-def origin_sha256(row: Row, job: Job) -> str:
-    """The origin of a row's pictures: all that decides them but raw bytes and the prompt's params.
-
-    That is the entry, the code of its reader, its task and the engine, the geometry and the kind
-    of input image; not the place in the data set, the source's name, the seed or the mixture.
-    """
-    return origin_of(job.datasets[row.source], row.task, job.image, _geometry(row, job), row.digest)
-
-
-def pictures_sha256(
-    pictures: Mapping[str, bytes], sha256_of: Callable[[bytes], str] = sha256
-) -> str:
-    """Hexadecimal SHA-256 of a list of pictures: extension and SHA-256 of each, sorted.
-
-    sha256_of: of one picture, which may be known already. The sample's key is no part of it.
-    """
-    with stage("hash", sum(map(len, pictures.values()))):
-        lines = [
-            f"{extension} {sha256_of(pictures[extension])}\n" for extension in sorted(pictures)
-        ]
-        return sha256("".join(lines).encode())
-
-
-def params_text(params: Mapping[str, Any]) -> str:
-    """The params that a decoder needs, as canonical JSON: how they stand in a sample's json."""
-    return _canonical(params)
-
-
 def _roundtrip_error(name: str, label: Any, target: Array, ask: Ask) -> float:
     """How far the decoded target is from its label, in the task's UNIT.
 
@@ -316,42 +246,6 @@ def _roundtrip_error(name: str, label: Any, target: Array, ask: Ask) -> float:
             f"not {task.TOLERANCE:g}; params {json.dumps(ask.params)[:200]}",
         )
     return round(error, 9)
-
-
-def _facts(row: Row, job: Job, geometry: Geometry, ask: Ask) -> dict[str, Any]:
-    """What a sample's json says: the same keys and types in every sample, whatever its task."""
-    return {
-        "task": row.task,
-        "source": row.source,
-        "dataset": job.datasets[row.source],
-        "sample_id": row.entry.id,
-        "group": row.entry.group,
-        "license": row.entry.license,
-        "pass": row.pass_,
-        "seed": job.seed,
-        "width": geometry.width,
-        "height": geometry.height,
-        "source_width": geometry.source[0],
-        "source_height": geometry.source[1],
-        "scaled_width": geometry.scaled[0],
-        "scaled_height": geometry.scaled[1],
-        "crop_left": geometry.left,
-        "crop_top": geometry.top,
-        "blank_input": bool(plugins.task(row.task).BLANK_INPUT),
-        "params": params_text(ask.params),
-    }
-
-
-def _geometry(row: Row, job: Job) -> Geometry:
-    entry, spec = row.entry, job.image
-    bounds = spec["max_pixels"], spec["multiple_of"]
-    return geometry_for(entry.width, entry.height, *bounds, _sizes(spec))
-
-
-def _sizes(spec: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
-    """The only sizes (width, height) that a recipe's images may have, none if any size will do."""
-    listed = [spec["size"]] if "size" in spec else spec.get("buckets", [])
-    return tuple((width, height) for width, height in listed)
 
 
 def _label(loaded: Labelled, task: ModuleType, device: str) -> Any:

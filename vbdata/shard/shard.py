@@ -22,9 +22,10 @@ from vbdata.layout import offsets_path
 from vbdata.machine.environment import environment
 from vbdata.machine.stages import Clock, stage
 from vbdata.shard import heartbeat, prefetch
+from vbdata.shard.made import Made
 from vbdata.shard.receipt import write_receipt
 from vbdata.shard.reuse import Counts, copied
-from vbdata.shard.sample import Loaded, Made, load_row, make_sample
+from vbdata.shard.sample import Loaded, load_row, make_sample
 from vbdata.shard.tar import TarWriter
 from vbdata.sources.open import open_root
 from vbdata.sources.timed import Timed
@@ -113,8 +114,8 @@ class _Shard:
         if made is None:
             self._shortfall.append(row.slot)
             return
-        tar.add(key, made.members)
-        self._samples.append({"key": key} | made.facts)
+        sums = tar.add(key, made.members, made.drawn.pictures)
+        self._samples.append({"key": key} | made.line(sums))
 
     def _made(self, row: Row, load: prefetch.Load) -> Made | None:
         """The sample of a row; None, and a line in the quarantine, if its record is damaged."""

@@ -5,15 +5,15 @@ Format: POSIX.1-1988 ustar. Mode 0444, owner 0, mtime 0, two zero blocks at the 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from vbdata.core.sha256 import Sha256
 from vbdata.machine.stages import stage
 from vbdata.storage.filesystems import naming_full_disk
 
@@ -62,7 +62,7 @@ class TarWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("wb")
-        self._sha256 = hashlib.sha256()
+        self._sha256 = Sha256()
         self.size = 0
         self.offsets: list[int] = []
         self._syncs = ThreadPoolExecutor(1, thread_name_prefix="sync")
@@ -82,34 +82,46 @@ class TarWriter:
             self._syncs.shutdown()
             if kind is None:
                 self.offsets.append(self.size)
-                self._write(bytes(2 * BLOCK))
+                self._write([bytes(2 * BLOCK)], {})
                 with stage("tar"):
                     self._synced()
                     self._file.flush()
                     os.fsync(self._file.fileno())
             self._file.close()
 
-    def add(self, key: str, members: Mapping[str, bytes]) -> None:
+    def add(
+        self, key: str, members: Mapping[str, bytes], summed: Collection[str] = ()
+    ) -> dict[str, str]:
         """Write one sample: a member `key.extension` for each of `members`, sorted by extension.
 
-        Raises ValueError if a name does not fit into a header, OSError if the disk is full.
+        Returns the SHA-256, in hexadecimal, of those members that are named in `summed`, worked out
+        along with the tar's. Raises ValueError if a name does not fit into a header, OSError if the
+        disk is full.
         """
         self.offsets.append(self.size)
-        parts, small = list[bytes](), list[bytes]()
+        parts, small, sums = list[bytes](), list[bytes](), dict[str, Sha256]()
+        large = dict[int, Sha256]()  # of the members' own digests, by place among the parts
         for extension in sorted(members):
             data = members[extension]
             small.append(header(f"{key}.{extension}", len(data)))
+            if extension in summed:
+                sums[extension] = Sha256()
+                if len(data) > SMALL:
+                    large[len(parts) + 1] = sums[extension]
+                else:
+                    sums[extension].update(data)
             if len(data) > SMALL:  # it is not copied
                 parts += (b"".join(small), data)
                 small = [bytes(-len(data) % BLOCK)]
             else:
                 small += (data, bytes(-len(data) % BLOCK))
-        self._write(*parts, b"".join(small))
+        self._write([*parts, b"".join(small)], large)
         if self.size >= self._to_sync and (self._syncing is None or self._syncing.done()):
             with naming_full_disk(self._path):
                 self._synced()
             self._syncing = self._syncs.submit(os.fsync, self._file.fileno())
             self._to_sync = self.size + AT_ONCE
+        return {extension: digest.hexdigest() for extension, digest in sums.items()}
 
     def _synced(self) -> None:
         """Wait for the last fsync; raise its error, which the system tells only once."""
@@ -126,13 +138,17 @@ class TarWriter:
         """Little-endian uint64[samples + 1]: where each sample begins, then where the last ends."""
         return struct.pack(f"<{len(self.offsets)}Q", *self.offsets)
 
-    def _write(self, *parts: bytes) -> None:
+    def _write(self, parts: Sequence[bytes], own: Mapping[int, Sha256]) -> None:
+        """Write some parts. own: a digest that a part, named by its number, has for itself."""
         size = sum(map(len, parts))
         with stage("tar", size), naming_full_disk(self._path):
             self._file.writelines(parts)
         with stage("hash", size):
-            for part in parts:
-                self._sha256.update(part)
+            for number, part in enumerate(parts):
+                if number in own:
+                    self._sha256.update_with(own[number], part)
+                else:
+                    self._sha256.update(part)
         self.size += size
 
 

@@ -53,6 +53,11 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "vb_nowhere": (None, (P, N, P)),
     "vb_shrink": (None, (P, N, N, N, N, P, P)),
     "vb_unfilter": (c_int, (P, N, N, c_int, P)),
+    "vb_sha256_able": (c_int, ()),
+    "vb_sha256_begin": (None, (P,)),
+    "vb_sha256_add": (None, (P, P, c_uint64)),
+    "vb_sha256_add_to_both": (None, (P, P, P, c_uint64)),
+    "vb_sha256_digest": (None, (P, P)),
 }
 
 
@@ -103,9 +108,15 @@ def library_for(**arrays: Any) -> Any:
     loaded = library()
     for dtype, given in arrays.items() if loaded else ():
         for array in given if isinstance(given, tuple) else (given,):
-            if str(array.dtype).removeprefix("torch.") != dtype or not _plain(array):
+            if _type_name(array.dtype) != dtype or not _plain(array):
                 return None
     return loaded
+
+
+@functools.cache
+def _type_name(dtype: Any) -> str:
+    """The name of a type of NumPy or torch: NumPy takes its time to say it."""
+    return str(dtype).removeprefix("torch.")
 
 
 def _plain(array: Any) -> bool:
