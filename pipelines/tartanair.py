@@ -19,8 +19,8 @@ the zips as they lie or unpacked, whose folders may repeat the place:
 - Normals: of depth. The axis meets the middle of the picture, fx = fy = width / 2, since all views
   are of 90 degrees; the pages say cx = width / 2, which is half a pixel more.
 - Groups: the place; one by night or in another season is the same, if its name says so.
-- Poses (x forward, y right, z down), flow, segmentation (ids without names in v1), LiDAR and IMU are
-  not read.
+- Poses (x forward, y right, z down), flow, segmentation (ids without names in v1), LiDAR and IMU
+  are not read.
 
 Nothing of it was seen here: layout and codes are those of the pages and tools.
 
