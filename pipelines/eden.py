@@ -1,6 +1,6 @@
 """EDEN: rendered gardens in five kinds of light, seen by a pair of cameras, with depth.
 
-Licence: research use, agreed to by a form [inferred]. Layout:
+Licence: for research alone [inferred]. Layout, each zip unpacked into a folder of its name:
 
     RGB/0001/{clear,cloudy,overcast,sunset,twilight}/17_L.png      640 x 480; _L left, _R right
     Depth/0001/clear/17_L.mat                                      MATLAB 5: Depth, [H, W] or more
@@ -43,6 +43,7 @@ HOMEPAGE = "https://lhoangan.github.io/eden/"
 LABELS = ("depth", "normals")
 FILES = {"normals": ("depth",)}
 
+AT = "https://isis-data.science.uva.nl/hale/EDEN"
 SIDES = {"left": ("L",), "right": ("R",), "both": ("L", "R")}
 PLACE = r"(?P<scene>[^/]+)/(?P<light>[^/]+)/(?P<frame>[^/_]+)_(?P<side>[LR])"
 LAYOUT = {
@@ -96,11 +97,9 @@ def official(
     """The folders of the release; how many frames it has is not published."""
     records.one_of("camera", camera, SIDES)
     depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    folders = ("RGB", "Depth", "cam_matrix")
-    return Official(
-        entries=None,
-        downloads=tuple(Download(path=path, archive="", url=HOMEPAGE) for path in folders),
-    )
+    zips = [Download(path=p, archive=f"{p}.zip", url=f"{AT}/{p}.zip") for p in ("RGB", "Depth")]
+    cameras_at = Download(path="cam_matrix", archive="", url=HOMEPAGE)
+    return Official(entries=None, downloads=(*zips, cameras_at))
 
 
 def layout_options(parts: Mapping[str, str]) -> dict[str, object]:

@@ -1,12 +1,13 @@
 """MatrixCity: two rendered cities seen from streets and from the air, with depth and normals.
 
-Licence: CC BY-NC 4.0 [inferred]. Layout, archives unpacked into folders of their blocks' names:
+Licence: CC BY-NC 4.0 [inferred]. Layout, of the tars as they lie, or unpacked once more into a
+folder of their block's name, as the authors say:
 
     small_city/{street,aerial}/{train,train_dense,test}/BLOCK/0000.png     1000 x 1000, 1920 x 1080
     small_city/.../BLOCK/transforms.json                                   poses and field of view
-    small_city_depth/.../BLOCK/0000.exr                                    float16, centimetres
-    small_city_depth_float32/.../BLOCK/0000.exr                            float32, taken first
-    small_city_normal/.../BLOCK/0000.exr                                   (n + 1) / 2, float16
+    small_city_depth/.../BLOCK_depth/0000.exr                              float16, centimetres
+    small_city_depth_float32/.../BLOCK_depth/0000.exr                      float32, taken first
+    small_city_normal/.../BLOCK_normal/0000.exr                            (n + 1) / 2, float16
     big_city..., big_city_depth_flaot32...                                 spelled so; no normals
 
 - Depth is planar z (README). In float16 what is 655.04 m away or more, buildings and sky, is 65504,
@@ -23,7 +24,8 @@ Licence: CC BY-NC 4.0 [inferred]. Layout, archives unpacked into folders of thei
   out. A block without it has depth alone.
 - Groups: the block. A test block shows places of train blocks from elsewhere.
 
-Nothing of it was seen here: format and codes are those of the authors' README and scripts.
+Nothing of it was seen here: format and codes are those of the authors' README and scripts, names in
+the tars those of a public converter.
 
 Sources: city-super/MatrixCity at 778775c (README; scripts/load_data.py, load_street.py and
 rgbd2pc.py), issues #4, #9, #21, #25, #34, #42; Li et al., "MatrixCity", ICCV 2023.
@@ -55,17 +57,25 @@ HOLDOUTS: Mapping[str, Mapping[str, Any]] = {
     f"matrixcity-{view}-test": {"part": "test", "view": view} for view in VIEWS[:2]
 }
 
-PLACE = r"(?P<view>street|aerial)/(?P<part>[^/]+)/(?P<block>[^/]+)/(?P<frame>\d+)"
+PLACE = r"(?P<view>street|aerial)/(?P<part>[^/]+)"
 CITY = r"(?P<city>small_city|big_city)"
 FINE = "_depth_fl(?:oa|ao)t32"
+
+
+def _pattern(above: str, suffix: str, kind: str) -> re.Pattern[str]:
+    """The files of a role. above: what its city's folder ends in; suffix: of a block's."""
+    block = rf"(?P<block>[^/]+?)(?:{suffix})?/(?:(?P=block)(?:{suffix})?/)?(?P<frame>\d+)"
+    return re.compile(rf"{rendered.LAYOUT_ROOT}{CITY}{above}/{PLACE}/{block}{kind}")
+
+
 LAYOUT = {  # what there must be
-    "image": re.compile(f"{rendered.LAYOUT_ROOT}{CITY}/{PLACE}{rendered.PICTURE}"),
-    "depth": re.compile(rf"{rendered.LAYOUT_ROOT}{CITY}(?:_depth|{FINE})/{PLACE}\.exr"),
+    "image": _pattern("", "", rendered.PICTURE),
+    "depth": _pattern(f"(?:_depth|{FINE})", "_depth", r"\.exr"),
 }
 PATTERNS = {
-    "float32": re.compile(rf"{rendered.LAYOUT_ROOT}{CITY}{FINE}/{PLACE}\.exr"),
+    "float32": _pattern(FINE, "_depth", r"\.exr"),
     **LAYOUT,
-    "normals": re.compile(rf"{rendered.LAYOUT_ROOT}{CITY}_normal/{PLACE}\.exr"),
+    "normals": _pattern("_normal", "_normal", r"\.exr"),
 }
 CENTIMETRES = 100.0
 FULL = 65504.0  # the largest float16
@@ -181,8 +191,8 @@ def _entry(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
     files |= {"depth": fine} if fine else {}
     expected = {
         "image": f"{city}/{place}/{number}.png",
-        "depth": f"{city}_depth/{place}/{number}.exr",
-        "normals": f"{city}_normal/{place}/{number}.exr",
+        "depth": f"{city}_depth/{place}_depth/{number}.exr",
+        "normals": f"{city}_normal/{place}_normal/{number}.exr",
     }
     if "normals" not in files:  # not published of everything
         del expected["normals"]
@@ -195,7 +205,7 @@ def _entry(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
 def _described(entry: Entry, poses: Poses) -> Entry:
     """The entry with its camera, and with the turn of its normals. Raises BadSample."""
     depth: dict[str, Any] = {"scale": CENTIMETRES, "kind": "z"}
-    fine = entry.files["depth"].path.rpartition("/")[0].find("t32/") > 0
+    fine = re.search(f"{FINE}/", entry.files["depth"].path)
     depth |= {"sky_from": SKY_FROM} if fine else {"invalid": [FULL]}
     pose = poses.of(entry.files["image"].path)
     if pose is None:

@@ -7,6 +7,8 @@ Licence: CC BY-NC-SA 4.0 [inferred]. Layout, the folder MidAir or those in it in
     {Kite,PLE}_{training,test}/... VO_test/...                     sunny, cloudy, foggy, sunset;
                                                                    spring, fall, winter
 
+A flight's folder has a frames.zip, which may stay as it is.
+
 - Depth: read a PNG's numbers as float16, as the authors' viewer does: metres. As whole numbers they
   look like a picture of depth and are none.
 - It is the distance along the ray to the camera's centre; z = distance / sqrt(1 + x^2 + y^2). The

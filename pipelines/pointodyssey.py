@@ -9,7 +9,8 @@ Licence: CC BY-NC-SA 4.0. Layout, {train,val,test} with a folder a film:
     train/ani/anno.npz                        cameras and tracks, not read
 
 - Depth is Blender's pass Z, along the axis; the authors' reprojection compares it with the camera's
-  third coordinate. A step is 1.5 cm everywhere, so near things have terraces.
+  third coordinate. A step is 1.5 cm everywhere, so near things have terraces. One public loader
+  divides by 100 more; `vbdata doctor` prints the range of what is read.
 - 0 is background, 65535 the end of the range; neither is valid, and none is known to be the sky.
 - Normals are JPEGs in 8 bits, by Blender's pass Normal in world axes [inferred], and no pose says
   how that world lies to the one of anno.npz. Those of depth would show the terraces. So there are

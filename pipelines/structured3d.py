@@ -23,7 +23,8 @@ or not, ROOM and VIEW being numbers, {full,empty} the furniture:
 - Segments: parts/hypersim/segments.py, where NYU40 is read alike; a background pixel of a thing is
   of a crowd. Only pixels say which classes a picture has, so `segments: true` opens two files a
   frame while indexing.
-- Panoramas are not read: no pinhole sees all around.
+- Panoramas are not read: no pinhole sees all around. Part 09 of the zips of furnished views is
+  damaged as it is published.
 - Splits: scenes 0 to 2999, to 3249, to 3499. The six scenes that the errata call invalid are left
   out; of the rooms in it only layouts are wrong, which are not read.
 - Groups: the scene.

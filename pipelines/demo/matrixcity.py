@@ -3,7 +3,7 @@
 A twentieth of the real size. A street block has depth in 16 bits, where the sky is 65504, an aerial
 one in 32 bits, where it is 2e7 cm; normals are those of Unreal's world, by cameras that are turned
 and tilted. One picture of each train block is not among its poses, and the test block has neither
-poses nor normals.
+poses nor normals. Street blocks lie in folders of folders, as tars are unpacked by hand.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ def write(folder: Path, *, seed: int = 0) -> None:
         city, _, place = shot.block.partition("/")
         view = place.partition("/")[0]
         centimetres = np.where(np.isfinite(shot.still.depth), 100 * shot.still.depth, SKY[view])
-        top = f"{city}_depth{'_float32' * (view == 'aerial')}"
+        top, name = f"{city}_depth{'_float32' * (view == 'aerial')}", f"{shot.number:04d}"
         if view == "street":
             centimetres = centimetres.astype(np.float16)
-        name = f"{place}/{shot.number:04d}"
-        _put(folder / f"{city}/{name}.png", rgb_png(shot.still.rgb))
-        _put(folder / f"{top}/{name}.exr", exr.written(dict.fromkeys("RGB", centimetres)))
+        _put(folder / f"{city}/{_in(place, '')}/{name}.png", rgb_png(shot.still.rgb))
+        planes = dict.fromkeys("RGB", centimetres)
+        _put(folder / f"{top}/{_in(place, '_depth')}/{name}.exr", exr.written(planes))
         if "/test/" in shot.block:
             continue
         shown = np.moveaxis(unreal(shot), -1, 0) / 2 + 0.5
         planes = dict(zip("RGB", shown.astype(np.float16), strict=True))
-        _put(folder / f"{city}_normal/{name}.exr", exr.written(planes))
+        _put(folder / f"{city}_normal/{_in(place, '_normal')}/{name}.exr", exr.written(planes))
         matrix = np.eye(4)
         matrix[:3, :3] = shot.rotation / 100
         matrix[:3, 3] = 7 * shot.number
@@ -100,6 +100,12 @@ def _tilted(angle: float) -> NDArray[np.float64]:
     """A rotation about the first axis."""
     c, s = math.cos(angle), math.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+
+
+def _in(place: str, suffix: str) -> str:
+    """The folder of a block's files of a kind."""
+    block = place.rpartition("/")[2] + suffix
+    return f"{place}{suffix}/{block}" if place.startswith("street") else f"{place}{suffix}"
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -21,7 +21,7 @@ from .rgb_png import map_png
 
 SIDE = 48
 FLIGHTS = (
-    "Kite_test/cloudy/trajectory_1000",
+    "Kite_test/cloudy/trajectory_3000",
     "Kite_training/foggy/trajectory_2003",
     "Kite_training/sunny/trajectory_0003",
     "PLE_training/fall/trajectory_4001",

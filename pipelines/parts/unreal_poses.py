@@ -30,7 +30,7 @@ Pose = tuple[float, list[float]]  # the horizontal angle of view in radians; nin
 
 
 class Poses:
-    """The transforms.json of blocks, each read once.
+    """The transforms.json of blocks, beside the pictures or a folder above, each read once.
 
     A pose's numbers turn stored normals, in Unreal's world, to the camera's axes, row by row.
     """
@@ -52,7 +52,9 @@ class Poses:
         return None if found is None else found[_number(image)]
 
     def _of_block(self, image: str) -> Mapping[int, Pose] | BadSample | None:
-        path = f"{image.rpartition('/')[0]}/{FILE}"
+        folder = image.rpartition("/")[0]
+        above = (f"{folder}/{FILE}", f"{folder.rpartition('/')[0]}/{FILE}")
+        path = next((path for path in above if path in self._sizes), above[0])
         if path not in self._known:
             try:
                 self._known[path] = self._read(path) if path in self._sizes else None
