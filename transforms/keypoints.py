@@ -57,6 +57,16 @@ BODY = tuple(
     for side in ("left", "right")
 )
 JOINTS = ("nose", *FACE, *BODY)
+BONES = (  # between joints of these names, for pictures
+    *(("left_ankle", "left_knee"), ("left_knee", "left_hip"), ("left_hip", "left_shoulder")),
+    *(("right_ankle", "right_knee"), ("right_knee", "right_hip"), ("right_hip", "right_shoulder")),
+    *(("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")),
+    *(("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist")),
+    *(("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist")),
+    *(("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "right_eye")),
+    *(("left_eye", "left_ear"), ("right_eye", "right_ear"), ("left_ear", "left_shoulder")),
+    ("right_ear", "right_shoulder"),
+)
 MOST_PERSONS = 12
 SMALL = 48**2  # pixels of a person below which eyes and ears are not asked for
 MOST_FEW = 4
@@ -328,14 +338,17 @@ def _label(
     high = np.where(seen, points, -np.inf).max(1, initial=-np.inf)
     boxes = np.concatenate([low, high], -1).astype(np.float32)
     boxes[~np.isfinite(boxes).all(-1)] = 0
+    names = tuple(str(item["name"]) for item in params["legend"])
+    places = {name: place for place, name in enumerate(names)}
+    bones = (bone for bone in BONES if places.keys() >= set(bone))
     return Keypoints(
         points=points,
         visible=visible,
         boxes=boxes,
         areas=(boxes[:, 2:] - boxes[:, :2]).prod(-1),
         crowds=np.zeros(len(points), np.bool_),
-        names=tuple(item["name"] for item in params["legend"]),
-        skeleton=(),
+        names=names,
+        skeleton=tuple((places[one], places[other]) for one, other in bones),
         valid=known,
     )
 

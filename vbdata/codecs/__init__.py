@@ -9,6 +9,9 @@ What an array is depends on the kind of label that the task draws:
     relative_depth            float[H, W], depth of any unit, inf = sky, NaN = invalid
     matte     uint8[H, W], alpha
     albedo, shading           float[H, W, 3], linear, NaN = invalid
+    flow      float[H, W, 2], pixels to the right and down, NaN = invalid
+    keypoints float[N, K, 3], x, y and 0, 1 = hidden or 2 = visible, of the K joints of the legend;
+              to encode, params have the picture's size, [width, height]
     segments  int[H, W], 0 = background, -1 = invalid, k = the k-th name of params["legend"] (or
               the k-th instance, in the k-th colour of params["palette"])
     image     uint8[H, W, 3]
@@ -20,7 +23,7 @@ depth, that is measured by `encode`, and said by `full_params`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +39,7 @@ from vbdata.codecs.files import (
     write_array,
 )
 from vbdata.core.images import Pixels
-from vbdata.core.types import Ask, Depth, Linear, Matte, Normals, Segments
+from vbdata.core.types import Ask, Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 from vbdata.errors import BadSample, CodecError, RecipeError
 
 __all__ = [
@@ -129,6 +132,10 @@ def _refuse_lacking(
 
 def _label(kind: str, array: NDArray[Any], params: Mapping[str, Any]) -> Any:
     """The label that an array stands for."""
+    if kind == "flow":
+        return _flow(array)
+    if kind == "keypoints":
+        return _keypoints(array, params)
     flat = ("depth", "relative_depth", "segments", "matte")
     shape = 2 if kind in flat else 3
     if array.ndim != shape or (shape == 3 and array.shape[2] != 3):
@@ -151,6 +158,40 @@ def _label(kind: str, array: NDArray[Any], params: Mapping[str, Any]) -> Any:
         what = "a matte" if kind == "matte" else "an image"
         raise CodecError(f"{what} is uint8, got {array.dtype}")
     return array.copy()
+
+
+def _flow(array: NDArray[Any]) -> Flow:
+    """Vectors [H, W, 2]. Raises CodecError for anything but floats of that form."""
+    if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind != "f":
+        got = f"{array.dtype} {list(array.shape)}"
+        raise CodecError(f"flow is pixels as floats [H, W, 2], got {got}")
+    uv = np.ascontiguousarray(np.moveaxis(array.astype(np.float32), -1, 0))
+    valid = np.isfinite(uv).all(0)
+    return Flow(uv=np.where(valid, uv, np.float32(0)), valid=valid)
+
+
+def _keypoints(array: NDArray[Any], params: Mapping[str, Any]) -> Keypoints:
+    """Joints [N, K, 3], those of the legend. Raises CodecError unless the params have the size."""
+    names, size = tuple(item["name"] for item in params["legend"]), params.get("size")
+    if array.ndim != 3 or array.shape[1:] != (len(names), 3):
+        got = list(array.shape)
+        raise CodecError(f"keypoints are [N, {len(names)}, 3]: x, y, visible; got {got}")
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(int(n) > 0 for n in size)):
+        raise CodecError(f"keypoints need params size, [width, height] in pixels, got {size!r}")
+    seen = array[..., 2]
+    if not np.isin(seen, (0, 1, 2)).all():
+        raise CodecError("visible is 0, 1 (hidden) or 2 in the third column of keypoints")
+    points = array[..., :2].astype(np.float32)
+    return Keypoints(
+        points=points,
+        visible=seen.astype(np.int8),
+        boxes=np.zeros((len(points), 4), np.float32),
+        areas=np.zeros(len(points), np.float32),
+        crowds=np.zeros(len(points), np.bool_),
+        names=names,
+        skeleton=(),
+        valid=np.ones((int(size[1]), int(size[0])), np.bool_),
+    )
 
 
 def _linear(kind: str, array: NDArray[Any]) -> Linear:
@@ -204,18 +245,20 @@ def _segments(array: NDArray[Any], params: Mapping[str, Any]) -> Segments:
     if "legend" in params:
         names = [item["name"] for item in params["legend"]]
     else:
-        names = [params["class"]] * len(params["palette"])
+        several = int(array.max(initial=0)) if params.get("colour") else len(params["palette"])
+        names = [params["class"]] * several
     if array.dtype.kind not in "iu" or array.max(initial=0) > len(names):
         raise CodecError(
             f"segments are integers from -1 to the {len(names)} names or colours of the params, "
             f"got {array.dtype} up to {array.max(initial=0)}"
         )
     ids = array.astype(np.int32)
+    legend: Sequence[Mapping[str, Any]] = params.get("legend") or [{}] * len(names)
     return Segments(
         ids=np.maximum(ids, 0),
         classes=tuple(names),
-        things=(False,) * len(names),
-        crowds=(False,) * len(names),
+        things=tuple(bool(item.get("thing")) for item in legend),
+        crowds=tuple(bool(item.get("crowd")) for item in legend),
         valid=ids >= 0,
     )
 
@@ -233,4 +276,9 @@ def _array(label: Any) -> NDArray[Any]:
     if isinstance(label, Linear):
         rgb = np.where(label.valid, label.rgb, np.float32(np.nan))
         return np.ascontiguousarray(np.moveaxis(rgb, 0, -1))
+    if isinstance(label, Flow):
+        uv = np.where(label.valid, label.uv, np.float32(np.nan))
+        return np.ascontiguousarray(np.moveaxis(uv, 0, -1))
+    if isinstance(label, Keypoints):
+        return np.concatenate([label.points, label.visible[..., None].astype(np.float32)], -1)
     return np.asarray(label)

@@ -1,7 +1,8 @@
 """Decoded labels as pictures, in other colours than the target's, so that a wrong decode shows.
 
 Depth as grey of inverse depth, normals lit from the camera, segments over the darkened input,
-mattes as the input cut out over green, albedo and shading in shades of their brightness.
+mattes as the input cut out over green, albedo and shading in shades of their brightness, flow as
+arrows and persons as crosses and bones over the darkened input.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.reversal import forward_name, is_reversed
-from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
+from vbdata.core.types import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 
 BEHIND = (0, 177, 64)  # what a cut-out stands before, green
 SPARSE = (0.0, 0.5)  # shares of valid pixels, at which depth is points rather than surfaces
@@ -61,7 +62,42 @@ def drawn(label: Any, image: images.Pixels) -> images.Pixels:
         white = np.quantile(light[label.valid], 0.98) if label.valid.any() else 1.0
         shares = np.clip(light / (white or 1.0), 0, 1)
         return _grey(255 * np.sqrt(shares), label.valid)
+    if isinstance(label, Flow):
+        return _arrows(label, image)
+    if isinstance(label, Keypoints):
+        return _persons(label, image)
     return np.asarray(label)
+
+
+def _arrows(label: Flow, image: images.Pixels) -> images.Pixels:
+    """An arrow from the middle of each of some 20 x 20 pixels to where it moves."""
+    height, width = label.valid.shape
+    step = max(8, round((height * width) ** 0.5 / 24))
+    shown = np.where(label.valid[..., None], image // 3, 0).astype(np.uint8)
+    for y in range(step // 2, height, step):
+        for x in range(step // 2, width, step):
+            if label.valid[y, x]:
+                u, v = label.uv[:, y, x].tolist()
+                cv2.arrowedLine(shown, (x, y), (round(x + u), round(y + v)), (255, 255, 255), 1)
+    return shown
+
+
+def _persons(label: Keypoints, image: images.Pixels) -> images.Pixels:
+    """Bones and joints, each person in a grey of its own; a joint that is hidden as a dot."""
+    shown = (image // 3).astype(np.uint8)
+    arm = max(2, round(min(image.shape[:2]) / 100))
+    for number, (points, visible) in enumerate(zip(label.points, label.visible, strict=True)):
+        grey = (255 - 60 * (number % 3),) * 3
+        places = [(round(float(x)), round(float(y))) for x, y in points]
+        for one, other in label.skeleton:
+            if visible[one] and visible[other]:
+                cv2.line(shown, places[one], places[other], grey, 1)
+        for at, seen in zip(places, visible.tolist(), strict=True):
+            if seen == 2:
+                cv2.drawMarker(shown, at, grey, cv2.MARKER_CROSS, 2 * arm + 1, 1)
+            elif seen:
+                cv2.circle(shown, at, 1, grey, -1)
+    return shown
 
 
 def brightness(label: Linear) -> NDArray[np.float32]:

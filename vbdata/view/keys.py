@@ -14,7 +14,8 @@ import numpy as np
 
 from vbdata import plugins
 from vbdata.core import images
-from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
+from vbdata.core.english import plural
+from vbdata.core.types import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 
 LENGTH, BALL = 180, 56  # pixels of a scale and of a ball
 STEPS = (1, 2, 5)
@@ -58,6 +59,10 @@ def key_of(label: Any, task: str, params: Mapping[str, Any]) -> Key:
         return _ball(label, plugins.task(task), params)
     if isinstance(label, Segments):
         return _legend(label, params)
+    if isinstance(label, Flow):
+        return _wheel(label, plugins.task(task), params)
+    if isinstance(label, Keypoints):
+        return _joints(label, params)
     if isinstance(label, Matte):
         return _covered(label, plugins.task(task), params)
     if isinstance(label, Linear):
@@ -121,6 +126,31 @@ def _ball(label: Normals, task: Any, params: Mapping[str, Any]) -> Key:
     return Key(strip=np.where(inside[..., None], rgb, np.uint8(255)), note=note)
 
 
+def _wheel(label: Flow, task: Any, params: Mapping[str, Any]) -> Key:
+    """A disc as the task would draw it: at each place the vector from the middle to it."""
+    length = np.hypot(*label.uv[:, label.valid].astype(np.float64))
+    most = float(length.max(initial=0.0)) or 1.0
+    places = (np.arange(BALL, dtype=np.float32) + 0.5) * 2 / BALL - 1
+    x, y = np.meshgrid(places, places)
+    inside = x**2 + y**2 < 1
+    disc = Flow(uv=np.stack([x, y]) * np.float32(most), valid=inside)
+    rgb = np.asarray(task.render(disc, params))
+    note = f"the way from the middle, {most:.3g} pixels to the edge"
+    return Key(strip=np.where(inside[..., None], rgb, np.uint8(255)), note=note)
+
+
+def _joints(label: Keypoints, params: Mapping[str, Any]) -> Key:
+    """The colours of the joints, and how many persons there are."""
+    there = (label.visible > 0).any(0).tolist() if len(label.visible) else [False] * 999
+    swatches = tuple(
+        Swatch(rgb=(red, green, blue), text=str(item["name"]).replace("_", " "), there=seen)
+        for item, seen in zip(params["legend"], there, strict=False)
+        for red, green, blue in [item["rgb"]]
+    )
+    count = int((label.visible > 0).any(1).sum())
+    return Key(swatches=swatches, note=f"{count} person{'' if count == 1 else 's'}")
+
+
 def _covered(label: Matte, task: Any, params: Mapping[str, Any]) -> Key:
     """The colours of background and foreground, and what share of the picture is foreground."""
     ends = Matte(alpha=np.array([[0, 255]], np.uint8), valid=np.ones((1, 2), np.bool_))
@@ -145,8 +175,11 @@ def _light(params: Mapping[str, Any]) -> Key:
 def _legend(label: Segments, params: Mapping[str, Any]) -> Key:
     """The names of a legend, or how many instances there are."""
     if "legend" not in params:
-        count = len(np.unique(label.ids[label.ids > 0]))
-        return Key(note=f"{count} instance{'' if count == 1 else 's'}")
+        count = (
+            len(label.classes) if "style" in params else len(np.unique(label.ids[label.ids > 0]))
+        )
+        what = "box" if "style" in params else "instance"
+        return Key(note=f"{count} {what if count == 1 else plural(what)}")
     return Key(swatches=tuple(_entries(label, params["legend"])))
 
 
@@ -154,4 +187,5 @@ def _entries(label: Segments, legend: list[dict[str, Any]]) -> Iterator[Swatch]:
     there = set(np.unique(label.ids).tolist())
     for number, entry in enumerate(legend, start=1):
         red, green, blue = entry["rgb"]
-        yield Swatch(rgb=(red, green, blue), text=str(entry["name"]), there=number in there)
+        if not entry.get("crowd"):
+            yield Swatch(rgb=(red, green, blue), text=str(entry["name"]), there=number in there)

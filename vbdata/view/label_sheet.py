@@ -20,7 +20,7 @@ from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.arrays import NUMPY
 from vbdata.core.relabel import relabelled
-from vbdata.core.types import Depth, Entry, Normals, Segments, moved
+from vbdata.core.types import Depth, Entry, Flow, Keypoints, Normals, Segments, moved
 from vbdata.engine.doctor import some_entries
 from vbdata.errors import BadSample, BuildError, RecipeError, SourceError
 from vbdata.index.index import build_index
@@ -31,7 +31,10 @@ from vbdata.storage.folder import Root
 
 WIDTH, HEIGHT, GAP, LINE = 300, 220, 8, 14
 INK, PAPER, FAINT = (24, 24, 24), (255, 255, 255), (110, 110, 110)
-MAPS = ("depth", "relative_depth", "normals", "segments", "matte", "albedo", "shading")
+MAPS = (
+    *("depth", "relative_depth", "normals", "segments", "matte", "albedo", "shading"),
+    *("flow", "keypoints"),
+)
 LETTERS = 46  # of a line of text in a tile
 
 Tile = tuple[str, images.Pixels | str]  # what stands below it, and a picture or a sentence
@@ -118,6 +121,11 @@ def _said(label: Any, kind: str) -> str:
     if isinstance(label, Segments):
         names = [name for name in label.classes if name]
         return f"{len(names)}, {share}: {', '.join(dict.fromkeys(names))}"
+    if isinstance(label, Flow):
+        length = np.hypot(*label.uv[:, label.valid])
+        return f"up to {float(length.max(initial=0)):.3g} pixels, {share}"
+    if isinstance(label, Keypoints):
+        return f"{len(label.points)} persons, {int((label.visible > 0).sum())} joints"
     return share
 
 

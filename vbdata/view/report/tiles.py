@@ -19,7 +19,6 @@ from vbdata import plugins
 from vbdata.core import images, members
 from vbdata.core.png import encode_png
 from vbdata.core.reversal import is_reversed
-from vbdata.core.types import Depth, Normals, Segments
 from vbdata.errors import BadSample, BuildError
 from vbdata.manifest.drawn import decoded, decoded_part, drawn
 from vbdata.manifest.sample import target_of
@@ -90,7 +89,7 @@ def tiles(
     Input, references, target and, if the task is installed and it is another picture, decoded
     label; of an answer, uint8 RGB [H, W, 3], the same two.
     """
-    is_map = sample.label is None or isinstance(sample.label, Depth | Normals | Segments)
+    is_map = not isinstance(sample.label, np.ndarray)
     backward = is_reversed(sample.row["task"])
     photograph = sample.target if backward else sample.given
     shown = [("input", sample.given, is_map and backward)]
