@@ -22,8 +22,13 @@ from PIL import Image
 
 from pipelines import blendedmvs, eden, matrixcity, midair, pointodyssey, sintel, structured3d
 from pipelines.formats import mat5, srgb
-from vbdata.core.types import Entry
+from vbdata.core.types import Entry, Source
 from vbdata.errors import BadSample, RecipeError, SourceError
+from vbdata.index.index import build_index
+from vbdata.planning import refusals
+from vbdata.planning.eligible import eligible_rows, fits_in
+from vbdata.planning.refusals import refused_rows
+from vbdata.recipe.recipe import Image as Size
 from vbdata.recipe.recipe import parse_recipe
 from vbdata.storage.folder import Folder
 
@@ -257,6 +262,15 @@ def test_blendedmvs_has_ratios_of_depth_and_no_metres(demo_of: Demo, tmp_path: P
     with pytest.raises(RecipeError) as refused:
         parse_recipe(text, "r.yaml", tmp_path, {})
     assert "has no depth in metres: the scale of its depth is arbitrary" in str(refused.value)
+    source = Source(name="b", dataset="blendedmvs", roots=(str(folder),), tasks={})
+    index = build_index(source, tmp_path)
+    said = {task: list(refused_rows(index, task, Size(), {})) for task in ("depth", "normals")}
+    assert [reason for reason, _ in said["depth"]] == [refusals.ARBITRARY]
+    assert said["depth"][0][1].all()
+    assert said["normals"] == []
+    assert (
+        len(eligible_rows(index, ["relative_depth"], fits_in(index, Size()))["relative_depth"]) == 4
+    )
 
 
 def test_midair_is_the_bits_of_floats_along_the_ray(demo_of: Demo) -> None:
