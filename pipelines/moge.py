@@ -18,8 +18,8 @@ unpacked in the root, one folder a benchmark:
   numbers are near its tables, not in them.
 - Intrinsics are fx / width, fy / height, (cx + 1/2) / width, ...; the entry's camera is in pixels,
   centres at whole numbers. Without a readable meta.json it has none, which depth does not need.
-- Groups: the drive or scene where a path names it as KITTI (2011_09_26_drive_0002_sync) or DIODE
-  (scene_00021) do, else the picture alone.
+- Groups: the drive or scene where a path names it as KITTI (2011_09_26_drive_0002_sync), DIODE
+  (scene_00021) or Sintel (alley_1) do, else the picture alone.
 - segmentation.png, which MoGe has for scores of parts, is not read.
 - A line of .index.txt whose folder lacks a file is a fault; folders that are in no line are not
   read. Another list, such as .val.txt, may be named: `frames`.
@@ -69,6 +69,10 @@ LIST = ".index.txt"
 GROUP_NAMES = {  # what a path says -> the group in the reader of that data set
     re.compile(r"\d{4}_\d{2}_\d{2}_drive_\d{4}_sync"): "kitti",
     re.compile(r"(?<![a-z])scene_\d{5}"): "diode",
+    re.compile(
+        r"(?<![a-z])(?:alley_[12]|ambush_[24567]|bamboo_[12]|bandage_[12]|cave_[24]|market_[256]|"
+        r"mountain_1|shaman_[23]|sleeping_[12]|temple_[23])(?!\d)"
+    ): "sintel",
 }
 
 

@@ -100,6 +100,10 @@ def test_lists_groups_and_data_of_ones_own(tmp_path: Path) -> None:
     own = Folder(str(tmp_path / "NYUv2"))
     (entry,) = moge.index(own, part="", frames=".val.txt")
     assert (entry.id, entry.group) == ("0009", "moge:0009")
+    (tmp_path / "NYUv2" / ".film.txt").write_text("market_5/frame_0001\nmarket_50/1\n")
+    found = {e.id: e.group for e in moge.index(own, part="", frames=".film.txt")}
+    assert found["market_5/frame_0001"] == "sintel:market_5"
+    assert found["market_50/1"] == "moge:market_50/1"
     (tmp_path / "NYUv2" / "0009" / "meta.json").write_text(json.dumps({"intrinsics": [[1]]}))
     (entry,) = moge.index(own, part="", frames=".val.txt")
     assert entry.camera is None
