@@ -40,7 +40,7 @@ from .parts import colours
 from .parts.absent import absent_classes, alike, check_lookalikes
 from .parts.agreement import outside_faults, palette_faults
 from .parts.components import components
-from .parts.label_maps import by_image, hidden, least_iou
+from .parts.label_maps import by_image, hidden, least_iou, lifted
 from .parts.legend import MAY_BE_EMPTY
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
     Raises BadSample("empty label") if instances were asked for and none is visible, and
     BadSample("garbled annotation") if the label has more of them than the palette.
     """
+    label = lifted(label, _asked(label, params))
     table, places = _table(params), _places(label, params)
     if len(table) == 1:
         return filled(label.ids, table[0])
@@ -208,16 +209,18 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
 def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: all but the annotators' void and unpainted segments of the class.
 
-    Those are its crowds, its tiny instances, and what others hide of it where masks overlap. There
-    is no void for a class that is known in all of the image (Segments.known).
+    Those are its crowds, its tiny instances, and, where masks of two of them lie under that of
+    another class, both. There is no void for a class that is known in all of the image
+    (Segments.known).
     """
-    asked = [False, *(name == params["class"] for name in label.classes)]
+    wanted = _asked(label, params)
+    asked, label = [False, *(number > 0 for number in wanted)], lifted(label, wanted)
     answered = [
         [bool(place) or not of_class for place, of_class in zip(of, asked, strict=True)]
         for of in _places(label, params)
     ]
     shown = by_image(label.ids, answered, np.bool_)
-    if (lost := hidden(label, asked[1:])) is not None:
+    if (lost := hidden(label, wanted)) is not None:
         shown = shown & ~lost
     return shown if params["class"] in label.known else label.valid & shown
 
@@ -274,6 +277,7 @@ def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
 
     Decoded by `exact`; 0.0 if every pixel agrees.
     """
+    label = lifted(label, _asked(label, params))
     table, places = _table(params), _places(label, params)
     distinct = len(set(table)) == len(table)  # then equal colours are equal instances
     single = distinct and len(places) == 1
@@ -332,6 +336,12 @@ def _pixels(ids: Array, instances: int) -> list[int]:
     xp = namespace(ids)
     counts = xp.bincount(xp.clip(ids, 0, None).reshape(-1), minlength=instances + 1)
     return [int(count) for count in counts[1:].tolist()]
+
+
+def _asked(label: Segments, params: Mapping[str, Any]) -> list[int]:
+    """Of each segment a number of its own if it is of the class, else 0."""
+    of_class = (name == params["class"] for name in label.classes)
+    return [number if asked else 0 for number, asked in enumerate(of_class, 1)]
 
 
 def _places(label: Segments, params: Mapping[str, Any]) -> list[list[int]]:

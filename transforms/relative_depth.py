@@ -30,22 +30,21 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.arrays import Array, look_up, namespace, place, placed
+from vbdata.core.arrays import Array, namespace
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Depth, Entry
 from vbdata.errors import BadSample, choices
 
-from .parts import greys, percentiles
+from .parts import exact, greys, percentiles
 from .parts.agreement import mask_faults, says_phrase
-from .parts.exact import float32_thresholds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,10 +114,9 @@ def measured(label: Depth, params: Mapping[str, Any]) -> dict[str, Any]:
 def render(label: Depth, params: Mapping[str, Any]) -> Array:
     """Draw depth as grey, uint8 RGB [..., H, W, 3]; pixels without a depth blue."""
     xp = namespace(label.metres)
-    cuts = placed(_tables(params)[0], place(label.metres))
-    code = 255 - xp.searchsorted(cuts, _plain(label, params), side="right")
-    code = xp.asarray(_turned(code, params), dtype=xp.uint8)
-    return greys.encode(code, valid(label, params))
+    places = exact.encode(_plain(label, params), _tables(params))
+    grey = xp.asarray(_turned(places, params), dtype=xp.uint8)
+    return greys.encode(grey, valid(label, params))
 
 
 def valid(label: Depth, params: Mapping[str, Any]) -> Array:
@@ -131,11 +129,10 @@ def decode(rgb: Array, params: Mapping[str, Any]) -> Depth:
 
     Sky is inf. Colours more than 104 of 255 from every grey are not valid.
     """
-    code, good = greys.decode(rgb)
+    grey, good = greys.decode(rgb)
     xp = namespace(rgb)
-    depths = placed(_tables(params)[1], place(rgb))
-    number = _turned(xp.asarray(code, dtype=xp.int64), params)
-    return Depth(metres=look_up(depths, number), valid=good)
+    places = _turned(xp.asarray(grey, dtype=xp.int64), params)
+    return Depth(metres=exact.decode(places, _tables(params)), valid=good)
 
 
 def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
@@ -165,68 +162,43 @@ def roundtrip(label: Depth, rgb: Array, params: Mapping[str, Any]) -> float:
     inf if a pixel that has a depth decodes to none, or the other way round, and so of the sky.
     """
     good, xp = valid(label, params), namespace(rgb)
-    code, drawn = greys.decode(rgb)
-    code = _turned(xp.asarray(code, dtype=xp.int64), params)
-    sky = good & (label.metres == math.inf)
-    has_sky = bool(params["measured"]["sky"])
-    if bool((drawn != good).any()) or bool(((good & (code == 0) & has_sky) != sky).any()):
+    grey, drawn = greys.decode(rgb)
+    places = _turned(xp.asarray(grey, dtype=xp.int64), params)
+    sky, last = good & (label.metres == math.inf), places == 255
+    if not params["measured"]["sky"]:
+        last = sky
+    if bool((drawn != good).any()) or bool(((good & last) != sky).any()):
         return math.inf
-    off = abs(_position(_plain(label, params), params) - code)
+    off = exact.error(_plain(label, params), places, _tables(params))
     return float(xp.where(good & ~sky, off, 0.0).max())
 
 
 def _plain(label: Depth, params: Mapping[str, Any]) -> Array:
     """The depths as they are compared, 1 where there is none."""
-    xp = namespace(label.metres)
-    return xp.where(valid(label, params), label.metres, 1.0)
+    return namespace(label.metres).where(valid(label, params), label.metres, 1.0)
 
 
-def _turned(code: Array, params: Mapping[str, Any]) -> Array:
-    """The grey of a code of v, or the code of a grey."""
-    return code if params["near"] == "white" else 255 - code
+def _turned(places: Array, params: Mapping[str, Any]) -> Array:
+    """The greys of places among the ascending depths of the codes, or the places of greys."""
+    return 255 - places if params["near"] == "white" else places
 
 
-def _position(metres: Array, params: Mapping[str, Any]) -> Array:
-    """Where float32[...] depths lie among the codes, unrounded: float64[...]."""
-    xp, found = namespace(metres), params["measured"]
-    first = int(found["sky"])
-    forms: dict[str, Callable[[Any], Any]] = {
-        "inverse": lambda d: 1 / d,
-        "log": lambda d: -xp.log(d),
-        "linear": lambda d: -d,
-    }
-    space = forms[params["space"]]
-    ends = xp.asarray([float(found["far"]), float(found["near"])], dtype=xp.float64)
-    far, near = (float(end) for end in space(ends))
-    share = (space(xp.asarray(metres, dtype=xp.float64)) - far) / (near - far)
-    return first + (255 - first) * xp.clip(share, 0.0, 1.0)
-
-
-def _tables(params: Mapping[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _tables(params: Mapping[str, Any]) -> exact.Steps:
     found = params["measured"]
     return _tables_of(params["space"], found["near"], found["far"], bool(found["sky"]))
 
 
 @functools.lru_cache(maxsize=64)
-def _tables_of(
-    space: str, near: str, far: str, sky: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The ascending depths between codes, float32[255], and the depths of the codes, float32[256].
-
-    At a threshold begins the code of what is farther. Computed to 30 digits, since powers differ by
-    processor.
-    """
-    first = int(sky)
-    steps = 255 - first
+def _tables_of(space: str, near: str, far: str, sky: bool) -> exact.Steps:
+    """The depths of the codes, from near to far, and then of the sky where there is one."""
+    count = 255 - sky
     with localcontext() as context:
         context.prec = 30
         ends = Decimal(near), Decimal(far)
-        cuts = [_depth(space, *ends, (Decimal(2 * k + 1)) / (2 * steps)) for k in range(steps)]
-        depths = [_depth(space, *ends, Decimal(k) / steps) for k in range(steps + 1)]
-    beyond = np.full(first, np.inf, np.float32)
-    table = np.array([float(depth) for depth in depths], np.float32)
-    ascending = float32_thresholds(reversed(cuts))
-    return np.append(ascending, beyond), np.append(beyond, table)
+        cuts = [_depth(space, *ends, 1 - Decimal(2 * k + 1) / (2 * count)) for k in range(count)]
+        depths = [_depth(space, *ends, 1 - Decimal(k) / count) for k in range(count + 1)]
+    beyond = [Decimal("Infinity")] * sky
+    return exact.steps(cuts + beyond, depths + beyond)
 
 
 def _depth(space: str, near: Decimal, far: Decimal, v: Decimal) -> Decimal:

@@ -13,7 +13,7 @@ from tests.helpers.builds import sums_of
 from vbdata import plugins
 from vbdata.core import compiled
 from vbdata.core.arrays import numpy, placed
-from vbdata.core.types import Depth, Normals, Segments, moved
+from vbdata.core.types import Depth, Linear, Matte, Normals, Segments, moved
 from vbdata.engine.build import build
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
@@ -39,6 +39,15 @@ PARAMS: dict[str, list[dict[str, Any]]] = {
     "instance": [{"class": "class 0", "palette": COLOURS[:1], "background": [0, 0, 0]}],
     "generate": [{}],
     "edit": [{}],
+    "relative_depth": [
+        {"space": space, "near": near,
+         "measured": {"near": "0.5", "far": "80.25", "sky": near == "black"}}
+        for space, near in (("inverse", "white"), ("log", "black"))
+    ],
+    "matte": [{}],
+    "foreground": [{}],
+    "albedo": [{"curve": curve} for curve in ("2.2", "srgb")],
+    "shading": [{"curve": "2.2", "measured": {"top": "1.75"}}],
 }  # fmt: skip
 
 
@@ -47,7 +56,7 @@ def label_of(kind: str, seed: int) -> Any:
     rng = np.random.default_rng(seed)
     height, width = (int(n) for n in rng.integers(1, 300, 2))
     valid = rng.random((height, width)) < 0.9
-    if kind == "depth":
+    if kind in ("depth", "relative_depth"):
         bits = rng.integers(0, 2**32, (height, width), dtype=np.uint32).view(np.float32)
         metres = np.where(rng.random((height, width)) < 0.5, bits, rng.uniform(0, 99, bits.shape))
         return Depth(metres=metres.astype(np.float32), valid=valid)
@@ -64,6 +73,10 @@ def label_of(kind: str, seed: int) -> Any:
             ids=ids, classes=NAMES, things=flags,
             crowds=tuple(not f for f in flags), valid=valid,
         )  # fmt: skip
+    if kind == "matte":
+        return Matte(alpha=rng.integers(0, 256, (height, width), np.uint8), valid=valid)
+    if kind in ("albedo", "shading"):
+        return Linear(rgb=rng.random((3, height, width)).astype(np.float32) ** 3 * 2, valid=valid)
     return rng.integers(0, 256, (height, width, 3), np.uint8)
 
 

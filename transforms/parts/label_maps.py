@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,13 +37,32 @@ def least_iou(one: Array, other: Array, count: int) -> float:
     return float((both[union > 0] / union[union > 0]).min(initial=1.0))
 
 
-def hidden(label: Segments, asked: Sequence[bool]) -> Array | None:
-    """bool[..., H, W]: where a segment that is asked for lies under one that is not.
+def lifted(label: Segments, asked: Sequence[int]) -> Segments:
+    """The label with what is asked for on top of what is not, where masks overlap.
 
-    Such a pixel is of what is asked for, but shows in the colour of something else. None where no
-    segments overlap. asked: of each segment.
+    asked: of each segment a number, one for all that are drawn alike, 0 for those that are not
+    asked for. Where the segments under another are of several numbers, nothing says which is on
+    top: see `hidden`.
+    """
+    if label.under is None or not label.covered:
+        return label
+    lifts = [0]
+    for each in label.covered:
+        below = {asked[k]: k + 1 for k in reversed(each) if asked[k]}
+        lifts.append(next(iter(below.values())) if len(below) == 1 else 0)
+    up = look_up(np.array(lifts, np.int32), label.under)
+    on_top = look_up(np.array([False, *(number > 0 for number in asked)]), label.ids)
+    return replace(label, ids=namespace(up).where(on_top | (up == 0), label.ids, up))
+
+
+def hidden(label: Segments, asked: Sequence[int]) -> Array | None:
+    """bool[..., H, W]: where something that is asked for lies under what is not, after `lifted`.
+
+    Such a pixel is of what is asked for, but drawn as background. None where no segments overlap.
+    asked: as for `lifted`.
     """
     if label.under is None or not label.covered:
         return None
     below = np.array([False, *(any(asked[k] for k in each) for each in label.covered)])
-    return look_up(below, label.under) & ~look_up(np.array([False, *asked]), label.ids)
+    on_top = look_up(np.array([False, *(number > 0 for number in asked)]), label.ids)
+    return look_up(below, label.under) & ~on_top

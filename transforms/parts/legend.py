@@ -19,7 +19,7 @@ from vbdata.core.types import Segments
 
 from . import colours
 from .agreement import outside_faults, palette_faults, unsaid_legend
-from .label_maps import hidden, least_iou
+from .label_maps import hidden, least_iou, lifted
 
 MAY_BE_EMPTY = "may_be_empty"
 REJECT = 64  # of 255; a colour farther than this from the whole legend is no answer
@@ -32,6 +32,7 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
     that may be.
     """
     table, places = _table(params), _places(label, params)
+    label = lifted(label, places[1:])
     if any(places):
         used = [table[k] for k in places]
         return colours.paint(label.ids, used, empty=bool(params.get(MAY_BE_EMPTY)))
@@ -40,7 +41,8 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
 
 def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: all but the annotators' void, and what others hide of what is asked for."""
-    lost = hidden(label, [place > 0 for place in _places(label, params)[1:]])
+    places = _places(label, params)[1:]
+    lost = hidden(lifted(label, places), places)
     return label.valid if lost is None else label.valid & ~lost
 
 
@@ -98,6 +100,7 @@ def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
     0.0 if every pixel agrees.
     """
     table, places = _table(params), _places(label, params)
+    label = lifted(label, places[1:])
     distinct = len(set(table)) == len(table)  # then equal colours are equal entries
     if distinct and colours.has_colours(rgb, label.ids, [table[k] for k in places]):
         return 0.0

@@ -16,13 +16,10 @@ import functools
 import math
 from decimal import Decimal, localcontext
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vbdata.core.arrays import Array, look_up, namespace, place, placed
+from vbdata.core.arrays import Array, namespace
 from vbdata.core.types import Linear
 
-from .exact import float32_thresholds
+from . import exact
 
 SRGB = "srgb"
 GAMMA = "2.2"
@@ -43,18 +40,14 @@ def encode(label: Linear, curve: str, top: str) -> Array:
 
     top: what code 255 stands for, a decimal; what is larger is clipped.
     """
-    xp = namespace(label.rgb)
-    values = xp.where(label.valid[..., None, :, :], label.rgb, 0.0)
-    channels = xp.stack([values[..., k, :, :] for k in range(3)], -1)
-    cuts = placed(tables(curve, top)[0], place(label.rgb))
-    codes = xp.searchsorted(cuts, channels, side="right")
-    return xp.asarray(codes, dtype=xp.uint8)
+    codes = exact.encode(_channels(label), tables(curve, top))
+    return namespace(codes).asarray(codes, dtype=namespace(codes).uint8)
 
 
 def decode(rgb: Array, curve: str, top: str) -> Linear:
     """Linear light, float32[..., 3, H, W], from uint8 RGB [..., H, W, 3]; all of it is valid."""
     xp = namespace(rgb)
-    numbers = look_up(placed(tables(curve, top)[1], place(rgb)), xp.asarray(rgb, dtype=xp.int64))
+    numbers = exact.decode(xp.asarray(rgb, dtype=xp.int64), tables(curve, top))
     valid = xp.ones(rgb.shape[:-1], dtype=xp.bool, device=rgb.device)
     return Linear(rgb=xp.moveaxis(numbers, -1, -3), valid=valid)
 
@@ -64,27 +57,27 @@ def error(label: Linear, rgb: Array, curve: str, top: str) -> float:
 
     inf if a pixel that is not valid is not black.
     """
-    xp = namespace(rgb)
     if bool((rgb[~label.valid] != 0).any()):
         return math.inf
-    share = xp.asarray(label.rgb, dtype=xp.float64) / float(top)
-    share = xp.clip(xp.where(label.valid[..., None, :, :], share, 0.0), 0.0, 1.0)
-    if curve == SRGB:
-        bent = xp.where(share <= 0.0031308, share * 12.92, 1.055 * share ** (1 / 2.4) - 0.055)
-    else:
-        bent = share ** (1 / float(curve))
-    return float(abs(255 * xp.moveaxis(bent, -3, -1) - rgb).max())
+    codes = namespace(rgb).asarray(rgb, dtype=namespace(rgb).int64)
+    return float(exact.error(_channels(label), codes, tables(curve, top)).max())
+
+
+def _channels(label: Linear) -> Array:
+    """float32[..., H, W, 3]: linear light, 0 where it is not valid."""
+    xp = namespace(label.rgb)
+    values = xp.where(label.valid[..., None, :, :], label.rgb, 0.0)
+    return xp.stack([values[..., k, :, :] for k in range(3)], -1)
 
 
 @functools.lru_cache(maxsize=64)
-def tables(curve: str, top: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The ascending thresholds between the codes, float32[255], and their numbers, float32[256]."""
+def tables(curve: str, top: str) -> exact.Steps:
+    """The codes of a curve whose code 255 stands for `top`, a decimal."""
     cuts, numbers = _shares(curve)
     with localcontext() as context:
         context.prec = 30
         most = Decimal(top)
-        scaled = np.array([float(share * most) for share in numbers], np.float32)
-        return float32_thresholds(share * most for share in cuts), scaled
+        return exact.steps([share * most for share in cuts], [share * most for share in numbers])
 
 
 @functools.cache
