@@ -96,7 +96,7 @@ def test_recipes_of_own_data_are_valid(tmp_path: Path) -> None:
     for text in recipes:
         (tmp_path / "recipe.yaml").write_text(text)
         assert load_recipe(tmp_path / "recipe.yaml").sources
-    assert len(recipes) == 3
+    assert len(recipes) == 4
 
 
 def test_every_task_stands_in_the_table() -> None:
