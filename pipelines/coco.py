@@ -30,7 +30,7 @@ train2017 have no instance). Annotations of an image that has no record are a fa
   covers is not valid, but for prompts of one class that is marked exhaustively. Those of
   neg_category_ids are known to be absent, and no others. Classes in not_exhaustive_category_ids are
   never asked for one by one. Where a class lies under a mask of another (a shirt on a person),
-  prompts for that class alone have pixels that are not valid, and no background (Segments.under).
+  prompts for that class alone have it on top (Segments.under).
 - iscrowd may be absent or null, which is 0. An `area` that is absent, null or 0 is what the mask
   covers. Ids are any scalar; 7, 7.0 and "7" are one id.
 - left out, named in the entry and counted: an annotation without a mask (a box alone), with one

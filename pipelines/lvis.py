@@ -15,8 +15,9 @@ annotations/:
   classes that they looked for in vain, which prompts may ask for as absent; of all others nothing
   is known. Pixels without a mask are not valid, but for prompts of one class that is marked
   exhaustively or absent. Classes in not_exhaustive_category_ids are one crowd: never counted.
-- Masks overlap on purpose (a shirt on a person, a wheel of a bicycle): the smaller lies on top, and
-  for prompts of the class below these pixels are not valid (Segments.under).
+- Masks overlap on purpose (a shirt on a person, a wheel of a bicycle): the smaller lies on top, but
+  in prompts for the class below that class is drawn whole (Segments.under). Where two of its masks
+  lie under another class, nothing says which is in front, and the pixels are not valid.
 - All classes are things, and there is no iscrowd. Names are written in words: "aerosol_can" is
   "aerosol can", "bow_(weapon)" is "bow (weapon)", since some words mean several classes. Frequency,
   synset, synonyms and definition are not read.
