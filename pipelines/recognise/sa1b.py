@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from vbdata.sources.found import Found
@@ -9,7 +10,7 @@ from vbdata.sources.glimpse import Glimpse
 
 from ..parts.sa1b.frames import FILE
 from .parts import tables
-from .parts.places import OFFICIAL, counted, grown, name, parent
+from .parts.places import OFFICIAL, below, counted, name, parent
 
 RANK = OFFICIAL
 SAYS = b'"predicted_iou"'
@@ -20,24 +21,27 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
     listed = [path for path in glimpse.files if FILE.fullmatch(path)]
     notes = sorted(path for path in listed if path.lower().endswith(".json"))
     if notes and SAYS in glimpse.head(notes[0], 1 << 20):
-        for root in grown({parent(path) for path in notes}):
-            here = [path for path in listed if path.startswith(f"{root}/" if root else "")]
-            count = sum(path in here for path in notes)
-            yield _found(root, f"SA-1B: {counted(count, 'photograph')} with masks", count, here)
-    of_tars = {
-        folder: tars
-        for folder, tars in tables.tars_of(glimpse)
-        if name(tars[0]).startswith("sa_") and {"jpg", "json"} <= _extensions(glimpse, tars[0])
-    }
-    for root in grown(of_tars):
-        tars = [tar for several in of_tars.values() for tar in several]
-        here = [tar for tar in tars if tar.startswith(f"{root}/" if root else "")]
-        count = sum(tables.samples(glimpse, tar).seen for tar in here)
-        about = f"SA-1B: {counted(count, 'photograph')} in {counted(len(here), 'tar')}"
-        yield _found(root, about, count, here)
+        root = _above(notes)
+        about = f"SA-1B: {counted(len(notes), 'photograph')} with masks"
+        yield _found(root, about, len(notes), below(listed, root))
+    tars = [
+        tar
+        for _, several in tables.tars_of(glimpse)
+        if name(several[0]).startswith("sa_") and {"jpg", "json"} <= _kinds(glimpse, several[0])
+        for tar in several
+    ]
+    if tars:
+        count = sum(tables.samples(glimpse, tar).seen for tar in tars)
+        about = f"SA-1B: {counted(count, 'photograph')} in {counted(len(tars), 'tar')}"
+        yield _found(_above(tars), about, count, tars)
 
 
-def _extensions(glimpse: Glimpse, tar: str) -> set[str]:
+def _above(paths: list[str]) -> str:
+    """The deepest folder that has all of some files below it."""
+    return posixpath.commonpath([f"/{parent(path)}" for path in paths]).strip("/")
+
+
+def _kinds(glimpse: Glimpse, tar: str) -> set[str]:
     return set(tables.samples(glimpse, tar).extensions)
 
 
@@ -47,7 +51,7 @@ def _found(root: str, about: str, count: int, files: list[str]) -> Found:
         about=about,
         count=count,
         labels=("segments",),
-        unfit=("semantic", "panoptic"),
+        unfit=("semantic", "panoptic", "boxes"),
         options={},
         files=frozenset(files),
     )

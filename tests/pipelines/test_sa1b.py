@@ -18,6 +18,7 @@ from pipelines import sa1b
 from pipelines.parts.sa1b import frames
 from vbdata.core.types import Segments, Source
 from vbdata.errors import BadSample, SourceError
+from vbdata.guide.draft import draft
 from vbdata.index import joined
 from vbdata.index.index import build_index
 from vbdata.index.joined import index_part
@@ -173,3 +174,9 @@ def test_photographs_of_others_are_no_source(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"0 \*\.tar and no sa_\*\.json"):
         list(sa1b.index(Folder(str(tmp_path))))
     assert frames.FILE.fullmatch("a/sa_7.JPG")
+
+
+def test_it_is_found_as_one_source(folder: Path, tmp_path: Path) -> None:
+    for data in (folder, tarred(folder, tmp_path / "tars")):
+        made = draft(data)
+        assert [(s.dataset, s.tasks) for s in made.sources] == [("sa1b", ("instance",))]
