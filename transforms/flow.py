@@ -103,6 +103,11 @@ def check_query_options(longest: int = LONGEST) -> None:
     check_options(longest)
 
 
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article."""
+    return "optical flow map"
+
+
 def render(label: Flow, params: Mapping[str, Any]) -> Array:
     """Draw flow as uint8 RGB [..., H, W, 3]; pixels without a vector that can be drawn in black."""
     xp, good = namespace(label.uv), valid(label, params)

@@ -50,6 +50,11 @@ def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = (
     return Ask(instruction=prompt("foreground", rng), params={})
 
 
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article."""
+    return "foreground mask in white on black"
+
+
 def render(label: Matte, params: Mapping[str, Any]) -> Array:
     """Draw the foreground white on black, uint8 RGB [..., H, W, 3]; pixels without a label blue."""
     return greys.encode(_hard(label.alpha), label.valid)

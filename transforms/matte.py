@@ -46,6 +46,11 @@ def ask(entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = (
     return Ask(instruction=prompt("matte", rng), params={})
 
 
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article."""
+    return "alpha matte of the foreground"
+
+
 def render(label: Matte, params: Mapping[str, Any]) -> Array:
     """Draw alpha as grey, uint8 RGB [..., H, W, 3]; pixels without one blue."""
     return greys.encode(label.alpha, label.valid)
