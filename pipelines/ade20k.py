@@ -117,8 +117,8 @@ def groups(root: Root, *, release: str = "", split: str = "training") -> Iterato
 
 
 def official(*, release: str = "", split: str = "training", level: str = "objects") -> Official:
-    """The release of a split. Without a release: that of scene parsing."""
-    release = release or "scene_parsing"
+    """The release of a split. Without a release: that of scene parsing, for parts the full set."""
+    release = release or ("scene_parsing" if level == LEVELS[0] else "full")
     _check(release, split, level)
     count = RELEASES[release][SPLITS.index(split)]
     if release == "full":

@@ -141,6 +141,7 @@ def test_the_release(tmp_path: Path) -> None:
     assert (len(set(classes.NAMES)), len(classes.THINGS)) == (150, 100)
     counts = [ade20k.official(split=split).entries for split in ade20k.SPLITS]
     assert (counts, ade20k.official(release="full").entries) == ([20_210, 2_000], 25_574)
+    assert ade20k.official(level="parts").downloads[0].path.startswith("ADE20K_2021_17_01/")
     with pytest.raises(SourceError, match="no images/training or ADEChallengeData2016/images"):
         list(ade20k.index(Folder(str(tmp_path))))
     with pytest.raises(SourceError, match="level: 'parts' is not a choice"):
