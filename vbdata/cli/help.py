@@ -1,6 +1,6 @@
 """Help pages for terminals: usage, text, options in groups, examples that can be copied.
 
-Typer draws boxes, types such as <bool> and wrapped examples; these pages have the words of the
+Typer draws frames, types such as <bool> and wrapped examples; these pages have the words of the
 commands alone. Options and commands are grouped by their `rich_help_panel`.
 """
 
