@@ -1,7 +1,7 @@
 """A miniature Mid-Air: balls before a wall, one flight in two climates, one of another set, a test.
 
 A twentieth of the real size. Depth is the distance along the ray, float16 in the bits of uint16;
-the sky is 5,000 m away, as a dome around the camera is.
+the sky is 1,300 m away, as a dome around the camera is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FLIGHTS = (
     "Kite_training/sunny/trajectory_0003",
     "PLE_training/fall/trajectory_4001",
 )
-DOME = 5000.0  # metres
+DOME = 1300.0  # metres
 
 
 class Shot(NamedTuple):

@@ -20,6 +20,7 @@ from PIL import Image
 
 from pipelines import folders
 from pipelines.demo.caster import rays, shoot
+from pipelines.demo.eden import mat
 from pipelines.demo.folders import npy
 from pipelines.demo.places import room
 from pipelines.demo.scene import lens_of
@@ -92,6 +93,8 @@ def depth_files(frame: Frame) -> dict[str, bytes]:
         "z/tiff/0.tiff": saved(Image.fromarray(z), "TIFF", compression="tiff_lzw"),
         "z/dpt/0.dpt": struct.pack("<fii", 202021.25, WIDTH, HEIGHT) + z.tobytes(),
         "z/hdf5/0.hdf5": hdf5(depth=z, more=z[:3]),
+        "z/mat/0.mat": mat({"Depth": np.stack([z + 1, z], -1), "K": np.eye(3)}, packed=True),
+        "z/plane/0.npy": npy(np.stack([z, z + 1, z + 2, z + 3], -1)),
         "z/large/0.npy": npy(z.repeat(2, 0).repeat(2, 1)),
         "mm/png/0.png": png16(np.rint(exact * 1000)),
         "mm/tiff/0.tif": bytes(cv2.imencode(".tif", np.rint(exact * 1000).astype(np.uint16))[1]),
@@ -116,6 +119,7 @@ def normal_files(frame: Frame, camera: Camera) -> dict[str, bytes]:
         "n/exr/0.exr": exr({"X": x, "Y": y, "Z": z}),
         "n/hdf5/0.hdf5": hdf5(normals=((opengl + 1) / 2)),
         "n/world/0.npy": npy(world),
+        "n/png128/0.png": bytes(cv2.imencode(".png", centred(opengl)[..., ::-1])[1]),
         "n/png8/0.png": bytes(cv2.imencode(".png", coded(opengl, 255, np.uint8)[..., ::-1])[1]),
         "n/png16/0.png": bytes(cv2.imencode(".png", coded(opengl, 65535, np.uint16)[..., ::-1])[1]),
         "pose/0.txt": text_of(np.vstack([np.c_[camera.rotation, [1, 2, 3]], [0, 0, 0, 1]])),
@@ -126,6 +130,10 @@ def normal_files(frame: Frame, camera: Camera) -> dict[str, bytes]:
 
 def coded(vectors: Floats, most: int, dtype: Any) -> NDArray[Any]:
     return np.rint((vectors.astype(np.float64) + 1) / 2 * most).astype(dtype)
+
+
+def centred(vectors: Floats) -> NDArray[np.uint8]:
+    return np.clip(np.rint(128 * (1 + vectors.astype(np.float64))), 0, 255).astype(np.uint8)
 
 
 def text_of(matrix: Floats) -> bytes:
@@ -200,6 +208,8 @@ EXACT = {
     "tiff": {},
     "dpt": {},
     "hdf5": {"dataset": "depth"},
+    "mat": {"dataset": "Depth", "channels": [1]},
+    "plane": {"channels": ["0"]},
     "large": {"resize": True},
 }
 
@@ -265,6 +275,7 @@ FRAMES: dict[str, tuple[dict[str, Any], int]] = {
     "world": ({"frame": "world", "pose": POSE}, 1),
     "world by its inverse": ({"frame": "world", "pose": GL_POSE, "files": "n/world/*.npy"}, 1),
     "png8": ({"frame": "opengl", "coding": "png8"}, 1),
+    "png128": ({"frame": "opengl", "coding": "png128"}, 1),
     "png16": ({"frame": "opengl", "coding": "png16"}, 1),
 }
 
@@ -284,7 +295,7 @@ def test_every_frame_and_coding_of_normals_gives_the_same_target(
     seen = np.isfinite(scene[1].depth)
     assert np.array_equal(label.valid, seen)
     error = np.abs(label.xyz - truth)[:, seen].max()
-    assert error < (0.01 if name == "png8" else 2e-5)
+    assert error < (0.01 if name in ("png8", "png128") else 2e-5)
     plain = drawn(normals_of(tree, files="n/opencv/*.npy", frame="opencv"), "normals")
     apart = np.abs(drawn(label, "normals").astype(int) - plain.astype(int)).max()
     assert apart <= steps
@@ -339,7 +350,7 @@ def test_floats_whose_bits_are_stored_as_integers(tmp_path: Path) -> None:
     found = depth_of(Folder(str(tmp_path)), files="d/*.png", bits=True)
     assert np.array_equal(found.metres, half.astype(np.float32))
     put(tmp_path, "d/0.png", cv2.imencode(".png", four[..., :3])[1].tobytes())
-    with pytest.raises(BadSample, match="wrong dtype: .*expected the bits of floats"):
+    with pytest.raises(BadSample, match=r"wrong dtype: .*expected the bits of floats"):
         depth_of(Folder(str(tmp_path)), files="d/*.png", bits=True)
 
 
@@ -382,6 +393,7 @@ def test_exr_without_its_package_is_said_before_the_build(
         ("0.pfm", b"Pf\n999999 999999\n-1\n", "too large", "pixels"),
         ("0.dpt", b"PIEH" + bytes(4), "truncated", "header"),
         ("0.npz", b"PK\x03\x04", "undecodable", "npz"),
+        ("0.mat", b"MATLAB 5.0 MAT-file" + bytes(99), "truncated", "no header"),
         ("0.tif", b"II*\0" + bytes(4), "undecodable", "0 pages"),
         ("0.txt", b"hello", "undecodable", "expected PNG, TIFF, BMP"),
         ("0.bin", b"", "truncated", "empty"),
