@@ -205,5 +205,8 @@ def test_fit_covers_then_crops_the_centre_and_mixes_no_label_colours() -> None:
     assert np.array_equal(label.target, picture.target[np.ix_(rows, columns)])
     smooth = fit(picture, 24, 24, label=False)
     assert abs(int(smooth.target.mean()) - int(picture.target[:, 20:80].mean())) <= 2
+    back = fit(picture, 24, 24, label=False, drawn_input=True)
+    assert np.array_equal(back.given, label.target), "the input of the other way round is a label"
+    assert np.array_equal(back.target, smooth.target)
     assert fit(picture, 100, 60, label=True) is picture
     assert fit(picture, 200, 200, label=True).target.shape == (200, 200, 3)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vbdata.planning.balance import effect
+from vbdata.planning.balance import Effect, effect
 from vbdata.planning.plan import Plan, classes_of
 from vbdata.planning.sets import sets_of
 
@@ -25,13 +25,19 @@ def effects(plan: Plan) -> Iterator[tuple[dict[str, Any], str]]:
             yield _line(cell.source, cell.task, values), f"{cell.name}: {text}"
         if cell.t:
             found = effect(classes_of(plan.indices[cell.source], cell.rows), cell.t)
-            text = (
-                f"balanced with t = {float(cell.t):g}: {found.rare} of {found.classes} classes are "
-                f"rarer; a record comes {found.largest:.3g} times a pass at most, the rarest class "
-                f"({found.rarest}) in {found.after:.2%} of the draws, not {found.before:.2%}"
-            )
             values = asdict(found) | {"t": float(found.t)}
-            yield _line(cell.source, cell.task, {"balance": values}), f"{cell.name}: {text}"
+            text = f"{cell.name}: balanced with t = {float(cell.t):g}: {_balance(found)}"
+            yield _line(cell.source, cell.task, {"balance": values}), text
+
+
+def _balance(found: Effect) -> str:
+    if not found.classes:
+        return "its records name no classes, so all are drawn alike"
+    return (
+        f"{found.rare} of {found.classes} classes are rarer; a record comes {found.largest:.3g} "
+        f"times a pass at most, the rarest class ({found.rarest}) in {found.after:.2%} of the "
+        f"draws, not {found.before:.2%}"
+    )
 
 
 def _line(source: str, task: str, values: Mapping[str, Any]) -> dict[str, Any]:
