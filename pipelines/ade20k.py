@@ -29,7 +29,7 @@ root or in ADEChallengeData2016/, and of the full set ("full"), in the root or i
 - Of the full set's amodal masks and polygons, attributes and scenes nothing is read. The release of
   2016, whose names stand in a .mat, is not read.
 - Groups: ade20k:NAME, in both releases, which share numbers [inf: the first 20,210].
-- The index reads every map, and for the full set every JSON.
+- The index reads every map, and for the full set every JSON: 0.1 s for an image of 3 megapixels.
 
 Seen: three images of the full set, which its repository has. The benchmark was not.
 

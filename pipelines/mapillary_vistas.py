@@ -20,8 +20,8 @@ have no VERSION folder, and config.json:
   reads the 16-bit maps, in which n counts from 0 [inf: so that 0 is an instance, too] and nothing
   says what is a crowd; where they are missing, `labels`, in which all of a counted class is one
   crowd. Without the option panoptic is read where its JSON is there.
-- The maps are as large as the pictures, 12 megapixels and more: the index of instances takes hours
-  for 18,000, that of panoptic a minute.
+- The maps are as large as the pictures. At 12 megapixels the index of instances takes 0.15 s each,
+  three quarters of an hour for 18,000; that of panoptic 8 s in all.
 - Pictures of testing have no labels. polygons/ are not read.
 - Groups: mapillary_vistas:KEY.
 
