@@ -356,12 +356,15 @@ def _label(
 def _ring(
     core: discs.Core, pixels: NDArray[np.uint8], ids: discs.Ids, kinds: int, s: int
 ) -> NDArray[np.float64] | None:
-    """The middle colour of the pixels around a core that are of no joint; None without any."""
+    """The commonest colour of the pixels around a core that are of no joint; None without any."""
     reach = 2 * s
     y0, x0 = max(0, int(core.y.min()) - reach), max(0, int(core.x.min()) - reach)
     window = np.s_[y0 : int(core.y.max()) + reach + 1, x0 : int(core.x.max()) + reach + 1]
-    beside = pixels[window][ids[window] > kinds]
-    return np.median(beside, 0) if len(beside) else None
+    beside = pixels[window][ids[window] > kinds].astype(np.float64)
+    if not len(beside):
+        return None
+    alike = np.square(beside[:, None] - beside).sum(-1) <= SAME**2
+    return np.asarray(beside[alike[alike.sum(1).argmax()]].mean(0))
 
 
 def _grouped(rings: NDArray[np.float64]) -> list[int]:

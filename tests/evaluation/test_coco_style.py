@@ -52,7 +52,7 @@ def test_ap_of_boxes_is_that_of_pycocotools() -> None:
         true = np.concatenate([low, low + rng.integers(12, 100, low.shape)], 1).astype(float)
         kept = true[rng.random(len(true)) < 0.8]
         made = np.clip(kept + rng.normal(0, 6, kept.shape), 0, 400)
-        made = np.concatenate([made, rng.integers(0, 90, (2, 4)) + [0, 0, 100, 100.0]])
+        made = np.concatenate([made, rng.integers(0, 90, (2, 4)) + np.array([0, 0, 100, 100.0])])
         sure = rng.permutation(len(made)) / 10 + image / 1000
         valid = np.ones(SIZE, bool)
         meter.add(

@@ -18,7 +18,7 @@ KINDS = (("cat", True), ("dog", True), ("sky", False), ("grass", False))
 def segments(rng: np.random.Generator, crowds: bool) -> Segments:
     """Blocks of several classes over one another; stuff once at most."""
     ids, parts = np.zeros((24, 30), np.int32), list[tuple[str, bool, bool]]()
-    for k in range(int(rng.integers(1, 8))):
+    for _ in range(int(rng.integers(1, 8))):
         name, thing = KINDS[int(rng.integers(0, 4))]
         if not thing and any(name == other for other, *_ in parts):
             continue
