@@ -13,7 +13,7 @@ from tests.helpers.builds import sums_of
 from vbdata import plugins
 from vbdata.core import compiled
 from vbdata.core.arrays import numpy, placed
-from vbdata.core.types import Depth, Linear, Matte, Normals, Segments, moved
+from vbdata.core.types import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments, moved
 from vbdata.engine.build import build
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
@@ -44,6 +44,21 @@ PARAMS: dict[str, list[dict[str, Any]]] = {
          "measured": {"near": "0.5", "far": "80.25", "sky": near == "black"}}
         for space, near in (("inverse", "white"), ("log", "black"))
     ],
+    "panoptic": [
+        {"legend": [{"name": n, "rgb": c, "thing": True} for n, c in zip(NAMES, COLOURS,
+                                                                         strict=True)],
+         "background": [0, 0, 0]}
+    ],
+    "boxes": [
+        {"class": "class 0", "targets": None, "style": style, "colour": colour,
+         "palette": [] if colour else COLOURS[:1], "background": [0, 0, 0]}
+        for style in ("outline", "filled") for colour in (None, COLOURS[2])
+    ],
+    "keypoints": [
+        {"legend": [{"name": n, "rgb": c} for n, c in zip(NAMES[:2], COLOURS, strict=False)],
+         "palette": COLOURS[4:6], "background": [0, 0, 0]}
+    ],
+    "flow": [{"longest": longest} for longest in (16, 256)],
     "matte": [{}],
     "foreground": [{}],
     "albedo": [{"curve": curve} for curve in ("2.2", "srgb")],
@@ -72,6 +87,17 @@ def label_of(kind: str, seed: int) -> Any:
         return Segments(
             ids=ids, classes=NAMES, things=flags,
             crowds=tuple(not f for f in flags), valid=valid,
+        )  # fmt: skip
+    if kind == "flow":
+        uv = rng.normal(0, 30, (2, height, width)).astype(np.float32)
+        return Flow(uv=np.where(rng.random(valid.shape) < 0.01, np.nan, uv), valid=valid)
+    if kind == "keypoints":
+        far = np.array([[[0.25, 0], [0, 0]], [[0, 0], [width - 1, height - 1]]], np.float32)
+        visible = np.array([[2, 0], [0, max(width, height) > 40]], np.int8)
+        return Keypoints(
+            points=far, visible=visible, boxes=np.zeros((2, 4), np.float32),
+            areas=np.ones(2, np.float32), crowds=np.zeros(2, np.bool_), names=NAMES[:2],
+            skeleton=(), valid=valid,
         )  # fmt: skip
     if kind == "matte":
         return Matte(alpha=rng.integers(0, 256, (height, width), np.uint8), valid=valid)

@@ -106,6 +106,12 @@ def slots(task: str, rng: Stream) -> dict[str, str]:
             task, "scales", rng.choice([*wording(task).phrases["scales"]]), rng
         ),
         "picture": lambda: rng.choice(PICTURES),
+        "wheel": lambda: phrase(task, "wheels", "phases", rng),
+        "target": lambda: phrase(task, "targets", rng.choice(("given", "unseen")), rng),
+        "longest": lambda: "256 pixels",
+        "mark": lambda: phrase(task, "marks", "discs", rng),
+        "what": lambda: rng.choice((f"all {plural(rng.choice(THINGS))}", '"the left dog"')),
+        "how": lambda: "a box around each, outlined in #ff0000",
         "plural": lambda: plural(rng.choice(THINGS)),
         "pairs": lambda: series(pairs),
         "instruction": lambda: sentence(rng.choice(INSTRUCTIONS)),
