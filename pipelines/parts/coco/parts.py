@@ -19,8 +19,9 @@ from ...formats import json_text, rle
 from .. import records
 from ..class_facts import Seen, by_class
 from . import scalars, tables
+from .classes import Categories
 from .pictures import garbled
-from .tables import Categories, Table
+from .tables import Table
 
 OTHER = 183  # COCO-Stuff's class of everything that is not stuff
 Annotation = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,10 +17,8 @@ from ...formats.byte_texts import Text
 from .. import records
 from ..class_facts import many
 from . import scalars
+from .classes import Categories, Category, in_order
 from .columns import Sorted
-
-if TYPE_CHECKING:
-    from .tables import Categories, Category
 
 SMALLEST = 1e-3  # area in pixels from which msgspec writes numbers as Python does
 ENCODER = msgspec.json.Encoder()
@@ -77,11 +75,6 @@ def labels(kinds: Iterable[Any], categories: Categories) -> list[Label | None]:
     ids = map(scalars.identity, kinds)
     named = [None if id_ is None else categories.get(id_) for id_ in ids]
     return [each and Label(orders[each], each.thing, _json(each.name)) for each in named]
-
-
-def in_order(categories: Categories) -> list[Category]:
-    """The classes of a file by name, each once."""
-    return sorted({*categories.values()})
 
 
 def _json(name: str) -> msgspec.Raw:

@@ -10,22 +10,22 @@ import contextlib
 import gc
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from vbdata.core.texts import seen
 from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_pieces, json_text
 from ...formats.byte_texts import Held, OnDisk, Text
 from ...formats.json_pieces import Items, NotPlain, Piece
 from .. import records
-from . import scalars
+from . import classes, scalars
 from .annotations import Annotations
+from .classes import Categories, in_order
 from .form import wrong_mask
 from .noted import KEPT, Noted
-from .plain import Masks, in_order, labels
+from .plain import Masks, labels
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -36,16 +36,6 @@ HELD = (
 )  # bytes of a file up to which all of it is held in memory; COCO's have 470 MB at most
 MOST_WHOLE = 1 << 31  # bytes of a file that only Python's json reads, in tenfold the memory
 COMMONS = re.compile(r"https?://creativecommons\.org/licenses/([a-z-]+)/([0-9.]+)")
-
-
-class Category(NamedTuple):
-    """A class. thing: whether it can be counted."""
-
-    name: str
-    thing: bool
-
-
-Categories = Mapping[int | str, Category]
 
 
 class Image(TypedDict, total=False):
@@ -122,7 +112,9 @@ def table(
         lists[key] = top.pop(key, None)
         if not isinstance(lists[key], list):
             raise SourceError(f"{path}: {key!r} is {type(lists[key]).__name__}, expected a list")
-    categories = None if thing is None else _categories(lists["categories"], thing, path, spelled)
+    categories = (
+        None if thing is None else classes.categories(lists["categories"], thing, path, spelled)
+    )
     if categories is None:
         text = Held(b"")  # nothing more is read of it, and it may be large
     licenses = _licenses(top.get("licenses"))
@@ -233,32 +225,6 @@ def settled() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _categories(
-    listed: list[Any], thing: bool, path: str, respelled: Callable[[str], str]
-) -> Categories:
-    """The classes by id.
-
-    Names are single lines of characters that can be seen. Raises SourceError for a class without a
-    name or an id of its own, and for two names that differ in upper and lower case alone: in a
-    prompt they are one class, in the targets they would be two.
-    """
-    categories: dict[int | str, Category] = {}
-    spelled: dict[str, str] = {}
-    for entry in listed:
-        entry = entry if isinstance(entry, dict) else {}
-        id_, name = scalars.identity(entry.get("id")), entry.get("name")
-        name = seen(respelled(name)) if records.text(name) else ""
-        if id_ is None or not name or id_ in categories:
-            raise SourceError(f"{path}: category {entry!r:.200}: expected its own id, and a name")
-        if (first := spelled.setdefault(name.casefold(), name)) != name:
-            raise SourceError(
-                f"{path}: categories {first!r} and {name!r} differ in case alone: give one class "
-                "one name, two classes two"
-            )
-        categories[id_] = Category(name, bool(entry.get("isthing", thing)))
-    return categories
 
 
 def _licenses(listed: Any) -> dict[int | str, str]:
