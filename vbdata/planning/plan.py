@@ -128,7 +128,9 @@ class Plan:
         """How many different records are planned of a cell, by its place."""
         cell = self.cells[c]
         if cell.t and not self.recipe.votes:
-            return len(np.unique(self.draws[c][0][: cell.count]))
+            seen = np.zeros(len(self.indices[cell.source]), np.bool_)
+            seen[self.draws[c][0][: cell.count] - self.offsets[c]] = True
+            return int(seen.sum())
         return min(self.sets(c), len(cell.rows))
 
     def sets(self, c: int) -> int:
