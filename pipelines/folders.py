@@ -32,10 +32,11 @@ anything. Nothing is guessed that no file says, so what has no default here is t
 
 - depth: PNG (16 bits), TIFF, NPY, NPZ, EXR, PFM, DPT, HDF5, MAT. kind: z, ray, disparity or
   inverse (parts/folders/depth.py has the formulas); scale: stored units a metre, as in `vbdata
-  encode`, or a pixel of disparity; invalid, sky: stored values; max: metres from above which depth
-  is not valid; sky_from: metres from which on it is sky; camera: in pixels of the map, for ray and
-  disparity; baseline: metres; bits: true if 16 bits, or RGBA, are those of floats. What is not
-  finite, 0 or less is never valid; infinite depth is sky only if `sky: [inf]` or sky_from says so.
+  encode`, or a pixel of disparity, or unknown, for relative depth alone; invalid, sky: stored
+  values; max: metres from above which depth is not valid; sky_from: metres from which on it is sky;
+  camera: in pixels of the map, for ray and disparity; baseline: metres; bits: true if 16 bits, or
+  RGBA, are those of floats. What is not finite, 0 or less is never valid; infinite depth is sky
+  only if `sky: [inf]` or sky_from says so.
 - normals: the same types. frame: opencv, opengl, or three of right, left, up, down, forward,
   backward: where x, y and z point; world with pose: {files, turns: camera-to-world or
   world-to-camera, axes: of the camera}; coding: signed, unsigned, png8, png128 or png16
@@ -95,7 +96,10 @@ if TYPE_CHECKING:
 
 LICENSE = "unknown: set by the option licence"
 HOMEPAGE = "https://docs.ultralytics.com/datasets/semantic"
-LABELS = ("depth", "normals", "segments", "matte", "captions", "expressions", "edited")
+LABELS = (
+    *("depth", "relative_depth", "normals", "segments", "matte"),
+    *("captions", "expressions", "edited"),
+)
 STORED = {
     "depth": "z, ray, disparity or inverse, as the recipe says",
     "unit": "as the recipe says",
@@ -176,8 +180,8 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
         if "image" in about
         else picture_files.read(root, entry, frame)
     )
-    if "depth" in kinds:
-        labels["depth"] = codings.depth_label(root, entry, about["depth"])
+    for kind in {"depth", "relative_depth"}.intersection(kinds):
+        labels[kind] = codings.depth_label(root, entry, about["depth"])
     if "normals" in kinds:
         labels["normals"] = codings.normals_label(root, entry, about["normals"])
     if "segments" in kinds:

@@ -43,7 +43,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Depth, Entry
 from vbdata.errors import BadSample, choices
 
-from .parts import exact, greys, percentiles
+from .parts import greys, percentiles, steps
 from .parts.agreement import mask_faults, says_phrase
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def measured(label: Depth, params: Mapping[str, Any]) -> dict[str, Any]:
 def render(label: Depth, params: Mapping[str, Any]) -> Array:
     """Draw depth as grey, uint8 RGB [..., H, W, 3]; pixels without a depth blue."""
     xp = namespace(label.metres)
-    places = exact.encode(_plain(label, params), _tables(params))
+    places = steps.encode(_plain(label, params), _tables(params))
     grey = xp.asarray(_turned(places, params), dtype=xp.uint8)
     return greys.encode(grey, valid(label, params))
 
@@ -132,7 +132,7 @@ def decode(rgb: Array, params: Mapping[str, Any]) -> Depth:
     grey, good = greys.decode(rgb)
     xp = namespace(rgb)
     places = _turned(xp.asarray(grey, dtype=xp.int64), params)
-    return Depth(metres=exact.decode(places, _tables(params)), valid=good)
+    return Depth(metres=steps.decode(places, _tables(params)), valid=good)
 
 
 def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
@@ -169,7 +169,7 @@ def roundtrip(label: Depth, rgb: Array, params: Mapping[str, Any]) -> float:
         last = sky
     if bool((drawn != good).any()) or bool(((good & last) != sky).any()):
         return math.inf
-    off = exact.error(_plain(label, params), places, _tables(params))
+    off = steps.error(_plain(label, params), places, _tables(params))
     return float(xp.where(good & ~sky, off, 0.0).max())
 
 
@@ -183,13 +183,13 @@ def _turned(places: Array, params: Mapping[str, Any]) -> Array:
     return 255 - places if params["near"] == "white" else places
 
 
-def _tables(params: Mapping[str, Any]) -> exact.Steps:
+def _tables(params: Mapping[str, Any]) -> steps.Steps:
     found = params["measured"]
     return _tables_of(params["space"], found["near"], found["far"], bool(found["sky"]))
 
 
 @functools.lru_cache(maxsize=64)
-def _tables_of(space: str, near: str, far: str, sky: bool) -> exact.Steps:
+def _tables_of(space: str, near: str, far: str, sky: bool) -> steps.Steps:
     """The depths of the codes, from near to far, and then of the sky where there is one."""
     count = 255 - sky
     with localcontext() as context:
@@ -198,7 +198,7 @@ def _tables_of(space: str, near: str, far: str, sky: bool) -> exact.Steps:
         cuts = [_depth(space, *ends, 1 - Decimal(2 * k + 1) / (2 * count)) for k in range(count)]
         depths = [_depth(space, *ends, 1 - Decimal(k) / count) for k in range(count + 1)]
     beyond = [Decimal("Infinity")] * sky
-    return exact.steps(cuts + beyond, depths + beyond)
+    return steps.between(cuts + beyond, depths + beyond)
 
 
 def _depth(space: str, near: Decimal, far: Decimal, v: Decimal) -> Decimal:

@@ -200,11 +200,14 @@ def permuted(params: Mapping[str, Any], rng: Stream, count: int) -> list[Ask]:
     """
     names = [item["name"] for item in params["legend"]]
     palette = [tuple(item["rgb"]) for item in params["legend"]]
+    used, pool = {*palette}, colours.lattice()
     asks = []
     for turn in range(count):
         shift = turn % len(palette)
         if turn and not shift:
-            palette = colours.draw(len(names), rng, colours.lattice())
+            fresh = [rgb for rgb in pool if rgb not in used]
+            palette = colours.draw(len(names), rng, fresh if len(fresh) > len(names) else pool)
+            used |= {*palette}
         legend = list(zip(names, palette[shift:] + palette[:shift], strict=True))
         style = rng.choice([style for style in colours.FORMATS if style != "name"])
         asks.append(_worded(legend, style, rng))

@@ -28,8 +28,8 @@ from vbdata.core import compiled
 from vbdata.core.arrays import Array, look_up, namespace, placed
 
 from .colours import packed_of, rgb_table
-from .exact import float32_thresholds
 from .palettes import PALETTES, Palette
+from .steps import float32_thresholds
 
 BLOCK = 1 << 16  # pixels at a time, so that intermediate values stay in the cache
 CODE_BITS = 11  # of a squared distance and a code in one integer, the distance above

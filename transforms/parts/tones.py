@@ -19,7 +19,7 @@ from decimal import Decimal, localcontext
 from vbdata.core.arrays import Array, namespace
 from vbdata.core.types import Linear
 
-from . import exact
+from . import steps
 
 SRGB = "srgb"
 GAMMA = "2.2"
@@ -40,14 +40,14 @@ def encode(label: Linear, curve: str, top: str) -> Array:
 
     top: what code 255 stands for, a decimal; what is larger is clipped.
     """
-    codes = exact.encode(_channels(label), tables(curve, top))
+    codes = steps.encode(_channels(label), tables(curve, top))
     return namespace(codes).asarray(codes, dtype=namespace(codes).uint8)
 
 
 def decode(rgb: Array, curve: str, top: str) -> Linear:
     """Linear light, float32[..., 3, H, W], from uint8 RGB [..., H, W, 3]; all of it is valid."""
     xp = namespace(rgb)
-    numbers = exact.decode(xp.asarray(rgb, dtype=xp.int64), tables(curve, top))
+    numbers = steps.decode(xp.asarray(rgb, dtype=xp.int64), tables(curve, top))
     valid = xp.ones(rgb.shape[:-1], dtype=xp.bool, device=rgb.device)
     return Linear(rgb=xp.moveaxis(numbers, -1, -3), valid=valid)
 
@@ -60,7 +60,7 @@ def error(label: Linear, rgb: Array, curve: str, top: str) -> float:
     if bool((rgb[~label.valid] != 0).any()):
         return math.inf
     codes = namespace(rgb).asarray(rgb, dtype=namespace(rgb).int64)
-    return float(exact.error(_channels(label), codes, tables(curve, top)).max())
+    return float(steps.error(_channels(label), codes, tables(curve, top)).max())
 
 
 def _channels(label: Linear) -> Array:
@@ -71,13 +71,13 @@ def _channels(label: Linear) -> Array:
 
 
 @functools.lru_cache(maxsize=64)
-def tables(curve: str, top: str) -> exact.Steps:
+def tables(curve: str, top: str) -> steps.Steps:
     """The codes of a curve whose code 255 stands for `top`, a decimal."""
     cuts, numbers = _shares(curve)
     with localcontext() as context:
         context.prec = 30
         most = Decimal(top)
-        return exact.steps([share * most for share in cuts], [share * most for share in numbers])
+        return steps.between([share * most for share in cuts], [share * most for share in numbers])
 
 
 @functools.cache

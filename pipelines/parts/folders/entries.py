@@ -183,7 +183,7 @@ def _add_depth(draft: Draft, about: Context) -> None:
         raise BadSample("missing", f"no camera, which {spec.coding.kind} needs")
     _with_file(draft, about, "depth")
     draft.about["depth"] = coding
-    draft.labels.append("depth")
+    draft.labels.append("depth" if spec.metric else "relative_depth")
 
 
 def _add_normals(draft: Draft, about: Context) -> None:

@@ -30,6 +30,7 @@ from .spec import (
 POSES = ("camera-to-world", "world-to-camera")
 CODINGS = (*segments.CODINGS, *outlines.CODINGS)
 UNIT = "stored units a metre, 1000 for millimetres, 1 for metres"
+UNKNOWN = "unknown"  # the scale of depth that has no unit
 
 
 def specs(layouts: Sequence[Mapping[str, Any]]) -> list[Spec]:
@@ -117,20 +118,24 @@ def _depth(above: Given, camera: CameraSpec | None) -> DepthSpec | None:
     if given.empty():
         return None
     files, own = _files(given, "depth"), _camera(given, "camera")
-    coding = depth_coding(given, known=own is not None or camera is not None)
+    metric = given.raw("scale") != UNKNOWN
+    coding = depth_coding(given, known=own is not None or camera is not None, metric=metric)
     given.close()
-    return DepthSpec(files=files, coding=coding, camera=own)
+    return DepthSpec(files=files, coding=coding, camera=own, metric=metric)
 
 
-def depth_coding(given: Given, *, known: bool) -> depth.Coding:
-    """What the options of depth say of its numbers. known: whether they have a camera."""
+def depth_coding(given: Given, *, known: bool, metric: bool = True) -> depth.Coding:
+    """What the options of depth say of its numbers.
+
+    known: whether they have a camera; metric: whether they have a unit.
+    """
     why = "z along the axis, ray to the camera's centre, disparity in pixels, or inverse (1/z)"
     kind = given.choice("kind", depth.KINDS, f"files do not say it: {why}")
     unit = (
         UNIT if kind in ("z", "ray") else f"stored units a {'pixel' if kind[0] == 'd' else '1/m'}"
     )
     coding = depth.Coding(
-        scale=given.number("scale", f"files do not say their unit: {unit}"),
+        scale=given.number("scale", f"files do not say their unit: {unit}") if metric else 1.0,
         kind=kind,
         invalid=given.numbers("invalid"),
         sky=given.numbers("sky"),

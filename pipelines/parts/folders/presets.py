@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent / "preset_files"
 USUAL = "ultralytics"  # the preset of a recipe that says neither `preset` nor `images`
 # Of the presets' files: they are data that decide bytes, so a change of theirs is one of the code.
 SHA256 = "55bc8e06e978222ae347155931687fdf5137b12c13f3ff10c85d31f5027d1f57"
-NESTED = ("depth", "normals", "segments", "captions", "expressions", "edited")
+NESTED = ("depth", "normals", "segments", "matte", "captions", "expressions", "edited")
 
 
 def known() -> list[str]:

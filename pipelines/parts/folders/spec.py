@@ -42,11 +42,12 @@ class CameraSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthSpec:
-    """Depth. camera: that of the map where it is not the picture's."""
+    """Depth. camera: that of the map where it is not the picture's; metric: in metres."""
 
     files: Files
     coding: depth.Coding
     camera: CameraSpec | None
+    metric: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class Steps(NamedTuple):
     most: int
 
 
-def steps(cuts: Sequence[Decimal], numbers: Sequence[Decimal]) -> Steps:
+def between(cuts: Sequence[Decimal], numbers: Sequence[Decimal]) -> Steps:
     """The tables of exact thresholds and numbers, both ascending; the last of either may be inf."""
     middle = np.array([float(number) for number in numbers])
     edges = np.array([middle[0], *(float(cut) for cut in cuts), middle[-1]])
