@@ -74,6 +74,7 @@ VERSIONS = {  # folder of the maps -> the file of their labels, the panoptic JSO
 PANOPTIC, INSTANCES, PLAIN = "panoptic", "instances", "labels"
 NUMBERED = 512  # codes of a label: 0 what is not told apart, then the 256 numbers
 MOST_LABELS = 256
+VOID = "unlabeled"
 
 
 def index(
@@ -190,6 +191,8 @@ def _panoptic(root: Root, split: str, top: str, path: str) -> Iterator[Entry]:
     file = tables.table(root, path, thing=True, spelled=str.lower)
     if file is None:
         raise SourceError(f"{root.url}: no {path}")
+    named = {id_: kind for id_, kind in (file.categories or {}).items() if kind.name != VOID}
+    file = replace(file, categories=named)  # a segment of the other is left out, as void
     below = (f"{split}/images", f"{top}/{PANOPTIC}")
     images, pngs = (Places(records.sizes(root, each), [each]) for each in below)
     context = Context(

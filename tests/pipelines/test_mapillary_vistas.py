@@ -87,6 +87,21 @@ def test_the_older_layout_and_what_is_missing(
     assert [vistas.official(split=split).entries for split in vistas.SPLITS] == [18_000, 2_000]
 
 
+def test_a_category_of_what_is_unlabeled_is_void(
+    demo_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(demo_of("mapillary_vistas"), tmp_path / "a")
+    root, path = Folder(str(tmp_path / "a")), "training/v2.0/panoptic/panoptic_2020.json"
+    table = json.loads((tmp_path / "a" / path).read_text())
+    table["categories"][0]["name"] = "Unlabeled"
+    (tmp_path / "a" / path).write_text(json.dumps(table))
+    entry = next(vistas.index(root))
+    label, sky = segments(root, entry), next(demo.truth()).shot.ids == 0
+    assert "unlabeled" not in {fact.name for fact in entry.classes}
+    assert len(entry.left_out) == 1
+    assert not np.asarray(label.valid)[sky].any()
+
+
 def test_a_label_that_config_does_not_have(demo_of: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(demo_of("mapillary_vistas"), tmp_path / "a")
     root = Folder(str(tmp_path / "a"))
