@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms import refer, semantic
+from transforms import instance, refer, semantic
 from transforms.parts import colours
 from vbdata.core.rng import Stream
 from vbdata.core.types import ClassFact, Entry, Expression, Segments
@@ -53,6 +56,33 @@ def test_shares_of_absent_and_left_out_classes() -> None:
     assert len(absent) + len(left_out) + sum(names(a) == present for a in asks) == 2000
     never = [semantic.ask(entry(4), Stream(k), absent=0.0, subset=0.0) for k in range(99)]
     assert all(names(a) == present for a in never)
+
+
+LIKE = {"kind 0": ["kind 4", "kind 7"], "kind 1": "kind 2", "kind 9": ["kind 3"]}
+
+
+def test_negatives_are_lookalikes_of_what_is_there_if_known_to_be_absent() -> None:
+    shown = entry(2, (Expression(text="it", targets=(0,)),))
+    lvis = replace(shown, absent=("kind 5", "kind 7", "kind 8"))  # nobody looked for kind 4
+
+    def negatives(of: Entry, share: float = 1.0) -> list[set[str]]:
+        given: dict[str, Any] = {"vocabulary": WORDS, "lookalikes": LIKE}
+        streams = [Stream("like", k) for k in range(60)]
+        asked = [semantic.ask(of, s, absent=share, subset=0.0, **given) for s in streams]
+        found = [set.union(*(names(a) for a in asked)) - set(VOCABULARY[:2])]
+        alone = [instance.ask(of, s, negatives=share, **given).params["class"] for s in streams]
+        words = [refer.ask(of, s, negatives=share, several=0, **given) for s in streams]
+        return [*found, set(alone), {name.removeprefix("the ") for a in words for name in names(a)}]
+
+    assert negatives(shown)[1:] == [{"kind 4", "kind 7", "kind 2"}] * 2
+    hard = [
+        names(semantic.ask(shown, Stream(k), vocabulary=WORDS, absent=1.0, lookalikes=LIKE))
+        for k in range(60)
+    ]
+    assert all(asked - set(VOCABULARY[:2]) <= {"kind 4", "kind 7", "kind 2"} for asked in hard)
+    assert negatives(lvis)[1:] == [{"kind 7"}] * 2
+    assert negatives(lvis)[0] == {"kind 5", "kind 7", "kind 8"}, "then the other absent ones"
+    assert negatives(shown, share=0.0)[1:] == [{"kind 0", "kind 1"}, {"it"}]
 
 
 @settings(deadline=None, max_examples=60)
@@ -102,6 +132,10 @@ def test_permuted_legends_give_every_class_every_colour() -> None:
         seen = {tuple(i["rgb"]) for a in asks for i in a.params["legend"] if i["name"] == name}
         assert seen == {tuple(item["rgb"]) for item in ask.params["legend"]}
     assert all(name in a.instruction for a in asks for name in VOCABULARY[:5])
+    more = semantic.permuted(ask.params, Stream(2), 12)
+    assert [a.params for a in more[:5]] == [a.params for a in asks]
+    said = {(i["name"], tuple(i["rgb"])) for a in more for i in a.params["legend"]}
+    assert len(said) == 60, "other colours once all had each"
 
 
 def test_votes_mend_a_minority_of_wrong_bindings() -> None:
