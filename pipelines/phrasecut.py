@@ -20,8 +20,8 @@ data/VGPhraseCut_v0/:
   use it, and no class is known to be absent. refer_input_*.json, scene graphs and skip.json (what
   annotators could not mark) are not read.
 - miniv is 100 images of the validation that are not in val.
-- Groups: coco:ID for pictures that Visual Genome took from COCO (coco_id, half of them [inf]), so that
-  what COCO holds out is held out here; vg:ID for the others.
+- Groups: coco:ID for pictures that Visual Genome took from COCO (coco_id, half of them [inf]), so
+  that what COCO holds out is held out here; vg:ID for the others.
 - A phrase that is garbled, has no outline, or names an image that image_data_split.json does not
   have in this split, is a fault.
 
