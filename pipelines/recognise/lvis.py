@@ -9,8 +9,8 @@ from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
 from ..lvis import SPLITS
-from ..parts.coco.of_2017 import FOLDERS
-from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, joined, others
+from .parts import of_2017
+from .parts.places import OFFICIAL, ROOT
 
 RANK = OFFICIAL
 NOTES = re.compile(ROOT + r"(?:annotations/)?lvis_v1_(?P<split>train|val)\.json")
@@ -18,20 +18,4 @@ NOTES = re.compile(ROOT + r"(?:annotations/)?lvis_v1_(?P<split>train|val)\.json"
 
 def recognised(glimpse: Glimpse) -> Iterator[Found]:
     """A source for each root, of the split to train on."""
-    for root, matches in by_root(glimpse.paths, NOTES).items():
-        splits = {match["split"] for match in matches}
-        folders = [joined(root, folder) for folder in FOLDERS]
-        pictures = [path for folder in folders for path in below(glimpse.paths, folder)]
-        split = first(SPLITS, splits)
-        yield Found(
-            root=root,
-            about=f"LVIS v1, {split}, and {counted(len(pictures), 'picture')}",
-            count=len(pictures),
-            labels=("segments",),
-            unfit=("panoptic",),
-            options={"split": split},
-            notes=others("split", split, splits),
-            files=frozenset(match[0] for match in matches),
-            shared=frozenset(pictures),
-            lacking="" if pictures else "COCO's pictures of train2017 and val2017",
-        )
+    yield from of_2017.found(glimpse, NOTES, tuple(SPLITS), "LVIS v1, {}".format, {})

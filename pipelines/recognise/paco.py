@@ -9,8 +9,8 @@ from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
 from ..paco import SPLITS
-from ..parts.coco.of_2017 import FOLDERS
-from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, joined, others
+from .parts import of_2017
+from .parts.places import OFFICIAL, ROOT
 
 RANK = OFFICIAL
 NOTES = re.compile(ROOT + r"(?:annotations/)?paco_lvis_v1_(?P<split>train|val|test)\.json")
@@ -18,20 +18,6 @@ NOTES = re.compile(ROOT + r"(?:annotations/)?paco_lvis_v1_(?P<split>train|val|te
 
 def recognised(glimpse: Glimpse) -> Iterator[Found]:
     """A source for each root, of the objects of the split to train on."""
-    for root, matches in by_root(glimpse.paths, NOTES).items():
-        splits = {match["split"] for match in matches}
-        folders = [joined(root, folder) for folder in FOLDERS]
-        pictures = [path for folder in folders for path in below(glimpse.paths, folder)]
-        split = first(SPLITS, splits)
-        yield Found(
-            root=root,
-            about=f"PACO-LVIS, objects of {split}, and {counted(len(pictures), 'picture')}",
-            count=len(pictures),
-            labels=("segments",),
-            unfit=("panoptic",),
-            options={"split": split, "level": "objects"},
-            notes=(*others("split", split, splits), "also there, by level: parts"),
-            files=frozenset(match[0] for match in matches),
-            shared=frozenset(pictures),
-            lacking="" if pictures else "COCO's pictures of train2017 and val2017",
-        )
+    named, options = "PACO-LVIS, objects of {}".format, {"level": "objects"}
+    more = ("also there, by level: parts",)
+    yield from of_2017.found(glimpse, NOTES, tuple(SPLITS), named, options, more)
