@@ -12,13 +12,14 @@ from types import ModuleType
 
 import pytest
 
+from tests.helpers import figures
 from vbdata import plugins
 from vbdata.core.types import Entry, Source
 from vbdata.engine.build import index_sources
 from vbdata.index.index import Index, build_index
 from vbdata.recipe.recipe import Recipe
 from vbdata.sources.open import open_root
-from vbdata.testing import check_reader, served_by
+from vbdata.testing import check_reader, check_task, served_by
 
 DATASETS = plugins.names(plugins.DATASETS)
 TASKS = plugins.names(plugins.TASKS)
@@ -71,7 +72,7 @@ def _as_stated(reader: ModuleType, entries: list[Entry]) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_serves_every_dataset_that_can(
-    name: str, demo_of: Callable[[str], Path], index_of: Callable[[str], Index]
+    name: str, demo_of: Callable[[str], Path], index_of: Callable[[str], Index], tmp_path: Path
 ) -> None:
     needs, served = plugins.task(name).NEEDS, 0
     assert len(inspect.getdoc(plugins.task(name)) or "") > 100
@@ -79,6 +80,10 @@ def test_a_task_serves_every_dataset_that_can(
         if plugins.suffice(plugins.dataset(reader).LABELS, needs):
             root = open_root((str(demo_of(reader)),), mount=plugins.mounts(reader))
             served += served_by(name, index_of(reader), root)
+    if name == "keypoints":  # which no reader offers by default
+        folder = figures.write(tmp_path / "figures")
+        given = {"few": 0}
+        served += check_task(name, "coco", folder, task_options=given, segments="person_keypoints")
     assert served
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ def test_the_miniature_is_the_truth(miniature: Path, shots: dict[str, Truth]) ->
     entries = list(vkitti2.index(root, variations="all", classes="all"))
     assert [e.id for e in entries] == list(shots)
     for entry in entries:
-        shot, sample = shots[entry.id], vkitti2.load(root, entry, vkitti2.LABELS)
+        shot, sample = shots[entry.id], vkitti2.load(root, entry, entry.labels)
         assert entry.group == f"kitti:{vkitti2.DRIVES[entry.id[:7]]}"
         check_depth(sample.labels["depth"], shot)
         check_normals(sample.labels["normals"], shot)
@@ -251,6 +252,69 @@ def check_segments(found: Segments, shot: Truth, entry: Entry) -> None:
     assert set(facts) == set(names.ravel()) - {""}
     for name, areas in expected.items():
         assert facts[name] == fact(name, len(areas), min(areas))
+
+
+def with_flow(folder: Path, stored: NDArray[Any]) -> None:
+    file = folder / AT / "frames/forwardFlow/Camera_0/flow_00000.png"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(png(stored))
+
+
+def flow_tree(folder: Path, stored: NDArray[Any]) -> tuple[Folder, list[Entry]]:
+    """Frames 0 and 1, with flow between them."""
+    root = tree(folder, depth=None, instances=None)
+    frame = folder / AT / "frames" / NAMES["rgb"]
+    with_flow(folder, stored)
+    frame.with_name("rgb_00001.jpg").write_bytes(frame.read_bytes())
+    (folder / AT / "intrinsic.txt").unlink()
+    return root, list(vkitti2.index(root, camera="left"))
+
+
+def test_flow_is_its_formula_and_leads_to_the_next_frame(tmp_path: Path) -> None:
+    stored = np.random.default_rng(0).integers(0, 65536, (HEIGHT, WIDTH, 3)).astype(np.uint16)
+    stored[:2, :, 2] = 0  # the sky
+    root, (first, last) = flow_tree(tmp_path, stored)
+    assert (first.labels, first.references) == (("segments", "flow"), 1)
+    assert (last.labels, last.references) == (("segments",), 0)
+    assert first.files["reference1"].path.endswith("rgb_00001.jpg")
+    sample = vkitti2.load(root, first, ("flow",))
+    found = sample.labels["flow"]
+    for channel, size in ((0, WIDTH), (1, HEIGHT)):
+        wanted = (2.0 * stored[..., channel] / 65535 - 1) * (size - 1)
+        assert np.allclose(found.uv[channel][found.valid], wanted[found.valid], atol=1e-5)
+    assert np.array_equal(found.valid, stored[..., 2] > 0)
+    assert sample.references == (root.read(last.files["image"].path),)
+    assert vkitti2.load(root, first, ("segments",)).references == ()
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        (np.ones((HEIGHT, WIDTH, 3), np.uint8), "wrong dtype: flow is uint8"),
+        (np.zeros((HEIGHT, WIDTH, 3), np.uint16), "all invalid"),
+        (np.ones((HEIGHT + 1, WIDTH, 3), np.uint16), "wrong size"),
+    ],
+)
+def test_damaged_flow_is_refused(tmp_path: Path, stored: NDArray[Any], reason: str) -> None:
+    root, (first, _) = flow_tree(tmp_path, stored)
+    with pytest.raises(BadSample, match=reason):
+        vkitti2.load(root, first, ("flow",))
+
+
+@pytest.mark.slow
+def test_the_flow_of_the_miniature_finds_the_same_points(demo_of: Callable[[str], Path]) -> None:
+    now, after = (shot.frame for shot in islice(demo.truth(seed=0, frames=2), 2))
+    root = Folder(str(demo_of("vkitti2")))
+    entry = next(iter(vkitti2.index(root, scenes="Scene01", variations="15-deg-left")))
+    found = vkitti2.load(root, entry, ("flow",)).labels["flow"]
+    rows, columns = np.indices(found.valid.shape)
+    x, y = np.rint(found.uv + np.stack([columns, rows])).astype(int)
+    there = found.valid & (x >= 0) & (y >= 0) & (x < now.ids.shape[1]) & (y < len(now.ids))
+    x, y = x[there], y[there]
+    assert there.mean() > 0.5
+    assert (now.ids[there] == after.ids[y, x]).mean() > 0.9  # the others are hidden there
+    apart = np.linalg.norm(now.points[there] - after.points[y, x], axis=-1)
+    assert np.median(apart[np.isfinite(apart)]) < 0.1  # metres, of pixels up to 0.5 off
 
 
 @pytest.mark.slow
@@ -657,6 +721,7 @@ def test_the_official_release() -> None:
 
 def test_downloads_are_where_the_reader_looks(tmp_path: Path) -> None:
     root = tree(tmp_path)
+    with_flow(tmp_path, np.ones((HEIGHT, WIDTH, 3), np.uint16))
     assert all(root.exists(download.path) for download in vkitti2.official().downloads)
 
 
