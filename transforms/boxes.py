@@ -191,13 +191,12 @@ def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     shown = []
     for pair, whole in zip(_images(label), known.reshape(-1, *size), strict=True):
         image, boxes = pair[0], _boxes(pair, label, params)
-        hidden = np.array(
-            [False, *(k in asked and k not in boxes for k in range(len(label.classes)))]
-        )
-        hidden[1:] |= [
+        lost = [k in asked and k not in boxes for k in range(len(label.classes))]
+        crowds = [
             crowd and params.get("targets") is None and name == params["class"]
             for name, crowd in zip(label.classes, label.crowds, strict=True)
         ]
+        hidden = np.array([False, *lost]) | np.array([False, *crowds])
         painted = np.zeros(size, np.bool_)
         for box in boxes.values():
             rectangles.paint(painted, box, _thick(size, params), True)
