@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 or 2007: photographs with masks of 20 classes, every object told apart.
+"""PASCAL VOC 2012 or 2007, and SBD: photographs with masks of 20 classes, every object told apart.
 
 Licence: pictures are Flickr's, each under its own terms, which the release does not list; none is
 stated for the annotations. Layout of VOCtrainval_11-May-2012.tar (2007: VOCtrainval_06-Nov-2007.tar
@@ -10,16 +10,23 @@ and VOCtest_06-Nov-2007.tar), in the root, in VOC2012/ or in VOCdevkit/VOC2012/:
     SegmentationClassAug/2008_000002.png   of converters of SBD: the class as grey, no objects
     ImageSets/Segmentation/{train,val,trainval,trainaug}.txt
 
+and of SBD's benchmark.tgz ("Semantic Boundaries"), in the root, in dataset/ or in
+benchmark_RELEASE/dataset/:
+
+    img/2008_000002.jpg, cls/2008_000002.mat, inst/2008_000002.mat, train.txt, val.txt
+
 - 0 is background: known to be none of the 20 classes, so no segment and valid. 255 is the border
   around objects and what was too hard to tell: void, of no segment and not valid, in no target.
 - Pixels of a class that no object claims are a crowd of their class. Without SegmentationObject all
   of them are. An index above 20 that is not 255 is refused: palettes of other sets look alike.
 - A PNG must have kept its palette: one that was opened and saved as colours is refused, since the
   index is what counts (colours are bits of the index spread over red, green and blue).
-- split trainaug is that of most papers: 10,582 images, those of train and of SBD ("Semantic
-  Boundaries") that are not in val. Its list is trainaug.txt or train_aug.txt; where an image has an
-  official map, that is read. SBD's maps have no border. Its own .mat files are not read: mmseg's
-  voc_aug.py and DeepLab's pack make the PNGs.
+- split trainaug is that of most papers: 10,582 images, those of train and of SBD that are not in
+  val. Its list is trainaug.txt or train_aug.txt; where an image has an official map, that is read.
+  mmseg's voc_aug.py and DeepLab's pack make the PNGs.
+- release sbd reads SBD itself: MAT-files, GTcls.Segmentation and GTinst.Segmentation. It has no
+  border, and what was too hard to tell is background [inf]. Its train has images of VOC's val: hold
+  out voc2012-val.
 - Pictures without a mask, boxes (Annotations/*.xml), actions and layouts are not read.
 - Groups: voc:ID. Images 2007_* of VOC 2012 are in VOC 2007 under numbers that nothing maps, so
   holding out `voc2012-val` does not hold out their twins there.
@@ -43,10 +50,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Download, Entry, Official, Sample, Segments
+from vbdata.core.types import Download, Entry, FileRef, Official, Sample, Segments
 from vbdata.errors import BadSample, SourceError
 
-from .formats import palettes
+from .formats import mat5, palettes
 from .parts import coded_segments as coded
 from .parts import own_records, picture_files, records
 
@@ -58,13 +65,15 @@ HOMEPAGE = "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/"
 LABELS = ("segments",)
 FILES = {"segments": ("class", "object")}  # that a kind of label is read from
 HOLDOUTS = {
-    "voc2012-val": {"year": "2012", "split": "val"},
-    "voc2007-test": {"year": "2007", "split": "test"},
+    "voc2012-val": {"release": "voc2012", "split": "val"},
+    "voc2007-test": {"release": "voc2007", "split": "test"},
 }
 
+SBD = "sbd"
 SPLITS = {  # images with masks, by split
-    "2012": {"train": 1_464, "val": 1_449, "trainval": 2_913, "trainaug": 10_582},
-    "2007": {"train": 209, "val": 213, "trainval": 422, "test": 210},
+    "voc2012": {"train": 1_464, "val": 1_449, "trainval": 2_913, "trainaug": 10_582},
+    "voc2007": {"train": 209, "val": 213, "trainval": 422, "test": 210},
+    SBD: {"train": 8_498, "val": 2_857},
 }
 LISTS = {"trainaug": ("trainaug", "train_aug")}  # names of a split's list, if not its own
 NAMES = (
@@ -73,29 +82,24 @@ NAMES = (
     *("train", "tv monitor"),
 )
 BORDER = 255
+SBD_AT = (
+    "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/"
+    "benchmark.tgz"
+)
 KINDS = (coded.Kind("", False), *(coded.Kind(name, True) for name in NAMES))
 ID = re.compile(r"[0-9_]{6,11}")
 
 
-def index(root: Root, *, year: str = "2012", split: str = "train") -> Iterator[Entry]:
+def index(root: Root, *, release: str = "voc2012", split: str = "train") -> Iterator[Entry]:
     """The images of a split by name, with the classes and sizes of their maps.
 
-    year: 2012 or 2007; split: train, val, trainval; of 2012 trainaug, of 2007 test. Raises
-    SourceError if the split's list is missing or names nothing.
+    release: voc2012, voc2007 or sbd; split: train, val, of the first two trainval; of voc2012
+    trainaug, of voc2007 test. Raises SourceError if the split's list is missing or names nothing.
     """
-    top, names = _listed(root, year, split)
-    folders = ("JPEGImages", "SegmentationClass", "SegmentationClassAug", "SegmentationObject")
-    sizes = {folder: records.sizes(root, f"{top}{folder}") for folder in folders}
+    top, names = _listed(root, release, split)
+    sizes = records.sizes(root, top.rstrip("/"))
     for name in names:
-        plain, other = (f"{top}{each}/{name}.png" for each in folders[1:3])
-        aug = plain not in sizes[folders[1]] and other in sizes[folders[2]]
-        files = {
-            "image": records.file_ref(f"{top}JPEGImages/{name}.jpg", sizes["JPEGImages"]),
-            "class": records.file_ref(other if aug else plain, sizes[folders[1 + aug]]),
-        }
-        object_ = f"{top}SegmentationObject/{name}.png"
-        if object_ in sizes["SegmentationObject"] and not aug:
-            files["object"] = records.file_ref(object_, sizes["SegmentationObject"])
+        files = _sbd(top, name, sizes) if release == SBD else _files(top, name, sizes)
         entry = Entry(
             id=name,
             group=f"voc:{name}",
@@ -108,24 +112,28 @@ def index(root: Root, *, year: str = "2012", split: str = "train") -> Iterator[E
         yield _filled(root, entry)
 
 
-def groups(root: Root, *, year: str = "2012", split: str = "train") -> Iterator[str]:
+def groups(root: Root, *, release: str = "voc2012", split: str = "train") -> Iterator[str]:
     """The groups of a split, by its list alone. Raises SourceError."""
-    for name in _listed(root, year, split)[1]:
+    for name in _listed(root, release, split)[1]:
         yield f"voc:{name}"
 
 
-def official(*, year: str = "2012", split: str = "train") -> Official:
+def official(*, release: str = "voc2012", split: str = "train") -> Official:
     """The release of a split: its archive, and how many images with masks it has."""
-    _check(year, split)
+    _check(release, split)
+    if release == SBD:
+        path, *others = (f"{top}cls" for top in reversed(_tops(release)))
+        needed = Download(path=path, archive="benchmark.tgz", url=SBD_AT, also=tuple(others))
+        return Official(entries=SPLITS[release][split], downloads=(needed,))
     archive = {
-        "2012": "VOCtrainval_11-May-2012.tar",
-        "2007": f"VOC{'test' if split == 'test' else 'trainval'}_06-Nov-2007.tar",
-    }[year]
-    url = f"{HOMEPAGE.replace('2012', year)}{archive}"
-    also = tuple(f"{top}JPEGImages" for top in _tops(year)[:-1])
-    path = f"{_tops(year)[-1]}JPEGImages"
+        "voc2012": "VOCtrainval_11-May-2012.tar",
+        "voc2007": f"VOC{'test' if split == 'test' else 'trainval'}_06-Nov-2007.tar",
+    }[release]
+    url = f"{HOMEPAGE.replace('voc2012', release)}{archive}"
+    also = tuple(f"{top}JPEGImages" for top in _tops(release)[:-1])
+    path = f"{_tops(release)[-1]}JPEGImages"
     return Official(
-        entries=SPLITS[year][split],
+        entries=SPLITS[release][split],
         downloads=(Download(path=path, archive=archive, url=url, also=also),),
     )
 
@@ -137,24 +145,52 @@ def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
     return Sample(image=image, labels={"segments": _segments(root, entry)} if kinds else {})
 
 
-def _check(year: str, split: str) -> None:
-    records.one_of("year", year, SPLITS)
-    records.one_of(f"split (of {year})", split, SPLITS[year])
+def _check(release: str, split: str) -> None:
+    records.one_of("release", release, SPLITS)
+    records.one_of(f"split (of {release})", split, SPLITS[release])
 
 
-def _tops(year: str) -> tuple[str, ...]:
-    return "", f"VOC{year}/", f"VOCdevkit/VOC{year}/"
+def _tops(release: str) -> tuple[str, ...]:
+    """The folders that a layout may be in."""
+    if release == SBD:
+        return "", "dataset/", "benchmark_RELEASE/dataset/"
+    name = release.upper()
+    return "", f"{name}/", f"VOCdevkit/{name}/"
 
 
-def _listed(root: Root, year: str, split: str) -> tuple[str, list[str]]:
+def _files(top: str, name: str, sizes: dict[str, int]) -> dict[str, FileRef]:
+    """An image's files in VOC's layout."""
+    plain, aug, object_ = (
+        f"{top}Segmentation{each}/{name}.png" for each in ("Class", "ClassAug", "Object")
+    )
+    of_sbd = plain not in sizes and aug in sizes
+    files = {
+        "image": records.file_ref(f"{top}JPEGImages/{name}.jpg", sizes),
+        "class": records.file_ref(aug if of_sbd else plain, sizes),
+    }
+    more = {"object": records.file_ref(object_, sizes)} if object_ in sizes and not of_sbd else {}
+    return files | more
+
+
+def _sbd(top: str, name: str, sizes: dict[str, int]) -> dict[str, FileRef]:
+    """An image's files in SBD's layout."""
+    return {
+        "image": records.file_ref(f"{top}img/{name}.jpg", sizes),
+        "class": records.file_ref(f"{top}cls/{name}.mat", sizes),
+        "object": records.file_ref(f"{top}inst/{name}.mat", sizes),
+    }
+
+
+def _listed(root: Root, release: str, split: str) -> tuple[str, list[str]]:
     """The folder of the layout, and the names of a split's images, sorted. Raises SourceError."""
-    _check(year, split)
-    files = [f"ImageSets/Segmentation/{name}.txt" for name in LISTS.get(split, (split,))]
-    for top in _tops(year):
+    _check(release, split)
+    above = "" if release == SBD else "ImageSets/Segmentation/"
+    files = [f"{above}{name}.txt" for name in LISTS.get(split, (split,))]
+    for top in _tops(release):
         for file in files:
             if root.exists(f"{top}{file}"):
                 return top, _names(root, f"{top}{file}")
-    raise SourceError(f"{root.url}: no {' or '.join(files)}, nor below {_tops(year)[-1]}")
+    raise SourceError(f"{root.url}: no {' or '.join(files)}, nor below {_tops(release)[-1]}")
 
 
 def _names(root: Root, path: str) -> list[str]:
@@ -205,6 +241,15 @@ def _codes(root: Root, entry: Entry) -> tuple[NDArray[Any], NDArray[np.bool_]]:
 def _map(root: Root, entry: Entry, key: str) -> NDArray[np.uint16]:
     """One of the entry's maps, uint16[H, W] of its size. Raises BadSample."""
     path = entry.files[key].path
-    stored = palettes.indices(records.read(root, entry, key), path)
+    data = records.read(root, entry, key)
+    if path.endswith(".mat"):
+        name = {"class": "GTcls", "object": "GTinst"}[key]
+        found = mat5.fields(data, name, path).get("Segmentation", np.zeros(0))
+        if found.ndim != 2 or found.dtype != np.uint8:
+            what = f"{name}.Segmentation is {found.dtype}{list(found.shape)}"
+            raise BadSample("wrong dtype", f"{what}, expected uint8[H, W]", path)
+        stored: NDArray[Any] = found
+    else:
+        stored = palettes.indices(data, path)
     records.check_size(stored.shape, entry, path)
     return stored.astype(np.uint16)

@@ -7,6 +7,8 @@ In train_aug there is an image with a map of SBD alone.
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -35,8 +37,11 @@ class Marked(NamedTuple):
     untold: str
 
 
-def write(folder: Path, *, seed: int = 0) -> None:
-    """Lay out VOCdevkit/VOC2012/."""
+def write(folder: Path, *, seed: int = 0, sbd: bool = False) -> None:
+    """Lay out VOCdevkit/VOC2012/, or benchmark_RELEASE/dataset/."""
+    if sbd:
+        _write_sbd(folder / "benchmark_RELEASE/dataset", seed)
+        return
     top = folder / "VOCdevkit/VOC2012"
     listed: dict[str, list[str]] = {split: [] for split in SPLITS}
     for each in truth(seed=seed):
@@ -75,6 +80,38 @@ def maps(each: Marked) -> tuple[Map, Map]:
         kinds[mask], kinds[inner] = BORDER, CLASSES[colour]
         objects[mask], objects[inner] = BORDER, 0 if colour == each.untold else number
     return kinds, objects
+
+
+def _write_sbd(top: Path, seed: int) -> None:
+    listed: dict[str, list[str]] = {"train": [], "val": []}
+    for each in truth(seed=seed):
+        listed["val" if each.split == "val" else "train"].append(each.name)
+        kinds, objects = maps(each._replace(split="aug"))
+        balls.put(top / f"img/{each.name}.jpg", each.shot)
+        for folder, name, map_ in (("cls", "GTcls", kinds), ("inst", "GTinst", objects)):
+            path = top / f"{folder}/{each.name}.mat"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(mat(name, map_))
+    for split, names in listed.items():
+        (top / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+
+
+def mat(name: str, map_: Map) -> bytes:
+    """A MAT-file of version 5, packed, with a struct of one field, Segmentation: uint8[H, W]."""
+    field, values = "Segmentation", map_.tobytes(order="F")
+    shape = struct.pack("<2i", *map_.shape)
+    array = _element(6, struct.pack("<2I", 9, 0)) + _element(5, shape) + _element(1, b"")
+    array += _element(2, values)
+    body = _element(6, struct.pack("<2I", 2, 0)) + _element(5, struct.pack("<2i", 1, 1))
+    body += _element(1, name.encode()) + struct.pack("<2HI", 5, 4, len(field) + 1)
+    body += _element(1, field.encode() + b"\0") + _element(14, array)
+    packed = zlib.compress(_element(14, body))
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
+    return head + struct.pack("<2I", 15, len(packed)) + packed
+
+
+def _element(kind: int, data: bytes) -> bytes:
+    return struct.pack("<2I", kind, len(data)) + data + bytes(-len(data) % 8)
 
 
 def _put(path: Path, indices: Map, *, grey: bool = False) -> None:

@@ -13,31 +13,31 @@ from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, others
 
 RANK = OFFICIAL
 LIST = re.compile(
-    ROOT + r"(?P<top>(?:VOCdevkit/)?VOC(?P<year>2007|2012))/ImageSets/Segmentation/"
+    ROOT + r"(?P<top>(?:VOCdevkit/)?(?P<release>VOC2007|VOC2012))/ImageSets/Segmentation/"
     r"(?P<split>\w+)\.txt"
 )
 
 
 def recognised(glimpse: Glimpse) -> Iterator[Found]:
-    """A source for each year of each root, of the split to train on."""
+    """A source for each release of each root, of the split to train on."""
     for root, matches in by_root(glimpse.paths, LIST).items():
-        for year in sorted({match["year"] for match in matches}):
-            of_year = [match for match in matches if match["year"] == year]
-            splits = {match["split"] for match in of_year} & SPLITS[year].keys()
-            split = first(SPLITS[year], splits)
-            own = below(glimpse.paths, of_year[0][0].partition("/ImageSets/")[0])
+        for name in sorted({match["release"] for match in matches}):
+            found, release = [m for m in matches if m["release"] == name], name.lower()
+            splits = {match["split"] for match in found} & SPLITS[release].keys()
+            split = first(SPLITS[release], splits)
+            own = below(glimpse.paths, found[0][0].partition("/ImageSets/")[0])
             masks = sum("/SegmentationClass/" in path for path in own)
             if split:
                 yield Found(
-                    name=f"voc{year}",
+                    name=release,
                     root=root,
-                    about=f"PASCAL VOC {year}: {counted(masks, 'picture')} with masks",
+                    about=f"PASCAL {name}: {counted(masks, 'picture')} with masks",
                     count=masks,
                     labels=("segments",),
                     unfit=()
                     if any("/SegmentationObject/" in path for path in own)
                     else ("instance",),
-                    options={"year": year, "split": split},
+                    options={"release": release, "split": split},
                     notes=others("split", split, splits),
                     files=frozenset(own),
                     lacking="" if masks else "SegmentationClass/",

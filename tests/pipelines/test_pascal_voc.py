@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines import pascal_voc as voc
+from pipelines.demo import marked_balls as balls
 from pipelines.demo import pascal_voc as demo
 from transforms import instance, semantic
 from vbdata.core.rng import Stream
@@ -62,6 +63,40 @@ def test_the_miniature_is_what_pillow_reads(split: str, demo_of: Callable[[str],
             assert not np.asarray(instance.valid(label, one))[kinds == 255].any()
 
 
+def test_sbd_as_its_mat_files_have_it(tmp_path: Path) -> None:
+    demo.write(tmp_path, sbd=True)
+    root = Folder(str(tmp_path))
+    wanted = {each.name: each for each in demo.truth()}
+    assert {
+        split: len([*voc.groups(root, release="sbd", split=split)]) for split in ("train", "val")
+    }
+    for entry in voc.index(root, release="sbd"):
+        each, label = wanted[entry.id], segments(root, entry)
+        for number, (name, crowd) in enumerate(zip(label.classes, label.crowds, strict=True), 1):
+            (colour,) = (c for c, kind in demo.CLASSES.items() if voc.NAMES[kind - 1] == name)
+            assert np.array_equal(np.asarray(label.ids) == number, balls.seen(each.shot)[colour])
+            assert crowd == (colour == each.untold)
+        assert bool(label.valid.all())
+    place = tmp_path / "benchmark_RELEASE/dataset"
+    names = [entry.id for entry in voc.index(root, release="sbd")]
+    whole = (place / f"cls/{names[0]}.mat").read_bytes()
+    broken = {
+        names[0]: (whole[:100], "truncated"),
+        names[1]: (whole[:126] + b"??" + whole[128:], "undecodable: "),
+        names[2]: (whole[:-20], "undecodable: "),
+        names[3]: (demo.mat("GTinst", np.zeros((54, 72), np.uint8)), "garbled annotation: "),
+        names[4]: (demo.mat("GTcls", np.full((54, 72), 21, np.uint8)), "unknown category: "),
+    }
+    for name, (data, _) in broken.items():
+        (place / f"cls/{name}.mat").write_bytes(data)
+    for entry in voc.index(root, release="sbd"):
+        assert entry.fault.startswith(broken[entry.id][1])
+    assert [voc.official(release="sbd", split=s).entries for s in ("train", "val")] == [
+        8_498,
+        2_857,
+    ]
+
+
 def test_maps_that_are_none_of_vocs(demo_of: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(demo_of("pascal_voc"), tmp_path / "a")
     root, folder = Folder(str(tmp_path / "a")), tmp_path / "a" / TOP
@@ -92,6 +127,6 @@ def test_lists_and_the_release(demo_of: Callable[[str], Path], tmp_path: Path) -
         list(voc.groups(root))
     with pytest.raises(SourceError, match=r"no ImageSets/Segmentation/val\.txt, nor below VOCdev"):
         list(voc.index(Folder(str(tmp_path)), split="val"))
-    counts = [voc.official(split=split).entries for split in voc.SPLITS["2012"]]
+    counts = [voc.official(split=split).entries for split in voc.SPLITS["voc2012"]]
     assert counts == [1_464, 1_449, 2_913, 10_582]
-    assert voc.official(year="2007", split="test").downloads[0].archive.startswith("VOCtest")
+    assert voc.official(release="voc2007", split="test").downloads[0].archive.startswith("VOCtest")

@@ -81,6 +81,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         ),
     ),
     "matrixcity": (Variant(), Variant({"part": "test"})),
+    "pascal_voc": (Variant(), Variant({"release": "sbd"}, {"sbd": True})),
     "reasonseg": (Variant(), Variant({"split": "test"})),
     "saco": (Variant(), Variant({"subset": "sa1b"})),
     "tartanair": (Variant(), Variant({"release": "v2"})),
