@@ -110,12 +110,17 @@ def _segments(data: bytes, file: str) -> Iterator[tuple[int, int, int]]:
 
     An end may lie beyond the file's. Raises BadSample("undecodable") where no marker stands.
     """
-    position = 2
-    while (fill := FILL.match(data, position)) and fill.end() < len(data):
-        position = fill.end() + 1
+    position, size = 2, len(data)
+    while position < size and data[position] == 0xFF:
+        position += 1
+        if data[position : position + 1] == b"\xff" and (fill := FILL.match(data, position)):
+            position = fill.end()
+        if position == size:
+            return
+        position += 1
         start, position = position + 2, position + _length(data, position)
         yield data[start - 3], start, position
-    if fill is None and position < len(data):
+    if position < size:
         raise BadSample("undecodable", f"JPEG: no marker at byte {position} of its headers", file)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from vbdata.core import compiled
 
 SIZE = 8 * 4 + 8 + 64  # bytes of a Message in sha256.c
-_Digest = ctypes.c_char * 32
+_Message, _Digest = ctypes.c_char * SIZE, ctypes.c_char * 32
 
 
 @functools.cache
@@ -33,7 +33,7 @@ class Sha256:
         library = compiled.library()
         self._library = library if library and _able(library) else None
         if self._library:
-            self._message = ctypes.create_string_buffer(SIZE)
+            self._message = _Message()
             self._library.vb_sha256_begin(self._message)
         else:
             self._plain = hashlib.sha256()

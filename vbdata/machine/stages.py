@@ -56,15 +56,6 @@ class _Bound:
         self.sums: dict[str, list[int]] = {}
         self.span: stage | None = None
 
-    def count(self, name: str, nanoseconds: int, size: int) -> None:
-        """Add to a stage."""
-        sums = self.sums.get(name)
-        if sums is None:
-            self.sums[name] = [nanoseconds, size]
-        else:
-            sums[0] += nanoseconds
-            sums[1] += size
-
 
 class _Here(threading.local):
     """What the current thread is bound to."""
@@ -106,7 +97,12 @@ class stage:
         outer = bound.span = self._outer
         if outer is not None:
             outer.inner += whole
-        bound.count(self.name, whole - self.inner, self.bytes)
+        sums = bound.sums.get(self.name)
+        if sums is None:
+            bound.sums[self.name] = [whole - self.inner, self.bytes]
+        else:
+            sums[0] += whole - self.inner
+            sums[1] += self.bytes
 
 
 class Clock:
