@@ -15,10 +15,12 @@ import yaml
 
 from vbdata import plugins
 from vbdata.core.members import VALID
+from vbdata.core.reversal import is_reversed
 from vbdata.manifest.columns import COLUMNS
 from vbdata.publish import tables
 from vbdata.publish.facts import (
     glob,
+    inputs,
     lost,
     members,
     references,
@@ -185,9 +187,16 @@ The same recipe over the same data gives the same bytes, with the code and libra
 
 def _layout(manifest: Mapping[str, Any]) -> str:
     """Which members not every sample has, and what sizes its images have."""
-    found, more = targets(manifest), references(manifest)
+    found, more, given = targets(manifest), references(manifest), inputs(manifest)
     counts = {member.extension: member.samples for member in members(manifest)}
     lines = []
+    if any(is_reversed(task) for task in manifest["roundtrip"]):
+        lines.append(
+            "Of the tasks called `-reversed` the input is what the task draws, `input.png`, and the "
+            "target the photograph."
+        )
+    if len(given) > 1:
+        lines.append(f"Each sample has one input: {' or '.join(f'`{name}`' for name in given)}.")
     if len(found) > 1:
         lines.append(f"Each sample has one target: {' or '.join(f'`{name}`' for name in found)}.")
     if counts.get(VALID, 0) < manifest["samples"]:
