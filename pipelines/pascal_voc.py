@@ -244,7 +244,7 @@ def _map(root: Root, entry: Entry, key: str) -> NDArray[np.uint16]:
     data = records.read(root, entry, key)
     if path.endswith(".mat"):
         name = {"class": "GTcls", "object": "GTinst"}[key]
-        found = mat5.fields(data, name, path).get("Segmentation", np.zeros(0))
+        found = mat5.field(data, name, "Segmentation", path)
         if found.ndim != 2 or found.dtype != np.uint8:
             what = f"{name}.Segmentation is {found.dtype}{list(found.shape)}"
             raise BadSample("wrong dtype", f"{what}, expected uint8[H, W]", path)

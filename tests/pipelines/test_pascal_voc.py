@@ -84,7 +84,7 @@ def test_sbd_as_its_mat_files_have_it(tmp_path: Path) -> None:
         names[0]: (whole[:100], "truncated"),
         names[1]: (whole[:126] + b"??" + whole[128:], "undecodable: "),
         names[2]: (whole[:-20], "truncated: "),
-        names[3]: (demo.mat("GTinst", np.zeros((54, 72), np.uint8)), "garbled annotation: "),
+        names[3]: (demo.mat("GTinst", np.zeros((54, 72), np.uint8)), "wrong dtype: "),
         names[4]: (demo.mat("GTcls", np.full((54, 72), 21, np.uint8)), "unknown category: "),
     }
     for name, (data, _) in broken.items():
