@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,7 @@ import pytest
 
 from tests.helpers import train_runs as runs
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("g++") or shutil.which("clang++")),
-        reason="torch.compile needs a C++ compiler",
-    ),
-]
+pytestmark = pytest.mark.slow
 STEPS = 3
 
 
@@ -30,33 +23,34 @@ def config(build: Path, **run: Any) -> Any:
     return runs.tiny(build, steps=STEPS, batch=4, data=data, model=model, run=watch)
 
 
-def losses(out: Path) -> list[float]:
-
-    return [line["loss"] for line in runs.lines(out)]
-
-
-def test_a_compiled_run_is_the_same_run(demo_build: Path, tmp_path: Path) -> None:
+def test_a_run_goes_on_compiled_and_plain_again(
+    demo_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
+    import torch._inductor.config
     from torch._dynamo.utils import counters
 
     from vbdata.train.loop import train
 
-    plain, compiled = tmp_path / "plain", tmp_path / "compiled"
+    # Graphs of torch's own kernels: to compile the forty of these two blocks takes a minute.
+    monkeypatch.setattr(torch._inductor.config, "fallback_by_default", True)
+    plain, mixed = tmp_path / "plain", tmp_path / "mixed"
     train(config(demo_build), plain)
-    counters.clear()
-    train(config(demo_build, compile=True), compiled)
-    assert counters["stats"]["unique_graphs"] >= 2  # a block of the text and one of the picture
-    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
-    one, other = runs.state(plain, STEPS), runs.state(compiled, STEPS)
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        torch.testing.assert_close(other[name], value, atol=1e-4, rtol=1e-3)
-
-    # The plain run's first step, gone on with compiled.
-    shutil.copytree(plain, tmp_path / "resumed")
+    shutil.copytree(plain, mixed)
     for step in (2, 3):
-        shutil.rmtree(tmp_path / "resumed" / "checkpoints" / f"step-{step:08d}")
-    assert train(config(demo_build, compile=True), tmp_path / "resumed")["step"] == STEPS
-    kept = [json.loads(line)["step"] for line in (tmp_path / "resumed/log.jsonl").open()]
-    assert kept == [1, 2, 3]
-    assert losses(tmp_path / "resumed") == pytest.approx(losses(plain), rel=1e-4)
+        shutil.rmtree(mixed / "checkpoints" / f"step-{step:08d}")
+    counters.clear()
+    assert train(config(demo_build, compile=True, stop=2), mixed)["step"] == 2
+    graphs = counters["stats"]["unique_graphs"]
+    assert graphs >= 2  # a block of the text and one of the picture
+    assert train(config(demo_build), mixed)["step"] == STEPS
+    assert counters["stats"]["unique_graphs"] == graphs
+    one, other = runs.lines(plain), runs.lines(mixed)
+    assert [line["step"] for line in other] == [1, 2, 3]
+    losses = [line["loss"] for line in one]
+    assert [line["loss"] for line in other] == pytest.approx(losses, rel=1e-4)
+    for step in (2, STEPS):  # what a compiled step has saved, and what a plain one after it
+        right, found = runs.state(plain, step), runs.state(mixed, step)
+        assert found.keys() == right.keys()
+        for name, value in right.items():
+            torch.testing.assert_close(found[name], value, atol=1e-4, rtol=1e-3)
