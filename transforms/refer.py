@@ -8,12 +8,14 @@ nearest prompted colour (transforms/parts/legend.py).
 A text may say left and right, so images of this task are never to be mirrored.
 
 Options in a recipe: `tasks: {refer: {several: 0.33, negatives: 0.1}}`, and `lookalikes`, as of the
-task semantic: of the classes that are not there, one that looks like one that is. Convention: arXiv
+task semantic: of the classes that are not there, one that looks like one that is. `permuted: 4`
+asks four times in one shard, with the colours passed around. Convention: arXiv
 2604.20329, referring segmentation.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -57,6 +59,7 @@ __all__ = [
     "decode",
     "eligible",
     "legal",
+    "permuted",
     "pictured",
     "render",
     "roundtrip",
@@ -100,7 +103,28 @@ def ask(
     named = tuple(colours.NAMED.values())
     style = rng.choice(colours.FORMATS)
     pool = named if style == "name" else colours.lattice()
-    painted = list(zip(chosen, colours.draw(len(chosen), rng, pool), strict=True))
+    return _worded(chosen, colours.draw(len(chosen), rng, pool), style, rng)
+
+
+def permuted(params: Mapping[str, Any], rng: Stream, count: int) -> list[Ask]:
+    """`count` prompts for the expressions of one, their colours passed on by one each time.
+
+    params: those of its first prompt. Once every expression had each colour, others are drawn.
+    """
+    legend = params["legend"]
+    chosen = [Expression(text=e["name"], targets=tuple(e["targets"])) for e in legend]
+    palette = [tuple(entry["rgb"]) for entry in legend]
+    asks = []
+    for turned in itertools.islice(colours.passed_on(palette, rng), count):
+        style = rng.choice([style for style in colours.FORMATS if style != "name"])
+        asks.append(_worded(chosen, turned, style, rng))
+    return asks
+
+
+def _worded(
+    chosen: Sequence[Expression], palette: Sequence[colours.Rgb], style: str, rng: Stream
+) -> Ask:
+    painted = list(zip(chosen, palette, strict=True))
     text = prompt(
         "refer",
         rng,

@@ -22,6 +22,7 @@ prose or JSON; colours as names, #hex or tuples; unlisted areas are background).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -200,15 +201,9 @@ def permuted(params: Mapping[str, Any], rng: Stream, count: int) -> list[Ask]:
     """
     names = [item["name"] for item in params["legend"]]
     palette = [tuple(item["rgb"]) for item in params["legend"]]
-    used, pool = {*palette}, colours.lattice()
     asks = []
-    for turn in range(count):
-        shift = turn % len(palette)
-        if turn and not shift:
-            fresh = [rgb for rgb in pool if rgb not in used]
-            palette = colours.draw(len(names), rng, fresh if len(fresh) > len(names) else pool)
-            used |= {*palette}
-        legend = list(zip(names, palette[shift:] + palette[:shift], strict=True))
+    for turned in itertools.islice(colours.passed_on(palette, rng), count):
+        legend = list(zip(names, turned, strict=True))
         style = rng.choice([style for style in colours.FORMATS if style != "name"])
         asks.append(_worded(legend, style, rng))
     return asks

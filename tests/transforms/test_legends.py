@@ -136,6 +136,13 @@ def test_permuted_legends_give_every_class_every_colour() -> None:
     assert [a.params for a in more[:5]] == [a.params for a in asks]
     said = {(i["name"], tuple(i["rgb"])) for a in more for i in a.params["legend"]}
     assert len(said) == 60, "other colours once all had each"
+    several = (Expression(text="it", targets=(0,)), Expression(text="that", targets=(1,)))
+    first = refer.ask(entry(2, several), Stream(3), several=1.0, negatives=0.0)
+    asks = refer.permuted(first.params, Stream(4), 4)
+    assert asks[0].params == first.params
+    assert asks[1].params["legend"][0]["rgb"] == first.params["legend"][1]["rgb"]
+    assert not any(refer.unsaid(a.instruction, a.params) for a in asks)
+    assert len({tuple(i["rgb"]) for a in asks for i in a.params["legend"]}) == 4
 
 
 def test_votes_mend_a_minority_of_wrong_bindings() -> None:

@@ -14,7 +14,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ctypes import addressof, c_uint8, c_uint32
 
 import numpy as np
@@ -103,6 +103,20 @@ def many(count: int, rng: Stream) -> list[Rgb]:
     if count > len(fine):
         raise BadSample("out of range", f"{count} instances, colours for {len(fine)}")
     return [fine[k * len(fine) // count] for k in range(count)]
+
+
+def passed_on(palette: Sequence[Rgb], rng: Stream) -> Iterator[list[Rgb]]:
+    """The colours of a legend, without end, passed on by one entry each time.
+
+    Once every entry has had each of them, others are drawn, and passed on.
+    """
+    used, pool, now = {*palette}, lattice(), [*palette]
+    while True:
+        for shift in range(len(now)):
+            yield now[shift:] + now[:shift]
+        fresh = [rgb for rgb in pool if rgb not in used]
+        now = draw(len(now), rng, fresh if len(fresh) > len(now) else pool)
+        used |= {*now}
 
 
 def say(colour: Rgb, style: str) -> str:

@@ -192,7 +192,7 @@ def _layout(manifest: Mapping[str, Any]) -> str:
     lines = []
     if any(is_reversed(task) for task in manifest["roundtrip"]):
         lines.append(
-            "Of the tasks called `-reversed` the input is what the task draws, `input.png`, and the "
+            "Of the tasks called `-reversed` the input is what the task draws, `input.png`, the "
             "target the photograph."
         )
     if len(given) > 1:
