@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import json
 import time
 from pathlib import Path
@@ -48,10 +50,13 @@ def main() -> None:
     given = parser.parse_args()
 
     from vbdata.engine.build import build
+    from vbdata.machine.process import without_pandas
     from vbdata.recipe.recipe import load_recipe
     from vbdata.run.how import How
     from vbdata.storage.folder import Folder
 
+    atexit.register(gc.freeze)  # this and the next line: as the command `vbdata build`
+    without_pandas()
     with TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder) / "bench.yaml"
         inputs = given.inputs.absolute()

@@ -15,6 +15,8 @@ first sample is the same however many there are.
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import json
 import multiprocessing
 import os
@@ -136,9 +138,13 @@ def build(inputs: Path, out: Path) -> None:
     """vbdata, as `vbdata build --local` runs it."""
     from vbdata.engine.build import build as build_
     from vbdata.engine.progress import Progress, Watcher
+    from vbdata.machine.process import without_pandas
     from vbdata.recipe.recipe import parse_recipe
     from vbdata.run.how import How
     from vbdata.storage.folder import Folder
+
+    atexit.register(gc.freeze)  # this and the next line: as the command does
+    without_pandas()
 
     class First(Watcher):
         """Processor time before the first sample."""
