@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.helpers import figures
+from tests.helpers import figures, mattes
 from vbdata import plugins
 from vbdata.core.types import Entry, Source
 from vbdata.engine.build import index_sources
@@ -84,6 +84,9 @@ def test_a_task_serves_every_dataset_that_can(
         folder = figures.write(tmp_path / "figures")
         given = {"few": 0}
         served += check_task(name, "coco", folder, task_options=given, segments="person_keypoints")
+    if name in ("matte", "foreground"):  # which no miniature offers
+        where = mattes.made(tmp_path / "mattes").parent
+        served += check_task(name, "folders", where, images="im/{id}.png", matte="mt/{id}.png")
     assert served
 
 

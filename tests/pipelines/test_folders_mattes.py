@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines import folders
-from pipelines.demo.folders import grey_png, npy
+from pipelines.demo.folders import grey_png
+from tests.helpers.mattes import ALPHA, HEIGHT, WIDTH, made, put
 from vbdata.checks.verify import verify
 from vbdata.engine.build import build
 from vbdata.errors import BadSample, RecipeError, SourceError
@@ -23,25 +24,9 @@ from vbdata.recipe.recipe import load_recipe
 from vbdata.run.how import How
 from vbdata.storage.folder import Folder
 
-HEIGHT, WIDTH = 16, 24
-PICTURE = bytes(cv2.imencode(".png", np.random.default_rng(4).integers(0, 99, (16, 24, 3)))[1])
-ALPHA = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), np.uint8)
-
 
 def png(values: NDArray[Any]) -> bytes:
     return bytes(cv2.imencode(".png", values)[1].tobytes())
-
-
-def put(root: Path, **files: bytes) -> Folder:
-    """im/ID.png beside mattes mt/ID.png, by their ids."""
-    for name, data in files.items():
-        for folder, content in (
-            ("im", PICTURE),
-            ("mt", data),
-        ):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            (root / folder / f"{name}.png").write_bytes(content)
-    return Folder(str(root))
 
 
 def load(root: Folder, name: str, **more: str) -> Any:
@@ -53,7 +38,7 @@ def load(root: Folder, name: str, **more: str) -> Any:
 def test_mattes_are_grey_or_the_alpha_of_a_cut_out(tmp_path: Path) -> None:
     colours = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     opaque = np.dstack([*[ALPHA] * 3, np.full_like(ALPHA, 255)])
-    root = put(
+    put(
         tmp_path,
         grey=grey_png(ALPHA),
         rgb=png(np.dstack([ALPHA] * 3)),
@@ -63,6 +48,7 @@ def test_mattes_are_grey_or_the_alpha_of_a_cut_out(tmp_path: Path) -> None:
         deep=png(ALPHA.astype(np.uint16) * 257),
         small=grey_png(ALPHA[1:]),
     )
+    root = Folder(str(tmp_path))
     for name in ("grey", "rgb", "cut"):
         label = load(root, name)
         assert np.array_equal(label.alpha, ALPHA), name
@@ -81,28 +67,6 @@ def test_mattes_are_grey_or_the_alpha_of_a_cut_out(tmp_path: Path) -> None:
             load(root, name, **more)
     with pytest.raises(SourceError, match=r"matte.channel: 'red' is not a choice.*alpha, grey"):
         load(root, "grey", channel="red")
-
-
-def made(folder: Path) -> Path:
-    """Eight pictures with mattes, and depth in a unit of each picture's own; the last is flat."""
-    rng = np.random.default_rng(2)
-    names = [f"{k:02d}" for k in range(8)]
-    put(folder, **{name: grey_png(np.roll(ALPHA, k)) for k, name in enumerate(names)})
-    for k, name in enumerate(names):
-        depth = rng.uniform(1, 9, (HEIGHT, WIDTH)).astype(np.float32) * 10.0 ** (k - 4)
-        depth[0] = 0  # nothing
-        path = folder / "z" / f"{name}.npy"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(npy(depth if name != "07" else np.ones_like(depth)))
-    (folder / "recipe.yaml").write_text(
-        "{name: own, seed: 1, max_bad: 0.5, samples: 21, shard_size: 7,\n"
-        " tasks: {relative_depth: {space: log}},\n"
-        " image: {max_pixels: 256, multiple_of: 4},\n"
-        " sources: {own: {dataset: folders, root: ., images: 'im/{id}.png', matte: 'mt/{id}.png',\n"
-        "  depth: {files: 'z/{id}.npy', kind: z, scale: unknown}, licence: CC0-1.0,\n"
-        "  tasks: {matte: 1, foreground: 1, relative_depth: 1}}}}"
-    )
-    return folder / "recipe.yaml"
 
 
 def test_what_is_measured_is_kept_reused_and_scored(tmp_path: Path) -> None:

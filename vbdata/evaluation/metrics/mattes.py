@@ -46,7 +46,8 @@ class MatteMeter:
         if not valid.any():
             return
         t = truth.alpha.astype(np.float32) / np.float32(255)
-        a = np.where(valid, answer.alpha, truth.alpha).astype(np.float32) / np.float32(255)
+        painted = np.where(valid, answer.alpha, truth.alpha)
+        a = np.asarray(painted, np.float32) / np.float32(255)
         off = np.abs(a - t)[valid].astype(np.float64)
         rejected = int(np.count_nonzero(~answer.valid & valid)) / off.size
         self.means.add(
