@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from vbdata.storage.root import MAX_FILE
 from vbdata.storage.secrets import redacted
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -151,8 +152,11 @@ def open_regular(path: str) -> BinaryIO:
     return io.BufferedReader(file)
 
 
-def read_regular(path: str, offset: int, size: int) -> bytes:
-    """Some bytes of a regular file, fewer if it ends sooner. Raises one of ABSENT and OSError."""
+def read_regular(path: str, offset: int = 0, size: int | None = None) -> bytes:
+    """Some bytes of a regular file, fewer if it ends sooner, or all that follow.
+
+    Raises one of ABSENT, OSError, and OverflowError for a whole file of more than MAX_FILE bytes.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except OSError as err:
@@ -163,7 +167,10 @@ def read_regular(path: str, offset: int, size: int) -> bytes:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise FileNotFoundError(errno.ENOENT, "not a regular file", path)
-        size = min(size, status.st_size - offset)  # memory is taken for what is asked for
+        if size is None and status.st_size > MAX_FILE:
+            raise OverflowError(str(status.st_size))
+        left = status.st_size - offset
+        size = left if size is None else min(size, left)  # memory is taken for what is asked for
         data = os.pread(file, size, offset) if size > 0 else b""
         while len(data) < size and (more := os.pread(file, size - len(data), offset + len(data))):
             data += more

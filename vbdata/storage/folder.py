@@ -48,14 +48,6 @@ def _connected(url: str) -> tuple[Any, str]:
     return connect(url)
 
 
-def _whole(file: BinaryIO, path: str) -> bytes:
-    """All of a file. Raises BadSample("too large") for one that would fill the memory."""
-    size = os.fstat(file.fileno()).st_size
-    if size > MAX_FILE:
-        raise BadSample("too large", f"{size} bytes (at most {MAX_FILE} at once)", path)
-    return file.read()
-
-
 class Folder(Holder):
     """A folder by path or fsspec URL. Several threads may use it at once.
 
@@ -145,8 +137,7 @@ class Folder(Holder):
         """A whole file. Raises BadSample("missing"), and "too large" above MAX_FILE bytes."""
         try:
             if self.local:
-                with open_regular(self.full_path(path)) as file:
-                    return _whole(file, path)
+                return read_regular(self.full_path(path))
             return _remote().fetch(self.url, self.fs, self.full_path(path))
         except ABSENT as err:
             raise absent(path) from err
