@@ -56,6 +56,7 @@ PARAMS = {
     **{"class": "object", "targets": None, "style": "outline", "colour": [255, 0, 0]},
     **{"palette": [], "background": [0, 0, 0]},
 }
+REVERSED = {"negatives": 0.0}  # nothing could be painted from an empty picture
 ANY = "any"  # of an option: prompts vary
 EXPRESSIONS = 0.5  # share of the prompts for expressions where a record has both
 SOLID = 0.05  # of an outline that a 3x3 erosion keeps

@@ -51,6 +51,7 @@ ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "1 - IoU"
 PARAMS = {"class": "object", "palette": [], "background": [0, 0, 0]}
+REVERSED = {"negatives": 0.0}  # nothing could be painted from an empty picture
 
 MOST_INSTANCES = 40
 TINIEST = 16  # pixels of the source; a class with an instance below this is not asked for

@@ -50,6 +50,7 @@ ARRAYS = ("numpy", "torch")
 BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "1 - IoU"
 PARAMS = {"legend": None, "background": [0, 0, 0]}
+REVERSED = {"negatives": 0.0}  # nothing could be painted from an empty picture
 
 MOST = 4
 

@@ -33,6 +33,8 @@ def effects(plan: Plan) -> Iterator[tuple[dict[str, Any], str]]:
 def _balance(found: Effect) -> str:
     if not found.classes:
         return "its records name no classes, so all are drawn alike"
+    if not found.rare:
+        return f"none of {found.classes} classes is rarer, so all are drawn alike"
     return (
         f"{found.rare} of {found.classes} classes are rarer; a record comes {found.largest:.3g} "
         f"times a pass at most, the rarest class ({found.rarest}) in {found.after:.2%} of the "

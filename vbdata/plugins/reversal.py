@@ -4,8 +4,12 @@ A task may define
 
     pictured(params)    what its targets are, in words that follow an article
 
-which prompts say of the input where a record has no caption. By default it is the task's name and
-"map".
+which prompts say of the input where a record has no caption, by default the task's name and "map";
+and
+
+    REVERSED            options that its `ask` has then, whatever a recipe says: of a task that asks
+                        in vain on purpose, those by which it does not, as no photograph follows
+                        from an empty picture
 """
 
 from __future__ import annotations
@@ -100,12 +104,13 @@ def pictured(module: ModuleType, name: str, params: Mapping[str, Any]) -> str:
 
 def _asking(forward: ModuleType, name: str) -> Callable[..., Ask]:
     """The `ask` of the other way round, with the task's own options. name: of the task."""
+    fixed: Mapping[str, Any] = getattr(forward, "REVERSED", {})
 
     @functools.wraps(forward.ask)
     def ask(
         entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = (), **options: Any
     ) -> Ask:
-        asked = forward.ask(entry, rng, vocabulary=vocabulary, **options)
+        asked = forward.ask(entry, rng, vocabulary=vocabulary, **{**options, **fixed})
         return reversed_ask(asked, entry, rng, pictured(forward, name, asked.params))
 
     return ask
