@@ -59,7 +59,7 @@ def field(data: bytes, name: str, of: str, file: str = "") -> NDArray[Any]:
     content, order, _ = _variable(data, name, file)
     flags, shape, _, *rest = [part for _, part in _elements(content, order, file)] + [b""] * 3
     is_struct = len(flags) >= 4 and struct.unpack_from(f"{order}I", flags)[0] & 0xFF == STRUCT
-    if not is_struct or np.frombuffer(shape[:8], f"{order}i4").tolist() != [1, 1]:
+    if not is_struct or shape != struct.pack(f"{order}2i", 1, 1):
         raise BadSample("wrong dtype", f"MAT: {name} is no struct of one place", file)
     length = struct.unpack_from(f"{order}I", rest[0].ljust(4, b"\0"))[0]
     if not 0 < length <= PEEK:
@@ -115,7 +115,7 @@ def _matrix(content: bytes, order: str, name: str, file: str) -> NDArray[Any]:
     kind, numbers = parts[3]
     if wanted is None or flags & COMPLEX or kind not in STORED:
         raise BadSample("wrong dtype", f"MAT: {name} is no array of real numbers", file)
-    shape = tuple(np.frombuffer(parts[1][1], f"{order}i4").tolist())
+    shape = struct.unpack_from(f"{order}{len(parts[1][1]) // 4}i", parts[1][1])
     stored = np.dtype(f"{order}{STORED[kind]}")
     count = 1
     for side in shape:

@@ -11,6 +11,7 @@ import importlib
 import json
 import shutil
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,11 @@ def test_a_mat_file_as_scipy_packs_it() -> None:
     bomb = struct.pack("<2I", 15, 16) + BY_SCIPY[136:152]
     with pytest.raises(BadSample, match=r"undecodable|truncated"):
         mat5.array(BY_SCIPY[:128] + bomb, "K_L")
+    plain = bytearray(zlib.decompress(BY_SCIPY[136:]))
+    assert plain[24:32] == struct.pack("<2I", 5, 8)
+    plain[28] = 6  # its dimensions are one and a half numbers
+    with pytest.raises(BadSample, match="too large"):
+        mat5.array(BY_SCIPY[:128] + plain)
 
 
 def test_pointodyssey_has_two_codes_for_no_depth(demo_of: Demo) -> None:
