@@ -50,7 +50,7 @@ from .parts import coded_segments as coded
 from .parts import maps as label_maps
 from .parts import own_records, picture_files, records
 from .parts.coco import pictures, tables
-from .parts.coco.entries import Context, entry_of
+from .parts.coco.entries import Context, bare, entry_of
 from .parts.coco.masks import partition
 from .parts.places import Places
 
@@ -211,18 +211,7 @@ def _panoptic(root: Root, split: str, top: str, path: str) -> Iterator[Entry]:
         entry = entry_of(by_name.pop(name), context)
         yield replace(entry, group=f"mapillary_vistas:{name}")
     for place, detail in enumerate(strays):
-        name = f"stray-{place:06d}"
-        fault = f"garbled annotation: {detail}"
-        yield Entry(
-            id=name,
-            group=f"mapillary_vistas:{name}",
-            width=0,
-            height=0,
-            license=LICENSE,
-            files={},
-            labels=(),
-            fault=fault,
-        )
+        yield bare(f"stray-{place:06d}", context, fault=f"garbled annotation: {detail}")
 
 
 def _filled(root: Root, entry: Entry, kinds: Sequence[coded.Kind]) -> Entry:

@@ -82,10 +82,7 @@ NAMES = (
     *("train", "tv monitor"),
 )
 BORDER = 255
-SBD_AT = (
-    "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/"
-    "benchmark.tgz"
-)
+SBD_AT = "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours"
 KINDS = (coded.Kind("", False), *(coded.Kind(name, True) for name in NAMES))
 ID = re.compile(r"[0-9_]{6,11}")
 
@@ -123,7 +120,9 @@ def official(*, release: str = "voc2012", split: str = "train") -> Official:
     _check(release, split)
     if release == SBD:
         path, *others = (f"{top}cls" for top in reversed(_tops(release)))
-        needed = Download(path=path, archive="benchmark.tgz", url=SBD_AT, also=tuple(others))
+        needed = Download(
+            path=path, archive="benchmark.tgz", url=f"{SBD_AT}/benchmark.tgz", also=tuple(others)
+        )
         return Official(entries=SPLITS[release][split], downloads=(needed,))
     archive = {
         "voc2012": "VOCtrainval_11-May-2012.tar",
