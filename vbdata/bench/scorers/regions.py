@@ -6,6 +6,7 @@
     ciou_lisa   sum of intersections / (sum of unions + 1e-10)
     p_0.5 ... p_0.9    share of the expressions with a target whose IoU reaches so much
     n_acc       share of the expressions without a target for which nothing is painted
+    t_acc       share of the expressions with a target for which something is painted
     expressions        how many there are
 
 The constants are those of dvlab-research/LISA (train_ds.py, validate): they matter in the sixth
@@ -39,6 +40,7 @@ class _Counts:
     ious: float = 0.0
     lisa: float = 0.0
     targets: int = 0
+    answered: int = 0
     empty: int = 0
     quiet: int = 0
     reached: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(THRESHOLDS), np.int64))
@@ -59,6 +61,7 @@ class _Counts:
                 for limit, count in zip(THRESHOLDS, self.reached.tolist(), strict=True)
             },
             "n_acc": ratio(self.quiet, self.empty),
+            "t_acc": ratio(self.answered, self.targets),
             "expressions": float(total),
         }
 
@@ -87,7 +90,7 @@ class RegionsScorer:
         one.inter, one.union, one.ious = inter, union, iou
         one.lisa = inter / (union + GIOU) if union else 1.0
         if wanted.any():
-            one.targets = 1
+            one.targets, one.answered = 1, int(painted.any())
             one.reached += [iou >= limit for limit in THRESHOLDS]
         else:
             one.empty, one.quiet = 1, int(not painted.any())
