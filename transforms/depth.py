@@ -95,7 +95,8 @@ def pictured(params: Mapping[str, Any]) -> str:
     """What a target is, in words that follow an article: a depth map in its palette."""
     palette = str(params["palette"])
     if palette == WALK:
-        return "metric depth map in colours from black (near) to white (infinitely far)"
+        way = "red, yellow, green, cyan, blue and magenta"
+        return f"metric depth map coloured from black (near) by way of {way} to white (infinity)"
     return f"metric depth map in the palette {palette}"
 
 
