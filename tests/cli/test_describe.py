@@ -43,6 +43,7 @@ def test_the_table_names_all_and_a_page_has_everything() -> None:
     table = described()
     assert all(f" {name} " in table for name in [*READERS, *TASKS])
     assert "min_area: 400" in table  # filters, which every source may have
+    assert "TASK: {reverse: 0.2, permuted: 4, balance: classes}" in table  # and every task
     text = described("kitti")
     for words in ("CC-BY-NC-SA-3.0", "image_02 (left) or image_03 (right)", "proj_depth", "cvlibs"):
         assert words in text

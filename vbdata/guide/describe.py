@@ -13,6 +13,7 @@ from vbdata import plugins
 from vbdata.errors import RecipeError, choices
 from vbdata.guide import docstrings
 from vbdata.guide.docstrings import Block
+from vbdata.recipe import curriculum
 from vbdata.recipe import filters as filters_module
 
 PACKAGES = (plugins.DATASETS, plugins.TASKS)
@@ -83,6 +84,11 @@ def pages() -> list[Page]:
 def filters() -> str:
     """What every source may have beside the options of its reader, as it is documented."""
     return inspect.getdoc(filters_module) or ""
+
+
+def of_every_task() -> str:
+    """What every task may have beside its own options, as it is documented."""
+    return inspect.getdoc(curriculum) or ""
 
 
 def _page(package: str, name: str, module: ModuleType) -> Page:

@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from vbdata.guide.describe import Option, Page, filters
+from vbdata.guide.describe import Option, Page, filters, of_every_task
 
 NARROW = 100  # columns below which an option's meaning stands under its name
 HEADINGS = {
@@ -34,6 +34,8 @@ def overview(pages: Sequence[Page]) -> Iterator[RenderableType]:
             table.add_row(*map(Text, (page.name, page.title, ", ".join(page.labels), last)))
         yield table
     yield Text(filters())
+    yield Text()
+    yield Text(of_every_task())
     yield Text()
     yield Text("vbdata describe NAME has the options of one, its layout and its rules.")
 
