@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
-from .parts.places import OFFICIAL, ROOT, by_root, counted, first, others
+from .parts.places import NOT_COUNTED, OFFICIAL, ROOT, by_root, counted, first, others
 
 RANK = OFFICIAL
 FILE = re.compile(
@@ -34,7 +34,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             f"{counted(count, 'picture')} of {split}",
             count=count,
             labels=("segments",),
-            unfit=() if full or counts else ("instance",),
+            unfit=() if full or counts else NOT_COUNTED,
             options={"split": split},
             notes=others("split", split, splits),
             files=frozenset(match[0] for match in matches),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
-from .parts.places import OFFICIAL, ROOT, by_root, counted, first, others
+from .parts.places import NOT_COUNTED, OFFICIAL, ROOT, by_root, counted, first, others
 
 RANK = OFFICIAL
 NAME = r"[^/]+/[^/]+_\d{6}_\d{6}_"
@@ -40,7 +40,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             about=f"Cityscapes: {counted(count, 'labelled frame')} of {split} ({TRUTHS[top]})",
             count=count,
             labels=("segments",),
-            unfit=() if instances else ("instance",),
+            unfit=() if instances else NOT_COUNTED,
             options={"split": split, "truth": TRUTHS[top]},
             notes=others("split", split, splits - {"test"}),
             files=frozenset(match[0] for match in matches),

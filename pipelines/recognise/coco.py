@@ -13,6 +13,7 @@ from .parts import coco_json
 from .parts.coco_json import File
 from .parts.places import (
     NAMED,
+    NOT_COUNTED,
     ROOT,
     SPLITS,
     below,
@@ -79,7 +80,7 @@ def _official(glimpse: Glimpse, root: str, splits: dict[str, dict[str, File]]) -
         about=f"COCO's layout: {what} of {split}, {counted(count, 'picture')}",
         count=count,
         labels=labels,
-        unfit=("instance",) if masks and not _countable(masks[0], kinds[masks[0]]) else (),
+        unfit=NOT_COUNTED if masks and not _countable(masks[0], kinds[masks[0]]) else (),
         options=options,
         notes=notes,
         files=frozenset([*listed, *pictures, *(p for p in every if _is_of(p, root, splits))]),
@@ -121,7 +122,7 @@ def _own(glimpse: Glimpse, root: str, files: Sequence[File]) -> Iterator[Found]:
             f" in {path}, {counted(count, 'picture')}",
             count=count,
             labels=("captions",) if file.captions else ("segments",),
-            unfit=() if file.panoptic or file.objects else ("instance",),
+            unfit=() if file.panoptic or file.objects else (*NOT_COUNTED, "panoptic"),
             options=options,
             notes=notes,
             files=frozenset([file.path, *unused, *pictures]),

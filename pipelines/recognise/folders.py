@@ -9,7 +9,7 @@ from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
 from .parts import contents, layouts, roles
-from .parts.places import FOLDERS, counted, listed, name
+from .parts.places import FOLDERS, NOT_COUNTED, counted, listed, name
 from .parts.roles import IMAGES, Key, Shape
 
 RANK = FOLDERS
@@ -107,7 +107,7 @@ def _found(glimpse: Glimpse, pictures: Shape, beside: Sequence[Shape]) -> Found 
         about=f"{counted(len(pictures.files), 'picture')} with {listed(labels) or 'boxes'}",
         count=len(pictures.files),
         labels=labels,
-        unfit=() if coding in TOLD_APART else ("instance",),
+        unfit=() if coding in TOLD_APART else NOT_COUNTED,
         options=options,
         notes=tuple(notes),
         lacking="masks: its labels are boxes alone" if boxes else "",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
-from .parts.places import OFFICIAL, ROOT, by_root, counted
+from .parts.places import NOT_COUNTED, OFFICIAL, ROOT, by_root, counted
 
 RANK = OFFICIAL
 IMAGE = re.compile(
@@ -28,7 +28,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
                 about=f"KITTI semantics: {counted(count, 'label map')}",
                 count=count,
                 labels=("segments",),
-                unfit=() if "instance" in kinds else ("instance",),
+                unfit=() if "instance" in kinds else NOT_COUNTED,
                 options={},
                 files=frozenset(match[0] for match in matches),
             )

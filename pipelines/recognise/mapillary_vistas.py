@@ -9,7 +9,7 @@ from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
 from ..mapillary_vistas import SPLITS, VERSIONS
-from .parts.places import OFFICIAL, ROOT, by_root, counted, first, joined, others
+from .parts.places import NOT_COUNTED, OFFICIAL, ROOT, by_root, counted, first, joined, others
 
 RANK = OFFICIAL
 FILE = re.compile(
@@ -35,7 +35,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             about=f"Mapillary Vistas: {counted(count, 'picture')} of {split}",
             count=count,
             labels=("segments",),
-            unfit=() if kinds & {"instances", "panoptic"} else ("instance",),
+            unfit=() if kinds & {"instances", "panoptic"} else NOT_COUNTED,
             options={"split": split},
             notes=others("split", split, splits),
             files=frozenset(match[0] for match in matches),

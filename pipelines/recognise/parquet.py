@@ -15,7 +15,18 @@ from ..parts import presets
 from ..parts.captioned.records import CAPTIONS, guessed
 from ..parts.parquet.presets import FOLDER, known
 from .parts import contents
-from .parts.places import NAMED, below, counted, first, grown, name, others, parent, split_of
+from .parts.places import (
+    NAMED,
+    NOT_COUNTED,
+    below,
+    counted,
+    first,
+    grown,
+    name,
+    others,
+    parent,
+    split_of,
+)
 
 RANK = NAMED
 TYPE = ".parquet"
@@ -76,7 +87,7 @@ def _found(glimpse: Glimpse, root: str, files: list[str], columns: Columns) -> F
         about=about,
         count=count,
         labels=labels,
-        unfit=("instance",),
+        unfit=NOT_COUNTED,
         options=options,
         notes=notes,
         files=frozenset(files),

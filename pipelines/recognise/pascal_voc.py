@@ -9,7 +9,7 @@ from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
 from ..pascal_voc import SPLITS
-from .parts.places import OFFICIAL, ROOT, below, by_root, counted, first, others
+from .parts.places import NOT_COUNTED, OFFICIAL, ROOT, below, by_root, counted, first, others
 
 RANK = OFFICIAL
 LIST = re.compile(
@@ -36,7 +36,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
                     labels=("segments",),
                     unfit=()
                     if any("/SegmentationObject/" in path for path in own)
-                    else ("instance",),
+                    else NOT_COUNTED,
                     options={"release": release, "split": split},
                     notes=others("split", split, splits),
                     files=frozenset(own),

@@ -43,7 +43,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
             about=f"SA-Co/Gold: {counted(count, 'pair')} of {subset}, with pictures",
             count=count,
             labels=("segments", "expressions"),
-            unfit=("semantic",),
+            unfit=("panoptic", "semantic"),
             options={"subset": subset},
             files=frozenset(match[0] for match in here),
             shared=frozenset(own),

@@ -9,7 +9,7 @@ from vbdata.sources.found import Found
 from vbdata.sources.glimpse import Glimpse
 
 from ..vkitti2 import DRIVES, TURNED, WEATHER
-from .parts.places import OFFICIAL, ROOT, by_root, counted, others
+from .parts.places import NOT_COUNTED, OFFICIAL, ROOT, by_root, counted, others
 
 RANK = OFFICIAL
 FILE = re.compile(
@@ -46,7 +46,7 @@ def recognised(glimpse: Glimpse) -> Iterator[Found]:
                 **({} if wanted == list(WEATHER) else {"variations": wanted}),
                 **({} if listed else {"classes": "all"}),
             },
-            unfit=() if listed else ("instance",),
+            unfit=() if listed else NOT_COUNTED,
             notes=(*others("variations", "", there - set(wanted)), *(ALL,) * listed),
             files=frozenset(match[0] for match in matches),
         )

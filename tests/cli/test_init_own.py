@@ -40,7 +40,8 @@ def test_what_no_file_says_is_to_be_filled_in(tmp_path: Path) -> None:
     recipe = written(tmp_path / "f")
     with pytest.raises(RecipeError, match=r"depth\.kind: is to be set"):
         load_recipe(recipe)
-    assert eligible(filled(recipe)) == {"folders/depth": 4, "folders/normals": 4}
+    tasks = ("depth", "normals", "relative_depth")
+    assert eligible(filled(recipe)) == {f"folders/{task}": 4 for task in tasks}
 
 
 @pytest.mark.parametrize(
@@ -158,4 +159,5 @@ def test_parquet_by_its_columns(tmp_path: Path) -> None:
     assert sources["texts"].found.options == {"image": "jpg", "captions": "caption"}
     assert sources["depth"].blanks == ("depth.scale", "depth.kind")
     cells = eligible(filled(written(tmp_path)))
-    assert cells == {"depth/depth": 2, "omni/edit": 2, "texts/generate": 2}
+    named = ("depth/depth", "depth/relative_depth", "omni/edit", "texts/generate")
+    assert cells == dict.fromkeys(named, 2)

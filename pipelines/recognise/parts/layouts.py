@@ -13,7 +13,7 @@ from vbdata.sources.glimpse import Glimpse
 from ...parts.folders import presets
 from ...parts.folders.patterns import compiled
 from .contents import OUTLINE
-from .places import ROOT, below, by_root, counted, is_picture, joined, listed
+from .places import NOT_COUNTED, ROOT, below, by_root, counted, is_picture, joined, listed
 
 # What must be there besides, where other data could have the same names of folders and files.
 EVIDENCE = {
@@ -74,7 +74,7 @@ def _found(
         about=f"the layout of {preset}: {counted(count, 'picture')} with {listed(list(kinds))}",
         count=count,
         labels=tuple(kinds),
-        unfit=("instance",) if flat else (),
+        unfit=NOT_COUNTED if flat else (),
         options=options,
         notes=(f"also there, by split: {', '.join(more)}",) if more else (),
         files=frozenset(

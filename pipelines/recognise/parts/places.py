@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 OFFICIAL, NAMED, PAIRS, FOLDERS = range(4)  # who looks first
+NOT_COUNTED = ("boxes", "instance")  # tasks that need things to be told apart
 ROOT = r"(?P<root>(?:.*?/)??)"  # at the beginning of a pattern: the folders above a layout
 
 
