@@ -166,7 +166,7 @@ def test_the_engine_names_no_dataset_and_no_task() -> None:
     listed = plugins.names("pipelines") + plugins.names("transforms")
     # words that are also nouns of the engine or plain English
     common = {*KINDS, "generate", "instance", "edit", "refer", "folders", "parquet", "spring"}
-    common |= {"foreground", "panoptic"}
+    common |= {"foreground", "panoptic", "boxes"}
     word = re.compile(rf"\b({'|'.join(set(listed) - common)})\b", re.IGNORECASE)
     for path in files("vbdata"):
         assert not any(within(name, PLUG_INS) for name in imports(path)), shown(path)

@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import figures
 from vbdata import plugins
 
+MORE = """
+  pieces: {dataset: coco, root: DATA/coco, segments: panoptic, tasks: {panoptic: 0.1, boxes: 0.1}}
+  street: {dataset: vkitti2, root: DATA/vkitti2, tasks: {flow: 0.1}}
+  figures: {dataset: coco, root: FIGURES, segments: person_keypoints, tasks: {keypoints: 0.1}}
+"""  # tasks that are not in the demo's mixture
 CODE = """
 import sys
 from vbdata.cli.app import app
@@ -30,13 +36,14 @@ for command in (
 @pytest.mark.slow
 def test_no_command_on_the_cpu_imports_torch(demo_data: Path, tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "manifests" / "demo.yaml").read_text()
+    there = text.replace("../demo/data", str(demo_data)).replace("samples: 96", "samples: 30")
+    more = MORE.replace("DATA", str(demo_data))
+    text = there + more.replace("FIGURES", str(figures.write(tmp_path / "figures")))
     assert set(plugins.names(plugins.TASKS)) == {
         name for name in plugins.names(plugins.TASKS) if f"{name}:" in text
     }
     recipe = tmp_path / "demo.yaml"
-    recipe.write_text(
-        text.replace("../demo/data", str(demo_data)).replace("samples: 96", "samples: 24")
-    )
+    recipe.write_text(text)
     call = [sys.executable, "-c", CODE, str(recipe), str(tmp_path / "out")]
     done = subprocess.run(call, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Boxes of one class or expression, one prompt each: COCO's average precision on boxes, and F1.
+"""Boxes of one class or expression, one prompt each: average precision (AP) and F1.
 
     ap, ap_50, ap_75    average precision as pycocotools has it for boxes; see metrics/ap.py
     f1                  2 TP / (2 TP + FP + FN) at IoU >= 0.5 over all boxes, by the assignment with

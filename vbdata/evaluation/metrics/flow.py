@@ -6,7 +6,7 @@
                      true vector's length
     above_1, above_3, above_5    percent of the pixels off by more
 
-As the KITTI 2015 flow benchmark has it (Menze and Geiger, CVPR 2015; devkit, flow_error): valid
+As Menze and Geiger, "Object Scene Flow", CVPR 2015, and their devkit (flow_error) have it: valid
 pixels of the truth are pooled. Pixels are those of the build's output, not of the source. A colour
 that the decoder rejects still has a vector and counts as that; `rejected` is the share of those.
 """

@@ -1,9 +1,9 @@
-"""Joints of persons: COCO's average precision by object keypoint similarity (OKS).
+"""Joints of persons: average precision by object keypoint similarity (OKS).
 
     OKS = mean over the labelled joints of the truth of exp(-d^2 / (2 s^2 (2 sigma)^2))
 
 d: pixels between true and answered joint, infinite for one that is not answered; s^2: area of the
-true person; sigma: of the joint, COCO's by its name, OTHER for joints that COCO does not have.
+true person; sigma: of the joint by its name, pycocotools' own; OTHER for other joints.
 
     ap, ap_50, ap_75    at OKS 0.5, 0.55 ... 0.95; at 0.5; at 0.75
     ap_m, ap_l          of persons of 32^2 to 96^2 pixels, and of larger ones
@@ -30,7 +30,7 @@ from vbdata.evaluation.metrics.ap import RECALLS, THRESHOLDS
 from vbdata.evaluation.metrics.matching import Matrix
 from vbdata.evaluation.metrics.meter import Value, mean, ratio
 
-SIGMAS = {  # of COCO's joints, without "left_" and "right_" (cocoapi, Params.setKpParams)
+SIGMAS = {  # of joints, without "left_" and "right_" (cocoapi, Params.setKpParams)
     **{"nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072},
     **{"wrist": 0.062, "hip": 0.107, "knee": 0.087, "ankle": 0.089},
 }
