@@ -8,13 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import figures
+from tests.helpers import figures, mattes
 from vbdata import plugins
 
 MORE = """
   pieces: {dataset: coco, root: DATA/coco, segments: panoptic, tasks: {panoptic: 0.1, boxes: 0.1}}
   street: {dataset: vkitti2, root: DATA/vkitti2, tasks: {flow: 0.1}}
-  figures: {dataset: coco, root: FIGURES, segments: person_keypoints, tasks: {keypoints: 0.1}}
+  figures: {dataset: coco, root: OWN/figures, segments: person_keypoints, tasks: {keypoints: 0.1}}
+  frames:
+    dataset: hypersim
+    root: DATA/hypersim
+    tasks: {relative_depth: 0.1, albedo: 0.1, shading: 0.1}
+  mattes:
+    dataset: folders
+    root: OWN/mattes
+    images: im/{id}.png
+    matte: mt/{id}.png
+    tasks: {matte: 0.1, foreground: 0.1}
 """  # tasks that are not in the demo's mixture
 CODE = """
 import sys
@@ -36,9 +46,10 @@ for command in (
 @pytest.mark.slow
 def test_no_command_on_the_cpu_imports_torch(demo_data: Path, tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "manifests" / "demo.yaml").read_text()
-    there = text.replace("../demo/data", str(demo_data)).replace("samples: 96", "samples: 30")
-    more = MORE.replace("DATA", str(demo_data))
-    text = there + more.replace("FIGURES", str(figures.write(tmp_path / "figures")))
+    there = text.replace("../demo/data", str(demo_data)).replace("samples: 96", "samples: 48")
+    figures.write(tmp_path / "figures")
+    mattes.made(tmp_path / "mattes")
+    text = there + MORE.replace("DATA", str(demo_data)).replace("OWN", str(tmp_path))
     assert set(plugins.names(plugins.TASKS)) == {
         name for name in plugins.names(plugins.TASKS) if f"{name}:" in text
     }
