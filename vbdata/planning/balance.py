@@ -1,4 +1,4 @@
-"""Draws in which rare classes come up more often: repeat factors, as LVIS has them.
+"""Draws in which rare classes come up more often: repeat factor sampling.
 
     f(c)  share of a cell's records that show the class c
     r(c)  max(1, sqrt(t / f(c)))

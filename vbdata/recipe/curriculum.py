@@ -29,7 +29,7 @@ from vbdata.recipe.shown import shown
 
 KEYS: Final = (REVERSE, PERMUTED, BALANCE)
 BY: Final = "classes"
-T: Final = Decimal("0.001")  # of LVIS, where a class is rare below it
+T: Final = Decimal("0.001")  # below which a class is rare, as in Gupta et al. 2019
 MOST_TURNS: Final = 64
 PLACES: Final = 6  # decimals of a share: times a weight's they are still exact in a manifest
 DIGITS: Final = 200  # of a product of decimals
