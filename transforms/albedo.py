@@ -51,7 +51,10 @@ def ask(
     vocabulary: Sequence[tuple[str, bool]] = (),
     curve: str = tones.GAMMA,
 ) -> Ask:
-    """A prompt for albedo. curve: a gamma as a decimal, or srgb."""
+    """A prompt for albedo.
+
+    curve: a gamma as a decimal, or srgb.
+    """
     return Ask(instruction=prompt("albedo", rng), params={"curve": str(curve)})
 
 

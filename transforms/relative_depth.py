@@ -77,7 +77,8 @@ def ask(
 ) -> Ask:
     """A prompt that names the space, and says whether near is white or black.
 
-    space: inverse, log or linear; low, high: percentiles that the ends of the greys stand for.
+    space: inverse, log or linear; near: white or black, the colour of what is near; low, high:
+    percentiles of depth that the ends of the greys stand for.
     """
     params = {"space": space, "near": near, "low": str(low), "high": str(high)}
     scale = phrase("relative_depth", "scales", f"{space}-{near}", rng)
