@@ -91,7 +91,7 @@ def test_tensors_on_a_device_pass_as_they_are(own: Any) -> None:
     task = own("far")
     for device, expected in (("cpu", np.ndarray), ("meta", torch.Tensor)):
         geometry = Geometry(source=(3, 1), scaled=(3, 1), left=0, top=0, width=3, height=1)
-        loaded = Labelled(label(), geometry, b"", "", "")
+        loaded = Labelled(label(), geometry, b"", {}, "", "")
         assert isinstance(_label(loaded, task, device).metres, expected)
         assert isinstance(_label(loaded, plugins.task("depth"), device).metres, expected)
     text = TASK.replace("\nNEEDS", '\nARRAYS = ("numpy",)\nNEEDS')

@@ -36,8 +36,9 @@ for command in (
     ("report", out, "--out", out + ".html"), ("stats", out), ("eval", out),
 ):
     app(list(command), standalone_mode=False)
-    if command[0] == "build" and "pandas" in sys.modules:
-        sys.exit("vbdata build imported pandas, which no code of its own needs")
+    for library in ("pandas", "fsspec"):
+        if command[0] == "build" and library in sys.modules:
+            sys.exit(f"vbdata build imported {library}, which no build on the disk needs")
     if "torch" in sys.modules:
         sys.exit(f"vbdata {' '.join(command)} imported torch")
 """

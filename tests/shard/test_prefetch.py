@@ -57,7 +57,7 @@ class Slow:
             self.at_once -= 1
         if row.slot % 5 == 0:
             raise BadSample("undecodable", f"slot {row.slot}")
-        return Labelled(None, None, b"", row.entry.id, "")  # type: ignore[arg-type]
+        return Labelled(None, None, b"", {}, row.entry.id, "")  # type: ignore[arg-type]
 
 
 def asked_in_order(job: Job, slow: Slow, threads: int) -> list[str]:
