@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,22 @@ OF_FIXTURES = {
     "server": "s3",
     "written_twice": "slow",
 }
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Import a share of the files first, where several processes import all of them.
+
+    pytest rewrites a file's assertions where it finds none that it has kept: so each file is
+    rewritten by one process, not by all at the same time.
+    """
+    given = getattr(session.config, "workerinput", None)
+    if given is None:
+        return
+    folders = [Path(argument).resolve() for argument in session.config.args]
+    files = sorted(file for folder in folders for file in folder.rglob("test_*.py"))
+    for file in files[int(given["workerid"].removeprefix("gw")) :: given["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # pytest says it when it collects the file
+            importlib.import_module(".".join(file.relative_to(REPOSITORY).with_suffix("").parts))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
