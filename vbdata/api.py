@@ -138,8 +138,8 @@ def open_build(url: str | Path) -> Build:
     the prompt; `task`, `source`, `key` and `params`; and `label`, which the task's own decoder
     reads in the target: depth as float32[H, W] metres (planar z, inf = sky, NaN = invalid), normals
     as float32[H, W, 3] unit vectors (OpenCV axes, NaN = invalid), segments as int[H, W] ids (0 =
-    background, -1 = invalid), images as uint8[H, W, 3]. Raises BuildError, in one sentence, if
-    there is no finished build or if its manifest is damaged.
+    background, -1 = invalid), images as uint8[H, W, 3]; vbdata.codecs has the others. Raises
+    BuildError, in one sentence, if there is no finished build or if its manifest is damaged.
 
         >>> build = vbdata.open_build("out")
         >>> sample = build[0]

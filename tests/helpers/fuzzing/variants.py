@@ -43,6 +43,14 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     "folders": (
         Variant(written={"frames": 3}),
         Variant({"preset": "blenderproc"}, {"frames": 2, "hdf5": True}),
+        Variant(
+            {
+                "images": "images/{split}/{id}.jpg",
+                "matte": "masks/{split}/{id}.png",
+                "split": "all",
+            },
+            {"frames": 2},
+        ),
     ),
     "genai_bench": (Variant(), Variant({"model": ""})),
     "eden": (Variant({"camera": "both"}),),
@@ -51,7 +59,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant({"image": "preview", "split": "all"}, {"frames": 1}),
     ),
     "imgedit_bench": (Variant(), Variant({"suite": "uge"})),
-    "kitti": tuple(Variant(written={"frames": 12}, packed=kind) for kind in ("", "zip", "tar")),
+    "kitti": tuple(Variant(packed=kind) for kind in ("", "zip", "tar")),
     "mapillary_vistas": (Variant(), Variant({"maps": "instances"})),
     "marigold": (
         Variant({"part": "kitti"}),

@@ -63,8 +63,8 @@ def _contents(summary: Summary, form: Format) -> str:
             *(f"- `{part.name}/`: {_part(part)}" for part in summary.ordered),
             *_left_out(summary),
             "",
-            "Images are the bytes of the build. In depth and normals, pixels without a label have "
-            "a colour of their own"
+            "Images are the bytes of the build. In targets that are labels, pixels without a label "
+            "have a colour of their own, or black"
             + (
                 "; masks are 255 where there is a label."
                 if any(part.mask for part in summary.ordered)
