@@ -118,8 +118,10 @@ def _segments(data: bytes, file: str) -> Iterator[tuple[int, int, int]]:
         if position == size:
             return
         position += 1
-        start, position = position + 2, position + _length(data, position)
-        yield data[start - 3], start, position
+        marker, start = data[position - 1], position + 2
+        if marker not in ALONE:
+            position += max(2, int.from_bytes(data[position:start], "big"))
+        yield marker, start, position
     if position < size:
         raise BadSample("undecodable", f"JPEG: no marker at byte {position} of its headers", file)
 

@@ -25,6 +25,7 @@ from vbdata.storage.streams import Window
 MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
 AHEAD = 1 << 20  # bytes that a stream over the network fetches at once
 PIECE = 1 << 20  # bytes that are copied at once
+UNSAFE = frozenset(("", ".", ".."))  # parts of a path
 CLUTTER = re.compile(
     r"(?:^|/)(?:\._[^/]*|__macosx|\.ds_store|thumbs\.db|desktop\.ini)(?:/|$)", re.IGNORECASE
 )
@@ -36,8 +37,7 @@ def safe(path: str) -> str:
     Raises BadSample("unsafe path") for an empty or absolute one, "." or ".." or an empty part in
     it, a backslash or a NUL.
     """
-    parts = path.split("/")
-    if not path or "\\" in path or "\0" in path or any(p in ("", ".", "..") for p in parts):
+    if "\\" in path or "\0" in path or not UNSAFE.isdisjoint(path.split("/")):
         raise BadSample("unsafe path", f"{path!r} is not a plain relative path", path)
     return path
 

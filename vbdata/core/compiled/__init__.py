@@ -130,13 +130,11 @@ def address(array: Any) -> int:
 
     The caller keeps the array alive while C code uses the address.
     """
-    assert _plain(array), (array.shape, array.device)
-    if hasattr(array, "data_ptr"):
-        return int(array.data_ptr())
     try:  # six times as fast as what NumPy offers
         return ctypes.addressof(ctypes.c_char.from_buffer(array))
-    except (TypeError, ValueError):  # read-only, or empty
-        return int(array.ctypes.data)
+    except (TypeError, ValueError):  # a tensor, read-only, empty, or not contiguous
+        assert _plain(array), (array.shape, array.device)
+        return int(array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data)
 
 
 def packed(colour: tuple[int, int, int]) -> int:
