@@ -34,7 +34,7 @@ from .hypersim_tables import (
 from .places import furnished, room_camera, room_size
 from .scene import Truth
 from .solids import Array, dot
-from .world import Frame, Surface
+from .world import NOTHING, Frame, Surface
 
 EXCLUDED = 3  # keyframes after the public ones; the first scene's first of them has files
 LIT = "ai_001_001"  # the scene whose reflectance and illumination were downloaded
@@ -176,19 +176,3 @@ def _damaged(normals: Array, key: int) -> Array:
     )
     damaged: Array = normals * factor[..., None]
     return damaged
-
-
-def _nothing() -> Frame:
-    none = np.zeros((0, 0))
-    return Frame(
-        rgb=np.zeros((0, 0, 3), np.float32),
-        depth=none,
-        distance=none,
-        normals=none,
-        points=none,
-        ids=np.zeros((0, 0), np.int32),
-        surfaces=(),
-    )
-
-
-NOTHING = _nothing()

@@ -7,7 +7,7 @@ above the scanner's highest ring, on the sky and beyond 85 m, and follows rings 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,7 @@ from .caster import develop, shoot
 from .places import avenue
 from .scene import Truth, lens_of, looking
 from .solids import Array
-from .world import Camera, Frame
+from .world import NOTHING, Camera, Frame
 
 EDGE = 5  # frames at either end of a drive that have no ground truth
 RANGE = 85.0  # metres
@@ -67,6 +67,12 @@ def write(folder: Path, *, seed: int = 0, frames: int = 15) -> None:
 
 def truth(*, seed: int = 0, frames: int = 15) -> Iterator[Truth]:
     """The raw frames in the order of the drives; `id` is drive/frame."""
+    for view in views(seed=seed, frames=frames):
+        yield replace(view, frame=shoot(view.scene, view.camera))
+
+
+def views(*, seed: int = 0, frames: int = 15) -> Iterator[Truth]:
+    """The raw frames in the order of the drives, with an empty frame each, as none is cast."""
     for split, drive in DRIVES:
         stream = Stream(seed, "kitti", drive)
         scene, day = avenue(stream), DAYS[drive[:10]]
@@ -86,7 +92,7 @@ def truth(*, seed: int = 0, frames: int = 15) -> Iterator[Truth]:
                 split=split,
                 scene=scene,
                 camera=camera,
-                frame=shoot(scene, camera),
+                frame=NOTHING,
             )
 
 

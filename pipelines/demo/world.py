@@ -97,6 +97,23 @@ class Frame:
     surfaces: tuple[Surface, ...]
 
 
+def _nothing() -> Frame:
+    """The frame of what is not cast yet: no pixel."""
+    none = np.zeros((0, 0))
+    return Frame(
+        rgb=np.zeros((0, 0, 3), np.float32),
+        depth=none,
+        distance=none,
+        normals=none,
+        points=none,
+        ids=np.zeros((0, 0), np.int32),
+        surfaces=(),
+    )
+
+
+NOTHING = _nothing()
+
+
 def parts_of(scene: Scene) -> list[Part]:
     """The parts of all surfaces, in order."""
     return [part for surface in scene.surfaces for part in surface.parts]

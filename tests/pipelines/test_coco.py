@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -541,6 +542,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@functools.cache
 def shots() -> dict[int, Truth]:
     found = {int(shot.id): shot for shot in demo.truth(seed=3, frames=9)}
     return {number: shot for number, shot in found.items() if shot.split == "train2017"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -13,10 +15,10 @@ import pytest
 from tests.helpers.fuzzing import run as fuzz
 from tests.helpers.fuzzing.damage import CONTENTS, damage, lay_out
 from tests.helpers.fuzzing.guard import REPOSITORY
-from tests.helpers.fuzzing.variants import readers, write
+from tests.helpers.fuzzing.variants import readers, variants, write
 from vbdata.errors import REASONS
 
-CASES = 5  # of each reader
+CASES = 2  # of each reader; the command (see tests/helpers/fuzzing/run.py) meets any number
 STUB = """
 import json, os, sys, time
 print(json.dumps({"ready": True}), flush=True)
@@ -30,8 +32,14 @@ for line in sys.stdin:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fuzz")
+def folder(demo_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What demos all tests share is there; the harness writes the others."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    for reader in readers():
+        for number, variant in enumerate(variants(reader)):
+            if not variant.written and not variant.packed:
+                shutil.copytree(demo_of(reader), folder / "demo" / f"{reader}-{number}")
+    return folder
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines import kitti
 from pipelines.demo import kitti as demo
+from pipelines.demo.caster import shoot
 from tests.helpers.builds import REAL as SAMPLES
 from vbdata.core.types import Depth, Entry
 from vbdata.errors import BadSample, SourceError
@@ -227,34 +229,28 @@ def test_wrong_options(tmp_path: Path, options: dict[str, str], message: str) ->
         list(kitti.index(tree(tmp_path), **options))
 
 
-@pytest.fixture(scope="module")
-def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three drives of 13 frames, of which nine have depth. Read only."""
-    folder = tmp_path_factory.mktemp("kitti")
-    demo.write(folder, seed=2, frames=13)
-    return folder
-
-
 @pytest.mark.slow
-def test_miniature_drives_are_the_truth(miniature: Path) -> None:
-    root = Folder(str(miniature))
+def test_miniature_drives_are_the_truth(demo_of: Callable[[str], Path]) -> None:
+    """Three drives of 15 frames, of which five have depth: all are listed, one each is compared."""
+    root = Folder(str(demo_of("kitti")))
     entries = {e.id: e for e in kitti.index(root, split="both")}
     annotated = 0
-    for shot in demo.truth(seed=2, frames=13):
-        drive, frame = shot.id.split("/")
+    for number, view in enumerate(demo.views()):
+        drive, frame = view.id.split("/")
         entry = entries.get(f"{drive}/image_02/{frame}")
-        assert (entry is not None) == (demo.depth_path(shot, 13) is not None)
+        assert (entry is not None) == (demo.depth_path(view) is not None)
         if entry is None:
             continue
         annotated += 1
-        lens = np.linalg.inv(shot.camera.lens)
+        lens = np.linalg.inv(view.camera.lens)
         fx, fy, cx, cy = entry.camera or (0, 0, 0, 0)
         assert np.allclose((fx, fy, cx, cy), (lens[0, 0], lens[1, 1], lens[0, 2], lens[1, 2]))
         found = read_depth(root, entry)
-        expected = shot.frame.depth[found.valid]
         assert found.valid.any()
-        assert np.abs(found.metres[found.valid] - expected).max() <= 0.5 / 256 + 1e-6
-    assert annotated == len(entries) == 9
+        if number % 5 == 2:
+            expected = shoot(view.scene, view.camera).depth[found.valid]
+            assert np.abs(found.metres[found.valid] - expected).max() <= 0.5 / 256 + 1e-6
+    assert annotated == len(entries) == 15
 
 
 def test_the_parts_of_the_benchmark_and_eigens_test_set() -> None:
@@ -276,8 +272,8 @@ def test_the_parts_of_the_benchmark_and_eigens_test_set() -> None:
 
 
 @pytest.mark.slow
-def test_held_out_drives_are_the_groups_of_entries(miniature: Path) -> None:
-    root = Folder(str(miniature))
+def test_held_out_drives_are_the_groups_of_entries(demo_of: Callable[[str], Path]) -> None:
+    root = Folder(str(demo_of("kitti")))
     groups = {split: {e.group for e in kitti.index(root, split=split)} for split in kitti.SPLITS}
     assert groups["val"] == {"kitti:2011_09_26_drive_0002_sync"} < kitti.HOLDOUTS["kitti-val"]
     assert not groups["train"] & kitti.HOLDOUTS["kitti-val"]
