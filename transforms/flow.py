@@ -108,6 +108,11 @@ def pictured(params: Mapping[str, Any]) -> str:
     return "optical flow map"
 
 
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article: a map of motion."""
+    return "optical flow map (red to the right, cyan to the left, lime green down, violet up)"
+
+
 def render(label: Flow, params: Mapping[str, Any]) -> Array:
     """Draw flow as uint8 RGB [..., H, W, 3]; pixels without a vector that can be drawn in black."""
     xp, good = namespace(label.uv), valid(label, params)

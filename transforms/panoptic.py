@@ -173,6 +173,15 @@ def _said(
     )
 
 
+def pictured(params: Mapping[str, Any]) -> str:
+    """What a target is, in words that follow an article: a map, and the colours of each name."""
+    said: dict[str, list[str]] = {}
+    for item in params["legend"]:
+        if not item.get("crowd"):
+            said.setdefault(item["name"], []).append(colours.say(tuple(item["rgb"]), "hex"))
+    return f"panoptic map in the colours {json.dumps(said, ensure_ascii=False)}"
+
+
 def render(label: Segments, params: Mapping[str, Any]) -> Array:
     """Draw uint8 RGB [..., H, W, 3]: each segment in its colour of the legend.
 
