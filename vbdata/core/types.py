@@ -7,6 +7,7 @@ of resizing (`fit`).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
@@ -374,10 +375,22 @@ Label = Depth | Normals | Segments | Flow | Keypoints | Matte | Linear
 
 
 def moved(label: Label, where: str) -> Label:
-    """A copy of a label with its arrays at a place: "numpy", or a device such as "cuda:0"."""
-    parts: dict[str, Any] = {f.name: getattr(label, f.name) for f in fields(label)}
-    arrays = {name: placed(part, where) for name, part in parts.items() if hasattr(part, "dtype")}
-    return replace(label, **arrays)
+    """A label with its arrays at a place, "numpy" or a device such as "cuda:0"; itself if they are.
+
+    Arrays are not copied where that is the same memory.
+    """
+    elsewhere: dict[str, Any] = {}
+    for name in _names(type(label)):  # type: ignore[arg-type] (mypy: a class is hashable)
+        part = getattr(label, name)
+        if hasattr(part, "dtype") and (there := placed(part, where)) is not part:
+            elsewhere[name] = there
+    return replace(label, **elsewhere) if elsewhere else label
+
+
+@functools.cache
+def _names(kind: type[Label]) -> tuple[str, ...]:
+    """The names of a kind's parts."""
+    return tuple(field.name for field in fields(kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
