@@ -380,7 +380,7 @@ def moved(label: Label, where: str) -> Label:
     Arrays are not copied where that is the same memory.
     """
     elsewhere: dict[str, Any] = {}
-    for name in _names(type(label)):  # type: ignore[arg-type] (mypy: a class is hashable)
+    for name in _names(type(label)):  # type: ignore[arg-type]
         part = getattr(label, name)
         if hasattr(part, "dtype") and (there := placed(part, where)) is not part:
             elsewhere[name] = there
