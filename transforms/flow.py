@@ -104,11 +104,6 @@ def check_query_options(longest: int = LONGEST) -> None:
 
 
 def pictured(params: Mapping[str, Any]) -> str:
-    """What a target is, in words that follow an article."""
-    return "optical flow map"
-
-
-def pictured(params: Mapping[str, Any]) -> str:
     """What a target is, in words that follow an article: a map of motion."""
     return "optical flow map (red to the right, cyan to the left, lime green down, violet up)"
 

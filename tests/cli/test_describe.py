@@ -70,8 +70,17 @@ def test_json_has_types_defaults_and_layouts() -> None:
     assert options["scenes"]["type"] == "text or list"
     assert options["max_invalid"]["meaning"].startswith("0 to 1: the share of pixels")
     assert "classSegmentation" in one["layout"]
-    assert one["labels"] == ["depth", "normals", "segments"]
-    assert one["serves"] == ["depth", "instance", "normals", "semantic"]
+    assert one["labels"] == ["depth", "normals", "segments", "flow"]
+    assert one["serves"] == [
+        "boxes",
+        "depth",
+        "flow",
+        "instance",
+        "normals",
+        "panoptic",
+        "relative_depth",
+        "semantic",
+    ]
     every = json.loads(described("--json"))
     assert {each["name"] for each in every} == {*READERS, *TASKS}
 
