@@ -23,17 +23,17 @@ WITHOUT_SIGN = 0x7FFFFFFF
 class Steps(NamedTuple):
     """N ascending numbers, and the thresholds between them, of which each belongs to the upper one.
 
-    cuts: float32[N], the last one never reached; numbers: float32[N]; low, middle, high:
-    float64[N], where the range of each number begins, the number itself, and where its range ends;
-    base: int32[buckets], the place of the smallest float32 of each bucket, which is named by the
-    upper BITS bits of its floats; most: how many cuts are inside of any bucket.
+    cuts: float32[N], the last one never reached; numbers: float32[N]; middle: float64[N], the same;
+    rate: float64[2 N], of each number by how many steps a value just below it is off, for each
+    unit, and one just above it; base: int32[buckets], the place of the smallest float32 of each
+    bucket, which is named by the upper BITS bits of its floats; most: how many cuts are inside of
+    any bucket.
     """
 
     cuts: NDArray[np.float32]
     numbers: NDArray[np.float32]
-    low: NDArray[np.float64]
     middle: NDArray[np.float64]
-    high: NDArray[np.float64]
+    rate: NDArray[np.float64]
     base: NDArray[np.int32]
     most: int
 
@@ -42,6 +42,8 @@ def between(cuts: Sequence[Decimal], numbers: Sequence[Decimal]) -> Steps:
     """The tables of exact thresholds and numbers, both ascending; the last of either may be inf."""
     middle = np.array([float(number) for number in numbers])
     edges = np.array([middle[0], *(float(cut) for cut in cuts), middle[-1]])
+    with np.errstate(invalid="ignore", divide="ignore"):  # at infinity
+        rate = 0.5 / np.stack([middle - edges[:-1], edges[1:] - middle], 1).reshape(-1)
     reached = float32_thresholds(cuts)
     bits = np.arange(1 << (BITS - 1), dtype=np.uint32) << np.uint32(32 - BITS)
     smallest = np.nan_to_num(bits.view(np.float32), nan=np.inf)
@@ -49,9 +51,8 @@ def between(cuts: Sequence[Decimal], numbers: Sequence[Decimal]) -> Steps:
     return Steps(
         cuts=np.append(reached, np.float32(np.nan)),
         numbers=middle.astype(np.float32),
-        low=edges[:-1],
         middle=middle,
-        high=edges[1:],
+        rate=rate,
         base=base,
         most=int(np.diff(base, append=base[-1]).max()),
     )
@@ -87,14 +88,12 @@ def error(values: Array, places: Array, table: Steps) -> Array:
     count as the last of these; what stands at an infinite number is NaN.
     """
     xp = namespace(values)
-    ends = (table.low, table.middle, table.high)
-    low, middle, high = (look_up(placed(each, place(values)), places) for each in ends)
+    middle, rate = (placed(each, place(values)) for each in (table.middle, table.rate))
     finite = table.middle[np.isfinite(table.middle)]
     inside = xp.clip(xp.asarray(values, dtype=xp.float64), float(finite[0]), float(finite[-1]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        off = inside - middle
-        span = xp.where(off < 0, middle - low, high - middle)
-        return xp.where(off == 0, 0.0, abs(off) / (2 * span))
+    with np.errstate(invalid="ignore"):
+        off = inside - look_up(middle, places)
+        return xp.where(off == 0, 0.0, abs(off) * look_up(rate, 2 * places + (off > 0)))
 
 
 def float32_at_least(value: Decimal) -> np.float32:
