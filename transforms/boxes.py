@@ -53,7 +53,7 @@ BLANK_INPUT = False
 TOLERANCE, UNIT = 0.0, "pixels"
 OF, STYLES, COLOURS = ("class", "expression"), ("outline", "filled"), ("own", "stated")
 PARAMS = {
-    **{"class": "object", "targets": None, "style": "outline", "colour": [255, 0, 0]},
+    **{"class": "object", "style": "outline", "colour": [255, 0, 0]},
     **{"palette": [], "background": [0, 0, 0]},
 }
 REVERSED = {"negatives": 0.0}  # nothing could be painted from an empty picture
@@ -133,9 +133,9 @@ def ask(
         background=phrase("boxes", "backgrounds", rng.choice(("black", "unsaid")), rng),
     )
     params = {
-        **{"class": name, "targets": targets, "style": style},
-        **{"colour": list(single) if single else None, "palette": [list(c) for c in palette]},
-        "background": list(colours.BLACK),
+        **{"class": name, "style": style, "colour": list(single) if single else []},
+        **{"palette": [list(rgb) for rgb in palette], "background": list(colours.BLACK)},
+        **({} if targets is None else {"targets": targets}),
     }
     return Ask(instruction=text, params=params)
 

@@ -58,6 +58,31 @@ def test_normals_and_segments() -> None:
     assert (codecs.decode("semantic", rgb, LEGEND) == ids).all()
 
 
+def test_flow_joints_boxes_and_panoptic_maps() -> None:
+    uv = np.random.default_rng(0).normal(0, 5, (6, 8, 2)).astype(np.float32)
+    uv[0, 0] = np.nan
+    back = codecs.decode("flow", codecs.encode("flow", uv))
+    assert np.isnan(back[0, 0]).all()
+    assert np.nanmax(np.abs(back - uv)) < 0.6
+    legend = [{"name": n, "rgb": c} for n, c in (("nose", [255, 0, 0]), ("tail", [0, 255, 0]))]
+    asked = {"legend": legend, "palette": [[0, 0, 255], [255, 255, 0]], "size": [60, 50]}
+    joints = np.array([[[10, 10, 2], [20, 10, 1]], [[40, 40, 2], [0, 0, 0]]], np.float32)
+    drawn = codecs.encode("keypoints", joints, asked)
+    assert drawn.shape == (50, 60, 3)
+    assert np.array_equal(codecs.decode("keypoints", drawn, asked), joints)
+    ids = np.zeros((30, 40), int)
+    ids[2:12, 3:20], ids[15:28, 10:39] = 1, 2
+    for colour, palette in ([255, 0, 0], []), ([], [[255, 0, 0], [0, 255, 0]]):
+        asked = {"style": "outline", "colour": colour, "palette": palette}
+        found = codecs.decode("boxes", codecs.encode("boxes", ids, asked), asked)
+        assert np.array_equal(found > 0, ids > 0)
+    things = [{"name": "cat", "rgb": rgb, "thing": True} for rgb in ([255, 0, 0], [0, 255, 0])]
+    asked = {"legend": things}
+    assert np.array_equal(
+        codecs.decode("panoptic", codecs.encode("panoptic", ids, asked), asked), ids
+    )
+
+
 @pytest.mark.parametrize("kind", ["npy", "exr", "png"])
 def test_depth_files_through_the_commands(tmp_path: Path, kind: str) -> None:
     metres = np.where(np.isinf(depth_map()), np.nan, depth_map())

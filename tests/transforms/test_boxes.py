@@ -20,8 +20,8 @@ BLACK = [0, 0, 0]
 
 def params(style: str, own: bool, count: int) -> dict[str, Any]:
     return {
-        **{"class": "cat", "targets": None, "style": style, "background": BLACK},
-        **{"colour": None if own else [0, 192, 255], "palette": OWN[:count] if own else []},
+        **{"class": "cat", "style": style, "background": BLACK},
+        **{"colour": [] if own else [0, 192, 255], "palette": OWN[:count] if own else []},
     }
 
 
@@ -135,7 +135,7 @@ def test_prompts_say_what_params_have() -> None:
     for k in range(400):
         ask = boxes.ask(entry, Stream(k), vocabulary=(("cat", True), ("dog", True)))
         assert boxes.unsaid(ask.instruction, ask.params) == []
-        told, single = ask.params["targets"] is not None, bool(ask.params["colour"])
+        told, single = "targets" in ask.params, bool(ask.params["colour"])
         seen.add((told, ask.params["style"], single))
         assert not boxes.unsaid(ask.instruction, ask.params)
         if single and ask.params["style"] == "filled":

@@ -50,9 +50,9 @@ PARAMS: dict[str, list[dict[str, Any]]] = {
          "background": [0, 0, 0]}
     ],
     "boxes": [
-        {"class": "class 0", "targets": None, "style": style, "colour": colour,
+        {"class": "class 0", "style": style, "colour": colour,
          "palette": [] if colour else COLOURS[:1], "background": [0, 0, 0]}
-        for style in ("outline", "filled") for colour in (None, COLOURS[2])
+        for style in ("outline", "filled") for colour in ([], COLOURS[2])
     ],
     "keypoints": [
         {"legend": [{"name": n, "rgb": c} for n, c in zip(NAMES[:2], COLOURS, strict=False)],
