@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vbdata import codecs
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
 from vbdata.errors import BuildError
 from vbdata.manifest.drawn import decoded, drawn
 from vbdata.storage.folder import Folder
@@ -37,6 +37,39 @@ def test_a_scale_has_the_colours_of_its_metres() -> None:
     assert [s.text for s in key.swatches] == ["sky", "no depth"]
     sky = codecs.decode("depth", np.array([[key.swatches[0].rgb]], np.uint8), CUBE)
     assert np.isinf(sky).all()
+
+
+def test_relative_depth_has_a_scale_without_metres() -> None:
+    metres = np.array([[0.002, 0.03], [np.inf, np.nan]], np.float32)
+    params = codecs.full_params("relative_depth", metres)
+    label = decoded(codecs.encode("relative_depth", metres, params), "relative_depth", params)
+    key = key_of(label, "relative_depth", params)
+    assert key.unit == "relative"
+    assert [text for _, text in key.ticks] == ["0.005", "0.01", "0.02"]
+    assert [(s.text, s.rgb) for s in key.swatches] == [
+        ("sky", (0, 0, 0)),
+        ("no depth", (0, 0, 255)),
+    ]
+    grey = drawn(label, np.zeros((2, 2, 3), np.uint8))[..., 0]
+    assert grey[0, 0] > grey[0, 1] > grey[1, 0] > grey[1, 1] == 0
+
+
+def test_mattes_are_cut_out_and_light_is_said() -> None:
+    image = np.full((1, 3, 3), 200, np.uint8)
+    label = Matte(alpha=np.array([[0, 51, 255]], np.uint8), valid=np.ones((1, 3), np.bool_))
+    key = key_of(label, "matte", {})
+    assert [(s.text, s.rgb, s.there) for s in key.swatches] == [
+        ("background", (0, 0, 0), True),
+        ("foreground", (255, 255, 255), True),
+    ]
+    assert key.note == "foreground of 40%"
+    assert drawn(label, image)[0].tolist() == [[0, 177, 64], [40, 182, 91], [200, 200, 200]]
+    light = Linear(rgb=np.ones((3, 1, 3), np.float32), valid=np.array([[True, True, False]]))
+    light.rgb[:, 0, 0] = 0.25
+    assert drawn(light, image)[0, :, 0].tolist() == [128, 255, 0]
+    measured = {"curve": "srgb", "measured": {"top": "3.14159"}}
+    assert key_of(light, "shading", measured).note == "code 255 is 3.14, in the curve of sRGB"
+    assert key_of(light, "albedo", {"curve": "2.2"}).note == "code 255 is 1, by a gamma of 2.2"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from tests.helpers.builds import manifest_of
 from tests.helpers.pages import changed
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
 from vbdata.errors import BuildError
 from vbdata.manifest.browse import browsing
 from vbdata.shard import tar
@@ -23,12 +23,14 @@ from vbdata.shard.tar_read import read_sample, split_sample
 from vbdata.storage.folder import Folder
 from vbdata.view.report import charts
 from vbdata.view.report.measures import (
+    LEVELS,
     NEAREST,
     PER_DECADE,
     ROW_COLUMNS,
     SIDE,
     ClassCounts,
     DepthCounts,
+    Measures,
     NormalCounts,
     measure_rows,
 )
@@ -170,6 +172,20 @@ def test_normals_are_counted_where_the_camera_sees_them_point() -> None:
     counts = {(int(r), int(c)): int(found.bins[r, c]) for r, c in np.argwhere(found.bins)}
     assert counts == {(middle, 0): 2, (0, middle): 1, (middle, middle): 1}, "the top row is up"
     assert (found.sky, found.invalid) == (1, 0)
+
+
+def test_alpha_and_light_are_counted_by_their_share_of_white() -> None:
+    measures, cell = Measures(), ("mine", "matte")
+    alpha = np.array([[0, 4, 128, 255, 255]], np.uint8)
+    valid = np.array([[True, True, True, True, False]])
+    measures.add(cell, Matte(alpha=alpha, valid=np.ones_like(valid)), valid)
+    bins = measures.levels[cell].bins
+    assert {int(k): int(bins[k]) for k in np.flatnonzero(bins)} == {0: 2, 25: 1, LEVELS - 1: 1}
+    assert measures.levels[cell].invalid == 1
+    light = Linear(rgb=np.tile(np.float32([[0.5, 2, 4]]), (3, 1, 1)), valid=np.ones((1, 3), bool))
+    measures.add(("mine", "shading"), light, light.valid)
+    bins = measures.levels["mine", "shading"].bins
+    assert np.flatnonzero(bins).tolist() == [LEVELS // 8, LEVELS // 2, LEVELS - 1]
 
 
 def test_classes_are_counted_by_pixels_and_samples() -> None:
