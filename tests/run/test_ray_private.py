@@ -136,6 +136,17 @@ def test_nothing_runs_that_nobody_asked_for() -> None:
 
 
 @pytest.mark.usefixtures("running")
+def test_processes_for_workers_have_loaded_what_these_need() -> None:
+    import ray
+
+    from vbdata.run.ray import private
+
+    loaded = ray.remote(lambda names: [name in __import__("sys").modules for name in names])
+    wanted = [*private.LOADED, "vbdata.shard.shard"]
+    assert ray.get(loaded.remote(wanted), timeout=LONG_S) == [True, True]
+
+
+@pytest.mark.usefixtures("running")
 def test_no_port_answers_at_another_address() -> None:
     """127.0.0.2 stands for the machine's other addresses: on all of them would be on it, too."""
     for address in listening(family(os.getpid())):

@@ -32,6 +32,9 @@ LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 TOKEN_VARS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 UNUSED = ("start_api_server", "start_monitor", "start_log_monitor")  # processes of a head node
 AGENTS_IMPORT = ("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client")
+# What Ray's processes for workers load while they wait for a worker of ours. If they cannot find it
+# yet, it is loaded with that worker.
+LOADED = ["vbdata.run.ray.worker"]
 LONGEST = 39  # characters; Ray's sockets lie 68 below, and their paths may have 107
 
 _folders: list[str] = []
@@ -45,7 +48,13 @@ def start(**options: Any) -> None:
     if not any(name in os.environ for name in TOKEN_VARS[1:]):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     with _loopback(), _without_extras():
-        ray.init(address="local", dashboard_host="127.0.0.1", _temp_dir=_folder(), **options)
+        ray.init(
+            address="local",
+            dashboard_host="127.0.0.1",
+            _temp_dir=_folder(),
+            _system_config={"preload_python_modules": LOADED},
+            **options,
+        )
 
 
 def clear() -> None:
