@@ -68,10 +68,12 @@ def write(folder: Path, **changed: Any) -> Path:
         rgb = np.full((HEIGHT, WIDTH, 3), (90, 140, 90), np.uint8)
         for each in made["annotations"]:
             if each["image_id"] == image["id"]:
-                joints = np.array(each["keypoints"]).reshape(-1, 3)
-                for a, b in SKELETON if len(joints) == len(NAMES) else ():
-                    if joints[a, 2] and joints[b, 2]:
-                        ends = (tuple(map(int, joints[k, :2])) for k in (a, b))
-                        cv2.line(rgb, *ends, (230, 200, 170), 3)
+                x, y, width, height = each["bbox"]
+                for bone in SKELETON if any(each["keypoints"]) else ():
+                    ends = [
+                        (x + round(STANDING[k][0] * width), y + round(STANDING[k][1] * height))
+                        for k in bone
+                    ]
+                    cv2.line(rgb, *ends, (230, 200, 170), 3)
         cv2.imwrite(str(folder / "train2017" / image["file_name"]), rgb)
     return folder

@@ -71,6 +71,8 @@ def read_labels(folder: Path) -> list[tuple[str, ...]]:
         ([1, 2, 2] * 16, "annotation 1: keypoints are no 17 triples"),
         ([1, 2, 3] * 17, "annotation 1: a joint's visibility is not 0, 1 or 2"),
         ([1, 2, "x"] * 17, "keypoints are no 17 triples of numbers"),
+        ([10**400, 2, 2] * 17, "keypoints are no 17 triples of numbers"),
+        ([float("nan"), 2, 2] * 17, "keypoints are no 17 triples of numbers"),
     ],
 )
 def test_damaged_keypoints_are_a_fault_of_their_image(

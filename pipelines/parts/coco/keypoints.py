@@ -33,6 +33,7 @@ SKELETON = (
     (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8),
     (7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
 )  # fmt: skip
+FARTHEST = 1e9  # pixels from a corner; beyond it nothing is a place
 USUAL = (NAMES, SKELETON)  # COCO's persons; entries say nothing of them
 Joints = tuple[tuple[str, ...], tuple[tuple[int, int], ...]]
 
@@ -107,8 +108,9 @@ def _joints(entry: Entry, part: dict[str, Any], annotation: dict[str, Any], coun
     if not given:
         return np.zeros((count, 3))
     path = entry.files["image"].path
-    numbers = [n for n in given if isinstance(n, int | float)] if isinstance(given, list) else []
-    if len(numbers) != 3 * count or not np.isfinite(numbers).all():
+    listed = given if isinstance(given, list) else []
+    numbers = [n for n in listed if isinstance(n, int | float) and abs(n) < FARTHEST]  # NaN is not
+    if len(numbers) != 3 * count or len(listed) != 3 * count:
         detail = f"annotation {part['id']}: keypoints are no {count} triples of numbers"
         raise BadSample("garbled annotation", detail, path)
     joints = np.array(numbers, np.float64).reshape(count, 3)
