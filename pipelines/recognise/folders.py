@@ -15,7 +15,7 @@ from .parts.roles import IMAGES, Key, Shape
 RANK = FOLDERS
 ENOUGH = 0.5  # of a kind's files that have a picture
 PREFERRED = (".exr", ".npy", ".npz", ".pfm", ".dpt", ".tif", ".tiff", ".h5", ".hdf5", ".png")
-LABELS = ("depth", "normals", "segments", "captions")
+LABELS = ("depth", "normals", "segments", "matte", "captions")
 TOLD_APART = ("ids", "yolo-seg", "labelme", "voc")  # codings of which each object is one
 
 

@@ -73,6 +73,11 @@ def test_what_no_file_says_is_to_be_filled_in(tmp_path: Path) -> None:
             {"images": "{id}.jpg", "segments": {"files": "{id}.json", "coding": "labelme"}},
             (),
         ),
+        (
+            {"images/0.jpg": JPEG, "alpha/0.png": INDEX},
+            {"images": "images/{id}.jpg", "matte": {"files": "alpha/{id}.png"}},
+            (),
+        ),
         ({"images/0.jpg": JPEG, "captions/0.txt": b"a cat"}, {"images": "images/{id}.jpg"}, ()),
         (
             {"images/train/0.jpg": JPEG, "labels/train/0.txt": OUTLINE.encode()}

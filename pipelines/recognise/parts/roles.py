@@ -14,13 +14,14 @@ from .places import PICTURES, split_of
 
 IMAGES = "images"
 WORDS = {
-    IMAGES: "rgb rgbs image images img imgs color colour colors colours picture pictures photo "
+    IMAGES: "rgb rgbs im image images img imgs color colour colors colours picture pictures photo "
     "photos left jpegimages input inputs leftimg8bit",
     "depth": "depth depths depthmap depthmaps disparity disparities disp distance inverse",
     "normals": "normal normals",
     "segments": "mask masks seg segs segm segmentation segmentations semantic semantics label "
     "labels labelmap labelmaps annotation annotations gtfine",
     "instances": "instance instances inst",
+    "matte": "matte mattes alpha alphas",
     "captions": "caption captions text texts",
 }
 ROLES = {word: role for role, words in WORDS.items() for word in words.split()}
@@ -31,6 +32,7 @@ TYPES = {
     "normals": MAPS,
     "segments": (*MAPS, ".bmp", ".txt", ".json"),
     "instances": (*MAPS, ".bmp"),
+    "matte": (".png",),
     "captions": (".txt",),
 }
 OUTLINES = (".txt", ".json")
