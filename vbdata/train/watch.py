@@ -35,12 +35,14 @@ TILE, TEXT_WIDTH, GAP = 128, 260, 6
 def mixture_lines(corpus: Corpus, sampler: Sampler) -> Iterator[str]:
     """Yield the lines of a table: each cell's samples, its share, and its samples in a window."""
     total, window = sum(sampler.weights), sum(sampler.counts)
-    yield f"{'source':<16}{'task':<12}{'samples':>10}{'share':>12}{'of ' + str(window):>10}"
+    sources, tasks = zip(("source", "task"), *corpus.cells, strict=True)
+    wide, wider = max(map(len, sources)) + 2, max(map(len, tasks))
+    yield f"{'source':<{wide}}{'task':<{wider}}{'samples':>10}{'share':>12}{'of ' + str(window):>10}"
     for cell, weight, count, own in zip(
         corpus.cells, sampler.weights, sampler.counts, corpus.shares(), strict=True
     ):
         share = float(weight / total)
-        yield f"{cell[0]:<16}{cell[1]:<12}{int(own):>10}{share:>12.6f}{count:>10}"
+        yield f"{cell[0]:<{wide}}{cell[1]:<{wider}}{int(own):>10}{share:>12.6f}{count:>10}"
     sizes = ", ".join(f"{w}x{h}" for w, h in sampler.sizes)
     yield f"{len(corpus)} samples; sizes {sizes}"
     if corpus.references:
