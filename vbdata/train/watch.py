@@ -37,7 +37,8 @@ def mixture_lines(corpus: Corpus, sampler: Sampler) -> Iterator[str]:
     total, window = sum(sampler.weights), sum(sampler.counts)
     sources, tasks = zip(("source", "task"), *corpus.cells, strict=True)
     wide, wider = max(map(len, sources)) + 2, max(map(len, tasks))
-    yield f"{'source':<{wide}}{'task':<{wider}}{'samples':>10}{'share':>12}{'of ' + str(window):>10}"
+    head = f"{'samples':>10}{'share':>12}{f'of {window}':>10}"
+    yield f"{'source':<{wide}}{'task':<{wider}}{head}"
     for cell, weight, count, own in zip(
         corpus.cells, sampler.weights, sampler.counts, corpus.shares(), strict=True
     ):
