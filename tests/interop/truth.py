@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import runpy
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,13 +93,26 @@ def truth_of(folder: Path) -> Truth:
 
 
 def run_the_card(folder: Path, heading: str, check: str) -> None:
-    """Run a code block of the dataset card in the folder, then statements about what it left."""
+    """Run a code block of the dataset card in the folder, then statements about what it left.
+
+    The first build's runs in a process of its own, as a reader runs it; the others' run here, where
+    the library is imported.
+    """
     card = (folder / "README.md").read_text()
     (section,) = re.findall(rf"\n##+ {heading}\n(.*?)(?=\n##)", card, re.DOTALL)
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    script = f"{code}\n{check}\nprint('the card is right')\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, f"{code}\n{done.stderr}"
-    assert done.stdout.endswith("the card is right\n")
+    with tempfile.TemporaryDirectory() as place:
+        script = Path(place) / "card.py"
+        script.write_text(f"{code}\n{check}\n")
+        if heading in ALONE:
+            with contextlib.chdir(folder):
+                runpy.run_path(str(script))
+            return
+        ALONE.add(heading)
+        done = subprocess.run(
+            [sys.executable, script], cwd=folder, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{code}\n{done.stderr}"
+
+
+ALONE: set[str] = set()  # headings whose code has run in a process of its own
