@@ -62,7 +62,7 @@ def framed(data: bytes, entry: Entry, path: str, frame: str) -> bytes | images.P
 
 
 def references(root: Root, entry: Entry, frame: str) -> tuple[bytes | images.Pixels, ...]:
-    """The references of an edit, in their order: files reference1 and so on. Raises BadSample."""
+    """The references of an entry, in their order: files reference1 and so on. Raises BadSample."""
     roles = [f"{REFERENCE}{number}" for number in range(1, entry.references + 1)]
     return tuple(
         any_size(records.read(root, entry, role), entry.files[role].path, frame) for role in roles

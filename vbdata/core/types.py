@@ -79,7 +79,7 @@ class Entry:
     be used while the rest can, a reason in a few fixed words, ": " and which part; absent: of data
     whose annotators looked for some classes only, those that they did not find, None where every
     class that is not among `classes` is known to be absent; references: how many further pictures
-    an edit's question has besides the input, whose files are reference1, reference2 and so on.
+    the question of an edit or of flow has besides the input: files reference1, reference2 and so on.
 
     What the filters of a source change (vbdata.core.relabel), never set by a reader: relabel: of
     each class that gets another name its name in the label, the other one, "" if it is dropped, and
@@ -399,7 +399,7 @@ class Sample:
 
     image: the bytes of an encoded file, or uint8 RGB [H, W, 3]; labels: kind -> label, of which
     captions are a tuple of strings and an edited image is like `image`; references: pictures like
-    `image`, each of a size of its own, those of the entry if an edited image is asked for.
+    `image`, each of a size of its own, those of the entry if an edited image or flow is asked for.
     """
 
     image: bytes | NDArray[np.uint8]
