@@ -79,7 +79,7 @@ class Entry:
     be used while the rest can, a reason in a few fixed words, ": " and which part; absent: of data
     whose annotators looked for some classes only, those that they did not find, None where every
     class that is not among `classes` is known to be absent; references: how many further pictures
-    the question of an edit or of flow has besides the input: files reference1, reference2 and so on.
+    the question of an edit or of flow has besides the input: files reference1, reference2 ...
 
     What the filters of a source change (vbdata.core.relabel), never set by a reader: relabel: of
     each class that gets another name its name in the label, the other one, "" if it is dropped, and
