@@ -77,7 +77,9 @@ def test_a_task_serves_every_dataset_that_can(
     needs, served = plugins.task(name).NEEDS, 0
     assert len(inspect.getdoc(plugins.task(name)) or "") > 100
     for reader in DATASETS:
-        if plugins.suffice(plugins.dataset(reader).LABELS, needs):
+        labels = plugins.dataset(reader).LABELS
+        again = served and needs[0] not in ("image", *labels)  # as depth for relative depth: slow
+        if plugins.suffice(labels, needs) and not again:
             root = open_root((str(demo_of(reader)),), mount=plugins.mounts(reader))
             served += served_by(name, index_of(reader), root)
     if name == "keypoints":  # which no reader offers by default
