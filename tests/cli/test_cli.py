@@ -17,7 +17,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from tests.helpers.builds import REPOSITORY
+from tests.helpers.builds import REPOSITORY, demo_copied
 from tests.helpers.waiting import LONG_S, started
 from vbdata.cli.app import app
 from vbdata.recipe.recipe import Recipe
@@ -79,10 +79,7 @@ def test_json_lines(roots: list[str], tmp_path: Path) -> None:
 def test_a_plan_without_times_opens_no_image(
     roots: list[str], demo_data: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
-    data = tmp_path / "data"
-    shutil.copytree(demo_data, data)
+    data = demo_copied(demo_data, tmp_path / "data")
     for image in [*data.rglob("*.jpg"), *data.rglob("*.png")]:
         if "triplets" not in image.parts:  # their sizes stand nowhere but in their headers
             image.write_bytes(bytes(image.stat().st_size))

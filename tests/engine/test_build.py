@@ -21,7 +21,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
+from tests.helpers.builds import (
+    REPOSITORY,
+    demo_copied,
+    demo_recipe_over,
+    manifest_of,
+    quarantine_of,
+    sums_of,
+)
 from tests.helpers.ray_nodes import added, running
 from vbdata import plugins
 from vbdata.checks.verify import verify
@@ -280,7 +287,7 @@ def damaged(demo_data: Path, tmp_path: Path) -> Path:
     The depth map is known to be missing when it is indexed, so nothing draws it.
     """
     data = tmp_path / "data"
-    shutil.copytree(demo_data, data)
+    demo_copied(demo_data, data)
     images = sorted((data / "coco" / "train2017").glob("*.jpg"))
     images[0].write_bytes(images[0].read_bytes()[:-900])
     depth = sorted((data / "kitti" / "depth" / "train").rglob("*.png"))
@@ -356,7 +363,7 @@ def test_mending_the_data_mends_the_build(
     recipe, out = replace(demo_recipe_over(damaged), max_bad=Decimal(1)), tmp_path / "out"
     build(recipe, Folder(str(out)), How())
     shutil.rmtree(damaged)
-    shutil.copytree(demo_data, damaged)
+    demo_copied(demo_data, damaged)
     manifest = build(recipe, Folder(str(out)), How())
     assert manifest["quarantine"] == {}
     healthy = [shard["sha256"] for shard in manifest_of(demo_build)["shards"]]

@@ -13,7 +13,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.helpers.builds import REPOSITORY, demo_recipe_over, manifest_of, quarantine_of, sums_of
+from tests.helpers.builds import (
+    REPOSITORY,
+    demo_copied,
+    demo_recipe_over,
+    manifest_of,
+    quarantine_of,
+    sums_of,
+)
 from vbdata.checks.verify import verify
 from vbdata.cli.app import app
 from vbdata.core.exif import ORIENTATION
@@ -30,7 +37,7 @@ RECIPE = REPOSITORY / "manifests" / "demo.yaml"
 @pytest.fixture
 def data(demo_data: Path, tmp_path: Path) -> Path:
     """A copy to damage."""
-    return Path(shutil.copytree(demo_data, tmp_path / "data"))
+    return demo_copied(demo_data, tmp_path / "data")
 
 
 def roots(data: Path) -> list[str]:

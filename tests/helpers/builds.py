@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
@@ -28,6 +29,13 @@ def demo_recipe_over(data: Path) -> Recipe:
     """manifests/demo.yaml with its roots below another folder."""
     recipe = REPOSITORY / "manifests" / "demo.yaml"
     return load_recipe(recipe, {s.name: str(data / s.name) for s in load_recipe(recipe).sources})
+
+
+def demo_copied(data: Path, folder: Path) -> Path:
+    """A copy, to damage, of the data of manifests/demo.yaml alone; its folder."""
+    for source in demo_recipe_over(data).sources:
+        shutil.copytree(data / source.name, folder / source.name)
+    return folder
 
 
 def manifest_of(out: Path) -> dict[str, Any]:

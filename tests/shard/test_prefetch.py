@@ -103,10 +103,11 @@ def test_a_build_from_far_away_has_the_bytes_of_a_near_one(
     """Damaged records, too: quarantine and spares are those of a build without threads."""
     memory = fsspec.filesystem("memory")
     pictures = sorted((demo_data / "coco" / "train2017").glob("*.jpg"))
-    for path in sorted(p for p in demo_data.rglob("*") if p.is_file()):
+    recipe = demo_recipe_over(demo_data)
+    folders = [demo_data / source.name for source in recipe.sources]
+    for path in (p for folder in folders for p in folder.rglob("*") if p.is_file()):
         cut = 99 if path in pictures[::4] else None
         memory.pipe_file(f"/ahead/{path.relative_to(demo_data)}", path.read_bytes()[:cut])
-    recipe = demo_recipe_over(demo_data)
     sources = [replace(s, roots=(f"memory://ahead/{s.name}",)) for s in recipe.sources]
     there = replace(recipe, sources=tuple(sources), max_bad=Decimal("0.5"))
     builds = []

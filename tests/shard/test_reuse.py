@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.helpers.builds import REPOSITORY, demo_recipe_over, quarantine_of, sums_of
+from tests.helpers.builds import REPOSITORY, demo_copied, demo_recipe_over, quarantine_of, sums_of
 from vbdata import plugins
 from vbdata.checks.verify import verify
 from vbdata.core import prompts
@@ -32,9 +32,9 @@ from vbdata.errors import BadSample, BuildError, RecipeError
 from vbdata.jobs.specs import ShardSpecs
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How
+from vbdata.shard.made import pictures_sha256
 from vbdata.shard.reads import Reads, still
 from vbdata.shard.reuse import CHANGED, DAMAGED
-from vbdata.shard.sample import pictures_sha256
 from vbdata.shard.tar import TarWriter
 from vbdata.storage.folder import Folder
 
@@ -278,7 +278,7 @@ def test_other_words_are_put_to_the_same_pictures(
 @pytest.fixture
 def data(demo_data: Path, tmp_path: Path) -> Path:
     """Demo data of this test's own."""
-    return Path(shutil.copytree(demo_data, tmp_path / "data"))
+    return demo_copied(demo_data, tmp_path / "data")
 
 
 def test_a_replaced_raw_file_is_noticed(

@@ -30,7 +30,7 @@ from vbdata.engine.build import build
 from vbdata.errors import BadSample, SourceError
 from vbdata.layout import CLAIM
 from vbdata.machine import cache
-from vbdata.recipe.recipe import load_recipe
+from vbdata.recipe.recipe import Recipe, load_recipe
 from vbdata.run.how import How
 from vbdata.shard.reads import Reads
 from vbdata.sources.open import open_root
@@ -148,11 +148,11 @@ def test_readers_find_the_same_in_folders_on_s3(s3: Log, demo_data: Path) -> Non
 
 
 def test_a_build_from_zips_on_s3_is_the_same_to_the_last_byte(
-    s3: Log, demo_data: Path, demo_build: Path, tmp_path: Path
+    s3: Log, demo_recipe: Recipe, demo_build: Path, tmp_path: Path
 ) -> None:
-    for dataset in demo_data.iterdir():
-        pack = OFFICIAL.get(dataset.name, shutil.copytree)
-        pack(dataset, tmp_path / "data" / dataset.name)
+    for source in demo_recipe.sources:
+        pack = OFFICIAL.get(source.name, shutil.copytree)
+        pack(Path(source.roots[0]), tmp_path / "data" / source.name)
     url = upload(tmp_path / "data", "s3://data/build")
     recipe = REPOSITORY / "manifests" / "demo.yaml"
     roots = {source.name: f"{url}/{source.name}" for source in load_recipe(recipe).sources}

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
-from tests.helpers.builds import demo_recipe_over, manifest_of, quarantine_of
+from tests.helpers.builds import demo_copied, demo_recipe_over, manifest_of, quarantine_of
 from vbdata.cli.app import app
 from vbdata.engine.build import build, planned
 from vbdata.engine.progress import Progress, Watcher
@@ -71,7 +71,7 @@ class Followed(Terminal):
 def damaged(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     """The demo recipe over data of which two photographs are cut short."""
     data = tmp_path_factory.mktemp("damaged") / "data"
-    shutil.copytree(demo_data, data)
+    demo_copied(demo_data, data)
     for image in sorted((data / "coco").rglob("*.jpg"))[1:3]:
         image.write_bytes(image.read_bytes()[:100])
     return demo_recipe_over(data)
@@ -304,7 +304,7 @@ def test_an_interrupted_and_a_killed_run_say_so_and_times_add_up(
 @pytest.mark.slow
 def test_a_failed_run_says_why(demo_data: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    shutil.copytree(demo_data, data)
+    demo_copied(demo_data, data)
     for image in (data / "kitti").rglob("*.png"):
         image.write_bytes(b"no picture")
     out = tmp_path / "out"
