@@ -28,7 +28,8 @@ from torch import Tensor
 
 from vbdata import plugins
 from vbdata.core.geometry import geometry_for
-from vbdata.core.types import Depth, Geometry, Label, Normals, Segments, moved
+from vbdata.core.labels import Depth, Label, Normals, Segments, moved
+from vbdata.core.types import Geometry
 
 SEED = 20261126
 CLASSES = tuple(f"thing {k}" for k in range(12))

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from transforms import keypoints
 from vbdata import plugins
+from vbdata.core.labels import Depth, Keypoints, Normals, Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import ClassFact, Depth, Entry, Geometry, Keypoints, Normals, Segments
+from vbdata.core.types import ClassFact, Entry, Geometry
 from vbdata.demo import write_all
 from vbdata.engine.build import planned
 from vbdata.errors import BadSample

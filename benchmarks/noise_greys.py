@@ -24,8 +24,9 @@ from pipelines import hypersim, vkitti2
 from pipelines.demo import hypersim as rooms
 from pipelines.demo import vkitti2 as streets
 from vbdata import plugins
+from vbdata.core.labels import Matte
 from vbdata.core.rng import Stream
-from vbdata.core.types import Entry, Geometry, Matte
+from vbdata.core.types import Entry, Geometry
 from vbdata.evaluation.metrics.foreground import ForegroundMeter
 from vbdata.evaluation.metrics.linear import LinearMeter
 from vbdata.evaluation.metrics.mattes import MatteMeter

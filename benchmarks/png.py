@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from benchmarks import peer_render, pictures
 from transforms import depth, normals
+from vbdata.core.labels import Depth, Normals
 from vbdata.core.png import encode_png
-from vbdata.core.types import Depth, Normals
 
 Pixels = NDArray[np.uint8]
 Encoder = Callable[[Pixels, bool], bytes]

@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.size import task
 from transforms import depth
-from vbdata.core.types import Depth
+from vbdata.core.labels import Depth
 from vbdata.evaluation.evaluate import EvaluationOptions, evaluate
 from vbdata.evaluation.predictions import PredictionFolder
 from vbdata.evaluation.truth import BuildTruth

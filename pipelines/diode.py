@@ -40,7 +40,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vbdata.core.images import MAX_PIXELS
-from vbdata.core.types import Depth, Download, Entry, Official, Sample
+from vbdata.core.labels import Depth
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import npy

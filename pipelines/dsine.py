@@ -45,7 +45,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core import exr, images
-from vbdata.core.types import Download, Entry, Normals, Official, Sample
+from vbdata.core.labels import Normals
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import array_pickle

@@ -32,7 +32,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Download, Entry, Official, Sample
+from vbdata.core.labels import Depth
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import depth_rules, maps, own_records, picture_files, records

@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vbdata.core.types import Depth, Entry, Official, Sample
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import depth_rules, maps, picture_files, records

@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Download, Entry, Official, Sample, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import cityscapes, maps, picture_files, records

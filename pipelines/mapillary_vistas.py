@@ -41,8 +41,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.core.labels import Segments
 from vbdata.core.texts import seen
-from vbdata.core.types import Download, Entry, Official, Sample, Segments
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import palettes

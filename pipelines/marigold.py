@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Download, Entry, FileRef, Official, Sample
+from vbdata.core.labels import Depth
+from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.root import safe
 

@@ -35,7 +35,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vbdata.core.types import Depth, Download, Entry, Official, Sample
+from vbdata.core.labels import Depth
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.root import safe
 

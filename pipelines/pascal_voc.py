@@ -50,7 +50,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Download, Entry, FileRef, Official, Sample, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import mat5, palettes

@@ -39,8 +39,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vbdata.core.labels import Segments
 from vbdata.core.texts import seen
-from vbdata.core.types import Download, Entry, Expression, Official, Sample, Segments
+from vbdata.core.types import Download, Entry, Expression, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import picture_files, records

@@ -36,17 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.images import MAX_PIXELS
-from vbdata.core.types import (
-    ClassFact,
-    Depth,
-    Entry,
-    Expression,
-    FileRef,
-    Normals,
-    Official,
-    Sample,
-)
-from vbdata.core.types import Segments as SegmentsLabel
+from vbdata.core.labels import Depth, Normals
+from vbdata.core.labels import Segments as SegmentsLabel
+from vbdata.core.types import ClassFact, Entry, Expression, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import npy

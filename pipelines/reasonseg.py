@@ -36,7 +36,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Download, Entry, Expression, Official, Sample, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Download, Entry, Expression, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import own_records, picture_files, records

@@ -41,7 +41,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vbdata.core.types import Download, Entry, Expression, Official, Sample, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Download, Entry, Expression, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import rle

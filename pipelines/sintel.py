@@ -36,8 +36,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vbdata.core.labels import Depth
 from vbdata.core.surface import normals_from_depth
-from vbdata.core.types import Depth, Download, Entry, Official, Sample
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample
 
 from .formats import dpt

@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Download, Entry, Official, Sample, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample
 
 from .parts import cityscapes, depth_rules, maps, records, rendered

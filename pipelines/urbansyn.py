@@ -37,7 +37,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core import images
-from vbdata.core.types import Download, Entry, Official, Sample, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample
 
 from .parts import cityscapes, depth_rules, records, rendered

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.arrays import Array, namespace
+from vbdata.core.labels import Linear
 from vbdata.core.prompts import prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Linear
+from vbdata.core.types import Ask, Entry
 
 from .parts import tones
 

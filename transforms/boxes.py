@@ -32,9 +32,10 @@ from numpy.typing import NDArray
 
 from vbdata.core.arrays import Array, numpy, place, placed
 from vbdata.core.english import plural
+from vbdata.core.labels import Segments
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Segments
+from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample, choices
 
 from . import instance

@@ -26,10 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.arrays import NUMPY, Array, look_up, namespace, place
+from vbdata.core.labels import Depth
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.rounding import sqrt
-from vbdata.core.types import Ask, Depth, Entry
+from vbdata.core.types import Ask, Entry
 
 from .parts import depth_codes as codes
 from .parts.agreement import mask_faults, says_phrase

@@ -17,7 +17,7 @@ at most by 0.05 pixels near 0, by 0.51 at 10 pixels and by 1.7 at 100; on averag
 The flow from one image alone is ill-posed: the next frame stands beside the input as reference1
 wherever the reader has it (`Entry.references`), and prompts call it the next frame. Option in a
 recipe: `tasks: {flow: {longest: 256}}`. Vectors are those of the output: an image of half the size
-has half of them (vbdata.core.types.Flow).
+has half of them (vbdata.core.labels.Flow).
 
 The code is our own. Published colour wheels (Baker et al., "A Database and Evaluation Methodology
 for Optical Flow", IJCV 2011) are scaled by each image's longest vector, and are not inverted.
@@ -33,11 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.arrays import Array, namespace
+from vbdata.core.labels import Flow
 from vbdata.core.members import REFERENCES
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.rounding import sqrt
-from vbdata.core.types import Ask, Entry, Flow
+from vbdata.core.types import Ask, Entry
 
 from .parts.agreement import mask_faults
 

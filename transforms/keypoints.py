@@ -32,9 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.arrays import NUMPY, Array, numpy, place, placed
+from vbdata.core.labels import Keypoints, moved
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Keypoints, moved
+from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample
 
 from .parts import colours, discs

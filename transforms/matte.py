@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.arrays import Array
+from vbdata.core.labels import Matte
 from vbdata.core.prompts import prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Matte
+from vbdata.core.types import Ask, Entry
 
 from .parts import greys
 from .parts.agreement import mask_faults

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 
 from vbdata.core import compiled
 from vbdata.core.arrays import Array, namespace, place, placed
+from vbdata.core.labels import Normals
 from vbdata.core.prompts import prompt
 from vbdata.core.rng import Stream
 from vbdata.core.rounding import sqrt
-from vbdata.core.types import Ask, Entry, Normals
+from vbdata.core.types import Ask, Entry
 
 from .parts.agreement import mask_faults
 

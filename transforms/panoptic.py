@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 
 from vbdata.core.arrays import Array, filled, look_up, namespace
 from vbdata.core.english import series
+from vbdata.core.labels import Segments
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, ClassFact, Entry, Segments
+from vbdata.core.types import Ask, ClassFact, Entry
 from vbdata.errors import BadSample
 
 from .parts import colours

@@ -38,9 +38,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.arrays import Array, namespace
+from vbdata.core.labels import Depth
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Depth, Entry
+from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample, choices
 
 from .parts import greys, percentiles, steps

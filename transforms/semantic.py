@@ -31,9 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.arrays import look_up, namespace
+from vbdata.core.labels import Segments
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Segments
+from vbdata.core.types import Ask, Entry
 
 from .parts import colours
 from .parts.absent import absent_classes, alike, check_lookalikes

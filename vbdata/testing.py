@@ -23,19 +23,9 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core.images import decode_rgb
+from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import (
-    Depth,
-    Entry,
-    Flow,
-    Keypoints,
-    Linear,
-    Matte,
-    Normals,
-    Sample,
-    Segments,
-    Source,
-)
+from vbdata.core.types import Entry, Sample, Source
 from vbdata.errors import BadSample
 from vbdata.index.index import Index, build_index
 from vbdata.plugins.contract import LABELS_OF, decoded_fault

@@ -16,8 +16,9 @@ from transforms import instance
 from transforms.instance import ask as ask_in_any_colours
 from transforms.parts import colours
 from vbdata.core.english import plural
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import Ask, Entry, Segments
+from vbdata.core.types import Ask, Entry
 
 
 def __getattr__(part: str) -> Any:

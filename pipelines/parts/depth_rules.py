@@ -26,7 +26,8 @@ from vbdata.errors import BadSample, SourceError
 from . import records
 
 if TYPE_CHECKING:
-    from vbdata.core.types import Depth, Entry, Sample
+    from vbdata.core.labels import Depth
+    from vbdata.core.types import Entry, Sample
     from vbdata.storage.folder import Root
 
 Load = Callable[["Root", "Entry", Collection[str]], "Sample"]

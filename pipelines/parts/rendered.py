@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.core.labels import Depth, Normals, Segments
 from vbdata.core.surface import normals_from_depth
-from vbdata.core.types import Depth, Entry, Normals, Sample, Segments
+from vbdata.core.types import Entry, Sample
 from vbdata.errors import BadSample, SourceError
 
 from . import own_records, picture_files, records

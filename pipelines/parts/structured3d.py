@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vbdata.core import images
-from vbdata.core.types import ClassFact, Linear, Segments
+from vbdata.core.labels import Linear, Segments
+from vbdata.core.types import ClassFact
 from vbdata.errors import BadSample
 
 from ..formats import srgb

@@ -14,7 +14,7 @@ from vbdata.bench.scorers.concepts import ConceptsScorer
 from vbdata.bench.scorers.depth import DepthScorer, cropped
 from vbdata.bench.scorers.normals import NormalsScorer
 from vbdata.bench.scorers.regions import RegionsScorer
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.labels import Depth, Normals, Segments
 from vbdata.evaluation.metrics.matching import Instances
 
 RNG = np.random.default_rng(5)

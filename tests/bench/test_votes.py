@@ -9,7 +9,7 @@ import pytest
 
 from vbdata.bench.answers import merged
 from vbdata.bench.rows import Query
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.labels import Depth, Normals, Segments
 from vbdata.errors import RecipeError
 from vbdata.evaluation.metrics.matching import Instances
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vbdata.core.labels import Segments
 from vbdata.core.relabel import relabelled
-from vbdata.core.types import Entry, Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample
 
 

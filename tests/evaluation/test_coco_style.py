@@ -11,7 +11,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from vbdata.core.types import Flow, Geometry, Keypoints
+from vbdata.core.labels import Flow, Keypoints
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.boxes import Boxes, BoxesMeter
 from vbdata.evaluation.metrics.flow import FlowMeter
 from vbdata.evaluation.metrics.keypoints import KeypointsMeter

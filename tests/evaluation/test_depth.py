@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbdata.core.types import Depth, Geometry, Normals
+from vbdata.core.labels import Depth, Normals
+from vbdata.core.types import Geometry
 from vbdata.evaluation.evaluate import EvaluationOptions
 from vbdata.evaluation.metrics.depth import DepthMeter, aligned, crop_mask, depth_scores
 from vbdata.evaluation.metrics.images import ImagesMeter, psnr, ssim

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Geometry, Linear, Matte
+from vbdata.core.labels import Depth, Linear, Matte
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics import linear, mattes
 from vbdata.evaluation.metrics.foreground import ForegroundMeter, s_measure
 from vbdata.evaluation.metrics.linear import LinearMeter

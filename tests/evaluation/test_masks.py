@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbdata.core.types import Geometry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.classes import ClassesMeter
 from vbdata.evaluation.metrics.regions import RegionsMeter
 

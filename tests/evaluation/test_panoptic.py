@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vbdata.core.types import Geometry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.panoptic import PanopticMeter
 
 ANY = Geometry(source=(1, 1), scaled=(1, 1), left=0, top=0, width=1, height=1)

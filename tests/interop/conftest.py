@@ -74,7 +74,7 @@ def odd_build(make_build: Make) -> Path:
 def mixed_build(
     make_build: Make, demo_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Labels beside photographs of every kind: edits with further pictures, inputs that are drawn."""
+    """Labels beside photographs of every kind: edits with further pictures, drawn inputs."""
     data = tmp_path_factory.mktemp("photographs")
     sizes = ((40, 32), (40, 32), (24, 48), (17, 9))
     for number, (width, height) in enumerate(sizes):

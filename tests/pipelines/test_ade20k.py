@@ -17,8 +17,9 @@ from pipelines.demo import ade20k as demo
 from pipelines.demo import marked_balls as balls
 from pipelines.parts.ade20k import classes
 from transforms import instance, semantic
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import Entry, Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines import cityscapes
-from vbdata.core.types import Entry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -27,7 +27,8 @@ from pipelines.demo.scene import Truth
 from pipelines.formats import rle as _rle
 from tests.helpers.builds import REAL as SAMPLES
 from vbdata.core.images import check_jpeg, decode_rgb, encode_jpeg, jpeg_header
-from vbdata.core.types import Entry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

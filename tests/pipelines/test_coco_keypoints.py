@@ -12,7 +12,8 @@ from pipelines import coco
 from pipelines.parts.coco.keypoints import NAMES, SKELETON
 from tests.helpers import figures
 from tests.helpers.builds import REAL
-from vbdata.core.types import Entry, Keypoints
+from vbdata.core.labels import Keypoints
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 from vbdata.testing import check_reader, check_task

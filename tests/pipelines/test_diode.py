@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pipelines import diode
 from pipelines.demo import diode as demo
 from pipelines.formats import npy
-from vbdata.core.types import Depth, Entry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -17,7 +17,8 @@ from pipelines.demo import dsine as demo
 from pipelines.formats import array_pickle
 from pipelines.formats.plain_pickle import UnsafePickle
 from pipelines.parts.nyuv2 import scenes
-from vbdata.core.types import Entry, Normals
+from vbdata.core.labels import Normals
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -16,7 +16,8 @@ from pycocotools import mask as coco_mask
 
 from pipelines import folders
 from vbdata.core.images import encode_jpeg
-from vbdata.core.types import ClassFact, Entry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import ClassFact, Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

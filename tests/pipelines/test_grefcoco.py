@@ -16,8 +16,9 @@ from pipelines.demo import grefcoco as demo
 from pipelines.demo import marked_balls as balls
 from tests.helpers.builds import REAL, needs_real_data
 from transforms import refer
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import Geometry, Segments
+from vbdata.core.types import Geometry
 from vbdata.errors import SourceError
 from vbdata.evaluation.metrics.regions import RegionsMeter
 from vbdata.storage.folder import Folder

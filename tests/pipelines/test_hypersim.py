@@ -23,7 +23,8 @@ from pipelines.parts.hypersim.camera import Camera, directions, orient, pinhole,
 from tests.helpers.builds import REAL as SAMPLES
 from vbdata.core import compiled
 from vbdata.core.images import decode_rgb, encode_jpeg
-from vbdata.core.types import Depth, Entry, Normals
+from vbdata.core.labels import Depth, Normals
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

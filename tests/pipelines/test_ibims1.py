@@ -14,7 +14,8 @@ from PIL import Image
 
 from pipelines import ibims1
 from pipelines.demo import ibims1 as demo
-from vbdata.core.types import Depth, Entry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -16,7 +16,8 @@ from pipelines import kitti
 from pipelines.demo import kitti as demo
 from pipelines.demo.caster import shoot
 from tests.helpers.builds import REAL as SAMPLES
-from vbdata.core.types import Depth, Entry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

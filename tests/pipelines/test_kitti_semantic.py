@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pipelines import kitti_semantic as kitti
 from pipelines.demo import kitti_semantic as demo
 from pipelines.parts.kitti.semantic_drives import group
-from vbdata.core.types import ClassFact, Entry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import ClassFact, Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

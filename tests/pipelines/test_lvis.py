@@ -16,8 +16,9 @@ from pipelines.demo import lvis as demo
 from pipelines.demo import marked_balls as balls
 from tests.helpers.builds import REAL, needs_real_data
 from transforms import boxes, instance, semantic
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import Entry, Geometry, Segments
+from vbdata.core.types import Entry, Geometry
 from vbdata.errors import SourceError
 from vbdata.storage.folder import Folder
 

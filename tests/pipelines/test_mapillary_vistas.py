@@ -14,8 +14,9 @@ import pytest
 from pipelines import mapillary_vistas as vistas
 from pipelines.demo import mapillary_vistas as demo
 from transforms import semantic
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import Entry, Segments
+from vbdata.core.types import Entry
 from vbdata.errors import SourceError
 from vbdata.storage.folder import Folder
 

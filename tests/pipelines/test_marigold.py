@@ -15,7 +15,8 @@ from PIL import Image
 
 from pipelines import marigold
 from pipelines.demo import marigold as demo
-from vbdata.core.types import Depth, Entry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.sources.open import open_root
 from vbdata.storage.root import Root

@@ -17,7 +17,8 @@ from pipelines import moge
 from pipelines.demo import moge as demo
 from pipelines.formats import log_depth, png_text
 from vbdata.core.images import encode_jpeg
-from vbdata.core.types import Depth, Entry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pipelines import nuscenes
 from pipelines.demo import nuscenes as demo
 from pipelines.parts.nuscenes import poses, splits
-from vbdata.core.types import Depth, Entry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -20,7 +20,8 @@ from pipelines.parts.nyuv2 import mat
 from pipelines.parts.nyuv2.labels import REGIONS
 from pipelines.parts.nyuv2.names import kinds
 from pipelines.parts.nyuv2.splits import splits
-from vbdata.core.types import ClassFact, Depth, Entry, Segments
+from vbdata.core.labels import Depth, Segments
+from vbdata.core.types import ClassFact, Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -13,8 +13,8 @@ from pipelines import paco
 from pipelines.demo import marked_balls as balls
 from pipelines.demo import paco as demo
 from transforms import instance, semantic
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import Segments
 from vbdata.errors import SourceError
 from vbdata.storage.folder import Folder
 

@@ -14,8 +14,9 @@ from pipelines import pascal_voc as voc
 from pipelines.demo import marked_balls as balls
 from pipelines.demo import pascal_voc as demo
 from transforms import instance, semantic
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import Entry, Segments
+from vbdata.core.types import Entry
 from vbdata.errors import SourceError
 from vbdata.storage.folder import Folder
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pipelines import reasonseg
 from pipelines.demo import reasonseg as demo
 from vbdata.core.images import encode_jpeg
-from vbdata.core.types import Entry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

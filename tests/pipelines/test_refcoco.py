@@ -22,7 +22,8 @@ from pipelines.demo import refcoco as demo
 from pipelines.formats import plain_pickle
 from tests.helpers.builds import REAL as SAMPLES
 from vbdata.core.images import encode_jpeg
-from vbdata.core.types import Entry, Expression, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Entry, Expression
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

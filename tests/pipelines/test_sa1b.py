@@ -16,7 +16,8 @@ from pycocotools import mask as coco_mask
 
 from pipelines import sa1b
 from pipelines.parts.sa1b import frames
-from vbdata.core.types import Segments, Source
+from vbdata.core.labels import Segments
+from vbdata.core.types import Source
 from vbdata.errors import BadSample, SourceError
 from vbdata.guide.draft import draft
 from vbdata.index import joined

@@ -15,7 +15,8 @@ from pycocotools import mask as coco_mask
 from pipelines import saco
 from pipelines.demo import saco as demo
 from vbdata.core.images import encode_jpeg
-from vbdata.core.types import Entry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

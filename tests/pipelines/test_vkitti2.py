@@ -22,8 +22,9 @@ from pipelines.demo.vkitti2_street import COLORS, OFFICIAL
 from pipelines.formats import palettes
 from pipelines.parts.vkitti import depth as _vkitti_depth
 from tests.helpers.builds import REAL as SAMPLES
+from vbdata.core.labels import Depth, Normals, Segments
 from vbdata.core.surface import normals_from_depth
-from vbdata.core.types import ClassFact, Depth, Entry, Normals, Segments
+from vbdata.core.types import ClassFact, Entry
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.folder import Folder
 

@@ -24,7 +24,8 @@ from vbdata.view.report.page import PageOptions, page
 TASK = '''
 """Depth as the grey of its inverse."""
 import numpy as np
-from vbdata.core.types import Ask, Depth, Segments
+from vbdata.core.labels import Depth, Segments
+from vbdata.core.types import Ask
 
 ARRAYS = ("numpy",)
 NEEDS = ("depth",)
@@ -60,7 +61,7 @@ def roundtrip(label, rgb, params):
 '''
 DECODE = "    return Depth(metres=255 / np.maximum(grey, 1), valid=grey > 0)"
 RETURNED = {  # what decode returns in place of Depth, and what is said of it
-    "grey": "returned ndarray, expected vbdata.core.types.Depth, since NEEDS[0] is 'depth'",
+    "grey": "returned ndarray, expected vbdata.core.labels.Depth, since NEEDS[0] is 'depth'",
     "Depth(metres=grey[:4], valid=grey > 0)": "metres is float32[4, 48], expected float[32, 48]",
     "Depth(metres=grey, valid=rgb[..., 0])": "valid is uint8[32, 48], expected bool[32, 48]",
     "Depth(metres=1.0, valid=grey > 0)": "metres is float, expected an array of float",

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from vbdata import plugins
-from vbdata.core.types import Depth, Geometry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Geometry
 from vbdata.plugins.tensors import TensorTask
 from vbdata.shard.sample import Labelled, _label
 
 TASK = '''
 """Twice the depth, as red."""
 import torch
-from vbdata.core.types import Ask, Depth
+from vbdata.core.labels import Depth
+from vbdata.core.types import Ask
 
 NEEDS, BLANK_INPUT, TOLERANCE, UNIT, PARAMS = ("depth",), False, 0.0, "metres", {}
 

@@ -9,8 +9,9 @@ import pytest
 
 from transforms import boxes
 from transforms.parts import rectangles
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import ClassFact, Entry, Expression, Segments
+from vbdata.core.types import ClassFact, Entry, Expression
 from vbdata.errors import BadSample
 
 SIZE = (120, 160)

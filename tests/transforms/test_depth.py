@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from transforms import depth
 from transforms.parts import depth_codes as codes
 from transforms.parts.palettes import PALETTES
+from vbdata.core.labels import Depth
 from vbdata.core.rng import Stream
-from vbdata.core.types import Depth, Entry
+from vbdata.core.types import Entry
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from tests.helpers.builds import sums_of
 from vbdata import plugins
 from vbdata.core import compiled
 from vbdata.core.arrays import numpy, placed
-from vbdata.core.types import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments, moved
+from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments, moved
 from vbdata.engine.build import build
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.how import How

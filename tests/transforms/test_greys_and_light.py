@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from transforms import albedo, foreground, matte, relative_depth, shading
 from vbdata import codecs
+from vbdata.core.labels import Depth, Linear, Matte
 from vbdata.core.rng import Stream
-from vbdata.core.types import Depth, Entry, Geometry, Linear, Matte
+from vbdata.core.types import Entry, Geometry
 from vbdata.errors import BadSample
 
 RNG = np.random.default_rng(3)

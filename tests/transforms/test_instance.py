@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from transforms import instance
 from transforms.parts import colours
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import ClassFact, Entry, Segments
+from vbdata.core.types import ClassFact, Entry
 from vbdata.errors import BadSample
 from vbdata.index.facts import FACTS
 

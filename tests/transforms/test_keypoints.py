@@ -9,8 +9,9 @@ import pytest
 
 from transforms import keypoints
 from vbdata import plugins
+from vbdata.core.labels import Keypoints
 from vbdata.core.rng import Stream
-from vbdata.core.types import ClassFact, Entry, Geometry, Keypoints
+from vbdata.core.types import ClassFact, Entry, Geometry
 from vbdata.errors import BadSample
 
 SIZE = (150, 200)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from transforms import instance, refer, semantic
 from transforms.parts import colours
+from vbdata.core.labels import Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import ClassFact, Entry, Expression, Segments
+from vbdata.core.types import ClassFact, Entry, Expression
 
 VOCABULARY = tuple(f"kind {k}" for k in range(12))
 WORDS = tuple((name, True) for name in VOCABULARY)

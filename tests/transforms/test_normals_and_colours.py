@@ -9,8 +9,8 @@ import pytest
 
 from transforms import normals
 from transforms.parts import colours
+from vbdata.core.labels import Normals
 from vbdata.core.rng import Stream
-from vbdata.core.types import Normals
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from transforms import flow, panoptic
+from vbdata.core.labels import Flow, Segments
 from vbdata.core.rng import Stream
-from vbdata.core.types import ClassFact, Entry, Flow, Geometry, Segments
+from vbdata.core.types import ClassFact, Entry, Geometry
 from vbdata.errors import BadSample
 
 FACTS = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from transforms import depth, normals
-from vbdata.core.types import Depth, Normals, Segments, moved
+from vbdata.core.labels import Depth, Normals, Segments, moved
 
 if TYPE_CHECKING:
     import torch

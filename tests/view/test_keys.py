@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vbdata import codecs
-from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Linear, Matte, Normals, Segments
 from vbdata.errors import BuildError
 from vbdata.manifest.drawn import decoded, drawn
 from vbdata.storage.folder import Folder

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from tests.helpers.builds import manifest_of
 from tests.helpers.pages import changed
-from vbdata.core.types import Depth, Linear, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Linear, Matte, Normals, Segments
 from vbdata.errors import BuildError
 from vbdata.manifest.browse import browsing
 from vbdata.shard import tar

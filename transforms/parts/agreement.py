@@ -30,7 +30,7 @@ def mask_faults(drawn: Array, valid: Array, what: str) -> list[str]:
 def outside_faults(painted: Array, valid: Array) -> list[str]:
     """A sentence if pixels are painted that are not valid; both bool[..., H, W].
 
-    An invalid pixel belongs to no segment (vbdata.core.types.Segments), so it is background.
+    An invalid pixel belongs to no segment (vbdata.core.labels.Segments), so it is background.
     """
     wrong = int((painted & ~valid).sum())
     return [f"{wrong} pixels are painted that valid.png calls not valid"] if wrong else []

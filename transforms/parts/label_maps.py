@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from vbdata.core.arrays import Array, look_up, namespace, numpy
-from vbdata.core.types import Segments
+from vbdata.core.labels import Segments
 
 
 def by_image(ids: Array, tables: Sequence[Sequence[Any]], dtype: DTypeLike) -> Array:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vbdata.core.arrays import Array, filled, look_up
-from vbdata.core.types import Segments
+from vbdata.core.labels import Segments
 
 from . import colours
 from .agreement import outside_faults, palette_faults, unsaid_legend

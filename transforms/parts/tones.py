@@ -17,7 +17,7 @@ import math
 from decimal import Decimal, localcontext
 
 from vbdata.core.arrays import Array, namespace
-from vbdata.core.types import Linear
+from vbdata.core.labels import Linear
 
 from . import steps
 

@@ -25,7 +25,7 @@ import numpy as np
 from vbdata import plugins
 from vbdata.bench.rows import Query
 from vbdata.core import images
-from vbdata.core.types import Depth, Normals, Segments
+from vbdata.core.labels import Depth, Normals, Segments
 from vbdata.errors import BadSample, RecipeError
 from vbdata.evaluation.predictions import Fault, PredictionFolder, label_of, stretched
 from vbdata.evaluation.truth import Row

@@ -17,8 +17,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from vbdata import plugins
+from vbdata.core.labels import Segments
 from vbdata.core.relabel import relabelled
-from vbdata.core.types import Entry, Geometry, Segments
+from vbdata.core.types import Entry, Geometry
 from vbdata.engine.folder import recorded_recipe
 from vbdata.errors import BuildError
 from vbdata.evaluation.truth import Row

@@ -39,7 +39,8 @@ from vbdata.codecs.files import (
     write_array,
 )
 from vbdata.core.images import Pixels
-from vbdata.core.types import Ask, Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
+from vbdata.core.types import Ask
 from vbdata.errors import BadSample, CodecError, RecipeError
 
 __all__ = [

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from vbdata.core.arrays import look_up
-from vbdata.core.types import Entry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample
 
 

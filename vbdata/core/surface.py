@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vbdata.core.arrays import Array, namespace
+from vbdata.core.labels import Normals
 from vbdata.core.rounding import sqrt
-from vbdata.core.types import Normals
 from vbdata.errors import BadSample
 
 BEND = 0.01  # largest second difference of inverse depth on one surface, as a share of it

@@ -12,7 +12,8 @@ from vbdata import plugins
 from vbdata.core.arrays import numpy
 from vbdata.core.exif import UPRIGHT
 from vbdata.core.glance import glance
-from vbdata.core.types import Depth, Entry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample
 from vbdata.sources.watched import Question, Watched
 from vbdata.storage.root import Root

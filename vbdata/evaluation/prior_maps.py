@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Linear, Matte
+from vbdata.core.labels import Depth, Linear, Matte
 from vbdata.evaluation.metrics.relative import from_space, scored, to_space
 from vbdata.evaluation.prior_boxes import (
     FOLDS,

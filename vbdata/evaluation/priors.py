@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Flow, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Flow, Matte, Normals, Segments
 from vbdata.evaluation.metrics.depth import NEAREST
 from vbdata.evaluation.metrics.matching import Instances
 from vbdata.evaluation.prior_boxes import (

@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 
 from vbdata import plugins
 from vbdata.core import images, members
-from vbdata.core.types import Geometry, Label
+from vbdata.core.labels import Label
+from vbdata.core.types import Geometry
 from vbdata.errors import RecipeError, choices
 from vbdata.evaluation.metrics.boxes import Boxes
 from vbdata.evaluation.metrics.instances import confidence

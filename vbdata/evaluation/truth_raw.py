@@ -15,7 +15,8 @@ from typing import Any
 
 from vbdata import plugins
 from vbdata.core.arrays import NUMPY
-from vbdata.core.types import Entry, Keypoints, moved
+from vbdata.core.labels import Keypoints, moved
+from vbdata.core.types import Entry
 from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.truth import BuildTruth, Row, Truth, kind_of
 from vbdata.index.index import dataset_root

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core import images
+from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 from vbdata.core.reversal import forward_name, is_reversed
-from vbdata.core.types import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 
 BEHIND = (0, 177, 64)  # what a cut-out stands before, green
 SPARSE = (0.0, 0.5)  # shares of valid pixels, at which depth is points rather than surfaces

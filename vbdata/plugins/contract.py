@@ -61,7 +61,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from vbdata.core.types import Ask, Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
+from vbdata.core.types import Ask
 from vbdata.errors import CodecError
 from vbdata.plugins.tensors import arrays_of
 

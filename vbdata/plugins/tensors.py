@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from vbdata.core.arrays import NUMPY, placed
-from vbdata.core.types import Label, moved
+from vbdata.core.labels import Label, moved
 
 TENSORS = ("torch",)
 

@@ -16,10 +16,11 @@ from vbdata import plugins
 from vbdata.core import images, members
 from vbdata.core.arrays import NUMPY, Array, numpy, placed
 from vbdata.core.geometry import geometry_for
+from vbdata.core.labels import Label, Segments, moved
 from vbdata.core.png import encode_png
 from vbdata.core.relabel import relabelled
 from vbdata.core.reversal import is_reversed
-from vbdata.core.types import Ask, Entry, Geometry, Label, Sample, Segments, moved
+from vbdata.core.types import Ask, Entry, Geometry, Sample
 from vbdata.errors import BadSample
 from vbdata.jobs.job import Job, Row
 from vbdata.machine.stages import stage

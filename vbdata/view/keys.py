@@ -15,7 +15,7 @@ import numpy as np
 from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.english import plural
-from vbdata.core.types import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 
 LENGTH, BALL = 180, 56  # pixels of a scale and of a ball
 STEPS = (1, 2, 5)

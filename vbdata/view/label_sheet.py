@@ -19,8 +19,9 @@ from PIL import Image, ImageDraw, ImageFont
 from vbdata import plugins
 from vbdata.core import images
 from vbdata.core.arrays import NUMPY
+from vbdata.core.labels import Depth, Flow, Keypoints, Normals, Segments, moved
 from vbdata.core.relabel import relabelled
-from vbdata.core.types import Depth, Entry, Flow, Keypoints, Normals, Segments, moved
+from vbdata.core.types import Entry
 from vbdata.engine.doctor import some_entries
 from vbdata.errors import BadSample, BuildError, RecipeError, SourceError
 from vbdata.index.index import build_index

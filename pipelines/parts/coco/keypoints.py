@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vbdata.core.types import Keypoints
+from vbdata.core.labels import Keypoints
 from vbdata.errors import BadSample, SourceError
 
 from .. import records

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Segments
+from vbdata.core.labels import Segments
 from vbdata.errors import BadSample
 
 from ...formats import rle

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Normals
+from vbdata.core.labels import Depth, Normals
 
 from .. import records
 from . import depth, normals

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth
+from vbdata.core.labels import Depth
 from vbdata.errors import BadSample
 
 from . import arrays

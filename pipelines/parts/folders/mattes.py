@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from vbdata.core import images
-from vbdata.core.types import Matte
+from vbdata.core.labels import Matte
 from vbdata.errors import BadSample
 
 CHANNELS = ("alpha", "grey")

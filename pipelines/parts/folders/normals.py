@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Normals
+from vbdata.core.labels import Normals
 from vbdata.errors import BadSample
 
 from . import arrays

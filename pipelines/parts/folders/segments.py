@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import ClassFact, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import ClassFact
 from vbdata.errors import BadSample
 
 from ..class_facts import Seen, by_class

@@ -31,7 +31,7 @@ from ..class_facts import Seen, by_class
 from ..maps import runs
 
 if TYPE_CHECKING:
-    from vbdata.core.types import Segments
+    from vbdata.core.labels import Segments
 
 NYU40 = (  # class 1 and on; in the table: bookshelf, floormat, showercurtain, otherstructure ...
     *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf"),
@@ -103,7 +103,7 @@ def facts(whole: Partition) -> tuple[ClassFact, ...]:
 
 def segments(whole: Partition) -> Segments:
     """A frame's partition as a label; void is not valid."""
-    from vbdata.core.types import Segments
+    from vbdata.core.labels import Segments
 
     ids = whole.ids
     return Segments(

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core import compiled
-from vbdata.core.types import Depth, Entry, Linear, Normals
+from vbdata.core.labels import Depth, Linear, Normals
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample
 
 from ...formats.hdf5 import read_array

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Entry, Segments
+from vbdata.core.labels import Depth, Segments
+from vbdata.core.types import Entry
 from vbdata.errors import BadSample
 
 from .. import coded_segments as coded

@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from vbdata.core.images import MAX_PIXELS
-from vbdata.core.types import ClassFact, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import ClassFact
 from vbdata.errors import BadSample, SourceError
 
 from ...formats import rle

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vbdata.core.labels import Depth, Normals
 from vbdata.core.surface import normals_from_depth
-from vbdata.core.types import Depth, Normals
 from vbdata.errors import BadSample
 
 from .. import maps, records

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vbdata.core import images
-from vbdata.core.types import Flow
+from vbdata.core.labels import Flow
 from vbdata.errors import BadSample
 
 from .. import records

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import ClassFact, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import ClassFact
 from vbdata.errors import BadSample
 
 from ...formats import palettes

@@ -29,7 +29,8 @@ from tests.helpers.fuzzing.variants import Variant, variants
 from vbdata import plugins
 from vbdata.core import compiled, members
 from vbdata.core.images import decode_rgb
-from vbdata.core.types import Depth, Entry, Normals, Sample, Segments, Source
+from vbdata.core.labels import Depth, Normals, Segments
+from vbdata.core.types import Entry, Sample, Source
 from vbdata.errors import REASONS, BadSample, SourceError
 from vbdata.index.facts import entry_digest
 from vbdata.index.index import build_index

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.bench.scorers.scorer import Results
-from vbdata.core.types import Segments
+from vbdata.core.labels import Segments
 from vbdata.evaluation.metrics.meter import Value, mean, ratio
 
 

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.bench.scorers.scorer import Results
-from vbdata.core.types import Segments
+from vbdata.core.labels import Segments
 from vbdata.evaluation.metrics.ap import THRESHOLDS
 from vbdata.evaluation.metrics.matching import Instances, Matrix, assigned
 from vbdata.evaluation.metrics.meter import Value

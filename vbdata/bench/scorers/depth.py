@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from vbdata.bench.scorers.scorer import Results
-from vbdata.core.types import Depth
+from vbdata.core.labels import Depth
 from vbdata.evaluation.metrics.depth import ALIGNMENTS, NEAREST, depth_scores
 from vbdata.evaluation.metrics.meter import Floats, Mask, Means, Value
 from vbdata.evaluation.protocols import crop_shares

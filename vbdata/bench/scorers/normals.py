@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from vbdata.bench.scorers.scorer import Results
-from vbdata.core.types import Geometry, Normals
+from vbdata.core.labels import Normals
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Means, Value
 from vbdata.evaluation.metrics.normals import BELOW, NormalsMeter, angles
 

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Geometry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Ids, Mask, Sums, Value, mean, ratio
 
 BACKGROUND = ""

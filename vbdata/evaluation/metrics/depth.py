@@ -27,7 +27,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vbdata.core.types import Depth, Geometry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Floats, Mask, Means, Value
 
 ALIGNMENTS = ("none", "median", "least-squares")

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Flow, Geometry
+from vbdata.core.labels import Flow
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Value, ratio
 
 ABOVE = (1.0, 3.0, 5.0)  # pixels

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Geometry, Matte
+from vbdata.core.labels import Matte
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Mask, Means, Value, ratio
 
 BETA2 = 0.3

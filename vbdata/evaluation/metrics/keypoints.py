@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Geometry, Keypoints
+from vbdata.core.labels import Keypoints
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.ap import RECALLS, THRESHOLDS
 from vbdata.evaluation.metrics.matching import Matrix
 from vbdata.evaluation.metrics.meter import Value, mean, ratio

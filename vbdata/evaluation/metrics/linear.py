@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbdata.core.images import Pixels
-from vbdata.core.types import Geometry, Linear
+from vbdata.core.labels import Linear
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.images import psnr, ssim
 from vbdata.evaluation.metrics.meter import Floats, Means, Value
 

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Geometry, Matte
+from vbdata.core.labels import Matte
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Floats, Means, Value
 
 SIGMA, EPSILON = 1.4, 1e-2  # of the gradient; where the Gaussian is cut off

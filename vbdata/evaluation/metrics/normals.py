@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Geometry, Normals
+from vbdata.core.labels import Normals
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Floats, Value, ratio
 
 BELOW = (5.0, 7.5, 11.25, 22.5, 30.0)  # degrees

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Geometry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Sums, Value, mean, ratio
 
 Line = NDArray[np.float64]

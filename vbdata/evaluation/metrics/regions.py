@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Geometry, Segments
+from vbdata.core.labels import Segments
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.classes import answered, confusion
 from vbdata.evaluation.metrics.meter import Value, ratio
 

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.types import Depth, Geometry
+from vbdata.core.labels import Depth
+from vbdata.core.types import Geometry
 from vbdata.evaluation.metrics.meter import Floats, Mask, Means, Value
 
 DELTA = 1.25

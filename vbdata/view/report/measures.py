@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vbdata.core.types import Cell, Depth, Linear, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Linear, Matte, Normals, Segments
+from vbdata.core.types import Cell
 from vbdata.manifest.browse import by_cell
 from vbdata.manifest.drawn import brightness
 
