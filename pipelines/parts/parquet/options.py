@@ -12,7 +12,7 @@ from typing import Any
 from vbdata.errors import SourceError, choices
 
 from .. import picture_files
-from ..folders import normals, options, segments
+from ..folders import map_options, normals, segments
 from ..folders.cameras import Camera
 from ..folders.given import Given
 from ..folders.spec import Files
@@ -91,7 +91,7 @@ def _depth(above: Given, pictures: dict[str, str], *, known: bool) -> Any:
     if given.empty():
         return None
     _column(given, pictures, "depth")
-    coding = options.depth_coding(given, known=known)
+    coding = map_options.depth_coding(given, known=known)
     given.close()
     return coding
 
@@ -108,7 +108,7 @@ def _normals(above: Given, pictures: dict[str, str]) -> Any:
         what = "is to be set: files do not say it" if value is None else f"{value!r:.60} is none"
         more = "; poses, which it needs, are read by folders" if value == normals.WORLD else ""
         given.fault("frame", f"{what}; {words}{more}")
-    coding = options.normals_coding(given, frame)
+    coding = map_options.normals_coding(given, frame)
     given.close()
     return coding
 
@@ -121,7 +121,7 @@ def _segments(above: Given, pictures: dict[str, str]) -> Any:
     told = given.text("instances")
     if told:
         pictures["instances"] = told
-    found = options.segments_spec(given, ANYWHERE, ANYWHERE if told else None, segments.CODINGS)
+    found = map_options.segments_spec(given, ANYWHERE, ANYWHERE if told else None, segments.CODINGS)
     if found.named and (len(found.named.patterns) != 1 or found.named.patterns[0].names):
         given.fault("names", "one file for all rows is expected, or the names themselves")
     given.close()
