@@ -1,8 +1,7 @@
 """The nouns of the engine: frozen records that one stage passes to the next.
 
-Everywhere: lengths in metres, camera axes of OpenCV (+x right, +y down, +z forward). Labels have
-arrays of NumPy, or tensors on any device (vbdata.core.arrays); each kind of label has its own rule
-of resizing (`fit`).
+Everywhere: lengths in metres, camera axes of OpenCV (+x right, +y down, +z forward). Labels are in
+vbdata.core.labels.
 """
 
 from __future__ import annotations
