@@ -16,18 +16,15 @@ folder that is removed.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,9 +34,15 @@ from ray.cluster_utils import Cluster
 
 from benchmarks.faulty_store import Faults, Proxy, faulty
 from benchmarks.marked import mark, workers
-from vbdata.demo import write_all
-from vbdata.recipe.recipe import load_recipe
-from vbdata.storage.folder import Folder
+from benchmarks.soak_store import (
+    BUCKET,
+    KEYS,
+    build_quietly,
+    checked,
+    served,
+    upload,
+    write_recipe,
+)
 
 FAULTS = Faults(error=0.03, reset=0.008, lost=0.004, cut=0.004, short=0.004, hang=0.01)
 KILLS = {"worker": 6, "node": 3, "driver": 1}  # odds
@@ -47,9 +50,6 @@ GIVES_UP = 8  # after so many drivers in a row that ended by themselves, with an
 LATE_S = 900.0  # that the last round may take once time is up
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000}
 QUICK |= {"health_check_timeout_ms": 1000, "health_check_failure_threshold": 5}
-BUCKET = "soak"
-KEYS = {"AWS_ACCESS_KEY_ID": "soak", "AWS_SECRET_ACCESS_KEY": "soaksoak"}
-DEMO = Path(__file__).resolve().parent.parent / "manifests" / "demo.yaml"
 
 
 @dataclass(kw_only=True)
@@ -165,9 +165,9 @@ def main() -> int:
         os.environ["VBDATA_CACHE"] = str(folder / "cache")
         os.environ["TMPDIR"] = str(folder / "t")  # short: Ray's sockets lie below it
         (folder / "t").mkdir()
-        recipe = _recipe(folder, options.samples, options.shard_size)
-        _quiet(recipe, folder / "quiet")
-        with _served(folder) as upstream, faulty(upstream, seed=options.seed) as proxy:
+        recipe = write_recipe(folder, options.samples, options.shard_size)
+        build_quietly(recipe, folder / "quiet")
+        with served(folder) as upstream, faulty(upstream, seed=options.seed) as proxy:
             result = _soak(options, recipe, folder, proxy)
         if options.log:
             met = [f"{kind}\t{asked}\n" for asked, kind in proxy.log if kind != "passed"]
@@ -180,7 +180,7 @@ def main() -> int:
 def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy) -> dict[str, Any]:
     os.environ.update(KEYS | {"AWS_ENDPOINT_URL": proxy.url, "AWS_DEFAULT_REGION": "us-east-1"})
     proxy.hang_s = options.hang
-    roots = list(_uploaded(recipe, folder / "data"))
+    roots = list(upload(recipe, folder / "data"))
     head = {"num_cpus": 0, "_system_config": QUICK}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     rounds: list[dict[str, Any]] = []
@@ -201,7 +201,7 @@ def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy)
         )
         while not rounds or time.monotonic() < ends:
             soak.number = len(rounds)
-            rounds.append(_checked(soak.round(), folder / "quiet"))
+            rounds.append(checked(soak.round(), folder / "quiet"))
             soak.note(f"round checked: {rounds[-1]}")
     except TimeoutError as err:
         unfinished = str(err)
@@ -221,87 +221,6 @@ def _soak(options: argparse.Namespace, recipe: Path, folder: Path, proxy: Proxy)
         "drivers_that_gave_up": soak.gave_up,
         "unfinished": unfinished,
     }
-
-
-def _checked(url: str, quiet: Path) -> dict[str, Any]:
-    """A finished build against the quiet one, and each of its files against its digest."""
-    out = Folder(url)
-    sums = out.read("SHA256SUMS").decode()
-    lines = [line.split("  ", 1) for line in sums.splitlines()]
-    wrong = [path for digest, path in lines if _sha256(out.read(path)) != digest]
-    planned = json.loads((quiet / "manifest.json").read_bytes())["samples"]
-    made = json.loads(out.read("manifest.json"))["samples"]
-    return {
-        "digests_equal": sums == (quiet / "SHA256SUMS").read_text() and not wrong,
-        "samples": made,
-        "samples_lost": planned - made,
-        "retries": json.loads(out.read("run.json"))["retries"],
-    }
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _recipe(folder: Path, samples: int, shard_size: int) -> Path:
-    """The demo recipe in small shards, with its data beside it."""
-    list(write_all(folder / "data", 0))
-    text = DEMO.read_text().replace("../demo/data", "data")
-    text = text.replace("samples: 96", f"samples: {samples}\nmax_passes: 1000")
-    path = folder / "soak.yaml"
-    path.write_text(text.replace("shard_size: 32", f"shard_size: {shard_size}"))
-    return path
-
-
-def _quiet(recipe: Path, out: Path) -> None:
-    words = ["build", str(recipe), "--local", "--out", str(out)]
-    subprocess.run([sys.executable, "-m", "vbdata", *words], check=True, stdout=sys.stderr)
-
-
-def _uploaded(recipe: Path, data: Path) -> Iterator[str]:
-    """Put the data of the recipe's sources into the bucket; the options that say so."""
-    Folder(f"s3://{BUCKET}").fs.makedirs(BUCKET, exist_ok=True)
-    for source in load_recipe(recipe).sources:
-        url = f"s3://{BUCKET}/data/{source.name}"
-        for path in sorted((data / source.name).rglob("*")):
-            if path.is_file():
-                Folder(url).write(str(path.relative_to(data / source.name)), path.read_bytes())
-        yield f"--root={source.name}={url}"
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    """An S3 server in a process of its own: rclone's if it is here, else moto's."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    rclone = Path(sys.executable).with_name("rclone")
-    (folder / "store" / BUCKET).mkdir(parents=True)
-    command = [
-        sys.executable,
-        "-m",
-        "moto.server",
-        "-H",
-        "127.0.0.1",
-        "-p",
-        address.partition(":")[2],
-    ]
-    if rclone.exists():
-        keys = ",".join(KEYS.values())
-        words = ["serve", "s3", "--addr", address, "--auth-key", keys, "--config", os.devnull]
-        command = [str(rclone), *words, str(folder / "store")]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if not probe.connect_ex(("127.0.0.1", int(address.partition(":")[2]))):
-                    break
-            time.sleep(0.1)
-        yield f"http://{address}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 if __name__ == "__main__":
