@@ -1,8 +1,8 @@
 """Trivial answers that are means: one value for every pixel, and one for each box of a map.
 
 What a mean is of depends on the kind: of alpha; of linear colour as a share of the light that the
-sample's own code ends at, which its decoder is told; of relative depth in the space of its code,
-less the mean and over the deviation of its image, as only these are compared.
+sample's own code ends at, which its decoder is told; of flow in pixels; of relative depth in the
+space of its code, less the mean and over the deviation of its image, as only these are compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vbdata.core.labels import Depth, Linear, Matte
+from vbdata.core.labels import Depth, Flow, Linear, Matte
 from vbdata.evaluation.metrics.relative import from_space, scored, to_space
 from vbdata.evaluation.prior_boxes import (
     FOLDS,
@@ -80,6 +80,14 @@ def _matte(planes: Planes, truth: Truth) -> Matte:
     return Matte(alpha=np.rint(planes[0]).astype(np.uint8), valid=np.ones_like(truth.valid))
 
 
+def _motion(truth: Truth) -> tuple[Planes, NDArray[np.bool_]]:
+    return truth.label.uv.astype(np.float64), truth.label.valid
+
+
+def _flow(planes: Planes, truth: Truth) -> Flow:
+    return Flow(uv=planes.astype(np.float32), valid=np.ones_like(truth.valid))
+
+
 def _light(truth: Truth) -> tuple[Planes, NDArray[np.bool_]]:
     """Linear colour, 1 at the end of the sample's code."""
     return truth.label.rgb.astype(np.float64) / _top(truth), truth.label.valid
@@ -119,6 +127,7 @@ MEANS: Mapping[str, Callable[[], MeanPrior]] = {
     "relative_depth": partial(MeanPrior, 1, "constant depth", _standardised, _relative),
     "matte": partial(MeanPrior, 1, "constant alpha", _alpha, _matte),
     "foreground": partial(MeanPrior, 1, "constant alpha", _alpha, _matte),
+    "flow": partial(MeanPrior, 2, "constant vector", _motion, _flow),
     "albedo": partial(MeanPrior, 3, "constant colour", _light, _linear),
     "shading": partial(MeanPrior, 3, "constant colour", _light, _linear),
 }

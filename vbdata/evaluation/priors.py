@@ -154,48 +154,12 @@ class ClassesPrior:
         return self.counts.setdefault(name, np.zeros((FOLDS, GRID, GRID), np.int64))
 
 
-class FlowPrior:
-    """The mean vector of all pixels and that of each box, in pixels."""
-
-    def __init__(self) -> None:
-        self.sums = np.zeros((FOLDS, 2, GRID, GRID))
-        self.counts = np.zeros((FOLDS, GRID, GRID), np.int64)
-
-    def add(self, truth: Truth, fold: int) -> None:
-        """Learn from one sample; fold: its own, from 0 to 7."""
-        good = truth.label.valid
-        box = box_numbers(good.shape)[good]
-        self.counts[fold] += summed(box)
-        for k, part in enumerate(truth.label.uv):
-            self.sums[fold, k] += summed(box, part[good])
-
-    def merge(self, later: FlowPrior) -> None:
-        """Add what another prior of this kind has learnt from other samples."""
-        self.sums += later.sums
-        self.counts += later.counts
-
-    def answers(self, truth: Truth, fold: int) -> Iterator[Answer]:
-        """Rows "constant vector" and "mean map" as Flow, learnt from the other folds.
-
-        No rows if those have no pixel. A box without a pixel has the overall mean.
-        """
-        sums, counts = others(self.sums, fold), others(self.counts, fold)
-        if not counts.any():
-            return
-        whole = np.zeros_like(sums) + (sums.sum((1, 2)) / counts.sum())[:, None, None]
-        means = np.where(counts > 0, sums / np.maximum(counts, 1), whole)
-        for name, map_ in (("constant vector", whole), ("mean map", means)):
-            uv = enlarged(map_.astype(np.float32), truth.valid.shape)
-            yield name, Flow(uv=uv, valid=np.ones_like(truth.valid))
-
-
-Prior = DepthPrior | NormalsPrior | ClassesPrior | FlowPrior | MeanPrior
+Prior = DepthPrior | NormalsPrior | ClassesPrior | MeanPrior
 LEARNT: Mapping[str, Callable[[], Prior]] = {
     "depth": DepthPrior,
     "normals": NormalsPrior,
     "classes": ClassesPrior,
     "panoptic": ClassesPrior,
-    "flow": FlowPrior,
     **MEANS,
 }
 
