@@ -15,7 +15,8 @@ import pytest
 
 from vbdata.manifest.json_text import canonical, manifest_digest
 from vbdata.publish import reader_files
-from vbdata.recipe.recipe import Recipe, load_recipe, recipe_digest
+from vbdata.recipe.canonical import recipe_digest
+from vbdata.recipe.recipe import Recipe, load_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REAL = REPOSITORY.parent / "shared" / "data"

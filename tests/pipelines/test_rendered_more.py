@@ -29,7 +29,7 @@ from vbdata.index.index import build_index
 from vbdata.planning import refusals
 from vbdata.planning.eligible import eligible_rows, fits_in
 from vbdata.planning.refusals import refused_rows
-from vbdata.recipe.recipe import Image as Size
+from vbdata.recipe.keys import Image as Size
 from vbdata.recipe.recipe import parse_recipe
 from vbdata.storage.folder import Folder
 

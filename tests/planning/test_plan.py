@@ -33,7 +33,8 @@ from vbdata.planning import plan as plan_module
 from vbdata.planning.file import open_plan, read_shard, write_plan
 from vbdata.planning.mixture import apportion, draw
 from vbdata.planning.plan import Plan, make_plan
-from vbdata.recipe.recipe import Image, Recipe, load_recipe
+from vbdata.recipe.keys import Image
+from vbdata.recipe.recipe import Recipe, load_recipe
 
 Row = tuple[int, int, int, int]  # slot, cell, row, pass
 

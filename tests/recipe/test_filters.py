@@ -12,8 +12,9 @@ from tests.helpers.builds import REPOSITORY
 from vbdata.core.prompts import wording
 from vbdata.errors import RecipeError
 from vbdata.publish.rebuild import recipe_text, written_filters
+from vbdata.recipe.canonical import recipe_digest
 from vbdata.recipe.filters import KEYS
-from vbdata.recipe.recipe import Recipe, load_recipe, recipe_digest
+from vbdata.recipe.recipe import Recipe, load_recipe
 from vbdata.recipe.where import COLUMNS, FUNCTIONS
 from vbdata.view.report.reproduce import written_out
 

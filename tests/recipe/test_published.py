@@ -15,7 +15,8 @@ from tests.helpers.builds import REPOSITORY
 from vbdata.core.types import Source
 from vbdata.engine.build import planned
 from vbdata.index.index import build_index
-from vbdata.recipe.recipe import Image, load_recipe
+from vbdata.recipe.keys import Image
+from vbdata.recipe.recipe import load_recipe
 
 RECIPES = sorted((REPOSITORY / "manifests" / "recipes").glob("*.yaml"))
 FRAMES = {"marigold-depth": 20_148, "lotus-depth": 33_580, "lotus-normal": 33_580}  # of vkitti2

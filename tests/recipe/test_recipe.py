@@ -11,7 +11,8 @@ import pytest
 
 from tests.helpers.builds import REPOSITORY
 from vbdata.errors import RecipeError
-from vbdata.recipe.recipe import load_recipe, recipe_digest
+from vbdata.recipe.canonical import recipe_digest
+from vbdata.recipe.recipe import load_recipe
 
 GOOD = """
 name: smoke

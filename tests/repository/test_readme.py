@@ -18,7 +18,8 @@ from tests.helpers.builds import REPOSITORY, manifest_of
 from vbdata import plugins
 from vbdata.cli.app import app
 from vbdata.errors import REASONS
-from vbdata.recipe.recipe import _Recipe, load_recipe
+from vbdata.recipe.keys import RecipeKeys
+from vbdata.recipe.recipe import load_recipe
 
 README = (REPOSITORY / "README.md").read_text()
 LONGEST = 9_000  # bytes of the README
@@ -74,7 +75,7 @@ def test_the_recipe_is_valid_and_every_key_is_explained(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(text)
     load_recipe(tmp_path / "recipe.yaml")
     explained = {*yaml.safe_load(text), *re.findall(r"^\| `([a-z_.]+)` \|", page("recipes"), re.M)}
-    assert set(_Recipe.model_fields) <= explained
+    assert set(RecipeKeys.model_fields) <= explained
     (tmp_path / "my_test_ids.txt").write_text("coco:000000000139\n")
     (tmp_path / "guarded.yaml").write_text(f"{text}\n{held}")
     guarded = load_recipe(tmp_path / "guarded.yaml", {"refcoco-val": "/data/refer"})

@@ -27,7 +27,8 @@ from vbdata.layout import (
     receipt_path,
 )
 from vbdata.machine.environment import environment
-from vbdata.recipe.recipe import Recipe, first_difference, parse_recipe
+from vbdata.recipe.canonical import first_difference
+from vbdata.recipe.recipe import Recipe, parse_recipe
 from vbdata.shard.receipt import read_receipt, write_receipt
 from vbdata.storage.folder import Folder
 from vbdata.storage.listing import Listed, map_requests

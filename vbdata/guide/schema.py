@@ -23,8 +23,9 @@ from vbdata.plugins.reversal import why_no_reverse
 from vbdata.recipe import filters
 from vbdata.recipe.curriculum import BY, MOST_TURNS
 from vbdata.recipe.holdouts import known_sets
+from vbdata.recipe.keys import Image, keys_schema
 from vbdata.recipe.own_prompts import KEY as PROMPTS
-from vbdata.recipe.recipe import Image, Recipe, keys_schema
+from vbdata.recipe.recipe import Recipe
 
 Schema = dict[str, Any]
 FILE: Final = "vbdata.schema.json"

@@ -23,7 +23,7 @@ from vbdata.layout import MANIFEST, SHARDS, SUMS, build_digest, shards_folder, t
 from vbdata.manifest.model import Manifest, ShardLine, SourceLine
 from vbdata.manifest.tally import hundredths
 from vbdata.planning.mixture import apportion, redistribute
-from vbdata.recipe.recipe import recipe_digest
+from vbdata.recipe.canonical import recipe_digest
 
 
 def manifest_faults(

@@ -15,7 +15,8 @@ from vbdata.errors import BadSample, RecipeError
 from vbdata.index.index import Index
 from vbdata.planning.mixture import Ints
 from vbdata.plugins.contract import ENOUGH
-from vbdata.recipe.recipe import Image, Recipe
+from vbdata.recipe.keys import Image
+from vbdata.recipe.recipe import Recipe
 
 
 def eligible_rows(

@@ -13,7 +13,7 @@ from vbdata import plugins
 from vbdata.errors import one_line
 from vbdata.index.index import Index
 from vbdata.planning.eligible import fits_in, has, lacking, offers
-from vbdata.recipe.recipe import Image
+from vbdata.recipe.keys import Image
 
 Mask = NDArray[np.bool_]
 ARBITRARY = "with depth of arbitrary scale, not in metres"

@@ -12,14 +12,17 @@ from pydantic import BaseModel, ValidationError
 
 from vbdata import plugins
 from vbdata.errors import choices
-from vbdata.recipe import filters
+from vbdata.recipe import filters, yaml12
 from vbdata.recipe.licences import forbidden
 from vbdata.recipe.roots import unset
 from vbdata.recipe.shown import shown
 from vbdata.recipe.task_options import Find, task_option_faults
+from vbdata.storage.secrets import redacted
 
 SOURCE_KEYS = ("dataset", "root", "tasks")
 NESTED = 5  # mappings and lists within one another, of an option
+LONGEST = 4000  # characters of a fault that are told
+MOST = 1000  # faults that are told
 MOST_VALUES = 20_000  # of an option: names and colours of some thousand classes
 
 
@@ -167,6 +170,28 @@ def schema_faults(
         else:
             message = fault["msg"].replace("Input should be", "should be")
             yield f"{key}: {message}, got {shown(fault['input'])}"
+
+
+def told(name: str, faults: Sequence[str], text: str = "") -> list[str]:
+    """The faults of a recipe as they are told: with its name, cut, without keys to a store.
+
+    text: of the recipe, by which those that begin with a key get its line, as in "r.yaml:7: ...".
+    """
+    lines = yaml12.lines(text) if text else {}
+    cut = [fault if len(fault) <= LONGEST else f"{fault[:LONGEST]}..." for fault in faults[:MOST]]
+    wheres = [f"{name}{_line(fault, lines)}" for fault in cut]
+    if more := len(faults) - len(cut):
+        cut.append(f"and {more} faults more")
+        wheres.append(name)
+    return [f"{where}: {redacted(fault)}" for where, fault in zip(wheres, cut, strict=True)]
+
+
+def _line(fault: str, lines: Mapping[str, int]) -> str:
+    """A colon and the line of the key that a fault begins with, or of one above it; "" if none."""
+    key = fault.partition(": ")[0]
+    while key and key not in lines:
+        key = key.rpartition(".")[0]
+    return f":{lines[key]}" if key else ""
 
 
 def _items(value: Any) -> Sequence[Any]:

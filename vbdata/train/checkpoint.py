@@ -27,7 +27,7 @@ from torch import Tensor
 
 from vbdata.errors import BuildError
 from vbdata.machine.hashing import file_sha256
-from vbdata.recipe.recipe import first_difference
+from vbdata.recipe.canonical import first_difference
 from vbdata.train.adapter import Editor
 from vbdata.train.parallel import World, unsharded
 

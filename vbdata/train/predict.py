@@ -28,7 +28,7 @@ from PIL import Image
 from vbdata.core.rng import mix64, word_of
 from vbdata.errors import BuildError, RecipeError, choices
 from vbdata.evaluation.predictions import RECORD
-from vbdata.recipe.recipe import first_difference
+from vbdata.recipe.canonical import first_difference
 from vbdata.train import checkpoint, flow
 from vbdata.train.adapter import Editor, conditioned
 from vbdata.train.config import Config, load_config

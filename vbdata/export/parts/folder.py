@@ -22,8 +22,8 @@ from vbdata.layout import SUMS
 from vbdata.machine.hashing import file_sha256
 from vbdata.manifest.json_text import canonical
 from vbdata.manifest.sums import LINE
+from vbdata.recipe.canonical import first_difference
 from vbdata.recipe.licences import commercial
-from vbdata.recipe.recipe import first_difference
 from vbdata.storage.folder import Folder
 
 DONE = "export.json"
