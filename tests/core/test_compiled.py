@@ -26,6 +26,7 @@ from pycocotools import mask as coco_mask
 from benchmarks import pictures
 from pipelines.formats import rle as _rle
 from transforms.parts import colours
+from transforms.parts.label_maps import counts
 from vbdata import plugins
 from vbdata.core import compiled, images, png, rounding
 from vbdata.core import deflate as deflate_plain
@@ -113,6 +114,15 @@ def test_square_roots_are_rounded_once() -> None:
         wanted = np.sqrt(values)  # IEEE's, by the processor
     found = rounding.sqrt(torch.from_numpy(values)).numpy()
     assert (np.nan_to_num(found, nan=-1) == np.nan_to_num(wanted, nan=-1)).all()
+
+
+@pytest.mark.parametrize("flat", [0, 1, 3, 4096 + 5])
+def test_pixels_are_counted_as_numpy_counts_them(flat: int) -> None:
+    ids = np.random.default_rng(flat).integers(-2, 9, (3, 700), dtype=np.int32)
+    ids[1:, :flat] = 5  # a run of one id, as maps have
+    wanted = [int((ids == number).sum()) for number in range(7)]
+    assert counts(ids, 7) == wanted
+    assert counts(ids[:, ::2], 7) == [int((ids[:, ::2] == number).sum()) for number in range(7)]
 
 
 def test_an_id_without_a_colour_is_an_error() -> None:

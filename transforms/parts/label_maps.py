@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from vbdata.core import compiled
 from vbdata.core.arrays import Array, look_up, namespace, numpy
 from vbdata.core.labels import Segments
 
@@ -21,6 +24,23 @@ def by_image(ids: Array, tables: Sequence[Sequence[Any]], dtype: DTypeLike) -> A
     images = ids.reshape(len(tables), *ids.shape[-2:])
     rows = [look_up(np.array(t, dtype), image) for t, image in zip(tables, images, strict=True)]
     return rows[0] if ids.ndim == 2 else namespace(ids).stack(rows).reshape(ids.shape)
+
+
+def counts(ids: Array, size: int) -> list[int]:
+    """How many pixels of int32[...] each id from 0 to size - 1 has; others are of none."""
+    if library := compiled.library_for(int32=ids):
+        found = (ctypes.c_int64 * size)()
+        library.vb_counts(
+            compiled.address(ids), math.prod(ids.shape), size, ctypes.addressof(found)
+        )
+        return list(found)
+    flat = ids.reshape(-1)
+    return [
+        int(count)
+        for count in namespace(flat)
+        .bincount(flat[(flat >= 0) & (flat < size)], minlength=size)
+        .tolist()
+    ]
 
 
 def least_iou(one: Array, other: Array, count: int) -> float:

@@ -44,6 +44,7 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
         (P, P, P, N, P, c_float, c_float, c_float, c_uint32, c_int32),
     ),
     "vb_paint": (N, (P, N, P, c_int32, P, P)),
+    "vb_counts": (N, (P, N, c_int32, P)),
     "vb_painted_wrong": (N, (P, N, P, c_int32, P)),
     "vb_polygons": (N, (P, P, N, N, N, P, N, P)),
     "vb_union": (N, (P, N, P, N, P)),

@@ -249,6 +249,21 @@ int64_t vb_painted_wrong(const int32_t *ids, int64_t n, const uint32_t *table, i
 }
 
 /* A float16, by its bits, as float32: exact for subnormals, too, by a product with a power of two. */
+/* How many pixels each id from 0 to count - 1 has. Returns how many have another id. */
+int64_t vb_counts(const int32_t *ids, int64_t n, int32_t count, int64_t *counts) {
+    int64_t outside = 0;
+    for (int64_t start = 0; start < n; start += GROUP) {
+        const int size = (int)least(GROUP, n - start);
+        const uint32_t id = (uint32_t)ids[start];
+        if (size == GROUP && id < (uint32_t)count && alike(ids + start)) { counts[id] += GROUP; continue; }
+        for (int64_t k = start; k < start + size; k++) {
+            if ((uint32_t)ids[k] < (uint32_t)count) counts[ids[k]]++;
+            else outside++;
+        }
+    }
+    return outside;
+}
+
 static inline float widened(uint16_t half) {
     const uint32_t size = half & 0x7fff, bits = size << 13 | (size >= 0x7c00 ? 0x7f800000u : 0);
     float value;
