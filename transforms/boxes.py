@@ -38,11 +38,11 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample, choices
 
-from . import instance
 from .parts import colours, rectangles
 from .parts.absent import absent_classes
 from .parts.agreement import palette_faults, says_phrase
 from .parts.components import components
+from .parts.countable import PARTS, askable, countable, refusals
 from .parts.legend import REJECT
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ Corners = rectangles.Corners
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     """bool[N]: the entries with an expression, or with a class that `instance` asks for."""
-    return _told(columns) | instance.eligible(columns)
+    return _told(columns) | countable(columns)
 
 
 def refused(columns: pa.Table) -> dict[str, NDArray[np.bool_]]:
     """Why entries are not eligible: reason -> bool[N]; the first that is true of one holds."""
     told = _told(columns)
-    return {reason: mask & ~told for reason, mask in instance.refused(columns).items()}
+    return {reason: mask & ~told for reason, mask in refusals(columns).items()}
 
 
 def _told(columns: pa.Table) -> NDArray[np.bool_]:
@@ -98,7 +98,7 @@ def ask(
     classes that ask for one that the image is known not to have. Raises BadSample("empty label")
     if the record has nothing of the kind that `of` asks for.
     """
-    able = _able(entry)
+    able = askable(entry)
     kinds = [kind for kind, there in (("class", able), ("expression", entry.expressions)) if there]
     kinds = [kind for kind in kinds if of in (ANY, kind)]
     if not kinds:
@@ -139,18 +139,6 @@ def ask(
         **({} if targets is None else {"targets": targets}),
     }
     return Ask(instruction=text, params=params)
-
-
-def _able(entry: Entry) -> list[Any]:
-    """The facts of the classes that may be asked for."""
-    tiniest = max(instance.TINIEST * instance.PARTS, entry.width * entry.height)
-    return [
-        fact
-        for fact in entry.classes
-        if fact.thing
-        and 0 < fact.instances <= instance.MOST_INSTANCES
-        and fact.smallest * instance.PARTS >= tiniest
-    ]
 
 
 def check_options(
@@ -217,7 +205,7 @@ def corners(rgb: Array, params: Mapping[str, Any]) -> tuple[list[Corners], NDArr
         table = [(red, green, blue), tuple(params["colour"])]
         ids, squared = colours.nearest(pixels, table)
         return _of_mask((ids == 1) & (squared <= REJECT**2), params)
-    smallest, spread = 1 / instance.PARTS, 5.0
+    smallest, spread = 1 / PARTS, 5.0
     seen = components(
         pixels, (red, green, blue), radius=14, smallest=smallest, solid=SOLID, spread=spread
     )
@@ -327,7 +315,7 @@ def _boxes(
     """
     ids, under = image
     counts = np.bincount(ids.ravel(), minlength=len(label.classes) + 1)[1:]
-    large = {k for k in _asked(label, params) if counts[k] * instance.PARTS >= ids.size}
+    large = {k for k in _asked(label, params) if counts[k] * PARTS >= ids.size}
     table = np.zeros(len(label.classes) + 1, np.int32)
     order = sorted(large)
     table[[k + 1 for k in order]] = range(1, len(order) + 1)
@@ -373,7 +361,7 @@ def _of_mask(
     mask: NDArray[np.bool_], params: Mapping[str, Any]
 ) -> tuple[list[Corners], NDArray[np.int32]]:
     """The boxes in one colour, bool[H, W], and int32[H, W], of which each of its pixels is."""
-    thick, smallest = _thick(mask.shape, params), mask.size / instance.PARTS
+    thick, smallest = _thick(mask.shape, params), mask.size / PARTS
     if thick is None:
         found = rectangles.filled(mask, smallest)
     else:

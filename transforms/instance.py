@@ -22,8 +22,7 @@ Convention: arXiv 2604.20329, instance segmentation and its Appendix A.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,13 +34,16 @@ from vbdata.core.labels import Segments
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
-from vbdata.errors import BadSample
 
 from .parts import colours
 from .parts.absent import absent_classes, alike, check_lookalikes
-from .parts.agreement import outside_faults, palette_faults
 from .parts.components import components
-from .parts.label_maps import by_image, hidden, least_iou, lifted
+from .parts.countable import askable, countable, refusals
+from .parts.instance_maps import contradictions as contradictions
+from .parts.instance_maps import numbers_of_class, places, segments, table_of
+from .parts.instance_maps import roundtrip as roundtrip
+from .parts.instance_maps import unpainted as unpainted
+from .parts.label_maps import by_image, hidden, lifted
 from .parts.legend import MAY_BE_EMPTY
 
 if TYPE_CHECKING:
@@ -54,46 +56,15 @@ TOLERANCE, UNIT = 0.0, "1 - IoU"
 PARAMS = {"class": "object", "palette": [], "background": [0, 0, 0]}
 REVERSED = {"negatives": 0.0}  # nothing could be painted from an empty picture
 
-MOST_INSTANCES = 40
-TINIEST = 16  # pixels of the source; a class with an instance below this is not asked for
-PARTS = 5000  # an instance under 1 / 5000 = 2e-4 of the image is tiny (Appendix A)
-
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
     """bool[N]: the entries with a countable class of 1 to 40 instances, none of them tiny."""
-    *_, (_, left) = _filters(columns)
-    return left
+    return countable(columns)
 
 
 def refused(columns: pa.Table) -> dict[str, NDArray[np.bool_]]:
     """Why entries are not eligible: reason -> bool[N]; the first that is true of one holds."""
-    return {reason: ~left for reason, left in _filters(columns)}
-
-
-def _filters(columns: pa.Table) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Condition by condition, why entries drop out, and bool[N] that still have a class."""
-    import pyarrow.compute as pc
-
-    classes = columns["classes"].combine_chunks()
-    fact, of = pc.list_flatten(classes), pc.list_parent_indices(classes).to_numpy()
-    thing, instances, smallest = (
-        pc.struct_field(fact, name).to_numpy(zero_copy_only=False)
-        for name in ("thing", "instances", "smallest")
-    )
-    width, height = (columns[side].to_numpy().astype(np.int64) for side in ("width", "height"))
-    large = (smallest >= TINIEST) & (smallest * PARTS >= (width * height)[of])
-    kept = np.ones(len(of), np.bool_)
-    for reason, holds in (
-        ("on which no class is marked", kept),
-        ("with stuff alone, no class that can be counted", thing),
-        ("of which all segments are crowds (iscrowd 1, groups that were not split)", instances > 0),
-        (f"with more than {MOST_INSTANCES} instances of each class", instances <= MOST_INSTANCES),
-        (f"of which each class has an instance under {TINIEST} pixels or 2e-4 of the image", large),
-    ):
-        kept = kept & holds
-        left = np.zeros(len(columns), np.bool_)
-        left[of[kept]] = True
-        yield reason, left
+    return refusals(columns)
 
 
 def ask(
@@ -114,15 +85,7 @@ def ask(
     if rng.uniform() < negatives and absent:
         name, count = rng.choice(alike(entry, absent, lookalikes) or absent), 0
     else:
-        tiniest = max(TINIEST * PARTS, entry.width * entry.height)
-        able = [
-            fact
-            for fact in entry.classes
-            if fact.thing
-            and 0 < fact.instances <= MOST_INSTANCES
-            and fact.smallest * PARTS >= tiniest
-        ]
-        fact = rng.choice(able)
+        fact = rng.choice(askable(entry))
         name, count = fact.name, fact.instances
     palette = colours.draw(count, rng, colours.lattice())
     background = phrase("instance", "backgrounds", rng.choice(("black", "unsaid")), rng)
@@ -198,14 +161,14 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
     Raises BadSample("empty label") if instances were asked for and none is visible, and
     BadSample("garbled annotation") if the label has more of them than the palette.
     """
-    label = lifted(label, _asked(label, params))
-    table, places = _table(params), _places(label, params)
+    label = lifted(label, numbers_of_class(label, params))
+    table, painted = table_of(params), places(label, params)
     if len(table) == 1:
         return filled(label.ids, table[0])
     empty = bool(params.get(MAY_BE_EMPTY))
-    if len(places) == 1:
-        return colours.paint(label.ids, [table[k] for k in places[0]], empty=empty)
-    return colours.paint(by_image(label.ids, places, np.int32), table, empty=empty)
+    if len(painted) == 1:
+        return colours.paint(label.ids, [table[k] for k in painted[0]], empty=empty)
+    return colours.paint(by_image(label.ids, painted, np.int32), table, empty=empty)
 
 
 def valid(label: Segments, params: Mapping[str, Any]) -> Array:
@@ -215,11 +178,11 @@ def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     another class, both. There is no void for a class that is known in all of the image
     (Segments.known).
     """
-    wanted = _asked(label, params)
+    wanted = numbers_of_class(label, params)
     asked, label = [False, *(number > 0 for number in wanted)], lifted(label, wanted)
     answered = [
         [bool(place) or not of_class for place, of_class in zip(of, asked, strict=True)]
-        for of in _places(label, params)
+        for of in places(label, params)
     ]
     shown = by_image(label.ids, answered, np.bool_)
     if (lost := hidden(label, wanted)) is not None:
@@ -262,7 +225,7 @@ def decode(
     ]
     ids = placed(np.stack(instances).reshape(rgb.shape[:-1]), place(rgb))
     most = max(int(one.max()) for one in instances)
-    return _segments(ids, most, ids >= 0, params)
+    return segments(ids, most, ids >= 0, params)
 
 
 def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
@@ -270,60 +233,13 @@ def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
 
     rgb: uint8[..., H, W, 3]; colours of neither palette nor background are not valid.
     """
-    ids = colours.which(rgb, _table(params))
-    return _segments(namespace(ids).clip(ids, 0, None), len(params["palette"]), ids >= 0, params)
-
-
-def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
-    """1 - the smallest IoU of an instance or the background between label and decoded target.
-
-    Decoded by `exact`; 0.0 if every pixel agrees.
-    """
-    label = lifted(label, _asked(label, params))
-    table, places = _table(params), _places(label, params)
-    distinct = len(set(table)) == len(table)  # then equal colours are equal instances
-    single = distinct and len(places) == 1
-    if single and colours.has_colours(rgb, label.ids, [table[k] for k in places[0]]):
-        return 0.0
-    wanted = by_image(label.ids, places, np.int32)
-    return 1.0 - least_iou(colours.which(rgb, table), wanted, len(table))
+    ids = colours.which(rgb, table_of(params))
+    return segments(namespace(ids).clip(ids, 0, None), len(params["palette"]), ids >= 0, params)
 
 
 def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a palette or background colour."""
-    return colours.legal(rgb, _table(params))
-
-
-def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
-    """How a target of legal colours contradicts valid.png or its params, a sentence each.
-
-    rgb: uint8[H, W, 3]; valid: bool[H, W]. Of the instances that were asked for some are painted,
-    each with at least 2e-4 of the image; what is not valid is background. An instance that a crop
-    leaves nothing of, or that others hide, has its colour in the palette alone.
-    """
-    table = _table(params)
-    ids = colours.which(rgb, table)
-    pixels = _pixels(ids, len(params["palette"]))
-    faults = [*palette_faults(table), *outside_faults(ids > 0, valid)]
-    if pixels and not any(pixels) and not params.get(MAY_BE_EMPTY):
-        faults.append("no instance is painted")
-    faults += [
-        f"instance {number} has {count} pixels: so few are not painted"
-        for number, count in enumerate(pixels, start=1)
-        if 0 < count * PARTS < math.prod(ids.shape)
-    ]
-    return faults
-
-
-def unpainted(rgb: Array, params: Mapping[str, Any]) -> int:
-    """How many colours of the palette a target, uint8[H, W, 3], does not have.
-
-    Those of instances that a crop leaves nothing of or that others hide, which is rare; 0 where a
-    benchmark asks, for which it is not.
-    """
-    if params.get(MAY_BE_EMPTY):
-        return 0
-    return _pixels(colours.which(rgb, _table(params)), len(params["palette"])).count(0)
+    return colours.legal(rgb, table_of(params))
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
@@ -331,48 +247,3 @@ def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
     name = str(params["class"])
     said = plural(name) in instruction or name in instruction
     return [] if said else [f"the instruction does not ask for {name!r}"]
-
-
-def _pixels(ids: Array, instances: int) -> list[int]:
-    """How many pixels of int32[H, W] each instance has, the background and other colours not."""
-    xp = namespace(ids)
-    counts = xp.bincount(xp.clip(ids, 0, None).reshape(-1), minlength=instances + 1)
-    return [int(count) for count in counts[1:].tolist()]
-
-
-def _asked(label: Segments, params: Mapping[str, Any]) -> list[int]:
-    """Of each segment a number of its own if it is of the class, else 0."""
-    of_class = (name == params["class"] for name in label.classes)
-    return [number if asked else 0 for number, asked in enumerate(of_class, 1)]
-
-
-def _places(label: Segments, params: Mapping[str, Any]) -> list[list[int]]:
-    """For each image, for each id of the label: which instance it is painted as, from 1; else 0."""
-    numbers = [0]  # of each segment: which instance of the class it is
-    for name, crowd in zip(label.classes, label.crowds, strict=True):
-        numbers.append(max(numbers) + 1 if name == params["class"] and not crowd else 0)
-    count = len(params["palette"])
-    if max(numbers) > count:
-        detail = f"more than the {count} instances of {params['class']!r} in the index"
-        raise BadSample("garbled annotation", detail)
-    places = []
-    for image in label.ids.reshape(-1, math.prod(label.ids.shape[-2:])):
-        pixels = namespace(image).bincount(image, minlength=len(numbers)).tolist()
-        large = [count * PARTS >= len(image) for count in pixels[: len(numbers)]]
-        places.append([n if here else 0 for n, here in zip(numbers, large, strict=True)])
-    return places
-
-
-def _segments(ids: Array, count: int, valid: Array, params: Mapping[str, Any]) -> Segments:
-    return Segments(
-        ids=ids,
-        classes=(str(params["class"]),) * count,
-        things=(True,) * count,
-        crowds=(False,) * count,
-        valid=valid,
-    )
-
-
-def _table(params: Mapping[str, Any]) -> list[colours.Rgb]:
-    """The colours by id: the background's, then the palette's."""
-    return [tuple(params["background"]), *(tuple(rgb) for rgb in params["palette"])]
