@@ -32,12 +32,12 @@ CONTENTS: dict[str, Change] = {
     ".mat": fuzz_arrays.mat,
     **dict.fromkeys((".dpt", ".pfm", ".cam"), fuzz_arrays.floats_with_header),
     ".npy": fuzz_arrays.npy,
-    ".exr": fuzz_arrays.exr,
+    **dict.fromkeys((".exr", ".1"), fuzz_arrays.exr),  # some of UrbanSyn's are .exr.1
     **dict.fromkeys((".bin", ".JPG"), fuzz_arrays.floats),  # of LiDAR; of ETH3D's depth
     ".parquet": fuzz_arrays.parquet,
     ".json": fuzz_values.json_file,
     ".jsonl": fuzz_values.json_lines,
-    **dict.fromkeys((".csv", ".txt", ".yaml"), fuzz_values.table),
+    **dict.fromkeys((".csv", ".txt", ".yaml", ".list"), fuzz_values.table),
     **dict.fromkeys((".p", ".pkl"), fuzz_values.pickled),
 }
 HUGE = 1 << 36
