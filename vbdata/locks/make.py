@@ -26,7 +26,8 @@ from vbdata.layout import INDEX, MANIFEST, PLAN, QUARANTINE, TRACE
 from vbdata.locks import lock
 from vbdata.locks.lock import SMALL, Lock
 from vbdata.locks.sketch import SHORT, Digests, Sketch
-from vbdata.manifest.opened import Build, damaged, intact, open_build
+from vbdata.manifest.opened import Build, open_build
+from vbdata.manifest.stored import damaged, intact
 from vbdata.shard.tar import members
 from vbdata.storage.folder import Folder
 
