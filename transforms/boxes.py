@@ -23,7 +23,6 @@ Appendix A), whatever the colours are; in one colour by the pixels that are near
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +37,13 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample, choices
 
-from .parts import colours, rectangles
+from .parts import box_pictures, colours, rectangles
 from .parts.absent import absent_classes
 from .parts.agreement import palette_faults, says_phrase
-from .parts.components import components
-from .parts.countable import PARTS, askable, countable, refusals
-from .parts.legend import REJECT
+from .parts.box_pictures import corners as corners
+from .parts.box_pictures import exact_corners as exact_corners
+from .parts.box_pictures import roundtrip as roundtrip
+from .parts.countable import askable, countable, refusals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,9 +60,6 @@ PARAMS = {
 REVERSED = {"negatives": 0.0}  # nothing could be painted from an empty picture
 ANY = "any"  # of an option: prompts vary
 EXPRESSIONS = 0.5  # share of the prompts for expressions where a record has both
-SOLID = 0.05  # of an outline that a 3x3 erosion keeps
-
-Corners = rectangles.Corners
 
 
 def eligible(columns: pa.Table) -> NDArray[np.bool_]:
@@ -167,7 +164,10 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
     """
     ids = numpy(label.ids)
     size = ids.shape[-2:]
-    drawn = [_drawn(_boxes(image, label, params), size, params) for image in _images(label)]
+    drawn = [
+        box_pictures.drawn(box_pictures.boxes_of(image, label, params), size, params)
+        for image in box_pictures.images(label)
+    ]
     return placed(np.stack(drawn).reshape(*ids.shape, 3), place(label.ids))
 
 
@@ -177,10 +177,10 @@ def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     The latter are crowds and tiny instances of the class.
     """
     ids, known = numpy(label.ids), numpy(label.valid)
-    size, asked = ids.shape[-2:], _asked(label, params)
+    size, asked = ids.shape[-2:], box_pictures.asked(label, params)
     shown = []
-    for pair, whole in zip(_images(label), known.reshape(-1, *size), strict=True):
-        image, boxes = pair[0], _boxes(pair, label, params)
+    for pair, whole in zip(box_pictures.images(label), known.reshape(-1, *size), strict=True):
+        image, boxes = pair[0], box_pictures.boxes_of(pair, label, params)
         lost = [k in asked and k not in boxes for k in range(len(label.classes))]
         crowds = [
             crowd and params.get("targets") is None and name == params["class"]
@@ -189,38 +189,9 @@ def valid(label: Segments, params: Mapping[str, Any]) -> Array:
         hidden = np.array([False, *lost]) | np.array([False, *crowds])
         painted = np.zeros(size, np.bool_)
         for box in boxes.values():
-            rectangles.paint(painted, box, _thick(size, params), True)
+            rectangles.paint(painted, box, box_pictures.thickness(size, params), True)
         shown.append(painted | (whole & ~hidden[image]))
     return placed(np.stack(shown).reshape(ids.shape), place(label.ids))
-
-
-def corners(rgb: Array, params: Mapping[str, Any]) -> tuple[list[Corners], NDArray[np.int32]]:
-    """The boxes in an answer, uint8 RGB [H, W, 3], and int32[H, W], of which each painted pixel is.
-
-    Of params the palette is not read: a model chooses its own colours.
-    """
-    pixels = np.ascontiguousarray(numpy(rgb))
-    red, green, blue = params["background"]
-    if params.get("colour"):
-        table = [(red, green, blue), tuple(params["colour"])]
-        ids, squared = colours.nearest(pixels, table)
-        return _of_mask((ids == 1) & (squared <= REJECT**2), params)
-    smallest, spread = 1 / PARTS, 5.0
-    seen = components(
-        pixels, (red, green, blue), radius=14, smallest=smallest, solid=SOLID, spread=spread
-    )
-    found = rectangles.extents(seen, int(seen.max(initial=0)))
-    return [box for box in found if box], seen
-
-
-def exact_corners(rgb: Array, params: Mapping[str, Any]) -> tuple[list[Corners], NDArray[np.int32]]:
-    """The boxes of a target as `render` drew it, those of a palette in its order; as `corners`."""
-    pixels = np.ascontiguousarray(numpy(rgb))
-    ids = np.asarray(colours.which(pixels, _table(params)))
-    if params.get("colour"):
-        return _of_mask(ids == 1, params)
-    found = rectangles.extents(ids, len(params["palette"]))
-    return [box for box in found if box], ids.clip(0)
 
 
 def decode(rgb: Array, params: Mapping[str, Any]) -> Segments:
@@ -228,43 +199,23 @@ def decode(rgb: Array, params: Mapping[str, Any]) -> Segments:
 
     Where boxes overlap, `corners` tells more. Every pixel is valid.
     """
-    return _filled(rgb, params, corners)
+    return box_pictures.filled(rgb, params, corners)
 
 
 def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
-    """The boxes of a target as filled segments; colours that mean nothing are not valid."""
-    return _filled(rgb, params, exact_corners)
+    """The boxes of a target, as `render` drew it, as filled segments. Every pixel is valid."""
+    return box_pictures.filled(rgb, params, exact_corners)
 
 
 def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a box's or background colour."""
-    return colours.legal(rgb, _table(params))
-
-
-def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
-    """The largest distance in pixels of a corner's coordinate from its own after decoding.
-
-    inf if a box is lost or made up, or a pixel has a colour that means nothing.
-    """
-    ids, pixels = numpy(label.ids), numpy(rgb)
-    size, worst = ids.shape[-2:], 0.0
-    if not bool(legal(pixels, params).all()):
-        return math.inf
-    pairs = zip(_images(label), pixels.reshape(-1, *size, 3), strict=True)
-    for image, picture in pairs:
-        wanted = sorted(_boxes(image, label, params).values())
-        found = sorted(exact_corners(picture, params)[0])
-        if len(wanted) != len(found):
-            return math.inf
-        gap = np.abs(np.array(wanted, np.float64) - np.array(found, np.float64))
-        worst = max(worst, float(gap.max(initial=0)))
-    return worst
+    return colours.legal(rgb, box_pictures.table_of(params))
 
 
 def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """How a target of legal colours contradicts valid.png or its params, a sentence each."""
-    ids = colours.which(rgb, _table(params))
-    faults = palette_faults(_table(params))
+    table = box_pictures.table_of(params)
+    ids, faults = colours.which(rgb, table), palette_faults(table)
     if wrong := int(((ids > 0) & ~valid).sum()):
         faults.append(f"{wrong} pixels are painted that valid.png calls not valid")
     if params["palette"] and not bool((ids > 0).any()):
@@ -288,116 +239,3 @@ def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
         if not any(colours.say((r, g, b), form) in instruction for form in forms):
             missing.append(f"the instruction does not say the colour ({r}, {g}, {b})")
     return missing
-
-
-def _asked(label: Segments, params: Mapping[str, Any]) -> set[int]:
-    """The places of the segments whose boxes are asked for."""
-    if (targets := params.get("targets")) is not None:
-        return {target for target in targets if 0 <= target < len(label.classes)}
-    pairs = enumerate(zip(label.classes, label.crowds, strict=True))
-    return {k for k, (name, crowd) in pairs if name == params["class"] and not crowd}
-
-
-def _images(label: Segments) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """The ids of each image, and what lies under them (Segments.under)."""
-    ids = numpy(label.ids)
-    under = np.zeros_like(ids) if label.under is None else numpy(label.under)
-    size = (-1, *ids.shape[-2:])
-    return list(zip(ids.reshape(size), under.reshape(size), strict=True))
-
-
-def _boxes(
-    image: tuple[NDArray[np.int32], NDArray[np.int32]], label: Segments, params: Mapping[str, Any]
-) -> dict[int, Corners]:
-    """The boxes of the asked segments of one image, by their places; none of tiny ones.
-
-    A segment has what is seen of it, and what lies under others.
-    """
-    ids, under = image
-    counts = np.bincount(ids.ravel(), minlength=len(label.classes) + 1)[1:]
-    large = {k for k in _asked(label, params) if counts[k] * PARTS >= ids.size}
-    table = np.zeros(len(label.classes) + 1, np.int32)
-    order = sorted(large)
-    table[[k + 1 for k in order]] = range(1, len(order) + 1)
-    found = rectangles.extents(table[ids], len(order))
-    for number, k in enumerate(order if label.covered else ()):
-        hidden = np.array([False, *(k in each for each in label.covered)])[under]
-        if hidden.any():
-            found[number] = rectangles.extents(((ids == k + 1) | hidden).astype(np.int32), 1)[0]
-    return {k: box for k, box in zip(order, found, strict=True) if box}
-
-
-def _drawn(boxes: Mapping[int, Corners], size: Any, params: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """One target. Raises BadSample."""
-    table, listed, thick = _table(params), list(boxes.values()), _thick(size, params)
-    single = bool(params.get("colour"))
-    wanted = params.get("targets") if params.get("targets") is not None else params["palette"]
-    if not listed and wanted:
-        raise BadSample("empty label", "nothing that was asked for is visible in the output image")
-    if not single and len(listed) > len(params["palette"]):
-        detail = (
-            f"{len(listed)} boxes of {params['class']!r}, {len(params['palette'])} in the index"
-        )
-        raise BadSample("garbled annotation", detail)
-    order = list(range(len(listed))) if single else rectangles.order(size, listed, thick)
-    if order is None:
-        raise BadSample("overlapping", f"{len(listed)} boxes, of which some hide a side of another")
-    ids = np.zeros(size, np.int32)
-    for k in order:
-        rectangles.paint(ids, listed[k], thick, 1 if single else k + 1)
-    rgb = np.array(table, np.uint8)[ids]
-    found = exact_corners(rgb, params)[0]
-    if sorted(found) != sorted(listed):
-        raise BadSample("overlapping", f"{len(listed)} boxes in one colour decode to {len(found)}")
-    return rgb
-
-
-def _thick(size: Sequence[int], params: Mapping[str, Any]) -> int | None:
-    """How thick outlines are, None for filled boxes."""
-    return None if params["style"] == "filled" else rectangles.thickness(size[0], size[1])
-
-
-def _of_mask(
-    mask: NDArray[np.bool_], params: Mapping[str, Any]
-) -> tuple[list[Corners], NDArray[np.int32]]:
-    """The boxes in one colour, bool[H, W], and int32[H, W], of which each of its pixels is."""
-    thick, smallest = _thick(mask.shape, params), mask.size / PARTS
-    if thick is None:
-        found = rectangles.filled(mask, smallest)
-    else:
-        found = rectangles.outlined(mask, thick, smallest)
-    ids = np.zeros(mask.shape, np.int32)
-    for number, box in enumerate(found, 1):
-        rectangles.paint(ids, box, thick, number)
-    return found, np.where(mask, ids, 0)
-
-
-def _filled(rgb: Array, params: Mapping[str, Any], read: Any) -> Segments:
-    """Boxes as segments: the whole of each, the smaller over the larger."""
-    pixels = numpy(rgb)
-    size, most, maps = pixels.shape[-3:-1], 0, []
-    for picture in pixels.reshape(-1, *size, 3):
-        found = read(picture, params)[0]
-        ids = np.zeros(size, np.int32)
-        for number in sorted(range(len(found)), key=lambda k: -_area(found[k])):
-            rectangles.paint(ids, found[number], None, number + 1)
-        maps.append(ids)
-        most = max(most, len(found))
-    ids = placed(np.stack(maps).reshape(pixels.shape[:-1]), place(rgb))
-    return Segments(
-        ids=ids,
-        classes=(str(params["class"]),) * most,
-        things=(True,) * most,
-        crowds=(False,) * most,
-        valid=ids >= 0,
-    )
-
-
-def _area(box: Corners) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _table(params: Mapping[str, Any]) -> list[colours.Rgb]:
-    """The colours by number: the background's, then that of all boxes, or the palette's."""
-    single = [params["colour"]] if params.get("colour") else params["palette"]
-    return [tuple(params["background"]), *(tuple(rgb) for rgb in single)]
