@@ -28,7 +28,7 @@ Change = Callable[[bytes, Random, str], tuple[bytes, str]]
 CONTENTS: dict[str, Change] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".JPEG", ".PNG"), fuzz_files.picture),
     **dict.fromkeys((".tar", ".zip"), fuzz_files.archive),
-    ".hdf5": fuzz_arrays.hdf5,
+    **dict.fromkeys((".hdf5", ".dsp5"), fuzz_arrays.hdf5),
     ".mat": fuzz_arrays.mat,
     **dict.fromkeys((".dpt", ".pfm", ".cam"), fuzz_arrays.floats_with_header),
     ".npy": fuzz_arrays.npy,
