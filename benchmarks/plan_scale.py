@@ -80,7 +80,7 @@ def plan(folder: str, rows: int, shard_size: int) -> None:
     from vbdata.index.index import open_index
     from vbdata.jobs.specs import job_digests, make_job
     from vbdata.planning.file import read_shard, write_plan
-    from vbdata.planning.plan import make_plan
+    from vbdata.planning.make import make_plan
     from vbdata.recipe.recipe import parse_recipe
 
     recipe = parse_recipe(recipe_text(rows, shard_size), "scale", Path(folder), {})

@@ -19,7 +19,8 @@ from vbdata.locks.held import build_held, write_lock
 from vbdata.locks.lock import beside, read_lock
 from vbdata.manifest.opened import Build
 from vbdata.manifest.opened import open_build as opened
-from vbdata.planning.plan import Plan, make_plan
+from vbdata.planning.make import make_plan
+from vbdata.planning.plan import Plan
 from vbdata.recipe.recipe import Recipe
 from vbdata.recipe.recipe import load_recipe as loaded
 from vbdata.run.how import How

@@ -31,8 +31,9 @@ from vbdata.jobs.specs import job_digests, make_job
 from vbdata.manifest.tally import cell_lines, hundredths, warnings
 from vbdata.planning import plan as plan_module
 from vbdata.planning.file import open_plan, read_shard, write_plan
+from vbdata.planning.make import make_plan
 from vbdata.planning.mixture import apportion, draw
-from vbdata.planning.plan import Plan, make_plan
+from vbdata.planning.plan import Plan
 from vbdata.recipe.keys import Image
 from vbdata.recipe.recipe import Recipe, load_recipe
 

@@ -33,7 +33,8 @@ from vbdata.machine.process import check_device
 from vbdata.manifest.tally import warnings
 from vbdata.manifest.write import write_manifest
 from vbdata.planning.file import write_plan
-from vbdata.planning.plan import Plan, make_plan
+from vbdata.planning.make import make_plan
+from vbdata.planning.plan import Plan
 from vbdata.publish import reader_files
 from vbdata.recipe.recipe import Recipe
 from vbdata.run.events import Connecting, Events, Todo

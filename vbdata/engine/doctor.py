@@ -28,8 +28,9 @@ from vbdata.index.index import Index, build_index, dataset_root
 from vbdata.machine.process import one_thread
 from vbdata.manifest.tally import mixture_warnings
 from vbdata.planning.filters import filtered, said
+from vbdata.planning.make import make_plan
 from vbdata.planning.mixture import draw
-from vbdata.planning.plan import Plan, make_plan
+from vbdata.planning.plan import Plan
 from vbdata.planning.warnings import losses
 from vbdata.recipe.recipe import Recipe
 
