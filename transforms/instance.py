@@ -40,7 +40,7 @@ from .parts.absent import absent_classes, alike, check_lookalikes
 from .parts.components import components
 from .parts.countable import askable, countable, refusals
 from .parts.instance_maps import contradictions as contradictions
-from .parts.instance_maps import numbers_of_class, places, segments, table_of
+from .parts.instance_maps import numbers_of_class, places_of, segments_of, table_of
 from .parts.instance_maps import roundtrip as roundtrip
 from .parts.instance_maps import unpainted as unpainted
 from .parts.label_maps import by_image, hidden, lifted
@@ -162,7 +162,7 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
     BadSample("garbled annotation") if the label has more of them than the palette.
     """
     label = lifted(label, numbers_of_class(label, params))
-    table, painted = table_of(params), places(label, params)
+    table, painted = table_of(params), places_of(label, params)
     if len(table) == 1:
         return filled(label.ids, table[0])
     empty = bool(params.get(MAY_BE_EMPTY))
@@ -182,7 +182,7 @@ def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     asked, label = [False, *(number > 0 for number in wanted)], lifted(label, wanted)
     answered = [
         [bool(place) or not of_class for place, of_class in zip(of, asked, strict=True)]
-        for of in places(label, params)
+        for of in places_of(label, params)
     ]
     shown = by_image(label.ids, answered, np.bool_)
     if (lost := hidden(label, wanted)) is not None:
@@ -225,7 +225,7 @@ def decode(
     ]
     ids = placed(np.stack(instances).reshape(rgb.shape[:-1]), place(rgb))
     most = max(int(one.max()) for one in instances)
-    return segments(ids, most, ids >= 0, params)
+    return segments_of(ids, most, ids >= 0, params)
 
 
 def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
@@ -234,7 +234,7 @@ def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
     rgb: uint8[..., H, W, 3]; colours of neither palette nor background are not valid.
     """
     ids = colours.which(rgb, table_of(params))
-    return segments(namespace(ids).clip(ids, 0, None), len(params["palette"]), ids >= 0, params)
+    return segments_of(namespace(ids).clip(ids, 0, None), len(params["palette"]), ids >= 0, params)
 
 
 def legal(rgb: Array, params: Mapping[str, Any]) -> Array:

@@ -23,7 +23,7 @@ Kirillov et al., "Panoptic Segmentation", CVPR 2019; colours as in `semantic`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,13 +35,13 @@ from vbdata.core.labels import Segments
 from vbdata.core.prompts import phrase, prompt
 from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, ClassFact, Entry
-from vbdata.errors import BadSample
 
 from .parts import colours
 from .parts.absent import absent_classes
-from .parts.agreement import palette_faults
-from .parts.label_maps import least_iou
 from .parts.legend import REJECT
+from .parts.panoptic_legend import contradictions as contradictions
+from .parts.panoptic_legend import crowds_of, places_of, segments_of, table_of
+from .parts.panoptic_legend import roundtrip as roundtrip
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -189,7 +189,7 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
     Raises BadSample("garbled annotation") for more things of a class than it has colours,
     BadSample("empty label") if nothing of the legend is visible.
     """
-    table, places = _table(params), _places(label, params)
+    table, places = table_of(params), places_of(label, params)
     if not any(places):
         return filled(label.ids, table[0])
     return colours.paint(label.ids, [table[k] for k in places])
@@ -206,49 +206,21 @@ def decode(rgb: Array, params: Mapping[str, Any]) -> Segments:
     A pixel nearest to a crowd's colour, or farther than 64 of 255 from all colours, is of none and
     not valid.
     """
-    ids, squared = colours.nearest(rgb, _table(params))
-    crowd = look_up(np.array([False, *_crowds(params)]), ids)
+    ids, squared = colours.nearest(rgb, table_of(params))
+    crowd = look_up(np.array([False, *crowds_of(params)]), ids)
     ids = namespace(rgb).where(crowd, namespace(rgb).zeros_like(ids), ids)
-    return _label(ids, (squared <= REJECT**2) & ~crowd, params)
+    return segments_of(ids, (squared <= REJECT**2) & ~crowd, params)
 
 
 def exact(rgb: Array, params: Mapping[str, Any]) -> Segments:
     """The segments of a target as `render` drew it, crowds among them; other colours not valid."""
-    ids = colours.which(rgb, _table(params))
-    return _label(namespace(ids).clip(ids, 0, None), ids >= 0, params)
+    ids = colours.which(rgb, table_of(params))
+    return segments_of(namespace(ids).clip(ids, 0, None), ids >= 0, params)
 
 
 def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: the pixels of uint8 RGB [..., H, W, 3] of a legend or background colour."""
-    return colours.legal(rgb, _table(params))
-
-
-def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
-    """1 - the smallest IoU of a segment or the background between label and decoded target.
-
-    0.0 if every pixel agrees.
-    """
-    table, places = _table(params), _places(label, params)
-    distinct = len(set(table)) == len(table)
-    if distinct and colours.has_colours(rgb, label.ids, [table[k] for k in places]):
-        return 0.0
-    wanted = look_up(np.array(places, np.int32), label.ids)
-    return 1.0 - least_iou(colours.which(rgb, table), wanted, len(table))
-
-
-def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
-    """How a target of legal colours contradicts valid.png or its params, a sentence each.
-
-    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. Crowds alone are painted and not valid.
-    """
-    table, ids = _table(params), colours.which(rgb, _table(params))
-    crowd = look_up(np.array([False, *_crowds(params)]), namespace(ids).clip(ids, 0, None))
-    faults = palette_faults(table)
-    if wrong := int(((ids > 0) & ~crowd & ~valid).sum()):
-        faults.append(f"{wrong} pixels are painted that valid.png calls not valid")
-    if wrong := int((crowd & valid).sum()):
-        faults.append(f"{wrong} pixels of crowds are valid by valid.png")
-    return faults
+    return colours.legal(rgb, table_of(params))
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
@@ -262,50 +234,3 @@ def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
         if not item.get("crowd") and not (said and named):
             missing.append(f"the instruction does not say {item['name']!r} in ({r}, {g}, {b})")
     return missing
-
-
-def _label(ids: Array, valid: Array, params: Mapping[str, Any]) -> Segments:
-    legend = params["legend"]
-    return Segments(
-        ids=ids,
-        classes=tuple(item["name"] for item in legend),
-        things=tuple(bool(item.get("thing")) for item in legend),
-        crowds=tuple(_crowds(params)),
-        valid=valid,
-    )
-
-
-def _places(label: Segments, params: Mapping[str, Any]) -> list[int]:
-    """For each id of the label the entry it is painted as, counted from 1; 0 for the background."""
-    entries: dict[tuple[str, bool], list[int]] = {}
-    for number, item in enumerate(params["legend"], start=1):
-        key = (item["name"], bool(item.get("crowd")))
-        entries.setdefault(key, []).append(number)
-    return [0, *_numbers(label, entries, params)]
-
-
-def _numbers(
-    label: Segments, entries: Mapping[tuple[str, bool], list[int]], params: Mapping[str, Any]
-) -> Iterator[int]:
-    left = {key: iter(numbers) for key, numbers in entries.items()}
-    for name, thing, crowd in zip(label.classes, label.things, label.crowds, strict=True):
-        numbers = entries.get((name, thing and crowd))
-        single = numbers is not None and not params["legend"][numbers[0] - 1].get("thing")
-        if numbers is None:
-            yield 0
-        elif single or (thing and crowd):
-            yield numbers[0]
-        elif (number := next(left[name, False], 0)) > 0:
-            yield number
-        else:
-            detail = f"more than the {len(numbers)} instances of {name!r} in the index"
-            raise BadSample("garbled annotation", detail)
-
-
-def _crowds(params: Mapping[str, Any]) -> list[bool]:
-    return [bool(item.get("crowd")) for item in params["legend"]]
-
-
-def _table(params: Mapping[str, Any]) -> list[colours.Rgb]:
-    """The colours by entry: the background's, then the legend's."""
-    return [tuple(params["background"]), *(tuple(item["rgb"]) for item in params["legend"])]

@@ -31,7 +31,7 @@ def numbers_of_class(label: Segments, params: Mapping[str, Any]) -> list[int]:
     return [number if asked else 0 for number, asked in enumerate(of_class, 1)]
 
 
-def places(label: Segments, params: Mapping[str, Any]) -> list[list[int]]:
+def places_of(label: Segments, params: Mapping[str, Any]) -> list[list[int]]:
     """For each image, for each id of the label: which instance it is painted as, from 1; else 0."""
     numbers = [0]  # of each segment: which instance of the class it is
     for name, crowd in zip(label.classes, label.crowds, strict=True):
@@ -48,7 +48,7 @@ def places(label: Segments, params: Mapping[str, Any]) -> list[list[int]]:
     return found
 
 
-def segments(ids: Array, count: int, valid: Array, params: Mapping[str, Any]) -> Segments:
+def segments_of(ids: Array, count: int, valid: Array, params: Mapping[str, Any]) -> Segments:
     """A label of `count` instances of the class. ids: int32[..., H, W], 0 = none of them."""
     return Segments(
         ids=ids,
@@ -70,7 +70,7 @@ def roundtrip(label: Segments, rgb: Array, params: Mapping[str, Any]) -> float:
     Decoded by `exact`; 0.0 if every pixel agrees.
     """
     label = lifted(label, numbers_of_class(label, params))
-    table, painted = table_of(params), places(label, params)
+    table, painted = table_of(params), places_of(label, params)
     distinct = len(set(table)) == len(table)  # then equal colours are equal instances
     single = distinct and len(painted) == 1
     if single and colours.has_colours(rgb, label.ids, [table[k] for k in painted[0]]):
