@@ -28,7 +28,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Entry, Sample, Source
 from vbdata.errors import BadSample
 from vbdata.index.index import Index, build_index
-from vbdata.plugins.contract import LABELS_OF, decoded_fault
+from vbdata.plugins.decoded import LABELS_OF, decoded_fault
 from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 

@@ -18,7 +18,7 @@ from typing import Any
 from vbdata.core.arrays import NUMPY
 from vbdata.core.reversal import forward_name, is_reversed
 from vbdata.errors import choices
-from vbdata.plugins import contract
+from vbdata.plugins import contract, decoded
 from vbdata.plugins.reversal import ReversedTask, why_no_reverse
 from vbdata.plugins.tensors import TensorTask, arrays_of
 
@@ -154,7 +154,7 @@ def dataset(name: str) -> ModuleType:
 def task(name: str) -> ModuleType:
     """A task's module, whose functions take NumPy's arrays (vbdata.plugins.tensors).
 
-    Of a module of one's own, what `decode` returns is looked at (vbdata.plugins.contract).
+    Of a module of one's own, what `decode` returns is looked at (vbdata.plugins.decoded).
     TASK-reversed is the task the other way round (vbdata.plugins.reversal). Raises LookupError for
     no module, a broken contract, or a task that cannot be turned round.
     """
@@ -166,9 +166,9 @@ def task(name: str) -> ModuleType:
     module = resolve(TASKS, name)
     numpy = NUMPY in arrays_of(module)
     if not module.__name__.startswith(f"{HOME}."):
-        if fault := contract.probed(module, numpy):
+        if fault := decoded.probed(module, numpy):
             raise LookupError(f"{module.__name__}: {fault}")
-        module = contract.CheckedTask(module, name)
+        module = decoded.CheckedTask(module, name)
     return module if numpy else TensorTask(module)
 
 
