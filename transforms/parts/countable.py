@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_INSTANCES = 40
 TINIEST = 16  # pixels of the source; a class with an instance below this is not asked for
-PARTS = 5000  # an instance under 1 / 5000 = 2e-4 of the image is tiny (Appendix A)
+PARTS = 5000  # an instance under 1 / 5000 = 2e-4 of the image is tiny (arXiv 2604.20329, A)
 
 
 def countable(columns: pa.Table) -> NDArray[np.bool_]:
