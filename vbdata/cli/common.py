@@ -83,6 +83,13 @@ GpusPerWorker = Annotated[
         help="The share of a GPU that each actor takes, such as 0.25. Default: none.",
     ),
 ]
+Processes = Annotated[
+    int, typer.Option(min=1, help="Number of processes; the scores are the same.")
+]
+AllowMissing = Annotated[
+    bool,
+    typer.Option("--allow-missing", help="Exit with 0 even if answers are missing or faulty."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from vbdata.cli.common import EXIT_FAILED, BuildFolder, Json, given_roots, reported
+from vbdata.cli.common import (
+    EXIT_FAILED,
+    AllowMissing,
+    BuildFolder,
+    Json,
+    Processes,
+    given_roots,
+    reported,
+)
 
 
 def eval_(
@@ -62,12 +70,8 @@ def eval_(
     no_trivial: Annotated[
         bool, typer.Option("--no-trivial", help="Leave out the rows that need no model.")
     ] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Exit with 0 even if answers are faulty.")
-    ] = False,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Number of processes; the scores are the same.")
-    ] = 1,
+    allow_missing: AllowMissing = False,
+    workers: Processes = 1,
     as_json: Json = False,
 ) -> None:
     """Decode a model's images, score them, and show what trivial answers and the ceiling score.

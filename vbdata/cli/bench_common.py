@@ -1,11 +1,36 @@
-"""What the commands of `vbdata bench` open: roots of raw data, builds, answers."""
+"""What the commands of `vbdata bench` share: options, what they open, and the console."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from vbdata.bench.rows import Rows
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A benchmark of `vbdata bench list`.")]
+AnswerFolders = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ANSWERS...",
+        help="Folders of KEY.png or KEY.jpg, or of vote-0, vote-1 and on; several are votes.",
+    ),
+]
+BuildAt = Annotated[
+    str, typer.Option("--build", "-b", metavar="DIR", help="The benchmark's build.")
+]
+RawRoots = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--root",
+        metavar="[SOURCE=]URL",
+        help="Where the raw data lies: of all its sources, or of one. Repeatable; a source that is "
+        "named twice is read from both.",
+    ),
+]
 
 
 def roots_of(roots: list[str] | None) -> dict[str, list[str]]:
@@ -57,3 +82,12 @@ def answers_of(rows: Rows, folders: list[str] | None, targets: bool) -> Any:
     if targets or not folders:
         raise RecipeError(["ANSWERS: folders of answers, or --targets"])
     return Answers.of(folders)
+
+
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal, or 140 columns where there is none."""
+    import sys
+
+    from vbdata.terminal.tables import SafeConsole
+
+    return SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 140)
