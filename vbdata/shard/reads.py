@@ -15,7 +15,7 @@ from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
 from vbdata.machine.stages import stage
 from vbdata.sources.watched import Question, Watched, ask, parse_question
-from vbdata.storage.folder import MAX_FILE, Root
+from vbdata.storage.root import MAX_FILE, Root
 from vbdata.storage.told import UNKNOWN, Told
 
 MISSING = -1  # the length of what cannot be read

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from vbdata.errors import BuildError
 from vbdata.layout import offsets_path
 from vbdata.shard.tar import BLOCK, parse_header
-from vbdata.storage.folder import MAX_FILE, Folder
+from vbdata.storage.folder import Folder
+from vbdata.storage.root import MAX_FILE
 
 OFFSET = struct.calcsize("<Q")
 END = 2 * BLOCK  # bytes of zeros that close an archive

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from vbdata.storage.folder import Folder, absent
+from vbdata.storage.folder import Folder
+from vbdata.storage.root import absent
 
 T = TypeVar("T")
 R = TypeVar("R")
