@@ -27,6 +27,7 @@ from vbdata.core.rng import Stream
 from vbdata.core.types import Ask, Entry
 
 from .parts import tones
+from .parts.agreement import outside_faults
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,6 +89,15 @@ def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: all pixels, since every colour is an albedo."""
     xp = namespace(rgb)
     return xp.ones(rgb.shape[:-1], dtype=xp.bool, device=rgb.device)
+
+
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
+    """How a target contradicts its mask of valid pixels, a sentence each.
+
+    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. What is not valid is black.
+    """
+    tones.tables(params["curve"], TOP)
+    return outside_faults((rgb != 0).any(-1), valid)
 
 
 def roundtrip(label: Linear, rgb: Array, params: Mapping[str, Any]) -> float:

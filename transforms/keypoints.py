@@ -39,7 +39,7 @@ from vbdata.errors import BadSample
 from .parts import colours, discs
 from .parts.agreement import palette_faults, unsaid_legend
 from .parts.joint_pictures import decode as decode
-from .parts.joint_pictures import drawn, table_of
+from .parts.joint_pictures import drawn, measured_faults, table_of
 from .parts.joint_pictures import exact as exact
 from .parts.joint_pictures import roundtrip as roundtrip
 
@@ -190,12 +190,14 @@ def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
 def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """How a target of legal colours contradicts valid.png or its params, a sentence each."""
     table = table_of(params)
-    painted, faults = colours.which(rgb, table) > 0, palette_faults(table)
+    ids, faults = colours.which(rgb, table), palette_faults(table)
+    painted = ids > 0
     if wrong := int((painted & ~valid).sum()):
         faults.append(f"{wrong} pixels are painted that valid.png calls not valid")
     if not bool(painted.any()):
         faults.append("no joint is painted")
-    return faults
+    persons = int(ids.max()) - len(params["legend"])
+    return faults + measured_faults(params, persons)
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:

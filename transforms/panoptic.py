@@ -164,14 +164,16 @@ def _said(
     if rng.choice((True, False)) or not all(colours.plain(name) for name, _, _ in said):
         table = {name: every if thing else every[0] for name, thing, every in said}
         return json.dumps(table, ensure_ascii=False)
-    return "; ".join(
-        f"{name}: {every[0]}"
-        if not thing
-        else f"each {name} in its own of {series(every)}"
-        if len(every) > 1
-        else f"the only {name} in {every[0]}"
-        for name, thing, every in said
-    )
+    return "; ".join(_prose(*each) for each in said)
+
+
+def _prose(name: str, thing: bool, every: Sequence[str]) -> str:
+    """A class and its colours in words."""
+    if not thing:
+        return f"{name}: {every[0]}"
+    if len(every) > 1:
+        return f"each {name} in its own of {series(every)}"
+    return f"the only {name} in {every[0]}"
 
 
 def pictured(params: Mapping[str, Any]) -> str:
@@ -224,13 +226,30 @@ def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
-    """What the params have and an instruction does not say: a sentence for each legend entry."""
-    missing = []
+    """What the params have and an instruction does not say: a sentence for each class.
+
+    A class is said with its own colours, all of them in one breath.
+    """
+    groups: dict[tuple[str, bool], list[colours.Rgb]] = {}
     for item in params["legend"]:
-        r, g, b = item["rgb"]
+        if not item.get("crowd"):
+            r, g, b = item["rgb"]
+            groups.setdefault((item["name"], item["thing"]), []).append((r, g, b))
+    missing = []
+    for (name, thing), every in groups.items():
         styles = (style for style in colours.FORMATS if style != "name")
-        said = any(colours.say((r, g, b), style) in instruction for style in styles)
-        named = item["name"] in instruction or json.dumps(item["name"])[1:-1] in instruction
-        if not item.get("crowd") and not (said and named):
-            missing.append(f"the instruction does not say {item['name']!r} in ({r}, {g}, {b})")
+        if not any(
+            form in instruction
+            for style in styles
+            for form in _forms(name, thing, [colours.say(rgb, style) for rgb in every])
+        ):
+            missing.append(
+                f"the instruction does not say {name!r} in {series(list(map(str, every)))}"
+            )
     return missing
+
+
+def _forms(name: str, thing: bool, said: list[str]) -> tuple[str, str]:
+    """How prompts say a class and its colours: in JSON and in prose."""
+    table = json.dumps({name: said if thing else said[0]}, ensure_ascii=False)
+    return table[1:-1], _prose(name, thing, said)

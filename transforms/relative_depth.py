@@ -145,9 +145,20 @@ def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
 def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
     """How a target of legal colours contradicts its mask of valid pixels, a sentence each.
 
-    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. A pixel has a depth where it is valid.
+    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. A pixel has a depth where it is valid. Both
+    ends were measured of pixels, so each has one; with sky, the end itself is the sky's, too.
+    Raises ValueError for params of no target.
     """
-    return mask_faults(greys.decode(rgb)[1], valid, "a depth")
+    grey, drawn = greys.decode(rgb)
+    faults = mask_faults(drawn, valid, "a depth")
+    _tables(params)
+    places = _turned(namespace(rgb).asarray(grey, dtype=namespace(rgb).int64), params)
+    for end in (0, 254, 255) if params["measured"]["sky"] else (0, 255):
+        if not bool((drawn & (places == end)).any()):
+            faults.append(
+                f"no pixel has the grey {_turned(end, params)}, an end of what was measured"
+            )
+    return faults
 
 
 def unsaid(instruction: str, params: Mapping[str, Any]) -> list[str]:
@@ -180,14 +191,17 @@ def _plain(label: Depth, params: Mapping[str, Any]) -> Array:
     return namespace(label.metres).where(valid(label, params), label.metres, 1.0)
 
 
-def _turned(places: Array, params: Mapping[str, Any]) -> Array:
+def _turned(places: Any, params: Mapping[str, Any]) -> Any:
     """The greys of places among the ascending depths of the codes, or the places of greys."""
     return 255 - places if params["near"] == "white" else places
 
 
 def _tables(params: Mapping[str, Any]) -> steps.Steps:
     found = params["measured"]
-    return _tables_of(params["space"], found["near"], found["far"], bool(found["sky"]))
+    near, far, sky = found["near"], found["far"], found["sky"]
+    if params["near"] not in ENDS or params["space"] not in SPACES or type(sky) is not bool:
+        raise ValueError(f"near, space and sky are {params['near']}, {params['space']} and {sky}")
+    return _tables_of(params["space"], near, far, sky)
 
 
 @functools.lru_cache(maxsize=64)
@@ -197,6 +211,8 @@ def _tables_of(space: str, near: str, far: str, sky: bool) -> steps.Steps:
     with localcontext() as context:
         context.prec = 30
         ends = Decimal(near), Decimal(far)
+        if not 0 < ends[0] < ends[1] < Decimal("Infinity"):
+            raise ValueError(f"depths from {near} to {far} were never measured")
         cuts = [_depth(space, *ends, 1 - Decimal(2 * k + 1) / (2 * count)) for k in range(count)]
         depths = [_depth(space, *ends, 1 - Decimal(k) / count) for k in range(count + 1)]
     beyond = [Decimal("Infinity")] * sky

@@ -33,6 +33,7 @@ from vbdata.core.types import Ask, Entry
 from vbdata.errors import BadSample
 
 from .parts import percentiles, tones
+from .parts.agreement import outside_faults
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,6 +105,19 @@ def legal(rgb: Array, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: all pixels, since every colour is a shading."""
     xp = namespace(rgb)
     return xp.ones(rgb.shape[:-1], dtype=xp.bool, device=rgb.device)
+
+
+def contradictions(rgb: Array, valid: Array, params: Mapping[str, Any]) -> list[str]:
+    """How a target contradicts its mask of valid pixels or its params, a sentence each.
+
+    rgb: uint8[..., H, W, 3]; valid: bool[..., H, W]. What is not valid is black; the light that
+    code 255 stands for was measured of a channel, so one has it. Raises ValueError for params of
+    no target.
+    """
+    tones.tables(params["curve"], params["measured"]["top"])
+    dark = not bool((rgb == 255).any())
+    faults = ["no channel is 255, of which the light was measured"] if dark else []
+    return outside_faults((rgb != 0).any(-1), valid) + faults
 
 
 def roundtrip(label: Linear, rgb: Array, params: Mapping[str, Any]) -> float:

@@ -106,6 +106,7 @@ def test_relative_depth_tells_wrong_pictures_and_prompts() -> None:
         (albedo, {"curve": "linear"}, "curve is srgb or a gamma"),
         (shading, {"curve": "0"}, "curve is srgb or a gamma"),
         (shading, {"high": "most"}, "high is a percentage, got 'most'"),
+        (shading, {"high": "nan"}, "from 0 to 100, got 'nan'"),
     ],
 )
 def test_options_that_cannot_be(task: Any, options: dict[str, str], said: str) -> None:
@@ -189,3 +190,25 @@ def test_codecs_measure_what_their_decoders_need() -> None:
         codecs.encode("albedo", light(2).transpose(1, 2, 0))
     with pytest.raises(codecs.CodecError, match="a matte is uint8, got float64"):
         codecs.encode("matte", np.zeros((4, 4)))
+
+
+def test_what_was_measured_is_held_against_the_target() -> None:
+    label = depth(True)
+    params, mask = params_of(label), relative_depth.valid(label, params_of(label))
+    rgb, found = relative_depth.render(label, params), params["measured"]
+    assert relative_depth.contradictions(rgb, mask, params) == []
+    assert relative_depth.contradictions(np.maximum(rgb, 9), mask, params)
+    for wrong in ({"near": found["far"]}, {"far": "inf"}, {"near": "-1"}, {"sky": "no"}):
+        with pytest.raises(ValueError, match=r"never measured|near, space and sky"):
+            relative_depth.contradictions(rgb, mask, params | {"measured": found | wrong})
+    light = np.full((3, 2, 2), 0.5, np.float32)
+    lit = Linear(rgb=light, valid=np.array([[True, False], [True, True]]))
+    params = {"curve": "2.2", "measured": {"top": "0.5"}}
+    for task in (albedo, shading):
+        rgb = task.render(lit, params)
+        assert task.contradictions(rgb, lit.valid, params) == []
+        assert "1 pixels are painted" in task.contradictions(rgb | 1, lit.valid, params)[0]
+    dim = shading.render(lit, {"curve": "2.2", "measured": {"top": "3"}})
+    assert "no channel is 255" in shading.contradictions(dim, lit.valid, params)[0]
+    with pytest.raises(ValueError, match="not for -1"):
+        shading.decode(rgb, {"curve": "2.2", "measured": {"top": "-1"}})

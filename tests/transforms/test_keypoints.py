@@ -106,6 +106,11 @@ def test_crowds_are_measured_and_not_drawn() -> None:
     found = keypoints.exact(keypoints.render(label, asked), asked)
     assert found.crowds.tolist() == [False, True]
     assert found.areas.tolist() == [100, 200]
+    rgb, mask = keypoints.render(label, asked), keypoints.valid(label, asked)
+    assert keypoints.contradictions(rgb, mask, asked) == []
+    for wrong in ({"persons": []}, {"persons": [[1, 9, 9, 5, 5]]}, {"crowds": [["nan"] * 5]}):
+        params = {**asked, "measured": {**asked["measured"], **wrong}}
+        assert "that no label has" in keypoints.contradictions(rgb, mask, params)[0]
     assert keypoints.unsaid(ask.instruction, asked) == []
     assert len(keypoints.unsaid("Draw.", asked)) == 2
     small = keypoints.ask(entry(1, area=100), Stream(1), few=0.0)

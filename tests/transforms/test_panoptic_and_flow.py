@@ -46,6 +46,9 @@ def test_each_thing_has_a_colour_and_crowds_have_one_that_no_prompt_says() -> No
         ask = panoptic.ask(entry(), Stream(k), vocabulary=WORDS)
         legend = ask.params["legend"]
         assert panoptic.unsaid(ask.instruction, ask.params) == []
+        turned = [item["rgb"] for item in legend[-1:] + legend[:-1]]
+        moved = [{**item, "rgb": rgb} for item, rgb in zip(legend, turned, strict=True)]
+        assert panoptic.unsaid(ask.instruction, {**ask.params, "legend": moved}) != []
         rgb = panoptic.render(label, ask.params)
         assert panoptic.roundtrip(label, rgb, ask.params) == 0
         found = panoptic.exact(rgb, ask.params)

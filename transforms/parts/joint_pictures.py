@@ -43,6 +43,23 @@ def table_of(params: Mapping[str, Any]) -> list[colours.Rgb]:
     return [tuple(rgb) for rgb in (params["background"], *joints, *params["palette"])]
 
 
+def measured_faults(params: Mapping[str, Any], painted: int) -> list[str]:
+    """A sentence if what was measured of a target's label is not what it should be.
+
+    That is an area and a box for each person, at least for the first `painted`, and for each crowd,
+    none of it negative. Raises LookupError or
+    TypeError for params that have nothing of the kind.
+    """
+    found = params["measured"]
+    persons, crowds = found["persons"], found["crowds"]
+    table = np.array([*persons, *crowds], np.float64).reshape(-1, 5)
+    good = bool((np.isfinite(table) & (table >= 0)).all())
+    good &= bool((table[:, 1:3] <= table[:, 3:]).all()) and painted <= len(persons)
+    if len(table) != len(persons) + len(crowds) or not good:
+        return ["its params have areas and boxes of persons that no label has"]
+    return []
+
+
 def drawn(label: Keypoints, params: Mapping[str, Any]) -> tuple[list[Joint], discs.Ids]:
     """The joints that are drawn, by person and kind, and int32[H, W], numbers of `table_of`.
 

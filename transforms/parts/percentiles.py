@@ -34,6 +34,6 @@ def check(name: str, percent: str) -> Decimal:
         found = Decimal(str(percent))
     except ArithmeticError as err:
         raise ValueError(f"{name} is a percentage, got {percent!r:.40}") from err
-    if not 0 <= found <= 100:
+    if found.is_nan() or not 0 <= found <= 100:
         raise ValueError(f"{name} is a percentage from 0 to 100, got {percent!r:.40}")
     return found

@@ -72,11 +72,16 @@ def _channels(label: Linear) -> Array:
 
 @functools.lru_cache(maxsize=64)
 def tables(curve: str, top: str) -> steps.Steps:
-    """The codes of a curve whose code 255 stands for `top`, a decimal."""
+    """The codes of a curve whose code 255 stands for `top`, a decimal.
+
+    Raises ValueError unless that is finite and above 0.
+    """
     cuts, numbers = _shares(curve)
     with localcontext() as context:
         context.prec = 30
         most = Decimal(top)
+        if not 0 < most < Decimal("Infinity"):
+            raise ValueError(f"code 255 stands for light, not for {top}")
         return steps.between([share * most for share in cuts], [share * most for share in numbers])
 
 
