@@ -127,6 +127,7 @@ def test_normals_as_exr_and_ids_as_png(tmp_path: Path) -> None:
             "to the 2 names or colours of the params, got int64 up to 3",
         ),
         ("semantic", np.zeros((4, 4)), LEGEND, "got float64"),
+        ("boxes", np.full((4, 4), np.nan), {}, "got float64"),
         ("generate", np.zeros((4, 4, 3)), {}, "an image is uint8, got float64"),
     ],
 )
@@ -135,6 +136,20 @@ def test_arrays_that_cannot_be_drawn(
 ) -> None:
     with pytest.raises(CodecError, match=message):
         codecs.encode(task, array, params)
+
+
+@pytest.mark.parametrize(
+    ("task", "params", "message"),
+    [
+        ("relative_depth", {"measured": {}}, "not those of relative_depth: KeyError: 'near'"),
+        ("shading", {"measured": {"top": "-1"}}, "code 255 stands for light, not for -1"),
+        ("flow", {"longest": "x"}, "not those of flow: ValueError"),
+        ("panoptic", {"legend": 3}, "not those of panoptic: TypeError"),
+    ],
+)
+def test_params_of_no_target(task: str, params: dict[str, object], message: str) -> None:
+    with pytest.raises(CodecError, match=message):
+        codecs.decode(task, np.zeros((4, 6, 3), np.uint8), params)
 
 
 def exr(path: Path, channels: dict[str, np.ndarray], data: Box | None, display: Box) -> Path:

@@ -23,7 +23,8 @@ depth, that is measured by `encode`, and said by `full_params`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ from vbdata.codecs.files import (
 from vbdata.core.images import Pixels
 from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
 from vbdata.core.types import Ask
-from vbdata.errors import BadSample, CodecError, RecipeError
+from vbdata.errors import BadSample, CodecError, RecipeError, VbdataError
 
 __all__ = [
     "CodecError",
@@ -58,16 +59,19 @@ __all__ = [
 ]
 UNIT_WITHIN = 0.01  # by which a normal's length may be off, as 8 bits a component make it
 EXACT = 1e-6  # below which it is not scaled
+REFUSED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)  # for odd params
 
 
 def encode(task: str, array: ArrayLike, params: Mapping[str, Any] | None = None) -> Pixels:
     """Draw an array as uint8 RGB [H, W, 3].
 
     Normals whose length is off by less than 1 % are scaled to length 1. Raises CodecError for a
-    wrong shape or dtype, for depth that is integers or below 0, for normals of another length.
+    wrong shape or dtype, for depth that is integers or below 0, for normals of another length, for
+    params that are not the task's.
     """
-    module, full, label = _given(task, array, params)
-    rgb: Pixels = module.render(label, full)
+    with _own_params(task):
+        module, full, label = _given(task, array, params)
+        rgb: Pixels = module.render(label, full)
     return rgb
 
 
@@ -75,22 +79,36 @@ def full_params(
     task: str, array: ArrayLike, params: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The params that `encode` draws an array with, which `decode` needs. Raises as `encode`."""
-    return _given(task, array, params)[1]
+    with _own_params(task):
+        return _given(task, array, params)[1]
 
 
 def decode(task: str, rgb: Pixels, params: Mapping[str, Any] | None = None) -> NDArray[Any]:
-    """Read uint8 RGB [H, W, 3] back to an array."""
+    """Read uint8 RGB [H, W, 3] back to an array. CodecError, also for params of no target."""
     module, full = _task(task, params)
     _refuse_lacking(module, task, full)
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise CodecError(f"RGB is uint8 [H, W, 3], got {rgb.dtype} {list(rgb.shape)}")
-    return _array(module.decode(np.array(rgb), full))
+    with _own_params(task):
+        return _array(module.decode(np.array(rgb), full))
 
 
 def label_kind(task: str) -> str:
     """The kind of label that a task draws: "depth", ... Raises RecipeError for an unknown task."""
     kind: str = _module(task).NEEDS[0]
     return kind
+
+
+@contextmanager
+def _own_params(task: str) -> Iterator[None]:
+    """Raise CodecError for what a task's code raises on params that are not its own."""
+    try:
+        yield
+    except VbdataError:
+        raise
+    except REFUSED as err:
+        detail = f"{type(err).__name__}: {err!s:.200}"
+        raise CodecError(f"the params are not those of {task}: {detail}") from err
 
 
 def _module(name: str) -> Any:
@@ -243,12 +261,14 @@ def _unit(array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _segments(array: NDArray[Any], params: Mapping[str, Any]) -> Segments:
+    if array.dtype.kind not in "iu":
+        raise CodecError(f"segments are integers from -1, got {array.dtype}")
     if "legend" in params:
         names = [item["name"] for item in params["legend"]]
     else:
         several = int(array.max(initial=0)) if params.get("colour") else len(params["palette"])
         names = [params["class"]] * several
-    if array.dtype.kind not in "iu" or array.max(initial=0) > len(names):
+    if array.max(initial=0) > len(names):
         raise CodecError(
             f"segments are integers from -1 to the {len(names)} names or colours of the params, "
             f"got {array.dtype} up to {array.max(initial=0)}"
