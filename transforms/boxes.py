@@ -174,9 +174,12 @@ def render(label: Segments, params: Mapping[str, Any]) -> Array:
 def valid(label: Segments, params: Mapping[str, Any]) -> Array:
     """bool[..., H, W]: what is drawn, and all else but void and what was asked for and not drawn.
 
-    The latter are crowds and tiny instances of the class.
+    The latter are crowds and tiny instances of the class. There is no void for a class that is
+    known in all of the image (Segments.known).
     """
     ids, known = numpy(label.ids), numpy(label.valid)
+    if params.get("targets") is None and params["class"] in label.known:
+        known = np.ones_like(known)
     size, asked = ids.shape[-2:], box_pictures.asked(label, params)
     shown = []
     for pair, whole in zip(box_pictures.images(label), known.reshape(-1, *size), strict=True):

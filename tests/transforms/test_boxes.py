@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,21 @@ def test_crowds_and_tiny_ones_are_not_drawn_and_not_valid() -> None:
     asked = params("outline", True, 0)
     assert not boxes.render(label, asked).any()
     assert np.array_equal(boxes.valid(label, asked), label.ids == 0)
+
+
+def test_a_segment_under_others_has_its_box_and_known_classes_have_no_void() -> None:
+    ids = np.zeros(SIZE, np.int32)
+    ids[20:60, 30:90] = 2
+    label = Segments(
+        ids=ids, classes=("cat", "box"), things=(True, True), crowds=(False, False), valid=ids > 0,
+        under=(ids > 0).astype(np.int32), covered=((0,),),
+    )  # fmt: skip
+    asked = params("filled", True, 1)
+    assert boxes.exact_corners(boxes.render(label, asked), asked)[0] == [(30, 20, 90, 60)]
+    assert np.array_equal(boxes.valid(label, asked), ids > 0)
+    assert boxes.valid(replace(label, known=("cat",)), asked).all()
+    told = {**asked, "targets": [0]}
+    assert np.array_equal(boxes.valid(replace(label, known=("cat",)), told), ids > 0)
 
 
 def test_prompts_say_what_params_have() -> None:

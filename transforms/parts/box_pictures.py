@@ -53,6 +53,10 @@ def boxes_of(
     """
     ids, under = image
     counts = np.bincount(ids.ravel(), minlength=len(label.classes) + 1)[1:]
+    if label.covered:
+        lower = np.bincount(under.ravel(), minlength=len(label.covered) + 1)[1:]
+        for below, pixels in zip(label.covered, lower.tolist(), strict=True):
+            counts[list(below)] += pixels
     large = {k for k in asked(label, params) if counts[k] * PARTS >= ids.size}
     table = np.zeros(len(label.classes) + 1, np.int32)
     order = sorted(large)
