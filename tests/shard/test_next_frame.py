@@ -69,3 +69,19 @@ def test_a_flow_has_the_next_frame_beside_its_input(
     said = json.loads((tmp_path / "again" / "run.json").read_text())["reuse"]
     assert (said["reused"], said["rendered"]) == (4, 0)
     assert vbdata.verify(str(tmp_path / "again")) == []
+
+
+@pytest.mark.slow
+def test_the_other_way_round_nothing_shows_the_answer(
+    tmp_path: Path, demo_of: Callable[[str], Path]
+) -> None:
+    text = RECIPE.replace("ROOT", str(demo_of("vkitti2"))).replace(
+        "{flow: 0.5, depth: 0.5}", "{flow-reversed: 1}"
+    )
+    (tmp_path / "recipe.yaml").write_text(text)
+    out = tmp_path / "out"
+    build(load_recipe(tmp_path / "recipe.yaml"), Folder(str(out)), How())
+    assert vbdata.verify(str(out)) == []
+    for sample in vbdata.open_build(str(out)):
+        assert sample.references == ()
+        assert "references" not in sample.params

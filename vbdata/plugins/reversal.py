@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,8 @@ def _asking(forward: ModuleType, name: str) -> Callable[..., Ask]:
     def ask(
         entry: Entry, rng: Stream, *, vocabulary: Sequence[tuple[str, bool]] = (), **options: Any
     ) -> Ask:
-        asked = forward.ask(entry, rng, vocabulary=vocabulary, **{**options, **fixed})
+        alone = replace(entry, references=0)  # the next frame is nearly what is asked for
+        asked = forward.ask(alone, rng, vocabulary=vocabulary, **{**options, **fixed})
         return reversed_ask(asked, entry, rng, pictured(forward, name, asked.params))
 
     return ask

@@ -95,7 +95,7 @@ def load_row(row: Row, job: Job, root: Root) -> Loaded:
     if kind != "image" and isinstance(label, bytes | np.ndarray):
         file = entry.files[kind].path if kind in entry.files else ""
         label = Picture(label, geometry, file).pixels
-    more = _references(sample, entry, spec, geometry)
+    more = {} if backward else _references(sample, entry, spec, geometry)
     return Labelled(label, geometry, encoded, more, reads.bytes_sha256, reads.noted, photograph)
 
 
