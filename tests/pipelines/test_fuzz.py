@@ -18,7 +18,7 @@ from tests.helpers.fuzzing.guard import REPOSITORY
 from tests.helpers.fuzzing.variants import readers, variants, write
 from vbdata.errors import REASONS
 
-CASES = 2  # of each reader; the command (see tests/helpers/fuzzing/run.py) meets any number
+CASES = 4  # of each reader; the command (see tests/helpers/fuzzing/run.py) meets any number
 STUB = """
 import json, os, sys, time
 print(json.dumps({"ready": True}), flush=True)
