@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from vbdata import plugins
 from vbdata.core.images import decode_rgb
-from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Matte, Normals, Segments
+from vbdata.core.labels import Depth, Flow, Keypoints, Linear, Normals, Segments
 from vbdata.core.rng import Stream
 from vbdata.core.types import Entry, Sample, Source
 from vbdata.errors import BadSample
@@ -33,15 +33,7 @@ from vbdata.sources.open import open_root
 from vbdata.storage.folder import Root
 
 KINDS: dict[str, type | tuple[type, ...]] = {
-    "depth": Depth,
-    "relative_depth": Depth,
-    "normals": Normals,
-    "segments": Segments,
-    "flow": Flow,
-    "keypoints": Keypoints,
-    "matte": Matte,
-    "albedo": Linear,
-    "shading": Linear,
+    **LABELS_OF,
     "captions": tuple,
     "expressions": tuple,
     "truths": tuple,

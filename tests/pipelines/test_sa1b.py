@@ -121,11 +121,12 @@ def test_masks_below_a_score_are_left_out(folder: Path) -> None:
     every, some = label_of(root), label_of(root, min_iou=0.95)
     assert len(some.classes) == len(every.classes) - 1
     entry = next(iter(sa1b.index(root, min_iou=0.95, name="thing")))
-    assert entry.left_out == ("left out: 1 masks below min_iou or min_stability",)
+    assert entry.left_out == ("left out: masks below min_iou or min_stability: 1",)
     assert entry.classes[0].name == "thing"
     assert not label_of(root, min_stability=0.99).classes
     for options, said in (
         ({"min_iou": 2}, "min_iou: 2 is not a number from 0 to 1"),
+        ({"min_iou": [0.5]}, "min_iou: \\[0.5\\] is not a number from 0 to 1"),
         ({"min_stability": "x"}, "min_stability: 'x' is not"),
         ({"name": " "}, "name: ' ' is no name"),
     ):
@@ -168,6 +169,15 @@ def test_damage_is_named(folder: Path, tmp_path: Path) -> None:
     faults = [entry.fault for entry in sa1b.index(Folder(str(packed.parent))) if entry.fault]
     assert "truncated" in faults[0]
     assert any("no .jpg and .json among" in fault for fault in faults)
+
+
+def test_a_photograph_of_two_files_is_a_fault(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / f"{FIRST}.jpg", folder / f"{FIRST}.jpeg")
+    first, *rest = sa1b.index(Folder(str(folder)))
+    assert first.fault.startswith(f"garbled annotation: {FIRST}: two files of one name and kind")
+    packed, *others = sa1b.index(Folder(str(tarred(folder, tmp_path / "tars"))))
+    assert packed.fault.endswith("two members .jpg and .jpeg")
+    assert not any(entry.fault for entry in (*rest, *others))
 
 
 def test_photographs_of_others_are_no_source(tmp_path: Path) -> None:

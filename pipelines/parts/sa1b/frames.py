@@ -44,11 +44,13 @@ def spans(listed: Iterable[FileRef]) -> Iterator[tuple[FileRef, ...]]:
 def of_files(root: Root, files: Sequence[FileRef], licence: str, wanted: Kept) -> Iterator[Entry]:
     """The photographs among some files, in order of their ids."""
     stems: dict[str, dict[str, FileRef]] = {}
+    twice: dict[str, str] = {}
     for file in files:
         match = FILE.fullmatch(file.path)
         assert match  # spans has only such
         role = "segments" if match["type"].lower() == "json" else "image"
-        stems.setdefault(match["stem"], {})[role] = file
+        if stems.setdefault(match["stem"], {}).setdefault(role, file) is not file:
+            twice[match["stem"]] = file.path
     for name in sorted(stems):
         entry = _bare(name, licence)
         there = stems[name]
@@ -60,6 +62,8 @@ def of_files(root: Root, files: Sequence[FileRef], licence: str, wanted: Kept) -
         try:
             if roles["segments"].size < 0:
                 raise BadSample("missing", f"no {expected['segments']}")
+            if name in twice:
+                raise own.garbled(f"two files of one name and kind: {twice[name]} too")
             text = records.read(root, entry, "segments")
             yield _described(entry, text, wanted, {})
         except BadSample as bad:
@@ -76,12 +80,13 @@ def of_tar(root: Root, files: Sequence[FileRef], licence: str, wanted: Kept) -> 
     for key, parts in sorted(named.items()):
         entry = replace(_bare(f"{tar.path}/{key}", licence), files={"image": tar, "segments": tar})
         try:
-            image = parts.spans.get("jpg") or parts.spans.get("jpeg")
+            images = [parts.spans[kind] for kind in ("jpg", "jpeg") if kind in parts.spans]
+            image = images[0] if images else None
             note = parts.spans.get("json")
             if image is None or note is None:
                 raise BadSample("missing", f"no .jpg and .json among {sorted(parts.spans)}")
-            if parts.twice:
-                raise own.garbled(f"two members .{parts.twice}")
+            if parts.twice or len(images) > 1:
+                raise own.garbled(f"two members .{parts.twice or 'jpg and .jpeg'}")
             text = parts.texts.get("json") or tars.read(root, tar.path, note)
             yield _described(entry, text, wanted, {"image": image, "segments": note})
         except BadSample as bad:
@@ -106,5 +111,5 @@ def _described(entry: Entry, text: bytes, wanted: Kept, spans: dict[str, tars.Sp
     size, facts, left_out = masks.facts(text, wanted)
     entry = own.sized(entry, size)
     record = records.pack({"kept": wanted, **spans})
-    below = f"left out: {left_out} masks below min_iou or min_stability"
+    below = f"left out: masks below min_iou or min_stability: {left_out}"
     return replace(entry, classes=facts, record=record, left_out=(below,) if left_out else ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -73,7 +74,8 @@ def kept(name: Any, min_iou: Any, min_stability: Any) -> Kept:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise SourceError(f"name: {name!r:.40} is no name of a class")
     for key, value in (("min_iou", min_iou), ("min_stability", min_stability)):
-        if isinstance(value, bool | str) or not 0 <= value <= 1:
+        number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        if not number or not 0 <= value <= 1:
             raise SourceError(f"{key}: {value!r:.40} is not a number from 0 to 1")
     return Kept(name.strip(), float(min_iou), float(min_stability))
 
