@@ -98,7 +98,7 @@ def test_tables_and_edits_are_indexed_by_their_files(
     (data / "more").mkdir(parents=True)
     (data / "seen.jpg").write_bytes(JPEG)
     if dataset == "parquet":  # a preset by its columns, paths of files, and a table of none
-        for name, count in (("more/a", 30), ("b", 3), ("more-b", 2), ("c", 0)):
+        for name, count in (("more/a", 30), ("b", 3), ("b.parquet-2", 2), ("c", 0)):
             cells: Any = ["seen.jpg" if name == "b" else {"bytes": JPEG, "path": None}] * count
             rows = {
                 "source_image": cells,
@@ -109,7 +109,7 @@ def test_tables_and_edits_are_indexed_by_their_files(
                 rows = {name: pa.array([], pa.string()) for name in rows}
             pq.write_table(pa.table(rows), data / f"{name}.parquet")
     else:
-        for name in ("more/a", "b", "more-b"):
+        for name in ("more/a", "b", "b.tar-2"):  # whose ids stand before those of b.tar
             parts = [(f"{k}.{side}.jpg", JPEG) for k in range(5) for side in ("input", "edited")]
             texts = [(f"{k}.txt", b"Turn it.") for k in range(5)]
             with tarfile.open(data / f"{name}.tar", "w") as file:

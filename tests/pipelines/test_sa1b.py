@@ -87,9 +87,12 @@ def test_tars_have_the_masks_of_folders(folder: Path, tmp_path: Path) -> None:
         )
         assert mine.image == theirs.image
         assert np.array_equal(mine.labels["segments"].ids, theirs.labels["segments"].ids)
+    shutil.copy(tmp_path / "tars/sa_000000.tar", tmp_path / "tars/sa_000000.tar-2.tar")
+    ids = [entry.id for entry in sa1b.index(packed)]
+    assert ids == sorted(ids)
     (tmp_path / "tars" / "sa_1.json").write_text("{}")
     (tmp_path / "tars" / "sa_1.jpg").write_bytes(b"")
-    with pytest.raises(SourceError, match=r"2 \*\.tar and some sa_\*\.json; expected files of one"):
+    with pytest.raises(SourceError, match=r"3 \*\.tar and some sa_\*\.json; expected files of one"):
         list(sa1b.index(packed))
 
 
