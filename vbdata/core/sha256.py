@@ -19,7 +19,7 @@ _Message, _Digest = ctypes.c_char * SIZE, ctypes.c_char * 32
 
 
 @functools.cache
-def _able(library: Any) -> bool:
+def able(library: Any) -> bool:
     """Whether compiled functions can do it on this processor; to ask it takes a while."""
     return bool(library.vb_sha256_able())
 
@@ -31,7 +31,7 @@ class Sha256:
 
     def __init__(self) -> None:
         library = compiled.library()
-        self._library = library if library and _able(library) else None
+        self._library = library if library and able(library) else None
         if self._library:
             self._message = _Message()
             self._library.vb_sha256_begin(self._message)

@@ -59,6 +59,8 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "vb_sha256_add": (None, (P, P, c_uint64)),
     "vb_sha256_add_to_both": (None, (P, P, P, c_uint64)),
     "vb_sha256_digest": (None, (P, P)),
+    "vb_sha256_rows": (None, (P, P, N, P)),
+    "vb_row_texts": (c_int, (P, N, N, P, P, P)),
 }
 
 
