@@ -17,10 +17,10 @@ import pytest
 from vbdata.core.images import encode_jpeg
 from vbdata.core.types import Part, Source
 from vbdata.errors import SourceError
-from vbdata.index import joined, processes
-from vbdata.index.entries import BATCH
+from vbdata.index import grouped, joined, processes
 from vbdata.index.index import Index, build_index
 from vbdata.index.joined import PartDone, PartTask, Pool, index_part
+from vbdata.index.rows import BATCH
 
 JPEG = encode_jpeg(np.full((6, 8, 3), 90, np.uint8))
 
@@ -68,7 +68,7 @@ def test_parts_make_the_index_of_the_whole(
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    monkeypatch.setattr(joined, "GROUP", BATCH)
+    monkeypatch.setattr(grouped, "GROUP", BATCH)
     monkeypatch.setattr("vbdata.index.index.GROUP", BATCH)
     if layout == "tars":
         for name, count in (("b.tar", 400), ("a.tar", 200), ("c.tar", 1)):

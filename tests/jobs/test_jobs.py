@@ -19,8 +19,9 @@ from vbdata.core.types import ClassFact, Entry, Expression, FileRef
 from vbdata.engine.build import build, planned
 from vbdata.errors import BuildError, SourceError
 from vbdata.index import rows
-from vbdata.index.entries import BATCH, Entries, Writer
+from vbdata.index.entries import Entries, Writer
 from vbdata.index.facts import entry_digest
+from vbdata.index.rows import BATCH
 from vbdata.jobs.specs import ShardSpecs, context_of, job_digests, make_job, read_from
 from vbdata.machine import cache
 from vbdata.planning.plan import Plan

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from vbdata.core.labels import ClassFact
-from vbdata.core.types import Entry, FileRef
+from vbdata.core.types import ClassFact, Entry, FileRef
 
 MOST_ROWS = 4096  # of a batch; as many are best
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _WORDS = 8  # 64-bit words in one BLAKE2b block
 _U64 = 1 << 64
+_LENGTH = struct.Struct("<Q").pack
 
 
 def key_of(*names: str | int) -> bytes:
@@ -33,13 +34,21 @@ def key_of(*names: str | int) -> bytes:
     digest = hashlib.blake2b(digest_size=32)
     for name in names:
         raw = f"{type(name).__name__}:{name}".encode()
-        digest.update(struct.pack("<Q", len(raw)) + raw)
+        digest.update(_LENGTH(len(raw)) + raw)
     return digest.digest()
 
 
 def word_of(*names: str | int) -> int:
     """The first 64 bits of `key_of`, as an unsigned integer."""
     return int.from_bytes(key_of(*names)[:8], "little")
+
+
+def words_of(names: Iterable[str]) -> NDArray[np.uint64]:
+    """What `word_of` says of each of many texts."""
+    raws = [f"str:{name}".encode() for name in names]
+    keys = [hashlib.blake2b(_LENGTH(len(raw)) + raw, digest_size=32).digest() for raw in raws]
+    words: NDArray[np.uint64] = np.frombuffer(b"".join(keys), "<u8")[::4].astype(np.uint64)
+    return words
 
 
 class Stream:

@@ -133,7 +133,7 @@ def digests(made: Texts) -> Bytes:
         given = (made.data.ctypes.data, compiled.address(made.bounds), len(found))
         library.vb_sha256_rows(*given, compiled.address(found))
         return found
-    data, bounds = memoryview(made.data), made.bounds.tolist()
+    data, bounds = made.data.tobytes(), made.bounds.tolist()
     for row, (start, end) in enumerate(pairwise(bounds)):
         found[row] = np.frombuffer(hashlib.sha256(data[start:end]).digest(), np.uint8)
     return found

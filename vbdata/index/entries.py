@@ -22,10 +22,7 @@ from numpy.typing import NDArray
 
 from vbdata.core.types import Entry
 from vbdata.index.facts import read_entry
-from vbdata.index.rows import written
-
-BATCH = 512
-SCHEMA = pa.schema([("entry", pa.binary()), ("record", pa.binary())])
+from vbdata.index.rows import BATCH, STORED, written
 
 
 class Entries:
@@ -79,7 +76,7 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._sink = pa.OSFile(str(path), "wb")
-        self._file = pa.ipc.new_file(self._sink, SCHEMA)
+        self._file = pa.ipc.new_file(self._sink, STORED)
 
     def __enter__(self) -> Writer:
         return self
@@ -96,11 +93,11 @@ class Writer:
         """
         rows = written(batch)
         columns = [rows.lines, rows.records]
-        self._file.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
+        self._file.write_batch(pa.RecordBatch.from_arrays(columns, schema=STORED))
         return rows.facts
 
     def write_rows(self, rows: pa.Table) -> None:
-        """Add entries that are written already, columns of SCHEMA, BATCH rows a batch.
+        """Add entries that are written already, columns of STORED, BATCH rows a batch.
 
         The number of rows is a multiple of BATCH, but for the last of them.
         """

@@ -122,7 +122,7 @@ _LATER: Final[Mapping[str, Any]] = {
     **{"left_out": (), "relabel": (), "hidden": (), "absent": None, "references": 0},
 }
 _UNSAID = list(_LATER.values())
-_ALWAYS = len(FIELDS) - len(_LATER)  # fields that are in every digest, which come first
+ALWAYS = len(FIELDS) - len(_LATER)  # fields that are in every digest, which come first
 _STORED = tuple(field.name for field in fields(Entry) if field.name != "record")
 _COLUMNS = {name: FIELDS[name].column for name in _STORED if FIELDS[name].column is not None}
 VALUES = attrgetter(*FIELDS)
@@ -185,7 +185,7 @@ def line_values(plain: Sequence[Any], entry: Entry) -> dict[str, Any]:
 
 def digested(plain: Sequence[Any], record: bytes) -> str:
     """The text whose SHA-256 is an entry's digest. plain: the entry's plain_values."""
-    values, later = plain[:_ALWAYS], plain[_ALWAYS:]
+    values, later = plain[:ALWAYS], plain[ALWAYS:]
     if list(later) != _UNSAID:
         pairs = zip(later, _UNSAID, strict=True)
         values = [*values, *(value for value, unsaid in pairs if value != unsaid)]

@@ -7,12 +7,10 @@ has the entries themselves in the same order, for the workers that make samples 
 
 from __future__ import annotations
 
-import gc
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +23,13 @@ from vbdata import plugins
 from vbdata.core.types import Entry, Part, Source
 from vbdata.index import joined, processes, reading
 from vbdata.index.cache import IndexCache, Traced, made_again
-from vbdata.index.entries import BATCH, Entries, Writer
+from vbdata.index.entries import Entries, Writer
 from vbdata.index.facts import FACTS
-from vbdata.index.joined import GROUP, Pool, few_collections
+from vbdata.index.grouped import GROUP, groups, tables
+from vbdata.index.joined import Pool, few_collections
 from vbdata.index.reading import dataset_root
 from vbdata.index.relabel import countable, filtered_counts, relabel, renaming
+from vbdata.index.rows import STORED
 
 __all__ = ["Index", "build_index", "dataset_root", "open_index"]
 
@@ -159,17 +159,6 @@ def _write_here(
         Writer(files[1]) as stored,
         few_collections(),
     ):
-        tables = _tables(reading.entries(source, root, parts), stored)
-        while group := list(islice(tables, GROUP // BATCH)):
-            facts.write_table(pa.concat_tables(group))
-            gc.collect(1)
-
-
-def _tables(entries: Iterable[Entry], stored: Writer) -> Iterator[pa.Table]:
-    """Store entries, and yield tables of their facts, BATCH rows each.
-
-    No more than a batch is in memory as Python objects, which are large.
-    """
-    entries = iter(entries)
-    while batch := list(islice(entries, BATCH)):
-        yield stored.write(batch)
+        for group in groups(tables(reading.given(source, root, parts))):
+            facts.write_table(group.select(FACTS.names))
+            stored.write_rows(group.select(STORED.names))

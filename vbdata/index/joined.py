@@ -11,7 +11,6 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,16 +21,15 @@ from vbdata.core.types import Part, Source
 from vbdata.errors import SourceError
 from vbdata.index import reading
 from vbdata.index.cache import Traced
-from vbdata.index.entries import BATCH, SCHEMA, Writer
+from vbdata.index.entries import Writer
 from vbdata.index.facts import FACTS
-from vbdata.index.rows import written
+from vbdata.index.grouped import groups, tables
+from vbdata.index.rows import ROWS, STORED
 from vbdata.sources.open import open_root
 from vbdata.sources.watched import Question
 
-GROUP = 4096  # rows of the facts that are written, and read, at a time
 BYTES = 1 << 30  # of parts, and
 FILES = 20_000  # of parts, from which it takes less time to start other processes than to wait
-ROWS = pa.schema([*SCHEMA, *FACTS])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +81,9 @@ def index_part(task: PartTask) -> PartDone:
 def _rows(source: Source, root: Traced, part: Part) -> bytes:
     """The rows of a part. Raises SourceError."""
     sink = pa.BufferOutputStream()
-    entries = reading.entries(source, root, [part], some=False)
     with pa.ipc.new_stream(sink, ROWS) as stream:
-        while batch := list(islice(entries, BATCH)):
-            rows = written(batch)
-            columns = [rows.lines, rows.records, *rows.facts.columns]
-            stream.write_table(pa.Table.from_arrays(columns, schema=ROWS))
-            gc.collect(1)
+        for table in tables(reading.given(source, root, [part], some=False)):
+            stream.write_table(table)
     return bytes(sink.getvalue())
 
 
@@ -102,9 +96,9 @@ def write(
     """
     tasks = [PartTask(source=source, part=part) for part in parts]
     with pq.ParquetWriter(files[0], FACTS) as facts, Writer(files[1]) as stored:
-        for group in _groups(_tables(source, root, pool(tasks))):
+        for group in groups(_tables(source, root, pool(tasks))):
             facts.write_table(group.select(FACTS.names))
-            stored.write_rows(group.select(SCHEMA.names))
+            stored.write_rows(group.select(STORED.names))
 
 
 def _tables(source: Source, root: Traced, done: Iterable[PartDone]) -> Iterator[pa.Table]:
@@ -121,18 +115,6 @@ def _tables(source: Source, root: Traced, done: Iterable[PartDone]) -> Iterator[
             yield table
     if last is None:
         raise SourceError("no records")
-
-
-def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of tables in tables of GROUP rows, fewer in the last one."""
-    waiting = ROWS.empty_table()
-    for table in tables:
-        waiting = pa.concat_tables([waiting, table])
-        while len(waiting) >= GROUP:
-            yield waiting.slice(0, GROUP).combine_chunks()
-            waiting = waiting.slice(GROUP)
-    if len(waiting):
-        yield waiting.combine_chunks()
 
 
 @contextmanager

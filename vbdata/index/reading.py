@@ -1,4 +1,4 @@
-"""The entries of a source as its reader yields them, checked: of the whole, or of some parts."""
+"""What the reader of a source yields, checked: of the whole, or of some parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from vbdata import plugins
+from vbdata.core import compiled
+from vbdata.core.entry_columns import COLUMNS
 from vbdata.core.types import Entry, Part, Source
 from vbdata.errors import BadSample, SourceError
 from vbdata.index.cache import Traced
@@ -30,19 +35,24 @@ def parts(source: Source, root: Root) -> Sequence[Part] | None:
     return tuple(listed(root, **options(source))) if listed else None
 
 
-def entries(
+def given(
     source: Source, root: Traced, of: Sequence[Part] | None, *, some: bool = True
-) -> Iterator[Entry]:
-    """The reader's entries with the tags of their files, and with texts that prompts can say.
+) -> Iterator[Entry | pa.RecordBatch]:
+    """What the reader yields, entries or batches of columns, with the tags of their files.
 
-    of: the parts that are read, None for the whole; some: whether there have to be any. Raises
-    SourceError unless their ids are unique and sorted.
+    Entries have texts that prompts can say; batches are still to be looked at. of: the parts that
+    are read, None for the whole; some: whether there have to be any. Raises SourceError unless the
+    ids are unique and sorted.
     """
     last = None
-    for entry in _of_parts(source, root, of):
-        check_order(source, last, entry.id)
-        last = entry.id
-        yield presentable(_tagged(entry, root.tags))
+    for each in _of_parts(source, root, of):
+        if isinstance(each, Entry):
+            check_order(source, last, each.id)
+            last = each.id
+            yield presentable(_tagged(each, root.tags))
+        elif len(each):
+            last = _checked(source, last, each)
+            yield _tagged_batch(each, root.tags) if root.tags else each
     if some and last is None:
         raise SourceError("no records")
 
@@ -54,6 +64,18 @@ def check_order(source: Source, last: str | None, id_: str) -> None:
             f"reader {source.dataset!r} yields id {id_!r} after {last!r}; "
             "ids must be unique and sorted"
         )
+
+
+def _checked(source: Source, last: str | None, batch: pa.RecordBatch) -> str:
+    """The last id of a batch that may follow an id. Raises SourceError for one that may not."""
+    if batch.schema != COLUMNS:
+        raise SourceError(f"reader {source.dataset!r} yields columns {batch.schema.names}")
+    ids = batch.column("id")
+    if not pc.all(pc.less(ids[:-1], ids[1:])).as_py() or (last and ids[0].as_py() <= last):
+        for id_ in ids.to_pylist():
+            check_order(source, last, id_)
+            last = id_
+    return str(ids[-1].as_py())
 
 
 def of_part(source: Source, root: Traced, part: Part) -> Iterator[Entry]:
@@ -90,9 +112,13 @@ def dataset_root(what: str, roots: Sequence[str], mount: bool = True) -> Iterato
         raise SourceError(f"{what} at {place}: {name}{err}{also}") from err
 
 
-def _of_parts(source: Source, root: Traced, of: Iterable[Part] | None) -> Iterator[Entry]:
+def _of_parts(
+    source: Source, root: Traced, of: Iterable[Part] | None
+) -> Iterator[Entry | pa.RecordBatch]:
     if of is None:
-        yield from plugins.dataset(source.dataset).index(root, **options(source))
+        reader = plugins.dataset(source.dataset)
+        by_columns = getattr(reader, "index_columns", None) if compiled.library() else None
+        yield from (by_columns or reader.index)(root, **options(source))
     else:
         for part in of:
             yield from of_part(source, root, part)
@@ -104,3 +130,14 @@ def _tagged(entry: Entry, tags: Mapping[str, str]) -> Entry:
         return entry
     files = {role: replace(file, tag=tags.get(file.path, "")) for role, file in entry.files.items()}
     return replace(entry, files=files)
+
+
+def _tagged_batch(batch: pa.RecordBatch, tags: Mapping[str, str]) -> pa.RecordBatch:
+    """`_tagged` of a batch."""
+    place = COLUMNS.get_field_index("files")
+    files, kind = batch.column(place), COLUMNS.types[place]
+    inner = [files.values.field(key) for key in ("role", "path", "size")]
+    found = pa.array([tags.get(path, "") for path in inner[1].to_pylist()], pa.string())
+    values = pa.StructArray.from_arrays([*inner, found], fields=[*kind.value_type])
+    tagged = pa.ListArray.from_arrays(files.offsets, values, type=kind)
+    return batch.set_column(place, COLUMNS.field(place), tagged)

@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from vbdata.core.filters import ClassRules, Filters
 from vbdata.core.types import ClassFact, Entry
 from vbdata.errors import RecipeError, SourceError, choices, one_line
-from vbdata.index.entries import BATCH, Entries, Writer
+from vbdata.index.entries import Entries, Writer
 from vbdata.index.facts import FACTS
+from vbdata.index.rows import BATCH
 
 COUNTS: Final = b"vbdata.filtered"  # key of the facts' metadata: what was left out, as JSON
 LARGEST = "largest"  # among the counts: pixels of the largest instance

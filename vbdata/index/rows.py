@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from vbdata.core.rng import word_of
+from vbdata.core.rng import words_of
 from vbdata.core.types import Entry
 from vbdata.index.facts import (
     FACTS,
@@ -27,6 +27,9 @@ from vbdata.index.facts import (
     sha256,
 )
 
+BATCH = 512  # rows of stored entries in a batch: what is read at once for one of them
+STORED = pa.schema([("entry", pa.binary()), ("record", pa.binary())])
+ROWS = pa.schema([*STORED, *FACTS])
 ENCODER = msgspec.json.Encoder()
 # Subclasses of Python's types are read as those, so their texts have to be looked at.
 STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME
@@ -55,6 +58,10 @@ class Rows(NamedTuple):
     lines: pa.Array
     records: pa.Array
     facts: pa.Table
+
+    def table(self) -> pa.Table:
+        """All of it as a table of ROWS."""
+        return pa.Table.from_arrays([self.lines, self.records, *self.facts.columns], schema=ROWS)
 
 
 def written(batch: Sequence[Entry]) -> Rows:
@@ -137,7 +144,7 @@ def _facts(columns: Sequence[Column], digests: list[str]) -> pa.Table:
     """The facts of entries. columns: their plain values, by field."""
     files = columns[PLACES["files"]]
     made: dict[str, Column] = {
-        "word": [*map(word_of, columns[PLACES["id"]])],
+        "word": words_of(columns[PLACES["id"]]).tolist(),
         "digest": digests,
         "missing": [[role for role, _, size in each if size < 0] for each in files],
     }
