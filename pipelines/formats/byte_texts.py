@@ -8,6 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
 
 class Text(Protocol):
     """A text of which any part can be had, as UTF-8."""
@@ -22,18 +27,18 @@ class Text(Protocol):
 
 
 class Held:
-    """A text in memory."""
+    """A text in memory. data: all of it."""
 
     def __init__(self, data: bytes) -> None:
-        self._data, self.size = data, len(data)
+        self.data, self.size = data, len(data)
 
     def read(self, start: int, end: int) -> bytes:
         """A part of the text."""
-        return self._data[start:end]
+        return self.data[start:end]
 
     def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
         """Several parts of the text."""
-        data = self._data
+        data = self.data
         return [data[start:end] for start, end in places]
 
 
@@ -56,3 +61,15 @@ class OnDisk:
     def parts(self, places: Iterable[tuple[int, int]]) -> list[bytes]:
         """Several parts of the text. Raises OSError."""
         return [self.read(start, end) for start, end in places]
+
+
+def together(text: Text, starts: Ints, ends: Ints) -> tuple[bytes, Ints, Ints]:
+    """Bytes that hold several parts of a text, and where each begins and ends in them.
+
+    Of a text in memory these are its own, uncopied. starts, ends: of the parts. Raises OSError.
+    """
+    if isinstance(text, Held):
+        return text.data, starts, ends
+    parts = text.parts(zip(starts.tolist(), ends.tolist(), strict=True))
+    bounds = np.cumsum([0, *map(len, parts)])
+    return b"".join(parts), bounds[:-1], bounds[1:]

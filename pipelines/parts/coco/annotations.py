@@ -243,6 +243,20 @@ class Annotations:
         assert self._masked
         return image not in self.odd and image not in self._masked.twice
 
+    def judged(self) -> NDArray[np.bool_]:
+        """For each image, by number, whether anything of it is to be looked at as an object."""
+        assert self._masked
+        found = np.zeros(len(self.images), np.bool_)
+        found[[*self.odd, *self._masked.twice]] = True
+        return found
+
+    def told_between(self, first: int, count: int) -> tuple[NDArray[np.int64], list[str]]:
+        """The plain captions of some images from a first one on, and where those of each begin."""
+        assert self._told
+        bounds, _ = self._told.between(first, count)
+        start = self._told.bounds[min(first, self._told.owners)]
+        return bounds, self.texts[start : start + int(bounds[-1])]
+
     def plain(self) -> Sorted:
         """The plain masks, by image."""
         assert self._masked

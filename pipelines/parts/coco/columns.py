@@ -71,8 +71,13 @@ class Sorted:
         return len(self.bounds) - 1
 
     def between(self, first: int, count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """The rows of some owners from a first one on, and where those of each begin and end."""
-        bounds = np.array(self.bounds[first : first + count + 1], np.int64)
+        """The rows of some owners from a first one on, and where those of each begin and end.
+
+        The bounds are one more than the owners, whether these have rows or not.
+        """
+        there = self.bounds[min(first, self.owners) : first + count + 1]
+        bounds = np.full(count + 1, there[-1], np.int64)
+        bounds[: len(there)] = there
         return bounds - bounds[0], self.rows[bounds[0] : bounds[-1]]
 
     def there(self, owners: int) -> NDArray[np.bool_]:

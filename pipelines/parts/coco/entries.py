@@ -59,7 +59,7 @@ def _nothing(name: str, context: Context) -> dict[str, Any]:
         "group": f"{context.own}:{name}",
         "width": 0,
         "height": 0,
-        "license": context.licence or "unknown",
+        "license": context.licence or pictures.UNKNOWN,
         "files": {},
         "labels": (),
     }
@@ -88,14 +88,14 @@ def _fill(fields: dict[str, Any], picture: Picture, context: Context) -> None:
     if not known:
         fields["group"] = f"{context.own}:{own_group(path)}"
     fields["files"] = {"image": records.file_ref(path, context.images.sizes)}
-    frame = picture_files.STORED if known and not context.exif else context.exif
+    frame = frame_of(context, known=bool(known))
     if size is None:
         measured = own.measured(context.root, Entry(**fields), frame)
         size = (measured.width, measured.height)
     fields["width"], fields["height"] = size
     fields["captions"] = captions = pictures.captions(picture)
     fields["labels"] = ("segments",) * bool(picture.drawn) + ("captions",) * bool(captions)
-    more: dict[str, Any] = {} if frame == picture_files.STORED else {"exif": frame}
+    more = said_of(frame)
     if picture.drawn is None:
         fields["record"] = records.pack(more) if more else b""
     elif context.segments == "panoptic":
@@ -107,6 +107,16 @@ def _fill(fields: dict[str, Any], picture: Picture, context: Context) -> None:
         _mark(fields, picture, context, more)
         if joints is not None and keypoints.labelled(fields["record"]):
             fields["labels"] += ("keypoints",)
+
+
+def frame_of(context: Context, *, known: bool) -> str:
+    """The frame of picture_files in which masks lie. known: whether the picture is COCO's own."""
+    return picture_files.STORED if known and not context.exif else context.exif
+
+
+def said_of(frame: str) -> dict[str, Any]:
+    """What records say of a frame."""
+    return {} if frame == picture_files.STORED else {"exif": frame}
 
 
 def _mark(fields: dict[str, Any], picture: Picture, context: Context, more: dict[str, Any]) -> None:

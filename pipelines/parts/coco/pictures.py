@@ -19,6 +19,8 @@ from . import scalars
 from .annotations import Annotations
 from .tables import Table, no_collections
 
+UNKNOWN = "unknown"  # licence
+
 
 @dataclass(slots=True)
 class Picture:
@@ -34,7 +36,7 @@ class Picture:
     name: str
     table: Table
     image: dict[str, Any] = field(default_factory=dict)
-    license: str = "unknown"
+    license: str = UNKNOWN
     drawn: Table | None = None
     twice: bool = False
     fault: str = ""
@@ -54,6 +56,19 @@ class Picture:
         if len(self.masked) > 1 or not all(map(self._noted.are_plain, self.masked)):
             return None
         return self.drawn.masks.described(next(iter(self.masked), None), kind, more)
+
+    def note(self, file: Table, number: int, *, masks: bool, captions: bool) -> None:
+        """Add a file in which it has a number, and whether that has masks and captions of it."""
+        if captions:
+            self.told += ((file, number),)
+        if not masks:
+            return
+        if self.drawn is None:
+            self.drawn = file
+        if self.drawn is file:
+            self.masked += (number,)
+        else:
+            self.fault = f"both {self.drawn.path} and {file.path} have masks of it"
 
     @property
     def _noted(self) -> Annotations:
@@ -79,7 +94,7 @@ def pictures(
     image in all files; if it does not, a file's path stands before its ids, and an image that
     several files have is known by its file_name.
     """
-    gathered = _Gathered(one_set=one_set)
+    gathered = Gathered(one_set=one_set)
     with no_collections():
         for file in files:
             gathered.add(file)
@@ -88,8 +103,11 @@ def pictures(
 
 
 @dataclass(slots=True, kw_only=True)
-class _Gathered:
-    """one_set: see `pictures`; by_file_name: the first image of a file_name, if not one_set."""
+class Gathered:
+    """What was gathered so far, by name.
+
+    one_set: see `pictures`; by_file_name: the first image of a file_name, if not one_set.
+    """
 
     one_set: bool
     by_name: dict[str, Picture] = field(default_factory=dict)
@@ -107,7 +125,7 @@ class _Gathered:
                 continue
             if id_ in of_file:
                 of_file[id_].twice = True
-            of_file[id_] = self._with_image(prefix + scalars.name_of(id_), image, file)
+            of_file[id_] = self.with_image(prefix + scalars.name_of(id_), image, file)
         noted = file.annotations
         self.strays.extend(noted.strays)
         masked, told = noted.noted(captions=file.categories is None)
@@ -117,23 +135,14 @@ class _Gathered:
             picture = of_file.get(id_)
             if picture is None:
                 picture = self._named(prefix + scalars.name_of(id_), file)
-            if has_captions:
-                picture.told += ((file, number),)
-            if not has_masks:
-                continue
-            if picture.drawn is None:
-                picture.drawn = file
-            if picture.drawn is file:
-                picture.masked += (number,)
-            else:
-                picture.fault = f"both {picture.drawn.path} and {file.path} have masks of it"
+            picture.note(file, number, masks=has_masks, captions=has_captions)
 
     def _named(self, name: str, file: Table) -> Picture:
         if (picture := self.by_name.get(name)) is None:
             picture = self.by_name[name] = Picture(name, file)
         return picture
 
-    def _with_image(self, name: str, image: dict[str, Any], file: Table) -> Picture:
+    def with_image(self, name: str, image: dict[str, Any], file: Table) -> Picture:
         """The picture of an image record, which it gets if it has none yet."""
         known = image.get("file_name")
         if self.one_set or not isinstance(known, str):
@@ -145,11 +154,14 @@ class _Gathered:
             picture.drawn = file
         if not picture.image:
             picture.image, picture.table = image, file
-            licence = scalars.identity(image.get("license"))
-            picture.license = (
-                "unknown" if licence is None else file.licenses.get(licence, "unknown")
-            )
+            picture.license = licence(image, file)
         return picture
+
+
+def licence(image: dict[str, Any], file: Table) -> str:
+    """The short name of the licence that an image record states, by its file."""
+    id_ = scalars.identity(image.get("license"))
+    return UNKNOWN if id_ is None else file.licenses.get(id_, UNKNOWN)
 
 
 def _id_of(record: Any, key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -47,6 +48,22 @@ class Part(msgspec.Struct, gc=False):
     id: int
     name: msgspec.Raw
     thing: bool
+
+
+class Classes(NamedTuple):
+    """Classes in images, by image and order.
+
+    image, order: of each, the latter as in Label; instances, smallest: as in ClassFact; bounds:
+    where the masks of each begin, with one more, in places, those in their image, and areas.
+    """
+
+    image: Ints
+    order: Ints
+    instances: Ints
+    smallest: Ints
+    bounds: Ints
+    places: Ints
+    areas: Ints
 
 
 class Block(NamedTuple):
@@ -104,9 +121,9 @@ class Masks:
         None if a mask is of a class that is not listed, or too small for numbers to be written
         alike. image: None for one without masks; kind: of the masks; more: keys of the record.
         """
-        head = _head(kind, **more)
+        before, after = around(kind, **more)
         if image is None or image >= self.rows.owners:
-            return (), b"%b\n[]" % (head % b"[]")
+            return (), b"%b[]%b\n[]" % (before, after)
         place = image - self._block.first
         if not 0 <= place < len(self._block.of) - 1:
             size = BLOCK if self.together else 1
@@ -117,7 +134,7 @@ class Masks:
             return None
         start, end = bounds[place], bounds[place + 1]
         texts = self.text.parts(spans[start:end])
-        line = head % ENCODER.encode(parts[start:end])
+        line = before + ENCODER.encode(parts[start:end]) + after
         if texts:  # one copy of them, and no more
             texts[0] = b"%b\n[%b" % (line, texts[0])
             texts[-1] += b"]"
@@ -139,7 +156,7 @@ class Masks:
         names = [named[kind].name for kind in kinds.tolist()]
         parts = [*map(Part, areas, crowd.tolist(), rows["id"].tolist(), names, thing.tolist())]
         counts = np.where(thing & ~crowd, pixels, -1)
-        facts, of = self._facts(images, order, np.arange(len(rows)) - bounds[images], counts)
+        facts, of = self._facts(images, order, counts)
         return Block(
             first=first,
             bounds=bounds.tolist(),
@@ -150,34 +167,48 @@ class Masks:
             odd=frozenset(images[(order < 0) | (area < SMALLEST)].tolist()),
         )
 
-    def _facts(
-        self, images: Ints, order: Ints, places: Ints, areas: Ints
-    ) -> tuple[list[ClassFact], Ints]:
+    def _facts(self, images: Ints, order: Ints, areas: Ints) -> tuple[list[ClassFact], Ints]:
         """The facts of images by class, and the image of each. areas: -1 of no instance."""
-        if not len(images):
-            return [], images
         classes = [*self.classes, ("", False)]  # the last is of masks that are looked at with care
-        keys = images * len(classes) + order
-        by_class = np.argsort(keys, kind="stable")
-        keys, areas = keys[by_class], areas[by_class]
-        begins = np.flatnonzero(np.diff(keys, prepend=-2))
-        instances = np.add.reduceat((areas >= 0).astype(np.int64), begins).tolist()
-        smallest = np.minimum.reduceat(np.where(areas >= 0, areas, NONE), begins)
-        pairs = [*zip(places[by_class].tolist(), areas.tolist(), strict=True)]
-        spans = zip(begins.tolist(), [*begins[1:].tolist(), len(keys)], strict=True)
-        named = [classes[kind] for kind in order[by_class][begins].tolist()]
+        found = by_class(images, order, areas, len(classes))
+        pairs = [*zip(found.places.tolist(), found.areas.tolist(), strict=True)]
+        named = [classes[kind] for kind in found.order.tolist()]
         facts = many(
             name=[name for name, _ in named],
             thing=[thing for _, thing in named],
-            instances=instances,
-            smallest=np.where(smallest == NONE, 0, smallest).tolist(),
-            parts=[tuple(pairs[start:end]) for start, end in spans],
+            instances=found.instances.tolist(),
+            smallest=found.smallest.tolist(),
+            parts=[tuple(pairs[start:end]) for start, end in pairwise(found.bounds.tolist())],
         )
-        return facts, images[by_class][begins]
+        return facts, found.image
 
 
 @functools.cache
-def _head(kind: str, **more: str) -> bytes:
-    """The line of a record, with %b for its parts."""
+def around(kind: str, **more: str) -> tuple[bytes, bytes]:
+    """What stands in the line of a record before the list of its parts, and behind it."""
     line = records.pack({**more, "other": [], "parts": [], "segments": kind})
-    return line.replace(b"%", b"%%").replace(b'"parts":[]', b'"parts":%b', 1)
+    before, after = line.split(b'"parts":[]', 1)
+    return before + b'"parts":', after
+
+
+def by_class(images: Ints, order: Ints, areas: Ints, classes: int) -> Classes:
+    """The classes of images of which each has some masks, by image and order.
+
+    images, order, areas: of each mask, ascending by image; of areas, -1 of one that is no instance;
+    classes: how many there may be.
+    """
+    keys = images * classes + order
+    sorted_ = np.argsort(keys, kind="stable")
+    keys, areas = keys[sorted_], areas[sorted_]
+    begins = np.flatnonzero(np.diff(keys, prepend=-2))
+    smallest = np.minimum.reduceat(np.where(areas >= 0, areas, NONE), begins)
+    firsts = np.searchsorted(images, images)
+    return Classes(
+        image=images[sorted_][begins],
+        order=order[sorted_][begins],
+        instances=np.add.reduceat((areas >= 0).astype(np.int64), begins),
+        smallest=np.where(smallest == NONE, 0, smallest),
+        bounds=np.append(begins, len(keys)),
+        places=(np.arange(len(images)) - firsts)[sorted_],
+        areas=areas,
+    )
