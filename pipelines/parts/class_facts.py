@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
-from itertools import repeat
 from typing import NamedTuple
 
+from vbdata.core import slots
 from vbdata.core.types import ClassFact
 
 
@@ -43,13 +41,6 @@ def fact(name: str, thing: bool, parts: list[tuple[int, int]]) -> ClassFact:
 
 
 def many(**columns: Sequence[object]) -> list[ClassFact]:
-    """Facts of columns: all fields of ClassFact, by name.
-
-    The slots are set from C, which takes a fourth of the time of as many calls of ClassFact.
-    """
+    """Facts of columns: all fields of ClassFact, by name."""
     (count,) = {len(column) for column in columns.values()}
-    made = [*map(object.__new__, repeat(ClassFact, count))]
-    for field in fields(ClassFact):
-        setter = getattr(ClassFact, field.name).__set__
-        deque(map(setter, made, columns[field.name]), maxlen=0)
-    return made
+    return slots.many(ClassFact, count, columns)

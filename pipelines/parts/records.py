@@ -72,7 +72,7 @@ def faulty(entry: Entry, bad: BadSample, where: str = "") -> Entry:
 
 def sizes(root: Root, below: str) -> dict[str, int]:
     """Path -> size in bytes of all files below a folder, by one listing."""
-    return {file.path: file.size for file in root.files(below)}
+    return root.listing(below).by_path()
 
 
 def file_ref(path: str, known: Mapping[str, int]) -> FileRef:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
 from vbdata.sources.watched import KINDS, Question, Watched, ask, parse_question
+from vbdata.storage.filelist import FileList
 from vbdata.storage.folder import Folder
 
 DATA = b"0123456789"
@@ -29,7 +29,7 @@ ANSWERS = {
     Question("exists", "b"): False,
     Question("size", "sub/a"): 10,
     Question("size", "b"): -1,
-    Question("files", ""): [FileRef(path="sub/a", size=10)],
+    Question("files", ""): FileList(["sub/a"], [10]),
     Question("folders", ""): ["sub"],
     Question("read", "sub/a"): DATA,
     Question("range", "sub/a", (8, 5)): b"89",

@@ -12,19 +12,20 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, BinaryIO
 
 from vbdata import plugins
-from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
 from vbdata.machine import cache
 from vbdata.machine.environment import environment
 from vbdata.machine.hashing import file_sha256
 from vbdata.sources.watched import Question, Watched, ask, parse_question
+from vbdata.storage.filelist import FileList
 from vbdata.storage.folder import Root
 
 KEPT = 4  # indices of one reader and its options: each of another place or state of the data
@@ -32,6 +33,7 @@ TRACE = "trace.json"
 MADE = ".made"  # of files that are made of an index
 NEW = "new-"  # a folder that is being written
 FILES = ("facts.parquet", "entries.arrow")
+BLOCK = 1 << 14  # lines of a listing that are hashed at once
 # The engine's modules that decide what an index says.
 
 
@@ -56,7 +58,7 @@ class Traced(Watched):
             raise
         self.trace[question] = _in_short(question, answer)
         if question.kind == "files":
-            self.tags.update((file.path, file.tag) for file in answer if file.tag)
+            self.tags.update(answer.tags)
         return answer
 
     def open(self, path: str) -> BinaryIO:
@@ -198,11 +200,14 @@ def _in_short(question: Question, answer: Any) -> str:
     return answer if isinstance(answer, str) else repr(answer)
 
 
-def _listing(files: Iterable[FileRef]) -> str:
+def _listing(files: FileList) -> str:
     digest = hashlib.sha256()
-    for file in files:
-        line = f"{file.size} {file.path} {file.tag}".rstrip()
-        digest.update(f"{line}\n".encode("utf-8", "surrogateescape"))
+    for start in range(0, len(files), BLOCK):
+        paths, sizes = files.paths[start : start + BLOCK], files.sizes[start : start + BLOCK]
+        tags = map(files.tags.get, paths, repeat(""))
+        rows = zip(sizes, paths, tags, strict=True)
+        text = "\n".join([*(f"{size} {path} {tag}".rstrip() for size, path, tag in rows), ""])
+        digest.update(text.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

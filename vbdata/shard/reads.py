@@ -15,6 +15,7 @@ from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
 from vbdata.machine.stages import stage
 from vbdata.sources.watched import Question, Watched, ask, parse_question
+from vbdata.storage.filelist import FileList
 from vbdata.storage.root import MAX_FILE, Root
 from vbdata.storage.told import UNKNOWN, Told
 
@@ -135,8 +136,10 @@ def _in_short(answer: Any) -> bool | int | str:
     """An answer as it stands in a receipt: short, and another one if the answer is another."""
     if isinstance(answer, bytes):
         return len(answer)
+    if isinstance(answer, FileList):
+        return _digest(zip(answer.paths, answer.sizes, strict=True))
     if isinstance(answer, list):
-        return _digest((a.path, a.size) if isinstance(a, FileRef) else a for a in answer)
+        return _digest(answer)
     short: bool | int | str = answer
     return short
 

@@ -19,11 +19,11 @@ from typing import BinaryIO, cast
 
 import deflate
 
-from vbdata.core.types import FileRef
 from vbdata.errors import BadSample, Reason
 from vbdata.sources import zip_members
 from vbdata.sources.members import readable, table
 from vbdata.sources.table import LINK, STORED, ArchiveMember
+from vbdata.storage.filelist import FileList
 from vbdata.storage.root import AHEAD, Holder, absent, safe
 from vbdata.storage.streams import PIECE, Inflated, Window
 from vbdata.storage.told import told
@@ -74,10 +74,11 @@ class Archive(Holder):
         member = self.table.find(safe(path))
         return member.size if member and member.is_file else -1
 
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """All files below a folder, at any depth, sorted by path."""
-        for path, size, crc in self.table.files(below and safe(below)):
-            yield FileRef(path=path, size=size, tag=_tag(crc))
+        paths, sizes, crcs = self.table.files(below and safe(below))
+        tags = {path: _tag(crc) for path, crc in zip(paths, crcs, strict=True) if crc}
+        return FileList(paths, sizes, tags)
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted."""
@@ -93,7 +94,7 @@ class Archive(Holder):
         archives = [path[len(top) :] for path in self.table.archives if path.startswith(top)]
         if not any("/" not in path for path in archives):
             return {}
-        direct = (file.path[len(top) :] for file in self.files(below))
+        direct = (path[len(top) :] for path in self.listing(below).paths)
         names = dict.fromkeys((name for name in direct if "/" not in name), False)
         return names | dict.fromkeys(self.folders(below), True)
 

@@ -24,7 +24,7 @@ import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.machine import cache
 from vbdata.sources import tar_members, zip_members
 from vbdata.sources.table import DAMAGE, FORMAT, ArchiveMember, Table, folders_above, write
+from vbdata.storage.filelist import may_hold
 from vbdata.storage.folder import Folder
 from vbdata.storage.root import Holder, Root, clutter, safe
 from vbdata.storage.streams import PIECE, Window
@@ -52,6 +53,11 @@ UNPACKED_FREELY, MOST_UNPACKED = 1 << 30, 100
 def is_archive(path: str) -> bool:
     """Whether a file's name says that it is an archive that can be read."""
     return path.lower().endswith(ZIPS + TARS)
+
+
+def archives_of(paths: Collection[str]) -> Iterable[str]:
+    """Those of some paths that are archives by their names, in their order."""
+    return filter(is_archive, paths) if may_hold(paths, ZIPS + TARS) else ()
 
 
 def readable(holder: Holder, path: str, version: str) -> tuple[Root, str]:
@@ -110,7 +116,7 @@ def _make_table(root: Root, path: str, name: str, file: Path) -> None:
     folders = folders_above(members)
     if both := min(folders & members.keys(), default=""):
         raise SourceError(f"{name}: {both!r} is a file and a folder at once")
-    write(file, members.values(), folders, filter(is_archive, members))
+    write(file, members.values(), folders, archives_of(members))
 
 
 def _part(root: Root, path: str) -> str:

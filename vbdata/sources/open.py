@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from vbdata.core.types import FileRef
 from vbdata.errors import BadSample, SourceError
 from vbdata.sources.archive import Archive
-from vbdata.sources.members import PACKED, TARS, first_files, is_archive
-from vbdata.sources.union import Layers, Union, combined, prefixed
+from vbdata.sources.members import PACKED, TARS, archives_of, first_files, is_archive
+from vbdata.sources.union import Layers, Union
+from vbdata.storage.filelist import FileList, combined
 from vbdata.storage.folder import Folder
 from vbdata.storage.root import Holder, Root
 
@@ -121,17 +121,19 @@ class Mounted(Union):
         for mount, inner in self._holding(path, above):
             yield mount.root, inner
 
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """All files below a folder, real ones and members, sorted by path, each path once."""
-        real = list(self._base.files(below))
-        archives = (file.path for file in real if _is_mounted(file.path))
+        real = self._base.listing(below)
+        archives = [path for path in archives_of(real.paths) if path.count("/") <= DEEPEST]
+        if not real.others and below not in map(_parent, archives):
+            self._mounts.setdefault(below, [])  # which saves to look at all names there again
         inside = {_parent(path) for path in archives if "\\" not in path}  # a name of other bytes
-        listed = [iter(real)]
+        lists = [real]
         for folder in dict.fromkeys([*_down_to(below), *sorted(inside)]):
             for mount in self._in(folder):
-                members = mount.root.files(_relative(below, folder))
-                listed.append(prefixed(members, folder))
-        return combined(listed)
+                members = mount.root.listing(_relative(below, folder))
+                lists.append(members.moved(folder))
+        return combined(lists)
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, real ones and those of archives, sorted."""
@@ -153,7 +155,7 @@ class Mounted(Union):
         """The mounted archives that lie directly in a folder. Raises SourceError."""
         if folder not in self._mounts:
             names = self._base.names(folder)
-            archives = [n for n in sorted(names) if is_archive(n) and not names[n]]
+            archives = sorted(n for n in archives_of(names) if not names[n])
             self._mounts[folder] = [
                 self._mount(folder, name, names)
                 for name in archives
@@ -189,19 +191,15 @@ class OneFile(Union):
         if path == self._name:
             yield self._folder, path
 
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """The one file, if the folder is asked for as a whole."""
-        if not below:
-            yield FileRef(path=self._name, size=self._folder.size(self._name))
+        if below:
+            return FileList()
+        return FileList([self._name], [self._folder.size(self._name)])
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one: there are none."""
         return []
-
-
-def _is_mounted(path: str) -> bool:
-    """Whether a file is an archive that is mounted."""
-    return is_archive(path) and path.count("/") <= DEEPEST
 
 
 def _joined(folder: str, name: str) -> str:

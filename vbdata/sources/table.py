@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import compress, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,16 +104,18 @@ class Table:
         row = bisect_left(self.above, _key(path))
         return row < len(self.above) and self.above[row] == _key(path)
 
-    def files(self, below: str) -> Iterator[tuple[str, int, int]]:
-        """(path, size, CRC-32) of all files below a folder ("": all), sorted; no links, no devices.
+    def files(self, below: str) -> tuple[list[str], list[int], list[int]]:
+        """Paths, sizes and CRC-32 of all files below a folder ("": all); no links, no devices.
 
-        The CRC-32 is 0 in a tar, which has none.
+        Sorted by path. The CRC-32 is 0 in a tar, which has none.
         """
         start, end = self.paths.below(below)
-        columns = (self._columns[i][start:end].tolist() for i in (3, 4, 5))
-        for path, size, method, crc in zip(self.paths.some(start, end), *columns, strict=True):
-            if method > LINK:
-                yield _text(path), size, crc
+        sizes, methods, crcs = (self._columns[i][start:end].tolist() for i in (3, 4, 5))
+        paths = self.paths.some(start, end)
+        if min(methods, default=0) > LINK:
+            return paths, sizes, crcs
+        files = [method > LINK for method in methods]
+        return [*compress(paths, files)], [*compress(sizes, files)], [*compress(crcs, files)]
 
     def folders(self, below: str) -> list[str]:
         """Names of the folders directly below one, sorted."""
@@ -146,11 +148,14 @@ class _Texts(Sequence[bytes]):
     def __getitem__(self, row: Any) -> Any:
         return bytes(self._values[self._offsets[row] : self._offsets[row + 1]])
 
-    def some(self, start: int, end: int) -> Iterator[bytes]:
+    def some(self, start: int, end: int) -> list[str]:
         """The texts of the rows from `start` to before `end`."""
-        ends = self._offsets[start : end + 1].tolist()
-        for one, two in pairwise(ends):
-            yield bytes(self._values[one:two])
+        first, *_ = ends = self._offsets[start : end + 1].tolist()
+        block = bytes(self._values[first : ends[-1]])
+        if block.isascii():  # then a letter is a byte
+            text = block.decode("ascii")
+            return [text[one - first : two - first] for one, two in pairwise(ends)]
+        return [_text(block[one - first : two - first]) for one, two in pairwise(ends)]
 
     def below(self, folder: str) -> tuple[int, int]:
         """Start and end of the rows whose paths lie below a folder."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from heapq import merge
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from vbdata.core.types import FileRef
 from vbdata.errors import BadSample, SourceError
+from vbdata.storage.filelist import FileList, combined, in_several
 from vbdata.storage.root import Root, absent, safe
 
 T = TypeVar("T")
@@ -90,10 +88,12 @@ class Layers(Union):
         """All layers, the upper ones first, each with the same path."""
         return ((layer, path) for layer in self._layers)
 
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """All files below a folder in any of them, sorted by path, each path once."""
-        listings = [layer.files(below) for layer in self._layers]
-        return self._once(listings) if self._strict else combined(listings)
+        lists = [layer.listing(below) for layer in self._layers]
+        for path in in_several(lists) if self._strict else ():
+            self._refuse_two(path)
+        return combined(lists)
 
     def read(self, path: str) -> bytes:
         """A whole file, of the first layer that has it. Raises BadSample("missing")."""
@@ -118,15 +118,6 @@ class Layers(Union):
         with super().local_copy(path) as file:
             yield file
 
-    def _once(self, listings: Sequence[Iterator[FileRef]]) -> Iterator[FileRef]:
-        last = ""
-        for file in merge(*listings, key=lambda file: file.path):
-            if file.path == last:
-                self._refuse_two(file.path)
-            else:
-                yield file
-            last = file.path
-
     def _refuse_two(self, path: str) -> None:
         """Raise SourceError if several layers have a file, where that is an error."""
         if not self._strict or is_clutter(path):
@@ -147,19 +138,3 @@ def is_clutter(path: str) -> bool:
     """Whether a file is one that systems, archives and exports leave in every folder."""
     name = path.rpartition("/")[2].lower()
     return name.startswith((".", "readme", "license")) or name in CLUTTER or "__MACOSX/" in path
-
-
-def combined(listings: Sequence[Iterator[FileRef]]) -> Iterator[FileRef]:
-    """Merge listings that are sorted by path; of files of the same path, the first listing's."""
-    one = listings[0] if len(listings) == 1 else merge(*listings, key=lambda file: file.path)
-    last = ""
-    for file in one:
-        if file.path != last:
-            yield file
-        last = file.path
-
-
-def prefixed(files: Iterable[FileRef], folder: str) -> Iterator[FileRef]:
-    """A listing of a folder with paths relative to what is above the folder ("": nothing)."""
-    for file in files:
-        yield replace(file, path=f"{folder}/{file.path}") if folder else file

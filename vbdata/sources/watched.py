@@ -6,17 +6,17 @@ noted the questions finds out whether the result would be the same by asking the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vbdata.core.types import FileRef
+from vbdata.storage.filelist import FileList
 from vbdata.storage.root import Root
 
 # Methods of a root by name; "range" is read_range, "whole" the SHA-256 of a file.
 KINDS: Final = ("exists", "size", "files", "folders", "read", "range", "whole")
 
-Answer = bool | int | str | bytes | list[str] | list[FileRef]
+Answer = bool | int | str | bytes | list[str] | FileList
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def ask(root: Root, question: Question) -> Answer:
         case "size":
             return root.size(path)
         case "files":
-            return list(root.files(path))
+            return root.listing(path)
         case "folders":
             return root.folders(path)
         case "read":
@@ -84,9 +84,10 @@ class Watched(Root):
         """Bytes of a file, -1 if it is not there."""
         return int(self.answer(Question("size", path)))
 
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """All files below a folder, at any depth, sorted by path."""
-        return iter(self.answer(Question("files", below)))
+        listed: FileList = self.answer(Question("files", below))
+        return listed
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted."""

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from vbdata.storage.root import MAX_FILE
 from vbdata.storage.secrets import redacted
@@ -23,6 +23,8 @@ from vbdata.storage.secrets import redacted
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ADVICE = "make room"  # in the text of an error that says already what to do
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+BY_FOLDER = {os.stat, os.open} <= os.supports_dir_fd and os.listdir in os.supports_fd
+FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 NOWHERE = (errno.ELOOP, errno.ENAMETOOLONG)  # links in a circle; a name that no disk can have
 # Base classes of remote filesystems' errors that are no OSError, by the module that has them. They
 # are looked up by name, so that a library that is not used is not imported.
@@ -88,27 +90,70 @@ def _temporary(path: str | os.PathLike[str]) -> bool:
     return os.path.abspath(path).startswith(os.path.join(tempfile.gettempdir(), "vbdata-"))
 
 
-def walk(top: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[str, int]]:
-    """(path, size) of the regular files below a local folder, in no order; none if it is not there.
+class Walked(NamedTuple):
+    """What lies directly in a local folder.
+
+    prefix: the folder's path below the one that is walked, with a slash at its end, "" of that
+    itself; files: name -> bytes of regular files; folders: names; others: whether there is
+    something else, such as a pipe, a device or a link to nowhere.
+    """
+
+    prefix: str
+    files: dict[str, int]
+    folders: list[str]
+    others: bool
+
+    @property
+    def paths(self) -> list[str]:
+        """The files' paths below the folder that is walked, as `as_text` writes them."""
+        paths = [self.prefix + name for name in self.files]
+        return paths if "".join(paths).isascii() else [*map(as_text, paths)]
+
+
+def walk(top: str, prefix: str = "", above: tuple[tuple[int, int], ...] = ()) -> Iterator[Walked]:
+    """A local folder and all below it, in no order; nothing if it is not there.
 
     Links are followed, but not in circles: `above` identifies the folders that lead to this one.
-    Pipes, devices and links to nowhere are left out.
     """
     try:
         status = os.stat(top)
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             return
-        entries = os.scandir(top)
+        found = _walked(top, prefix)
     except ABSENT:
         return
-    with entries:
-        for entry in entries:
-            target = _followed(entry)
-            if target and stat.S_ISDIR(target.st_mode):
-                yield from walk(entry.path, (*above, identity))
-            elif target and stat.S_ISREG(target.st_mode):
-                yield entry.path, target.st_size
+    yield found
+    for name in found.folders:
+        yield from walk(f"{top.rstrip('/')}/{name}", f"{prefix}{name}/", (*above, identity))
+
+
+def _walked(top: str, prefix: str) -> Walked:
+    files: dict[str, int] = {}
+    folders: list[str] = []
+    others = False
+    folder = os.open(top, FOLDER) if BY_FOLDER else None  # saves the system its way to each file
+    before = "" if BY_FOLDER else f"{top}/"
+    try:
+        for name in os.listdir(top if folder is None else folder):
+            try:
+                status = os.stat(before + name, dir_fd=folder)
+            except OSError as err:
+                if not isinstance(err, ABSENT) and err.errno not in NOWHERE:
+                    err.filename = f"{top}/{name}"
+                    raise
+                others = True
+                continue
+            if stat.S_ISREG(status.st_mode):
+                files[name] = status.st_size
+            elif stat.S_ISDIR(status.st_mode):
+                folders.append(name)
+            else:
+                others = True
+    finally:
+        if folder is not None:
+            os.close(folder)
+    return Walked(prefix, files, folders, others)
 
 
 def list_folder(top: str) -> dict[str, bool]:
@@ -188,6 +233,8 @@ def as_text(path: str) -> str:
 
     Bytes that are not UTF-8 become escapes with a backslash, which `safe` refuses.
     """
+    if path.isascii():
+        return path
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

@@ -15,10 +15,11 @@ from tempfile import NamedTemporaryFile
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
+from vbdata.storage.filelist import FileList, listed
 from vbdata.storage.filesystems import (
     ABSENT,
+    Walked,
     as_text,
     list_folder,
     naming_full_disk,
@@ -27,7 +28,7 @@ from vbdata.storage.filesystems import (
     read_regular,
     walk,
 )
-from vbdata.storage.root import MAX_FILE, Holder, absent, clutter, safe
+from vbdata.storage.root import MAX_FILE, Holder, absent, safe, without_clutter
 from vbdata.storage.secrets import refuse_keys
 
 FETCHED = 8 << 20  # bytes of a remote file that are copied at once
@@ -166,31 +167,42 @@ class ReadableFolder(Holder):
         except ABSENT as err:
             raise absent(path) from err
 
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """All files below a folder, at any depth, links followed, clutter left out, sorted."""
         sizes: dict[str, int] = {}
         tags: dict[str, str] = {}
-        for path, size, tag in self._below(below):
-            sizes[path] = size
-            if tag:
-                tags[path] = tag
-        for path in sorted(sizes):
-            yield FileRef(path=path, size=sizes[path], tag=tags.get(path, ""))
+        others = False
+        if self.local:
+            for folder in self._walked(below):
+                sizes.update(zip(folder.paths, folder.files.values(), strict=True))
+                others = others or folder.others
+        else:
+            for path, size, tag in self._remote_below(below):
+                sizes[path] = size
+                if tag:
+                    tags[path] = tag
+        kept = without_clutter(sizes)
+        if kept is not sizes:
+            sizes = {path: sizes[path] for path in kept}
+            tags = {path: tag for path, tag in tags.items() if path in sizes}
+        return listed(sizes, tags, others=others)
 
     def paths(self, below: str = "") -> Iterator[str]:
         """The paths of all files below a folder, in no order, as they are found."""
-        return (path for path, _, _ in self._below(below))
+        if self.local:
+            for folder in self._walked(below):
+                yield from without_clutter(folder.paths)
+        else:
+            yield from without_clutter([path for path, _, _ in self._remote_below(below)])
 
-    def _below(self, below: str) -> Iterator[tuple[str, int, str]]:
+    def _walked(self, below: str) -> Iterator[Walked]:
+        return walk(self.full_path(below), f"{below}/" if below else "")
+
+    def _remote_below(self, below: str) -> Iterator[tuple[str, int, str]]:
         """(path, size, tag) of all files below a folder, in no order."""
         top, cut = self.full_path(below), len(self.base) + 1
-        if self.local:
-            cut = len(as_text(self.base)) + 1
-            listed = ((as_text(path)[cut:], size, "") for path, size in walk(top))
-        else:
-            entries = self._remote.list_below(self.url, self.fs, top, deep=True)
-            listed = ((each.path[cut:], each.size, each.tag) for each in entries)
-        return (file for file in listed if not clutter(file[0]))
+        entries = self._remote.list_below(self.url, self.fs, top, deep=True)
+        return ((each.path[cut:], each.size, each.tag) for each in entries)
 
     def folders(self, below: str = "") -> list[str]:
         """Names of the folders directly below one, sorted."""
@@ -207,7 +219,7 @@ class ReadableFolder(Holder):
                 names = {each.path.rpartition("/")[2]: each.size < 0 for each in entries}
         except ABSENT:
             return {}
-        return {name: is_folder for name, is_folder in names.items() if not clutter(name)}
+        return {name: names[name] for name in without_clutter(names)}
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:

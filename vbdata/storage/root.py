@@ -10,9 +10,10 @@ import io
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import filterfalse
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
@@ -20,6 +21,7 @@ from typing import BinaryIO, cast
 from vbdata.core.types import FileRef
 from vbdata.errors import BadSample
 from vbdata.machine.hashing import file_sha256
+from vbdata.storage.filelist import FileList, may_hold
 from vbdata.storage.streams import Window
 
 MAX_FILE = 8 << 30  # bytes of a file that are read into memory at once
@@ -29,6 +31,7 @@ UNSAFE = frozenset(("", ".", ".."))  # parts of a path
 CLUTTER = re.compile(
     r"(?:^|/)(?:\._[^/]*|__macosx|\.ds_store|thumbs\.db|desktop\.ini)(?:/|$)", re.IGNORECASE
 )
+SIGNS = ("._", "__macosx", ".ds_store", "thumbs.db", "desktop.ini")  # one of them is in clutter
 
 
 def safe(path: str) -> str:
@@ -48,6 +51,11 @@ def clutter(path: str) -> bool:
     Those are ._* and .DS_Store, and what lies in __MACOSX; Thumbs.db and desktop.ini.
     """
     return CLUTTER.search(path) is not None
+
+
+def without_clutter(paths: Collection[str]) -> Iterable[str]:
+    """Paths less those of clutter, in their order."""
+    return filterfalse(clutter, paths) if may_hold(paths, SIGNS) else paths
 
 
 def absent(path: str) -> BadSample:
@@ -87,11 +95,15 @@ class Root(ABC):
         """
 
     @abstractmethod
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """All files below a folder, at any depth, sorted by path; none if it is not there.
 
         Clutter is left out.
         """
+
+    def files(self, below: str = "") -> Iterator[FileRef]:
+        """What `listing` has, one file after the other."""
+        return iter(self.listing(below))
 
     @abstractmethod
     def folders(self, below: str = "") -> list[str]:

@@ -149,7 +149,9 @@ def pictures_of(root: Root, files: Files, split: str, images: Sequence[str]) -> 
             if not root.exists(folder):
                 top = ", ".join(root.folders()) or "none"
                 raise SourceError(f"{root.url}: no folder {folder} (images:). Folders: {top}")
-        sizes = {path: n for folder in folders for path, n in records.sizes(root, folder).items()}
+        sizes: dict[str, int] = {}
+        for folder in folders:
+            sizes |= records.sizes(root, folder)
         return Places(sizes, [*folders, ""])
     folders = [path.rpartition("/")[0] for path in (*files.masks, *files.captions)]
     usual = (split, f"images/{split}", f"{split}/images", "images", "")

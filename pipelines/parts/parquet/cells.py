@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vbdata.core.members import REFERENCE
 from vbdata.core.types import Entry, FileRef
 from vbdata.errors import BadSample
+from vbdata.storage.filelist import FileList
 from vbdata.storage.root import Root
 
 from ...formats.parquet import pages
@@ -76,9 +77,9 @@ class Cells(Root):
             return self._root.read_range(path, offset, size)
         return self.read(path)[offset : offset + max(0, size)]
 
-    def files(self, below: str = "") -> Iterator[FileRef]:
+    def listing(self, below: str = "") -> FileList:
         """The files of the other root."""
-        return self._root.files(below)
+        return self._root.listing(below)
 
     def folders(self, below: str = "") -> list[str]:
         """The folders of the other root."""
