@@ -35,7 +35,8 @@ def test_of_files_of_one_path_the_first_list_has_size_and_tag(
 
 
 @pytest.mark.parametrize(
-    "path", ["a._b", "a/._b", "__MACOSX/a", "a__macosx", "__maco\u017fx/a", "é/Thumbs.DB", "a\n/._b"]
+    "path",
+    ["a._b", "a/._b", "__MACOSX/a", "a__macosx", "__maco\u017fx/a", "é/Thumbs.DB", "a\n/._b"],
 )
 def test_clutter_is_found_among_many_as_it_is_alone(path: str) -> None:
     others = ["train/1.jpg", "a.png"]
