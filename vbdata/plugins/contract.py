@@ -6,6 +6,11 @@ A reader (`dataset:` of a source):
     LICENSE, HOMEPAGE               of the data, texts
     index(root, *, options...)      yields vbdata.core.types.Entry in order of their ids
     load(root, entry, kinds)        a vbdata.core.types.Sample; raises vbdata.errors.BadSample
+    index_parts(root, options...)   vbdata.core.types.Part objects in order of their ids, which are
+                                    indexed in several processes, and
+    index_part(root, part, options...)      the entries of one; both may be left out
+    index_columns(root, options...) what `index` yields, mostly in Arrow batches of
+                                    vbdata.core.entry_columns.COLUMNS; may be left out
     STORED                          how depth and normals are stored, a text for each of
                                     STORED_KEYS, for docs/frames.md; may be left out
 
@@ -76,6 +81,7 @@ DRAWN: Final = (  # what a task can draw
     *("depth", "relative_depth", "normals", "segments", "flow", "keypoints"),
     *("matte", "albedo", "shading", "image", "edited"),
 )
+MAYBE: Final = ("index_parts", "index_part", "index_columns")  # what a reader may have besides
 READER: Final = ("LABELS", "LICENSE", "HOMEPAGE", "index", "load")
 TASK: Final = (
     *("NEEDS", "BLANK_INPUT", "eligible", "ask", "render", "valid", "decode", "legal"),
@@ -83,7 +89,7 @@ TASK: Final = (
 )
 # How each function is called: its arguments by place.
 CALLED: Final[Mapping[str, int]] = {
-    **{"index": 1, "load": 3},
+    **{"index": 1, "index_parts": 1, "index_part": 2, "index_columns": 1, "load": 3},
     **{"eligible": 1, "ask": 2, "render": 2, "valid": 2, "decode": 2, "legal": 2, "roundtrip": 3},
 }
 
@@ -121,7 +127,7 @@ def faults(module: ModuleType, names: tuple[str, ...]) -> list[str]:
 
 
 def _call_faults(module: ModuleType, names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
+    for name in (*names, *(name for name in MAYBE if names is READER and hasattr(module, name))):
         function = getattr(module, name)
         if name not in CALLED:
             continue

@@ -48,6 +48,25 @@ static void put_number(Writing *to, int64_t value) {
     put_bytes(to, digits + place, 20 - place);
 }
 
+/* The first place at or after `start` of a character that is not written as it stands. */
+static int64_t first_escaped(const uint8_t *data, int64_t start, int64_t size, uint8_t quote) {
+    enum { STEP = 32 };
+    for (; start + STEP <= size; start += STEP) {
+        uint8_t any = 0;
+        for (int k = 0; k < STEP; k++) {
+            const uint8_t c = data[start + k];
+            any |= (uint8_t)(c < ' ') | (c > '~') | (c == quote) | (c == '\\');
+        }
+        if (any) break;
+    }
+    while (start < size) {
+        const uint8_t c = data[start];
+        if (c < ' ' || c > '~' || c == quote || c == '\\') break;
+        start++;
+    }
+    return start;
+}
+
 /* A literal of JSON or Python. Of a text every character has to be printable ASCII. */
 static void put_quoted(Writing *to, const uint8_t *data, int64_t size, int64_t style) {
     static const uint8_t hex[] = "0123456789abcdef";
@@ -57,10 +76,9 @@ static void put_quoted(Writing *to, const uint8_t *data, int64_t size, int64_t s
     if (style == PYTHON_BYTES) put_bytes(to, (const uint8_t *)"b", 1);
     put_bytes(to, &quote, 1);
     int64_t done = 0;
-    for (int64_t k = 0; k < size; k++) {
+    for (int64_t k; (k = first_escaped(data, done, size, quote)) < size;) {
         const uint8_t c = data[k];
         const int printable = c >= ' ' && c <= '~';
-        if (printable && c != quote && c != '\\') continue;
         put_bytes(to, data + done, k - done);
         done = k + 1;
         if (!printable && style != PYTHON_BYTES) {
