@@ -73,3 +73,13 @@ def together(text: Text, starts: Ints, ends: Ints) -> tuple[bytes, Ints, Ints]:
     parts = text.parts(zip(starts.tolist(), ends.tolist(), strict=True))
     bounds = np.cumsum([0, *map(len, parts)])
     return b"".join(parts), bounds[:-1], bounds[1:]
+
+
+def window(text: Text, start: int, size: int) -> tuple[bytes, int]:
+    """Bytes of a text with those from a position on, and where they begin: all that are held.
+
+    size: how many from that position on are read if they are not held. Raises OSError.
+    """
+    if isinstance(text, Held):
+        return text.data, 0
+    return text.read(start, start + size), start

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from .byte_texts import Text
+from .byte_texts import Text, window
 
 PIECE = 4 << 20  # bytes that are decoded at once
 SMALL = 1 << 16  # bytes, where some of them are odd
@@ -50,11 +50,21 @@ class Piece(NamedTuple):
     text: bytes = b""
 
 
+Scan = Callable[[bytes, int, int], tuple[int, bool]]
+
+
 class Items(NamedTuple):
-    """How a list is read. of: the msgspec type of an item; take: is given the pieces, in order."""
+    """How a list is read.
+
+    of: the msgspec type of an item; take: is given the pieces, in order; scan: may take some items
+    before. It is given bytes of the text, where they begin in it, and the position of an item, and
+    returns the position of the first item that it has not taken, or of what is after the list's
+    end, and whether that is so.
+    """
 
     of: Any
     take: Callable[[Piece], None]
+    scan: Scan | None = None
 
 
 def read(text: Text, lists: Mapping[str, Items]) -> dict[str, Any]:
@@ -150,12 +160,28 @@ def _list(text: Text, position: int, items: Items) -> int:
         return position + 1
     cut = _Cut(text, position, items.of)
     while True:
+        if items.scan:
+            scanned, cut.ended = _scanned(text, position, items.scan)
+            if cut.ended:
+                return scanned
+            if scanned > position:
+                cut.narrow()
+                position = scanned
         piece, position = cut.plain(position)
         if piece is None:
             piece, position = cut.careful(position)
         items.take(piece)
         if cut.ended:
             return position
+
+
+def _scanned(text: Text, position: int, scan: Scan) -> tuple[int, bool]:
+    """Where the first item is that a scan does not take, and whether there is none."""
+    while True:
+        after, ended = scan(*window(text, position, PIECE), position)
+        if ended or after == position:
+            return after, ended
+        position = after
 
 
 def _blank(text: Text, position: int) -> int:
@@ -181,6 +207,10 @@ class _Cut:
         first = FIRST_KEY.match(text.read(position, position + 4096))
         same = re.escape(first[1]) if first else rb"(?!)"
         self._keyed = re.compile(BETWEEN.pattern[:-1] + SPACE + same + rb")")
+
+    def narrow(self) -> None:
+        """Make the next piece small: most items are read otherwise."""
+        self._size = SMALL
 
     def plain(self, position: int) -> tuple[Piece | None, int]:
         """The next items, and where those after them begin; None if they are to be read with care.

@@ -7,6 +7,7 @@ text as its caption. Of a plain mask a few numbers are kept, and where it stands
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,15 +16,18 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
+from vbdata.core import compiled
 from vbdata.core.images import MAX_PIXELS
 
 from ...formats import json_text
 from ...formats.json_pieces import Piece
 from .. import records
 from . import scalars
+from .codes import Codes
 from .columns import Columns, Sorted
 from .form import are_short
 from .noted import Odd, cut, has_mask, is_region, why_wrong
+from .scanned import Captions, Masks, Scanner
 
 MASKS = {  # columns of plain masks: image and kind by their numbers, the place in bytes
     **{"image": np.int32, "id": np.int64, "kind": np.int32, "crowd": np.bool_},
@@ -31,15 +35,6 @@ MASKS = {  # columns of plain masks: image and kind by their numbers, the place 
 }
 TOLD = {"image": np.int32, "start": np.int64, "text": np.int64}  # of plain captions
 MAX_ID = scalars.MAX_ID - 1
-LOOKED_UP = 1 << 22  # ids of images below it are looked up in a table
-
-
-class Codes(dict[Any, int]):
-    """Numbers from 0 for values, in the order in which they come."""
-
-    def __missing__(self, value: Any) -> int:
-        self[value] = code = len(self)
-        return code
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +58,7 @@ class Annotations:
     _masks: Columns = field(default_factory=lambda: Columns(MASKS))
     _captions: Columns = field(default_factory=lambda: Columns(TOLD))
     _expected: int = 0
-    _by_id: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    _scanner: Scanner | None = None
     _masked: Sorted | None = None
     _told: Sorted | None = None
 
@@ -72,14 +67,31 @@ class Annotations:
 
         So what belongs together later, and is sorted by these numbers, lies together.
         """
-        given = (each.get("id") for each in images if isinstance(each, dict))
-        ids = {id_ for id_ in map(scalars.identity, given) if id_ is not None}
-        for id_ in sorted(ids, key=scalars.name_of):
-            self.images[id_]  # a number is made
+        ids = _ids(images)
+        self.images.expect(ids)
         self._expected = len(ids)
-        small = [id_ for id_ in ids if isinstance(id_, int) and id_ < LOOKED_UP]
-        self._by_id = np.full(max(small, default=-1) + 1, -1, np.int32)
-        self._by_id[small] = [self.images[id_] for id_ in small]
+
+    def scan(self, text: bytes, begin: int, position: int) -> tuple[int, bool]:
+        """Add plain annotations from a position on, as far as the compiled loops take them.
+
+        text: a part of the file's, from `begin` on. Returns the position of the next one, or of
+        what is after the list's end, and whether that is so. What was not taken is for `take`,
+        which knows more of JSON.
+        """
+        library = compiled.library()
+        if library and self._scanner is None:
+            self._scanner = Scanner(library)
+        place, before, ended = position - begin, -1, False
+        while self._scanner and place > before and not ended:
+            before = place
+            masks, place, ended = self._scanner.masks(text, place)
+            if len(masks.id):
+                self._add_masks(masks, begin)
+            if not ended:
+                captions, place, ended = self._scanner.captions(text, place)
+                if len(captions.image):
+                    self._add_captions(captions, text, begin)
+        return begin + place, ended
 
     def take(self, piece: Piece) -> None:
         """Add annotations in the order of the file, the plain ones as columns."""
@@ -167,27 +179,21 @@ class Annotations:
         short = are_short(piece.text)
         if not all(has_mask(each.segmentation, short) for each in items):
             return False
-        self.told, self.count = False, self.count + len(items)
-        self.panoptic = bool(self.panoptic)
-        self._masks.add(
-            self._numbers(columns[1]),
-            columns[0],
-            [*map(self.kinds.__getitem__, kinds)],
-            [crowd == 1 for crowd in crowds],
-            sizes,
-            [type(area) is int for area in areas],
-            piece.starts,
-            piece.ends,
-        )
+        whole = np.array([type(area) is int for area in areas])
+        crowd = np.array([each == 1 for each in crowds])
+        places = (np.array(each) for each in (piece.starts, piece.ends))
+        ids, images, kinds = columns
+        self._add_masks(Masks(ids, images, kinds, sizes, crowd, whole, *places))
         return True
 
-    def _numbers(self, ids: NDArray[np.int64]) -> Sequence[int] | NDArray[Any]:
-        """The numbers of images by their ids, which are made for those that have none."""
-        if ids.max() < len(self._by_id):
-            numbers: NDArray[np.int32] = self._by_id[ids]
-            if numbers.min() >= 0:
-                return numbers
-        return [*map(self.images.__getitem__, ids.tolist())]
+    def _add_masks(self, rows: Masks, begin: int = 0) -> None:
+        """Add plain masks, one or more. begin: from where on in the file their places count."""
+        self.told, self.count = False, self.count + len(rows.id)
+        self.panoptic = bool(self.panoptic)
+        self._masks.add(
+            *(self.images.of(rows.image), rows.id, self.kinds.of(rows.kind)),
+            *(rows.crowd, rows.area, rows.whole, rows.start + begin, rows.end + begin),
+        )
 
     def _take_captions(self, piece: Piece) -> bool:
         """Add a piece in which all annotations are captions of whole numbers, if it is one."""
@@ -197,7 +203,7 @@ class Annotations:
         types = ({*map(type, images)}, {*map(type, texts)}, kinds)
         if types != ({int}, {str}, {UnsetType}) or min(images) < 0 or max(images) > MAX_ID:
             return False
-        numbers = self._numbers(np.array(images, np.int64))
+        numbers = self.images.of(np.array(images, np.int64))
         if self.panoptic is None:
             self.panoptic = items[0].segments_info is not UNSET
         self.count += len(items)
@@ -205,6 +211,20 @@ class Annotations:
         self._captions.add(numbers, piece.starts, places)
         self.texts += texts
         return True
+
+    def _add_captions(self, rows: Captions, text: bytes, begin: int) -> None:
+        """Add plain captions, one or more. text: the part of the file's from `begin` on."""
+        self.panoptic = bool(self.panoptic)
+        self.count += len(rows.image)
+        first = int(rows.first[0])
+        near = text[first : int(rows.last[-1])].decode("ascii")
+        places = zip((rows.first - first).tolist(), (rows.last - first).tolist(), strict=True)
+        texts = [near[start:end] for start, end in places]
+        for place in np.flatnonzero(rows.escaped).tolist():
+            texts[place] = json.loads(f'"{texts[place]}"')
+        numbers = np.arange(len(self.texts), len(self.texts) + len(texts))
+        self._captions.add(self.images.of(rows.image), rows.start + begin, numbers)
+        self.texts += texts
 
     def settle(self) -> None:
         """Sort what was added by image. Nothing can be added any more."""
@@ -291,3 +311,12 @@ class Annotations:
             told += [(each[json_text.PLACE][0], each.get("caption")) for each in odd]
             told.sort(key=lambda pair: pair[0])
         return [text for _, text in told]
+
+
+def _ids(images: Sequence[Any]) -> list[Any]:
+    """The ids of image records (scalars.identity), each once, in the order of their entries."""
+    given = [each.get("id") for each in images if isinstance(each, dict)]
+    if {*map(type, given)} == {int} and min(given) >= 0 and max(given) < scalars.PADDED:
+        return sorted({*given})
+    found = {*map(scalars.identity, given)} - {None}
+    return sorted(found, key=scalars.name_of)

@@ -18,9 +18,9 @@ class Columns:
         self._parts: dict[str, list[NDArray[Any]]] = {name: [] for name in types}
 
     def add(self, *columns: Sequence[Any] | NDArray[Any]) -> None:
-        """Add some rows, a sequence a column; without columns nothing."""
+        """Add some rows, a sequence a column; without columns nothing. Arrays are kept."""
         for (name, type_), values in zip(self._types.items(), columns, strict=bool(columns)):
-            self._parts[name].append(np.array(values, type_))
+            self._parts[name].append(np.asarray(values, type_))
 
     def by(self, owner: str, key: str) -> Sorted:
         """The rows of each owner by a key, and those of one key as they were added. Empties these.

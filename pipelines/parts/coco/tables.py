@@ -18,7 +18,7 @@ from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_pieces, json_text
 from ...formats.byte_texts import Held, OnDisk, Text
-from ...formats.json_pieces import Items, NotPlain, Piece
+from ...formats.json_pieces import Items, NotPlain
 from .. import records
 from . import classes, scalars
 from .annotations import Annotations
@@ -134,13 +134,17 @@ def _parsed(root: Root, path: str) -> tuple[Text, dict[str, Any], Annotations]:
     """The file's text, its top-level object, and what its annotations are. Raises SourceError."""
     text, annotations, images = _text(root, path), Annotations(), list[Any]()
 
-    def take(piece: Piece) -> None:
+    def ready() -> Annotations:
         if not annotations.count:
             annotations.expect(images)
-        annotations.take(piece)
+        return annotations
 
     lists = {
-        "annotations": Items(Noted, take),
+        "annotations": Items(
+            of=Noted,
+            take=lambda piece: ready().take(piece),
+            scan=lambda *part: ready().scan(*part),
+        ),
         "images": Items(Image, lambda piece: images.extend(piece.items)),
     }
     try:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-SOURCES = ("deflate.c", "maps.c", "masks.c", "row_texts.c", "scans.c", "sha256.c")
+SOURCES = ("annotations.c", "deflate.c", "maps.c", "masks.c", "row_texts.c", "scans.c", "sha256.c")
 # A fused multiply-add rounds once where array code rounds twice: contraction would change bytes.
 FLAGS = ("-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
 BUILT = "built"  # the folder of a wheel's libraries, beside this file
