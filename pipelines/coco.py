@@ -58,6 +58,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from vbdata.core.types import Entry, Official, Sample
@@ -67,11 +68,14 @@ from .parts import picture_files, records
 from .parts.coco import files as coco_files
 from .parts.coco import keypoints, pictures, tables
 from .parts.coco import official as release
-from .parts.coco.entries import Context, bare, entry_of
+from .parts.coco.entries import COCO
 from .parts.coco.masks import partition
 from .parts.coco.names import coco_group
+from .parts.coco.opened import Opened, opened
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from vbdata.storage.folder import Root
 
 LICENSE = "CC-BY-4.0"
@@ -89,7 +93,6 @@ SEGMENTS = {  # kind of masks -> whether its classes are things where they do no
 HOLDOUTS = {"coco-val2017": {"split": "val2017"}, "coco-val2014": {"split": "val2014"}}
 KNOWN_GROUPS = r"^coco:\d{12}$"  # of COCO's own pictures
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-COCO, OWN = "coco", "own"  # of the option ids
 
 Texts = str | Sequence[str]
 
@@ -117,28 +120,26 @@ def index(
     stored); source: the source's name, of which groups are. Raises SourceError if the files are not
     there or not of COCO's form.
     """
-    _check(split, segments, ids, exif)
-    found = coco_files.find(root, split, segments, _listed("annotations", annotations))
-    read = _tables(root, found, segments)
-    context = Context(
-        root=root,
+    source_files = _opened(
+        root,
         split=split,
         segments=segments,
-        images=coco_files.pictures_of(root, found, split, _listed("images", images)),
-        pngs=coco_files.pngs_of(root, found, split, pngs) if segments == "panoptic" else None,
+        annotations=annotations,
+        images=images,
+        pngs=pngs,
         ids=ids,
-        own=ids if ids not in ("", COCO, OWN) else source,
         licence=licence,
         exif=exif,
-        joints=_joints(read) if segments == "person_keypoints" else {},
+        source=source,
     )
-    one_set = not found.own or len(found.masks) < 2
-    by_name, strays = pictures.pictures(read, one_set=one_set)
-    del read
-    with tables.settled():
-        for name in sorted(by_name):
-            yield entry_of(by_name.pop(name), context)
-    yield from _strays(strays, context)
+    yield from source_files.entries()
+
+
+def index_columns(root: Root, **options: Any) -> Iterator[Entry | pa.RecordBatch]:
+    """What `index` says, of most images as batches of vbdata.core.entry_columns."""
+    given = signature(index).bind(root, **options)
+    given.apply_defaults()
+    yield from _opened(*given.args, **given.kwargs).columns()
 
 
 def groups(root: Root, *, split: str = "train2017", segments: str = "instances") -> Iterator[str]:
@@ -208,39 +209,16 @@ def _check(split: str, segments: str, ids: str = "", exif: str = "") -> None:
     records.one_of("exif", exif, ("", *picture_files.FRAMES))
 
 
+def _opened(root: Root, *, annotations: Texts, images: Texts, **options: str) -> Opened:
+    """The files of a source. options: the other ones of `index`. Raises SourceError."""
+    _check(options["split"], options["segments"], options["ids"], options["exif"])
+    files, folders = _listed("annotations", annotations), _listed("images", images)
+    return opened(root, SEGMENTS, files, folders, **options)
+
+
 def _listed(key: str, value: Texts) -> tuple[str, ...]:
     """An option that is a text or a list of texts, as a list without blank ones."""
     several = [value] if isinstance(value, str) else list(value)
     if not all(isinstance(each, str) for each in several):
         raise SourceError(f"{key}: {value!r:.80} should be a text or a list of texts")
     return tuple(filter(None, several))
-
-
-def _tables(root: Root, found: coco_files.Files, segments: str) -> list[tables.Table]:
-    """The annotation files, parsed: those of masks, then those of captions."""
-    thing = SEGMENTS[segments]
-    masks = [tables.table(root, path, thing=thing, either=found.own) for path in found.masks]
-    for each in masks:
-        if each and each.categories is not None:
-            _check_kind(each, segments)
-    captions = [tables.table(root, path) for path in found.captions]
-    return [table for table in (*masks, *captions) if table]
-
-
-def _joints(read: Sequence[tables.Table]) -> dict[str, keypoints.Joints]:
-    """The joints of files that have any, by their paths. Raises SourceError."""
-    found = ((each.path, keypoints.joints_of(each.jointed, each.path)) for each in read)
-    return {path: joints for path, joints in found if joints}
-
-
-def _check_kind(table: tables.Table, segments: str) -> None:
-    """Raise SourceError for panoptic masks that are read as others, or the other way round."""
-    panoptic = table.annotations.panoptic
-    if panoptic is not None and panoptic != (segments == "panoptic"):
-        right = "panoptic" if panoptic else "instances"
-        raise SourceError(f"{table.path}: its masks are of the kind {right!r}: set segments")
-
-
-def _strays(strays: Sequence[str], context: Context) -> Iterator[Entry]:
-    for place, detail in enumerate(strays):
-        yield bare(f"stray-{place:06d}", context, fault=f"garbled annotation: {detail}")

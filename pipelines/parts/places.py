@@ -47,6 +47,17 @@ class Places:
                 break
         return safe(_joined(self.folders[0], name.replace("\\", "/").removeprefix("./")))
 
+    def found(self, names: Sequence[str]) -> list[str]:
+        """The path of each file that is in a folder by its very name, "" of any other."""
+        found = [""] * len(names)
+        for folder in self.folders:
+            joined = map(_joined(folder, "").__add__, names)
+            pairs = zip(found, joined, strict=True)
+            found = [one or (other if other in self.sizes else "") for one, other in pairs]
+            if all(found):
+                break
+        return found
+
     def _there(self, name: str) -> str:
         paths = (posixpath.normpath(_joined(folder, name)) for folder in self.folders)
         return next((path for path in paths if path in self.sizes), "")

@@ -1,0 +1,123 @@
+"""Annotation files of one set of images, of which nothing but numbers tell what is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import scalars
+from .pictures import Gathered, Picture
+from .tables import Table
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aligned:
+    """Files that say something of the same images, which stand in all of them in one order.
+
+    files: the first has all images, as has that of masks, if there is one, and one has plain
+    captions at most; names: of the entries, in order; images: their records, in the first file;
+    before: of each file, how many of its images come before each image, with one more; noted: of
+    each file and each of its own images whether it has masks and captions of it; judged: of each
+    image whether any of its annotations is to be looked at as an object.
+    """
+
+    files: Sequence[Table]
+    names: list[str]
+    images: list[dict[str, Any]]
+    before: Sequence[Ints]
+    noted: Sequence[tuple[list[bool], list[bool]]]
+    judged: NDArray[np.bool_]
+
+    @property
+    def drawn(self) -> Table | None:
+        """The file of masks. The numbers of its images are their places here."""
+        return next((file for file in self.files if file.categories is not None), None)
+
+    @property
+    def strays(self) -> list[str]:
+        """What names no image, in words."""
+        return [*chain.from_iterable(file.annotations.strays for file in self.files)]
+
+    def captions(self, first: int, count: int) -> tuple[Ints, list[str]]:
+        """The plain captions of some images from a first one on, and where those of each begin."""
+        for file, before in zip(self.files, self.before, strict=True):
+            if file.annotations.texts:
+                own = before[first : first + count + 1]
+                start = int(own[0])
+                bounds, texts = file.annotations.told_between(start, int(own[-1]) - start)
+                return bounds[own - start], texts
+        return np.zeros(count + 1, np.int64), []
+
+    def picture(self, place: int) -> Picture:
+        """What the files say of an image."""
+        gathered = Gathered(one_set=True)
+        name, image = self.names[place], self.images[place]
+        picture = Picture(name, self.files[0])
+        for file, before, noted in zip(self.files, self.before, self.noted, strict=True):
+            number = int(before[place])
+            if before[place + 1] > number:
+                masks, captions = (each[number] for each in noted)
+                picture = gathered.with_image(name, image, file)
+                picture.note(file, number, masks=masks, captions=captions)
+        return picture
+
+
+def aligned(files: Sequence[Table]) -> Aligned | None:
+    """Files as one set of images, None if they are not so plain; their lists of images are emptied.
+
+    The ids of the image records have to be whole numbers, each once, every annotation has to name
+    one of its file's, and the files have to be as `Aligned` says.
+    """
+    before: list[Ints] = []
+    for file in files:
+        ids = _ids(file)
+        known = files[0].annotations.images
+        numbers = [*map(known.get, ids)]
+        whole = len(ids) == len(known) or (file.categories is None and bool(before))
+        if not ids or not whole or None in numbers:
+            return None
+        before.append(np.searchsorted(np.array(numbers, np.int64), np.arange(len(known) + 1)))
+    noted = [file.annotations for file in files]
+    if (
+        sum(file.categories is not None for file in files) > 1
+        or sum(bool(n.texts) for n in noted) > 1
+    ):
+        return None
+    judged = np.zeros(len(before[0]) - 1, np.bool_)
+    for each, own in zip(noted, before, strict=True):
+        judged[np.diff(own) > 0] |= each.judged()
+    images = _in_order(files[0])
+    for file in files:
+        file.images.clear()  # else those of the other files would stay in memory
+    return Aligned(
+        files=files,
+        names=[*map(scalars.name_of, noted[0].images)],
+        images=images,
+        before=before,
+        noted=[file.annotations.noted(captions=file.categories is None) for file in files],
+        judged=judged,
+    )
+
+
+def _ids(file: Table) -> list[int]:
+    """The ids of a file's image records in the order of the entries, none if they are not plain."""
+    noted, images = file.annotations, file.images
+    if not noted.in_order or (file.categories is None and not noted.told):
+        return []
+    ids: list[Any] = [image.get("id") if type(image) is dict else None for image in images]
+    if {*map(type, ids)} != {int} or min(ids) < 0 or max(ids) >= scalars.MAX_ID:
+        return []
+    return [*noted.images] if len(ids) == len(noted.images) else []
+
+
+def _in_order(file: Table) -> list[dict[str, Any]]:
+    """The image records of a file in the order of the entries."""
+    numbers = [file.annotations.images[image["id"]] for image in file.images]
+    return [file.images[place] for place in np.argsort(numbers).tolist()]

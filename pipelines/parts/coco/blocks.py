@@ -1,0 +1,172 @@
+"""Entries of COCO-format images as Arrow record batches, a block of images at once.
+
+An image is plain if nothing about it is to be judged: its record states a size and names a picture
+that is there by that name, all of its masks are plain ones of listed classes, its captions are
+texts. What is said of such is columns. Others are entries, made by entries.entry_of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vbdata.core.entry_columns import COLUMNS, MOST_ROWS
+from vbdata.core.types import Entry
+
+from .. import records
+from . import mask_columns
+from .aligned import Aligned
+from .entries import Context, entry_of, frame_of, said_of
+from .mask_columns import CLASSES, Masked, lists
+from .stated import Stated, stated
+from .tables import Table
+
+KINDS = ("instances", "person_keypoints")  # of masks, each an annotation of its own
+SPARSE = 16  # images of a block for each that is not plain; with more of these all are entries
+SMALL = 512  # images of a block that is not made smaller for its bytes
+LARGE, MOST = 1 << 26, 1 << 30  # bytes of its masks: for a smaller block, and for none
+FILE = COLUMNS.field("files").type.value_type
+
+
+def able(files: Sequence[Table], context: Context) -> bool:
+    """Whether entries of the images of these files can be columns at all."""
+    if context.kept is not None or not all(map(records.text, context.images.folders)):
+        return False
+    if all(file.categories is None for file in files):
+        return True
+    return context.segments in KINDS and not context.joints
+
+
+def entries(
+    images: Aligned, context: Context, *, block: int = MOST_ROWS, sparse: int = SPARSE
+) -> Iterator[Entry | pa.RecordBatch]:
+    """The images in order: batches of entry_columns.COLUMNS, and entries between them.
+
+    block: images that are looked at at once, at most; sparse: see SPARSE.
+    """
+    first = 0
+    while first < len(images.names):
+        count = min(block, len(images.names) - first)
+        masked = _masked(images, first, count)
+        while masked and masked.size > LARGE and count > SMALL:
+            count = max(count // 2, SMALL)
+            masked = _masked(images, first, count)
+        yield from _described(images, context, first, count, masked, sparse)
+        first += count
+
+
+def _masked(images: Aligned, first: int, count: int) -> Masked | None:
+    return mask_columns.masked(images.drawn.masks, first, count) if images.drawn else None
+
+
+def _described(
+    images: Aligned, context: Context, first: int, count: int, masked: Masked | None, sparse: int
+) -> Iterator[Entry | pa.RecordBatch]:
+    """Some images, from the number of a first one on. masked: their masks, if there are any."""
+    rows = slice(first, first + count)
+    said = stated(images.names[rows], images.images[rows], images.files[0], context)
+    plain = said.plain & ~images.judged[rows]
+    if masked and images.drawn:
+        plain &= ~mask_columns.unlike(masked, images.drawn.masks)
+        plain &= masked.size <= MOST
+    others = np.flatnonzero(~plain).tolist()
+    if len(others) * sparse > count:
+        others = [*range(count)]
+    block = _Block(images, context, first, said, masked, plain)
+    batch = block.batch() if len(others) < count else None
+    start = row = 0
+    for other in [*others, count]:
+        if batch is not None and other > start:
+            yield batch.slice(row, other - start)
+            row += other - start
+        if other < count:
+            yield entry_of(images.picture(first + other), context)
+        start = other + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Images that follow one another. first: the number of the first; plain: which of them are."""
+
+    images: Aligned
+    context: Context
+    first: int
+    said: Stated
+    masked: Masked | None
+    plain: NDArray[np.bool_]
+
+    def batch(self) -> pa.RecordBatch:
+        """The plain images, a row each."""
+        names = self.images.names[self.first : self.first + len(self.plain)]
+        captions = self._captions()
+        classes, described = self._marks()
+        columns = [
+            pa.array(self._kept(names)),
+            pa.array(self._kept(self.said.groups)),
+            pa.array(self.said.widths[self.plain]),
+            pa.array(self.said.heights[self.plain]),
+            pa.array(self._kept(self.said.licences)),
+            self._labels(captions),
+            self._files(),
+            classes,
+            captions,
+            described,
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=COLUMNS)
+
+    def _kept(self, values: Iterable[Any]) -> list[Any]:
+        return [*compress(values, self.plain.tolist())]
+
+    def _files(self) -> pa.Array:
+        paths = self._kept(self.said.paths)
+        sizes = [*map(self.context.images.sizes.get, paths)]
+        count = len(paths)
+        columns = [
+            pa.repeat("image", count),
+            pa.array(paths, pa.string()),
+            pa.array(sizes, pa.int64()),
+            pa.repeat("", count),
+        ]
+        files = pa.StructArray.from_arrays(columns, fields=[*FILE])
+        return lists(COLUMNS.field("files").type, np.arange(count + 1), files)
+
+    def _captions(self) -> pa.Array:
+        """The captions as pictures.captions says them."""
+        bounds, texts = self.images.captions(self.first, len(self.plain))
+        counts = np.diff(bounds)
+        chosen = compress(texts, np.repeat(self.plain, counts).tolist())
+        stripped = [*map(str.strip, chosen)]
+        bounds = np.cumsum([0, *counts[self.plain]])
+        if not all(stripped):
+            filled = np.array([*map(bool, stripped)])
+            bounds = np.append(0, np.cumsum(filled))[bounds]
+        return lists(
+            COLUMNS.field("captions").type, bounds, pa.array(filter(None, stripped), pa.string())
+        )
+
+    def _labels(self, captions: pa.Array) -> pa.Array:
+        told = np.diff(captions.offsets) > 0
+        offered = np.stack([np.full(len(told), self.masked is not None), told], 1)
+        bounds = np.append(0, np.cumsum(offered.sum(1)))
+        kinds = pa.array(["segments", "captions"]).take(pa.array(np.nonzero(offered)[1]))
+        return lists(COLUMNS.field("labels").type, bounds, kinds)
+
+    def _marks(self) -> tuple[pa.Array, pa.Array]:
+        """Classes and records."""
+        said = [said_of(frame_of(self.context, known=known)) for known in (False, True)]
+        which = np.array(self.said.known, np.int64)[self.plain]
+        if self.masked is None or self.images.drawn is None:
+            texts = [records.pack(more) if more else b"" for more in said]
+            nothing = lists(
+                CLASSES, np.zeros(len(which) + 1, np.int64), pa.array([], CLASSES.value_type)
+            )
+            return nothing, pa.array(texts, pa.binary()).take(pa.array(which))
+        masked, masks = self.masked.of(self.plain), self.images.drawn.masks
+        described = mask_columns.described(masked, masks, self.context.segments, said, which)
+        return mask_columns.classes(masked, masks), described
