@@ -78,15 +78,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vbdata.core.types import Entry, Official, Sample
+from vbdata.core.types import Entry, FileRef, Official, Part, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import hdf5_named
 from .parts import own_records as own
 from .parts import picture_files, records
-from .parts.folders import choose, codings, entries, labelled, mattes, options, presets
+from .parts.folders import choose, codings, context, entries, labelled, mattes, options, presets
 from .parts.folders import doubts as checks
-from .parts.folders.context import context
 from .parts.folders.patterns import Listing
 
 if TYPE_CHECKING:
@@ -112,6 +111,7 @@ FILES = {  # that a kind of label is read from, where it is not one of its own n
     "expressions": ("segments", "instances"),
 }
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+SPAN = 500  # images that are indexed together: their masks are opened
 
 
 def index(
@@ -149,10 +149,33 @@ def index(
         **{"captions": captions, "expressions": expressions, "edited": edited, "camera": camera},
         **{"group": group, "licence": licence, "exif": exif},
     }
+    prefix = own.prefix_of(groups, source)
+    yield from entries.entries(context.opened(root, _found(root, given, prefix)))
+
+
+def index_parts(
+    root: Root, *, groups: str = "", source: str = "folders", **given: Any
+) -> Iterator[Part]:
+    """Some images each, in the order of ids. Options: as for `index`; raises what it does."""
+    every = _found(root, given, own.prefix_of(groups, source))
+    names = every.names()
+    for start in range(0, len(names), SPAN):
+        span = names[start : start + SPAN]
+        some = every.some(span)
+        files = tuple(FileRef(path=path, size=size) for path, size in some.sizes.items())
+        yield Part(name=f"{span[0]} to {span[-1]}", kind="images", files=files, about=some)
+
+
+def index_part(root: Root, part: Part, **_: Any) -> Iterator[Entry]:
+    """The entries of a part, in order of their ids."""
+    assert isinstance(part.about, context.Found)
+    yield from entries.entries(context.opened(root, part.about))
+
+
+def _found(root: Root, given: Mapping[str, Any], prefix: str) -> context.Found:
     listing = Listing(root)
     specs = options.specs(presets.layouts(given, root, listing))
-    prefix = own.prefix_of(groups, source)
-    yield from entries.entries(context(root, choose.layout(specs, listing), prefix, listing))
+    return context.found(root, choose.layout(specs, listing), prefix, listing)
 
 
 def option_faults(given: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from vbdata.core.images import encode_jpeg
+from vbdata.core.png import encode_png
 from vbdata.core.types import Part, Source
 from vbdata.errors import SourceError
 from vbdata.index import grouped, joined, processes
@@ -26,8 +28,8 @@ JPEG = encode_jpeg(np.full((6, 8, 3), 90, np.uint8))
 
 
 def backwards(tasks: Sequence[PartTask]) -> Iterator[PartDone]:
-    """A pool that is done with the last part first."""
-    return reversed([index_part(task) for task in reversed(tasks)])
+    """A pool that is done with the last part first, of tasks as another process has them."""
+    return reversed([index_part(pickle.loads(pickle.dumps(task))) for task in reversed(tasks)])
 
 
 def tar(path: Path, count: int) -> None:
@@ -45,11 +47,13 @@ def made(
     monkeypatch: pytest.MonkeyPatch,
     pool: Pool | None,
     dataset: str = "captioned",
+    **options: Any,
 ) -> Index:
     """The index of a source with a pool for its parts, None: as one."""
     monkeypatch.setattr(joined, "BYTES", 0 if pool else 1 << 40)
     monkeypatch.setenv("VBDATA_CACHE", str(folder / "cache"))
-    source = Source(name="x", dataset=dataset, roots=(str(data),), tasks={})
+    roots = (str(data),)
+    source = Source(name="x", dataset=dataset, roots=roots, tasks={}, options=options)
     return build_index(source, folder, pool)
 
 
@@ -121,6 +125,38 @@ def test_tables_and_edits_are_indexed_by_their_files(
     several = made(tmp_path / "several", data, monkeypatch, backwards, dataset)
     assert len(one) == {"parquet": 35, "triplets": 15}[dataset]
     assert not one.faults()
+    assert same(one, several, [tmp_path / "one", tmp_path / "several"])
+
+
+def test_folders_are_indexed_by_some_images_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that are of no image are entries, too, and stand in the part of their neighbours."""
+    monkeypatch.setattr("vbdata.plugins.pipelines.folders.SPAN", 3)
+    data = tmp_path / "data"
+    (data / "rgb").mkdir(parents=True)
+    (data / "masks").mkdir()
+    for number in range(9):
+        (data / "rgb" / f"{number}.jpg").write_bytes(JPEG if number != 4 else JPEG[:40])
+        mask = encode_png(np.full((6, 8), number % 3, np.uint8))
+        (data / "masks" / f"{number}.png").write_bytes(mask)
+    (data / "masks" / "7.png").unlink()
+    listed = [*range(2, 9), "lost", "rgb"]
+    (data / "list.txt").write_text("".join(f"{each}\n" for each in listed))
+    lines = [json.dumps({"image": name, "text": "a cat"}) for name in (*range(6), "none", 3)]
+    (data / "rgb" / "said.jsonl").write_text("\n".join([*lines, "no JSON"]))
+    options = {
+        "images": "rgb/{id}.jpg",
+        "lists": "list.txt",
+        "segments": {"files": "masks/{id}.png", "coding": "index", "names": ["void", "a", "b"]},
+        "captions": "rgb/*.jsonl",
+    }
+    one = made(tmp_path / "one", data, monkeypatch, None, "folders", **options)
+    several = made(tmp_path / "several", data, monkeypatch, backwards, "folders", **options)
+    faults = [entry.id for entry in one.faults()]
+    strays = [f"rgb/said.jsonl:{number:09d}" for number in (7, 9)]
+    assert faults == ["list.txt:lost", "list.txt:rgb", "rgb/4.jpg", *strays]
+    assert len(one) == 11
     assert same(one, several, [tmp_path / "one", tmp_path / "several"])
 
 

@@ -110,12 +110,14 @@ class Entry:
 class Part:
     """A part of a source that is indexed by itself: a tar, a Parquet file, some of many files.
 
-    name: for messages; kind: of the reader's choosing; files: all that its entries are made of.
+    name: for messages; kind: of the reader's choosing; files: all that its entries are made of;
+    about: what else the reader knows of it, which is pickled for other processes.
     """
 
     name: str
     kind: str
     files: tuple[FileRef, ...]
+    about: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from vbdata.core import exr
@@ -20,26 +21,62 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What all entries of a source share.
+class Found:
+    """The images of a source, or some of them, and their files, without anything opened.
 
-    pairs: by role, image -> its files; rows: by kind, the lines of its JSONL; legends: what codes
-    mean, by file of names; prefix: what stands before ":" in the names of groups.
+    prefix: what stands before ":" in the names of groups; pairs: by role, image -> its files;
+    sizes: path -> bytes of all these files; rows: by kind, the lines of its JSONL.
     """
 
-    root: Root
     spec: Spec
     prefix: str
-    listing: Listing
     images: Images
     pairs: Mapping[str, Mapping[str, list[str]]]
+    sizes: Mapping[str, int]
     patterns: Mapping[str, Pattern]
     rows: Mapping[str, texts.Rows]
-    legends: labelled.Legends
+
+    def names(self) -> list[str]:
+        """The ids of the entries, sorted: paths of images, and places of lines that are of none."""
+        lost = (self.lost_name(line) for line in self.images.lost)
+        strays = (where for rows in self.rows.values() for where, _ in rows.strays)
+        return sorted({*self.images.wanted, *lost, *strays})
+
+    def lost_name(self, line: str) -> str:
+        """The id of a line in a list of images that is no image."""
+        return f"{self.spec.lists}:{line}"
+
+    def some(self, names: Collection[str]) -> Found:
+        """What is known of some of the entries, by their ids."""
+        kept, known = set(names), self.images.wanted
+        wanted = {path: known[path] for path in names if path in known}
+        lost = tuple(line for line in self.images.lost if self.lost_name(line) in kept)
+        pairs = {role: {path: files[path] for path in wanted} for role, files in self.pairs.items()}
+        paths = chain(wanted, *(files for of_role in pairs.values() for files in of_role.values()))
+        return replace(
+            self,
+            images=Images(wanted, {}, lost),
+            pairs=pairs,
+            sizes={path: self.sizes[path] for path in paths},
+            rows={kind: rows.some(kept) for kind, rows in self.rows.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Found):
+    """What is found, to be opened. legends: what codes mean, by file of names."""
+
+    root: Root
+    legends: labelled.Legends = field(default_factory=labelled.Legends)
     read: dict[str, bytes] = field(default_factory=dict)
 
 
-def context(root: Root, spec: Spec, prefix: str, listing: Listing) -> Context:
+def opened(root: Root, what: Found) -> Context:
+    """What was found in a root, to be opened there."""
+    return Context(root=root, **{each.name: getattr(what, each.name) for each in fields(what)})
+
+
+def found(root: Root, spec: Spec, prefix: str, listing: Listing) -> Found:
     """Find the images of a source and their files. prefix: before ":" in the names of groups.
 
     Raises SourceError; ImportError where files are EXR and the package OpenEXR is not installed.
@@ -60,22 +97,23 @@ def context(root: Root, spec: Spec, prefix: str, listing: Listing) -> Context:
             if not listing.matches(pattern) and not optional:
                 raise SourceError(f"{root.url}: no file matches {pattern.option}: {pattern.text!r}")
             rows[role] = texts.rows(root, listing, pattern, text, images.every)
-        elif (found := choose.files(files, role, images, listing, optional=optional)) is not None:
-            pairs[role] = found
+        elif (of_role := choose.files(files, role, images, listing, optional=optional)) is not None:
+            pairs[role] = of_role
             patterns[role] = choose.matching(listing, files)
     _check_group(spec.group, images)
-    if any(path.lower().endswith(".exr") for found in pairs.values() for path in _first(found)):
+    if any(path.lower().endswith(".exr") for each in pairs.values() for path in _first(each)):
         exr.package()
-    return Context(
-        root=root,
+    sizes = dict(listing.sizes(spec.images))
+    for pattern in patterns.values():
+        sizes.update(listing.sizes(pattern))
+    return Found(
         spec=spec,
         prefix=prefix,
-        listing=listing,
         images=images,
         pairs=pairs,
+        sizes=sizes,
         patterns=patterns,
         rows=rows,
-        legends=labelled.Legends(),
     )
 
 

@@ -41,16 +41,13 @@ def entries(about: Context) -> Iterator[Entry]:
     """The entries of a source in order of their ids, with a fault for each stray line of text."""
     made: dict[str, Entry] = {}
     for line in about.images.lost:
-        made[f"{about.spec.lists}:{line}"] = _stray(
-            f"{about.spec.lists}:{line}",
-            about,
-            f"missing: {line!r:.200} of a list of images is not there",
-        )
+        name = about.lost_name(line)
+        fault = f"missing: {line!r:.200} of a list of images is not there"
+        made[name] = _stray(name, about, fault)
     for rows in about.rows.values():
         for where, detail in rows.strays:
             made[where] = _stray(where, about, f"garbled annotation: {where}: {detail}")
-    waiting = sorted({*about.images.wanted, *made})
-    for name in waiting:
+    for name in about.names():
         yield made[name] if name in made else _entry(name, about)
 
 
@@ -69,7 +66,7 @@ def _entry(path: str, about: Context) -> Entry:
         width=0,
         height=0,
         license=spec.licence or UNKNOWN,
-        files={"image": FileRef(path=path, size=about.listing.sizes(spec.images)[path])},
+        files={"image": FileRef(path=path, size=about.sizes[path])},
         labels=(),
     )
     try:
@@ -129,7 +126,7 @@ def _file(draft: Draft, about: Context, role: str) -> FileRef:
         raise BadSample("garbled annotation", detail)
     if not found:
         return FileRef(path=pattern.filled(draft.parts), size=records.MISSING)
-    return FileRef(path=found[0], size=about.listing.sizes(pattern)[found[0]])
+    return FileRef(path=found[0], size=about.sizes[found[0]])
 
 
 def _with_file(draft: Draft, about: Context, role: str) -> FileRef:

@@ -6,7 +6,7 @@ of {id}. Columns have their usual names unless the recipe says others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vbdata.core.texts import seen
@@ -43,6 +43,11 @@ class Rows(NamedTuple):
 
     by_image: Mapping[str, list[Row]]
     strays: list[tuple[str, str]]
+
+    def some(self, names: Collection[str]) -> Rows:
+        """The lines of some images, and those of some places."""
+        by_image = {path: self.by_image[path] for path in names if path in self.by_image}
+        return Rows(by_image, [stray for stray in self.strays if stray[0] in names])
 
 
 def is_jsonl(spec: TextSpec) -> bool:
