@@ -317,6 +317,8 @@ def _ids(images: Sequence[Any]) -> list[Any]:
     """The ids of image records (scalars.identity), each once, in the order of their entries."""
     given = [each.get("id") for each in images if isinstance(each, dict)]
     if {*map(type, given)} == {int} and min(given) >= 0 and max(given) < scalars.PADDED:
-        return sorted({*given})
+        ordered = np.sort(np.array(given))  # numbers of 12 digits are in the order of their names
+        ids: list[int] = ordered[np.append(True, np.diff(ordered) > 0)].tolist()
+        return ids
     found = {*map(scalars.identity, given)} - {None}
     return sorted(found, key=scalars.name_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,22 +22,28 @@ class Codes(dict[Any, int]):
         self[value] = code = len(self)
         return code
 
-    def expect(self, values: Iterable[Any]) -> None:
+    def expect(self, values: Sequence[Any]) -> None:
         """Number values that are all different, before any other."""
-        self.update(zip(values, range(1 << 62), strict=False))
+        self.update(zip(values, range(len(values)), strict=True))
+        if {*map(type, values)} == {int} and 0 <= min(values) <= max(values) < LOOKED_UP:
+            self._tabulate(np.array(values), range(len(values)))
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
         """The numbers of ids of 0 or more, which are made for those that have none."""
         most = int(ids.max(initial=0))
         if most >= LOOKED_UP:
             return np.array([*map(self.__getitem__, ids.tolist())], np.int32)
+        if most < len(self._table) and (numbers := self._table[ids]).min(initial=0) >= 0:
+            return numbers
+        every = [*dict.fromkeys(ids.tolist())]
+        self._tabulate(np.array(every, np.int64), [*map(self.__getitem__, every)])
+        return self._table[ids]
+
+    def _tabulate(self, ids: NDArray[np.int64], numbers: Sequence[int]) -> None:
+        """Note the numbers of ids below LOOKED_UP."""
+        most = int(ids.max(initial=0))
         if most >= len(self._table):
             grown = np.full(max(most + 1, 2 * len(self._table)), -1, np.int32)
             grown[: len(self._table)] = self._table
             self._table = grown
-        numbers: NDArray[np.int32] = self._table[ids]
-        unknown = ids[numbers < 0]
-        if len(unknown):
-            self._table[unknown] = [*map(self.__getitem__, unknown.tolist())]
-            numbers = self._table[ids]
-        return numbers
+        self._table[ids] = numbers
