@@ -118,6 +118,24 @@ def loopback(address: str) -> bool:
 
 
 @pytest.mark.usefixtures("running")
+def test_ray_is_asked_for_a_node_that_is_known_or_does_not_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    from vbdata.run.ray import private
+
+    monkeypatch.setattr(private, "NODE_S", 3600.0)
+    monkeypatch.setattr(private.time, "sleep", None)  # is not called
+    context = ray.get_runtime_context()
+    here = context.gcs_address, context.get_node_id()
+    assert private._node(lambda *given: given, *here) == here
+    monkeypatch.setattr(private, "NODE_S", 0.0)
+    unknown = here[0], "0" * len(here[1])
+    assert private._node(lambda *given: given, *unknown) == unknown
+
+
+@pytest.mark.usefixtures("running")
 def test_every_port_of_every_process_is_on_loopback() -> None:
     found = listening(family(os.getpid()))
     holders = " ".join(found.values())

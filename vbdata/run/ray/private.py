@@ -7,7 +7,8 @@ stands in its environment alone; and sockets and logs lie in a folder that only 
 
 It starts without what only a cluster for many has a use for: the server behind Ray's dashboard,
 which Ray starts and waits for even where no dashboard is asked for; the autoscaler, as nothing
-scales; and the process that sends workers' logs to a driver that shows none.
+scales; and the process that sends workers' logs to a driver that shows none. Whether its node is
+there is asked many times a second, not once, as Ray does.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants, utils
+from ray._private import ray_constants, services, utils
 from ray._private.node import Node
+from ray._private.state import GlobalState
 
 from vbdata.machine.scratch import claim_folder, shared_folder
 
@@ -35,6 +39,7 @@ AGENTS_IMPORT = ("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prom
 # What Ray's processes for workers load while they wait for a worker of ours. If they cannot find it
 # yet, it is loaded with that worker.
 LOADED = ["vbdata.run.ray.worker"]
+NODE_S, NODE_TICK_S = 30.0, 0.02  # for a node to be there, and between two looks for it
 LONGEST = 39  # characters; Ray's sockets lie 68 below, and their paths may have 107
 
 _folders: list[str] = []
@@ -91,12 +96,15 @@ def _loopback() -> Iterator[None]:
 def _without_extras() -> Iterator[None]:
     """Inside, a cluster that starts has none of the processes that nobody uses.
 
-    And Ray finds out whether it has what its agents import without importing it here, too.
+    And Ray finds out whether it has what its agents import without importing it here, too, and
+    without a pause that its node is there.
     """
     with ExitStack() as stack:
         for name in UNUSED:
             stack.enter_context(_replaced(Node, name, lambda *_, **__: None))
         stack.enter_context(_replaced(utils, "get_dashboard_dependency_error", _lacking))
+        get = getattr(services, "get_node", None)
+        stack.enter_context(_replaced(services, "get_node", partial(_node, get)))
         yield
 
 
@@ -112,6 +120,22 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         yield
     finally:
         setattr(owner, name, before)
+
+
+def _node(get: Callable[[str, str], Any], address: str, node_id: str) -> Any:
+    """What Ray knows of a node, by its function `get`, which sleeps for a second between looks.
+
+    address: of Ray's server of such facts, which knows the node as soon as that is up.
+    """
+    state: Any = GlobalState()  # type: ignore[no-untyped-call]
+    options = services._get_gcs_client_options(address)  # type: ignore[no-untyped-call]
+    state._initialize_global_state(options)
+    until = time.monotonic() + NODE_S
+    while all(each["NodeID"] != node_id for each in state.node_table()):
+        if time.monotonic() > until:
+            break
+        time.sleep(NODE_TICK_S)
+    return get(address, node_id)
 
 
 def _lacking() -> ImportError | None:
