@@ -125,8 +125,7 @@ def test_ray_is_asked_for_a_node_that_is_known_or_does_not_come(
 
     from vbdata.run.ray import private
 
-    monkeypatch.setattr(private, "NODE_S", 3600.0)
-    monkeypatch.setattr(private.time, "sleep", None)  # is not called
+    monkeypatch.setattr(private, "NODE_TICK_S", "no pause")  # for which it cannot sleep
     context = ray.get_runtime_context()
     here = context.gcs_address, context.get_node_id()
     assert private._node(lambda *given: given, *here) == here

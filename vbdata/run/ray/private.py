@@ -103,7 +103,7 @@ def _without_extras() -> Iterator[None]:
         for name in UNUSED:
             stack.enter_context(_replaced(Node, name, lambda *_, **__: None))
         stack.enter_context(_replaced(utils, "get_dashboard_dependency_error", _lacking))
-        get = getattr(services, "get_node", None)
+        get: Any = getattr(services, "get_node", None)
         stack.enter_context(_replaced(services, "get_node", partial(_node, get)))
         yield
 
