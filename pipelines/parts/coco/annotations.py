@@ -7,12 +7,12 @@ text as its caption. Of a plain mask a few numbers are kept, and where it stands
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ from ...formats.json_pieces import Piece
 from .. import records
 from . import scalars
 from .codes import Codes
-from .columns import Columns, Sorted
+from .columns import Columns, Sorted, Texts
 from .form import are_short
 from .noted import Odd, cut, has_mask, is_region, why_wrong
 from .scanned import Captions, Masks, Scanner
@@ -54,9 +54,10 @@ class Annotations:
     told: bool = True
     panoptic: bool | None = None
     count: int = 0
-    texts: list[str] = field(default_factory=list)
+    texts: pa.LargeStringArray = field(default_factory=lambda: pa.nulls(0, pa.large_string()))
     _masks: Columns = field(default_factory=lambda: Columns(MASKS))
     _captions: Columns = field(default_factory=lambda: Columns(TOLD))
+    _texts: Texts = field(default_factory=Texts)
     _expected: int = 0
     _scanner: Scanner | None = None
     _masked: Sorted | None = None
@@ -90,7 +91,7 @@ class Annotations:
             if not ended:
                 captions, place, ended = self._scanner.captions(text, place)
                 if len(captions.image):
-                    self._add_captions(captions, text, begin)
+                    self._add_captions(captions, begin)
         return begin + place, ended
 
     def take(self, piece: Piece) -> None:
@@ -135,8 +136,7 @@ class Annotations:
         text = note.get("caption")
         if is_region(note) or not records.text(text):
             return False
-        found.append((image, start, len(self.texts)))
-        self.texts.append(text)
+        found.append((image, start, *self._texts.add([text])))
         return True
 
     def _plain(self, note: Odd, image: int) -> tuple[Any, ...] | None:
@@ -207,31 +207,22 @@ class Annotations:
         if self.panoptic is None:
             self.panoptic = items[0].segments_info is not UNSET
         self.count += len(items)
-        places = range(len(self.texts), len(self.texts) + len(texts))
-        self._captions.add(numbers, piece.starts, places)
-        self.texts += texts
+        self._captions.add(numbers, piece.starts, self._texts.add(texts))
         return True
 
-    def _add_captions(self, rows: Captions, text: bytes, begin: int) -> None:
-        """Add plain captions, one or more. text: the part of the file's from `begin` on."""
+    def _add_captions(self, rows: Captions, begin: int) -> None:
+        """Add plain captions, one or more. begin: see _add_masks."""
         self.panoptic = bool(self.panoptic)
         self.count += len(rows.image)
-        first = int(rows.first[0])
-        near = text[first : int(rows.last[-1])].decode("ascii")
-        places = zip((rows.first - first).tolist(), (rows.last - first).tolist(), strict=True)
-        texts = [near[start:end] for start, end in places]
-        for place in np.flatnonzero(rows.escaped).tolist():
-            texts[place] = json.loads(f'"{texts[place]}"')
-        numbers = np.arange(len(self.texts), len(self.texts) + len(texts))
-        self._captions.add(self.images.of(rows.image), rows.start + begin, numbers)
-        self.texts += texts
+        texts = self._texts.add_joined(rows.texts, rows.bounds)
+        self._captions.add(self.images.of(rows.image), rows.start + begin, texts)
 
     def settle(self) -> None:
         """Sort what was added by image. Nothing can be added any more."""
         self._masked = self._masks.by("image", "id")
         self._told = self._captions.by("image", "start")
         order = self._told.rows["text"]
-        self.texts = [self.texts[place] for place in order.tolist()]
+        self.texts, self._texts = self._texts.at(order), Texts()
         self._told.rows["text"] = np.arange(len(order))
 
     def noted(self, *, captions: bool) -> tuple[list[bool], list[bool]]:
@@ -275,7 +266,7 @@ class Annotations:
         assert self._told
         bounds, _ = self._told.between(first, count)
         start = self._told.bounds[min(first, self._told.owners)]
-        return bounds, self.texts[start : start + int(bounds[-1])]
+        return bounds, self.texts[start : start + int(bounds[-1])].to_pylist()
 
     def plain(self) -> Sorted:
         """The plain masks, by image."""
@@ -302,8 +293,9 @@ class Annotations:
         assert self._told
         every = every and not self.told
         if not every and image not in self.odd:
-            return self.texts[self._told.slice_of(image)]
-        told = [(start, self.texts[text]) for start, text in self._told.of(image)]
+            return self._told_of(image)
+        starts = [start for start, _ in self._told.of(image)]
+        told = [*zip(starts, self._told_of(image), strict=True)]
         odd = [each for each in self.odd.get(image, ()) if not is_region(each)]
         if every:
             odd += self.masks(image)
@@ -311,6 +303,12 @@ class Annotations:
             told += [(each[json_text.PLACE][0], each.get("caption")) for each in odd]
             told.sort(key=lambda pair: pair[0])
         return [text for _, text in told]
+
+    def _told_of(self, image: int) -> list[str]:
+        """The plain captions of an image."""
+        assert self._told
+        found: list[str] = self.texts[self._told.slice_of(image)].to_pylist()
+        return found
 
 
 def _ids(images: Sequence[Any]) -> list[Any]:

@@ -50,7 +50,7 @@ SIGNATURES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "vb_union": (N, (P, N, P, N, P)),
     "vb_marker": (N, (P, N, N)),
     "vb_masks": (N, (P, N, N, c_double, N, *(P,) * 9)),
-    "vb_captions": (N, (P, N, N, N, *(P,) * 6)),
+    "vb_captions": (N, (P, N, N, N, N, *(P,) * 6)),
     "vb_label_map": (N, (P, P, P, N, N, N, P, P)),
     "vb_orient": (None, (P, P, P, N, c_float, c_float, P, P)),
     "vb_nowhere": (None, (P, N, P)),

@@ -14,12 +14,13 @@
 #include <string.h>
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 enum {
     CORNERS_LEAST = 6,  /* numbers of a polygon of three corners */
     WIDEST = 300,       /* bytes of a number without an exponent, so few that the sum of any is finite */
+    LONGEST_KEY = 256,
     MOST_DIGITS = 19,   /* of an area: such a number fits 64 bits */
     ID_DIGITS = 18,
     DEEPEST = 16,       /* lists and objects within one another */
@@ -62,26 +63,45 @@ static const uint8_t *past_number(const uint8_t *at, const uint8_t *end) {
 }
 
 #ifdef __SSE2__
+#ifdef __AVX2__
+typedef __m256i Lanes;
+static Lanes lanes_at(const uint8_t *at) { return _mm256_loadu_si256((const __m256i *)at); }
+static Lanes lanes_of(char sign) { return _mm256_set1_epi8(sign); }
+static Lanes equal(Lanes a, Lanes b) { return _mm256_cmpeq_epi8(a, b); }
+static Lanes either(Lanes a, Lanes b) { return _mm256_or_si256(a, b); }
+static Lanes digits_of(Lanes bytes) {
+    const Lanes value = _mm256_sub_epi8(bytes, lanes_of('0'));
+    return equal(_mm256_min_epu8(value, lanes_of(9)), value);
+}
+static uint64_t bits_of(Lanes set) { return (uint32_t)_mm256_movemask_epi8(set); }
+#else
+typedef __m128i Lanes;
+static Lanes lanes_at(const uint8_t *at) { return _mm_loadu_si128((const __m128i *)at); }
+static Lanes lanes_of(char sign) { return _mm_set1_epi8(sign); }
+static Lanes equal(Lanes a, Lanes b) { return _mm_cmpeq_epi8(a, b); }
+static Lanes either(Lanes a, Lanes b) { return _mm_or_si128(a, b); }
+static Lanes digits_of(Lanes bytes) {
+    const Lanes value = _mm_sub_epi8(bytes, lanes_of('0'));
+    return equal(_mm_min_epu8(value, lanes_of(9)), value);
+}
+static uint64_t bits_of(Lanes set) { return (uint32_t)_mm_movemask_epi8(set); }
+#endif
+
 /* Which of 64 bytes are what, a bit each, the lowest for the first. */
 typedef struct { uint64_t digits, zeros, points, minuses, commas, spaces, closes; } Marks;
 
-static uint64_t equal(__m128i bytes, char sign) {
-    return (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(sign)));
-}
-
 static Marks marks_of(const uint8_t *at) {
     Marks marks = {0};
-    for (int shift = 0; shift < 64; shift += 16) {
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(at + shift));
-        const __m128i value = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
-        const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
-        marks.digits |= (uint64_t)_mm_movemask_epi8(digits) << shift;
-        marks.zeros |= equal(bytes, '0') << shift;
-        marks.points |= equal(bytes, '.') << shift;
-        marks.minuses |= equal(bytes, '-') << shift;
-        marks.commas |= equal(bytes, ',') << shift;
-        marks.spaces |= (equal(bytes, ' ') | equal(bytes, '\n')) << shift;
-        marks.closes |= equal(bytes, ']') << shift;
+    for (int shift = 0; shift < 64; shift += (int)sizeof(Lanes)) {
+        const Lanes bytes = lanes_at(at + shift);
+        marks.digits |= bits_of(digits_of(bytes)) << shift;
+        marks.zeros |= bits_of(equal(bytes, lanes_of('0'))) << shift;
+        marks.points |= bits_of(equal(bytes, lanes_of('.'))) << shift;
+        marks.minuses |= bits_of(equal(bytes, lanes_of('-'))) << shift;
+        marks.commas |= bits_of(equal(bytes, lanes_of(','))) << shift;
+        const Lanes spaces = either(equal(bytes, lanes_of(' ')), equal(bytes, lanes_of('\n')));
+        marks.spaces |= bits_of(spaces) << shift;
+        marks.closes |= bits_of(equal(bytes, lanes_of(']'))) << shift;
     }
     return marks;
 }
@@ -159,22 +179,43 @@ static const uint8_t *past_text(const uint8_t *at, const uint8_t *end, int *esca
     return NULL;
 }
 
-/* A key and the colon after it, up to its value. Only keys without escapes are taken. */
-static const uint8_t *past_key(const uint8_t *at, const uint8_t *end, const uint8_t **name, int64_t *size) {
-    int escapes, halves;
+static int is_key(const uint8_t *name, const char *known, int key, int64_t size) {
+    return memcmp(name, known, size) ? 0 : key;
+}
+
+/* Which of the keys that decide a key is, 0 for any other. */
+static int key_of(const uint8_t *name, int64_t size) {
+    switch (size) {
+    case 2: return is_key(name, "id", KEY_ID, size);
+    case 4: return is_key(name, "area", KEY_AREA, size);
+    case 7: return is_key(name, "iscrowd", KEY_CROWD, size) | is_key(name, "caption", KEY_CAPTION, size);
+    case 8: return is_key(name, "image_id", KEY_IMAGE, size);
+    case 11: return is_key(name, "category_id", KEY_KIND, size);
+    case 12: return is_key(name, "segmentation", KEY_SHAPE, size);
+    case 13: return is_key(name, "segments_info", KEY_SEGMENTS, size);
+    default: return 0;
+    }
+}
+
+/* A key and the colon after it, up to its value. key: see key_of; it has no escapes. */
+static const uint8_t *past_key(const uint8_t *at, const uint8_t *end, int *key) {
     if (at == end || *at != '"') return NULL;
-    *name = ++at;
-    at = past_text(at, end, &escapes, &halves);
-    if (!at || escapes) return NULL;
-    *size = at - *name - 1;
-    at = past_space(at, end);
+    const uint8_t *name = at + 1;
+    const int64_t most = end - name < LONGEST_KEY ? end - name : LONGEST_KEY;
+    const uint8_t *close = memchr(name, '"', most);
+    if (!close) return NULL;
+    *key = key_of(name, close - name);
+    for (at = name; !*key && at < close; at++)
+        if (*at < ' ' || *at > '~' || *at == '\\') return NULL;
+    at = past_space(close + 1, end);
     return at < end && *at == ':' ? past_space(at + 1, end) : NULL;
 }
 
 static const uint8_t *past_value(const uint8_t *at, const uint8_t *end, int depth);
 
 /* What is after an item of a list or object: the next item, or NULL; closed: the place after it all. */
-static const uint8_t *past_comma(const uint8_t *at, const uint8_t *end, uint8_t close, const uint8_t **closed) {
+static const uint8_t *past_comma(const uint8_t *at, const uint8_t *end, uint8_t close,
+                                 const uint8_t **closed) {
     at = past_space(at, end);
     *closed = at < end && *at == close ? at + 1 : NULL;
     return at < end && *at == ',' ? past_space(at + 1, end) : NULL;
@@ -182,12 +223,12 @@ static const uint8_t *past_comma(const uint8_t *at, const uint8_t *end, uint8_t 
 
 /* A list or an object, from after its bracket on. */
 static const uint8_t *past_items(const uint8_t *at, const uint8_t *end, int is_object, int depth) {
-    const uint8_t close = is_object ? '}' : ']', *closed, *name;
-    int64_t size;
+    const uint8_t close = is_object ? '}' : ']', *closed;
+    int key;
     at = past_space(at, end);
     if (at < end && *at == close) return at + 1;
     do {
-        if (is_object) at = past_key(at, end, &name, &size);
+        if (is_object) at = past_key(at, end, &key);
         if (at) at = past_value(at, end, depth);
         if (!at) return NULL;
         at = past_comma(at, end, close, &closed);
@@ -286,24 +327,6 @@ static const uint8_t *past_area(const uint8_t *at, const uint8_t *end, double *a
     return at;
 }
 
-static int is_name(const uint8_t *name, const char *known, int key, int64_t size) {
-    return memcmp(name, known, size) ? 0 : key;
-}
-
-/* Which of the keys that decide a key is, 0 for any other. */
-static int key_of(const uint8_t *name, int64_t size) {
-    switch (size) {
-    case 2: return is_name(name, "id", KEY_ID, size);
-    case 4: return is_name(name, "area", KEY_AREA, size);
-    case 7: return is_name(name, "iscrowd", KEY_CROWD, size) | is_name(name, "caption", KEY_CAPTION, size);
-    case 8: return is_name(name, "image_id", KEY_IMAGE, size);
-    case 11: return is_name(name, "category_id", KEY_KIND, size);
-    case 12: return is_name(name, "segmentation", KEY_SHAPE, size);
-    case 13: return is_name(name, "segments_info", KEY_SEGMENTS, size);
-    default: return 0;
-    }
-}
-
 /* An annotation as it is read. keys: those that it has; text, text_end: of its caption. */
 typedef struct {
     int keys;
@@ -352,14 +375,13 @@ typedef const uint8_t *PastOf(const uint8_t *, const uint8_t *, int, Note *);
 
 /* An annotation. past_of: what reads the values of its keys. */
 static const uint8_t *past_note(const uint8_t *at, const uint8_t *end, PastOf *past_of, Note *note) {
-    const uint8_t *name, *closed;
-    int64_t size;
+    const uint8_t *closed;
+    int key;
     *note = (Note){0};
     if (at == end || *at != '{') return NULL;
     at = past_space(at + 1, end);
     do {
-        at = past_key(at, end, &name, &size);
-        const int key = at ? key_of(name, size) : 0;
+        at = past_key(at, end, &key);
         if (at) at = note->keys & key ? NULL : past_of(at, end, key, note);
         if (!at) return NULL;
         note->keys |= key;
@@ -400,21 +422,29 @@ int64_t vb_masks(const uint8_t *text, int64_t size, int64_t start, double most, 
     return n;
 }
 
-/* Captions from the item of a list that begins at `start` on, as vb_masks takes masks. from, to: where
- * the text between the quotes is; escapes: whether it has any. */
-int64_t vb_captions(const uint8_t *text, int64_t size, int64_t start, int64_t room, int64_t *images,
-                    int64_t *starts, int64_t *from, int64_t *to, uint8_t *escapes, int64_t *after) {
+/* Captions from the item of a list that begins at `start` on, as vb_masks takes masks. texts: gets what
+ * is between their quotes, one after the other, as far as it is at most `space` bytes; bounds: where in
+ * it each begins, and the last ends; escapes: whether a text has any. */
+int64_t vb_captions(const uint8_t *text, int64_t size, int64_t start, int64_t room, int64_t space,
+                    int64_t *images, int64_t *starts, uint8_t *escapes, int64_t *bounds, uint8_t *texts,
+                    int64_t *after) {
     const int wanted = KEY_IMAGE | KEY_CAPTION;
     const uint8_t *at = text + start, *end = text + size;
     int64_t n = 0;
-    for (after[1] = 0; n < room && !after[1]; n++) {
+    bounds[0] = after[1] = 0;
+    while (n < room && !after[1]) {
         Note note;
+        int64_t ended;
         const uint8_t *close = past_note(at, end, past_of_caption, &note);
         if (!close || (note.keys & wanted) != wanted) break;
-        const uint8_t *next = next_note(close, end, after + 1);
-        if (!next) break;
+        const uint8_t *next = next_note(close, end, &ended);
+        const int64_t length = note.text_end - note.text;
+        if (!next || length > space - bounds[n]) break;
         images[n] = note.image; starts[n] = at - text; escapes[n] = note.escapes;
-        from[n] = note.text - text; to[n] = note.text_end - text;
+        memcpy(texts + bounds[n], note.text, length);
+        bounds[n + 1] = bounds[n] + length;
+        n++;
+        after[1] = ended;
         at = next;
     }
     after[0] = at - text;
