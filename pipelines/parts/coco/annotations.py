@@ -219,6 +219,7 @@ class Annotations:
 
     def settle(self) -> None:
         """Sort what was added by image. Nothing can be added any more."""
+        self._scanner = None
         self._masked = self._masks.by("image", "id")
         self._told = self._captions.by("image", "start")
         order = self._told.rows["text"]

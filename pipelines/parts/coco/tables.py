@@ -104,7 +104,6 @@ def table(
         return None
     with no_collections():
         text, top, annotations = _parsed(root, path)
-        annotations.settle()
     if either and "categories" not in top and annotations.told:
         thing = None if isinstance(top.get("annotations"), list) else thing
     lists = {}
@@ -117,6 +116,8 @@ def table(
     )
     if categories is None:
         text = Held(b"")  # nothing more is read of it, and it may be large
+    with no_collections():
+        annotations.settle()
     licenses = _licenses(top.get("licenses"))
     masks = Masks(
         rows=annotations.plain(),
