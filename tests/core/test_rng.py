@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from vbdata.core.rng import Stream, key_of, mix64
+from vbdata.core.rng import Stream, key_of, mix64, word_of, words_of
 
 
 def test_the_stream_is_blake2b_of_names_and_counter() -> None:
@@ -17,6 +17,12 @@ def test_the_stream_is_blake2b_of_names_and_counter() -> None:
 def test_names_do_not_run_together() -> None:
     keys = {key_of("ab", "c"), key_of("a", "bc"), key_of("abc"), key_of("1"), key_of(1)}
     assert len(keys) == 5
+
+
+def test_words_of_many_names_are_those_of_each() -> None:
+    names = ["", "a", "ab", "Kätzchen", "0" * 300]
+    assert words_of(names).tolist() == [word_of(name) for name in names]
+    assert words_of([]).tolist() == []
 
 
 def test_integers_are_uniform_and_in_range() -> None:

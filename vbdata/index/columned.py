@@ -41,7 +41,7 @@ def columned(batch: pa.RecordBatch) -> Iterator[Rows]:
     proofs = row_texts.digests(Texts(*_texts(records), lines.odd))
     said = row_texts.texts(_digested(batch, proofs), count)
     digests = row_texts.digests(said).tobytes().hex()
-    odd = lines.odd | said.odd | _long(batch)
+    odd = lines.odd | _long(batch)
     whole = Rows(
         pa.Array.from_buffers(pa.binary(), count, _buffers(lines.bounds, lines.data)),
         records,
