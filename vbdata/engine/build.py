@@ -244,7 +244,7 @@ def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[tuple[Run, Pool |
     from vbdata.run.ray.run import run_ray
 
     early = how.ray == "local" and not out.exists(MANIFEST)
-    with connected(how.ray, _no_more_than_shards(how.workers, recipe), early) as ready:
+    with connected(how.ray, _no_more_than_shards(how.workers, recipe), early) as cluster:
 
         def on_ray(todo: Todo) -> Events:
             if not todo.numbers:
@@ -256,13 +256,16 @@ def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[tuple[Run, Pool |
                 workers=how.workers,
                 device=how.device,
                 gpus_per_worker=how.gpus_per_worker,
-                start_s=ready(),
+                start_s=cluster.ready(),
                 silent_s=how.patience_s,
                 clock=how.clock,
             )
-            yield from counted(events)
+            try:
+                yield from counted(events)
+            finally:
+                cluster.leave()  # while the manifest is written
 
-        yield on_ray, None if how.ray == "local" else indexing.pool(ready)
+        yield on_ray, None if how.ray == "local" else indexing.pool(cluster.ready)
 
 
 def _no_more_than_shards(workers: int | None, recipe: Recipe) -> int | None:

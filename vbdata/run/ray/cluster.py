@@ -11,9 +11,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import RayError
@@ -55,15 +55,27 @@ def start(address: str, workers: int | None) -> float:
     return CLUSTER_START_S
 
 
+class Connection(NamedTuple):
+    """A cluster while `connected` lasts.
+
+    ready: waits for it and returns what `start` does; leave: begins to leave it, on a thread, once
+    the caller needs it no more.
+    """
+
+    ready: Callable[[], float]
+    leave: Callable[[], None]
+
+
 @contextmanager
-def connected(address: str, workers: int | None, early: bool) -> Iterator[Callable[[], float]]:
-    """A function that waits for the cluster and returns what `start` does; left at the end of this.
+def connected(address: str, workers: int | None, early: bool) -> Iterator[Connection]:
+    """A connection to a cluster, which has been left at the end of this.
 
     early: connect at once, on a thread, while the caller does something else. Otherwise the first
-    call connects; without a call there never is a cluster.
+    call of `ready` connects; without a call there never is a cluster.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="ray") as pool:
         starting = pool.submit(start, address, workers) if early else None
+        leaving: Future[None] | None = None
         joined = early
 
         def ready() -> float:
@@ -72,18 +84,25 @@ def connected(address: str, workers: int | None, early: bool) -> Iterator[Callab
             with _our_signals():
                 return starting.result() if starting else start(address, workers)
 
+        def leave() -> None:
+            nonlocal leaving
+            leaving = leaving or pool.submit(stop)
+
         try:
-            yield ready
+            yield Connection(ready, leave)
         finally:
             if starting:
                 wait((starting,))
-            if joined:
+            if leaving:
+                leaving.result()
+            elif joined:
                 stop()
 
 
 def stop() -> None:
     """Leave the cluster. One that `start` has started ends with that."""
-    ray.shutdown()
+    with private.without_graphs():
+        ray.shutdown()
     private.clear()
 
 
