@@ -175,8 +175,8 @@ def test_order_tags_and_columns_of_batches_are_checked(
 
     one, two = read(batch_of(named[:2]), batch_of(named[2:]))
     assert [e.files["image"].tag for each in (one, two) for e in entries_of(each)] == ["etag 7"] * 3
-    a, b = batch_of(named[:1]), batch_of(named[1:2])
-    for wrong in ([batch_of([named[0], named[0]])], [b, a], [a, a]):
+    ab, bc = batch_of(named[:2]), batch_of(named[1:])
+    for wrong in ([batch_of([named[0], named[0]])], [bc, ab], [ab, bc]):
         with pytest.raises(SourceError, match="ids must be unique and sorted"):
             read(*wrong)
     with pytest.raises(SourceError, match="yields columns"):
