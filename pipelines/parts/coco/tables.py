@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from vbdata.errors import BadSample, SourceError
 
-from ...formats import json_pieces, json_text
+from ...formats import json_lists, json_pieces, json_text
 from ...formats.byte_texts import Held, OnDisk, Text
 from ...formats.json_pieces import Items, NotPlain
 from .. import records
@@ -146,7 +146,11 @@ def _parsed(root: Root, path: str) -> tuple[Text, dict[str, Any], Annotations]:
             take=lambda piece: ready().take(piece),
             scan=lambda *part: ready().scan(*part),
         ),
-        "images": Items(Image, lambda piece: images.extend(piece.items)),
+        "images": Items(
+            of=Image,
+            take=lambda piece: images.extend(piece.items),
+            scan=json_lists.at_once(Image, images.extend),
+        ),
     }
     try:
         top = json_pieces.read(text, lists)
