@@ -43,6 +43,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +54,7 @@ from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import coded_segments as coded
-from .parts import maps, own_records, picture_files, records
+from .parts import maps, own_records, picture_files, records, spans
 from .parts.ade20k import full
 from .parts.ade20k.classes import KINDS, THINGS
 
@@ -88,6 +89,14 @@ def index(
     level: objects; of the full set also parts, or subparts. Raises SourceError if
     there are no images or no maps.
     """
+    return spans.Spans(_all(root, release, split, level), partial(_filled, root))
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, release: str, split: str, level: str) -> Iterator[Entry]:
+    """The images of a split before their maps are read. Raises SourceError."""
     release, top = _found(root, release, split, level)
     depth = LEVELS.index(level)
     sizes = records.sizes(root, f"{top}{split}" if release == "full" else top.rstrip("/"))
@@ -95,7 +104,7 @@ def index(
         files = _files(stem, name, sizes, (release, top, split), depth)
         if files["map"].size < 0 and depth:
             continue  # an image without parts
-        entry = Entry(
+        yield Entry(
             id=name,
             group=f"ade20k:{name}",
             width=0,
@@ -106,7 +115,6 @@ def index(
             record=records.pack(depth),
             absent=() if depth else None,  # parts are marked of some objects only
         )
-        yield _filled(root, entry)
 
 
 def groups(root: Root, *, release: str = "", split: str = "training") -> Iterator[str]:

@@ -32,12 +32,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample
 
-from .parts import records, rendered
+from .parts import records, rendered, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -83,6 +84,13 @@ def index(root: Root, *, split: str = "train") -> Iterator[Entry]:
     split: train, val or all. Raises SourceError if there are none.
     """
     records.one_of("split", split, SPLITS)
+    return rendered.opened(root, _all(root, split), partial(_described, root), spans.HEADS)
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, split: str) -> Iterator[Entry]:
     sizes = records.sizes(root, "")
     frames = [
         frame
@@ -92,9 +100,8 @@ def index(root: Root, *, split: str = "train") -> Iterator[Entry]:
     if not frames:
         where = {"image": "PROJECT/blended_images/00000000.jpg", "depth": "rendered_depth_maps/"}
         raise rendered.nothing(root, where)
-    yield from rendered.completed(
-        root, (_entry(frame, sizes) for frame in frames), lambda entry: _described(root, entry)
-    )
+    for frame in frames:
+        yield _entry(frame, sizes)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -139,8 +146,7 @@ def _entry(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
 
 def _described(root: Root, entry: Entry) -> Entry:
     """The entry with its camera. Raises BadSample."""
-    path = entry.files["camera"].path
-    data, path = rendered.small_file(root, path, {path: entry.files["camera"].size})
+    data, path = rendered.small_file(root, entry.files["camera"])
     words = data.decode("utf-8", "replace").split()
     if words[:1] != ["extrinsic"] or words[17:18] != ["intrinsic"]:
         said = " ".join(words)[:60]

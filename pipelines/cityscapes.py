@@ -39,6 +39,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +49,7 @@ from vbdata.core.labels import Segments
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import cityscapes, maps, picture_files, records
+from .parts import cityscapes, maps, picture_files, records, spans
 from .parts import coded_segments as coded
 
 if TYPE_CHECKING:
@@ -87,6 +88,14 @@ def index(
     label ids.
     """
     _check(split, truth, classes)
+    return spans.Spans(_all(root, split, truth, classes), partial(_filled, root))
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, split: str, truth: str, classes: str) -> Iterator[Entry]:
+    """The frames of a split before their label maps are read. Raises SourceError."""
     folder = f"{FOLDERS[truth]}/{split}"
     pictures, labels = records.sizes(root, f"leftImg8bit/{split}"), records.sizes(root, folder)
     kinds = [k for k, name in MAPS.items() if any(p.endswith(f"_{name}.png") for p in labels)]
@@ -98,8 +107,7 @@ def index(
     if not entries:
         raise SourceError(f"{root.url}: no CITY/CITY_000000_000019_leftImg8bit.png of {split}")
     _refuse_train_ids(root, entries)
-    for entry in entries:
-        yield _filled(root, entry)
+    yield from entries
 
 
 def groups(

@@ -45,7 +45,7 @@ from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .formats import npy
-from .parts import depth_rules, picture_files, records
+from .parts import depth_rules, picture_files, records, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -101,7 +101,10 @@ def index(
     records.one_of("split", split, SPLITS)
     records.one_of("domain", domain, DOMAINS)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, split, domain), root, load, asked)
+    return depth_rules.kept(_all(root, split, domain), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def _all(root: Root, split: str, domain: str) -> Iterator[Entry]:

@@ -39,6 +39,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ from vbdata.errors import BadSample, SourceError
 
 from .formats import array_pickle
 from .formats.plain_pickle import UnsafePickle
-from .parts import own_records, picture_files, records
+from .parts import own_records, picture_files, records, spans
 from .parts.folders import cameras
 from .parts.nyuv2 import scenes
 from .vkitti2 import DRIVES
@@ -94,6 +95,14 @@ def index(root: Root, *, part: str = "nyuv2") -> Iterator[Entry]:
     missing beside others is a fault of its picture. Raises SourceError if there are none.
     """
     records.one_of("part", part, PARTS)
+    return spans.Spans(_all(root, part), partial(_filled, root), spans.HEADS)
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, part: str) -> Iterator[Entry]:
+    """The pictures of one benchmark before they are measured. Raises SourceError."""
     folder, kind, _ = PARTS[part]
     top = f"{TOP}/{folder}" if root.exists(TOP) else folder
     sizes = records.sizes(root, top)
@@ -105,7 +114,7 @@ def index(root: Root, *, part: str = "nyuv2") -> Iterator[Entry]:
     flat = part.startswith("nyuv2")
     for scene, name in sorted(found, key="/".join):
         stem = f"{top}/{name}" if flat else f"{top}/{scene}/{name}"
-        yield _entry(root, part, kind, stem, (scene, name), sizes)
+        yield _entry(part, kind, stem, (scene, name), sizes)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -127,12 +136,11 @@ def official(*, part: str = "nyuv2") -> Official:
     )
 
 
-def _entry(
-    root: Root, part: str, kind: str, stem: str, names: tuple[str, str], sizes: dict[str, int]
-) -> Entry:
-    """A picture's entry with its size and camera, or its fault. names: its scene's and its own."""
+def _entry(part: str, kind: str, stem: str, names: tuple[str, str], sizes: dict[str, int]) -> Entry:
+    """A picture's entry, its camera's file among its own. names: its scene's and its own."""
     scene, name = names
-    entry = Entry(
+    camera = f"{stem}_intrins.npy"
+    return Entry(
         id=f"{scene}/{name}",
         group=_group(part, scene, name),
         width=0,
@@ -143,15 +151,11 @@ def _entry(
                 f"{stem}_img", "jpg" if part == "vkitti" else "png", sizes
             ),
             "normals": records.file_ref(f"{stem}_normal.{kind}", sizes),
-        },
+        }
+        | ({"camera": records.file_ref(camera, sizes)} if camera in sizes else {}),
         labels=LABELS,
         record=records.pack({"part": part}),
     )
-    try:
-        entry = own_records.measured(root, entry, picture_files.STORED)
-    except BadSample as bad:
-        return records.faulty(entry, bad, bad.file)
-    return _with_camera(root, entry, f"{stem}_intrins.npy", sizes)
 
 
 def _group(part: str, scene: str, name: str) -> str:
@@ -165,15 +169,21 @@ def _group(part: str, scene: str, name: str) -> str:
     return f"{part}:{name}" if part in ("ibims", "oasis") else f"{part}:{scene}"
 
 
-def _with_camera(root: Root, entry: Entry, path: str, sizes: dict[str, int]) -> Entry:
-    """The entry with its camera, as it is where there is none: no score needs it."""
-    if path not in sizes:
-        return entry
+def _filled(root: Root, entry: Entry) -> Entry:
+    """The entry with its size, or its fault, and its camera if there is one: no score needs it."""
+    files = dict(entry.files)
+    file = files.pop("camera", None)
+    entry = replace(entry, files=files)
     try:
-        found = cameras.camera(root.read(path), path, (entry.width, entry.height))
+        entry = own_records.measured(root, entry, picture_files.STORED)
+    except BadSample as bad:
+        return records.faulty(entry, bad, bad.file)
+    try:
+        size = entry.width, entry.height
+        camera = cameras.camera(root.read(file.path), file.path, size) if file else None
     except BadSample:
         return entry
-    return replace(entry, camera=found)
+    return replace(entry, camera=camera)
 
 
 def _normals(root: Root, entry: Entry) -> Normals:

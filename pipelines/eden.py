@@ -27,12 +27,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from vbdata.core.types import Download, Entry, Official, Sample
+from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -79,7 +80,12 @@ def index(
     """
     records.one_of("camera", camera, SIDES)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, SIDES[camera]), root, load, asked)
+    listed = _all(root, SIDES[camera])
+    frames = rendered.opened(root, listed, partial(_described, root), spans.HEADS)
+    return depth_rules.kept(frames, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -118,26 +124,26 @@ def _all(root: Root, sides: tuple[str, ...]) -> Iterator[Entry]:
     if not frames:
         where = {"image": f"RGB/0001/clear/1_{sides[0]}.png", "depth": "Depth/0001/clear/*.mat"}
         raise rendered.nothing(root, where)
-    yield from rendered.completed(
-        root,
-        (_entry(frame, sizes) for frame in frames),
-        lambda entry: _described(root, entry, sizes),
-    )
+    for frame in frames:
+        yield _entry(frame, sizes)
 
 
 def _entry(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
+    """A frame whose record is path and size of its cameras, until it is described."""
     scene, light, number, side = frame.parts.values()
     name = f"{scene}/{light}/{number}_{side}"
     expected = {"image": f"RGB/{name}.png", "depth": f"Depth/{name}.mat"}
-    return rendered.entry(name, f"eden:{scene}", LICENSE, LABELS, frame, sizes, expected)
+    entry = rendered.entry(name, f"eden:{scene}", LICENSE, LABELS, frame, sizes, expected)
+    above = entry.files["image"].path.rpartition(f"RGB/{name}")[0]
+    path = f"{above}cam_matrix/{name[:-2]}.mat"
+    return replace(entry, record=records.pack([path, sizes.get(path, records.MISSING)]))
 
 
-def _described(root: Root, entry: Entry, sizes: dict[str, int]) -> Entry:
+def _described(root: Root, entry: Entry) -> Entry:
     """The entry with its camera; without one it has no normals."""
-    above = entry.files["image"].path.rpartition(f"RGB/{entry.id}")[0]
-    path = f"{above}cam_matrix/{entry.id[:-2]}.mat"
+    path, bytes_ = records.unpack(entry.record)
     try:
-        data, path = rendered.small_file(root, path, sizes)
+        data, path = rendered.small_file(root, FileRef(path=path, size=bytes_))
         size = entry.width, entry.height
         camera = cameras.camera(data, path, size, (), f"K_{entry.id[-1]}")
     except BadSample as bad:

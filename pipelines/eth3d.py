@@ -37,7 +37,7 @@ from vbdata.core.labels import Depth
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import colmap, depth_rules, own_records, picture_files, records
+from .parts import colmap, depth_rules, own_records, picture_files, records, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -77,7 +77,10 @@ def index(
     is no depth.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root), root, load, asked)
+    return depth_rules.kept(_all(root), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

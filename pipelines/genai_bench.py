@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,7 @@ from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.root import safe
 
-from .parts import own_records, picture_files, records
+from .parts import own_records, picture_files, records, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -61,6 +61,15 @@ def index(root: Root, *, model: str = "DALLE_3") -> Iterator[Entry]:
     SDXL_Base or SDXL_Turbo; "" for prompts alone. Raises SourceError without genai_image.json.
     """
     records.one_of("model", model, MODELS)
+    listed = _all(root, model)
+    return spans.Spans(listed, partial(_measured, root), spans.HEADS) if model else listed
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, model: str) -> Iterator[Entry]:
+    """The prompts before their pictures are measured. Raises SourceError."""
     value = _prompts(root)
     sizes = records.sizes(root, model) if model else {}
     for number in sorted(value):
@@ -106,7 +115,7 @@ def _prompts(root: Root) -> dict[str, Any]:
 
 
 def _entry(root: Root, number: str, said: Any, model: str, sizes: dict[str, int]) -> Entry:
-    """A prompt's entry, or its fault."""
+    """A prompt's entry before its picture is measured, or its fault."""
     entry = Entry(
         id=number,
         group=f"genai-bench:{number}",
@@ -128,7 +137,14 @@ def _entry(root: Root, number: str, said: Any, model: str, sizes: dict[str, int]
                 entry, files={"image": records.file_ref(PROMPTS, {PROMPTS: root.size(PROMPTS)})}
             )
         stem = safe(f"{model}/{number}")
-        entry = replace(entry, files={"image": records.picture_ref(stem, "jpeg", sizes)})
+        return replace(entry, files={"image": records.picture_ref(stem, "jpeg", sizes)})
+    except BadSample as bad:
+        return records.faulty(entry, bad, bad.file)
+
+
+def _measured(root: Root, entry: Entry) -> Entry:
+    """The entry with its size, or its fault."""
+    try:
         return own_records.measured(root, entry, picture_files.SHOWN)
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)

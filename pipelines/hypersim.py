@@ -53,7 +53,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import depth_rules, picture_files, records
+from .parts import depth_rules, picture_files, records, spans
 from .parts.hypersim import segments as partitions
 from .parts.hypersim import stored, tables
 from .parts.hypersim.camera import Camera, pinhole
@@ -113,7 +113,10 @@ def index(
     """
     _check(split, image, segments)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, split, image, segments), root, load, asked)
+    return depth_rules.kept(_all(root, split, image, segments), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def _all(root: Root, split: str, image: str, segments: bool) -> Iterator[Entry]:

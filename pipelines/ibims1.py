@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +37,7 @@ from vbdata.core.labels import Depth
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import depth_rules, maps, own_records, picture_files, records
+from .parts import depth_rules, maps, own_records, picture_files, records, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -72,7 +73,11 @@ def index(
     are none.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root), root, load, asked)
+    listed = spans.Spans(_all(root), partial(_filled, root), spans.HEADS)
+    return depth_rules.kept(listed, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -105,12 +110,12 @@ def _all(root: Root) -> Iterator[Entry]:
     if not names:
         raise SourceError(f"{root.url}: no files rgb/corridor_01.png, nor in {TOP}/")
     for name in names:
-        yield _entry(root, top, name, sizes)
+        yield _entry(top, name, sizes)
 
 
-def _entry(root: Root, top: str, name: str, sizes: dict[str, int]) -> Entry:
-    """The entry of a picture with its size and camera, or its fault. top: above the folders."""
-    entry = Entry(
+def _entry(top: str, name: str, sizes: dict[str, int]) -> Entry:
+    """The entry of a picture before it is measured. top: above the folders."""
+    return Entry(
         id=name,
         group=f"ibims:{name}",
         width=0,
@@ -120,12 +125,17 @@ def _entry(root: Root, top: str, name: str, sizes: dict[str, int]) -> Entry:
         | {"image": records.picture_ref(f"{top}rgb/{name}", "png", sizes)},
         labels=LABELS,
     )
+
+
+def _filled(root: Root, entry: Entry) -> Entry:
+    """The entry with its size and camera, or its fault."""
     try:
         entry = own_records.measured(root, entry, picture_files.STORED)
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)
     try:
-        path = f"{top}calib/{name}.txt"
+        above = entry.files["depth"].path.removesuffix(f"depth/{entry.id}.png")
+        path = f"{above}calib/{entry.id}.txt"
         camera = cameras.camera(root.read(path), path, (entry.width, entry.height))
     except BadSample:
         return entry

@@ -25,12 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import own_records, picture_files, records
+from .parts import own_records, picture_files, records, spans
 from .parts.places import Places
 
 if TYPE_CHECKING:
@@ -63,12 +64,20 @@ def index(root: Root, *, suite: str = "basic", images: str = "") -> Iterator[Ent
     root. An edit whose picture is missing is a fault. Raises SourceError without its JSON file.
     """
     records.one_of("suite", suite, SUITES)
+    return spans.Spans(_all(root, suite, images), partial(_measured, root), spans.HEADS)
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, suite: str, images: str) -> Iterator[Entry]:
+    """The edits of a suite before their pictures are measured. Raises SourceError."""
     sizes = records.sizes(root, "")
     value = _notes(root, suite, sizes)
     below = {p: n for p, n in sizes.items() if p.startswith(f"{images}/")} if images else sizes
     places = Places(below, (images,))
     for key in sorted(value):
-        yield _entry(root, key, value[key], places)
+        yield _entry(key, value[key], places)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -111,8 +120,8 @@ def _notes(root: Root, suite: str, sizes: Mapping[str, int]) -> dict[str, Any]:
     return {key: said for key, said in value.items() if records.text(key) and key}
 
 
-def _entry(root: Root, key: str, said: Any, places: Places) -> Entry:
-    """An edit's entry, or its fault."""
+def _entry(key: str, said: Any, places: Places) -> Entry:
+    """An edit's entry before its picture is measured, or its fault."""
     fields = said if isinstance(said, dict) else {}
     name = fields.get("id")
     entry = Entry(
@@ -129,7 +138,14 @@ def _entry(root: Root, key: str, said: Any, places: Places) -> Entry:
             raise BadSample("garbled annotation", f"its picture is {name!r:.40}")
         instructions = own_records.texts(fields.get("prompt"), "prompt")
         file = records.file_ref(places.path(name), places.sizes)
-        entry = replace(entry, instructions=instructions, files={"image": file})
+        return replace(entry, instructions=instructions, files={"image": file})
+    except BadSample as bad:
+        return records.faulty(entry, bad, bad.file)
+
+
+def _measured(root: Root, entry: Entry) -> Entry:
+    """The entry with its size, or its fault."""
+    try:
         return own_records.measured(root, entry, picture_files.SHOWN)
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)

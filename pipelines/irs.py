@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import SourceError
 
-from .parts import depth_rules, frame_lists, records, rendered
+from .parts import depth_rules, frame_lists, records, rendered, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -88,7 +88,10 @@ def index(
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     metres = _metres(baseline)
-    yield from depth_rules.kept(_all(root, frames, metres), root, load, asked)
+    return depth_rules.kept(_all(root, frames, metres), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

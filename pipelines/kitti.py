@@ -35,7 +35,7 @@ from vbdata.core.labels import Depth
 from vbdata.core.types import Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import depth_rules, maps, picture_files, records
+from .parts import depth_rules, maps, picture_files, records, spans
 from .parts.kitti import drives
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ def index(
     """
     _check(split, camera)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, split, camera), root, load, asked)
+    return depth_rules.kept(_all(root, split, camera), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def _all(root: Root, split: str, camera: str) -> Iterator[Entry]:

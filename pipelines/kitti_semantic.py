@@ -33,6 +33,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ from vbdata.core.labels import Segments
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import cityscapes, maps, picture_files, records
+from .parts import cityscapes, maps, picture_files, records, spans
 from .parts import coded_segments as coded
 from .parts.kitti.semantic_drives import IMAGES, group
 
@@ -66,6 +67,14 @@ def index(root: Root) -> Iterator[Entry]:
 
     Raises SourceError if there are no images or no label maps.
     """
+    return spans.Spans(_all(root), partial(_filled, root))
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root) -> Iterator[Entry]:
+    """The images before their label maps are read. Raises SourceError."""
     sizes = {key: records.sizes(root, f"{TOP}/{name}") for key, name in FOLDERS.items()}
     labelled = [key for key in ("instance", "semantic") if sizes[key]]
     if not labelled:
@@ -75,7 +84,7 @@ def index(root: Root) -> Iterator[Entry]:
     if not frames:
         raise SourceError(f"{root.url}: no files NNNNNN_10.png in the folders of {TOP}")
     for frame in frames:
-        entry = Entry(
+        yield Entry(
             id=frame,
             group=group(int(frame)),
             width=0,
@@ -87,7 +96,6 @@ def index(root: Root) -> Iterator[Entry]:
             },
             labels=LABELS,
         )
-        yield _filled(root, entry)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

@@ -34,8 +34,9 @@ openvinotoolkit/datumaro (docs of mapillary_vistas); Neuhold et al., ICCV 2017.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +50,7 @@ from vbdata.errors import BadSample, SourceError
 from .formats import palettes
 from .parts import coded_segments as coded
 from .parts import maps as label_maps
-from .parts import own_records, picture_files, records
+from .parts import own_records, picture_files, records, spans
 from .parts.coco import pictures, tables
 from .parts.coco.entries import Context, bare, entry_of
 from .parts.coco.masks import partition
@@ -91,15 +92,26 @@ def index(
     wanted = VERSIONS[top.removeprefix(split).strip("/")][1]
     path = f"{top}/{PANOPTIC}/{wanted}"
     if maps == PANOPTIC or (not maps and root.exists(path)):
-        yield from _panoptic(root, split, top, path)
-        return
+        return _panoptic(root, split, top, path)
+    config = VERSIONS[top.removeprefix(split).strip("/")][0]
+    kinds = cache(lambda: _kinds(records.source_bytes(root, config, "the labels"), config))
+    listed = _drafts(root, split, top, config, kinds)
+    return spans.Spans(listed, lambda entry: _filled(root, entry, kinds()))
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _drafts(
+    root: Root, split: str, top: str, config: str, kinds: Callable[[], object]
+) -> Iterator[Entry]:
+    """The images of a split before their maps are read. kinds: reads config. SourceError."""
     kind = INSTANCES if root.exists(f"{top}/{INSTANCES}") else PLAIN
     sizes = records.sizes(root, f"{split}/images") | records.sizes(root, f"{top}/{kind}")
-    config = VERSIONS[top.removeprefix(split).strip("/")][0]
-    kinds = _kinds(records.source_bytes(root, config, "the labels"), config)
+    kinds()
     notes = records.file_ref(config, {config: root.size(config)})
     for name in _keys(root, split, sizes):
-        entry = Entry(
+        yield Entry(
             id=name,
             group=f"mapillary_vistas:{name}",
             width=0,
@@ -112,7 +124,6 @@ def index(
             },
             labels=LABELS,
         )
-        yield _filled(root, entry, kinds)
 
 
 def groups(

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.storage.root import safe
 
 from .formats import npy
-from .parts import depth_rules, frame_lists, maps, own_records, picture_files, records
+from .parts import depth_rules, frame_lists, maps, own_records, picture_files, records, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -151,7 +152,11 @@ def index(
     """
     records.one_of("part", part, PARTS)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, part, frames), root, load, asked)
+    listed = spans.Spans(_all(root, part, frames), partial(_measured, root), spans.HEADS)
+    return depth_rules.kept(listed, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -190,7 +195,7 @@ def _all(root: Root, part: str, frames: str) -> Iterator[Entry]:
         raise SourceError(f"{root.url}: no pictures with depth of {part}: is {about.tar} there?")
     by_id = {picture.rpartition(".")[0] or picture: picture for picture in listed}
     for name in sorted(by_id):
-        yield _entry(root, part, top, by_id[name], listed[by_id[name]], sizes)
+        yield _entry(part, top, by_id[name], listed[by_id[name]], sizes)
 
 
 def _usual(name: str, sizes: Mapping[str, int]) -> str:
@@ -219,14 +224,12 @@ def _paired(
 
 
 def _entry(
-    root: Root,
-    part: str,
-    top: str,
-    picture: str,
-    rest: tuple[str, ...],
-    sizes: dict[str, int],
+    part: str, top: str, picture: str, rest: tuple[str, ...], sizes: dict[str, int]
 ) -> Entry:
-    """A frame's entry, or its fault. picture, rest: the paths of its files below `top`."""
+    """A frame's entry before it is measured, or its fault.
+
+    picture, rest: the paths of its files below `top`.
+    """
     about = PARTS[part]
     match = about.picture.fullmatch(picture)
     named = {"image": picture, "depth": rest[0]} | (
@@ -247,6 +250,14 @@ def _entry(
             safe(path)
         if about.mask and "mask" not in named:
             raise BadSample("garbled annotation", "its line names no mask")
+    except BadSample as bad:
+        return records.faulty(entry, bad, bad.file)
+    return entry
+
+
+def _measured(root: Root, entry: Entry) -> Entry:
+    """The entry with its size, or its fault."""
+    try:
         return own_records.measured(root, entry, picture_files.STORED)
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)

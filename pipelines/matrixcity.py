@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 from vbdata.core.types import Download, Entry, Official, Sample
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 from .parts.unreal_poses import Poses
 
 if TYPE_CHECKING:
@@ -106,7 +106,10 @@ def index(
     are none.
     """
     asked = _asked(part, city, view, min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, part, city, view), root, load, asked)
+    return depth_rules.kept(_all(root, part, city, view), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

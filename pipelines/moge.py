@@ -35,6 +35,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,7 @@ from vbdata.errors import BadSample, SourceError
 from vbdata.storage.root import safe
 
 from .formats import log_depth
-from .parts import depth_rules, frame_lists, own_records, picture_files, records
+from .parts import depth_rules, frame_lists, own_records, picture_files, records, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ def index(
     Raises SourceError without the list, or if it names nothing.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, part, frames), root, load, asked)
+    listed = spans.Spans(_all(root, part, frames), partial(_filled, root), spans.HEADS)
+    return depth_rules.kept(listed, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -126,7 +131,7 @@ def _all(root: Root, part: str, frames: str) -> Iterator[Entry]:
     listed = frame_lists.names(root, f"{top}{frames}", "which folders have pictures")
     sizes = records.sizes(root, part)
     for name in sorted({name.strip("/").removeprefix("./") for name in listed}):
-        yield _entry(root, part, top, name, sizes)
+        yield _entry(part, top, name, sizes)
 
 
 def _known(root: Root) -> str:
@@ -134,8 +139,8 @@ def _known(root: Root) -> str:
     return ", ".join(there) or "none of " + ", ".join(PARTS)
 
 
-def _entry(root: Root, part: str, top: str, name: str, sizes: dict[str, int]) -> Entry:
-    """The entry of a folder, with its size and camera, or its fault. top: of the part, with /."""
+def _entry(part: str, top: str, name: str, sizes: dict[str, int]) -> Entry:
+    """The entry of a folder, its camera's file among its own, or its fault. top: of the part."""
     entry = Entry(
         id=name,
         group=_group(part, name),
@@ -147,17 +152,27 @@ def _entry(root: Root, part: str, top: str, name: str, sizes: dict[str, int]) ->
     )
     try:
         folder = f"{top}{safe(name)}"
-        entry = replace(
-            entry,
-            files={
-                "image": records.picture_ref(f"{folder}/image", "jpg", sizes),
-                "depth": records.file_ref(f"{folder}/depth.png", sizes),
-            },
-        )
+    except BadSample as bad:
+        return records.faulty(entry, bad, bad.file)
+    files = {
+        "image": records.picture_ref(f"{folder}/image", "jpg", sizes),
+        "depth": records.file_ref(f"{folder}/depth.png", sizes),
+    }
+    if (camera := f"{folder}/meta.json") in sizes:
+        files["camera"] = records.file_ref(camera, sizes)
+    return replace(entry, files=files)
+
+
+def _filled(root: Root, entry: Entry) -> Entry:
+    """The entry with its size and camera, or its fault."""
+    files = dict(entry.files)
+    file = files.pop("camera", None)
+    entry = replace(entry, files=files)
+    try:
         entry = own_records.measured(root, entry, picture_files.STORED)
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)
-    return replace(entry, camera=_camera(root, entry, f"{folder}/meta.json", sizes))
+    return replace(entry, camera=_camera(root, entry, file.path) if file else None)
 
 
 def _group(part: str, name: str) -> str:
@@ -167,12 +182,8 @@ def _group(part: str, name: str) -> str:
     return f"moge:{part}/{name}" if part else f"moge:{name}"
 
 
-def _camera(
-    root: Root, entry: Entry, path: str, sizes: dict[str, int]
-) -> tuple[float, float, float, float] | None:
+def _camera(root: Root, entry: Entry, path: str) -> tuple[float, float, float, float] | None:
     """The camera of a meta.json in pixels, None where it says none."""
-    if path not in sizes:
-        return None
     size = entry.width, entry.height
     try:
         fx, fy, cx, cy = cameras.camera(root.read(path), path, size, ("intrinsics",))

@@ -27,12 +27,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -77,7 +78,12 @@ def index(
     min_depth_range: parts/depth_rules.py. Raises SourceError if there are none, or several sizes.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, str(size)), root, load, asked)
+    listed = _all(root, str(size))
+    frames = rendered.opened(root, listed, partial(_described, root), spans.HEADS)
+    return depth_rules.kept(frames, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -122,8 +128,8 @@ def _all(root: Root, size: str) -> Iterator[Entry]:
         above = f"GTAV_{size or '720'}/0000"
         example = {"image": f"{above}/images/0000.png", "depth": f"{above}/depths/0000.exr"}
         raise rendered.nothing(root, example)
-    drafts = (_draft(frame, sizes) for frame in shown)
-    yield from rendered.completed(root, drafts, lambda entry: _described(root, entry, sizes))
+    for frame in shown:
+        yield _draft(frame, sizes)
 
 
 def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
@@ -138,8 +144,8 @@ def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
     return rendered.entry(f"{scene}/{number}", group, LICENSE, LABELS, frame, sizes, expected)
 
 
-def _described(root: Root, entry: Entry, sizes: dict[str, int]) -> Entry:
-    data, path = rendered.small_file(root, entry.files["pose"].path, sizes)
+def _described(root: Root, entry: Entry) -> Entry:
+    data, path = rendered.small_file(root, entry.files["pose"])
     try:
         said = records.unpack(data)
         numbers = [said[key] for key in ("f_x", "f_y", "c_x", "c_y")]

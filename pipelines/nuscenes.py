@@ -40,7 +40,7 @@ from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 from vbdata.storage.root import safe
 
-from .parts import depth_rules, picture_files, records
+from .parts import depth_rules, picture_files, records, spans
 from .parts.nuscenes import poses, splits, tables
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ def index(
     """
     wanted = _check(split, cameras)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, split, wanted), root, load, asked)
+    return depth_rules.kept(_all(root, split, wanted), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

@@ -45,7 +45,7 @@ from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
 from .parts import coded_segments as coded
-from .parts import depth_rules, picture_files, records
+from .parts import depth_rules, picture_files, records, spans
 from .parts.coded_segments import Kind, Part
 from .parts.nyuv2 import labels
 from .parts.nyuv2.labels import REGIONS
@@ -100,7 +100,10 @@ def index(
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     record = {"depth": DEPTHS[depth], "region": region}
     frames = _labeled(root, split, record) if layout == "labeled" else _sync(root, record)
-    yield from depth_rules.kept(frames, root, load, asked)
+    return depth_rules.kept(frames, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

@@ -45,6 +45,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,7 @@ from vbdata.errors import BadSample, SourceError
 
 from .formats import mat5, palettes
 from .parts import coded_segments as coded
-from .parts import own_records, picture_files, records
+from .parts import own_records, picture_files, records, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -94,11 +95,19 @@ def index(root: Root, *, release: str = "voc2012", split: str = "train") -> Iter
     release: voc2012, voc2007 or sbd; split: train, val, of the first two trainval; of voc2012
     trainaug, of voc2007 test. Raises SourceError if the split's list is missing or names nothing.
     """
+    return spans.Spans(_all(root, release, split), partial(_filled, root))
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, release: str, split: str) -> Iterator[Entry]:
+    """The images of a split before their maps are read. Raises SourceError."""
     top, names = _listed(root, release, split)
     sizes = records.sizes(root, top.rstrip("/"))
     for name in names:
         files = _sbd(top, name, sizes) if release == SBD else _files(top, name, sizes)
-        entry = Entry(
+        yield Entry(
             id=name,
             group=f"voc:{name}",
             width=0,
@@ -107,7 +116,6 @@ def index(root: Root, *, release: str = "voc2012", split: str = "train") -> Iter
             files=files,
             labels=LABELS,
         )
-        yield _filled(root, entry)
 
 
 def groups(root: Root, *, release: str = "voc2012", split: str = "train") -> Iterator[str]:

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from vbdata.core.types import Download, Entry, Official, Sample
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -82,7 +82,10 @@ def index(
     """
     records.one_of("split", split, SPLITS)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, split), root, load, asked)
+    return depth_rules.kept(_all(root, split), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

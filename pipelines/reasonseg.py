@@ -40,7 +40,7 @@ from vbdata.core.labels import Segments
 from vbdata.core.types import Download, Entry, Expression, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import own_records, picture_files, records
+from .parts import own_records, picture_files, records, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -66,6 +66,14 @@ def index(root: Root, *, split: str = "train") -> Iterator[Entry]:
     split: train, val or test. An image without JSON, or a JSON that is garbled, is a fault. Raises
     SourceError if there are none.
     """
+    return spans.Spans(_all(root, split), lambda entry: _filled(root, entry, split))
+
+
+index_parts, index_part = spans.parts(index)
+
+
+def _all(root: Root, split: str) -> Iterator[Entry]:
+    """The images of a split before anything is read. Raises SourceError."""
     records.one_of("split", split, SPLITS)
     top = next((top for top in TOPS if root.exists(f"{top}{split}")), "")
     sizes = records.sizes(root, f"{top}{split}")
@@ -75,7 +83,7 @@ def index(root: Root, *, split: str = "train") -> Iterator[Entry]:
             f"{root.url}: no files NAME.jpg and NAME.json in {split}, {_elsewhere(split)}"
         )
     for name in names:
-        yield _entry(root, f"{top}{split}/{name}", name, split, sizes)
+        yield _entry(f"{top}{split}/{name}", name, sizes)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -105,9 +113,9 @@ def _elsewhere(split: str) -> str:
     return " or ".join(f"{top}{split}" for top in TOPS[1:])
 
 
-def _entry(root: Root, stem: str, name: str, split: str, sizes: dict[str, int]) -> Entry:
-    """An image's entry, or its fault. stem: its path without the type."""
-    entry = Entry(
+def _entry(stem: str, name: str, sizes: dict[str, int]) -> Entry:
+    """An image's entry before it is read. stem: its path without the type."""
+    return Entry(
         id=name,
         group=f"reasonseg:{name}",
         width=0,
@@ -119,6 +127,10 @@ def _entry(root: Root, stem: str, name: str, split: str, sizes: dict[str, int]) 
         },
         labels=LABELS,
     )
+
+
+def _filled(root: Root, entry: Entry, split: str) -> Entry:
+    """The entry with its size and questions, or its fault."""
     path = entry.files["shapes"].path
     try:
         entry = own_records.measured(root, entry, picture_files.STORED)

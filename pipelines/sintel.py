@@ -32,6 +32,7 @@ import re
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample
 
 from .formats import dpt
-from .parts import depth_rules, maps, records, rendered
+from .parts import depth_rules, maps, records, rendered, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -100,7 +101,11 @@ def index(
     """
     records.one_of("rendering", rendering, RENDERINGS)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, rendering), root, load, asked)
+    views = rendered.opened(root, _all(root, rendering), partial(_described, root), spans.HEADS)
+    return depth_rules.kept(views, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -155,11 +160,8 @@ def _all(root: Root, rendering: str) -> Iterator[Entry]:
     if not any("image" in frame.files and "depth" in frame.files for frame in frames):
         raise rendered.nothing(root, where)
     masks = any("invalid" in frame.files for frame in frames)
-    yield from rendered.completed(
-        root,
-        (_entry(frame, rendering, masks, sizes) for frame in frames),
-        lambda entry: _described(root, entry),
-    )
+    for frame in frames:
+        yield _entry(frame, rendering, masks, sizes)
 
 
 def _entry(frame: rendered.Frame, rendering: str, masks: bool, sizes: dict[str, int]) -> Entry:

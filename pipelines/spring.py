@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ def index(
     Raises SourceError if there are none.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, camera), root, load, asked)
+    return depth_rules.kept(_all(root, camera), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -164,7 +167,9 @@ def _described(
     )
     if path not in lenses:
         lenses[path] = (
-            rendered.small_file(root, path, sizes)[0].decode("utf-8", "replace").split("\n")
+            rendered.small_file(root, records.file_ref(path, sizes))[0]
+            .decode("utf-8", "replace")
+            .split("\n")
         )
     line = int(number) - 1
     if not 0 <= line < len(lenses[path]) or not lenses[path][line].strip():

@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample, SourceError
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 from .parts import structured3d as maps
 from .parts.folders import cameras, normals
 from .parts.folders import doubts as checks
@@ -119,8 +119,13 @@ def index(
     """
     axes = _checked(split, furniture, frame, segments)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    listed = _all(root, split, furniture, axes, segments)
-    yield from depth_rules.kept(listed, root, load, asked)
+    listed = _all(root, split, furniture, segments)
+    size = spans.MAPS if segments else spans.HEADS
+    views = rendered.opened(root, listed, lambda entry: _described(root, entry, axes), size)
+    return depth_rules.kept(views, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -178,9 +183,7 @@ def _checked(
     return axes
 
 
-def _all(
-    root: Root, split: str, furniture: str, axes: tuple[str, str, str], segments: bool
-) -> Iterator[Entry]:
+def _all(root: Root, split: str, furniture: str, segments: bool) -> Iterator[Entry]:
     sizes = records.sizes(root, "")
     first, last = (f"scene_{number:05d}" for number in SPLITS[split])
     frames = [
@@ -194,11 +197,8 @@ def _all(
         view = f"{first}/2D_rendering/ROOM/perspective/{furniture}/0"
         where = {"image": f"{view}/rgb_rawlight.png", "depth": "depth.png beside them"}
         raise rendered.nothing(root, where)
-    yield from rendered.completed(
-        root,
-        (_entry(frame, segments, sizes) for frame in frames),
-        lambda entry: _described(root, entry, axes),
-    )
+    for frame in frames:
+        yield _entry(frame, segments, sizes)
 
 
 def _entry(frame: rendered.Frame, segments: bool, sizes: dict[str, int]) -> Entry:
@@ -214,8 +214,7 @@ def _entry(frame: rendered.Frame, segments: bool, sizes: dict[str, int]) -> Entr
 
 def _described(root: Root, entry: Entry, axes: tuple[str, str, str]) -> Entry:
     """The entry with its camera, and the classes of its segments. Raises BadSample."""
-    file = entry.files["pose"]
-    data, path = rendered.small_file(root, file.path, {file.path: file.size})
+    data, path = rendered.small_file(root, entry.files["pose"])
     try:
         across, down = (float(word) for word in data.decode("utf-8", "replace").split()[9:11])
     except ValueError as err:

@@ -29,6 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ from vbdata.core.labels import Segments
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import BadSample
 
-from .parts import cityscapes, depth_rules, maps, records, rendered
+from .parts import cityscapes, depth_rules, maps, records, rendered, spans
 from .parts import coded_segments as coded
 from .parts.folders import cameras
 
@@ -90,7 +91,14 @@ def index(
     max_invalid, min_depth_range: parts/depth_rules.py. Raises SourceError if there are none.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, segments, classes), root, load, asked)
+    _check(segments, classes)
+    size = spans.MAPS if segments else spans.HEADS
+    described = partial(_described, root, classes)
+    frames = rendered.opened(root, _all(root, segments), described, size)
+    return depth_rules.kept(frames, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -127,15 +135,14 @@ def _check(segments: bool, classes: str) -> None:
     records.one_of("classes", classes, CLASSES)
 
 
-def _all(root: Root, segments: bool, classes: str) -> Iterator[Entry]:
-    _check(segments, classes)
+def _all(root: Root, segments: bool) -> Iterator[Entry]:
     sizes = records.sizes(root, "")
     frames = rendered.frames(sizes, LAYOUT)
     if not any("image" in frame.files for frame in frames):
         example = {"image": "img/rgb/1.png", "depth": "img/depth/1.exr"}
         raise rendered.nothing(root, example)
-    drafts = (_draft(frame, sizes, segments) for frame in frames)
-    yield from rendered.completed(root, drafts, lambda e: _described(root, e, sizes, classes))
+    for frame in frames:
+        yield _draft(frame, sizes, segments)
 
 
 def _draft(frame: rendered.Frame, sizes: dict[str, int], segments: bool) -> Entry:
@@ -152,8 +159,8 @@ def _draft(frame: rendered.Frame, sizes: dict[str, int], segments: bool) -> Entr
     return rendered.entry(name, group, LICENSE, labels, frame, sizes, expected)
 
 
-def _described(root: Root, entry: Entry, sizes: dict[str, int], classes: str) -> Entry:
-    data, path = rendered.small_file(root, entry.files["meta"].path, sizes)
+def _described(root: Root, classes: str, entry: Entry) -> Entry:
+    data, path = rendered.small_file(root, entry.files["meta"])
     try:
         said = records.unpack(data)["camera"]["intrinsic"]
         numbers, size = (

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from vbdata.core.types import Download, Entry, Official, Sample
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -106,7 +106,10 @@ def index(
     if there are none.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, release, camera), root, load, asked)
+    return depth_rules.kept(_all(root, release, camera), root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:

@@ -30,12 +30,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vbdata.core.types import Download, Entry, Official, Sample
+from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample
 
-from .parts import depth_rules, records, rendered
+from .parts import depth_rules, records, rendered, spans
 from .parts.folders import cameras
 
 if TYPE_CHECKING:
@@ -85,7 +87,12 @@ def index(
     min_depth_range: parts/depth_rules.py. Raises SourceError if there are none.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, camera, scenes), root, load, asked)
+    listed, pair = _all(root, camera, scenes), dict[str, Camera]()
+    frames = rendered.opened(root, listed, partial(_described, root, pair), spans.HEADS)
+    return depth_rules.kept(frames, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -139,12 +146,12 @@ def _all(root: Root, camera: str, scenes: Sequence[str] | str) -> Iterator[Entry
     if not shown:
         example = {"image": "00000/Image0/00000.png", "disparity": "00000/Disp0/00000.npy"}
         raise rendered.nothing(root, example)
-    drafts = (_draft(frame, sizes) for frame in shown)
-    pair: dict[str, Camera] = {}
-    yield from rendered.completed(root, drafts, lambda entry: _described(root, entry, sizes, pair))
+    for frame in shown:
+        yield _draft(frame, sizes)
 
 
 def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
+    """A frame whose record is path and size of the other side's camera, until it is described."""
     scene, side, number = frame.parts.values()
     expected = {
         "image": f"{scene}/Image{side}/{number}.png",
@@ -152,18 +159,20 @@ def _draft(frame: rendered.Frame, sizes: dict[str, int]) -> Entry:
         "pose": f"{scene}/Extrinsics{side}/{number}.txt",
     }
     name, group = f"{scene}/{number}/{side}", f"unrealstereo4k:{scene}"
-    return rendered.entry(name, group, LICENSE, LABELS, frame, sizes, expected)
+    entry = rendered.entry(name, group, LICENSE, LABELS, frame, sizes, expected)
+    above, _, of_frame = entry.files["pose"].path.rpartition("/")
+    other = f"{above[:-1]}{1 - int(side)}/{of_frame}"
+    return replace(entry, record=records.pack([other, sizes.get(other, records.MISSING)]))
 
 
-def _described(root: Root, entry: Entry, sizes: dict[str, int], pair: dict[str, Camera]) -> Entry:
+def _described(root: Root, pair: dict[str, Camera], entry: Entry) -> Entry:
     """The entry with its camera and baseline. pair: the cameras that were read last, by path."""
-    path, side = entry.files["pose"].path, entry.id[-1]
-    above, _, name = path.rpartition("/")
-    other = f"{above[:-1]}{1 - int(side)}/{name}"
+    own, (other, bytes_) = entry.files["pose"], records.unpack(entry.record)
+    path = own.path
     if pair.keys() != {path, other}:
         pair.clear()
-        for place in (path, other):
-            pair[place] = _camera(*rendered.small_file(root, place, sizes))
+        for file in (own, FileRef(path=other, size=bytes_)):
+            pair[file.path] = _camera(*rendered.small_file(root, file))
     inner, pose = pair[path]
     baseline = _distance(pose, pair[other][1])
     if baseline < NEAREST:

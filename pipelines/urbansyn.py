@@ -31,6 +31,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,10 +39,10 @@ from numpy.typing import NDArray
 
 from vbdata.core import images
 from vbdata.core.labels import Segments
-from vbdata.core.types import Download, Entry, Official, Sample
+from vbdata.core.types import Download, Entry, FileRef, Official, Sample
 from vbdata.errors import BadSample
 
-from .parts import cityscapes, depth_rules, records, rendered
+from .parts import cityscapes, depth_rules, records, rendered, spans
 from .parts import coded_segments as coded
 from .parts.folders import cameras
 
@@ -75,6 +76,7 @@ CAMERA = "camera_metadata.json"
 FRAMES = 7539
 DEPTH = {"kind": "z", "scale": 1e-5}  # stored units a metre
 KINDS = (*cityscapes.TRAINED, cityscapes.VOID)
+Lens = tuple[float, float]  # focal length in widths and in heights of the picture
 SKY, VOID = 10, (19, 255)
 
 
@@ -92,7 +94,15 @@ def index(
     parts/depth_rules.py. Raises SourceError if there are none.
     """
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    yield from depth_rules.kept(_all(root, segments), root, load, asked)
+    records.yes_or_no("segments", segments)
+    described = partial(_described, root, dict[str, Lens | None]())
+    frames = rendered.opened(
+        root, _all(root, segments), described, spans.MAPS if segments else spans.HEADS
+    )
+    return depth_rules.kept(frames, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def load(root: Root, entry: Entry, kinds: Collection[str]) -> Sample:
@@ -121,18 +131,17 @@ def doubts(root: Root, entries: Sequence[Entry]) -> Iterator[tuple[str, str, tup
 
 
 def _all(root: Root, segments: bool) -> Iterator[Entry]:
-    records.yes_or_no("segments", segments)
     sizes = records.sizes(root, "")
     frames = rendered.frames(sizes, LAYOUT)
     if not frames:
         example = {"image": "rgb/rgb_0001.png", "depth": "depth/depth_0001.exr"}
         raise rendered.nothing(root, example)
-    drafts = (_draft(frame, sizes, segments) for frame in frames)
-    lenses: dict[str, tuple[float, float] | None] = {}
-    yield from rendered.completed(root, drafts, lambda e: _described(root, e, sizes, lenses))
+    for frame in frames:
+        yield _draft(frame, sizes, segments)
 
 
 def _draft(frame: rendered.Frame, sizes: dict[str, int], segments: bool) -> Entry:
+    """A frame whose record is path and size of its camera's file, until it is described."""
     number = frame.parts["frame"]
     expected = {
         "image": f"rgb/rgb_{number}.png",
@@ -140,20 +149,18 @@ def _draft(frame: rendered.Frame, sizes: dict[str, int], segments: bool) -> Entr
         "classes": f"ss/ss_{number}.png",
     }
     labels = LABELS if segments else LABELS[:2]
-    return rendered.entry(number, f"urbansyn:{number}", LICENSE, labels, frame, sizes, expected)
+    group = f"urbansyn:{number}"
+    entry = rendered.entry(number, group, LICENSE, labels, frame, sizes, expected)
+    path = f"{entry.files['image'].path.rpartition('rgb/')[0]}{CAMERA}"
+    return replace(entry, record=records.pack([path, sizes.get(path, records.MISSING)]))
 
 
-def _described(
-    root: Root,
-    entry: Entry,
-    sizes: dict[str, int],
-    lenses: dict[str, tuple[float, float] | None],
-) -> Entry:
+def _described(root: Root, lenses: dict[str, Lens | None], entry: Entry) -> Entry:
     """The entry with its camera and classes. lenses: of files that were read, by their path."""
-    above = entry.files["image"].path.rpartition("rgb/")[0]
-    path = f"{above}{CAMERA}"
+    path, size = records.unpack(entry.record)
     if path not in lenses:
-        lenses[path] = _lens(*rendered.small_file(root, path, sizes)) if path in sizes else None
+        file = FileRef(path=path, size=size)
+        lenses[path] = _lens(*rendered.small_file(root, file)) if size >= 0 else None
     camera = None
     if (lens := lenses[path]) is not None:
         camera = rendered.centred(entry, lens[0] * entry.width, lens[1] * entry.height)
@@ -163,7 +170,7 @@ def _described(
     return rendered.coded(entry, camera, depth=DEPTH)
 
 
-def _lens(data: bytes, path: str) -> tuple[float, float]:
+def _lens(data: bytes, path: str) -> Lens:
     """The focal length in widths and in heights of the picture. Raises BadSample."""
     try:
         said = records.unpack(data)["parameters"][0]["Camera"]

@@ -49,7 +49,7 @@ from typing import TYPE_CHECKING, Any
 from vbdata.core.types import Download, Entry, Official, Sample
 from vbdata.errors import SourceError
 
-from .parts import depth_rules, picture_files, records
+from .parts import depth_rules, picture_files, records, spans
 from .parts.vkitti import depth, flow
 from .parts.vkitti import segments as segmentation
 from .parts.vkitti.frames import IMAGES, NEXT, Places, frames, variation
@@ -109,7 +109,10 @@ def index(
     wanted, kinds = _wanted(scenes, variations, camera, classes)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     listed = _all(root, wanted, kinds, camera, classes)
-    yield from depth_rules.kept(listed, root, load, asked)
+    return depth_rules.kept(listed, root, load, asked)
+
+
+index_parts, index_part = spans.parts(index)
 
 
 def _all(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from vbdata.core import images
 from vbdata.errors import BadSample, SourceError
 
-from . import records
+from . import records, spans
 
 if TYPE_CHECKING:
     from vbdata.core.labels import Depth
@@ -56,17 +57,21 @@ def rules(min_rgb_range: Any, max_invalid: Any, min_depth_range: Any) -> Rules:
 
 
 def kept(entries: Iterable[Entry], root: Root, load: Load, asked: Rules) -> Iterator[Entry]:
-    """The entries; those with depth that break a rule, or cannot be loaded, with their fault."""
-    for entry in entries:
-        if not asked.any or entry.fault or "depth" not in entry.labels:
-            yield entry
-            continue
-        try:
-            _check(load(root, entry, ("depth",)), asked, entry)
-        except BadSample as bad:
-            yield records.faulty(entry, bad, bad.file)
-        else:
-            yield entry
+    """The entries; those with depth that break a rule, or cannot be loaded, with their fault.
+
+    Under a rule they are opened in spans, by several processes (parts/spans.py).
+    """
+    return spans.then(entries, partial(_kept, root, load, asked)) if asked.any else iter(entries)
+
+
+def _kept(root: Root, load: Load, asked: Rules, entry: Entry) -> Entry:
+    if "depth" not in entry.labels:
+        return entry
+    try:
+        _check(load(root, entry, ("depth",)), asked, entry)
+    except BadSample as bad:
+        return records.faulty(entry, bad, bad.file)
+    return entry
 
 
 def within(metres: NDArray[Any], valid: NDArray[np.bool_], farthest: float, path: str) -> None:

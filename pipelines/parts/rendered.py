@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,10 +21,10 @@ from numpy.typing import NDArray
 
 from vbdata.core.labels import Depth, Normals, Segments
 from vbdata.core.surface import normals_from_depth
-from vbdata.core.types import Entry, Sample
+from vbdata.core.types import Entry, FileRef, Sample
 from vbdata.errors import BadSample, SourceError
 
-from . import own_records, picture_files, records
+from . import own_records, picture_files, records, spans
 from .folders import cameras, codings
 from .folders import doubts as checks
 from .folders.cameras import Camera
@@ -111,7 +112,30 @@ def completed(
             known[folder] = whole.width, whole.height
             yield described(whole)
         except BadSample as bad:
-            yield records.faulty(each, bad, bad.file)
+            yield records.faulty(replace(each, record=b""), bad, bad.file)
+
+
+def opened(
+    root: Root, entries: Iterable[Entry], described: Callable[[Entry], Entry], size: int
+) -> spans.Spans:
+    """`completed`, in spans, where `described` opens files of every frame.
+
+    described: knows a frame by its entry alone, of which the record is its own until then; size: of
+    a span (parts/spans.py).
+    """
+    return spans.Spans(completed(root, entries, _as_it_is), partial(_described, described), size)
+
+
+def _as_it_is(entry: Entry) -> Entry:
+    return entry
+
+
+def _described(described: Callable[[Entry], Entry], entry: Entry) -> Entry:
+    try:
+        return described(entry)
+    except BadSample as bad:
+        draft = replace(entry, width=0, height=0, record=b"")
+        return records.faulty(draft, bad, bad.file)
 
 
 def coded(entry: Entry, camera: Camera | None, **record: Any) -> Entry:
@@ -171,13 +195,13 @@ def _normals(depth: Depth, entry: Entry) -> Normals:
     return normals_from_depth(depth.metres, depth.valid & ~sky, entry.camera, sky)
 
 
-def small_file(root: Root, path: str, known: Mapping[str, int]) -> tuple[bytes, str]:
+def small_file(root: Root, file: FileRef) -> tuple[bytes, str]:
     """The bytes of a file of cameras or poses, and its path. Raises BadSample."""
-    size = known.get(path, records.MISSING)
-    if size < 0:
+    path = file.path
+    if file.size < 0:
         raise BadSample("missing", f"no {path}", path)
-    if size > cameras.LONGEST:
-        raise BadSample("too large", f"{size} bytes, at most {cameras.LONGEST}", path)
+    if file.size > cameras.LONGEST:
+        raise BadSample("too large", f"{file.size} bytes, at most {cameras.LONGEST}", path)
     return root.read(path), path
 
 

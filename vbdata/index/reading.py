@@ -25,14 +25,17 @@ from vbdata.storage.folder import Root
 FAULTS = (BadSample, SourceError, OSError, ValueError, RuntimeError, ImportError)
 
 
-def parts(source: Source, root: Root) -> Sequence[Part] | None:
+def parts(source: Source, root: Traced) -> Sequence[Part] | None:
     """The parts in which a source can be indexed, in the order of their ids.
 
-    None if its reader has no `index_parts`, and it is indexed as a whole.
+    Their files have the tags that the root's listings gave them. None if its reader has no
+    `index_parts`, or that says None, and the source is indexed as a whole. Of parts that are too
+    few or too small for several processes (joined.worth_it), one after the other is what `index`
+    would do: what was listed for them is not listed again.
     """
-    reader = plugins.dataset(source.dataset)
-    listed = getattr(reader, "index_parts", None)
-    return tuple(listed(root, **options(source))) if listed else None
+    listed = getattr(plugins.dataset(source.dataset), "index_parts", None)
+    found = listed(root, **options(source)) if listed else None
+    return None if found is None else tuple(_tagged_part(part, root.tags) for part in found)
 
 
 def given(
@@ -122,6 +125,14 @@ def _of_parts(
     else:
         for part in of:
             yield from of_part(source, root, part)
+
+
+def _tagged_part(part: Part, tags: Mapping[str, str]) -> Part:
+    """The part whose files have the tags that the root's listings gave them."""
+    if not tags:
+        return part
+    files = (replace(file, tag=tags.get(file.path, file.tag)) for file in part.files)
+    return replace(part, files=tuple(files))
 
 
 def _tagged(entry: Entry, tags: Mapping[str, str]) -> Entry:
