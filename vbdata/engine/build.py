@@ -238,13 +238,13 @@ def _runner(recipe: Recipe, out: Folder, how: How) -> Iterator[tuple[Run, Pool |
     if how.ray is None:
         yield lambda todo: run_local(todo, out, how.device), None
         return
-    from vbdata.run.ray import indexing
     from vbdata.run.ray.cluster import connected
-    from vbdata.run.ray.metrics import counted
-    from vbdata.run.ray.run import run_ray
 
     early = how.ray == "local" and not out.exists(MANIFEST)
     with connected(how.ray, _no_more_than_shards(how.workers, recipe), early) as cluster:
+        from vbdata.run.ray import indexing  # these are loaded while Ray starts
+        from vbdata.run.ray.metrics import counted
+        from vbdata.run.ray.run import run_ray
 
         def on_ray(todo: Todo) -> Events:
             if not todo.numbers:

@@ -38,9 +38,16 @@ LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 TOKEN_VARS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 UNUSED = ("start_api_server", "start_monitor", "start_log_monitor")  # processes of a head node
 AGENTS_IMPORT = ("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client")
-# What Ray's processes for workers load while they wait for a worker of ours. If they cannot find it
-# yet, it is loaded with that worker.
-LOADED = ["vbdata.run.ray.worker"]
+SETTINGS = {
+    # What Ray's processes for workers load while they wait for a worker of ours. If they cannot
+    # find it yet, it is loaded with that worker.
+    "preload_python_modules": ["vbdata.run.ray.worker"],
+    # Its servers wait for one another on this machine, by default a second at a time.
+    "raylet_client_connect_timeout_milliseconds": 20,
+    "raylet_client_num_connect_attempts": 1500,
+    # No notes of tasks for a dashboard that is not there: the last ones are waited for at the end.
+    "task_events_report_interval_ms": 0,
+}
 NODE_S, NODE_TICK_S = 30.0, 0.02  # for a node to be there, and between two looks for it
 GRAPHS = "ray.dag.compiled_dag_node"  # takes a twentieth of a second to load
 LONGEST = 39  # characters; Ray's sockets lie 68 below, and their paths may have 107
@@ -60,7 +67,7 @@ def start(**options: Any) -> None:
             address="local",
             dashboard_host="127.0.0.1",
             _temp_dir=_folder(),
-            _system_config={"preload_python_modules": LOADED},
+            _system_config=SETTINGS,
             **options,
         )
 
