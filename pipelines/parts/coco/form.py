@@ -13,6 +13,7 @@ import numpy as np
 
 CORNERS = 6  # numbers of a polygon of three corners
 NUMBERS = b"0123456789.-+, \t\n\r"  # what a list of numbers without exponents is written with
+SPACE = b" \t\n\r"
 DIGITS = 300  # of a number without an exponent, so few that the sum of any is finite
 BLOCK = 128  # bytes; of DIGITS bytes some fill at least one of such blocks
 
@@ -32,15 +33,21 @@ def look_plain(segmentation: bytes, *, short: bool) -> bool:
     marks = segmentation.translate(None, NUMBERS)
     if not short and max(map(len, segmentation.split(b","))) >= DIGITS:
         return False
-    if marks == b"[[]]":
+    if marks == b"[[]]" and segmentation[:2] == b"[[" and segmentation[-2:] == b"]]":
         commas = segmentation.count(b",")
         return bool(commas & 1) and commas >= CORNERS - 1
     count = len(marks) // 2 - 1
     if count < 1 or marks != b"[%b]" % (b"[]" * count):
         return False
-    polygons = segmentation.split(b"]")[:count]
-    commas_of = [polygon.rpartition(b"[")[2].count(b",") for polygon in polygons]
-    return all(commas & 1 and commas >= CORNERS - 1 for commas in commas_of)
+    *polygons, after, _ = segmentation.split(b"]")
+    return not after.strip(SPACE) and all(map(_looks_plain, polygons))
+
+
+def _looks_plain(polygon: bytes) -> bool:
+    """Whether a polygon's text, from the end of the one before it on, has corners and no more."""
+    before, _, numbers = polygon.rpartition(b"[")
+    commas = numbers.count(b",")
+    return bool(commas & 1) and commas >= CORNERS - 1 and not before.strip(SPACE + b",[")
 
 
 def wrong_mask(annotation: dict[str, Any]) -> str:
