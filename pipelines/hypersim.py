@@ -48,6 +48,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vbdata.core.types import Download, Entry, Official, Sample
@@ -113,7 +114,9 @@ def index(
     """
     _check(split, image, segments)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    return depth_rules.kept(_all(root, split, image, segments), root, load, asked)
+    frames: Iterator[Entry] = _all(root, split, image, segments)
+    frames = spans.Spans(frames, partial(_labelled, root)) if segments else frames
+    return depth_rules.kept(frames, root, load, asked)
 
 
 index_parts, index_part = spans.parts(index)
@@ -238,15 +241,21 @@ def _entries(
             camera=pinhole(camera),
             record=records.pack({"M_cam_from_uv": camera.matrix}),
         )
-        entry = _labelled(root, entry) if LABELLED.keys() <= kept else entry
-        if entry.labels:
+        if entry.labels or LABELLED.keys() <= kept:
             yield entry
 
 
-def _labelled(root: Root, entry: Entry) -> Entry:
-    """The entry with the classes of its segments, or their fault; unchanged if it has none."""
+def _labelled(root: Root, entry: Entry) -> Entry | None:
+    """The entry with the classes of its segments, or their fault; unchanged if it has none.
+
+    None if that leaves no label at all.
+    """
+    if not LABELLED.keys() <= entry.files.keys():
+        return entry
     try:
         facts = partitions.facts(stored.partition(root, entry))
     except BadSample as bad:
         return replace(entry, labels=(*entry.labels, "segments"), fault=str(bad))
-    return replace(entry, labels=(*entry.labels, "segments"), classes=facts) if facts else entry
+    if not facts:
+        return entry if entry.labels else None
+    return replace(entry, labels=(*entry.labels, "segments"), classes=facts)

@@ -37,6 +37,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +101,10 @@ def index(
     layout = _checked(layout, split, depth, region, MAT if root.exists(MAT) else "")
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     record = {"depth": DEPTHS[depth], "region": region}
-    frames = _labeled(root, split, record) if layout == "labeled" else _sync(root, record)
+    frames: Iterator[Entry] = _sync(root, record)
+    if layout == "labeled":
+        mat = cache(lambda: _opened(root))
+        frames = spans.Spans(_labeled(root, split, record), lambda each: _filled(each, *mat()))
     return depth_rules.kept(frames, root, load, asked)
 
 
@@ -182,22 +187,23 @@ def _load_labeled(
 
 
 def _labeled(root: Root, split: str, record: dict[str, Any]) -> Iterator[Entry]:
-    """The frames of the .mat. Raises SourceError."""
+    """The frames of the .mat, of which the objects are still to be read. Raises SourceError."""
     size = root.size(MAT)
     if size < 0:
         raise SourceError(f"{root.url}: no {MAT}")
     file = FileRef(path=MAT, size=size)
     try:
         with Mat(root, MAT, size) as mat:
-            kinds = kinds_of(mat.texts("names"))
+            kinds_of(mat.texts("names"))
             scenes = mat.texts("scenes")
             counts = {name: mat.frames(name) for name in ARRAYS} | {"scenes": len(scenes)}
             if len(set(counts.values())) > 1:
                 raise SourceError(f"{root.url}: {MAT} has not as many of each: {counts}")
-            for number in sorted(_wanted(root, split, len(scenes))):
-                yield _frame(mat, file, number - 1, scenes[number - 1], kinds, record)
+            wanted = sorted(_wanted(root, split, len(scenes)))
     except BadSample as bad:
         raise SourceError(f"{root.url}: {bad}") from bad
+    for number in wanted:
+        yield _frame(file, number - 1, scenes[number - 1], record)
 
 
 def _wanted(root: Root, split: str, count: int) -> Collection[int]:
@@ -208,22 +214,28 @@ def _wanted(root: Root, split: str, count: int) -> Collection[int]:
     return splits(records.source_bytes(root, SPLITS_MAT, what), SPLITS_MAT, count)[split]
 
 
-def _frame(
-    mat: Mat,
-    file: FileRef,
-    number: int,
-    scene: str,
-    kinds: list[Kind],
-    record: dict[str, Any],
-) -> Entry:
-    """The entry of a labelled frame, counted from 0, with its objects or its fault."""
-    fault, parts = "", list[Part]()
+def _opened(root: Root) -> tuple[Mat, list[Kind]]:
+    """The .mat and its classes. Raises BadSample."""
+    mat = Mat(root, MAT, root.size(MAT))
+    return mat, kinds_of(mat.texts("names"))
+
+
+def _filled(entry: Entry, mat: Mat, kinds: list[Kind]) -> Entry:
+    """The entry of a labelled frame with its objects, or its fault."""
+    record = records.unpack(entry.record)
     try:
-        if not (scene.isprintable() and scene.strip()):
-            raise BadSample("garbled annotation", f"its scene is {scene!r:.80}", file.path)
-        parts = labels.objects(mat, number, record["region"], kinds)
+        parts = labels.objects(mat, record["frame"], record["region"], kinds)
     except BadSample as bad:
-        fault = str(bad)
+        return replace(entry, fault=str(bad))
+    packed = records.pack(record | {"objects": parts})
+    return replace(entry, classes=coded.facts(parts), record=packed)
+
+
+def _frame(file: FileRef, number: int, scene: str, record: dict[str, Any]) -> Entry:
+    """The entry of a labelled frame, counted from 0, without its objects, or its fault."""
+    fault = ""
+    if not (scene.isprintable() and scene.strip()):
+        fault = str(BadSample("garbled annotation", f"its scene is {scene!r:.80}", file.path))
     return Entry(
         id=f"{number + 1:04d}",
         group=f"nyuv2:{scene}" if scene.isprintable() else f"nyuv2:frame {number + 1}",
@@ -232,9 +244,8 @@ def _frame(
         license=LICENSE,
         files={"image": file},
         labels=LABELS,
-        classes=coded.facts(parts),
         camera=CAMERA,
-        record=records.pack(record | {"frame": number, "objects": parts}),
+        record=records.pack(record | {"frame": number, "objects": []}),
         fault=fault,
     )
 

@@ -43,6 +43,7 @@ Gaidon et al., "Virtual Worlds as Proxy", CVPR 2016; Marigold's choice of variat
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ from vbdata.errors import SourceError
 from .parts import depth_rules, picture_files, records, spans
 from .parts.vkitti import depth, flow
 from .parts.vkitti import segments as segmentation
-from .parts.vkitti.frames import IMAGES, NEXT, Places, frames, variation
+from .parts.vkitti.frames import IMAGES, NEXT, Places, frames, opened, variation
 
 if TYPE_CHECKING:
     from vbdata.storage.folder import Root
@@ -108,7 +109,8 @@ def index(
     """
     wanted, kinds = _wanted(scenes, variations, camera, classes)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    listed = _all(root, wanted, kinds, camera, classes)
+    listed: Iterator[Entry] = _all(root, wanted, kinds, camera, classes)
+    listed = spans.Spans(listed, partial(opened, root)) if classes == "all" else listed
     return depth_rules.kept(listed, root, load, asked)
 
 
@@ -125,7 +127,7 @@ def _all(
         group = f"kitti:{DRIVES[scene]}"
         shared = variation(root, places, f"{scene}/{kind}", group, LICENSE)
         for number in CAMERAS[camera]:
-            for entry in frames(root, shared, number, opened=classes == "all"):
+            for entry in frames(root, shared, number, to_open=classes == "all"):
                 nothing = False
                 yield entry
     if nothing:

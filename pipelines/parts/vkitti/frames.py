@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vbdata.core.glance import glance
 from vbdata.core.images import MAX_PIXELS
 from vbdata.core.members import REFERENCE
-from vbdata.core.types import Entry, FileRef
+from vbdata.core.types import ClassFact, Entry, FileRef
 from vbdata.errors import BadSample
 
 from .. import records
@@ -112,11 +112,11 @@ def variation(root: Root, places: Places, name: str, group: str, license: str) -
     )
 
 
-def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Iterator[Entry]:
+def frames(root: Root, shared: Variation, camera: int, *, to_open: bool) -> Iterator[Entry]:
     """The frames of one camera of a variation: every number of which there is a file.
 
-    None if the camera has no pictures or no labels. opened: whether the class and instance images
-    are opened for the facts.
+    None if the camera has no pictures or no labels. to_open: whether the class and instance images
+    will be opened for the facts (`opened`), and until then all vehicles are tracks of a frame.
     """
     known = {
         what: records.sizes(root, f"{folder}/Camera_{camera}")
@@ -149,7 +149,7 @@ def frames(root: Root, shared: Variation, camera: int, *, opened: bool) -> Itera
             references=int(moving),
         )
         try:
-            yield _described(root, entry, shared, (number, camera), opened)
+            yield _described(entry, shared, (number, camera), to_open)
         except BadSample as bad:
             yield records.faulty(entry, bad)
 
@@ -194,10 +194,20 @@ def _size(root: Root, paths: Sequence[str]) -> tuple[int, int]:
     return SIZE
 
 
-def _described(
-    root: Root, entry: Entry, shared: Variation, view: tables.View, opened: bool
-) -> Entry:
-    """The entry with what the text files, or its images, say of it. Raises BadSample."""
+def opened(root: Root, entry: Entry) -> Entry:
+    """The entry with what its class and instance images show, or its fault."""
+    if "segments" not in entry.labels:
+        return entry
+    record = records.unpack(entry.record)
+    try:
+        tracks, facts = segmentation.shown(root, entry, record["colors"], record["tracks"])
+    except BadSample as bad:
+        return records.faulty(replace(entry, camera=None, record=b""), bad)
+    return replace(entry, classes=facts, record=records.pack(record | {"tracks": tracks}))
+
+
+def _described(entry: Entry, shared: Variation, view: tables.View, to_open: bool) -> Entry:
+    """The entry with what the text files say of it. Raises BadSample."""
     if shared.lenses is not None:
         if view not in shared.lenses:
             detail = f"intrinsic.txt has no row of frame {view[0]}, camera {view[1]}"
@@ -206,17 +216,15 @@ def _described(
     if "segments" not in entry.labels or shared.colors is None:
         return entry
     tracks: list[Track] = []
-    if opened:
-        vehicles = [track for track in shared.tracks.items() if track[1] in tables.VEHICLES]
-        tracks, facts = segmentation.shown(root, entry, shared.colors, sorted(vehicles))
+    facts: tuple[ClassFact, ...] = ()
+    if to_open:
+        tracks = sorted(track for track in shared.tracks.items() if track[1] in tables.VEHICLES)
     elif "instances" in entry.files and shared.tracks:
         visible = _boxed(shared, view)
         tracks = [track for track, _ in visible]
         facts = by_class(
             Seen(tables.CLASSES[label], True, False, size) for (_, label), size in visible
         )
-    else:
-        facts = ()
     record = {"colors": shared.colors, "tracks": tracks}
     return replace(entry, classes=facts, record=records.pack(record))
 
