@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from vbdata.core import compiled
@@ -22,19 +21,18 @@ from vbdata.core.images import MAX_PIXELS
 from ...formats import json_text
 from ...formats.json_pieces import Piece
 from .. import records
-from . import scalars
+from . import decoded, scalars
 from .codes import Codes
 from .columns import Columns, Sorted, Texts
-from .form import are_short
-from .noted import Odd, cut, has_mask, is_region, why_wrong
-from .scanned import Captions, Masks, Scanner
+from .noted import Odd, cut, is_region, why_wrong
+from .rows import CaptionRows, MaskRows
+from .scanned import Scanner
 
 MASKS = {  # columns of plain masks: image and kind by their numbers, the place in bytes
     **{"image": np.int32, "id": np.int64, "kind": np.int32, "crowd": np.bool_},
     **{"area": np.float64, "whole": np.bool_, "start": np.int64, "end": np.int64},
 }
 TOLD = {"image": np.int32, "start": np.int64, "text": np.int64}  # of plain captions
-MAX_ID = scalars.MAX_ID - 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,21 +94,29 @@ class Annotations:
 
     def take(self, piece: Piece) -> None:
         """Add annotations in the order of the file, the plain ones as columns."""
-        if not piece.plain or not (self._take_masks(piece) or self._take_captions(piece)):
-            masks: list[tuple[Any, ...]] = []
-            captions: list[tuple[Any, ...]] = []
-            for given, start, end in zip(piece.items, piece.starts, piece.ends, strict=True):
-                note = given.object() if piece.plain else given
-                image = self._image(note)
-                if image is None or self._is_caption(note, image, start, captions):
-                    continue
-                odd = cut(note, start, end, why_wrong(given, note))
-                if row := self._plain(odd, image):
-                    masks.append((*row, start, end))
-                else:
-                    self.odd.setdefault(image, []).append(odd)
-            self._masks.add(*zip(*masks, strict=True))
-            self._captions.add(*zip(*captions, strict=True))
+        if piece.plain and (masks := decoded.masks(piece)):
+            self._add_masks(masks)
+        elif piece.plain and (captions := decoded.captions(piece)):
+            self._add_captions(captions)
+        else:
+            self._take_each(piece)
+
+    def _take_each(self, piece: Piece) -> None:
+        """Add a piece of which some annotations are odd, perhaps."""
+        masks: list[tuple[Any, ...]] = []
+        captions: list[tuple[Any, ...]] = []
+        for given, start, end in zip(piece.items, piece.starts, piece.ends, strict=True):
+            note = given.object() if piece.plain else given
+            image = self._image(note)
+            if image is None or self._is_caption(note, image, start, captions):
+                continue
+            odd = cut(note, start, end, why_wrong(given, note))
+            if row := self._plain(odd, image):
+                masks.append((*row, start, end))
+            else:
+                self.odd.setdefault(image, []).append(odd)
+        self._masks.add(*zip(*masks, strict=True))
+        self._captions.add(*zip(*captions, strict=True))
 
     def keep(self, given: Any) -> None:
         """Add an annotation as it is: a value of JSON, cut down if it is an object."""
@@ -136,7 +142,7 @@ class Annotations:
         text = note.get("caption")
         if is_region(note) or not records.text(text):
             return False
-        found.append((image, start, *self._texts.add([text])))
+        found.append((image, start, *self._texts.add(text)))
         return True
 
     def _plain(self, note: Odd, image: int) -> tuple[Any, ...] | None:
@@ -154,39 +160,7 @@ class Annotations:
         code = self.kinds[kind if type(kind) is int else (type(kind), kind)]
         return image, number, code, bool(crowd), area, type(area) is int
 
-    def _take_masks(self, piece: Piece) -> bool:
-        """Add a piece in which all annotations look like masks of whole numbers, if it is one."""
-        items = piece.items
-        ids = [each.id for each in items]
-        images = [each.image_id for each in items]
-        kinds = [each.category_id for each in items]
-        areas = [each.area for each in items]
-        crowds = [each.iscrowd for each in items]
-        told = {type(each.caption) for each in items} | {type(each.segments_info) for each in items}
-        numbers = {*map(type, ids), *map(type, images), *map(type, kinds)}
-        fits = numbers == {int} and {*map(type, areas)} <= {int, float} and told == {UnsetType}
-        if not fits or not {*map(type, crowds)} <= {int, UnsetType}:
-            return False
-        try:
-            columns = [np.array(each, np.int64) for each in (ids, images, kinds)]
-            sizes = np.array(areas, np.float64)
-        except OverflowError:
-            return False
-        if min(column.min() for column in columns) < 0:
-            return False
-        if not (sizes.min() > 0 and sizes.max() <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
-            return False
-        short = are_short(piece.text)
-        if not all(has_mask(each.segmentation, short) for each in items):
-            return False
-        whole = np.array([type(area) is int for area in areas])
-        crowd = np.array([each == 1 for each in crowds])
-        places = (np.array(each) for each in (piece.starts, piece.ends))
-        ids, images, kinds = columns
-        self._add_masks(Masks(ids, images, kinds, sizes, crowd, whole, *places))
-        return True
-
-    def _add_masks(self, rows: Masks, begin: int = 0) -> None:
+    def _add_masks(self, rows: MaskRows, begin: int = 0) -> None:
         """Add plain masks, one or more. begin: from where on in the file their places count."""
         self.told, self.count = False, self.count + len(rows.id)
         self.panoptic = bool(self.panoptic)
@@ -195,26 +169,11 @@ class Annotations:
             *(rows.crowd, rows.area, rows.whole, rows.start + begin, rows.end + begin),
         )
 
-    def _take_captions(self, piece: Piece) -> bool:
-        """Add a piece in which all annotations are captions of whole numbers, if it is one."""
-        items = piece.items
-        images, texts = [each.image_id for each in items], [each.caption for each in items]
-        kinds = {type(each.category_id) for each in items}
-        types = ({*map(type, images)}, {*map(type, texts)}, kinds)
-        if types != ({int}, {str}, {UnsetType}) or min(images) < 0 or max(images) > MAX_ID:
-            return False
-        numbers = self.images.of(np.array(images, np.int64))
-        if self.panoptic is None:
-            self.panoptic = items[0].segments_info is not UNSET
-        self.count += len(items)
-        self._captions.add(numbers, piece.starts, self._texts.add(texts))
-        return True
-
-    def _add_captions(self, rows: Captions, begin: int) -> None:
+    def _add_captions(self, rows: CaptionRows, begin: int = 0) -> None:
         """Add plain captions, one or more. begin: see _add_masks."""
         self.panoptic = bool(self.panoptic)
         self.count += len(rows.image)
-        texts = self._texts.add_joined(rows.texts, rows.bounds)
+        texts = self._texts.add_all(rows.texts, rows.bounds)
         self._captions.add(self.images.of(rows.image), rows.start + begin, texts)
 
     def settle(self) -> None:

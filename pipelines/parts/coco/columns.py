@@ -110,12 +110,12 @@ class Texts:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, texts: Sequence[str]) -> range:
-        """Add texts without halves of surrogate pairs. Returns their numbers."""
-        parts = [text.encode() for text in texts]
-        return self.add_joined(b"".join(parts), np.cumsum([0, *map(len, parts)]))
+    def add(self, text: str) -> range:
+        """Add a text without halves of surrogate pairs. Returns its number."""
+        data = text.encode()
+        return self.add_all(data, np.array([0, len(data)]))
 
-    def add_joined(self, texts: bytes, bounds: NDArray[np.int64]) -> range:
+    def add_all(self, texts: bytes, bounds: NDArray[np.int64]) -> range:
         """Add texts that stand one after the other. bounds: where each begins, and the last ends.
 
         Returns their numbers.

@@ -1,13 +1,13 @@
 """Runs of plain annotations, read from the text of a file by compiled loops.
 
-The loops take less than `annotations` calls plain: valid JSON in ASCII, with whole numbers as ids.
+The loops take less than decoded.py: valid JSON in ASCII, of the commonest form alone.
 """
 
 from __future__ import annotations
 
 import json
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,37 +15,10 @@ from numpy.typing import NDArray
 from vbdata.core import compiled
 from vbdata.core.images import MAX_PIXELS
 
+from .rows import CaptionRows, Ints, MaskRows
+
 ROOM = 1 << 16  # annotations of one call
 SPACE = 1 << 23  # bytes of the texts of one call
-Ints = NDArray[np.int64]
-
-
-class Masks(NamedTuple):
-    """Plain masks, a row each. start, end: where they stand in the text that was read."""
-
-    id: Ints
-    image: Ints
-    kind: Ints
-    area: NDArray[np.float64]
-    crowd: NDArray[np.bool_]
-    whole: NDArray[np.bool_]
-    start: Ints
-    end: Ints
-
-
-class Captions(NamedTuple):
-    """Plain captions, a row each.
-
-    start: where they stand in the text that was read; bounds, texts: their own texts as UTF-8, and
-    where in these each begins, and the last ends.
-    """
-
-    image: Ints
-    start: Ints
-    bounds: Ints
-    texts: bytes
-
-
 MASK = (*[np.int64] * 3, np.float64, *[np.bool_] * 2, *[np.int64] * 2)
 
 
@@ -64,12 +37,12 @@ class Scanner:
         self._texts = np.empty(SPACE, np.uint8)
         self._after = np.empty(2, np.int64)
 
-    def masks(self, text: bytes, place: int) -> tuple[Masks, int, bool]:
+    def masks(self, text: bytes, place: int) -> tuple[MaskRows, int, bool]:
         """Masks, as many as there is room for."""
         count = self._read(self._library.vb_masks, text, place, MAX_PIXELS, ROOM, *self._columns)
-        return Masks(*(column[:count].copy() for column in self._columns)), *self._next()
+        return MaskRows(*(column[:count].copy() for column in self._columns)), *self._next()
 
-    def captions(self, text: bytes, place: int) -> tuple[Captions, int, bool]:
+    def captions(self, text: bytes, place: int) -> tuple[CaptionRows, int, bool]:
         """Captions, as many as there is room for."""
         image, start, *_, escaped = self._columns[:5]
         columns = (image, start, escaped, self._bounds, self._texts)
@@ -78,7 +51,7 @@ class Scanner:
         texts = self._texts[: bounds[-1]].tobytes()
         if escaped[:count].any():
             bounds, texts = _plain(bounds, texts, escaped[:count])
-        return Captions(image[:count].copy(), start[:count].copy(), bounds, texts), *self._next()
+        return CaptionRows(image[:count].copy(), start[:count].copy(), bounds, texts), *self._next()
 
     def _read(self, loop: Any, text: bytes, place: int, *given: Any) -> int:
         """How many a loop has taken. given: its limits, and the arrays that get what it takes."""
