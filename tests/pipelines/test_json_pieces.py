@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelines.formats import json_pieces
+from pipelines.formats import json_cut, json_pieces
 from pipelines.formats.byte_texts import Held, OnDisk
-from pipelines.formats.json_pieces import Items, NotPlain, Piece
+from pipelines.formats.json_cut import Piece
+from pipelines.formats.json_pieces import Items
+from pipelines.formats.json_values import NotPlain
 
 ODD = [
     *(1, 2.5, -3, None, True, 10**30, 1e-7, float("nan"), float("inf")),
@@ -85,8 +87,8 @@ def test_lists_are_read_as_json_reads_them(monkeypatch: pytest.MonkeyPatch) -> N
     read = 0
     for seed in range(800):
         rng = random.Random(seed)
-        monkeypatch.setattr(json_pieces, "PIECE", rng.choice([8, 40, 200, 4096]))
-        monkeypatch.setattr(json_pieces, "SMALL", rng.choice([8, 40, 200]))
+        monkeypatch.setattr(json_cut, "PIECE", rng.choice([8, 40, 200, 4096]))
+        monkeypatch.setattr(json_cut, "SMALL", rng.choice([8, 40, 200]))
         data, found = document(rng), dict[str, list[Any]]()
         names = ("annotations", "images")
         lists = {name: Items(Item, collected(found, name, data)) for name in names}

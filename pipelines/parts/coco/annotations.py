@@ -19,7 +19,7 @@ from vbdata.core import compiled
 from vbdata.core.images import MAX_PIXELS
 
 from ...formats import json_text
-from ...formats.json_pieces import Piece
+from ...formats.json_cut import Piece
 from .. import records
 from . import decoded, scalars
 from .codes import Codes
@@ -255,7 +255,7 @@ class Annotations:
         if not every and image not in self.odd:
             return self._told_of(image)
         starts = [start for start, _ in self._told.of(image)]
-        told = [*zip(starts, self._told_of(image), strict=True)]
+        told: list[tuple[int, Any]] = [*zip(starts, self._told_of(image), strict=True)]
         odd = [each for each in self.odd.get(image, ()) if not is_region(each)]
         if every:
             odd += self.masks(image)
@@ -273,10 +273,10 @@ class Annotations:
 
 def _ids(images: Sequence[Any]) -> list[Any]:
     """The ids of image records (scalars.identity), each once, in the order of their entries."""
-    given = [each.get("id") for each in images if isinstance(each, dict)]
+    given: list[Any] = [each.get("id") for each in images if isinstance(each, dict)]
     if {*map(type, given)} == {int} and min(given) >= 0 and max(given) < scalars.PADDED:
         ordered = np.sort(np.array(given))  # numbers of 12 digits are in the order of their names
         ids: list[int] = ordered[np.append(True, np.diff(ordered) > 0)].tolist()
         return ids
-    found = {*map(scalars.identity, given)} - {None}
+    found = {id_ for id_ in map(scalars.identity, given) if id_ is not None}
     return sorted(found, key=scalars.name_of)

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from vbdata.core.images import MAX_PIXELS
 
-from ...formats.json_pieces import Piece
+from ...formats.json_cut import Piece
 from . import scalars
 from .form import are_short
 from .noted import has_mask
@@ -30,19 +30,19 @@ def masks(piece: Piece) -> MaskRows | None:
     if not fits or not {*map(type, crowds)} <= {int, UnsetType}:
         return None
     try:
-        columns = [np.array(each, np.int64) for each in (ids, images, kinds)]
-        sizes = np.array(areas, np.float64)
+        id_, image, kind = (np.array(each, np.int64) for each in (ids, images, kinds))
+        area = np.array(areas, np.float64)
     except OverflowError:
         return None
-    if min(column.min() for column in columns) < 0:
+    if min(column.min() for column in (id_, image, kind)) < 0:
         return None
-    if not (sizes.min() > 0 and sizes.max() <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
+    if not (area.min() > 0 and area.max() <= MAX_PIXELS) or {*crowds} - {0, 1, UNSET}:
         return None
     short = are_short(piece.text)
     if not all(has_mask(each.segmentation, short) for each in items):
         return None
     return MaskRows(
-        *(*columns, sizes),
+        *(id_, image, kind, area),
         crowd=np.array([crowd == 1 for crowd in crowds]),
         whole=np.array([type(area) is int for area in areas]),
         start=np.array(piece.starts),

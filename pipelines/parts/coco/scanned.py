@@ -32,7 +32,7 @@ class Scanner:
 
     def __init__(self, library: Any) -> None:
         self._library = library
-        self._columns = [np.empty(ROOM, type_) for type_ in MASK]
+        self._columns: list[NDArray[Any]] = [np.empty(ROOM, type_) for type_ in MASK]
         self._bounds = np.empty(ROOM + 1, np.int64)
         self._texts = np.empty(SPACE, np.uint8)
         self._after = np.empty(2, np.int64)

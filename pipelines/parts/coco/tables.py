@@ -18,7 +18,8 @@ from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_lists, json_pieces, json_text
 from ...formats.byte_texts import Held, OnDisk, Text
-from ...formats.json_pieces import Items, NotPlain
+from ...formats.json_pieces import Items
+from ...formats.json_values import NotPlain
 from .. import records
 from . import classes, scalars
 from .annotations import Annotations

@@ -15,7 +15,9 @@ from vbdata.errors import BadSample, SourceError
 
 from ...formats import json_pieces
 from ...formats.byte_texts import Held, OnDisk, Text
-from ...formats.json_pieces import Items, NotPlain
+from ...formats.json_cut import Piece
+from ...formats.json_pieces import Items
+from ...formats.json_values import NotPlain
 from .. import records
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def rows(root: Root, path: str, of: Any, keep: Callable[[Row], bool]) -> list[Ro
     """
     found: list[Row] = []
 
-    def take(piece: json_pieces.Piece) -> None:
+    def take(piece: Piece) -> None:
         found.extend(row for row in piece.items if isinstance(row, dict) and keep(row))
 
     text = _text(root, path)
