@@ -89,7 +89,7 @@ def index(
     level: objects; of the full set also parts, or subparts. Raises SourceError if
     there are no images or no maps.
     """
-    return spans.Spans(_all(root, release, split, level), partial(_filled, root))
+    return spans.Spans(_all(root, release, split, level), partial(_filled, root), spans.MAPS)
 
 
 index_parts, index_part = spans.parts(index)

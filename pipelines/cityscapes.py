@@ -88,7 +88,7 @@ def index(
     label ids.
     """
     _check(split, truth, classes)
-    return spans.Spans(_all(root, split, truth, classes), partial(_filled, root))
+    return spans.Spans(_all(root, split, truth, classes), partial(_filled, root), spans.MAPS)
 
 
 index_parts, index_part = spans.parts(index)

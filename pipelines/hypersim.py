@@ -115,7 +115,7 @@ def index(
     _check(split, image, segments)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     frames: Iterator[Entry] = _all(root, split, image, segments)
-    frames = spans.Spans(frames, partial(_labelled, root)) if segments else frames
+    frames = spans.Spans(frames, partial(_labelled, root), spans.MAPS) if segments else frames
     return depth_rules.kept(frames, root, load, asked)
 
 

@@ -67,7 +67,7 @@ def index(root: Root) -> Iterator[Entry]:
 
     Raises SourceError if there are no images or no label maps.
     """
-    return spans.Spans(_all(root), partial(_filled, root))
+    return spans.Spans(_all(root), partial(_filled, root), spans.MAPS)
 
 
 index_parts, index_part = spans.parts(index)

@@ -96,7 +96,7 @@ def index(
     config = VERSIONS[top.removeprefix(split).strip("/")][0]
     kinds = cache(lambda: _kinds(records.source_bytes(root, config, "the labels"), config))
     listed = _drafts(root, split, top, config, kinds)
-    return spans.Spans(listed, lambda entry: _filled(root, entry, kinds()))
+    return spans.Spans(listed, lambda entry: _filled(root, entry, kinds()), spans.MAPS)
 
 
 index_parts, index_part = spans.parts(index)

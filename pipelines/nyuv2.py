@@ -104,7 +104,9 @@ def index(
     frames: Iterator[Entry] = _sync(root, record)
     if layout == "labeled":
         mat = cache(lambda: _opened(root))
-        frames = spans.Spans(_labeled(root, split, record), lambda each: _filled(each, *mat()))
+        frames = spans.Spans(
+            _labeled(root, split, record), lambda each: _filled(each, *mat()), spans.MAPS
+        )
     return depth_rules.kept(frames, root, load, asked)
 
 

@@ -95,7 +95,7 @@ def index(root: Root, *, release: str = "voc2012", split: str = "train") -> Iter
     release: voc2012, voc2007 or sbd; split: train, val, of the first two trainval; of voc2012
     trainaug, of voc2007 test. Raises SourceError if the split's list is missing or names nothing.
     """
-    return spans.Spans(_all(root, release, split), partial(_filled, root))
+    return spans.Spans(_all(root, release, split), partial(_filled, root), spans.MAPS)
 
 
 index_parts, index_part = spans.parts(index)

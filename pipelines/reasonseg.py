@@ -66,7 +66,7 @@ def index(root: Root, *, split: str = "train") -> Iterator[Entry]:
     split: train, val or test. An image without JSON, or a JSON that is garbled, is a fault. Raises
     SourceError if there are none.
     """
-    return spans.Spans(_all(root, split), lambda entry: _filled(root, entry, split))
+    return spans.Spans(_all(root, split), lambda entry: _filled(root, entry, split), spans.MAPS)
 
 
 index_parts, index_part = spans.parts(index)

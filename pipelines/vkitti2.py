@@ -110,7 +110,7 @@ def index(
     wanted, kinds = _wanted(scenes, variations, camera, classes)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
     listed: Iterator[Entry] = _all(root, wanted, kinds, camera, classes)
-    listed = spans.Spans(listed, partial(opened, root)) if classes == "all" else listed
+    listed = spans.Spans(listed, partial(opened, root), spans.MAPS) if classes == "all" else listed
     return depth_rules.kept(listed, root, load, asked)
 
 

@@ -4,7 +4,7 @@ Such a reader's `index` returns `Spans`: what it lists, and what opening makes o
 these follow its entries, one after the other, and its parts:
 
     def index(root, *, split="train"):
-        return spans.Spans(_listed(root, split), partial(_filled, root))
+        return spans.Spans(_listed(root, split), partial(_filled, root), spans.MAPS)
 
     index_parts, index_part = spans.parts(index)
 
@@ -40,7 +40,7 @@ class Spans(Iterator[Entry]):
     listed, such as in its `record`, which it replaces; size: of a span, in records.
     """
 
-    def __init__(self, listed: Iterable[Entry], opened: Opened, size: int = MAPS) -> None:
+    def __init__(self, listed: Iterable[Entry], opened: Opened, size: int) -> None:
         self.listed, self.opened, self.size = listed, opened, size
         self._entries = self.of(listed)
 
@@ -58,7 +58,7 @@ class Spans(Iterator[Entry]):
 def then(entries: Iterable[Entry], opened: Opened) -> Spans:
     """Spans of which each entry without a fault is opened once more, for its maps."""
     if not isinstance(entries, Spans):
-        return Spans(entries, opened)
+        return Spans(entries, opened, MAPS)
     before = entries.opened
 
     def both(listed: Entry) -> Entry | None:
