@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 from collections.abc import Callable
 from typing import Annotated
 
@@ -28,6 +29,8 @@ from vbdata.cli.schema import schema
 from vbdata.cli.train import train
 from vbdata.cli.verify import verify
 
+# Pydantic would look for its plug-ins in all that is installed; none has a say in what a recipe is.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 atexit.register(gc.freeze)  # or Python looks through every object, to end right after it
 
 app = typer.Typer(

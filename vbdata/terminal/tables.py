@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -17,8 +17,6 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from vbdata.engine.doctor import Finding
-from vbdata.engine.estimate import Estimate
 from vbdata.errors import RecipeError, choices, visible
 from vbdata.jobs.specs import ShardSpecs, context_of
 from vbdata.manifest.tally import cell_lines, warnings
@@ -26,6 +24,10 @@ from vbdata.planning.effects import effects
 from vbdata.planning.filters import said
 from vbdata.planning.plan import Plan
 from vbdata.shard.asking import ask_for
+
+if TYPE_CHECKING:
+    from vbdata.engine.doctor import Finding
+    from vbdata.engine.estimate import Estimate
 
 REMEDIES = 3  # lines of a finding that are printed
 COLUMNS = ("share", "requested", "apportioned", "eligible", "unique", "repeated", "passes")
