@@ -21,11 +21,11 @@ Ints = NDArray[np.int64]
 class Aligned:
     """Files that say something of the same images, which stand in all of them in one order.
 
-    files: the first has all images, as has that of masks, if there is one, and one has plain
-    captions at most; names: of the entries, in order; images: their records, in the first file;
-    before: of each file, how many of its images come before each image, with one more; noted: of
-    each file and each of its own images whether it has masks and captions of it; judged: of each
-    image whether any of its annotations is to be looked at as an object.
+    files: the first has all images, and masks, if any has, and one has plain captions at most;
+    names: of the entries, in order; images: their records, in the first file; before: of each file,
+    how many of its images come before each image, with one more; noted: of each file and each of
+    its own images whether it has masks and captions of it; judged: of each image whether any of its
+    annotations is to be looked at as an object.
     """
 
     files: Sequence[Table]
@@ -38,7 +38,7 @@ class Aligned:
     @property
     def drawn(self) -> Table | None:
         """The file of masks. The numbers of its images are their places here."""
-        return next((file for file in self.files if file.categories is not None), None)
+        return self.files[0] if self.files[0].categories is not None else None
 
     @property
     def strays(self) -> list[str]:
@@ -48,7 +48,7 @@ class Aligned:
     def captions(self, first: int, count: int) -> tuple[Ints, list[str]]:
         """The plain captions of some images from a first one on, and where those of each begin."""
         for file, before in zip(self.files, self.before, strict=True):
-            if file.annotations.texts:
+            if len(file.annotations.texts):
                 own = before[first : first + count + 1]
                 start = int(own[0])
                 bounds, texts = file.annotations.told_between(start, int(own[-1]) - start)
@@ -59,14 +59,13 @@ class Aligned:
         """What the files say of an image."""
         gathered = Gathered(one_set=True)
         name, image = self.names[place], self.images[place]
-        picture = Picture(name, self.files[0])
         for file, before, noted in zip(self.files, self.before, self.noted, strict=True):
             number = int(before[place])
             if before[place + 1] > number:
                 masks, captions = (each[number] for each in noted)
                 picture = gathered.with_image(name, image, file)
                 picture.note(file, number, masks=masks, captions=captions)
-        return picture
+        return gathered.by_name[name]
 
 
 def aligned(files: Sequence[Table]) -> Aligned | None:
@@ -80,15 +79,11 @@ def aligned(files: Sequence[Table]) -> Aligned | None:
         ids = _ids(file)
         known = files[0].annotations.images
         numbers = [*map(known.get, ids)]
-        whole = len(ids) == len(known) or (file.categories is None and bool(before))
-        if not ids or not whole or None in numbers:
+        if not ids or None in numbers or (before and file.categories is not None):
             return None
         before.append(np.searchsorted(np.array(numbers, np.int64), np.arange(len(known) + 1)))
     noted = [file.annotations for file in files]
-    if (
-        sum(file.categories is not None for file in files) > 1
-        or sum(bool(n.texts) for n in noted) > 1
-    ):
+    if not noted or sum(len(each.texts) > 0 for each in noted) > 1:
         return None
     judged = np.zeros(len(before[0]) - 1, np.bool_)
     for each, own in zip(noted, before, strict=True):

@@ -28,7 +28,7 @@ from .stated import Stated, stated
 from .tables import Table
 
 KINDS = ("instances", "person_keypoints")  # of masks, each an annotation of its own
-SPARSE = 16  # images of a block for each that is not plain; with more of these all are entries
+SHORT = 32  # images between two that are not plain, of which fewer are sooner stored as entries
 SMALL = 512  # images of a block that is not made smaller for its bytes
 LARGE, MOST = 1 << 26, 1 << 30  # bytes of its masks: for a smaller block, and for none
 FILE = COLUMNS.field("files").type.value_type
@@ -44,11 +44,11 @@ def able(files: Sequence[Table], context: Context) -> bool:
 
 
 def entries(
-    images: Aligned, context: Context, *, block: int = MOST_ROWS, sparse: int = SPARSE
+    images: Aligned, context: Context, *, block: int = MOST_ROWS, short: int = SHORT
 ) -> Iterator[Entry | pa.RecordBatch]:
     """The images in order: batches of entry_columns.COLUMNS, and entries between them.
 
-    block: images that are looked at at once, at most; sparse: see SPARSE.
+    block: images that are looked at at once, at most; short: see SHORT.
     """
     first = 0
     while first < len(images.names):
@@ -57,7 +57,7 @@ def entries(
         while masked and masked.size > LARGE and count > SMALL:
             count = max(count // 2, SMALL)
             masked = _masked(images, first, count)
-        yield from _described(images, context, first, count, masked, sparse)
+        yield from _described(images, context, first, count, masked, short)
         first += count
 
 
@@ -66,51 +66,58 @@ def _masked(images: Aligned, first: int, count: int) -> Masked | None:
 
 
 def _described(
-    images: Aligned, context: Context, first: int, count: int, masked: Masked | None, sparse: int
+    images: Aligned, context: Context, first: int, count: int, masked: Masked | None, short: int
 ) -> Iterator[Entry | pa.RecordBatch]:
-    """Some images, from the number of a first one on. masked: their masks, if there are any."""
+    """Some images, from a first one on. masked: their masks, if there are any."""
     rows = slice(first, first + count)
     said = stated(images.names[rows], images.images[rows], images.files[0], context)
     plain = said.plain & ~images.judged[rows]
     if masked and images.drawn:
         plain &= ~mask_columns.unlike(masked, images.drawn.masks)
         plain &= masked.size <= MOST
-    others = np.flatnonzero(~plain).tolist()
-    if len(others) * sparse > count:
-        others = [*range(count)]
-    block = _Block(images, context, first, said, masked, plain)
-    batch = block.batch() if len(others) < count else None
-    start = row = 0
-    for other in [*others, count]:
-        if batch is not None and other > start:
-            yield batch.slice(row, other - start)
-            row += other - start
-        if other < count:
-            yield entry_of(images.picture(first + other), context)
-        start = other + 1
+    runs = _runs(plain, min(short, count))
+    chosen = np.zeros(count, np.bool_)
+    for start, end in runs:
+        chosen[start:end] = True
+    batch = _Block(images, context, first, said, masked, chosen).batch() if runs else None
+    done = row = 0
+    for start, end in [*runs, (count, count)]:
+        for place in range(done, start):
+            yield entry_of(images.picture(first + place), context)
+        if batch is not None and end > start:
+            yield batch.slice(row, end - start)
+            row += end - start
+        done = end
+
+
+def _runs(plain: NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
+    """Where images that are plain begin and end, at least so many one after the other."""
+    edges = np.flatnonzero(np.diff(plain, prepend=False, append=False)).tolist()
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [(start, end) for start, end in pairs if end - start >= least]
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Images that follow one another. first: the number of the first; plain: which of them are."""
+    """Images that follow one another. first: the place of the first; chosen: which are rows."""
 
     images: Aligned
     context: Context
     first: int
     said: Stated
     masked: Masked | None
-    plain: NDArray[np.bool_]
+    chosen: NDArray[np.bool_]
 
     def batch(self) -> pa.RecordBatch:
-        """The plain images, a row each."""
-        names = self.images.names[self.first : self.first + len(self.plain)]
+        """A row for each that is chosen, all of which are plain."""
+        names = self.images.names[self.first : self.first + len(self.chosen)]
         captions = self._captions()
         classes, described = self._marks()
         columns = [
             pa.array(self._kept(names)),
             pa.array(self._kept(self.said.groups)),
-            pa.array(self.said.widths[self.plain]),
-            pa.array(self.said.heights[self.plain]),
+            pa.array(self.said.widths[self.chosen]),
+            pa.array(self.said.heights[self.chosen]),
             pa.array(self._kept(self.said.licences)),
             self._labels(captions),
             self._files(),
@@ -121,7 +128,7 @@ class _Block:
         return pa.RecordBatch.from_arrays(columns, schema=COLUMNS)
 
     def _kept(self, values: Iterable[Any]) -> list[Any]:
-        return [*compress(values, self.plain.tolist())]
+        return [*compress(values, self.chosen.tolist())]
 
     def _files(self) -> pa.Array:
         paths = self._kept(self.said.paths)
@@ -138,11 +145,11 @@ class _Block:
 
     def _captions(self) -> pa.Array:
         """The captions as pictures.captions says them."""
-        bounds, texts = self.images.captions(self.first, len(self.plain))
+        bounds, texts = self.images.captions(self.first, len(self.chosen))
         counts = np.diff(bounds)
-        chosen = compress(texts, np.repeat(self.plain, counts).tolist())
+        chosen = compress(texts, np.repeat(self.chosen, counts).tolist())
         stripped = [*map(str.strip, chosen)]
-        bounds = np.cumsum([0, *counts[self.plain]])
+        bounds = np.cumsum([0, *counts[self.chosen]])
         if not all(stripped):
             filled = np.array([*map(bool, stripped)])
             bounds = np.append(0, np.cumsum(filled))[bounds]
@@ -160,13 +167,13 @@ class _Block:
     def _marks(self) -> tuple[pa.Array, pa.Array]:
         """Classes and records."""
         said = [said_of(frame_of(self.context, known=known)) for known in (False, True)]
-        which = np.array(self.said.known, np.int64)[self.plain]
+        which = np.array(self.said.known, np.int64)[self.chosen]
         if self.masked is None or self.images.drawn is None:
             texts = [records.pack(more) if more else b"" for more in said]
             nothing = lists(
                 CLASSES, np.zeros(len(which) + 1, np.int64), pa.array([], CLASSES.value_type)
             )
             return nothing, pa.array(texts, pa.binary()).take(pa.array(which))
-        masked, masks = self.masked.of(self.plain), self.images.drawn.masks
+        masked, masks = self.masked.of(self.chosen), self.images.drawn.masks
         described = mask_columns.described(masked, masks, self.context.segments, said, which)
         return mask_columns.classes(masked, masks), described

@@ -41,15 +41,18 @@ class Opened:
                 yield entry_of(by_name.pop(name), self.context)
         yield from self._strays(strays)
 
-    def columns(self) -> Iterator[Entry | pa.RecordBatch]:
-        """What `entries` yields, most of it in batches of vbdata.core.entry_columns."""
+    def columns(self, **sizes: int) -> Iterator[Entry | pa.RecordBatch]:
+        """What `entries` yields, most of it in batches of vbdata.core.entry_columns.
+
+        sizes: of the blocks, other than the usual ones (blocks.entries).
+        """
         able = self.one_set and blocks.able(self.read, self.context)
         images = aligned(self.read) if able else None
         if images is None:
             yield from self.entries()
             return
         with tables.settled():
-            yield from blocks.entries(images, self.context)
+            yield from blocks.entries(images, self.context, **sizes)
         yield from self._strays(images.strays)
 
     def _strays(self, strays: Sequence[str]) -> Iterator[Entry]:

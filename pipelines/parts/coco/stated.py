@@ -67,9 +67,9 @@ def _values(images: Images, key: str) -> list[Any]:
 
 def _whole(values: Sequence[Any]) -> NDArray[np.int64]:
     """The whole numbers that values of JSON stand for, 0 for such as stand for none."""
-    if {*map(type, values)} != {int} or max(values) >= scalars.MAX_ID:
+    if {*map(type, values)} != {int} or min(values) < 0 or max(values) >= scalars.MAX_ID:
         values = [scalars.whole(value) or 0 for value in values]
-    return np.array(values).clip(min=0) if min(values) < 0 else np.array(values, np.int64)
+    return np.array(values, np.int64)
 
 
 def _file_names(images: Images) -> list[str]:
