@@ -137,6 +137,7 @@ def lay_out(folder: Path, rng: random.Random) -> dict[str, Any]:
     return given | {"exif": rng.choice(["", "", "stored", "shown"])}
 
 
+@pytest.mark.slow
 def test_columns_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     orders: Counter[str] = Counter()
     for seed in range(80):

@@ -28,6 +28,7 @@ from tests.helpers.fuzzing.values import SECRET
 from tests.helpers.fuzzing.variants import Variant, variants
 from vbdata import plugins
 from vbdata.core import compiled, members
+from vbdata.core.entry_columns import entries_of
 from vbdata.core.images import decode_rgb
 from vbdata.core.labels import Depth, Normals, Segments
 from vbdata.core.types import Entry, Sample, Source
@@ -110,8 +111,18 @@ def _meet(
         last = entry.id
         _check_entry(entry, module.LABELS)
         _load(module, root, entry, outcome)
+    if last and compiled.library() and hasattr(module, "index_columns"):
+        _check_columns(module, root, variant)
     if last and case % ENGINE_EVERY == 0:
         _finish(reader, variant, folder, root, work, outcome)
+
+
+def _check_columns(module: Any, root: Root, variant: Variant) -> None:
+    found: list[Entry] = []
+    for each in module.index_columns(root, **variant.options):
+        found += [each] if isinstance(each, Entry) else entries_of(each)
+    if found != [*module.index(root, **variant.options)]:
+        raise Broken("its columns say something else than its entries")
 
 
 def _load(module: Any, root: Root, entry: Entry, outcome: Outcome) -> None:
