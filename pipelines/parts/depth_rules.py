@@ -1,7 +1,8 @@
 """What a frame with depth must be to be used: within its sensor's range, and as its source asks.
 
 Options of the readers of depth, all off by default, leave frames out while they are indexed, so
-that they are no candidates and are counted apart. Each of them opens every frame once:
+that they are no candidates and are counted apart. Each of them opens every frame, which several
+processes do (parts/spans.py), once for all:
 
     min_rgb_range    0 to 255: in some channel, the largest value minus the smallest, at least
     max_invalid      0 to 1: the share of pixels without a depth, at most

@@ -335,6 +335,9 @@ def test_facts_of_the_tables_are_those_of_the_images(miniature: Path) -> None:
     for told, seen in zip(vkitti2.index(root), opened, strict=True):
         assert told.classes == tuple(fact for fact in seen.classes if fact.instances)
         assert (told.record, told.files) == (seen.record, seen.files)
+        label = vkitti2.load(root, seen, ("segments",)).labels["segments"]
+        places = {place: each.name for each in seen.classes for place, _ in each.parts}
+        assert all(label.classes[place] == name for place, name in places.items())
 
 
 def marigold(folder: Path) -> None:

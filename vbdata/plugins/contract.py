@@ -7,7 +7,7 @@ A reader (`dataset:` of a source):
     index(root, *, options...)      yields vbdata.core.types.Entry in order of their ids
     load(root, entry, kinds)        a vbdata.core.types.Sample; raises vbdata.errors.BadSample
     index_parts(root, options...)   vbdata.core.types.Part objects in order of their ids, which are
-                                    indexed in several processes, and
+                                    indexed in several processes, None: the whole in one, and
     index_part(root, part, options...)      the entries of one; both may be left out
     index_columns(root, options...) what `index` yields, mostly in Arrow batches of
                                     vbdata.core.entry_columns.COLUMNS; may be left out
