@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from . import scalars
@@ -45,7 +46,7 @@ class Aligned:
         """What names no image, in words."""
         return [*chain.from_iterable(file.annotations.strays for file in self.files)]
 
-    def captions(self, first: int, count: int) -> tuple[Ints, list[str]]:
+    def captions(self, first: int, count: int) -> tuple[Ints, pa.LargeStringArray]:
         """The plain captions of some images from a first one on, and where those of each begin."""
         for file, before in zip(self.files, self.before, strict=True):
             if len(file.annotations.texts):
@@ -53,7 +54,7 @@ class Aligned:
                 start = int(own[0])
                 bounds, texts = file.annotations.told_between(start, int(own[-1]) - start)
                 return bounds[own - start], texts
-        return np.zeros(count + 1, np.int64), []
+        return np.zeros(count + 1, np.int64), pa.array([], pa.large_string())
 
     def picture(self, place: int) -> Picture:
         """What the files say of an image."""
@@ -74,21 +75,22 @@ def aligned(files: Sequence[Table]) -> Aligned | None:
     The ids of the image records have to be whole numbers, each once, every annotation has to name
     one of its file's, and the files have to be as `Aligned` says.
     """
-    before: list[Ints] = []
+    numbers: list[Ints] = []  # of the images of each file, by the first
     for file in files:
-        ids = _ids(file)
         known = files[0].annotations.images
-        numbers = [*map(known.get, ids)]
-        if not ids or None in numbers or (before and file.categories is not None):
+        of_file = [*map(known.get, _ids(file))]
+        if not of_file or None in of_file or (numbers and file.categories is not None):
             return None
-        before.append(np.searchsorted(np.array(numbers, np.int64), np.arange(len(known) + 1)))
+        numbers.append(np.array(of_file, np.int64))
     noted = [file.annotations for file in files]
     if not noted or sum(len(each.texts) > 0 for each in noted) > 1:
         return None
-    judged = np.zeros(len(before[0]) - 1, np.bool_)
+    count = len(noted[0].images)
+    before = [np.searchsorted(np.sort(each), np.arange(count + 1)) for each in numbers]
+    judged = np.zeros(count, np.bool_)
     for each, own in zip(noted, before, strict=True):
         judged[np.diff(own) > 0] |= each.judged()
-    images = _in_order(files[0])
+    images = [files[0].images[place] for place in np.argsort(numbers[0]).tolist()]
     for file in files:
         file.images.clear()  # else those of the other files would stay in memory
     return Aligned(
@@ -102,17 +104,11 @@ def aligned(files: Sequence[Table]) -> Aligned | None:
 
 
 def _ids(file: Table) -> list[int]:
-    """The ids of a file's image records in the order of the entries, none if they are not plain."""
+    """The ids of a file's image records, none if they are not plain."""
     noted, images = file.annotations, file.images
     if not noted.in_order or (file.categories is None and not noted.told):
         return []
     ids: list[Any] = [image.get("id") if type(image) is dict else None for image in images]
     if {*map(type, ids)} != {int} or min(ids) < 0 or max(ids) >= scalars.MAX_ID:
         return []
-    return [*noted.images] if len(ids) == len(noted.images) else []
-
-
-def _in_order(file: Table) -> list[dict[str, Any]]:
-    """The image records of a file in the order of the entries."""
-    numbers = [file.annotations.images[image["id"]] for image in file.images]
-    return [file.images[place] for place in np.argsort(numbers).tolist()]
+    return ids if len(ids) == len(noted.images) else []

@@ -221,12 +221,12 @@ class Annotations:
         found[[*self.odd, *self._masked.twice]] = True
         return found
 
-    def told_between(self, first: int, count: int) -> tuple[NDArray[np.int64], list[str]]:
+    def told_between(self, first: int, count: int) -> tuple[NDArray[np.int64], pa.LargeStringArray]:
         """The plain captions of some images from a first one on, and where those of each begin."""
         assert self._told
         bounds, _ = self._told.between(first, count)
         start = self._told.bounds[min(first, self._told.owners)]
-        return bounds, self.texts[start : start + int(bounds[-1])].to_pylist()
+        return bounds, self.texts[start : start + int(bounds[-1])]
 
     def plain(self) -> Sorted:
         """The plain masks, by image."""

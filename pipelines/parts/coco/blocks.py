@@ -147,15 +147,14 @@ class _Block:
         """The captions as pictures.captions says them."""
         bounds, texts = self.images.captions(self.first, len(self.chosen))
         counts = np.diff(bounds)
-        chosen = compress(texts, np.repeat(self.chosen, counts).tolist())
-        stripped = [*map(str.strip, chosen)]
+        if not self.chosen.all():
+            texts = texts.filter(pa.array(np.repeat(self.chosen, counts)))
         bounds = np.cumsum([0, *counts[self.chosen]])
-        if not all(stripped):
-            filled = np.array([*map(bool, stripped)])
-            bounds = np.append(0, np.cumsum(filled))[bounds]
-        return lists(
-            COLUMNS.field("captions").type, bounds, pa.array(filter(None, stripped), pa.string())
-        )
+        if (tidy := _tidy(texts)) is None:
+            stripped = [*map(str.strip, texts.to_pylist())]
+            bounds = np.append(0, np.cumsum([*map(bool, stripped)]))[bounds]
+            tidy = pa.array([*filter(None, stripped)], pa.string())
+        return lists(COLUMNS.field("captions").type, bounds, tidy)
 
     def _labels(self, captions: pa.Array) -> pa.Array:
         told = np.diff(captions.offsets) > 0
@@ -177,3 +176,19 @@ class _Block:
         masked, masks = self.masked.of(self.chosen), self.images.drawn.masks
         described = mask_columns.described(masked, masks, self.context.segments, said, which)
         return mask_columns.classes(masked, masks), described
+
+
+def _tidy(texts: pa.LargeStringArray) -> pa.StringArray | None:
+    """Texts as they stand if surely none is blank or has white space around it, else None."""
+    if not len(texts):
+        return pa.array([], pa.string())
+    _, places, data = texts.buffers()
+    ends = np.frombuffer(places, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    if not np.diff(ends).all():
+        return None
+    near, ends = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]], ends - ends[0]
+    outer = near[np.concatenate([ends[:-1], ends[1:] - 1])]
+    if outer.min() <= ord(" ") or outer.max() > ord("~"):
+        return None
+    bounds = pa.py_buffer(ends.astype(np.int32))
+    return pa.StringArray.from_buffers(len(texts), bounds, pa.py_buffer(near))
