@@ -71,12 +71,12 @@ def then(entries: Iterable[Entry], opened: Opened) -> Spans:
 def parts(index: Callable[..., Iterator[Entry]]) -> tuple[Parts, OfPart]:
     """`index_parts` and `index_part` of a reader, by its `index`."""
 
-    def index_parts(root: Root, **options: Any) -> Iterator[Part] | None:
+    def index_parts(root: Root, /, **options: Any) -> Iterator[Part] | None:
         """The spans of what is listed, in order of ids; None if `index` opens nothing."""
         found = index(root, **options)
         return _parts(root, found) if isinstance(found, Spans) else None
 
-    def index_part(root: Root, part: Part, **options: Any) -> Iterator[Entry]:
+    def index_part(root: Root, part: Part, /, **options: Any) -> Iterator[Entry]:
         """The entries of a span, in order of their ids."""
         found, listed = index(root, **options), part.about
         assert isinstance(found, Spans)

@@ -26,7 +26,8 @@ READERS = sorted(
     for path in (REPOSITORY / "pipelines").glob("*.py")
     if "spans.parts(index)" in path.read_text()
 )
-OPENING: dict[str, dict[str, Any]] = {  # options by which a reader opens more than by default
+OPENING: dict[str, dict[str, Any]] = {  # by which a reader opens more, or of a name to stumble over
+    "dsine": {"part": "nyuv2"},
     "hypersim": {"segments": True},
     "mapillary_vistas": {"maps": "instances"},
     "structured3d": {"segments": True},
