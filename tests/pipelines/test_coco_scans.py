@@ -133,7 +133,7 @@ def single_notes() -> Iterator[str]:
             yield from (f'"{key}": {value}, {note(there)}' for value in (*plain[1:], *ODD[key][:1]))
         yield from (note(keys[:place] + keys[place + 1 :]) for place in range(len(keys)))
     for wrong in WRONG:
-        yield note(MASK, segmentation=f"[[{'1, ' * 20}{wrong}, {'2.5,' * 18}3]]")
+        yield note(MASK, segmentation=f"[[{'1, ' * 15}{wrong}, {'2.5,' * 18}3]]")
         yield note(MASK, segmentation=f"[[1, 2, 3, 4, {wrong}, 5]]")
     yield note(MASK).replace("score", "sc\\u006fre").replace('"id"', '"\\u0069d"')
 
