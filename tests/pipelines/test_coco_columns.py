@@ -145,7 +145,7 @@ def test_columns_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(tables, "HELD", rng.choice([0, 1 << 20]))
         options = lay_out(tmp_path / str(seed), rng)
         root, seen = Folder(str(tmp_path / str(seed))), list[str]()
-        sizes = rng.choice([{"block": 3}, {}]) | {"short": 1}
+        sizes = rng.choice([{"block": 3}, {"block": 3}, {}, {}, {"most": 5000}]) | {"short": 1}
         found = words(in_blocks(root, sizes, **options), seen)
         assert words(coco.index(root, **options), []) == found, seed
         assert words(coco.index_columns(root, **options), []) == found, seed

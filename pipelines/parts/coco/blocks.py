@@ -30,7 +30,8 @@ from .tables import Table
 KINDS = ("instances", "person_keypoints")  # of masks, each an annotation of its own
 SHORT = 32  # images between two that are not plain, of which fewer are sooner stored as entries
 SMALL = 512  # images of a block that is not made smaller for its bytes
-LARGE, MOST = 1 << 26, 1 << 30  # bytes of its masks: for a smaller block, and for none
+LARGE = 1 << 26  # bytes of records and captions, for which a block is made smaller
+MOST = 1 << 28  # of which there is no batch, as it would be too much for Arrow's texts
 FILE = COLUMNS.field("files").type.value_type
 
 
@@ -44,37 +45,49 @@ def able(files: Sequence[Table], context: Context) -> bool:
 
 
 def entries(
-    images: Aligned, context: Context, *, block: int = MOST_ROWS, short: int = SHORT
+    images: Aligned,
+    context: Context,
+    *,
+    block: int = MOST_ROWS,
+    short: int = SHORT,
+    most: int = MOST,
 ) -> Iterator[Entry | pa.RecordBatch]:
     """The images in order: batches of entry_columns.COLUMNS, and entries between them.
 
-    block: images that are looked at at once, at most; short: see SHORT.
+    block: images that are looked at at once, at most; short, most: see SHORT and MOST.
     """
     first = 0
     while first < len(images.names):
         count = min(block, len(images.names) - first)
-        masked = _masked(images, first, count)
-        while masked and masked.size > LARGE and count > SMALL:
+        while count > SMALL and _size(images, first, count) > LARGE:
             count = max(count // 2, SMALL)
-            masked = _masked(images, first, count)
-        yield from _described(images, context, first, count, masked, short)
+        yield from _described(images, context, first, count, short, most)
         first += count
 
 
-def _masked(images: Aligned, first: int, count: int) -> Masked | None:
-    return mask_columns.masked(images.drawn.masks, first, count) if images.drawn else None
+def _size(images: Aligned, first: int, count: int) -> int:
+    """The bytes of records and captions of some images, or somewhat more."""
+    _, captions = images.captions(first, count)
+    if images.drawn is None:
+        return int(captions.nbytes)
+    masks = images.drawn.masks
+    masked = mask_columns.masked(masks, first, count)
+    return int(captions.nbytes) + mask_columns.size(masked, masks)
 
 
 def _described(
-    images: Aligned, context: Context, first: int, count: int, masked: Masked | None, short: int
+    images: Aligned, context: Context, first: int, count: int, short: int, most: int
 ) -> Iterator[Entry | pa.RecordBatch]:
-    """Some images, from a first one on. masked: their masks, if there are any."""
+    """Some images, from a first one on. short, most: see SHORT and MOST."""
     rows = slice(first, first + count)
     said = stated(images.names[rows], images.images[rows], images.files[0], context)
     plain = said.plain & ~images.judged[rows]
-    if masked and images.drawn:
+    masked = None
+    if images.drawn:
+        masked = mask_columns.masked(images.drawn.masks, first, count)
         plain &= ~mask_columns.unlike(masked, images.drawn.masks)
-        plain &= masked.size <= MOST
+    if _size(images, first, count) + sum(map(len, said.licences)) > most:
+        plain[:] = False
     runs = _runs(plain, min(short, count))
     chosen = np.zeros(count, np.bool_)
     for start, end in runs:

@@ -21,6 +21,7 @@ from .plain import ENCODER, SMALLEST, Label, Masks, around, by_class
 
 Ints = NDArray[np.int64]
 Chosen = NDArray[np.bool_]
+PART_SIZE = 100  # bytes of what a record says of a mask besides its class and its text
 CROWD = (b',"crowd":false,"id":', b',"crowd":true,"id":')
 CLASSES = COLUMNS.field("classes").type
 CLASS = CLASSES.value_type
@@ -48,11 +49,6 @@ class Masked(NamedTuple):
         """The image of each mask, counted from 0."""
         return np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
 
-    @property
-    def size(self) -> int:
-        """Bytes of all masks in their file."""
-        return int((self.end - self.start).sum())
-
     def of(self, chosen: Chosen) -> Masked:
         """Those of some of the images."""
         if chosen.all():
@@ -66,6 +62,12 @@ def masked(masks: Masks, first: int, count: int) -> Masked:
     """The plain masks of some images, from the number of a first one on."""
     bounds, rows = masks.rows.between(first, count)
     return Masked(bounds, *(rows[name] for name in Masked._fields[1:]))
+
+
+def size(found: Masked, masks: Masks) -> int:
+    """The bytes that records say of masks, or somewhat more."""
+    named = np.array([len(label.name) if label else 0 for label in masks.labels], np.int64)
+    return int((found.end - found.start + named[found.kind] + PART_SIZE).sum())
 
 
 def unlike(found: Masked, masks: Masks) -> Chosen:
