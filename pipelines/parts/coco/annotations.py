@@ -3,6 +3,9 @@
 Nearly every annotation is plain: ids, an area above 0, polygons or run lengths as its mask; or a
 text as its caption. Of a plain mask a few numbers are kept, and where it stands in the file: some
 40 bytes. All others, the odd ones, are kept as objects, for the reader to judge.
+
+There are three ways to read them, each for what the one before leaves: scanned.py, by compiled
+loops, runs of the plainest; decoded.py, by msgspec, pieces in which all are plain; and one by one.
 """
 
 from __future__ import annotations

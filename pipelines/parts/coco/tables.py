@@ -1,7 +1,8 @@
 """COCO-format annotation files, parsed: image records, annotations, classes, licences.
 
-A file that is not of that form at all raises SourceError. It is read in pieces
-(pipelines/formats/json_pieces.py); masks stay text in it until a sample is loaded.
+A file that is not of that form at all raises SourceError. Image records are decoded in one go
+(pipelines/formats/json_lists.py), plain annotations are read by compiled loops (scanned.py), and
+all else in pieces (pipelines/formats/json_pieces.py); masks stay text until a sample is loaded.
 """
 
 from __future__ import annotations
