@@ -37,11 +37,9 @@ FILE = COLUMNS.field("files").type.value_type
 
 def able(files: Sequence[Table], context: Context) -> bool:
     """Whether entries of the images of these files can be columns at all."""
-    if context.kept is not None or not all(map(records.text, context.images.folders)):
-        return False
-    if all(file.categories is None for file in files):
-        return True
-    return context.segments in KINDS and not context.joints
+    drawn = any(file.categories is not None for file in files)
+    marked = context.segments in KINDS and not context.joints and context.kept is None
+    return marked or not drawn
 
 
 def entries(
