@@ -94,7 +94,7 @@ def examine(
     Raises BuildError if there is no build, if it cannot be listed, or if a process dies.
     """
     try:
-        files = {file.path: file.size for file in out.files()}
+        files = out.listing().by_path()
     except (OSError, ValueError, ImportError) as err:
         raise BuildError(f"{out.url} cannot be read: {type(err).__name__}: {err}") from err
     missing = [path for path in (MANIFEST, SUMS) if path not in files]

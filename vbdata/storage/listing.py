@@ -35,7 +35,9 @@ class Listed(Folder):
         super().__init__(url)
         if not self.local:
             self.fs.invalidate_cache()
-        self._sizes = {file.path: file.size for part in parts for file in self.files(part)}
+        self._sizes: dict[str, int] = {}
+        for part in parts:
+            self._sizes |= self.listing(part).by_path()
 
     def exists(self, path: str = "") -> bool:
         """Whether a file is there."""
