@@ -14,6 +14,7 @@ from .json_values import DECODER, NEXT, SPACE, NotPlain, next_sign, readable, va
 
 PIECE = 4 << 20  # bytes that are decoded at once
 SMALL = 1 << 16  # bytes, where some of them are odd
+FEW = 1 << 12  # bytes, where nearly all are read otherwise
 FIRST_KEY = re.compile(rb"\{" + SPACE + rb'("[^"\\\x00-\x1f]*")')
 BETWEEN = re.compile(rb"\}" + SPACE + rb"," + SPACE + rb"(?=\{)")
 NEXT_IN_TEXT = re.compile(NEXT.pattern.decode())
@@ -51,9 +52,9 @@ class Cut:
         same = re.escape(first[1]) if first else rb"(?!)"
         self._keyed = re.compile(BETWEEN.pattern[:-1] + SPACE + same + rb")")
 
-    def narrow(self) -> None:
-        """Make the next piece small: most items are read otherwise."""
-        self._size = SMALL
+    def narrow(self, read: int) -> None:
+        """Make the next piece small, as some items are read otherwise. read: bytes of those."""
+        self._size = FEW if read > 8 * FEW else SMALL
 
     def plain(self, position: int) -> tuple[Piece | None, int]:
         """The next items, and where those after them begin; None if they are to be read with care.

@@ -96,7 +96,7 @@ def _list(text: Text, position: int, items: Items) -> int:
             if cut.ended:
                 return scanned
             if scanned > position:
-                cut.narrow()
+                cut.narrow(scanned - position)
                 position = scanned
         piece, position = cut.plain(position)
         if piece is None:
