@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     OfPart = Callable[..., Iterator[Entry]]
 
 Opened = Callable[[Entry], Entry | None]
-MAPS = 100  # records that are opened together where that decodes their maps: a second or more
-HEADS = 2000  # where it reads headers and small files: from two of these on, processes are worth it
-AWAY = 200  # where every file takes the time of a request
+MAPS = 100  # records of a span where opening decodes their maps: half a second, mostly seconds
+HEADS = 20_000  # where it reads headers and small files, a tenth of a millisecond each
+AWAY = 200  # at most, where every file takes the time of a request
 
 
 class Spans(Iterator[Entry]):
