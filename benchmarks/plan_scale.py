@@ -168,13 +168,13 @@ def make_indices(folder: Path, entries: int) -> None:
 
 
 def _make_index(folder: Path, name: str, count: int, rng: np.random.Generator) -> None:
-    from vbdata.index.entries import BATCH, SCHEMA
     from vbdata.index.facts import FACTS
+    from vbdata.index.rows import BATCH, STORED
 
     with (
         pq.ParquetWriter(folder / f"{name}.parquet", FACTS) as facts,
         pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink,
-        pa.ipc.new_file(sink, SCHEMA) as stored,
+        pa.ipc.new_file(sink, STORED) as stored,
     ):
         for first in range(0, count, MADE_AT_ONCE):
             number = np.arange(first, min(first + MADE_AT_ONCE, count))
@@ -247,13 +247,13 @@ def _lists(values: pa.Array, each: int) -> pa.ListArray:
 
 def _entries(number: NDArray[np.int64]) -> pa.Table:
     """Entries with one file each, and as good as nothing else: they are only read."""
-    from vbdata.index.entries import SCHEMA
+    from vbdata.index.rows import STORED
 
     digits = pc.utf8_lpad(pa.array(number).cast(pa.string()), 12, "0")
     head, tail = ENTRY.split("NUMBER")
     lines = pc.binary_join_element_wise(head, digits, tail, "").cast(pa.binary())
     empty = pa.repeat(pa.scalar(b"", pa.binary()), len(number))
-    return pa.table({"entry": lines, "record": empty}, schema=SCHEMA)
+    return pa.table({"entry": lines, "record": empty}, schema=STORED)
 
 
 if __name__ == "__main__":
