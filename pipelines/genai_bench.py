@@ -61,8 +61,9 @@ def index(root: Root, *, model: str = "DALLE_3") -> Iterator[Entry]:
     SDXL_Base or SDXL_Turbo; "" for prompts alone. Raises SourceError without genai_image.json.
     """
     records.one_of("model", model, MODELS)
+    measured = partial(own_records.measured_or_faulty, root, picture_files.SHOWN)
     listed = _all(root, model)
-    return spans.Spans(listed, partial(_measured, root), spans.HEADS) if model else listed
+    return spans.Spans(listed, measured, spans.HEADS) if model else listed
 
 
 index_parts, index_part = spans.parts(index)
@@ -138,13 +139,5 @@ def _entry(root: Root, number: str, said: Any, model: str, sizes: dict[str, int]
             )
         stem = safe(f"{model}/{number}")
         return replace(entry, files={"image": records.picture_ref(stem, "jpeg", sizes)})
-    except BadSample as bad:
-        return records.faulty(entry, bad, bad.file)
-
-
-def _measured(root: Root, entry: Entry) -> Entry:
-    """The entry with its size, or its fault."""
-    try:
-        return own_records.measured(root, entry, picture_files.SHOWN)
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)

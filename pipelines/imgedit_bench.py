@@ -64,7 +64,8 @@ def index(root: Root, *, suite: str = "basic", images: str = "") -> Iterator[Ent
     root. An edit whose picture is missing is a fault. Raises SourceError without its JSON file.
     """
     records.one_of("suite", suite, SUITES)
-    return spans.Spans(_all(root, suite, images), partial(_measured, root), spans.HEADS)
+    measured = partial(own_records.measured_or_faulty, root, picture_files.SHOWN)
+    return spans.Spans(_all(root, suite, images), measured, spans.HEADS)
 
 
 index_parts, index_part = spans.parts(index)
@@ -139,13 +140,5 @@ def _entry(key: str, said: Any, places: Places) -> Entry:
         instructions = own_records.texts(fields.get("prompt"), "prompt")
         file = records.file_ref(places.path(name), places.sizes)
         return replace(entry, instructions=instructions, files={"image": file})
-    except BadSample as bad:
-        return records.faulty(entry, bad, bad.file)
-
-
-def _measured(root: Root, entry: Entry) -> Entry:
-    """The entry with its size, or its fault."""
-    try:
-        return own_records.measured(root, entry, picture_files.SHOWN)
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)

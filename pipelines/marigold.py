@@ -152,7 +152,8 @@ def index(
     """
     records.one_of("part", part, PARTS)
     asked = depth_rules.rules(min_rgb_range, max_invalid, min_depth_range)
-    listed = spans.Spans(_all(root, part, frames), partial(_measured, root), spans.HEADS)
+    measured = partial(own_records.measured_or_faulty, root, picture_files.STORED)
+    listed = spans.Spans(_all(root, part, frames), measured, spans.HEADS)
     return depth_rules.kept(listed, root, load, asked)
 
 
@@ -253,14 +254,6 @@ def _entry(
     except BadSample as bad:
         return records.faulty(entry, bad, bad.file)
     return entry
-
-
-def _measured(root: Root, entry: Entry) -> Entry:
-    """The entry with its size, or its fault."""
-    try:
-        return own_records.measured(root, entry, picture_files.STORED)
-    except BadSample as bad:
-        return records.faulty(entry, bad, bad.file)
 
 
 def _depth(root: Root, entry: Entry) -> Depth:

@@ -184,6 +184,14 @@ def measured(root: Root, entry: Entry, frame: str, span: Span | None = None) -> 
     raise unreadable(head, span.name if span else file.path)
 
 
+def measured_or_faulty(root: Root, frame: str, entry: Entry) -> Entry:
+    """`measured`, or the entry with its fault. frame: in which the image is wanted."""
+    try:
+        return measured(root, entry, frame)
+    except BadSample as bad:
+        return records.faulty(entry, bad, bad.file)
+
+
 def seen_at(entry: Entry, seen: Glance, frame: str) -> Entry:
     """The entry with the size that its image has in a frame. Raises BadSample as `sized` does."""
     return sized(entry, seen.shown if frame == picture_files.SHOWN else (seen.width, seen.height))
