@@ -1,16 +1,15 @@
 /* Plain annotations of a COCO-format file, read from its JSON text into columns.
  *
- * Plain are objects that nearly all annotations are: masks with whole numbers as ids, an area above 0
- * and polygons or run lengths; captions with the id of an image. A run of them is read, up to the first
- * object that is anything else: that one is left to the caller. So all that is taken is valid JSON in
- * ASCII, but what is left need not be wrong. RFC 8259 is the grammar of JSON.
+ * An annotation is plain if it is as nearly all are: a mask with whole numbers as ids, an area above 0
+ * and polygons or run lengths, or a caption with the id of an image. A run of plain ones is read, up to
+ * the first object that is anything else, which is left to the caller. What is taken is valid JSON in
+ * ASCII (RFC 8259); what is left need not be wrong.
  *
  * Functions `past_...` return the place after what begins at a place, or NULL if something else does,
  * or if the text ends before it does.
  */
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #ifdef __SSE2__
@@ -162,7 +161,8 @@ static const uint8_t *past_numbers(const uint8_t *at, const uint8_t *end, int ex
 
 static int is_hex(uint8_t sign) { return is_digit(sign) || (uint8_t)((sign | 32) - 'a') < 6; }
 
-/* A text, from after its quote on. escapes: whether it has any; halves: whether perhaps of UTF-16. */
+/* A text, from after its quote on. escapes: whether it has any; halves: whether some of these are of
+ * surrogates, which may lack their other half. */
 static const uint8_t *past_text(const uint8_t *at, const uint8_t *end, int *escapes, int *halves) {
     for (*escapes = *halves = 0; at < end && *at >= ' ' && *at < 128; at++) {
         if (*at == '"') return at + 1;
@@ -288,7 +288,7 @@ static const uint8_t *past_whole(const uint8_t *at, const uint8_t *end, int64_t 
     return at;
 }
 
-/* number / 10**places as the nearest double, of two that are as near the even one; 0 if unknown.
+/* number / 10**places as the nearest double, the even one of two that are as near; 0 if unknown.
  *
  * Both are shifted until their highest bit is set; then the quotient has 63 bits or more, ten more
  * than a double, and its lowest bit can say whether anything is left. Nothing here is rounded but once,
