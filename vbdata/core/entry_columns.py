@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from vbdata.core.types import ClassFact, Entry, FileRef
 
-MOST_ROWS = 4096  # of a batch; as many are best
+MOST_ROWS = 2048  # of a batch; as many are best: more take memory, and no less time
 
 # The fields of Entry by their names; all others are as they are by default. No value is null.
 # labels, captions: texts; files: by role, in the order of the roles; parts: as in ClassFact.

@@ -17,8 +17,8 @@ GROUP = 4096  # rows that are written, and read, at a time
 def tables(given: Iterable[Entry | pa.RecordBatch]) -> Iterator[pa.Table]:
     """Tables of ROWS of what is given, in its order.
 
-    No more than BATCH entries are in memory as Python objects, which are large. The garbage
-    collector is called now and then, for the cycles of exceptions: callers have it turned off.
+    No more than BATCH entries are in memory as Python objects, which are large, and memory is given
+    back after each table: callers have the garbage collector turned off.
     """
     waiting: list[Entry] = []
     for each in given:
@@ -29,6 +29,8 @@ def tables(given: Iterable[Entry | pa.RecordBatch]) -> Iterator[pa.Table]:
         if not isinstance(each, Entry):
             for rows in columned(each):
                 yield rows.table()
+            del rows, each
+            _let_go()
     if waiting:
         yield _written(waiting)
 
@@ -37,8 +39,13 @@ def _written(entries: list[Entry]) -> pa.Table:
     """The rows of some entries, which are removed."""
     table = written(entries).table()
     entries.clear()
-    gc.collect(1)
+    _let_go()
     return table
+
+
+def _let_go() -> None:
+    gc.collect(1)
+    pa.default_memory_pool().release_unused()
 
 
 def groups(given: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -51,8 +58,8 @@ def groups(given: Iterable[pa.Table]) -> Iterator[pa.Table]:
         while count >= GROUP:
             (*whole, last) = waiting
             cut = len(last) - (count - GROUP)
+            waiting, count = [last.slice(cut)] * (cut < len(last)), count - GROUP
             yield _one([*whole, last.slice(0, cut)])
-            waiting, count = [last.slice(cut)], count - GROUP
     if count:
         yield _one(waiting)
 
