@@ -159,7 +159,7 @@ def test_processes_for_workers_have_loaded_what_these_need() -> None:
     from vbdata.run.ray import private
 
     loaded = ray.remote(lambda names: [name in __import__("sys").modules for name in names])
-    wanted = [*private.LOADED, "vbdata.shard.shard"]
+    wanted = [*private.SETTINGS["preload_python_modules"], "vbdata.shard.shard"]
     assert ray.get(loaded.remote(wanted), timeout=LONG_S) == [True, True]
 
 
