@@ -21,7 +21,7 @@ have no VERSION folder, and config.json:
   says what is a crowd; where they are missing, `labels`, in which all of a counted class is one
   crowd. Without the option panoptic is read where its JSON is there.
 - The maps are as large as the pictures. At 12 megapixels the index of instances takes 0.15 s each,
-  three quarters of an hour for 18,000; that of panoptic 8 s in all.
+  three quarters of an hour of one core for 18,000; that of panoptic 8 s in all.
 - Pictures of testing have no labels. polygons/ are not read.
 - Groups: mapillary_vistas:KEY.
 
