@@ -101,8 +101,7 @@ def connected(address: str, workers: int | None, early: bool) -> Iterator[Connec
 
 def stop() -> None:
     """Leave the cluster. One that `start` has started ends with that."""
-    with private.without_graphs():
-        ray.shutdown()
+    ray.shutdown()
     private.clear()
 
 

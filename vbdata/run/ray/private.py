@@ -16,14 +16,12 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import ray
@@ -49,7 +47,6 @@ SETTINGS = {
     "task_events_report_interval_ms": 0,
 }
 NODE_S, NODE_TICK_S = 30.0, 0.02  # for a node to be there, and between two looks for it
-GRAPHS = "ray.dag.compiled_dag_node"  # takes a twentieth of a second to load
 LONGEST = 39  # characters; Ray's sockets lie 68 below, and their paths may have 107
 
 _folders: list[str] = []
@@ -70,22 +67,6 @@ def start(**options: Any) -> None:
             _system_config=SETTINGS,
             **options,
         )
-
-
-@contextmanager
-def without_graphs() -> Iterator[None]:
-    """Inside, Ray does not load its compiled graphs of actors only to find that there is none."""
-    if GRAPHS in sys.modules:
-        yield
-        return
-    nothing = ModuleType(GRAPHS)
-    vars(nothing)["_shutdown_all_compiled_dags"] = lambda: None
-    sys.modules[GRAPHS] = nothing
-    try:
-        yield
-    finally:
-        if sys.modules.get(GRAPHS) is nothing:
-            del sys.modules[GRAPHS]
 
 
 def clear() -> None:
