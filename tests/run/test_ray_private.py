@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -315,7 +317,7 @@ def test_parts_of_a_source_are_indexed_by_ray_as_by_this_process(
         build_index(source, tmp_path / "several", indexing.pool(lambda: None))
 
 
-def test_the_folder_goes_with_the_cluster() -> None:
+def test_the_folder_goes_with_the_cluster_and_handlers_of_signals_stay() -> None:
     """Runs after the others: pytest keeps the order of a file."""
     import ray
 
@@ -324,6 +326,18 @@ def test_the_folder_goes_with_the_cluster() -> None:
 
     assert ray.is_initialized()
     (folder,) = ray_private._folders
-    ray_run.stop()
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        leaving = threading.Thread(target=ray_run.stop)
+        leaving.start()
+        leaving.join(LONG_S)
+        caught = re.search(r"SigCgt:\s*(\w+)", Path("/proc/self/status").read_text())
+        assert caught
+        assert int(caught[1], 16) >> signal.SIGTERM - 1 & 1, "SIGTERM would end the process"
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [signal.SIGTERM]
     assert not Path(folder).exists()
     assert ray_private.LOOPBACK_VAR not in os.environ

@@ -5,6 +5,7 @@ No wait here is without an end.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import signal
@@ -26,6 +27,7 @@ from vbdata.run.ray.token import show_token
 ANSWER_S = 10.0  # for a cluster's port to accept a connection
 START_S = 600.0  # for a worker to start on this machine
 CLUSTER_START_S = 1800.0  # and on a cluster, which may have to boot and set up a node first
+SIGACTION_BYTES = 1024  # more than a struct sigaction has anywhere
 LOCAL_STORE_BYTES = 200 * 2**20  # of Ray's object store, which holds little more than the context
 
 
@@ -39,17 +41,19 @@ def start(address: str, workers: int | None) -> float:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # quiets a warning of Ray's
     if address == "local":
-        private.start(
-            num_cpus=workers,
-            include_dashboard=False,
-            object_store_memory=LOCAL_STORE_BYTES,
-            **quiet,
-        )
+        with _our_signals():
+            private.start(
+                num_cpus=workers,
+                include_dashboard=False,
+                object_store_memory=LOCAL_STORE_BYTES,
+                **quiet,
+            )
         return START_S
     try:
         _knock(address)
         show_token(address)
-        ray.init(address=address, **quiet)
+        with _our_signals():
+            ray.init(address=address, **quiet)
     except (ValueError, OSError, RuntimeError, RayError) as err:
         raise BuildError(f"no Ray cluster at {address!r}: {cause(err)}") from err
     return CLUSTER_START_S
@@ -81,8 +85,7 @@ def connected(address: str, workers: int | None, early: bool) -> Iterator[Connec
         def ready() -> float:
             nonlocal joined
             joined = True
-            with _our_signals():
-                return starting.result() if starting else start(address, workers)
+            return starting.result() if starting else start(address, workers)
 
         def leave() -> None:
             nonlocal leaving
@@ -101,7 +104,8 @@ def connected(address: str, workers: int | None, early: bool) -> Iterator[Connec
 
 def stop() -> None:
     """Leave the cluster. One that `start` has started ends with that."""
-    ray.shutdown()
+    with _our_signals():
+        ray.shutdown()
     private.clear()
 
 
@@ -146,14 +150,17 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _our_signals() -> Iterator[None]:
-    """Put this process' handler of SIGTERM back after ray.init, which sets one of its own.
+    """Put this process' handlers of SIGTERM back after Ray set its own, on any thread.
 
-    Ray's prints a stack trace, which may crash what it interrupts. ray.init on another thread sets
-    it, too, below Python's handlers; so it is put back there as well, by the main thread.
+    Ray's prints a stack trace, which may crash what it interrupts. One of them lies below Python's
+    handlers, which only the main thread may set, and it may be busy for long.
     """
-    ours = signal.getsignal(signal.SIGTERM)
+    ours, c_library = signal.getsignal(signal.SIGTERM), ctypes.CDLL(None)
+    below = ctypes.create_string_buffer(SIGACTION_BYTES)
+    c_library.sigaction(signal.SIGTERM, None, below)
     try:
         yield
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ours)
+        c_library.sigaction(signal.SIGTERM, below, None)
