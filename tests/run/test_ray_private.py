@@ -340,4 +340,5 @@ def test_the_folder_goes_with_the_cluster_and_handlers_of_signals_stay() -> None
         signal.signal(signal.SIGTERM, before)
     assert seen == [signal.SIGTERM]
     assert not Path(folder).exists()
+    assert folder not in repr(ray_private.SETTINGS), "the next cluster would look for it"
     assert ray_private.LOOPBACK_VAR not in os.environ

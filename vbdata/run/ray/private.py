@@ -17,12 +17,12 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import ray
 from ray._private import ray_constants, services, utils
@@ -36,7 +36,7 @@ LOOPBACK_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 TOKEN_VARS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 UNUSED = ("start_api_server", "start_monitor", "start_log_monitor")  # processes of a head node
 AGENTS_IMPORT = ("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client")
-SETTINGS = {
+SETTINGS: Final[Mapping[str, Any]] = {
     # What Ray's processes for workers load while they wait for a worker of ours. If they cannot
     # find it yet, it is loaded with that worker.
     "preload_python_modules": ["vbdata.run.ray.worker"],
@@ -64,7 +64,7 @@ def start(**options: Any) -> None:
             address="local",
             dashboard_host="127.0.0.1",
             _temp_dir=_folder(),
-            _system_config=SETTINGS,
+            _system_config=dict(SETTINGS),  # which Ray adds to, such as folders of this cluster
             **options,
         )
 
