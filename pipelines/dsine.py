@@ -173,11 +173,10 @@ def _filled(root: Root, entry: Entry) -> Entry:
     """The entry with its size, or its fault, and its camera if there is one: no score needs it."""
     files = dict(entry.files)
     file = files.pop("camera", None)
-    entry = replace(entry, files=files)
-    try:
-        entry = own_records.measured(root, entry, picture_files.STORED)
-    except BadSample as bad:
-        return records.faulty(entry, bad, bad.file)
+    bare = replace(entry, files=files)
+    entry = own_records.measured_or_faulty(root, picture_files.STORED, bare)
+    if entry.fault:
+        return entry
     try:
         size = entry.width, entry.height
         camera = cameras.camera(root.read(file.path), file.path, size) if file else None

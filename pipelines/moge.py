@@ -167,11 +167,10 @@ def _filled(root: Root, entry: Entry) -> Entry:
     """The entry with its size and camera, or its fault."""
     files = dict(entry.files)
     file = files.pop("camera", None)
-    entry = replace(entry, files=files)
-    try:
-        entry = own_records.measured(root, entry, picture_files.STORED)
-    except BadSample as bad:
-        return records.faulty(entry, bad, bad.file)
+    bare = replace(entry, files=files)
+    entry = own_records.measured_or_faulty(root, picture_files.STORED, bare)
+    if entry.fault:
+        return entry
     return replace(entry, camera=_camera(root, entry, file.path) if file else None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pipelines.parts import spans
 from tests.helpers.builds import REPOSITORY
 from vbdata import plugins
-from vbdata.core.types import Source
+from vbdata.core.types import Entry, Source
 from vbdata.index import reading
 from vbdata.index.cache import Traced
+from vbdata.index.facts import read_entry
 from vbdata.index.grouped import tables
 from vbdata.index.joined import PartTask, index_part
 from vbdata.sources.open import open_root
@@ -68,6 +71,44 @@ def test_spans_make_the_index_of_the_whole(
     asked = [question for each in done for question in each.trace]
     assert asked
     assert alone.trace | {q: a for each in done for q, a in each.trace.items()} == root.trace
+
+
+def test_a_fault_stays_and_is_opened_no_further() -> None:
+    entries = {
+        name: Entry(id=name, group="", width=0, height=0, license="", files={}, labels=())
+        for name in ("good", "listed", "nothing", "opened")
+    }
+    entries["listed"] = replace(entries["listed"], fault="missing: a.png")
+    seen: list[str] = []
+
+    def first(entry: Entry) -> Entry | None:
+        seen.append(entry.id)
+        found = {"nothing": None, "opened": replace(entry, fault="truncated: a.png")}
+        return found.get(entry.id, entry)
+
+    def second(entry: Entry) -> Entry | None:
+        seen.append(f"{entry.id} again")
+        return entry
+
+    kept = [*spans.then(spans.Spans(entries.values(), first, 9), second)]
+    assert [each.id for each in kept] == ["good", "listed", "opened"]
+    assert [bool(each.fault) for each in kept] == [False, True, True]
+    assert seen == ["good", "good again", "nothing", "opened"]
+
+
+def test_tags_of_a_listing_reach_the_entries_of_other_processes(
+    demo_of: Callable[[str], Path],
+) -> None:
+    source, root = of_folder("moge", demo_of("moge"))
+    (entry, *_) = reading.given(source, root, None)
+    path = entry.files["image"].path
+    root.tags[path] = "etag 7"
+    parts = reading.parts(source, root)
+    assert parts
+    (row, *_) = pa.ipc.open_stream(
+        index_part(PartTask(source=source, part=parts[0])).rows
+    ).read_all()["entry"]
+    assert read_entry(row.as_py(), b"").files["image"].tag == "etag 7"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ MADE = ".made"  # of files that are made of an index
 NEW = "new-"  # a folder that is being written
 FILES = ("facts.parquet", "entries.arrow")
 BLOCK = 1 << 14  # lines of a listing that are hashed at once
-# The engine's modules that decide what an index says.
 
 
 class Traced(Watched):

@@ -41,7 +41,7 @@ def columned(batch: pa.RecordBatch) -> Iterator[Rows]:
     proofs = row_texts.digests(Texts(*_texts(records), lines.odd))
     said = row_texts.texts(_digested(batch, proofs), count)
     digests = row_texts.digests(said).tobytes().hex()
-    odd = lines.odd | _long(batch)
+    odd = lines.odd | _long(batch)  # digests say no text that lines do not
     whole = Rows(
         pa.Array.from_buffers(pa.binary(), count, _buffers(lines.bounds, lines.data)),
         records,
@@ -115,8 +115,10 @@ def _nodes(batch: pa.RecordBatch, style: Style, more: Mapping[str, Node]) -> dic
             parts.append(Fixed(comma if parts else opening))
             if pa.types.is_boolean(column.type):
                 parts.append(Choice(_ints(column), BOOLS[style]))
+            elif pa.types.is_integer(column.type):
+                parts.append(Number(_ints(column)))
             else:
-                parts.append(Number(_ints(column)) if key in NUMBERS else text(column))
+                parts.append(text(column))
         each = Row([*parts, more.get(name, Fixed(b"")), Fixed(closing)])
         return Row([Fixed(b"["), Each(bounds, each, comma), Fixed(b"]")])
 
@@ -126,9 +128,6 @@ def _nodes(batch: pa.RecordBatch, style: Style, more: Mapping[str, Node]) -> dic
     files = rows("files", "role", "path", "size")
     classes = rows("classes", "name", "thing", "instances", "smallest")
     return {**one, **sizes, **several, "files": files, "classes": classes}
-
-
-NUMBERS = ("size", "instances", "smallest")
 
 
 def _facts(batch: pa.RecordBatch, digests: str) -> pa.Table:
@@ -174,16 +173,11 @@ def _missing(files: pa.ListArray) -> pa.Array:
 
 
 def _long(batch: pa.RecordBatch) -> NDArray[np.bool_]:
-    """Which rows have more text than is looked at at once."""
-    (begins, ends), captions = _spans(batch.column("captions")), batch.column("captions").values
+    """Which rows have so much text that a caption may be longer than prompts can say."""
+    of_rows, captions = _listed(batch.column("captions"))
     _, bounds = _texts(captions)
-    long: NDArray[np.bool_] = bounds[ends] - bounds[begins] > MOST_TEXT
+    long: NDArray[np.bool_] = np.diff(bounds[of_rows]) > MOST_TEXT
     return long
-
-
-def _spans(column: pa.ListArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    bounds = _bounds(column)
-    return bounds[:-1], bounds[1:]
 
 
 def _bounds(column: pa.ListArray) -> NDArray[np.int64]:
